@@ -1,0 +1,44 @@
+# The project's verbs. Tools are pinned under tools/ and built into .bin once.
+SHELL := /bin/bash
+PKGS := ./proto/... ./services/...
+FUZZTIME ?= 30s
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help gen fmt lint test test-long chaos fuzz verify check
+
+help: ## list these verbs
+	@sed -nE 's/^([a-z-]+):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r v s; do printf '%-12s %s\n' "$$v" "$$s"; done
+
+gen: ## write proto/gen from the protos
+	tools/gen
+
+fmt: ## format Go and protos
+	tools/run golangci-lint fmt $(PKGS:/...=)
+	tools/run buf format -w proto
+
+lint: ## lint Go and protos, and hold the import rules
+	tools/lint-all $(PKGS)
+
+test: ## run every test that takes seconds; installs the servers they talk to
+	tools/setup redis-server
+	go test -timeout 8m $(PKGS)
+
+test-long: ## run the tests that take minutes too (build tag long)
+	tools/setup redis-server
+	go test -count=1 -timeout 2h -tags long $(PKGS)
+
+chaos: ## run the seeded campaigns that kill, pause and corrupt (build tag long)
+	go test -count=1 -timeout 2h -tags long -v -run '^TestChaos' ./services/...
+
+fuzz: ## run each fuzz target for FUZZTIME (30s)
+	tools/fuzz $(FUZZTIME) $(PKGS)
+
+verify: ## everything in check but the tests
+	tools/gen --check
+	tools/lint-all $(PKGS)
+	tools/breaking
+	tools/modules
+	tools/clean-tree
+
+check: test verify ## what a commit must pass; exactly what CI runs
