@@ -1,0 +1,338 @@
+package jetstream
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"habeas.internal/services/internal/es"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+	"golang.org/x/sync/errgroup"
+)
+
+// Sink keeps a read model of shards together with how far each was read.
+type Sink interface {
+	// Checkpoint is the last applied position of a stream; sequence 0 when
+	// there is none.
+	Checkpoint(ctx context.Context, stream, epoch string) (es.Position, error)
+	// Apply writes what the batch means and moves the checkpoint from the
+	// given position to the batch's last, both or neither. ErrMoved: the
+	// checkpoint is elsewhere.
+	Apply(ctx context.Context, from es.Position, batch []es.Recorded) error
+}
+
+// ErrMoved says that a checkpoint is not where its reader left it: the sink
+// was wiped, or another reader was faster. The reader goes on from there.
+var ErrMoved = errors.New("checkpoint has moved")
+
+// Projection is a read model of one context.
+type Projection struct {
+	Name    string
+	Context string
+	Sink    Sink
+	// BatchSize is the most commits of one Apply; default 500.
+	BatchSize int
+	// ProbeEvery is how often the streams are checked for drift and loss
+	// while nothing arrives; default 1 s.
+	ProbeEvery time.Duration
+}
+
+// Project keeps the projection up to date until ctx ends. Any other return is
+// a halt: history is not what was written (CorruptError), a configuration was
+// changed (ErrConfiguration), or this code is older than the log
+// (UnknownEventError). A sink that can't be reached is waited for.
+//
+// Signatures are verified on everything that arrives after the projector has
+// caught up. What it catches up on is checked for contiguity alone: whoever
+// could forge old commits faces the loaders, which verify each aggregate they
+// load, and the auditor's sealed log.
+func (l *Log) Project(ctx context.Context, p Projection) error {
+	if p.BatchSize == 0 {
+		p.BatchSize = 500
+	}
+	if p.ProbeEvery == 0 {
+		p.ProbeEvery = time.Second
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	for _, sh := range l.shards[p.Context] {
+		r := &reader{log: l, p: p, sh: sh}
+		g.Go(func() error { return r.run(ctx) })
+	}
+	return g.Wait()
+}
+
+type reader struct {
+	log  *Log
+	p    Projection
+	sh   *shard
+	at   es.Position
+	live uint64 // sequences behind this one arrived after the start
+}
+
+func (r *reader) run(ctx context.Context) error {
+	for try := 0; ; {
+		err := r.from(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if halts(err) {
+			r.log.metrics.halts.Add(ctx, 1, metric.WithAttributes(attribute.String("projection", r.p.Name)))
+			r.log.cfg.Logger.ErrorContext(ctx, "projection halted", slog.String("projection", r.p.Name),
+				slog.String("stream", r.sh.name), slog.String("error", err.Error()))
+			return fmt.Errorf("projection %s halted: %w", r.p.Name, err)
+		}
+		if errors.Is(err, ErrMoved) {
+			try = 0
+			continue
+		}
+		r.log.cfg.Logger.WarnContext(ctx, "projection waits", slog.String("projection", r.p.Name),
+			slog.String("stream", r.sh.name), slog.String("error", err.Error()))
+		try++
+		backoff(ctx, try)
+	}
+}
+
+// halts reports whether going on would build on something that is not true.
+func halts(err error) bool {
+	var corrupt *es.CorruptError
+	var unknown *es.UnknownEventError
+	return errors.As(err, &corrupt) || errors.As(err, &unknown) || errors.Is(err, es.ErrConfiguration) ||
+		errors.Is(err, es.ErrMissingStream) || errors.Is(err, errProjection)
+}
+
+// errProjection marks what a sink could not make of a commit.
+var errProjection = errors.New("commit can't be projected")
+
+// Unprojectable wraps why a sink can't make anything of a commit; the
+// projection halts.
+func Unprojectable(err error) error { return fmt.Errorf("%w: %w", errProjection, err) }
+
+// from reads on from the sink's checkpoint.
+func (r *reader) from(ctx context.Context) error {
+	var err error
+	if r.at, err = r.p.Sink.Checkpoint(ctx, r.sh.name, r.sh.epoch); err != nil {
+		return fmt.Errorf("read checkpoint: %w", err)
+	}
+	if r.live, err = r.log.probe(ctx, r.sh, r.at.Seq); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	arrived := make(chan jetstream.Msg, 2*r.p.BatchSize)
+	stop, err := r.log.consume(ctx, r.sh, r.at.Seq+1, arrived)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	return r.apply(ctx, arrived)
+}
+
+// consume delivers the stream's messages from a sequence on, in order.
+func (l *Log) consume(ctx context.Context, sh *shard, from uint64, to chan<- jetstream.Msg) (stop func(), err error) {
+	c, err := l.js.OrderedConsumer(ctx, sh.name, jetstream.OrderedConsumerConfig{
+		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: from, InactiveThreshold: 30 * time.Second,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open consumer on %s: %w", sh.name, err)
+	}
+	cc, err := c.Consume(func(m jetstream.Msg) {
+		select {
+		case to <- m:
+		case <-ctx.Done():
+		}
+	}, jetstream.PullMaxMessages(2000))
+	if err != nil {
+		return nil, fmt.Errorf("consume %s: %w", sh.name, err)
+	}
+	return cc.Stop, nil
+}
+
+func (r *reader) apply(ctx context.Context, arrived <-chan jetstream.Msg) error {
+	tick := time.NewTicker(r.p.ProbeEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+			if len(arrived) > 0 {
+				continue
+			}
+			if _, err := r.log.probe(ctx, r.sh, r.at.Seq); err != nil {
+				return err
+			}
+		case m := <-arrived:
+			batch, err := r.batch(ctx, m, arrived)
+			if err != nil {
+				return err
+			}
+			if err := r.write(ctx, batch); err != nil {
+				return err
+			}
+			tick.Reset(r.p.ProbeEvery)
+		}
+	}
+}
+
+// batch takes what has arrived, checks that no sequence is missing, and that
+// what is new was signed by an announced key.
+func (r *reader) batch(ctx context.Context, m jetstream.Msg, arrived <-chan jetstream.Msg) ([]es.Recorded, error) {
+	var out []es.Recorded
+	last := r.at.Seq
+	for {
+		rec, err := r.sh.read(m)
+		if err != nil {
+			return nil, err
+		}
+		if rec.Position.Seq != last+1 {
+			return nil, &es.CorruptError{Stream: r.sh.name, Sequence: last + 1, Reason: es.CorruptGap}
+		}
+		if rec.Position.Seq > r.live {
+			if err := r.log.ring.Verify(ctx, rec); err != nil {
+				return nil, err
+			}
+		}
+		last = rec.Position.Seq
+		out = append(out, rec)
+		if len(out) == r.p.BatchSize {
+			return out, nil
+		}
+		select {
+		case m = <-arrived:
+		default:
+			return out, nil
+		}
+	}
+}
+
+func (s *shard) read(m jetstream.Msg) (es.Recorded, error) {
+	meta, err := m.Metadata()
+	if err != nil {
+		return es.Recorded{}, fmt.Errorf("read metadata: %w", err)
+	}
+	return es.Decode(message(m.Subject(), m.Headers(), m.Data()), s.position(meta.Sequence.Stream), meta.Timestamp)
+}
+
+func (r *reader) write(ctx context.Context, batch []es.Recorded) error {
+	ctx, end := r.log.consumed(ctx, r.p.Name, batch)
+	defer end()
+	if err := r.p.Sink.Apply(ctx, r.at, batch); err != nil {
+		return fmt.Errorf("apply: %w", err)
+	}
+	r.at = batch[len(batch)-1].Position
+	return nil
+}
+
+// maxBatchSpans bounds the spans of one batch; a rebuild makes none.
+const maxBatchSpans = 16
+
+// consumed starts the consumer spans of a batch, each a child of the append
+// that it follows.
+func (l *Log) consumed(ctx context.Context, name string, batch []es.Recorded) (context.Context, func()) {
+	if len(batch) > maxBatchSpans {
+		return ctx, func() {}
+	}
+	spans := make([]trace.Span, 0, len(batch))
+	first := ctx
+	for i, rec := range batch {
+		c, span := l.startConsumer(ctx, name, rec)
+		if i == 0 {
+			first = c
+		}
+		spans = append(spans, span)
+	}
+	return first, func() {
+		for _, s := range spans {
+			s.End()
+		}
+	}
+}
+
+func (l *Log) startConsumer(ctx context.Context, name string, rec es.Recorded) (context.Context, trace.Span) {
+	parent := propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{es.HeaderTraceparent: rec.Meta.Traceparent})
+	return l.cfg.Tracer.Start(parent, "process "+name, trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(
+		attribute.String("messaging.system", "nats"), attribute.String("messaging.destination.name", rec.Position.Stream),
+		attribute.String("messaging.operation.type", "process"), attribute.String("messaging.message.id", rec.ID),
+		attribute.Int64("habeas.stream.sequence", int64(rec.Position.Seq))))
+}
+
+// probe checks a stream against what its genesis says and against what the
+// reader has seen: configuration unchanged, nothing missing, nothing behind
+// the reader. It returns the stream's last sequence.
+func (l *Log) probe(ctx context.Context, sh *shard, seen uint64) (uint64, error) {
+	s, err := l.js.Stream(ctx, sh.name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return 0, fmt.Errorf("%s: %w", sh.name, es.ErrMissingStream)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("probe %s: %w", sh.name, err)
+	}
+	info := s.CachedInfo()
+	live, err := configJSON(info.Config)
+	if err != nil {
+		return 0, err
+	}
+	if !bytes.Equal(live, sh.config) {
+		return 0, fmt.Errorf("%s: %w", sh.name, es.ErrConfiguration)
+	}
+	if err := contiguous(sh.name, info.State); err != nil {
+		return 0, err
+	}
+	if info.State.LastSeq < seen {
+		return 0, &es.CorruptError{Stream: sh.name, Sequence: info.State.LastSeq + 1, Reason: es.CorruptBehind}
+	}
+	return info.State.LastSeq, l.reachable(ctx, sh, seen, info.State.LastSeq)
+}
+
+// reachable checks that the next message a reader waits for can be read: a
+// damaged last message is counted by the server and delivered to nobody.
+func (l *Log) reachable(ctx context.Context, sh *shard, seen, last uint64) error {
+	if seen == last {
+		return nil
+	}
+	_, ok, err := l.conn.leaderGet(ctx, sh.name, map[string]any{"seq": seen + 1})
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return &es.CorruptError{Stream: sh.name, Sequence: seen + 1, Reason: es.CorruptGap}
+	}
+	return nil
+}
+
+// StreamOf is the name of the stream that holds an aggregate.
+func (l *Log) StreamOf(agg es.Aggregate) (string, error) {
+	sh, err := l.shardOf(agg)
+	if err != nil {
+		return "", err
+	}
+	return sh.name, nil
+}
+
+// End is the last position of every shard of a context, by stream: what a
+// reader has to reach to have seen everything that stands now.
+func (l *Log) End(ctx context.Context, domain string) (es.Token, error) {
+	t := es.Token{}
+	for _, sh := range l.shards[domain] {
+		s, err := l.js.Stream(ctx, sh.name)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w: %w", sh.name, es.ErrUnavailable, err)
+		}
+		t[sh.name] = sh.position(s.CachedInfo().State.LastSeq)
+	}
+	return t, nil
+}
+
+// consumerName makes a durable's name from a process's and a stream's.
+func consumerName(process, stream string) string {
+	return process + "-" + strings.ToLower(stream)
+}

@@ -1,0 +1,251 @@
+package jetstream
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"habeas.internal/services/internal/es"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	apiRoot        = "$JS.API."
+	pageMessages   = 1000
+	pageBytes      = 8 << 20
+	idleInboxes    = 128
+	codeNotFound   = 10037
+	statusNotFound = "404"
+	statusEOB      = "204"
+)
+
+// conn makes the requests that the client library does not offer: reads that
+// only the leader answers, and batched direct reads (ADR-31).
+type conn struct {
+	nc      *nats.Conn
+	timeout time.Duration // of one try
+	inboxes chan *inbox
+}
+
+func newConn(nc *nats.Conn, timeout time.Duration) *conn {
+	return &conn{nc: nc, timeout: timeout, inboxes: make(chan *inbox, idleInboxes)}
+}
+
+// inbox is a standing subscription, used by one batched read at a time. Each
+// read has its own suffix, so that a late answer to an earlier one is known.
+type inbox struct {
+	sub    *nats.Subscription
+	prefix string
+	n      uint64
+}
+
+func (c *conn) takeInbox() (*inbox, error) {
+	select {
+	case in := <-c.inboxes:
+		return in, nil
+	default:
+	}
+	prefix := c.nc.NewInbox()
+	sub, err := c.nc.SubscribeSync(prefix + ".*")
+	if err != nil {
+		return nil, fmt.Errorf("subscribe to inbox: %w", err)
+	}
+	if err := sub.SetPendingLimits(-1, -1); err != nil {
+		return nil, fmt.Errorf("set inbox limits: %w", err)
+	}
+	return &inbox{sub: sub, prefix: prefix}, nil
+}
+
+func (c *conn) giveInbox(in *inbox) {
+	select {
+	case c.inboxes <- in:
+	default:
+		_ = in.sub.Unsubscribe()
+	}
+}
+
+func (c *conn) close() {
+	for {
+		select {
+		case in := <-c.inboxes:
+			_ = in.sub.Unsubscribe()
+		default:
+			return
+		}
+	}
+}
+
+// stored is a message as a stream holds it.
+type stored struct {
+	subject string
+	seq     uint64
+	header  nats.Header
+	data    []byte
+	time    time.Time
+}
+
+type batchRequest struct {
+	Seq      uint64 `json:"seq"`
+	Batch    int    `json:"batch"`
+	MaxBytes int    `json:"max_bytes"`
+	NextFor  string `json:"next_by_subj"`
+}
+
+// page reads up to a page of messages of one literal subject from sequence
+// from on, from any replica. more says that the replica has further ones.
+func (c *conn) page(ctx context.Context, stream, subject string, from uint64) (msgs []stored, more bool, err error) {
+	in, err := c.takeInbox()
+	if err != nil {
+		return nil, false, err
+	}
+	defer c.giveInbox(in)
+	in.n++
+	reply := in.prefix + "." + strconv.FormatUint(in.n, 36)
+	body, err := json.Marshal(batchRequest{Seq: from, Batch: pageMessages, MaxBytes: pageBytes, NextFor: subject})
+	if err != nil {
+		return nil, false, fmt.Errorf("encode request: %w", err)
+	}
+	if err := c.nc.PublishRequest(apiRoot+"DIRECT.GET."+stream, reply, body); err != nil {
+		return nil, false, fmt.Errorf("request batch: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	for {
+		m, err := in.sub.NextMsgWithContext(ctx)
+		if err != nil {
+			return nil, false, fmt.Errorf("read batch: %w", err)
+		}
+		if m.Subject != reply {
+			continue
+		}
+		done, err := c.batchMessage(m, &msgs, &more)
+		if done || err != nil {
+			return msgs, more, err
+		}
+	}
+}
+
+func (c *conn) batchMessage(m *nats.Msg, msgs *[]stored, more *bool) (done bool, err error) {
+	switch status := m.Header.Get("Status"); status {
+	case "":
+	case statusNotFound:
+		return true, nil
+	case statusEOB:
+		*more = m.Header.Get("Nats-Num-Pending") != "0"
+		return true, nil
+	default:
+		return true, fmt.Errorf("read batch: server answered %s: %w", status, es.ErrUnavailable)
+	}
+	s, err := directMessage(m)
+	if err != nil {
+		return true, err
+	}
+	*msgs = append(*msgs, s)
+	return false, nil
+}
+
+func directMessage(m *nats.Msg) (stored, error) {
+	seq, err := strconv.ParseUint(m.Header.Get("Nats-Sequence"), 10, 64)
+	if err != nil {
+		return stored{}, fmt.Errorf("read batch: sequence: %w", err)
+	}
+	at, err := time.Parse(time.RFC3339Nano, m.Header.Get("Nats-Time-Stamp"))
+	if err != nil {
+		return stored{}, fmt.Errorf("read batch: time: %w", err)
+	}
+	return stored{subject: m.Header.Get("Nats-Subject"), seq: seq, header: m.Header, data: m.Data, time: at}, nil
+}
+
+type apiError struct {
+	Code    int `json:"code"`
+	ErrCode int `json:"err_code"`
+}
+
+// leaderGet asks the stream's leader for one message, by {"seq":n},
+// {"last_by_subj":s} or {"seq":n,"next_by_subj":s}. ok is false when there is
+// none.
+func (c *conn) leaderGet(ctx context.Context, stream string, query map[string]any) (msg stored, ok bool, err error) {
+	var answer struct {
+		Error   *apiError `json:"error"`
+		Message struct {
+			Subject string    `json:"subject"`
+			Seq     uint64    `json:"seq"`
+			Header  []byte    `json:"hdrs"`
+			Data    []byte    `json:"data"`
+			Time    time.Time `json:"time"`
+		} `json:"message"`
+	}
+	if err := c.api(ctx, "STREAM.MSG.GET."+stream, query, &answer); err != nil {
+		return stored{}, false, err
+	}
+	if answer.Error != nil {
+		if answer.Error.ErrCode == codeNotFound {
+			return stored{}, false, nil
+		}
+		return stored{}, false, fmt.Errorf("leader read of %s: server error %d: %w", stream, answer.Error.ErrCode, es.ErrUnavailable)
+	}
+	m := answer.Message
+	msg = stored{subject: m.Subject, seq: m.Seq, data: m.Data, time: m.Time, header: nats.Header{}}
+	if len(m.Header) > 0 {
+		if msg.header, err = nats.DecodeHeadersMsg(m.Header); err != nil {
+			return stored{}, false, fmt.Errorf("leader read of %s: headers: %w", stream, err)
+		}
+	}
+	return msg, true, nil
+}
+
+// api makes one request to the JetStream API, tried again while nobody
+// answers, until ctx ends.
+func (c *conn) api(ctx context.Context, name string, query, answer any) error {
+	body, err := json.Marshal(query)
+	if err != nil {
+		return fmt.Errorf("encode request: %w", err)
+	}
+	var last error
+	for try := 0; ; try++ {
+		m, err := c.once(ctx, apiRoot+name, body)
+		if err == nil {
+			if err := json.Unmarshal(m.Data, answer); err != nil {
+				return fmt.Errorf("decode answer of %s: %w", name, err)
+			}
+			return nil
+		}
+		last = err
+		if !transient(err) || !backoff(ctx, try) {
+			return fmt.Errorf("%s: %w: %w", name, es.ErrUnavailable, last)
+		}
+	}
+}
+
+func (c *conn) once(ctx context.Context, subject string, body []byte) (*nats.Msg, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	return c.nc.RequestWithContext(ctx, subject, body)
+}
+
+// transient reports whether an answer may still come on another try.
+func transient(err error) bool {
+	return !errors.Is(err, nats.ErrConnectionClosed) && !errors.Is(err, nats.ErrBadSubject) &&
+		!errors.Is(err, nats.ErrMaxPayload)
+}
+
+// backoff waits 5 ms, 10 ms, … 320 ms; false when ctx ended first.
+func backoff(ctx context.Context, try int) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(5 * time.Millisecond << min(try, 6)):
+		return true
+	}
+}
+
+func isConflict(err error) bool {
+	var api *jetstream.APIError
+	return errors.As(err, &api) && (api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence ||
+		api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant)
+}

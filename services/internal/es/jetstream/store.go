@@ -1,0 +1,283 @@
+package jetstream
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"habeas.internal/services/internal/es"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+)
+
+var _ es.Store = (*Log)(nil)
+
+// Load yields the aggregate's commits after a stream sequence. From any
+// replica it is one batched read a page; from the leader it first asks for
+// the last sequence and does not end before it was seen.
+func (l *Log) Load(ctx context.Context, agg es.Aggregate, after uint64, from es.Source) iter.Seq2[es.Recorded, error] {
+	return func(yield func(es.Recorded, error) bool) {
+		if err := l.load(ctx, agg, after, from, yield); err != nil {
+			yield(es.Recorded{}, err)
+		}
+	}
+}
+
+func (l *Log) load(ctx context.Context, agg es.Aggregate, after uint64, from es.Source, yield func(es.Recorded, error) bool) error {
+	sh, err := l.shardOf(agg)
+	if err != nil {
+		return err
+	}
+	var last stored
+	if from == es.Leader {
+		var ok bool
+		last, ok, err = l.conn.leaderGet(ctx, sh.name, map[string]any{"last_by_subj": agg.Subject()})
+		if err != nil || !ok || last.seq <= after {
+			return err
+		}
+	}
+	for try := 0; ; {
+		msgs, more, err := l.conn.page(ctx, sh.name, agg.Subject(), after+1)
+		if err != nil {
+			if try++; !transient(err) || !backoff(ctx, try) {
+				return fmt.Errorf("%w: %w", es.ErrUnavailable, err)
+			}
+			continue
+		}
+		for _, m := range msgs {
+			after = m.seq
+			if !yield(sh.decode(m)) {
+				return nil
+			}
+		}
+		if more {
+			continue
+		}
+		return l.finish(ctx, sh, agg, after, last.seq, yield)
+	}
+}
+
+// finish reads from the leader what a replica that lags did not have.
+func (l *Log) finish(ctx context.Context, sh *shard, agg es.Aggregate, after, last uint64, yield func(es.Recorded, error) bool) error {
+	for after < last {
+		m, ok, err := l.next(ctx, sh, agg, after)
+		if err != nil {
+			return err
+		}
+		if !ok { // the leader had last and now has nothing after this: history was cut
+			return &es.CorruptError{Stream: sh.name, Sequence: last, Subject: agg.Subject(), Reason: es.CorruptMissing}
+		}
+		after = m.seq
+		if !yield(sh.decode(m)) {
+			return nil
+		}
+	}
+	return nil
+}
+
+func (l *Log) next(ctx context.Context, sh *shard, agg es.Aggregate, after uint64) (stored, bool, error) {
+	return l.conn.leaderGet(ctx, sh.name, map[string]any{"seq": after + 1, "next_by_subj": agg.Subject()})
+}
+
+func (s *shard) decode(m stored) (es.Recorded, error) {
+	return es.Decode(message(m.subject, m.header, m.data), s.position(m.seq), m.time)
+}
+
+func message(subject string, h nats.Header, data []byte) es.Message {
+	header := make(map[string]string, len(kept))
+	for _, name := range kept {
+		if v, ok := h[name]; ok && len(v) == 1 {
+			header[name] = v[0]
+		}
+	}
+	return es.Message{Subject: subject, ID: h.Get(nats.MsgIdHdr), Header: header, Data: data}
+}
+
+var kept = [...]string{
+	es.HeaderTypes, es.HeaderSchema, es.HeaderCorrelation, es.HeaderCausation,
+	es.HeaderSignature, es.HeaderKeyID, es.HeaderTraceparent,
+}
+
+func (s *shard) position(seq uint64) es.Position {
+	return es.Position{Stream: s.name, Epoch: s.epoch, Seq: seq}
+}
+
+// Append publishes the commit with the head's sequence as expectation and
+// resolves what it was not told: see publish.
+func (l *Log) Append(ctx context.Context, head es.Head, c es.Commit) (es.Recorded, error) {
+	sh, err := l.shardOf(c.Aggregate)
+	if err != nil {
+		return es.Recorded{}, err
+	}
+	ctx, span := l.cfg.Tracer.Start(ctx, "send "+sh.name, trace.WithSpanKind(trace.SpanKindProducer),
+		trace.WithAttributes(attribute.String("messaging.system", "nats"), attribute.String("messaging.destination.name", sh.name),
+			attribute.String("messaging.operation.type", "send"), attribute.String("messaging.message.id", c.ID)))
+	defer span.End()
+	c.Meta.Traceparent = traceparent(ctx)
+	m, err := es.Encode(head, c, l.cfg.Signer)
+	if err != nil {
+		return es.Recorded{}, err
+	}
+	started := time.Now()
+	seq, err := l.publish(ctx, sh, c.Aggregate, head.Seq, m)
+	l.metrics.appended(ctx, sh.context, time.Since(started), err)
+	if err != nil {
+		span.RecordError(err)
+		return es.Recorded{}, err
+	}
+	return es.Decode(m, sh.position(seq), time.Time{})
+}
+
+func traceparent(ctx context.Context) string {
+	carrier := propagation.MapCarrier{}
+	propagation.TraceContext{}.Inject(ctx, carrier)
+	return carrier[es.HeaderTraceparent]
+}
+
+// publish adds m behind sequence expected. When the answer is lost, late or
+// ambiguous, the first successor of expected tells: the expectation allows one
+// commit there, so it is ours or the race is lost. It gives up with
+// ErrUnknownOutcome when ctx ends.
+func (l *Log) publish(ctx context.Context, sh *shard, agg es.Aggregate, expected uint64, m es.Message) (uint64, error) {
+	for try := 0; ; try++ {
+		ack, err := l.once(ctx, sh, expected, m)
+		switch {
+		case err == nil && !ack.Duplicate:
+			return ack.Sequence, nil
+		case err != nil && permanent(err):
+			return 0, fmt.Errorf("publish to %s: %w", sh.name, err)
+		}
+		next, found, readErr := l.successor(ctx, sh, agg, expected)
+		switch {
+		case readErr == nil && found && next.header.Get(nats.MsgIdHdr) == m.ID:
+			return next.seq, nil
+		case readErr == nil && (found || (try == 0 && isConflict(err))):
+			return 0, es.ErrConflict
+		}
+		if !backoff(ctx, try) {
+			return 0, fmt.Errorf("publish to %s: %w", sh.name, es.ErrUnknownOutcome)
+		}
+	}
+}
+
+func (l *Log) once(ctx context.Context, sh *shard, expected uint64, m es.Message) (*jetstream.PubAck, error) {
+	msg := &nats.Msg{Subject: m.Subject, Data: m.Data, Header: make(nats.Header, len(m.Header)+4)}
+	for k, v := range m.Header {
+		msg.Header[k] = []string{v}
+	}
+	ctx, cancel := context.WithTimeout(ctx, l.cfg.TryTimeout)
+	defer cancel()
+	return l.js.PublishMsg(ctx, msg, jetstream.WithMsgID(m.ID), jetstream.WithExpectStream(sh.name),
+		jetstream.WithExpectLastSequencePerSubject(expected), jetstream.WithRetryAttempts(0))
+}
+
+// successor is the aggregate's first commit after a sequence, read from the
+// leader.
+func (l *Log) successor(ctx context.Context, sh *shard, agg es.Aggregate, after uint64) (stored, bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*l.cfg.TryTimeout)
+	defer cancel()
+	return l.next(ctx, sh, agg, after)
+}
+
+// permanent reports an answer that no other try would change and after which
+// nothing was stored.
+func permanent(err error) bool {
+	if errors.Is(err, nats.ErrConnectionClosed) || errors.Is(err, nats.ErrMaxPayload) || errors.Is(err, nats.ErrBadSubject) {
+		return true
+	}
+	var api *jetstream.APIError
+	if !errors.As(err, &api) || isConflict(err) {
+		return false
+	}
+	switch api.ErrorCode {
+	case codeStreamMismatch, codeMessageTooLarge, codeSealed:
+		return true
+	}
+	return false
+}
+
+const (
+	codeStreamMismatch  = 10060
+	codeMessageTooLarge = 10054
+	codeSealed          = 10109
+)
+
+// Confirm asks the stream's leader how many commits the aggregate has. The
+// answer counts only if that server heard from a majority of the replicas
+// within proofAge: a leader that was paused and does not know yet that it was
+// replaced can't say so.
+func (l *Log) Confirm(ctx context.Context, agg es.Aggregate, head es.Head) error {
+	sh, err := l.shardOf(agg)
+	if err != nil {
+		return err
+	}
+	for try := 0; ; try++ {
+		n, err := l.proven(ctx, sh, agg.Subject())
+		switch {
+		case err == nil && n == head.Commits:
+			return nil
+		case err == nil:
+			return es.ErrStale
+		case !backoff(ctx, try):
+			return fmt.Errorf("confirm on %s: %w: %w", sh.name, es.ErrUnavailable, err)
+		}
+	}
+}
+
+// proofAge is how recent a leader's contact with its replicas must be, and
+// how long its answer may take.
+const proofAge = time.Second
+
+type infoAnswer struct {
+	Error *apiError `json:"error"`
+	State struct {
+		LastSeq  uint64            `json:"last_seq"`
+		Subjects map[string]uint64 `json:"subjects"`
+	} `json:"state"`
+	Cluster struct {
+		Replicas []struct {
+			Active  time.Duration `json:"active"`
+			Offline bool          `json:"offline"`
+		} `json:"replicas"`
+	} `json:"cluster"`
+}
+
+var errNoProof = errors.New("leader could not prove its leadership")
+
+func (l *Log) proven(ctx context.Context, sh *shard, subject string) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, proofAge)
+	defer cancel()
+	body, err := json.Marshal(map[string]string{"subjects_filter": subject})
+	if err != nil {
+		return 0, fmt.Errorf("encode request: %w", err)
+	}
+	m, err := l.conn.nc.RequestWithContext(ctx, apiRoot+"STREAM.INFO."+sh.name, body)
+	if err != nil {
+		return 0, fmt.Errorf("stream info: %w", err)
+	}
+	var a infoAnswer
+	if err := json.Unmarshal(m.Data, &a); err != nil {
+		return 0, fmt.Errorf("decode stream info: %w", err)
+	}
+	if a.Error != nil || !a.majority() {
+		return 0, errNoProof
+	}
+	return a.State.Subjects[subject], nil
+}
+
+func (a infoAnswer) majority() bool {
+	seen := 1
+	for _, r := range a.Cluster.Replicas {
+		if !r.Offline && r.Active > 0 && r.Active < proofAge {
+			seen++
+		}
+	}
+	return 2*seen > 1+len(a.Cluster.Replicas)
+}
