@@ -3,6 +3,7 @@ package natsd
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 )
 
 // bridge hands the server's log lines to slog. Debug and trace lines, the only
@@ -31,9 +32,31 @@ func (b *bridge) Fatalf(format string, v ...any) {
 	text := fmt.Sprintf(format, v...)
 	b.log.Error(text)
 	select {
-	case b.fatal <- fmt.Errorf("the server gave up: %s", text):
+	case b.fatal <- &gaveUpError{text: text, cause: lastError(v)}:
 	default:
 	}
+}
+
+// gaveUpError keeps the cause that the server printed, so that a caller can
+// tell a taken port from a broken store.
+type gaveUpError struct {
+	text  string
+	cause error
+}
+
+// Error is what the server printed.
+func (e *gaveUpError) Error() string { return "the server gave up: " + e.text }
+
+// Unwrap is the error among what the server printed, if there was one.
+func (e *gaveUpError) Unwrap() error { return e.cause }
+
+func lastError(values []any) error {
+	for _, value := range slices.Backward(values) {
+		if err, ok := value.(error); ok {
+			return err
+		}
+	}
+	return nil
 }
 
 // Debugf drops the line.

@@ -1,0 +1,145 @@
+package testserver
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"habeas.internal/services/internal/natsd"
+	"habeas.internal/services/internal/testserver/child"
+	"habeas.internal/services/internal/testwait"
+)
+
+const (
+	// portAttempts is how many ports are tried before a first start is given up.
+	portAttempts = 5
+	// portGrace is how long a restart waits for its port to be free again.
+	portGrace = 10 * time.Second
+)
+
+// Server is a NATS server inside the test process, run by natsd as `habeas up`
+// runs it. It cannot be killed: for that there is [Process].
+type Server struct {
+	*access
+	cfg  natsd.Config
+	nats *natsd.Server
+}
+
+// NATS starts a server in the process, with one replica and every message
+// synced. It ends with the test.
+func NATS(t testing.TB, options ...Option) *Server {
+	t.Helper()
+	p, dir := planned(options), t.TempDir()
+	s := &Server{access: newAccess(t, dir, p)}
+	s.cfg = s.config(p)
+	s.cfg.Dir = filepath.Join(dir, "data")
+	s.cfg.Key = p.key
+	s.cfg.Logger = logUnlessPassed(t)
+	t.Cleanup(s.Stop)
+	if err := s.startSomewhere(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// startSomewhere fixes the port at the first start, so that clients find the
+// server again after the next.
+func (s *Server) startSomewhere(ctx context.Context) error {
+	var last error
+	for range portAttempts {
+		port, err := child.FreePort()
+		if err != nil {
+			return err
+		}
+		s.cfg.Port = port
+		s.nats, last = natsd.Start(ctx, s.cfg)
+		if !errors.Is(last, syscall.EADDRINUSE) {
+			return last
+		}
+	}
+	return last
+}
+
+// URL is the server's address; it stays the same over restarts.
+func (s *Server) URL() string { return address(s.cfg.Port, s.server != nil) }
+
+// Dir is the data directory.
+func (s *Server) Dir() string { return s.cfg.Dir }
+
+// Connect connects as the named user; the connection is closed when the test
+// ends.
+func (s *Server) Connect(t testing.TB, user string, options ...nats.Option) *nats.Conn {
+	t.Helper()
+	return s.ConnectTo(t, s.URL(), user, options...)
+}
+
+// Stop ends the server in order; its files are complete afterwards.
+func (s *Server) Stop() {
+	if s.nats != nil {
+		s.nats.Shutdown()
+	}
+}
+
+// Start runs a stopped server again on the same files and port.
+func (s *Server) Start(t testing.TB) {
+	t.Helper()
+	testwait.For(t, portGrace, func() error {
+		nats, err := natsd.Start(context.Background(), s.cfg)
+		if err == nil {
+			s.nats = nats
+			return nil
+		}
+		if errors.Is(err, syscall.EADDRINUSE) {
+			return err
+		}
+		return testwait.Final(err)
+	})
+}
+
+func address(port int, secure bool) string {
+	scheme := "nats"
+	if secure {
+		scheme = "tls"
+	}
+	return fmt.Sprintf("%s://%s", scheme, child.Loopback(port))
+}
+
+// logUnlessPassed keeps the lines and shows them when the test has failed.
+func logUnlessPassed(t testing.TB) *slog.Logger {
+	lines := new(lockedBuffer)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("output of the NATS server:\n%s", lines)
+		}
+	})
+	return slog.New(slog.NewTextHandler(lines, nil))
+}
+
+// lockedBuffer may be read while the server still writes.
+type lockedBuffer struct {
+	mu    sync.Mutex
+	bytes bytes.Buffer
+}
+
+// Write appends to the buffer.
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.bytes.Write(p)
+}
+
+// String is all that was written.
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.bytes.String()
+}
