@@ -28,7 +28,8 @@ test-long: ## run the tests that take minutes too (build tag long)
 	tools/setup redis-server
 	go test -count=1 -timeout 2h -tags long $(PKGS)
 
-chaos: ## run the seeded campaigns that kill, pause and corrupt (build tag long)
+chaos: ## run the seeded campaigns that kill, pause and corrupt (TestChaos..., build tag long)
+	go test -tags long -list '^TestChaos' ./services/... | grep '^TestChaos'
 	go test -count=1 -timeout 2h -tags long -v -run '^TestChaos' ./services/...
 
 fuzz: ## run each fuzz target for FUZZTIME (30s)
