@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"habeas.internal/services/internal/es"
@@ -19,26 +18,11 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Sink keeps a read model of shards together with how far each was read.
-type Sink interface {
-	// Checkpoint is the last applied position of a stream; sequence 0 when
-	// there is none.
-	Checkpoint(ctx context.Context, stream, epoch string) (es.Position, error)
-	// Apply writes what the batch means and moves the checkpoint from the
-	// given position to the batch's last, both or neither. ErrMoved: the
-	// checkpoint is elsewhere.
-	Apply(ctx context.Context, from es.Position, batch []es.Recorded) error
-}
-
-// ErrMoved says that a checkpoint is not where its reader left it: the sink
-// was wiped, or another reader was faster. The reader goes on from there.
-var ErrMoved = errors.New("checkpoint has moved")
-
 // Projection is a read model of one context.
 type Projection struct {
 	Name    string
 	Context string
-	Sink    Sink
+	Sink    es.Sink
 	// BatchSize is the most commits of one Apply; default 500.
 	BatchSize int
 	// ProbeEvery is how often the streams are checked for drift and loss
@@ -90,7 +74,7 @@ func (r *reader) run(ctx context.Context) error {
 				slog.String("stream", r.sh.name), slog.String("error", err.Error()))
 			return fmt.Errorf("projection %s halted: %w", r.p.Name, err)
 		}
-		if errors.Is(err, ErrMoved) {
+		if errors.Is(err, es.ErrMoved) {
 			try = 0
 			continue
 		}
@@ -106,15 +90,8 @@ func halts(err error) bool {
 	var corrupt *es.CorruptError
 	var unknown *es.UnknownEventError
 	return errors.As(err, &corrupt) || errors.As(err, &unknown) || errors.Is(err, es.ErrConfiguration) ||
-		errors.Is(err, es.ErrMissingStream) || errors.Is(err, errProjection)
+		errors.Is(err, es.ErrMissingStream) || errors.Is(err, es.ErrUnprojectable)
 }
-
-// errProjection marks what a sink could not make of a commit.
-var errProjection = errors.New("commit can't be projected")
-
-// Unprojectable wraps why a sink can't make anything of a commit; the
-// projection halts.
-func Unprojectable(err error) error { return fmt.Errorf("%w: %w", errProjection, err) }
 
 // from reads on from the sink's checkpoint.
 func (r *reader) from(ctx context.Context) error {
@@ -309,13 +286,14 @@ func (l *Log) reachable(ctx context.Context, sh *shard, seen, last uint64) error
 	return nil
 }
 
-// StreamOf is the name of the stream that holds an aggregate.
-func (l *Log) StreamOf(agg es.Aggregate) (string, error) {
+// Locate is the position, with sequence 0, of the stream that holds an
+// aggregate.
+func (l *Log) Locate(agg es.Aggregate) (es.Position, error) {
 	sh, err := l.shardOf(agg)
 	if err != nil {
-		return "", err
+		return es.Position{}, err
 	}
-	return sh.name, nil
+	return sh.position(0), nil
 }
 
 // End is the last position of every shard of a context, by stream: what a
@@ -330,9 +308,4 @@ func (l *Log) End(ctx context.Context, domain string) (es.Token, error) {
 		t[sh.name] = sh.position(s.CachedInfo().State.LastSeq)
 	}
 	return t, nil
-}
-
-// consumerName makes a durable's name from a process's and a stream's.
-func consumerName(process, stream string) string {
-	return process + "-" + strings.ToLower(stream)
 }

@@ -1,0 +1,231 @@
+package jetstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"log/slog"
+	"strings"
+	"time"
+
+	"habeas.internal/services/internal/es"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"go.opentelemetry.io/otel/codes"
+	"golang.org/x/sync/errgroup"
+)
+
+// Process follows the commits of a context and reacts to each. It runs in any
+// number of instances: each commit goes to one of them at a time, and again
+// to one until it was handled.
+type Process struct {
+	Name    string // of the durable consumers, such as "closing"
+	Context string // whose commits it follows
+	// React handles a commit; it must be harmless to repeat. See es.Saga.
+	React func(ctx context.Context, r es.Recorded) error
+	// CodeVersion is noted on what is parked.
+	CodeVersion string
+	// Backoff is the wait before each further delivery; after the last one
+	// the commit is parked. Default: 1 s, 5 s, 30 s, 2 min, 10 min, three
+	// times more.
+	Backoff []time.Duration
+	// AckWait is how long a reaction may take before the commit is given to
+	// another instance; default 30 s, extended while the reaction runs.
+	AckWait time.Duration
+	// Workers is how many commits of one shard are handled at a time; those
+	// of one aggregate never are. Default 4.
+	Workers int
+}
+
+func defaultBackoff() []time.Duration {
+	return []time.Duration{
+		time.Second, 5 * time.Second, 30 * time.Second, 2 * time.Minute,
+		10 * time.Minute, 10 * time.Minute, 10 * time.Minute,
+	}
+}
+
+func (p Process) withDefaults() Process {
+	if len(p.Backoff) == 0 {
+		p.Backoff = defaultBackoff()
+	}
+	if p.AckWait == 0 {
+		p.AckWait = 30 * time.Second
+	}
+	if p.Workers == 0 {
+		p.Workers = 4
+	}
+	return p
+}
+
+// deliveriesBeyond is how many deliveries the server makes after the one at
+// which the process parks: room for instances that die before they can.
+const deliveriesBeyond = 4
+
+// RunProcess reacts to commits until ctx ends. Any other return is a halt:
+// see Project. A commit that can't be handled after the last backoff is
+// parked, and the process goes on with the others.
+func (l *Log) RunProcess(ctx context.Context, p Process) error {
+	p = p.withDefaults()
+	g, ctx := errgroup.WithContext(ctx)
+	for _, sh := range l.shards[p.Context] {
+		c, err := l.durable(ctx, sh.name, p.consumer(sh.name, 0))
+		if err != nil {
+			return err
+		}
+		g.Go(func() error { return l.runShard(ctx, p, sh, c) })
+	}
+	return g.Wait()
+}
+
+func (p Process) consumer(stream string, start uint64) jetstream.ConsumerConfig {
+	c := jetstream.ConsumerConfig{
+		Durable: p.Name + "-" + strings.ToLower(stream), AckPolicy: jetstream.AckExplicitPolicy,
+		DeliverPolicy: jetstream.DeliverAllPolicy, AckWait: p.AckWait, MaxAckPending: 256,
+		MaxDeliver: len(p.Backoff) + 1 + deliveriesBeyond,
+	}
+	if start > 0 {
+		c.DeliverPolicy, c.OptStartSeq = jetstream.DeliverByStartSequencePolicy, start
+	}
+	return c
+}
+
+func (l *Log) durable(ctx context.Context, stream string, cfg jetstream.ConsumerConfig) (jetstream.Consumer, error) {
+	c, err := l.js.CreateOrUpdateConsumer(ctx, stream, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("bind consumer %s: %w", cfg.Durable, err)
+	}
+	return c, nil
+}
+
+// runShard hands each message to the worker of its aggregate, so that commits
+// of one aggregate are handled one after the other.
+func (l *Log) runShard(ctx context.Context, p Process, sh *shard, c jetstream.Consumer) error {
+	g, ctx := errgroup.WithContext(ctx)
+	queues := make([]chan jetstream.Msg, p.Workers)
+	for i := range queues {
+		queues[i] = make(chan jetstream.Msg, 1)
+		g.Go(func() error { return l.work(ctx, p, sh, queues[i]) })
+	}
+	cc, err := c.Consume(func(m jetstream.Msg) {
+		h := fnv.New32a()
+		_, _ = h.Write([]byte(m.Subject()))
+		select {
+		case queues[h.Sum32()%uint32(len(queues))] <- m:
+		case <-ctx.Done():
+		}
+	}, jetstream.PullMaxMessages(8*p.Workers))
+	if err != nil {
+		return fmt.Errorf("consume %s: %w", sh.name, err)
+	}
+	defer cc.Stop()
+	return g.Wait()
+}
+
+func (l *Log) work(ctx context.Context, p Process, sh *shard, queue <-chan jetstream.Msg) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case m := <-queue:
+			if err := l.handle(ctx, p, sh, m); err != nil {
+				l.cfg.Logger.ErrorContext(ctx, "process halted", slog.String("process", p.Name),
+					slog.String("stream", sh.name), slog.String("error", err.Error()))
+				return fmt.Errorf("process %s halted: %w", p.Name, err)
+			}
+		}
+	}
+}
+
+// handle returns an error only to halt; everything else is tried again or
+// parked.
+func (l *Log) handle(ctx context.Context, p Process, sh *shard, m jetstream.Msg) error {
+	rec, err := sh.read(m)
+	if err == nil {
+		err = l.ring.Verify(ctx, rec)
+	}
+	if err == nil && rec.Aggregate.Tenant != es.LogTenant {
+		err = l.react(ctx, p, rec, m)
+	}
+	if err == nil {
+		return l.ack(ctx, m)
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	if halts(err) {
+		return err
+	}
+	return l.again(ctx, p, sh, m, err)
+}
+
+func (l *Log) ack(ctx context.Context, m jetstream.Msg) error {
+	if err := m.Ack(); err != nil { // it comes again, which is harmless
+		l.cfg.Logger.DebugContext(ctx, "ack was not sent", slog.String("error", err.Error()))
+	}
+	return nil
+}
+
+// react runs the reaction and keeps the message while it takes long.
+func (l *Log) react(ctx context.Context, p Process, rec es.Recorded, m jetstream.Msg) error {
+	ctx, span := l.startConsumer(ctx, p.Name, rec)
+	defer span.End()
+	done := make(chan struct{})
+	defer close(done)
+	go func() {
+		tick := time.NewTicker(p.AckWait / 3)
+		defer tick.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+				_ = m.InProgress()
+			}
+		}
+	}()
+	err := p.React(ctx, rec)
+	if err != nil {
+		span.SetStatus(codes.Error, reasonOf(err))
+	}
+	return err
+}
+
+// again schedules the next delivery, or parks the message after the last.
+func (l *Log) again(ctx context.Context, p Process, sh *shard, m jetstream.Msg, cause error) error {
+	meta, err := m.Metadata()
+	if err != nil {
+		return fmt.Errorf("read metadata: %w", err)
+	}
+	l.cfg.Logger.WarnContext(ctx, "reaction failed", slog.String("process", p.Name), slog.String("stream", sh.name),
+		slog.Uint64("sequence", meta.Sequence.Stream), slog.Uint64("delivery", meta.NumDelivered), slog.String("error", cause.Error()))
+	n := int(meta.NumDelivered)
+	if n <= len(p.Backoff) {
+		_ = m.NakWithDelay(p.Backoff[max(n, 1)-1])
+		return nil
+	}
+	if err := l.park(ctx, p, sh, m, cause); err != nil {
+		_ = m.NakWithDelay(p.Backoff[len(p.Backoff)-1])
+		return nil
+	}
+	_ = m.TermWithReason("parked")
+	return nil
+}
+
+// reasonOf is the machine-readable part of a failure; what has none is
+// INTERNAL, because an error's text is not for a store.
+func reasonOf(err error) string {
+	var r es.Refusal
+	if errors.As(err, &r) {
+		return r.Reason()
+	}
+	for code, target := range map[string]error{
+		"UNAVAILABLE": es.ErrUnavailable, "UNKNOWN_OUTCOME": es.ErrUnknownOutcome, "CONTENDED": es.ErrContended,
+		"TOO_LARGE": es.ErrTooLarge, "DEADLINE_EXCEEDED": context.DeadlineExceeded,
+	} {
+		if errors.Is(err, target) {
+			return code
+		}
+	}
+	return "INTERNAL"
+}

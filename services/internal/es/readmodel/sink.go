@@ -1,0 +1,180 @@
+package readmodel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"habeas.internal/services/internal/es"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Write is one change of a key of the model: a Redis command that sets what
+// is, never what is read before. Key is a suffix, see the package comment.
+type Write struct {
+	Command string
+	Key     string
+	Args    []string
+}
+
+// commands are those that a write may use: each depends on nothing but the
+// key that it names.
+func allowed(command string) bool {
+	switch command {
+	case "HSET", "HDEL", "DEL", "SET", "SADD", "SREM", "ZADD", "ZREM", "HINCRBY":
+		return true
+	}
+	return false
+}
+
+// Model names a read model and says what commits mean for it. Project is pure:
+// the same commits in the same order give the same bytes.
+type Model struct {
+	Name    string
+	Version int
+	Project func(es.Recorded) ([]Write, error)
+}
+
+func (m Model) prefix(stream, epoch string) string {
+	return "{" + stream + "}:" + m.Name + ".v" + strconv.Itoa(m.Version) + "." + epoch + ":"
+}
+
+// Sink writes a model into Redis.
+type Sink struct {
+	client redis.UniversalClient
+	model  Model
+}
+
+var _ es.Sink = (*Sink)(nil)
+
+// NewSink makes the sink of a model.
+func NewSink(client redis.UniversalClient, model Model) *Sink {
+	return &Sink{client: client, model: model}
+}
+
+const checkpointKey = "checkpoint"
+
+// Checkpoint is how far a stream was read into the model.
+func (s *Sink) Checkpoint(ctx context.Context, stream, epoch string) (es.Position, error) {
+	text, err := s.client.Get(ctx, s.model.prefix(stream, epoch)+checkpointKey).Result()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return es.Position{}, fmt.Errorf("read checkpoint: %w", err)
+	}
+	seq, err := parseCheckpoint(text)
+	return es.Position{Stream: stream, Epoch: epoch, Seq: seq}, err
+}
+
+func parseCheckpoint(text string) (uint64, error) {
+	if text == "" {
+		return 0, nil
+	}
+	seq, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("parse checkpoint: %w", err)
+	}
+	return seq, nil
+}
+
+// apply compares and writes. Sequences stay text: Lua's numbers end at 2^53.
+// KEYS: the checkpoint, then every key. ARGV: where the checkpoint must stand,
+// where it goes, then for each write the number of its arguments, its command,
+// the index of its key, and the arguments.
+func applyScript() *redis.Script {
+	return redis.NewScript(`
+local at = redis.call('GET', KEYS[1]) or '0'
+if at ~= ARGV[1] then return at end
+local i = 3
+while i <= #ARGV do
+  local n = tonumber(ARGV[i])
+  local call = {ARGV[i + 1], KEYS[tonumber(ARGV[i + 2])]}
+  for a = 1, n do call[2 + a] = ARGV[i + 2 + a] end
+  redis.call(unpack(call))
+  i = i + 3 + n
+end
+redis.call('SET', KEYS[1], ARGV[2])
+return ARGV[1]
+`)
+}
+
+// Apply writes what the batch means and moves the checkpoint, both or neither.
+func (s *Sink) Apply(ctx context.Context, from es.Position, batch []es.Recorded) error {
+	last := batch[len(batch)-1].Position
+	prefix := s.model.prefix(last.Stream, last.Epoch)
+	b := script{prefix: prefix, index: map[string]int{}}
+	b.key(checkpointKey)
+	b.args = append(b.args, strconv.FormatUint(from.Seq, 10), strconv.FormatUint(last.Seq, 10))
+	for _, r := range batch {
+		writes, err := s.model.Project(r)
+		if err != nil {
+			return fmt.Errorf("%w: %w", es.ErrUnprojectable, err)
+		}
+		for _, w := range writes {
+			if err := b.add(w); err != nil {
+				return err
+			}
+		}
+	}
+	at, err := applyScript().Run(ctx, s.client, b.keys, b.args...).Text()
+	if err != nil {
+		return fmt.Errorf("write read model: %w", err)
+	}
+	if at != strconv.FormatUint(from.Seq, 10) {
+		return es.ErrMoved
+	}
+	return nil
+}
+
+type script struct {
+	prefix string
+	keys   []string
+	index  map[string]int
+	args   []any
+}
+
+func (b *script) key(suffix string) int {
+	if i, ok := b.index[suffix]; ok {
+		return i
+	}
+	b.keys = append(b.keys, b.prefix+suffix)
+	b.index[suffix] = len(b.keys)
+	return len(b.keys)
+}
+
+func (b *script) add(w Write) error {
+	if !allowed(w.Command) || w.Key == checkpointKey {
+		return fmt.Errorf("write %s: %w", w.Command, es.ErrUnprojectable)
+	}
+	b.args = append(b.args, strconv.Itoa(len(w.Args)), w.Command, strconv.Itoa(b.key(w.Key)))
+	for _, a := range w.Args {
+		b.args = append(b.args, a)
+	}
+	return nil
+}
+
+// Drop removes a stream's part of the model, so that it is built anew.
+func (s *Sink) Drop(ctx context.Context, stream, epoch string) error {
+	it := s.client.Scan(ctx, 0, escapeGlob(s.model.prefix(stream, epoch))+"*", 1000).Iterator()
+	for it.Next(ctx) {
+		if err := s.client.Unlink(ctx, it.Val()).Err(); err != nil {
+			return fmt.Errorf("drop read model: %w", err)
+		}
+	}
+	if err := it.Err(); err != nil {
+		return fmt.Errorf("drop read model: %w", err)
+	}
+	return nil
+}
+
+func escapeGlob(s string) string {
+	out := make([]byte, 0, len(s)+4)
+	for i := range len(s) {
+		switch s[i] {
+		case '*', '?', '[', ']', '\\':
+			out = append(out, '\\')
+		}
+		out = append(out, s[i])
+	}
+	return string(out)
+}
