@@ -160,7 +160,7 @@ func shake(t *testing.T, server, client *tls.Config) (string, error) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
-	defer listener.Close() //nolint:errcheck // the test is over
+	defer listener.Close()
 	seen := make(chan string, 1)
 	go func() {
 		defer close(seen)

@@ -15,18 +15,17 @@ const checkLabel = "habeas jetstream key check v1"
 // check is what the guard remembers of a store: enough to recognise its key,
 // nothing to find it out with.
 type check struct {
-	StoreID   string `json:"store_id"`
-	Encrypted bool   `json:"encrypted"`
-	// Current is the code of the key; Next that of the key that a rotation
-	// started to put in its place.
-	Current string `json:"key_check,omitempty"`
-	Next    string `json:"next_key_check,omitempty"`
+	StoreID string `json:"store_id"`
+	// Generation counts the rotations, from one, and names the folder.
+	Generation int    `json:"generation"`
+	Encrypted  bool   `json:"encrypted"`
+	Code       string `json:"key_check,omitempty"`
 }
 
 func newCheck(key Key) check {
-	c := check{StoreID: rand.Text(), Encrypted: key != ""}
+	c := check{StoreID: rand.Text(), Generation: 1, Encrypted: key != ""}
 	if c.Encrypted {
-		c.Current = c.code(key)
+		c.Code = c.code(key)
 	}
 	return c
 }
@@ -36,54 +35,39 @@ func parseCheck(text []byte) (check, error) {
 	if err := json.Unmarshal(text, &c); err != nil {
 		return check{}, fmt.Errorf("%s is not readable", checkFile)
 	}
-	if c.StoreID == "" || c.Encrypted != (c.Current != "") || c.Next != "" && !c.Encrypted {
+	if c.StoreID == "" || c.Generation < 1 || c.Encrypted != (c.Code != "") {
 		return check{}, fmt.Errorf("%s is not complete", checkFile)
 	}
 	return c, nil
 }
 
-// judge compares the keys with the check. A check that is not nil says that
-// the store must be rotated to key, and is to be written first.
-func (c check) judge(key, old Key) (*check, error) {
+// judge compares the keys with the check. True says that they are right and
+// that the store has to be rotated to key.
+func (c check) judge(key, old Key) (rotate bool, err error) {
 	switch {
 	case !c.Encrypted && key == "":
-		return nil, nil
+		return false, nil
 	case !c.Encrypted:
-		return nil, refuse(KeyNotExpected, "the store was made without encryption; move its streams into a new one by export and import")
+		return false, refuse(KeyNotExpected, "the store was made without encryption; move its streams into a new one by export and import")
 	case key == "":
-		return nil, refuse(KeyMissing, "the store is encrypted and no key was given")
-	case c.Next != "":
-		return c.resume(key, old)
-	case c.matches(c.Current, key):
-		return nil, nil
-	case c.matches(c.Current, old):
-		return c.rotation(key, old), nil
+		return false, refuse(KeyMissing, "the store is encrypted and no key was given")
+	case c.matches(key):
+		return false, nil
+	case c.matches(old):
+		return true, nil
 	}
-	return nil, refuse(WrongKey, "the key is not the one that the store was made with")
+	return false, refuse(WrongKey, "the key is not the one that the store was made with")
 }
 
-// resume accepts only the two keys of the interrupted rotation, in either
-// order: some blocks have the one and some the other.
-func (c check) resume(key, old Key) (*check, error) {
-	forward := c.matches(c.Next, key) && c.matches(c.Current, old)
-	back := c.matches(c.Current, key) && c.matches(c.Next, old)
-	if forward || back {
-		return c.rotation(key, old), nil
-	}
-	for _, k := range []Key{key, old} {
-		if c.matches(c.Current, k) || c.matches(c.Next, k) {
-			return nil, refuse(RotationUnfinished, "a key rotation was interrupted; give both of its keys")
-		}
-	}
-	return nil, refuse(WrongKey, "neither key is one that the store was made with")
+// rotated is the check of the same store under another key.
+func (c check) rotated(key Key) check {
+	c.Generation++
+	c.Code = c.code(key)
+	return c
 }
 
-func (c check) rotation(key, old Key) *check {
-	return &check{StoreID: c.StoreID, Encrypted: true, Current: c.code(old), Next: c.code(key)}
-}
-
-func (c check) matches(code string, key Key) bool {
-	return key != "" && hmac.Equal([]byte(code), []byte(c.code(key)))
+func (c check) matches(key Key) bool {
+	return key != "" && hmac.Equal([]byte(c.Code), []byte(c.code(key)))
 }
 
 func (c check) code(key Key) string {

@@ -29,8 +29,8 @@ const (
 // Config is everything that an embedded server depends on. Dir and Users are
 // needed; every other zero value works.
 type Config struct {
-	// Dir is the data directory. The streams lie in its folder jetstream, the
-	// guard's file beside that folder.
+	// Dir is the data directory: a folder for the streams and the guard's file
+	// beside it. Back them up together.
 	Dir string
 	// ServerName names the server in logs; default habeas.
 	ServerName string
@@ -53,8 +53,8 @@ type Config struct {
 	// Key encrypts the store; empty means plain files. A store keeps for life
 	// which of the two it is.
 	Key Key
-	// OldKey is the key before Key, given once to rotate, and again if that
-	// start was interrupted.
+	// OldKey is the key before Key. Given once, it makes the start rotate the
+	// store to Key; after that it is not needed, and harmless.
 	OldKey Key
 	// Logger gets the server's log lines; nil drops them.
 	Logger *slog.Logger

@@ -41,11 +41,12 @@ func writeDurably(path string, content []byte) error {
 	if err != nil {
 		return errors.Join(err, os.Remove(file.Name()))
 	}
-	return syncDir(dir)
+	return syncPath(dir)
 }
 
-func syncDir(dir string) error {
-	file, err := os.Open(dir)
+// syncPath brings a file, or the entries of a folder, to disk.
+func syncPath(path string) error {
+	file, err := os.Open(path)
 	if err != nil {
 		return err
 	}

@@ -65,7 +65,7 @@ func TestTwoServersNeverShareADirectory(t *testing.T) {
 func TestAStreamThatCannotBeRecoveredStopsTheStart(t *testing.T) {
 	cfg, admin := configuration(t)
 	fill(t, cfg, admin)
-	sum := filepath.Join(cfg.Dir, "jetstream/HABEAS/streams/LOG/meta.sum")
+	sum := filepath.Join(natsd.StreamFolder(filepath.Join(cfg.Dir, "store-1"), "LOG"), "meta.sum")
 	kept, err := os.ReadFile(sum)
 	if err != nil {
 		t.Fatal(err)
@@ -79,43 +79,6 @@ func TestAStreamThatCannotBeRecoveredStopsTheStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	expectMessages(t, connect(t, run(t, cfg), admin), 5)
-}
-
-func TestARotatedStoreOpensWithTheNewKeyAloneAndNotWithTheOld(t *testing.T) {
-	cfg, admin := configuration(t)
-	a, b := testKey("a"), testKey("b")
-	cfg.Key = a
-	fill(t, cfg, admin)
-
-	cfg.Key, cfg.OldKey = b, a
-	run(t, cfg).Shutdown()
-
-	expectRefused(t, withKeys(cfg, a, ""), natsd.WrongKey)
-	expectMessages(t, connect(t, run(t, withKeys(cfg, b, "")), admin), 5)
-}
-
-func TestAnInterruptedRotationNeedsBothKeysAndGoesEitherWay(t *testing.T) {
-	a, b := testKey("a"), testKey("b")
-	for name, keys := range map[string][2]natsd.Key{"forward": {b, a}, "back": {a, b}} {
-		t.Run(name, func(t *testing.T) {
-			cfg, admin := configuration(t)
-			cfg.Key = a
-			fill(t, cfg, admin)
-			before := readCheck(t, cfg.Dir)
-			run(t, withKeys(cfg, b, a)).Shutdown()
-			after := readCheck(t, cfg.Dir)
-			before["next_key_check"] = after["key_check"]
-			writeCheck(t, cfg.Dir, before)
-
-			expectRefused(t, withKeys(cfg, a, ""), natsd.RotationUnfinished)
-			expectRefused(t, withKeys(cfg, b, ""), natsd.RotationUnfinished)
-			expectRefused(t, withKeys(cfg, b, testKey("c")), natsd.RotationUnfinished)
-			expectRefused(t, withKeys(cfg, testKey("c"), ""), natsd.WrongKey)
-
-			run(t, withKeys(cfg, keys[0], keys[1])).Shutdown()
-			expectMessages(t, connect(t, run(t, withKeys(cfg, keys[0], "")), admin), 5)
-		})
-	}
 }
 
 func TestKeyFilesAreMadeOnceAndKeptSecret(t *testing.T) {
@@ -149,11 +112,6 @@ func TestKeyFilesAreMadeOnceAndKeptSecret(t *testing.T) {
 	if _, err := natsd.OpenUserKey(dir, "../consent"); err == nil {
 		t.Error("a name that leaves the folder was taken")
 	}
-}
-
-func withKeys(cfg natsd.Config, key, old natsd.Key) natsd.Config {
-	cfg.Key, cfg.OldKey = key, old
-	return cfg
 }
 
 // fill makes a store with five messages in it.

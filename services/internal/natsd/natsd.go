@@ -30,9 +30,11 @@ const readyPoll = 100 * time.Millisecond
 // Server is a running embedded server. Its methods may be called from several
 // goroutines.
 type Server struct {
-	nats  *server.Server
-	store *store
-	stop  sync.Once
+	nats   *server.Server
+	folder string
+	// release lets another server have the data directory.
+	release func()
+	stop    sync.Once
 }
 
 // Start checks the store, starts the server on it and returns when all streams
@@ -47,7 +49,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	s, err := start(ctx, cfg, st)
+	s, err := startOn(ctx, cfg, st)
 	if err != nil {
 		st.close()
 		return nil, fmt.Errorf("start server: %w", err)
@@ -55,9 +57,31 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// start runs the server on a store that the guard has let through.
-func start(ctx context.Context, cfg Config, st *store) (*Server, error) {
-	opts, err := embeddedOptions(cfg, st)
+// startOn runs the server on a store that the guard has let through.
+func startOn(ctx context.Context, cfg Config, st *store) (*Server, error) {
+	if st.rotate {
+		if err := rotateStore(ctx, cfg, st); err != nil {
+			return nil, fmt.Errorf("rotate encryption key: %w", err)
+		}
+	}
+	s, err := start(ctx, cfg, launch{folder: st.folder(), key: cfg.Key})
+	if err != nil {
+		return nil, err
+	}
+	s.release = st.close
+	return s, nil
+}
+
+// launch says on which files a server runs, and with which keys.
+type launch struct {
+	folder   string
+	key, old Key
+}
+
+// start runs a server and returns when it has recovered all that the folder
+// holds.
+func start(ctx context.Context, cfg Config, l launch) (*Server, error) {
+	opts, err := embeddedOptions(cfg, l)
 	if err != nil {
 		return nil, err
 	}
@@ -68,30 +92,21 @@ func start(ctx context.Context, cfg Config, st *store) (*Server, error) {
 	log := newBridge(cfg.Logger)
 	ns.SetLoggerV2(log, false, false, false)
 	go ns.Start()
-	s := &Server{nats: ns, store: st}
-	if err := s.settle(ctx, cfg, log); err != nil {
-		ns.Shutdown()
-		ns.WaitForShutdown()
+	s := &Server{nats: ns, folder: l.folder, release: func() {}}
+	err = s.waitReady(ctx, cfg.StartTimeout, log)
+	if err == nil {
+		err = s.checkRecovered()
+	}
+	if err != nil {
+		s.Shutdown()
 		return nil, err
 	}
 	return s, nil
 }
 
-// settle waits for the server and then makes sure that it recovered all that
-// the store holds.
-func (s *Server) settle(ctx context.Context, cfg Config, log *bridge) error {
-	ctx, cancel := context.WithTimeout(ctx, cfg.StartTimeout)
+func (s *Server) waitReady(ctx context.Context, limit time.Duration, log *bridge) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	if err := s.waitReady(ctx, log); err != nil {
-		return err
-	}
-	if err := s.checkRecovered(); err != nil {
-		return err
-	}
-	return s.store.finishRotation()
-}
-
-func (s *Server) waitReady(ctx context.Context, log *bridge) error {
 	for !s.nats.ReadyForConnections(readyPoll) {
 		select {
 		case err := <-log.fatal:
@@ -106,8 +121,8 @@ func (s *Server) waitReady(ctx context.Context, log *bridge) error {
 
 // embeddedOptions goes through the text form, so that accounts and users are
 // built by the server's own parser and there is one configuration to read.
-func embeddedOptions(cfg Config, st *store) (*server.Options, error) {
-	text, err := render(Node{Config: cfg})
+func embeddedOptions(cfg Config, l launch) (*server.Options, error) {
+	text, err := render(Node{Config: cfg}, l.folder)
 	if err != nil {
 		return nil, err
 	}
@@ -118,9 +133,9 @@ func embeddedOptions(cfg Config, st *store) (*server.Options, error) {
 	opts.NoSigs = true
 	opts.DisableJetStreamBanner = true
 	opts.DontListen = cfg.InProcessOnly
-	if cfg.Key != "" {
+	if l.key != "" {
 		opts.JetStreamCipher = server.ChaCha
-		opts.JetStreamKey, opts.JetStreamOldKey = string(cfg.Key), string(st.oldKey)
+		opts.JetStreamKey, opts.JetStreamOldKey = string(l.key), string(l.old)
 	}
 	return opts, nil
 }
@@ -130,8 +145,13 @@ func embeddedOptions(cfg Config, st *store) (*server.Options, error) {
 func (s *Server) ClientURL() string { return s.nats.ClientURL() }
 
 // InProcessConn opens a connection that never touches the network; users and
-// permissions hold as on any other. Give the server to nats.InProcessServer.
+// permissions hold as on any other. Give the server to nats.InProcessServer,
+// with an empty address: ClientURL may make the client ask for TLS.
 func (s *Server) InProcessConn() (net.Conn, error) { return s.nats.InProcessConn() }
+
+// StoreFolder is where the files of the streams are; it changes when the key is
+// rotated.
+func (s *Server) StoreFolder() string { return s.folder }
 
 // Health is nil while the server runs and its storage works. Storage is
 // switched off by the server itself when the disk is full or fails.
@@ -152,6 +172,6 @@ func (s *Server) Shutdown() {
 	s.stop.Do(func() {
 		s.nats.Shutdown()
 		s.nats.WaitForShutdown()
-		s.store.close()
+		s.release()
 	})
 }

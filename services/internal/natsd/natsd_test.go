@@ -2,10 +2,12 @@ package natsd_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -15,6 +17,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"habeas.internal/services/internal/localca"
 	"habeas.internal/services/internal/natsd"
 	"habeas.internal/services/internal/testwait"
 )
@@ -25,18 +28,63 @@ func TestWhatWasAcknowledgedIsThereAfterARestart(t *testing.T) {
 	publish(t, connect(t, first, admin), 10)
 	first.Shutdown()
 
-	if matches, _ := filepath.Glob(filepath.Join(cfg.Dir, "jetstream/HABEAS/streams/LOG/msgs/index.db")); len(matches) != 1 {
-		t.Error("an orderly end left no index: the next start has to scan the store")
+	index := filepath.Join(natsd.StreamFolder(first.StoreFolder(), "LOG"), "msgs", "index.db")
+	if _, err := os.Stat(index); err != nil {
+		t.Errorf("an orderly end left no index, so the next start has to scan the store: %v", err)
 	}
 	second := run(t, cfg)
 	expectMessages(t, connect(t, second, admin), 10)
+}
+
+func TestOnlyAClientOfTheSameAuthorityGetsPastTLS(t *testing.T) {
+	const id = "spiffe://habeas.test/svc/nats"
+	cfg, admin := configuration(t)
+	server := identity(t, id)
+	cfg.TLS = &natsd.TLSFiles{
+		CertFile: server.CertFile, KeyFile: server.KeyFile, CAFile: server.CAFile, VerifyClients: true,
+	}
+	s := run(t, cfg)
+	publish(t, connect(t, s, admin, nats.Secure(server.ClientTLS(id))), 1)
+	expectMessages(t, connectInProcess(t, s, admin), 1)
+
+	anonymous := server.ClientTLS(id)
+	anonymous.Certificates = nil
+	for name, options := range map[string][]nats.Option{
+		"a foreign certificate": {nats.Secure(identity(t, id).ClientTLS(id))},
+		"no certificate":        {nats.Secure(anonymous)},
+		"a TLS 1.2 client":      {nats.Secure(server.ClientTLS(id)), oldTLS},
+	} {
+		conn, err := nats.Connect(s.ClientURL(), append(options, seed(t, admin))...)
+		if err == nil {
+			conn.Close()
+			t.Errorf("%s was let in", name)
+		}
+	}
+}
+
+func oldTLS(o *nats.Options) error {
+	o.TLSConfig.MinVersion, o.TLSConfig.MaxVersion = tls.VersionTLS12, tls.VersionTLS12
+	return nil
+}
+
+func identity(t *testing.T, id string) *localca.Identity {
+	t.Helper()
+	ca, err := localca.Open(t.TempDir(), "habeas.test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	issued, err := ca.Issue(localca.Request{Name: "nats", ID: id, Hosts: []string{"127.0.0.1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return issued
 }
 
 func TestAnInProcessServerOpensNoPort(t *testing.T) {
 	cfg, admin := configuration(t)
 	cfg.InProcessOnly = true
 	s := run(t, cfg)
-	publish(t, connect(t, s, admin, nats.InProcessServer(s)), 1)
+	publish(t, connectInProcess(t, s, admin), 1)
 	if err := s.Health(); err != nil {
 		t.Errorf("a working server is not healthy: %v", err)
 	}
@@ -119,7 +167,7 @@ func TestAStartThatCannotSucceedFailsSoonAndLeavesTheStoreFree(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer taken.Close() //nolint:errcheck // the test is over
+	defer taken.Close()
 	busy := cfg
 	busy.Port = taken.Addr().(*net.TCPAddr).Port
 	began := time.Now()
@@ -234,7 +282,19 @@ func seed(t *testing.T, key natsd.UserKey) nats.Option {
 
 func connect(t *testing.T, s *natsd.Server, key natsd.UserKey, options ...nats.Option) *nats.Conn {
 	t.Helper()
-	conn, err := nats.Connect(s.ClientURL(), append(options, seed(t, key))...)
+	return dial(t, s.ClientURL(), append(options, seed(t, key))...)
+}
+
+// connectInProcess gives no address: one that begins with tls would make the
+// client ask for TLS inside the process.
+func connectInProcess(t *testing.T, s *natsd.Server, key natsd.UserKey) *nats.Conn {
+	t.Helper()
+	return dial(t, "", nats.InProcessServer(s), seed(t, key))
+}
+
+func dial(t *testing.T, url string, options ...nats.Option) *nats.Conn {
+	t.Helper()
+	conn, err := nats.Connect(url, options...)
 	if err != nil {
 		t.Fatal(err)
 	}

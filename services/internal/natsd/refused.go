@@ -18,8 +18,6 @@ const (
 	CheckMissing Reason = "CHECK_MISSING"
 	// CheckDamaged: the guard's file can't be understood. Restore it.
 	CheckDamaged Reason = "CHECK_DAMAGED"
-	// RotationUnfinished: a rotation was interrupted; give both keys again.
-	RotationUnfinished Reason = "ROTATION_UNFINISHED"
 	// StoreInUse: another server runs on the same data directory.
 	StoreInUse Reason = "STORE_IN_USE"
 	// StoreIncomplete: a stream lies on disk that the server could not recover.

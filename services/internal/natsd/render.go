@@ -10,6 +10,7 @@ import (
 )
 
 // Node is a server that runs as a process of its own, alone or in a cluster.
+// Its streams lie in the folder jetstream of Dir, and nothing guards their key.
 // Of its Config, Key, OldKey, Logger, StartTimeout and InProcessOnly are not
 // used: a node reads its keys from its environment and logs to its output.
 type Node struct {
@@ -46,7 +47,7 @@ func (n Node) Render() (string, error) {
 	if err := n.validate(); err != nil {
 		return "", fmt.Errorf("check configuration: %w", err)
 	}
-	return render(n)
+	return render(n, n.Dir)
 }
 
 func (n Node) validate() error {
@@ -103,7 +104,7 @@ tls {
 }
 {{end}}
 jetstream {
-  store_dir: {{quote .Dir}}
+  store_dir: {{quote folder}}
   sync_interval: always
 {{- if .MaxStore}}
   max_file_store: {{.MaxStore}}
@@ -167,11 +168,12 @@ cluster {
 {{- else}}{ deny: [">"] }{{end}}
 {{- end}}`
 
-func render(n Node) (string, error) {
+func render(n Node, folder string) (string, error) {
 	form, err := template.New("nats.conf").Funcs(template.FuncMap{
 		"quote":   quote,
 		"address": func(host string, port int) string { return quote(net.JoinHostPort(host, strconv.Itoa(port))) },
 		"route":   func(address string) string { return quote("nats-route://" + address) },
+		"folder":  func() string { return folder },
 		"payload": func() int { return MaxPayload },
 		"account": func() string { return Account },
 		"system":  func() string { return SystemAccount },

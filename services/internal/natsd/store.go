@@ -6,26 +6,22 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
-
-	"github.com/nats-io/nats-server/v2/server"
 )
 
-const (
-	// storeFolder is where the server keeps JetStream below the data directory.
-	storeFolder = "jetstream"
-	// checkFile is the guard's file, in the data directory.
-	checkFile = "store-check.json"
-)
+// checkFile is the guard's file, in the data directory.
+const checkFile = "store-check.json"
 
 // store is a data directory that is ours alone and whose key is right.
+//
+// The files of the server lie in a folder store-1 of it, and after a rotation
+// of the key in store-2, and so on; which one counts is written in the check,
+// so that one rename of that file commits a rotation.
 type store struct {
-	dir  string
-	lock *os.File
-	// oldKey is set while blocks may still be encrypted with it.
-	oldKey Key
-	// rotated is the check to write when every block has the new key.
-	rotated *check
+	dir   string
+	lock  *os.File
+	check check
+	// rotate says that the files have to be encrypted with the new key.
+	rotate bool
 }
 
 // openStore claims dir and compares the keys with its check. It changes no
@@ -52,97 +48,72 @@ func (s *store) close() {
 	_ = s.lock.Close() // the lock goes with the descriptor, in any case
 }
 
+// folder is where the server's files are.
+func (s *store) folder() string { return filepath.Join(s.dir, folderName(s.check.Generation)) }
+
+func folderName(generation int) string { return fmt.Sprintf("store-%d", generation) }
+
 func (s *store) guard(key, old Key) error {
-	path := filepath.Join(s.dir, checkFile)
-	text, err := os.ReadFile(path)
+	text, err := os.ReadFile(filepath.Join(s.dir, checkFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return s.begin(path, key)
+		return s.begin(key)
 	}
 	if err != nil {
 		return fmt.Errorf("read check: %w", err)
 	}
-	now, err := parseCheck(text)
-	if err != nil {
+	if s.check, err = parseCheck(text); err != nil {
 		return refuse(CheckDamaged, err.Error())
 	}
-	return s.admit(path, now, key, old)
+	if s.rotate, err = s.check.judge(key, old); err != nil {
+		return err
+	}
+	return s.clean()
 }
 
 // begin writes the check of a new store.
-func (s *store) begin(path string, key Key) error {
-	entries, err := os.ReadDir(filepath.Join(s.dir, storeFolder))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("look into the store: %w", err)
+func (s *store) begin(key Key) error {
+	folders, err := s.folders()
+	if err != nil {
+		return err
 	}
-	if len(entries) > 0 {
+	if len(folders) > 0 {
 		return refuse(CheckMissing, "the store is not empty and "+checkFile+" is missing; restore it from a backup")
 	}
-	return newCheck(key).write(path)
+	s.check = newCheck(key)
+	return s.commit(s.check)
 }
 
-// admit lets the keys pass or says why not. A rotation is written down before
-// the first block changes, so that an interrupted one is known as such.
-func (s *store) admit(path string, now check, key, old Key) error {
-	next, err := now.judge(key, old)
-	if err != nil {
+// commit makes a check the one that counts.
+func (s *store) commit(c check) error {
+	if err := c.write(filepath.Join(s.dir, checkFile)); err != nil {
 		return err
 	}
-	if next == nil {
-		return nil
-	}
-	s.oldKey = old
-	s.rotated = &check{StoreID: now.StoreID, Encrypted: true, Current: next.Next}
-	return next.write(path)
-}
-
-// finishRotation forgets the old key, now that all streams are recovered and
-// so encrypted with the new one.
-func (s *store) finishRotation() error {
-	if s.rotated == nil {
-		return nil
-	}
-	if err := s.rotated.write(filepath.Join(s.dir, checkFile)); err != nil {
-		return fmt.Errorf("finish rotation: %w", err)
-	}
-	s.rotated = nil
+	s.check = c
 	return nil
 }
 
-// checkRecovered compares the streams on disk with those that the server has.
-// One that it could not read is answered as missing, and would be adopted or
-// destroyed by whoever creates it.
-func (s *Server) checkRecovered() error {
-	known, err := s.knownStreams()
+// clean removes what an interrupted rotation has left: a copy that was not
+// finished, or the files that a finished one replaced.
+func (s *store) clean() error {
+	folders, err := s.folders()
 	if err != nil {
 		return err
 	}
-	entries, err := os.ReadDir(filepath.Join(s.store.dir, storeFolder, Account, "streams"))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("list streams on disk: %w", err)
-	}
-	var lost []string
-	for _, entry := range entries {
-		removed := strings.HasPrefix(entry.Name(), ".")
-		if !removed && !known[entry.Name()] {
-			lost = append(lost, entry.Name())
+	for _, folder := range folders {
+		if folder == s.folder() {
+			continue
 		}
-	}
-	if len(lost) > 0 {
-		return refuse(StoreIncomplete, "not recovered: "+strings.Join(lost, ", ")+"; restore these folders from a backup")
+		if err := os.RemoveAll(folder); err != nil {
+			return fmt.Errorf("remove files of a rotation: %w", err)
+		}
 	}
 	return nil
 }
 
-func (s *Server) knownStreams() (map[string]bool, error) {
-	info, err := s.nats.Jsz(&server.JSzOptions{Account: Account, Streams: true})
+func (s *store) folders() ([]string, error) {
+	folders, err := filepath.Glob(filepath.Join(s.dir, "store-[0-9]*"))
 	if err != nil {
-		return nil, fmt.Errorf("list recovered streams: %w", err)
+		return nil, fmt.Errorf("list the store's folders: %w", err)
 	}
-	known := map[string]bool{}
-	for _, account := range info.AccountDetails {
-		for _, stream := range account.Streams {
-			known[stream.Name] = true
-		}
-	}
-	return known, nil
+	return folders, nil
 }

@@ -75,6 +75,12 @@ func (s *Server) URL() string { return address(s.cfg.Port, s.server != nil) }
 // Dir is the data directory.
 func (s *Server) Dir() string { return s.cfg.Dir }
 
+// StreamFolder is where the files of a stream are, for tests that damage them.
+// Stop the server first.
+func (s *Server) StreamFolder(stream string) string {
+	return natsd.StreamFolder(s.nats.StoreFolder(), stream)
+}
+
 // Connect connects as the named user; the connection is closed when the test
 // ends.
 func (s *Server) Connect(t testing.TB, user string, options ...nats.Option) *nats.Conn {

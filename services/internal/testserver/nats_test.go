@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +24,7 @@ func TestTheEmbeddedServerComesBackWithItsMessagesAtTheSameAddress(t *testing.T)
 	publish(t, conn, "before")
 
 	s.Stop()
+	expectFolder(t, s.StreamFolder("LOG"))
 	s.Start(t)
 
 	testwait.For(t, 10*time.Second, func() error { return try(t, conn, "after") })
@@ -50,6 +52,7 @@ func TestAKilledProcessKeepsWhatItAcknowledged(t *testing.T) {
 	publish(t, conn, "before")
 
 	node.Kill()
+	expectFolder(t, node.StreamFolder("LOG"))
 	if node.Running() {
 		t.Error("the killed process still runs")
 	}
@@ -77,6 +80,13 @@ func TestAPausedProcessIsSilentAndGoesOn(t *testing.T) {
 	expectLog(t, conn, "paused", "after")
 	if err := node.Stop(); err != nil {
 		t.Errorf("an orderly end failed: %v", err)
+	}
+}
+
+func expectFolder(t *testing.T, path string) {
+	t.Helper()
+	if entries, err := os.ReadDir(path); err != nil || len(entries) == 0 {
+		t.Errorf("the stream has no files in %s (%v)", path, err)
 	}
 }
 

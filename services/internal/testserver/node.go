@@ -103,6 +103,10 @@ func (n *Node) URL() string { return address(n.config.Port, n.server != nil) }
 // Dir is the node's data directory.
 func (n *Node) Dir() string { return n.config.Dir }
 
+// StreamFolder is where the node keeps the files of a stream, for tests that
+// damage them. Stop the node first.
+func (n *Node) StreamFolder(stream string) string { return natsd.StreamFolder(n.Dir(), stream) }
+
 // Connect connects to this node as the named user; the connection is closed
 // when the test ends.
 func (n *Node) Connect(t testing.TB, user string, options ...nats.Option) *nats.Conn {

@@ -82,7 +82,8 @@ func (p *Process) Ended() <-chan struct{} { return p.ended }
 // Pid is the process id; after the end it means nothing.
 func (p *Process) Pid() int { return p.command.Process.Pid }
 
-// Kill ends the process at once, as a crash would, and waits for its end.
+// Kill ends the process and its own children at once, as a crash would, and
+// waits for its end.
 func (p *Process) Kill() {
 	if err := p.Signal(syscall.SIGKILL); err == nil {
 		<-p.ended
@@ -92,10 +93,12 @@ func (p *Process) Kill() {
 // Stop asks the process to end and waits for it. A process that does not end
 // in half a minute is killed and reported.
 func (p *Process) Stop() error {
-	if err := p.Signal(syscall.SIGTERM); errors.Is(err, os.ErrProcessDone) {
+	err := p.command.Process.Signal(syscall.SIGTERM)
+	if errors.Is(err, os.ErrProcessDone) {
 		return nil
-	} else if err != nil {
-		return err
+	}
+	if err != nil {
+		return fmt.Errorf("stop %s: %w", p.name, err)
 	}
 	timer := time.NewTimer(stopGrace)
 	defer timer.Stop()
@@ -108,9 +111,15 @@ func (p *Process) Stop() error {
 	}
 }
 
-// Signal sends a signal; os.ErrProcessDone says that the process has ended.
+// Signal sends a signal to the process and to those that it has started;
+// os.ErrProcessDone says that it has ended.
 func (p *Process) Signal(signal syscall.Signal) error {
-	if err := p.command.Process.Signal(signal); err != nil {
+	select {
+	case <-p.ended:
+		return os.ErrProcessDone
+	default:
+	}
+	if err := syscall.Kill(-p.Pid(), signal); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return fmt.Errorf("signal %s: %w", p.name, err)
 	}
 	return nil

@@ -21,6 +21,9 @@ const startGrace = 60 * time.Second
 // ErrPortTaken says that somebody else took the port before the server could.
 var ErrPortTaken = errors.New("the port is taken")
 
+// ErrEnded says that the server gave up; its output tells why.
+var ErrEnded = errors.New("it ended")
+
 // Server is a process that can be ended and started again. Its methods may be
 // called from any goroutine; they return errors rather than end the test.
 type Server struct {
@@ -93,7 +96,7 @@ func (s *Server) ready() error {
 	case strings.Contains(strings.ToLower(printed), "address already in use"):
 		return testwait.Final(ErrPortTaken)
 	}
-	return testwait.Final(errors.New("it ended; its output tells why"))
+	return testwait.Final(ErrEnded)
 }
 
 // printed is the output since the last start.
