@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"sync"
 	"time"
 
@@ -91,9 +92,15 @@ func Announce(ctx context.Context, store Store, random io.Reader, c Control, rol
 	return fmt.Errorf("announce key: %w", err)
 }
 
+// Loader is the half of a Store that verification needs.
+type Loader interface {
+	// Load is Store's.
+	Load(ctx context.Context, agg Aggregate, after uint64, from Source) iter.Seq2[Recorded, error]
+}
+
 // ReadGenesis returns a shard's genesis after checking it against the log key
 // that the reader was given.
-func ReadGenesis(ctx context.Context, store Store, c Control, logKey ed25519.PublicKey) (*logv1.Genesis, error) {
+func ReadGenesis(ctx context.Context, store Loader, c Control, logKey ed25519.PublicKey) (*logv1.Genesis, error) {
 	r, err := first(ctx, store, c.Stream())
 	if err != nil {
 		return nil, fmt.Errorf("read genesis: %w", err)
@@ -110,7 +117,7 @@ func ReadGenesis(ctx context.Context, store Store, c Control, logKey ed25519.Pub
 
 var errAbsent = errors.New("aggregate has no commits")
 
-func first(ctx context.Context, store Store, agg Aggregate) (Recorded, error) {
+func first(ctx context.Context, store Loader, agg Aggregate) (Recorded, error) {
 	for _, source := range []Source{AnyReplica, Leader} {
 		for r, err := range store.Load(ctx, agg, 0, source) {
 			return r, err
@@ -122,7 +129,7 @@ func first(ctx context.Context, store Store, agg Aggregate) (Recorded, error) {
 // KeyRing verifies commits by the keys announced in their own shard, back to
 // the log key. Verified keys are kept; it is safe for concurrent use.
 type KeyRing struct {
-	store  Store
+	store  Loader
 	logKey ed25519.PublicKey
 	shards int
 	known  sync.Map // Control + key id -> announced
@@ -136,7 +143,7 @@ type announced struct {
 
 // NewKeyRing makes the key ring of a reader that trusts logKey. shards is the
 // number of shards of each context.
-func NewKeyRing(store Store, logKey ed25519.PublicKey, shards int) *KeyRing {
+func NewKeyRing(store Loader, logKey ed25519.PublicKey, shards int) *KeyRing {
 	return &KeyRing{store: store, logKey: logKey, shards: shards, heads: newSeenSet(verifiedHeads)}
 }
 
