@@ -2,7 +2,6 @@ package testserver
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -31,24 +30,16 @@ type Nodes struct {
 func Cluster(t testing.TB, n int, options ...Option) *Nodes {
 	t.Helper()
 	p, dir := planned(options), t.TempDir()
-	a := newAccess(t, dir, p)
-	var last error
-	for range portAttempts {
-		c := &Nodes{access: a}
-		if err := c.prepare(t, p, n); err != nil {
-			t.Fatal(err)
-		}
-		if last = c.startAll(); last == nil {
-			c.awaitLeader(t)
-			return c
-		}
+	c := &Nodes{access: newAccess(t, dir, p)}
+	onFreePorts(t, func() error {
 		c.KillAll()
-		if !errors.Is(last, child.ErrPortTaken) {
-			break
+		if err := c.prepare(t, p, n); err != nil {
+			return err
 		}
-	}
-	t.Fatal(last)
-	return nil
+		return c.startAll()
+	})
+	c.awaitLeader(t)
+	return c
 }
 
 func (c *Nodes) awaitLeader(t testing.TB) {
@@ -64,6 +55,7 @@ func (c *Nodes) awaitLeader(t testing.TB) {
 // before the first node starts.
 func (c *Nodes) prepare(t testing.TB, p plan, n int) error {
 	t.Helper()
+	c.nodes = nil
 	ports := make([]int, n)
 	routes := make([]string, n)
 	for i := range n {

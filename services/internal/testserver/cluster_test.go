@@ -10,6 +10,7 @@ import (
 )
 
 func TestAClusterGoesOnWithoutItsLeaderAndAfterALossOfAll(t *testing.T) {
+	t.Parallel()
 	cluster := testserver.Cluster(t, 3, testserver.WithTLS())
 	conn := cluster.Connect(t, testserver.Admin)
 	makeStream(t, conn, 3)
@@ -35,6 +36,7 @@ func TestAClusterGoesOnWithoutItsLeaderAndAfterALossOfAll(t *testing.T) {
 }
 
 func TestAClusterElectsAnotherLeaderWhileOneIsPaused(t *testing.T) {
+	t.Parallel()
 	cluster := testserver.Cluster(t, 3)
 	conn := cluster.Connect(t, testserver.Admin)
 	makeStream(t, conn, 3)

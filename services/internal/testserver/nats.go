@@ -19,12 +19,8 @@ import (
 	"habeas.internal/services/internal/testwait"
 )
 
-const (
-	// portAttempts is how many ports are tried before a first start is given up.
-	portAttempts = 5
-	// portGrace is how long a restart waits for its port to be free again.
-	portGrace = 10 * time.Second
-)
+// portGrace is how long a restart waits for its port to be free again.
+const portGrace = 10 * time.Second
 
 // Server is a NATS server inside the test process, run by natsd as `habeas up`
 // runs it. It cannot be killed: for that there is [Process].
@@ -45,28 +41,15 @@ func NATS(t testing.TB, options ...Option) *Server {
 	s.cfg.Key = p.key
 	s.cfg.Logger = logUnlessPassed(t)
 	t.Cleanup(s.Stop)
-	if err := s.startSomewhere(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-// startSomewhere fixes the port at the first start, so that clients find the
-// server again after the next.
-func (s *Server) startSomewhere(ctx context.Context) error {
-	var last error
-	for range portAttempts {
-		port, err := child.FreePort()
-		if err != nil {
+	onFreePorts(t, func() (err error) {
+		// The port is fixed, so that clients find the server after a restart.
+		if s.cfg.Port, err = child.FreePort(); err != nil {
 			return err
 		}
-		s.cfg.Port = port
-		s.nats, last = natsd.Start(ctx, s.cfg)
-		if !errors.Is(last, syscall.EADDRINUSE) {
-			return last
-		}
-	}
-	return last
+		s.nats, err = natsd.Start(t.Context(), s.cfg)
+		return err
+	})
+	return s
 }
 
 // URL is the server's address; it stays the same over restarts.
@@ -109,6 +92,23 @@ func (s *Server) Start(t testing.TB) {
 		}
 		return testwait.Final(err)
 	})
+}
+
+// onFreePorts starts a server, again and on other ports if somebody was faster
+// to take one.
+func onFreePorts(t testing.TB, start func() error) {
+	t.Helper()
+	const attempts = 5
+	var last error
+	for range attempts {
+		last = start()
+		if !errors.Is(last, child.ErrPortTaken) && !errors.Is(last, syscall.EADDRINUSE) {
+			break
+		}
+	}
+	if last != nil {
+		t.Fatal(last)
+	}
 }
 
 func address(port int, secure bool) string {

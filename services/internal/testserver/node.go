@@ -1,7 +1,6 @@
 package testserver
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -33,21 +32,15 @@ type Node struct {
 func Process(t testing.TB, options ...Option) *Node {
 	t.Helper()
 	p, dir := planned(options), t.TempDir()
-	var last error
-	for range portAttempts {
-		node, err := newNode(t, nodePlan{plan: p, access: newAccess(t, dir, p), name: "n1", dir: t.TempDir()})
-		if err != nil {
-			t.Fatal(err)
+	a := newAccess(t, dir, p)
+	var node *Node
+	onFreePorts(t, func() (err error) {
+		if node, err = newNode(t, nodePlan{plan: p, access: a, name: "n1", dir: t.TempDir()}); err != nil {
+			return err
 		}
-		if last = node.Start(); last == nil {
-			return node
-		}
-		if !errors.Is(last, child.ErrPortTaken) {
-			break
-		}
-	}
-	t.Fatal(last)
-	return nil
+		return node.Start()
+	})
+	return node
 }
 
 // nodePlan is what one node of a cluster, or the only one, is made from.

@@ -48,21 +48,15 @@ func Postgres(t testing.TB, settings ...string) *PostgresServer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var last error
-	for range portAttempts {
-		p, err := newPostgres(t, postgresPlan{programs: programs, owner: owner, data: data, settings: settings})
+	var p *PostgresServer
+	onFreePorts(t, func() (err error) {
+		p, err = newPostgres(t, postgresPlan{programs: programs, owner: owner, data: data, settings: settings})
 		if err != nil {
-			t.Fatal(err)
+			return err
 		}
-		if last = p.Start(); last == nil {
-			return p
-		}
-		if !errors.Is(last, child.ErrPortTaken) {
-			break
-		}
-	}
-	t.Fatal(last)
-	return nil
+		return p.Start()
+	})
+	return p
 }
 
 // Start runs the server again on the same files. After a kill the system takes

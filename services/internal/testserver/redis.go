@@ -1,7 +1,6 @@
 package testserver
 
 import (
-	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,21 +30,14 @@ func Redis(t testing.TB, settings ...string) *RedisServer {
 	if err != nil {
 		t.Fatal("redis-server is not installed: run `tools/setup redis-server`")
 	}
-	var last error
-	for range portAttempts {
-		r, err := newRedis(t, path, settings)
-		if err != nil {
-			t.Fatal(err)
+	var r *RedisServer
+	onFreePorts(t, func() (err error) {
+		if r, err = newRedis(t, path, settings); err != nil {
+			return err
 		}
-		if last = r.Start(); last == nil {
-			return r
-		}
-		if !errors.Is(last, child.ErrPortTaken) {
-			break
-		}
-	}
-	t.Fatal(last)
-	return nil
+		return r.Start()
+	})
+	return r
 }
 
 func newRedis(t testing.TB, path string, settings []string) (*RedisServer, error) {
