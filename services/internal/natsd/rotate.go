@@ -40,6 +40,9 @@ func makeRotated(ctx context.Context, cfg Config, from, to string) error {
 	if _, err := takeInventory(ctx, cfg, launch{folder: to, key: cfg.Key, old: cfg.OldKey}); err != nil {
 		return fmt.Errorf("encrypt with the new key: %w", err)
 	}
+	if err := dropIndexes(to); err != nil {
+		return fmt.Errorf("drop indexes: %w", err)
+	}
 	after, err := takeInventory(ctx, cfg, launch{folder: to, key: cfg.Key})
 	if err != nil {
 		return fmt.Errorf("open with the new key: %w", err)
@@ -59,6 +62,16 @@ func takeInventory(ctx context.Context, cfg Config, l launch) (map[string]holdin
 	}
 	defer s.Shutdown()
 	return s.inventory()
+}
+
+// dropIndexes makes the next start read every message and verify its checksum;
+// otherwise it would believe its own notes about what the blocks hold.
+func dropIndexes(folder string) error {
+	indexes, err := filepath.Glob(filepath.Join(StreamFolder(folder, "*"), "msgs", "index.db"))
+	for _, index := range indexes {
+		err = errors.Join(err, os.Remove(index))
+	}
+	return err
 }
 
 // syncTree brings all files to disk: not everything that wrote them did.

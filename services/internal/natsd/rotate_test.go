@@ -58,6 +58,22 @@ func TestARotationThatFailsChangesNothing(t *testing.T) {
 	expectLog(t, connect(t, run(t, cfg), admin))
 }
 
+func TestADamagedStoreIsNotRotated(t *testing.T) {
+	cfg, _ := encrypted(t)
+	block := filepath.Join(natsd.StreamFolder(filepath.Join(cfg.Dir, "store-1"), "LOG"), "msgs", "1.blk")
+	content, err := os.ReadFile(block)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content[len(content)/2] ^= 1
+	write(t, block, content)
+	if s, err := natsd.Start(t.Context(), withKeys(cfg, testKey("b"), testKey("a"))); err == nil {
+		s.Shutdown()
+		t.Fatal("the store was rotated, and the damage sealed with the new key")
+	}
+	expectFolders(t, cfg.Dir, "store-1")
+}
+
 // encrypted makes a store under key a that holds five messages, and a consumer
 // that has acknowledged three of them.
 func encrypted(t *testing.T) (natsd.Config, natsd.UserKey) {
