@@ -87,9 +87,8 @@ func (m *Memory) Delete(ctx context.Context, subject string, rev uint64) error {
 }
 
 // List is part of Store.
-func (m *Memory) List(ctx context.Context, filter string) iter.Seq2[Row, error] {
+func (m *Memory) List(ctx context.Context, filter string, after uint64) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
-		var after uint64
 		for {
 			if err := ctx.Err(); err != nil {
 				yield(Row{}, err)

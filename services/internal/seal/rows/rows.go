@@ -22,8 +22,8 @@ var (
 	ErrConflict = errors.New("row has moved on")
 )
 
-// Row is one row as it stands. Revisions rise over the life of a store and are
-// never used twice.
+// Row is one row as it stands. The revisions of one partition's rows rise with
+// every write and are never used twice.
 type Row struct {
 	Subject string
 	Value   []byte
@@ -46,12 +46,13 @@ type Store interface {
 	// revision; rev is gone all the same.
 	Delete(ctx context.Context, subject string, rev uint64) error
 	// List yields the rows whose subjects match filter, in which * stands for
-	// one token and a last > for one or more. Every row that exists from the
-	// call to the end of the sequence is yielded at least once; one that is
-	// written meanwhile may come again, with a higher revision. Act on a
-	// yielded row by its revision. Older revisions that a crash left behind
-	// are removed on the way. An error ends the sequence.
-	List(ctx context.Context, filter string) iter.Seq2[Row, error]
+	// one token and a last > for one or more, and which were written after a
+	// revision, in the order of the revisions of each partition. Every such
+	// row that exists from the call to the end of the sequence is yielded at
+	// least once; one that is written meanwhile may come again, with a higher
+	// revision. Act on a yielded row by its revision. Older revisions that a
+	// crash left behind are removed on the way. An error ends the sequence.
+	List(ctx context.Context, filter string, after uint64) iter.Seq2[Row, error]
 }
 
 // Match reports whether a subject matches a filter.
@@ -66,4 +67,10 @@ func Match(filter, subject string) bool {
 		}
 	}
 	return len(want) == len(have)
+}
+
+// VaultSubject is where a row of the vault lies. Every part is a token of
+// random or contract-defined characters.
+func VaultSubject(partition, kind, tenant string, rest ...string) string {
+	return strings.Join(append([]string{"habeas.vault", partition, kind, tenant}, rest...), ".")
 }

@@ -30,6 +30,7 @@ func RunRows(t *testing.T, open func(testing.TB) rows.Store) {
 	t.Run("a row can come back after its end, at a higher revision", func(t *testing.T) { comeBack(t, open(t)) })
 	t.Run("a listing yields the rows of its filter as they stand", func(t *testing.T) { list(t, open(t)) })
 	t.Run("a listing misses no row that moves meanwhile", func(t *testing.T) { listMoving(t, open(t)) })
+	t.Run("a listing from a revision on yields what was written since", func(t *testing.T) { listAfter(t, open(t)) })
 	t.Run("of many writers one wins each revision", func(t *testing.T) { contend(t, open(t)) })
 	t.Run("of many creators one wins", func(t *testing.T) { create(t, open(t)) })
 	t.Run("an ended context is an error, not a result", func(t *testing.T) { ended(t, open(t)) })
@@ -122,7 +123,7 @@ func comeBack(t *testing.T, s rows.Store) {
 func collect(t testing.TB, s rows.Store, filter string) map[string]rows.Row {
 	t.Helper()
 	out := map[string]rows.Row{}
-	for row, err := range s.List(t.Context(), filter) {
+	for row, err := range s.List(t.Context(), filter, 0) {
 		if err != nil {
 			t.Fatalf("list %s: %v", filter, err)
 		}
@@ -174,7 +175,7 @@ func listMoving(t *testing.T, s rows.Store) {
 		revs[subject] = put(t, s, subject, "old", 0)
 	}
 	seen := map[string]string{}
-	for row, err := range s.List(t.Context(), "habeas.vault.00.key.>") {
+	for row, err := range s.List(t.Context(), "habeas.vault.00.key.>", 0) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -189,6 +190,24 @@ func listMoving(t *testing.T, s rows.Store) {
 		if seen[subject] != "new" {
 			t.Errorf("%s: last seen as %q, want new", subject, seen[subject])
 		}
+	}
+}
+
+func listAfter(t *testing.T, s rows.Store) {
+	const a, b, c = "habeas.vault.00.key.t1.a", "habeas.vault.00.key.t1.b", "habeas.vault.00.key.t1.c"
+	first := put(t, s, a, "1", 0)
+	since := put(t, s, b, "2", 0)
+	put(t, s, a, "3", first)
+	put(t, s, c, "4", 0)
+	var got []string
+	for row, err := range s.List(t.Context(), "habeas.vault.00.key.>", since) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, row.Subject+"="+string(row.Value))
+	}
+	if diff := cmp.Diff([]string{a + "=3", c + "=4"}, got); diff != "" {
+		t.Errorf("rows differ (-want +got):\n%s", diff)
 	}
 }
 
@@ -259,7 +278,7 @@ func ended(t *testing.T, s rows.Store) {
 		t.Error("put succeeded")
 	}
 	var last error
-	for _, err := range s.List(ctx, "habeas.vault.>") {
+	for _, err := range s.List(ctx, "habeas.vault.>", 0) {
 		last = err
 	}
 	if last == nil {

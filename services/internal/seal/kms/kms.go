@@ -1,0 +1,60 @@
+// Package kms holds the keys that wrap keys: one KEK for each tenant,
+// partition and epoch. Only identityd links it with the right to use it.
+//
+// A wrapped key may survive its deletion in a file system, a raft log or a
+// backup. What makes such a residue useless is the destruction of the KEK, so
+// a KEK has no copy and no backup besides those of the key store itself.
+package kms
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+var (
+	// ErrNoKEK: there is no such KEK. Whether it never was, was destroyed or
+	// is lost, the vault's epoch row says.
+	ErrNoKEK = errors.New("no such key-encryption key")
+	// ErrUndecryptable: what was given was not wrapped by this KEK for this
+	// purpose.
+	ErrUndecryptable = errors.New("wrapped key does not open")
+	// ErrDamaged: the KEK is there but is not what was stored.
+	ErrDamaged = errors.New("key-encryption key is damaged")
+	// ErrReference: the reference is malformed.
+	ErrReference = errors.New("key-encryption key reference is malformed")
+)
+
+// Ref names one KEK.
+type Ref struct {
+	Tenant    string
+	Partition string // two lower-case hex digits
+	Epoch     uint64 // from 1
+}
+
+// String is the reference in words.
+func (r Ref) String() string { return fmt.Sprintf("%s/%s/%d", r.Tenant, r.Partition, r.Epoch) }
+
+// AEAD wraps and unwraps under one KEK. Its methods are those of Tink's
+// interface of the same purpose, so that Tink's adapters for cloud key stores
+// serve as they are.
+type AEAD interface {
+	EncryptWithContext(ctx context.Context, plaintext, associatedData []byte) ([]byte, error)
+	DecryptWithContext(ctx context.Context, ciphertext, associatedData []byte) ([]byte, error)
+}
+
+// Store makes, uses and destroys KEKs. Its methods may be called from several
+// goroutines and processes.
+type Store interface {
+	// Create makes the KEK unless it exists. When it returns nil, the KEK
+	// survives a loss of power.
+	Create(ctx context.Context, ref Ref) error
+	// AEAD gives the use of an existing KEK, or ErrNoKEK. It is for now: ask
+	// again for the next operation.
+	AEAD(ctx context.Context, ref Ref) (AEAD, error)
+	// Destroy ends the KEK and returns the store's own reference of the act.
+	// Destroying what is not there is a success with the same reference.
+	Destroy(ctx context.Context, ref Ref) (reference string, err error)
+	// List names every KEK that can be used.
+	List(ctx context.Context) ([]Ref, error)
+}

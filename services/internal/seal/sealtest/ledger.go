@@ -1,0 +1,75 @@
+package sealtest
+
+import (
+	"context"
+	"sync"
+
+	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+
+	"google.golang.org/protobuf/proto"
+)
+
+// Entry is one event in a Ledger.
+type Entry struct {
+	Tenant    string
+	CommandID string
+	Event     proto.Message
+}
+
+// Ledger remembers events, each command id once. It stands in for the log. The
+// zero value is empty and ready.
+type Ledger struct {
+	mu      sync.Mutex
+	entries []Entry
+	known   map[[2]string]bool
+}
+
+func (l *Ledger) add(tenant, commandID string, ev proto.Message) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	key := [2]string{tenant, commandID}
+	if l.known[key] {
+		return
+	}
+	if l.known == nil {
+		l.known = map[[2]string]bool{}
+	}
+	l.known[key] = true
+	l.entries = append(l.entries, Entry{Tenant: tenant, CommandID: commandID, Event: ev})
+}
+
+// KeyDestroyed is part of vault.Ledger.
+func (l *Ledger) KeyDestroyed(_ context.Context, tenant, commandID string, ev *identityv1.KeyDestroyed) error {
+	l.add(tenant, commandID, ev)
+	return nil
+}
+
+// KekEpochDestroyed is part of kek.Ledger.
+func (l *Ledger) KekEpochDestroyed(_ context.Context, tenant, commandID string, ev *identityv1.KekEpochDestroyed) error {
+	l.add(tenant, commandID, ev)
+	return nil
+}
+
+// PepperEpochDestroyed is part of pepper.Ledger.
+func (l *Ledger) PepperEpochDestroyed(_ context.Context, tenant, commandID string, ev *identityv1.PepperEpochDestroyed) error {
+	l.add(tenant, commandID, ev)
+	return nil
+}
+
+// Entries is what was recorded, in order.
+func (l *Ledger) Entries() []Entry {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append([]Entry(nil), l.entries...)
+}
+
+// Events lists the recorded events of one type.
+func Events[T proto.Message](l *Ledger) []T {
+	var out []T
+	for _, e := range l.Entries() {
+		if ev, ok := e.Event.(T); ok {
+			out = append(out, ev)
+		}
+	}
+	return out
+}

@@ -1,0 +1,211 @@
+// Package vault keeps the data keys of every holder: it makes them, hands them
+// out under leases, and ends them.
+//
+// What a caller may rely on:
+//
+//   - One key for a tenant, holder and class, whoever asks first.
+//   - A key that was destroyed is never made again; asking for it is an Erased
+//     error with the time and the reason.
+//   - Destroy returns nil only when no process can use the key any more, the
+//     log says that it is gone, and the row holds nothing of it. It may be
+//     interrupted at any point and run again; Resume finishes what a crash
+//     left.
+//   - Nothing is handed out before ReplayDestructions has told the vault every
+//     destruction that the log knows: a vault that was restored from a backup
+//     holds keys that must not come back.
+//   - Who got a key and why is recorded before the key leaves.
+package vault
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+	"habeas.internal/services/internal/seal"
+	"habeas.internal/services/internal/seal/fence"
+	"habeas.internal/services/internal/seal/kek"
+	"habeas.internal/services/internal/seal/rows"
+)
+
+var (
+	// ErrNoKey: the holder has no key of this class.
+	ErrNoKey = errors.New("holder has no such key")
+	// ErrNotReady: destructions have not been replayed yet.
+	ErrNotReady = errors.New("vault has not replayed destructions yet")
+	// ErrPurpose: a reader must say who it is and what for.
+	ErrPurpose = errors.New("purpose of reading a key is missing")
+	// ErrContended: others wrote first, again and again. Try later.
+	ErrContended = errors.New("key is contended")
+)
+
+// Ledger puts into the log that a key is gone. A second call with the same
+// command id changes nothing, whatever the event's measurements say.
+type Ledger interface {
+	KeyDestroyed(ctx context.Context, tenant, commandID string, ev *identityv1.KeyDestroyed) error
+}
+
+// Access says who reads keys and what for.
+type Access struct {
+	Reader  string // name of the process, as it joined the fence
+	Purpose string // from the contract's vocabulary
+}
+
+// Recorder writes down that keys are about to be handed out. If it fails,
+// nothing is.
+type Recorder func(ctx context.Context, access Access, ids []seal.KeyID) error
+
+// Config is what a Vault needs. All of it is required.
+type Config struct {
+	Rows   rows.Store
+	Keeper *kek.Keeper // must know the kind that Rows returns
+	Fence  *fence.Registry
+	Ledger Ledger
+	Record Recorder
+	Now    func() time.Time
+}
+
+// Vault keeps keys. Its methods may be called from several goroutines, and
+// several vaults may share one store.
+type Vault struct {
+	cfg   Config
+	kind  kek.Kind
+	ready atomic.Bool
+}
+
+// New makes a Vault that hands nothing out before ReplayDestructions.
+func New(cfg Config) (*Vault, error) {
+	missing := cfg.Rows == nil || cfg.Keeper == nil || cfg.Fence == nil || cfg.Ledger == nil ||
+		cfg.Record == nil || cfg.Now == nil
+	if missing {
+		return nil, errors.New("vault: configuration is incomplete")
+	}
+	return &Vault{cfg: cfg, kind: Rows()}, nil
+}
+
+// tries bounds how often a lost race is run again.
+const tries = 64
+
+// readers is how many rows of one batch are read at a time.
+const readers = 8
+
+// Lease is a key that may be used for a while, counted from the moment at
+// which it was asked for.
+type Lease struct {
+	Key *seal.Key
+	For time.Duration
+}
+
+// Result is one answer of a batch.
+type Result struct {
+	Lease Lease
+	Err   error // ErrNoKey, an Erased error, or what kept the key from being read
+}
+
+// GetOrCreate hands out a holder's key, made if there is none.
+func (v *Vault) GetOrCreate(ctx context.Context, access Access, id seal.KeyID) (Lease, error) {
+	if err := v.admit(ctx, access, []seal.KeyID{id}); err != nil {
+		return Lease{}, err
+	}
+	for range tries {
+		lease, err := v.read(ctx, id)
+		if errors.Is(err, ErrNoKey) {
+			lease, err = v.create(ctx, id)
+		}
+		if !errors.Is(err, rows.ErrConflict) {
+			return lease, err
+		}
+	}
+	return Lease{}, ErrContended
+}
+
+// GetMany hands out existing keys; the answers stand in the order of ids.
+func (v *Vault) GetMany(ctx context.Context, access Access, ids []seal.KeyID) ([]Result, error) {
+	if err := v.admit(ctx, access, ids); err != nil {
+		return nil, err
+	}
+	out := make([]Result, len(ids))
+	next := make(chan int)
+	var all sync.WaitGroup
+	for range min(readers, len(ids)) {
+		all.Go(func() {
+			for i := range next {
+				out[i].Lease, out[i].Err = v.read(ctx, ids[i])
+			}
+		})
+	}
+	for i := range ids {
+		next <- i
+	}
+	close(next)
+	all.Wait()
+	return out, nil
+}
+
+// admit checks that keys may be handed out and writes down that they are.
+func (v *Vault) admit(ctx context.Context, access Access, ids []seal.KeyID) error {
+	if !v.ready.Load() {
+		return ErrNotReady
+	}
+	if access.Reader == "" || access.Purpose == "" {
+		return ErrPurpose
+	}
+	for _, id := range ids {
+		if err := id.Validate(); err != nil {
+			return err
+		}
+	}
+	if err := v.cfg.Record(ctx, access, ids); err != nil {
+		return fmt.Errorf("record reading of keys: %w", err)
+	}
+	v.cfg.Fence.Leased(access.Reader)
+	return nil
+}
+
+func (v *Vault) read(ctx context.Context, id seal.KeyID) (Lease, error) {
+	held, err := v.cfg.Keeper.Load(ctx, partition(id), v.kind, subject(id))
+	if errors.Is(err, rows.ErrNotFound) {
+		return Lease{}, ErrNoKey
+	}
+	if err != nil {
+		return Lease{}, fmt.Errorf("load key: %w", err)
+	}
+	return v.lease(id, held)
+}
+
+func (v *Vault) create(ctx context.Context, id seal.KeyID) (Lease, error) {
+	dek := make([]byte, seal.KeySize)
+	defer clear(dek)
+	if _, err := rand.Read(dek); err != nil {
+		return Lease{}, fmt.Errorf("read randomness: %w", err)
+	}
+	rec := newRecord(id, v.cfg.Now())
+	held, err := v.cfg.Keeper.Save(ctx, partition(id), v.kind, rows.Row{Subject: subject(id)}, rec, [][]byte{dek})
+	if err != nil {
+		return Lease{}, fmt.Errorf("save key: %w", err)
+	}
+	return v.lease(id, held)
+}
+
+func (v *Vault) lease(id seal.KeyID, held kek.Held) (Lease, error) {
+	defer held.Clear()
+	rec, ok := held.Record.(*record)
+	if !ok {
+		return Lease{}, fmt.Errorf("row is no key row: %w", kek.ErrMismatch)
+	}
+	if err := rec.belongs(id); err != nil {
+		return Lease{}, err
+	}
+	if gone := rec.erased(id); gone != nil {
+		return Lease{}, gone
+	}
+	key, err := seal.NewKey(id, rec.row.GetVersion(), held.Secrets[0])
+	if err != nil {
+		return Lease{}, err
+	}
+	return Lease{Key: key, For: v.cfg.Fence.Lease()}, nil
+}
