@@ -20,22 +20,44 @@ func (l *Log) AppendBatch(ctx context.Context, batch []es.Pending) ([]es.Recorde
 	if err != nil {
 		return nil, err
 	}
+	placed := make([]placement, len(batch))
+	for i, p := range batch {
+		placed[i] = placement{msg: msgs[i], after: p.Head.Seq}
+	}
+	first, err := l.publishBatch(ctx, sh, batch[0].Commit.Aggregate, placed)
+	if err != nil {
+		return nil, err
+	}
+	return sh.recorded(msgs, first)
+}
+
+// placement is a message and the last sequence of its aggregate before it.
+type placement struct {
+	msg   es.Message
+	after uint64
+	// follows: a message before it in the batch is of the same aggregate. That
+	// one carries the expectation for both; the server takes one a subject.
+	follows bool
+}
+
+// publishBatch publishes encoded messages, the first one agg's, and returns
+// the sequence of the first; the others come right behind it.
+func (l *Log) publishBatch(ctx context.Context, sh *shard, agg es.Aggregate, batch []placement) (uint64, error) {
 	for try := 0; ; try++ {
-		last, err := l.batchOnce(ctx, sh, batch, msgs)
+		last, err := l.batchOnce(ctx, sh, batch)
 		if err == nil {
-			return sh.recorded(msgs, last-uint64(len(msgs))+1)
+			return last - uint64(len(batch)) + 1, nil
 		}
-		agg := batch[0].Commit.Aggregate
-		next, found, readErr := l.successor(ctx, sh, agg, batch[0].Head.Seq)
+		next, found, readErr := l.successor(ctx, sh, agg, batch[0].after)
 		switch {
-		case readErr == nil && found && next.header.Get(nats.MsgIdHdr) == msgs[0].ID:
-			return sh.recorded(msgs, next.seq)
+		case readErr == nil && found && next.header.Get(nats.MsgIdHdr) == batch[0].msg.ID:
+			return next.seq, nil
 		case readErr == nil && (found || isConflict(err)):
-			return nil, es.ErrConflict
+			return 0, es.ErrConflict
 		case permanent(err):
-			return nil, fmt.Errorf("publish batch to %s: %w", sh.name, err)
+			return 0, fmt.Errorf("publish batch to %s: %w", sh.name, err)
 		case !backoff(ctx, try):
-			return nil, fmt.Errorf("publish batch to %s: %w", sh.name, es.ErrUnknownOutcome)
+			return 0, fmt.Errorf("publish batch to %s: %w", sh.name, es.ErrUnknownOutcome)
 		}
 	}
 }
@@ -91,39 +113,46 @@ type batchAnswer struct {
 	Count    int    `json:"count"`
 }
 
-func (l *Log) batchOnce(ctx context.Context, sh *shard, batch []es.Pending, msgs []es.Message) (uint64, error) {
+func (l *Log) batchOnce(ctx context.Context, sh *shard, batch []placement) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, 4*l.cfg.TryTimeout)
 	defer cancel()
 	id := nats.NewInbox()[len("_INBOX."):]
-	for i, m := range msgs {
-		msg := &nats.Msg{Subject: m.Subject, Data: m.Data, Header: nats.Header{}}
-		for k, v := range m.Header {
-			msg.Header[k] = []string{v}
-		}
-		msg.Header.Set(nats.MsgIdHdr, m.ID)
-		msg.Header.Set(nats.ExpectedStreamHdr, sh.name)
-		msg.Header.Set(nats.ExpectedLastSubjSeqHdr, strconv.FormatUint(batch[i].Head.Seq, 10))
+	for i, p := range batch {
+		msg := p.message(sh)
 		msg.Header.Set("Nats-Batch-Id", id)
 		msg.Header.Set("Nats-Batch-Sequence", strconv.Itoa(i+1))
-		if i < len(msgs)-1 && i > 0 {
+		if i < len(batch)-1 && i > 0 {
 			if err := l.conn.nc.PublishMsg(msg); err != nil {
 				return 0, fmt.Errorf("publish batch: %w", err)
 			}
 			continue
 		}
-		if i == len(msgs)-1 {
+		if i == len(batch)-1 {
 			msg.Header.Set("Nats-Batch-Commit", "1")
 		}
 		reply, err := l.conn.nc.RequestMsgWithContext(ctx, msg)
 		if err != nil {
 			return 0, fmt.Errorf("publish batch: %w", err)
 		}
-		seq, err := batchSequence(reply.Data, i == len(msgs)-1)
-		if err != nil || i == len(msgs)-1 {
+		seq, err := batchSequence(reply.Data, i == len(batch)-1)
+		if err != nil || i == len(batch)-1 {
 			return seq, err
 		}
 	}
 	return 0, nil
+}
+
+func (p placement) message(sh *shard) *nats.Msg {
+	msg := &nats.Msg{Subject: p.msg.Subject, Data: p.msg.Data, Header: nats.Header{}}
+	for k, v := range p.msg.Header {
+		msg.Header[k] = []string{v}
+	}
+	msg.Header.Set(nats.MsgIdHdr, p.msg.ID)
+	msg.Header.Set(nats.ExpectedStreamHdr, sh.name)
+	if !p.follows {
+		msg.Header.Set(nats.ExpectedLastSubjSeqHdr, strconv.FormatUint(p.after, 10))
+	}
+	return msg
 }
 
 // batchSequence reads the answer to a batch's first or last message; the

@@ -67,27 +67,27 @@ const deliveriesBeyond = 4
 // parked, and the process goes on with the others.
 func (l *Log) RunProcess(ctx context.Context, p Process) error {
 	p = p.withDefaults()
-	g, ctx := errgroup.WithContext(ctx)
-	for _, sh := range l.shards[p.Context] {
-		c, err := l.durable(ctx, sh.name, p.consumer(sh.name, 0))
-		if err != nil {
+	shards := l.shards[p.Context]
+	consumers := make([]jetstream.Consumer, len(shards))
+	for i, sh := range shards {
+		var err error
+		if consumers[i], err = l.durable(ctx, sh.name, p.consumer(sh.name)); err != nil {
 			return err
 		}
-		g.Go(func() error { return l.runShard(ctx, p, sh, c) })
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	for i, sh := range shards {
+		g.Go(func() error { return l.runShard(ctx, p, sh, consumers[i]) })
 	}
 	return g.Wait()
 }
 
-func (p Process) consumer(stream string, start uint64) jetstream.ConsumerConfig {
-	c := jetstream.ConsumerConfig{
+func (p Process) consumer(stream string) jetstream.ConsumerConfig {
+	return jetstream.ConsumerConfig{
 		Durable: p.Name + "-" + strings.ToLower(stream), AckPolicy: jetstream.AckExplicitPolicy,
 		DeliverPolicy: jetstream.DeliverAllPolicy, AckWait: p.AckWait, MaxAckPending: 256,
 		MaxDeliver: len(p.Backoff) + 1 + deliveriesBeyond,
 	}
-	if start > 0 {
-		c.DeliverPolicy, c.OptStartSeq = jetstream.DeliverByStartSequencePolicy, start
-	}
-	return c
 }
 
 func (l *Log) durable(ctx context.Context, stream string, cfg jetstream.ConsumerConfig) (jetstream.Consumer, error) {

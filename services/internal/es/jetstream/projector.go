@@ -144,7 +144,7 @@ func (r *reader) apply(ctx context.Context, arrived <-chan jetstream.Msg) error 
 			if len(arrived) > 0 {
 				continue
 			}
-			if _, err := r.log.probe(ctx, r.sh, r.at.Seq); err != nil {
+			if err := r.check(ctx); err != nil {
 				return err
 			}
 		case m := <-arrived:
@@ -158,6 +158,22 @@ func (r *reader) apply(ctx context.Context, arrived <-chan jetstream.Msg) error 
 			tick.Reset(r.p.ProbeEvery)
 		}
 	}
+}
+
+// check looks, while nothing arrives, whether the stream and the sink still
+// are what the reader takes them for: a sink that was wiped shows only here.
+func (r *reader) check(ctx context.Context) error {
+	if _, err := r.log.probe(ctx, r.sh, r.at.Seq); err != nil {
+		return err
+	}
+	at, err := r.p.Sink.Checkpoint(ctx, r.sh.name, r.sh.epoch)
+	if err != nil {
+		return fmt.Errorf("read checkpoint: %w", err)
+	}
+	if at.Seq != r.at.Seq {
+		return es.ErrMoved
+	}
+	return nil
 }
 
 // batch takes what has arrived, checks that no sequence is missing, and that

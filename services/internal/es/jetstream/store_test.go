@@ -7,6 +7,8 @@ import (
 	"habeas.internal/services/internal/es/jetstream"
 	"habeas.internal/services/internal/es/jetstream/jstest"
 	"habeas.internal/services/internal/testserver"
+
+	"github.com/nats-io/nats.go"
 )
 
 func TestEmbeddedLogIsAStore(t *testing.T) {
@@ -14,7 +16,8 @@ func TestEmbeddedLogIsAStore(t *testing.T) {
 		srv := testserver.NATS(t)
 		in := jstest.New(t, 4, 1, "identity")
 		in.Provision(t, srv.Connect(t, testserver.Admin))
-		return fixture(in.Open(t, srv.Connect(t, testserver.Admin)))
+		link := testserver.Proxy(t, srv.URL())
+		return fixture(in.Open(t, srv.ConnectTo(t, link.URL(), testserver.Admin)), link)
 	})
 }
 
@@ -23,10 +26,16 @@ func TestThreeProcessLogIsAStore(t *testing.T) {
 		cluster := testserver.Cluster(t, 3)
 		in := jstest.New(t, 4, 3, "identity")
 		in.Provision(t, cluster.Connect(t, testserver.Admin))
-		return fixture(in.Open(t, cluster.Connect(t, testserver.Admin)))
+		link := testserver.Proxy(t, cluster.Nodes()[0].URL())
+		// The client learns of the other nodes; through them nothing would get lost.
+		nc := cluster.ConnectTo(t, link.URL(), testserver.Admin, nats.IgnoreDiscoveredServers())
+		return fixture(in.Open(t, nc), link)
 	})
 }
 
-func fixture(log *jetstream.Log) estest.Fixture {
-	return estest.Fixture{Store: log, Verifier: log.Verifier(), LoseAck: func() func() { return func() {} }}
+func fixture(log *jetstream.Log, link *testserver.Link) estest.Fixture {
+	return estest.Fixture{Store: log, Verifier: log.Verifier(), LoseAck: func() func() {
+		link.DropReplies()
+		return link.Restore
+	}}
 }

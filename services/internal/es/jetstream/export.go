@@ -1,0 +1,392 @@
+package jetstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"maps"
+	"strings"
+	"time"
+
+	"habeas.internal/services/internal/es"
+	"habeas.internal/services/internal/es/archive"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Export says how an installation is exported.
+type Export struct {
+	// LogKey signs the file; the zero value leaves it unsigned.
+	LogKey es.Signer
+	// SkipSignatures trusts the store: chains and signatures are left to the
+	// import, which never leaves them out.
+	SkipSignatures bool
+	Now            time.Time
+	// Progress is told now and then how far the work has come; nil is quiet.
+	Progress func(Progress)
+}
+
+// Progress is how far an export, an import or a check has come.
+type Progress struct {
+	Step   string // what is being done, such as "verify"
+	Stream string
+	Done   uint64 // messages of the stream so far
+	Of     uint64
+}
+
+// Exported is what an export wrote.
+type Exported struct {
+	Header  archive.Header
+	Trailer archive.Trailer
+	// Moved are log streams that have grown meanwhile: services were running,
+	// and the file is a copy of the past, not one to move with.
+	Moved []string
+	// Parked is how many messages were parked. Park records name places in
+	// this installation and stay behind: replay them before moving.
+	Parked int
+}
+
+// Export writes the whole installation as it stands at the start: first every
+// log stream is read through to its end, which proves it contiguous and gives
+// its digest, then everything is written. Of the mutable streams the vault's
+// and the suppression set's present rows are written; timers are re-created by
+// the daily sweep, and park records belong to this installation's places.
+//
+// The log must have been opened for all contexts. The services should be
+// stopped: rows are read after the log, so a key that is destroyed meanwhile is
+// missing from the file although its destruction is not in it.
+func (l *Log) Export(ctx context.Context, w io.Writer, e Export) (Exported, error) {
+	if err := l.ownsEveryStream(ctx); err != nil {
+		return Exported{}, fmt.Errorf("export: %w", err)
+	}
+	h, err := l.survey(ctx, e)
+	if err != nil {
+		return Exported{}, fmt.Errorf("export: %w", err)
+	}
+	out := Exported{Header: h}
+	if out.Trailer, err = l.write(ctx, w, e, h); err != nil {
+		return out, fmt.Errorf("export: %w", err)
+	}
+	if out.Moved, err = l.moved(ctx, h); err != nil {
+		return out, fmt.Errorf("export: %w", err)
+	}
+	parked, err := l.Parked(ctx)
+	out.Parked = len(parked)
+	return out, err
+}
+
+// ownsEveryStream refuses a log that was opened for some contexts only.
+func (l *Log) ownsEveryStream(ctx context.Context) error {
+	expected := map[string]bool{}
+	for _, sh := range l.all() {
+		expected[sh.name] = true
+	}
+	for _, c := range mutableConfigs(l.cfg.Topology, func() map[string]string { return nil }) {
+		expected[c.Name] = true
+	}
+	names := l.js.StreamNames(ctx)
+	for name := range names.Name() {
+		if strings.HasPrefix(name, streamRoot) && !expected[name] {
+			return fmt.Errorf("%s is not of the topology that was given: %w", name, es.ErrConfiguration)
+		}
+	}
+	if err := names.Err(); err != nil {
+		return fmt.Errorf("list streams: %w: %w", es.ErrUnavailable, err)
+	}
+	return nil
+}
+
+// all lists the shards, context by context in the topology's order.
+func (l *Log) all() []*shard {
+	var out []*shard
+	for _, c := range l.cfg.Topology.Contexts {
+		out = append(out, l.shards[c]...)
+	}
+	return out
+}
+
+// survey makes the header: it reads all streams through.
+func (l *Log) survey(ctx context.Context, e Export) (archive.Header, error) {
+	top := l.cfg.Topology
+	h := archive.Header{
+		Contexts: top.Contexts, Shards: top.Shards, Replicas: top.Replicas,
+		LogKey: l.cfg.LogKey, Created: e.Now.UTC(),
+	}
+	for _, sh := range l.all() {
+		info, err := l.streamInfo(ctx, sh.name)
+		if err != nil {
+			return h, err
+		}
+		if err := contiguous(sh.name, info.State); err != nil {
+			return h, err
+		}
+		h.Installation = info.Config.Metadata[metaInstallation]
+		h.Streams = append(h.Streams, archive.Stream{
+			Name: sh.name, Context: sh.context, Shard: sh.index, Epoch: sh.epoch,
+			Configuration: sh.config, LastSequence: info.State.LastSeq,
+		})
+	}
+	for _, name := range truthRows(top) {
+		h.Rows = append(h.Rows, name)
+	}
+	check, err := archive.NewChecker(h, l.cfg.LogKey)
+	if err != nil {
+		return h, err
+	}
+	if e.SkipSignatures {
+		check = nil
+	}
+	for i := range h.Streams {
+		if h.Streams[i].Digest, err = l.readThrough(ctx, h, i, check, e.Progress); err != nil {
+			return h, err
+		}
+	}
+	return h, nil
+}
+
+func (l *Log) streamInfo(ctx context.Context, name string) (*jetstream.StreamInfo, error) {
+	s, err := l.js.Stream(ctx, name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil, fmt.Errorf("look up %s: %w", name, es.ErrMissingStream)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look up %s: %w: %w", name, es.ErrUnavailable, err)
+	}
+	return s.CachedInfo(), nil
+}
+
+// readThrough checks one stream and returns its chain digest.
+func (l *Log) readThrough(ctx context.Context, h archive.Header, i int, check *archive.Checker, progress func(Progress)) ([]byte, error) {
+	s := h.Streams[i]
+	chain := archive.NewChain(h.Installation, s.Name, s.Epoch)
+	for m, err := range l.archived(ctx, i, s) {
+		if err != nil {
+			return nil, err
+		}
+		chain.Add(m)
+		report(progress, "verify", s.Name, m.Seq, s.LastSequence)
+		if check == nil {
+			continue
+		}
+		if _, err := check.Check(ctx, m); err != nil {
+			return nil, err
+		}
+	}
+	return chain.Digest(), nil
+}
+
+// archived yields a stream's messages in the form of the file.
+func (l *Log) archived(ctx context.Context, i int, s archive.Stream) iter.Seq2[archive.Message, error] {
+	return func(yield func(archive.Message, error) bool) {
+		for m, err := range l.scan(ctx, s.Name, 1, s.LastSequence) {
+			a := archive.Message{Stream: i, Seq: m.seq, Stored: m.time, Message: message(m.subject, m.header, m.data)}
+			if !yield(a, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// scan yields a log stream's messages from a sequence to another. A sequence
+// that is missing is a CorruptError.
+func (l *Log) scan(ctx context.Context, stream string, from, to uint64) iter.Seq2[stored, error] {
+	return func(yield func(stored, error) bool) {
+		for next := from; next <= to; {
+			msgs, err := l.some(ctx, stream, next)
+			if err != nil {
+				yield(stored{}, err)
+				return
+			}
+			for _, m := range msgs {
+				if m.seq != next {
+					yield(stored{}, &es.CorruptError{Stream: stream, Sequence: next, Reason: es.CorruptGap})
+					return
+				}
+				if !yield(m, nil) || next == to {
+					return
+				}
+				next++
+			}
+		}
+	}
+}
+
+// some is a page of messages from a sequence on which the leader has. A
+// replica that lags has none; then the leader gives one.
+func (l *Log) some(ctx context.Context, stream string, from uint64) ([]stored, error) {
+	for try := 0; ; try++ {
+		msgs, _, err := l.conn.page(ctx, stream, ">", from)
+		if err == nil && len(msgs) > 0 {
+			return msgs, nil
+		}
+		if err != nil {
+			if !transient(err) || !backoff(ctx, try) {
+				return nil, fmt.Errorf("read %s: %w: %w", stream, es.ErrUnavailable, err)
+			}
+			continue
+		}
+		m, ok, err := l.conn.leaderGet(ctx, stream, map[string]any{"seq": from, "next_by_subj": ">"})
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			return nil, &es.CorruptError{Stream: stream, Sequence: from, Reason: es.CorruptMissing}
+		}
+		return []stored{m}, nil
+	}
+}
+
+func (l *Log) write(ctx context.Context, w io.Writer, e Export, h archive.Header) (archive.Trailer, error) {
+	out, err := archive.NewWriter(w, h)
+	if err != nil {
+		return archive.Trailer{}, err
+	}
+	for i, s := range h.Streams {
+		for m, err := range l.archived(ctx, i, s) {
+			if err != nil {
+				return archive.Trailer{}, err
+			}
+			if err := out.Message(m); err != nil {
+				return archive.Trailer{}, err
+			}
+			report(e.Progress, "write", s.Name, m.Seq, s.LastSequence)
+		}
+	}
+	for i, name := range h.Rows {
+		for row, err := range l.rows(ctx, i, name, e.Progress) {
+			if err != nil {
+				return archive.Trailer{}, err
+			}
+			if err := out.Row(row); err != nil {
+				return archive.Trailer{}, err
+			}
+		}
+	}
+	return out.Finish(e.LogKey)
+}
+
+// truthRows are the mutable streams whose rows nothing else can restore.
+func truthRows(t Topology) []string {
+	var out []string
+	for k := range t.Shards {
+		out = append(out, VaultStream(k))
+	}
+	return append(out, StreamSuppression)
+}
+
+// rows yields the present row of every subject of a mutable stream.
+func (l *Log) rows(ctx context.Context, i int, stream string, progress func(Progress)) iter.Seq2[archive.Row, error] {
+	return func(yield func(archive.Row, error) bool) {
+		done := uint64(0)
+		err := l.lastPerSubject(ctx, stream, func(m jetstream.Msg, of uint64) bool {
+			done++
+			report(progress, "write rows", stream, done, of)
+			return yield(archive.Row{Stream: i, Subject: m.Subject(), Header: rowHeader(m.Headers()), Value: m.Data()}, nil)
+		})
+		if err != nil {
+			yield(archive.Row{}, fmt.Errorf("read rows of %s: %w: %w", stream, es.ErrUnavailable, err))
+		}
+	}
+}
+
+// rowBatch is how many rows are asked for at once; each may be as long as a
+// commit.
+const rowBatch = 100
+
+// lastPerSubject hands out the last message of every subject, of which there
+// are as many as the consumer says when it is made. It is no ordered consumer:
+// one that starts anew in the middle goes on with every message.
+func (l *Log) lastPerSubject(ctx context.Context, stream string, visit func(m jetstream.Msg, of uint64) bool) error {
+	c, err := l.js.CreateConsumer(ctx, stream, jetstream.ConsumerConfig{
+		DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy, AckPolicy: jetstream.AckNonePolicy,
+		MemoryStorage: true, Replicas: 1, InactiveThreshold: time.Minute,
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = l.js.DeleteConsumer(context.WithoutCancel(ctx), stream, c.CachedInfo().Name) }() // it would end by itself
+	of := c.CachedInfo().NumPending
+	for done := uint64(0); done < of; {
+		msgs, err := fetch(ctx, c, int(min(rowBatch, of-done)))
+		if err != nil {
+			return err
+		}
+		for _, m := range msgs {
+			meta, err := m.Metadata()
+			if err != nil {
+				return err
+			}
+			if done++; meta.Sequence.Consumer != done {
+				return fmt.Errorf("row %d of %d was lost on the way", done, of)
+			}
+			if !visit(m, of) {
+				return nil
+			}
+		}
+	}
+	return nil
+}
+
+// fetchWait is how long the server may take to send rows that it has.
+const fetchWait = 10 * time.Second
+
+func fetch(ctx context.Context, c jetstream.Consumer, n int) ([]jetstream.Msg, error) {
+	ctx, cancel := context.WithTimeout(ctx, fetchWait)
+	defer cancel()
+	batch, err := c.Fetch(n, jetstream.FetchContext(ctx))
+	if err != nil {
+		return nil, err
+	}
+	var out []jetstream.Msg
+	for m := range batch.Messages() {
+		out = append(out, m)
+	}
+	if err := batch.Error(); err != nil {
+		return nil, err
+	}
+	if len(out) == 0 {
+		return nil, errors.New("rows are gone: something still writes")
+	}
+	return out, nil
+}
+
+// rowHeader is what a row's writer put beside the value; the server's own
+// headers speak of one write.
+func rowHeader(h map[string][]string) map[string]string {
+	out := map[string]string{}
+	for name, values := range maps.All(h) {
+		if !strings.HasPrefix(name, serverHeaders) && len(values) == 1 {
+			out[name] = values[0]
+		}
+	}
+	return out
+}
+
+// serverHeaders begins the name of every header that the server acts on.
+const serverHeaders = "Nats-"
+
+// moved lists the log streams that hold more than the file does.
+func (l *Log) moved(ctx context.Context, h archive.Header) ([]string, error) {
+	var out []string
+	for _, s := range h.Streams {
+		info, err := l.streamInfo(ctx, s.Name)
+		if err != nil {
+			return nil, err
+		}
+		if info.State.LastSeq != s.LastSequence {
+			out = append(out, s.Name)
+		}
+	}
+	return out, nil
+}
+
+// reportEvery is how many messages pass between two reports.
+const reportEvery = 1000
+
+func report(progress func(Progress), step, stream string, done, of uint64) {
+	if progress != nil && (done%reportEvery == 0 || done == of) {
+		progress(Progress{Step: step, Stream: stream, Done: done, Of: of})
+	}
+}
