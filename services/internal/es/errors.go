@@ -7,36 +7,36 @@ import (
 
 // What can go wrong with the log. Each has one row in a service's error table.
 var (
-	// ErrInvalidAggregate: a part of the name could not stand in a subject.
+	// ErrInvalidAggregate means: a part of the name could not stand in a subject.
 	ErrInvalidAggregate = errors.New("aggregate name is malformed")
-	// ErrConflict: another commit came first. Only stores return it; a
+	// ErrConflict means: another commit came first. Only stores return it; a
 	// Handler decides again.
 	ErrConflict = errors.New("aggregate has moved on")
-	// ErrContended: the race was lost too often; try again later.
+	// ErrContended means: the race was lost too often; try again later.
 	ErrContended = errors.New("aggregate is contended")
-	// ErrUnknownOutcome: the log did not answer in time. The commit may be in
+	// ErrUnknownOutcome means: the log did not answer in time. The commit may be in
 	// it; the same command may be sent again.
 	ErrUnknownOutcome = errors.New("outcome of the append is unknown")
-	// ErrUnavailable: the log can't answer now.
+	// ErrUnavailable means: the log can't answer now.
 	ErrUnavailable = errors.New("log is unavailable")
-	// ErrStale: the head that was asked about is not the last commit.
+	// ErrStale means: the head that was asked about is not the last commit.
 	ErrStale = errors.New("state is stale")
-	// ErrCommandReused: the command id was used before, with another body.
+	// ErrCommandReused means: the command id was used before, with another body.
 	ErrCommandReused = errors.New("command id was used with another body")
-	// ErrTooLarge: the commit exceeds MaxCommitBytes.
+	// ErrTooLarge means: the commit exceeds MaxCommitBytes.
 	ErrTooLarge = errors.New("commit is too large")
-	// ErrBadToken: a consistency token could not be read.
+	// ErrBadToken means: a consistency token could not be read.
 	ErrBadToken = errors.New("consistency token is malformed")
-	// ErrOtherEpoch: the token speaks of a stream that was made anew.
+	// ErrOtherEpoch means: the token speaks of a stream that was made anew.
 	ErrOtherEpoch = errors.New("stream has another epoch")
-	// ErrBehind: the read model has not reached the wanted position yet.
+	// ErrBehind means: the read model has not reached the wanted position yet.
 	ErrBehind = errors.New("read model is behind")
-	// ErrMissingStream: a stream of the topology does not exist. Services
+	// ErrMissingStream means: a stream of the topology does not exist. Services
 	// never create one.
 	ErrMissingStream = errors.New("stream is missing")
-	// ErrConfiguration: a stream's configuration is not the expected one.
+	// ErrConfiguration means: a stream's configuration is not the expected one.
 	ErrConfiguration = errors.New("stream configuration differs")
-	// ErrUntrusted: genesis names another log key than the reader was given.
+	// ErrUntrusted means: genesis names another log key than the reader was given.
 	ErrUntrusted = errors.New("stream is not of this log")
 )
 

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
+	"math/rand/v2" //nolint:depguard // jitter: whoever guesses it learns when a race is tried again
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"

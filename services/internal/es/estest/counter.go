@@ -20,6 +20,8 @@ type Counter struct {
 }
 
 // CounterCommand is Add or Close.
+//
+//sumtype:decl
 type CounterCommand interface{ counterCommand() }
 
 // Add adds By to an open counter.
@@ -32,15 +34,17 @@ func (Add) counterCommand()   {}
 func (Close) counterCommand() {}
 
 // CounterEvent is Added, Closed or AddRefused.
+//
+//sumtype:decl
 type CounterEvent interface{ counterEvent() }
 
-// Added: By was added.
+// Added says that By was added.
 type Added struct{ By uint64 }
 
-// Closed: the counter takes no more.
+// Closed says that the counter takes no more.
 type Closed struct{}
 
-// AddRefused: somebody came too late.
+// AddRefused says that somebody came too late.
 type AddRefused struct{}
 
 func (Added) counterEvent()      {}
