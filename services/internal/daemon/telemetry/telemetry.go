@@ -26,6 +26,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -72,6 +73,7 @@ type Telemetry struct {
 	// Metrics answers Prometheus.
 	Metrics http.Handler
 
+	once     sync.Once
 	shutdown []func(context.Context) error
 }
 
@@ -115,12 +117,14 @@ func Off() *Telemetry {
 }
 
 // Shutdown delivers what is waiting and stops the providers. Spans that end
-// later are lost.
+// later are lost. Only the first call does anything.
 func (t *Telemetry) Shutdown(ctx context.Context) error {
 	var failed []error
-	for _, stop := range t.shutdown {
-		failed = append(failed, stop(ctx))
-	}
+	t.once.Do(func() {
+		for _, stop := range t.shutdown {
+			failed = append(failed, stop(ctx))
+		}
+	})
 	if err := errors.Join(failed...); err != nil {
 		return fmt.Errorf("flush telemetry: %w", err)
 	}
