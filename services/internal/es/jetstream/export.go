@@ -16,8 +16,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Export says how an installation is exported.
-type Export struct {
+// ExportConfig says how an installation is exported.
+type ExportConfig struct {
 	// LogKey signs the file; the zero value leaves it unsigned.
 	LogKey es.Signer
 	// SkipSignatures trusts the store: chains and signatures are left to the
@@ -57,7 +57,7 @@ type Exported struct {
 // The log must have been opened for all contexts. The services should be
 // stopped: rows are read after the log, so a key that is destroyed meanwhile is
 // missing from the file although its destruction is not in it.
-func (l *Log) Export(ctx context.Context, w io.Writer, e Export) (Exported, error) {
+func (l *Log) Export(ctx context.Context, w io.Writer, e ExportConfig) (Exported, error) {
 	if err := l.ownsEveryStream(ctx); err != nil {
 		return Exported{}, fmt.Errorf("export: %w", err)
 	}
@@ -108,7 +108,7 @@ func (l *Log) all() []*shard {
 }
 
 // survey makes the header: it reads all streams through.
-func (l *Log) survey(ctx context.Context, e Export) (archive.Header, error) {
+func (l *Log) survey(ctx context.Context, e ExportConfig) (archive.Header, error) {
 	top := l.cfg.Topology
 	h := archive.Header{
 		Contexts: top.Contexts, Shards: top.Shards, Replicas: top.Replicas,
@@ -238,7 +238,7 @@ func (l *Log) some(ctx context.Context, stream string, from uint64) ([]stored, e
 	}
 }
 
-func (l *Log) write(ctx context.Context, w io.Writer, e Export, h archive.Header) (archive.Trailer, error) {
+func (l *Log) write(ctx context.Context, w io.Writer, e ExportConfig, h archive.Header) (archive.Trailer, error) {
 	out, err := archive.NewWriter(w, h)
 	if err != nil {
 		return archive.Trailer{}, err

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"time"
 
+	logv1 "habeas.internal/proto/gen/habeas/log/v1"
 	"habeas.internal/services/internal/es"
 
 	"github.com/nats-io/nats.go"
@@ -54,8 +55,9 @@ const defaultTryTimeout = 1500 * time.Millisecond
 
 // Open binds to the streams of the topology's contexts. It creates nothing:
 // a missing stream is ErrMissingStream, a changed one ErrConfiguration, one
-// whose genesis another log signed ErrUntrusted, and one with missing
-// messages a CorruptError.
+// whose genesis another log signed ErrUntrusted, one that waits for the rest
+// of an import ErrImportUnfinished, and one with missing messages a
+// CorruptError.
 func Open(ctx context.Context, cfg Config) (*Log, error) {
 	l, err := newLog(cfg)
 	if err != nil {
@@ -72,7 +74,7 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 	}
 	for _, shards := range l.shards {
 		for _, sh := range shards {
-			if err := l.checkGenesis(ctx, sh); err != nil {
+			if err := l.checkWhole(ctx, sh); err != nil {
 				return nil, fmt.Errorf("open %s: %w", sh.name, err)
 			}
 		}
@@ -116,18 +118,32 @@ func (l *Log) bind(ctx context.Context, c string, k int) (*shard, error) {
 	return sh, contiguous(sh.name, info.State)
 }
 
-func (l *Log) checkGenesis(ctx context.Context, sh *shard) error {
-	g, err := es.ReadGenesis(ctx, l, l.control(sh), l.cfg.LogKey)
-	if err != nil {
+// checkWhole checks the genesis and, where it names ancestors, that all of
+// them have been imported.
+func (l *Log) checkWhole(ctx context.Context, sh *shard) error {
+	g, err := l.checkGenesis(ctx, sh)
+	if err != nil || len(g.GetAncestors()) == 0 {
 		return err
 	}
+	whole, _, err := es.ReadImported(ctx, l, l.ring, l.control(sh), g)
+	if err == nil && !whole {
+		return ErrImportUnfinished
+	}
+	return err
+}
+
+func (l *Log) checkGenesis(ctx context.Context, sh *shard) (*logv1.Genesis, error) {
+	g, err := es.ReadGenesis(ctx, l, l.control(sh), l.cfg.LogKey)
+	if err != nil {
+		return nil, err
+	}
 	if g.GetStream() != sh.name || g.GetEpoch() != sh.epoch || int(g.GetShards()) != l.cfg.Topology.Shards {
-		return fmt.Errorf("genesis names another stream, epoch or number of shards: %w", es.ErrConfiguration)
+		return nil, fmt.Errorf("genesis names another stream, epoch or number of shards: %w", es.ErrConfiguration)
 	}
 	if !bytes.Equal(g.GetConfiguration(), sh.config) {
-		return es.ErrConfiguration
+		return nil, es.ErrConfiguration
 	}
-	return nil
+	return g, nil
 }
 
 func (l *Log) control(sh *shard) es.Control {

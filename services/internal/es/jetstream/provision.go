@@ -173,7 +173,8 @@ func (p *provisioner) logStream(ctx context.Context, c string, k int) error {
 	if _, err = p.log.Append(ctx, es.Head{}, commit); err != nil && !errors.Is(err, es.ErrConflict) {
 		return fmt.Errorf("write genesis: %w", err)
 	}
-	return p.log.checkGenesis(ctx, sh)
+	_, err = p.log.checkGenesis(ctx, sh)
+	return err
 }
 
 func (p *provisioner) announce(ctx context.Context) error {

@@ -208,8 +208,10 @@ type SignResponse struct {
 	Entry uint32 `protobuf:"varint,1,opt,name=entry,proto3" json:"entry,omitempty"`
 	// Pass it to reads that must see this command.
 	ConsistencyToken string `protobuf:"bytes,2,opt,name=consistency_token,json=consistencyToken,proto3" json:"consistency_token,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Random reference of the guest: whose key the name is under.
+	Guest         string `protobuf:"bytes,3,opt,name=guest,proto3" json:"guest,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SignResponse) Reset() {
@@ -252,6 +254,13 @@ func (x *SignResponse) GetEntry() uint32 {
 func (x *SignResponse) GetConsistencyToken() string {
 	if x != nil {
 		return x.ConsistencyToken
+	}
+	return ""
+}
+
+func (x *SignResponse) GetGuest() string {
+	if x != nil {
+		return x.Guest
 	}
 	return ""
 }
@@ -603,10 +612,11 @@ const file_habeas_sample_v1_book_service_proto_rawDesc = "" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12)\n" +
 	"\x04book\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\x04book\x12\x1e\n" +
 	"\x04name\x18\x03 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\x04name\"Q\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\x04name\"g\n" +
 	"\fSignResponse\x12\x14\n" +
 	"\x05entry\x18\x01 \x01(\rR\x05entry\x12+\n" +
-	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\"f\n" +
+	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\x12\x14\n" +
+	"\x05guest\x18\x03 \x01(\tR\x05guest\"f\n" +
 	"\x10CloseBookRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12)\n" +
