@@ -35,7 +35,7 @@ func (w *world) seen() *rpc.Principal {
 func TestTheHandlerKnowsWhoCalls(t *testing.T) {
 	w := newWorld(t, nil)
 	got := w.seen()
-	token := w.issuer.Sign(rpctest.Claims(time.Now(), "product"))
+	token := w.Issuer.Sign(rpctest.Claims(time.Now(), "product"))
 	for name, row := range map[string]struct {
 		service string
 		ctx     context.Context
@@ -76,9 +76,9 @@ func TestCredentialsThatDoNotSufficeAreRefused(t *testing.T) {
 		return nil, errors.New("unreachable")
 	}
 	good := rpctest.Claims(time.Now(), "product")
-	token := "Bearer " + w.issuer.Sign(good)
+	token := "Bearer " + w.Issuer.Sign(good)
 	signed := func(claim string, value any) string {
-		return "Bearer " + w.issuer.Sign(rpctest.With(good, claim, value))
+		return "Bearer " + w.Issuer.Sign(rpctest.With(good, claim, value))
 	}
 	for name, row := range map[string]struct {
 		service string

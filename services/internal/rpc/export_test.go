@@ -4,6 +4,9 @@ import (
 	"context"
 	"time"
 
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
@@ -26,4 +29,31 @@ func Bound(ctx context.Context, left time.Duration) error {
 	cancel, err := c.bound()
 	cancel()
 	return err
+}
+
+// Guarded is one unary method behind its guard, without a transport, and the
+// context of a connection from a service.
+func Guarded(s *Server, desc *grpc.ServiceDesc, name string) grpc.MethodHandler {
+	m, err := describe(desc.ServiceName, name, Limits{}.orDefaults())
+	if err != nil {
+		return nil
+	}
+	m.callers, m.metrics = map[string]bool{"consentd": true}, newMethodMetrics(m.name)
+	for _, d := range desc.Methods {
+		if d.MethodName == name {
+			return s.unary(m, d.Handler)
+		}
+	}
+	return nil
+}
+
+// ConnectedAs returns a context as gRPC makes it for a connection of a service.
+func ConnectedAs(ctx context.Context, service string) context.Context {
+	return peer.NewContext(ctx, &peer.Peer{AuthInfo: peerInfo{service: service}})
+}
+
+// Fill decodes wire into what a handler asked for, as gRPC does.
+func Fill(wire []byte) func(any) error {
+	c := newCodec()
+	return func(v any) error { return c.Unmarshal(mem.BufferSlice{mem.SliceBuffer(wire)}, v) }
 }

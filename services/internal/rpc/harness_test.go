@@ -3,7 +3,6 @@ package rpc_test
 import (
 	"bytes"
 	"context"
-	"net"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -13,22 +12,17 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	samplev1 "habeas.internal/proto/gen/habeas/sample/v1"
 	"habeas.internal/services/internal/daemon/logs"
 	"habeas.internal/services/internal/daemon/telemetry"
-	"habeas.internal/services/internal/localca"
 	"habeas.internal/services/internal/rpc"
-	"habeas.internal/services/internal/rpc/auth"
-	"habeas.internal/services/internal/rpc/mtls"
 	"habeas.internal/services/internal/rpc/rpctest"
 )
 
 const (
-	trustDomain = "habeas.test"
 	bookService = "habeas.sample.v1.BookService"
 	bookID      = "aaaaaaaaaaaaaaaaaaaaaaaaaa"
 	requestID   = "0b7e4a52-6a0c-4c0f-9d2c-3f0f5c1d2e3f"
@@ -78,9 +72,8 @@ func (l *lines) String() string {
 // world is a server with everything around it: authority, token issuer, logs,
 // telemetry, all real, on loopback.
 type world struct {
+	*rpctest.Place
 	book   *book
-	ca     *localca.CA
-	issuer *rpctest.Issuer
 	logs   *lines
 	spans  string
 	tel    *telemetry.Telemetry
@@ -96,93 +89,35 @@ func newWorld(t testing.TB, change func(*rpc.Config)) *world {
 	if change != nil {
 		change(&w.config)
 	}
-	server, err := rpc.NewServer(w.config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.server = server
-	w.serve(t)
+	w.server, w.addr = w.Serve(t, "bookd", w.config)
 	return w
 }
 
 // prepare makes the configuration of a good server.
 func prepare(t testing.TB) *world {
 	t.Helper()
-	w := &world{book: &book{}, issuer: rpctest.NewIssuer(t), logs: &lines{}, spans: filepath.Join(t.TempDir(), "spans")}
-	var err error
-	if w.ca, err = localca.Open(t.TempDir(), trustDomain); err != nil {
-		t.Fatal(err)
+	w := &world{
+		Place: rpctest.NewPlace(t), book: &book{}, logs: &lines{}, spans: filepath.Join(t.TempDir(), "spans"),
 	}
+	var err error
 	w.tel, err = telemetry.New(t.Context(), telemetry.Config{
 		Service: "bookd", File: w.spans, Ratio: 1, Report: func(_ context.Context, err error) { t.Error(err) },
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.config = rpc.Config{
-		Services: []rpc.Service{{Desc: &samplev1.BookService_ServiceDesc, Impl: w.book}},
-		Health:   health.NewServer(), TLS: w.source(t, "bookd"), Tokens: w.verifier(t),
-		Callers: map[string][]string{bookService: {"consentd"}},
-		Tracers: w.tel.Tracers, Meters: w.tel.Meters, Propagator: w.tel.Propagator,
-		Log: logs.New(logs.Config{Out: w.logs, Level: "debug"}).Logger, Now: time.Now,
-	}
-	return w
-}
-
-func (w *world) verifier(t testing.TB) *auth.Verifier {
-	t.Helper()
-	keys, err := auth.KeyFile(auth.FileConfig{Path: w.issuer.Path, Now: time.Now, Report: func(err error) { t.Error(err) }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	v, err := auth.NewVerifier(auth.Config{
-		Issuer: rpctest.TokenIssuer, Audience: rpctest.TokenAudience, Keys: keys, StepUp: []string{"phr"},
-		Now: time.Now, Meters: w.tel.Meters,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return v
-}
-
-func (w *world) source(t testing.TB, service string) *mtls.Source {
-	t.Helper()
-	id, err := w.ca.Issue(localca.Request{Name: service, ID: "spiffe://" + trustDomain + "/ns/habeas/sa/" + service})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := mtls.Load(mtls.Config{
-		Cert: id.CertFile, Key: id.KeyFile, CA: id.CAFile, TrustDomain: trustDomain, Namespace: "habeas",
-		Now: time.Now, Report: func(err error) { t.Error(err) },
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-func (w *world) serve(t testing.TB) {
-	t.Helper()
-	lis, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.addr = lis.Addr().String()
-	done := make(chan error, 1)
-	go func() { done <- w.server.Serve(lis) }()
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		if err := w.server.Stop(ctx); err != nil {
-			t.Error(err)
-		}
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-		if err := w.tel.Shutdown(ctx); err != nil {
+		if err := w.tel.Shutdown(context.Background()); err != nil {
 			t.Error(err)
 		}
 	})
+	w.config = w.Config(t, "bookd", rpc.Config{
+		Services: []rpc.Service{{Desc: &samplev1.BookService_ServiceDesc, Impl: w.book}},
+		Tokens:   w.Tokens(t, w.tel), Callers: map[string][]string{bookService: {"consentd"}},
+		Tracers: w.tel.Tracers, Meters: w.tel.Meters, Propagator: w.tel.Propagator,
+		Log: logs.New(logs.Config{Out: w.logs, Level: "debug"}).Logger,
+	})
+	return w
 }
 
 // dial connects as a service, or as a person if service is empty.
@@ -192,7 +127,7 @@ func (w *world) dial(t testing.TB, service string) *grpc.ClientConn {
 	if name == "" {
 		name = "nobody"
 	}
-	config := w.source(t, name).ClientTLS("bookd")
+	config := w.TLS(t, name).ClientTLS("bookd")
 	if service == "" {
 		config.GetClientCertificate = nil
 	}
@@ -220,7 +155,7 @@ func with(t testing.TB, pairs ...string) context.Context {
 // as returns a context that carries a token with the given roles.
 func (w *world) as(t testing.TB, roles ...string) context.Context {
 	t.Helper()
-	return with(t, "authorization", "Bearer "+w.issuer.Sign(rpctest.Claims(time.Now(), roles...)))
+	return with(t, "authorization", "Bearer "+w.Issuer.Sign(rpctest.Claims(time.Now(), roles...)))
 }
 
 func goodSign() *samplev1.SignRequest {

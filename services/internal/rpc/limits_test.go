@@ -171,18 +171,12 @@ func TestAStreamNeedsNoDeadlineButEndsWithItsToken(t *testing.T) {
 	}
 	soon := rpctest.With(rpctest.Claims(time.Now(), "agent"), "exp", time.Now().Add(2*time.Second).Unix())
 	ctx := metadata.AppendToOutgoingContext(t.Context(),
-		"authorization", "Bearer "+w.issuer.Sign(soon), "habeas-purpose", "access")
+		"authorization", "Bearer "+w.Issuer.Sign(soon), "habeas-purpose", "access")
 	wantFault(t, ask(ctx, w.client(t, "")), codes.Unauthenticated, "TOKEN_EXPIRED")
 }
 
 func TestStopLetsCallsFinishAndTellsStreamsToComeBack(t *testing.T) {
-	w := prepare(t)
-	server, err := rpc.NewServer(w.config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.server = server
-	w.serve(t)
+	w := newWorld(t, nil)
 	started, finish := make(chan struct{}, 2), make(chan struct{})
 	w.book.sign = func(context.Context, *samplev1.SignRequest) (*samplev1.SignResponse, error) {
 		started <- struct{}{}
@@ -208,7 +202,7 @@ func TestStopLetsCallsFinishAndTellsStreamsToComeBack(t *testing.T) {
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 400*time.Millisecond)
 		defer cancel()
-		stopped <- server.Stop(ctx)
+		stopped <- w.server.Stop(ctx)
 	}()
 	wantFault(t, <-stream, codes.Unavailable, "SHUTTING_DOWN")
 	close(finish)
@@ -221,13 +215,7 @@ func TestStopLetsCallsFinishAndTellsStreamsToComeBack(t *testing.T) {
 }
 
 func TestStopCutsOffWhatDoesNotEnd(t *testing.T) {
-	w := prepare(t)
-	server, err := rpc.NewServer(w.config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.server = server
-	w.serve(t)
+	w := newWorld(t, nil)
 	started, ended := make(chan struct{}), make(chan struct{})
 	w.book.sign = func(ctx context.Context, _ *samplev1.SignRequest) (*samplev1.SignResponse, error) {
 		close(started)
@@ -239,7 +227,7 @@ func TestStopCutsOffWhatDoesNotEnd(t *testing.T) {
 	<-started
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if err := server.Stop(ctx); !errors.Is(err, context.DeadlineExceeded) {
+	if err := w.server.Stop(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want DeadlineExceeded", err)
 	}
 	<-ended
