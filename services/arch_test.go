@@ -80,6 +80,7 @@ func domainImports(all []source) []string {
 	pure := []string{
 		"cmp", "errors", "fmt", "maps", "math/bits", "slices", "strconv",
 		"strings", "time", "unicode", "unicode/utf8",
+		"habeas.internal/services/internal/personal", // pure itself, and personal data has one type
 	}
 	var found []string
 	for _, s := range domain(all) {
@@ -197,14 +198,14 @@ func natsImports(all []source) []string {
 }
 
 // domain picks the files of domain packages: a service's root, and each folder
-// of it that decides something.
+// of it, or of the system tests, that decides something.
 func domain(all []source) []source {
 	deciding := map[string]bool{}
 	for _, service := range domainServices() {
 		deciding["services/"+service] = true
 	}
 	for _, s := range all {
-		if path.Base(s.path) == "decide.go" && slices.Contains(domainServices(), s.owner()) {
+		if path.Base(s.path) == "decide.go" && slices.Contains(append(domainServices(), "systemtest"), s.owner()) {
 			deciding[s.dir()] = true
 		}
 	}
