@@ -74,3 +74,7 @@ func Match(filter, subject string) bool {
 func VaultSubject(partition, kind, tenant string, rest ...string) string {
 	return strings.Join(append([]string{"habeas.vault", partition, kind, tenant}, rest...), ".")
 }
+
+// Tokens are the parts of a row's subject: "habeas", "vault", the partition,
+// the kind, the tenant, and the rest.
+func Tokens(subject string) []string { return strings.Split(subject, ".") }

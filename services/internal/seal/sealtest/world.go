@@ -21,6 +21,7 @@ type World struct {
 	KMS    kms.Store
 	Ledger *Ledger
 	Clock  *Clock
+	Now    func() time.Time // the wall clock; Clock's, unless changed
 }
 
 // NewWorld is a world in memory, but for the rows, if given.
@@ -28,7 +29,8 @@ func NewWorld(store rows.Store) *World {
 	if store == nil {
 		store = new(rows.Memory)
 	}
-	return &World{Rows: store, KMS: new(KMS), Ledger: new(Ledger), Clock: NewClock()}
+	clock := NewClock()
+	return &World{Rows: store, KMS: new(KMS), Ledger: new(Ledger), Clock: clock, Now: clock.Now}
 }
 
 // Clock is a wall clock that a test moves by hand.
@@ -108,15 +110,15 @@ func (w *World) Start(t testing.TB, step Step) *Process {
 	}
 	p.Keeper, err = kek.New(kek.Config{
 		Rows: store, KMS: SteppedKMS{Store: w.KMS, Step: step}, Ledger: ledger,
-		Kinds: []kek.Kind{vault.Rows(), pepper.Rows()}, Now: w.Clock.Now, Epoch: Epoch, Window: Window,
+		Kinds: []kek.Kind{vault.Rows(), pepper.Rows()}, Now: w.Now, Epoch: Epoch, Window: Window,
 	})
 	check(err)
-	p.Peppers, err = pepper.New(pepper.Config{Rows: store, Keeper: p.Keeper, Ledger: ledger, Now: w.Clock.Now})
+	p.Peppers, err = pepper.New(pepper.Config{Rows: store, Keeper: p.Keeper, Ledger: ledger, Now: w.Now})
 	check(err)
 	p.Fence, err = fence.New(fence.Config{Lease: Lease, Alone: true, Now: time.Now})
 	check(err)
 	p.Vault, err = vault.New(vault.Config{
-		Rows: store, Keeper: p.Keeper, Fence: p.Fence, Ledger: ledger, Record: p.Reads.Record, Now: w.Clock.Now,
+		Rows: store, Keeper: p.Keeper, Fence: p.Fence, Ledger: ledger, Record: p.Reads.Record, Now: w.Now,
 	})
 	check(err)
 	return p

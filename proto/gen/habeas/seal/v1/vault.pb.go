@@ -521,7 +521,10 @@ type LookupRow struct {
 	// Pepper epoch of the row's name.
 	PepperEpoch uint64 `protobuf:"varint,5,opt,name=pepper_epoch,json=pepperEpoch,proto3" json:"pepper_epoch,omitempty"`
 	// Identifier kind, a code such as "email".
-	Kind          string `protobuf:"bytes,6,opt,name=kind,proto3" json:"kind,omitempty"`
+	Kind string `protobuf:"bytes,6,opt,name=kind,proto3" json:"kind,omitempty"`
+	// Newest live pepper epoch that the claimant knew of when it put the row: it
+	// will claim under all epochs up to that one before it succeeds.
+	NewestEpoch   uint64 `protobuf:"varint,7,opt,name=newest_epoch,json=newestEpoch,proto3" json:"newest_epoch,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -596,6 +599,13 @@ func (x *LookupRow) GetKind() string {
 		return x.Kind
 	}
 	return ""
+}
+
+func (x *LookupRow) GetNewestEpoch() uint64 {
+	if x != nil {
+		return x.NewestEpoch
+	}
+	return 0
 }
 
 // PepperRow lists the live pepper epochs of a tenant and purpose, at
@@ -872,7 +882,7 @@ const file_habeas_seal_v1_vault_proto_rawDesc = "" +
 	"\aemptied\x18\b \x01(\bR\aemptied\x12%\n" +
 	"\x0elive_rewrapped\x18\t \x01(\rR\rliveRewrapped\x12,\n" +
 	"\x12destroyed_in_epoch\x18\n" +
-	" \x01(\rR\x10destroyedInEpoch\"\xf0\x01\n" +
+	" \x01(\rR\x10destroyedInEpoch\"\x93\x02\n" +
 	"\tLookupRow\x12\x1f\n" +
 	"\vsubject_ref\x18\x01 \x01(\tR\n" +
 	"subjectRef\x12\x1d\n" +
@@ -882,7 +892,8 @@ const file_habeas_seal_v1_vault_proto_rawDesc = "" +
 	"\n" +
 	"claimed_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tclaimedAt\x12!\n" +
 	"\fpepper_epoch\x18\x05 \x01(\x04R\vpepperEpoch\x12\x12\n" +
-	"\x04kind\x18\x06 \x01(\tR\x04kind\"\xba\x01\n" +
+	"\x04kind\x18\x06 \x01(\tR\x04kind\x12!\n" +
+	"\fnewest_epoch\x18\a \x01(\x04R\vnewestEpoch\"\xba\x01\n" +
 	"\tPepperRow\x12*\n" +
 	"\x04live\x18\x01 \x03(\v2\x16.habeas.seal.v1.PepperR\x04live\x12\x12\n" +
 	"\x04last\x18\x02 \x01(\x04R\x04last\x12\x16\n" +
