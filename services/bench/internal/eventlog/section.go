@@ -1,0 +1,111 @@
+// Package eventlog measures the event log against what it stands on and what
+// could stand in its place: appends, loads of one aggregate, and the rebuild
+// of a read model; beside a bare file, JetStream without our code, and
+// PostgreSQL.
+package eventlog
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"time"
+
+	"habeas.internal/services/bench/internal/measure"
+	"habeas.internal/services/bench/internal/servers"
+)
+
+// Settings say where and how much.
+type Settings struct {
+	Dir  string // for files of servers; each section makes folders of its own in it
+	Self string // this program, which can run as a server
+	// Postgres says whether to measure beside PostgreSQL.
+	Postgres bool
+	// Working is the number of aggregates that each caller appends to.
+	Working int
+	// Aggregates and Commits are the history that is loaded and rebuilt:
+	// Commits of each of the Aggregates.
+	Aggregates, Commits int
+}
+
+// Section is a set of variants that are measured in turn.
+type Section struct {
+	Name     string
+	Title    string
+	Notes    []string
+	Variants []measure.Variant
+	Base     Base
+	closers  []func() error
+}
+
+// Base is the variant that the others are compared with.
+type Base struct {
+	Variant string
+	Callers int // 0: the same number of callers
+}
+
+// Of is the number of callers of the base for a variant with that many.
+func (b Base) Of(callers int) int {
+	if b.Callers == 0 {
+		return callers
+	}
+	return b.Callers
+}
+
+// Close ends what the section has started.
+func (s *Section) Close() error {
+	var errs []error
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		errs = append(errs, s.closers[i]())
+	}
+	s.closers = nil
+	return errors.Join(errs...)
+}
+
+func (s *Section) closing(f func() error) { s.closers = append(s.closers, f) }
+
+// startNATS starts a server that ends with the section.
+func (s *Section) startNATS(ctx context.Context, in Settings, name string) (*servers.NATS, error) {
+	n, err := servers.StartNATS(ctx, in.Self, filepath.Join(in.Dir, s.Name+"-"+name))
+	if err != nil {
+		return nil, err
+	}
+	s.closing(n.Stop)
+	return n, nil
+}
+
+// startPostgres starts a server that ends with the section; nil if none is
+// wanted.
+func (s *Section) startPostgres(ctx context.Context, in Settings) (*servers.Postgres, error) {
+	if !in.Postgres {
+		return nil, nil
+	}
+	p, err := servers.StartPostgres(ctx, filepath.Join(in.Dir, s.Name+"-postgres"), "shared_buffers=1GB")
+	if err != nil {
+		return nil, err
+	}
+	s.closing(p.Stop)
+	return p, nil
+}
+
+// connections is how many connections many callers share: as many as a few
+// replicas of a service would have. A single caller uses the first.
+const connections = 4
+
+// most is the largest number of callers of any variant.
+const most = 64
+
+type cpu func() (time.Duration, error)
+
+func sum(all ...cpu) cpu {
+	return func() (time.Duration, error) {
+		var total time.Duration
+		for _, one := range all {
+			used, err := one()
+			if err != nil {
+				return 0, err
+			}
+			total += used
+		}
+		return total, nil
+	}
+}
