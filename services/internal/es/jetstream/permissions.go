@@ -1,0 +1,74 @@
+package jetstream
+
+import "slices"
+
+// Rights are what a service's user may do on the server: everything that is
+// not listed is refused. No list holds the making, changing, purging or
+// deleting of a stream; those are the administrator's.
+type Rights struct {
+	Publish   []string
+	Subscribe []string
+}
+
+// Grant names what a service does.
+type Grant struct {
+	Name  string   // of the user; its inbox is InboxPrefix(Name)
+	Owns  []string // contexts that it appends to, and whose timers it sets
+	Reads []string // further contexts that it follows
+	Vault bool     // keys, lookup rows and the suppression set: identity alone
+}
+
+// InboxPrefix is the prefix of a user's reply subjects. With one of its own,
+// no user can read another's replies.
+func InboxPrefix(user string) string { return "_INBOX_" + user }
+
+// RightsOf lists the rights of a service in a topology.
+func RightsOf(t Topology, g Grant) Rights {
+	r := Rights{Subscribe: []string{InboxPrefix(g.Name) + ".>"}}
+	for _, c := range g.Owns {
+		r.Publish = append(r.Publish, "habeas.ev."+c+".>", "habeas.timer."+c+".>")
+	}
+	for _, c := range slices.Concat(g.Owns, g.Reads) {
+		for k := range t.Shards {
+			r.Publish = append(r.Publish, readRights(StreamName(c, k))...)
+		}
+	}
+	r.Publish = append(r.Publish, parkRoot+"*.*")
+	r.Publish = append(r.Publish, readRights(StreamTimers)...)
+	r.Publish = append(r.Publish, rowRights(StreamTimers)...)
+	r.Publish = append(r.Publish, rowRights(StreamPark)...)
+	if g.Vault {
+		r.Publish = append(r.Publish, "habeas.vault.>", "habeas.suppression.>")
+		for k := range t.Shards {
+			r.Publish = append(r.Publish, rowRights(VaultStream(k))...)
+		}
+		r.Publish = append(r.Publish, rowRights(StreamSuppression)...)
+	}
+	slices.Sort(r.Publish)
+	r.Publish = slices.Compact(r.Publish)
+	return r
+}
+
+// readRights are for a stream that is loaded, followed and projected.
+func readRights(stream string) []string {
+	return []string{
+		apiRoot + "STREAM.INFO." + stream,
+		apiRoot + "STREAM.MSG.GET." + stream,
+		apiRoot + "DIRECT.GET." + stream,
+		apiRoot + "DIRECT.GET." + stream + ".>",
+		apiRoot + "CONSUMER.CREATE." + stream + ".>",
+		apiRoot + "CONSUMER.INFO." + stream + ".>",
+		apiRoot + "CONSUMER.DELETE." + stream + ".>",
+		apiRoot + "CONSUMER.MSG.NEXT." + stream + ".>",
+		"$JS.ACK." + stream + ".>",
+	}
+}
+
+// rowRights are for a mutable stream whose messages are rows.
+func rowRights(stream string) []string {
+	return []string{
+		apiRoot + "STREAM.INFO." + stream,
+		apiRoot + "STREAM.MSG.GET." + stream,
+		apiRoot + "STREAM.MSG.DELETE." + stream,
+	}
+}
