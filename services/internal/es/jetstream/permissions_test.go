@@ -46,12 +46,37 @@ func TestAServiceCanDoItsWorkAndNothingElse(t *testing.T) {
 		t.Errorf("read of identity: %v, %v", r.Position, err)
 	}
 
+	for name, attempt := range forbidden(t, nc, log) {
+		ctx, cancel := context.WithTimeout(t.Context(), 400*time.Millisecond)
+		if err := attempt(ctx); err == nil {
+			t.Errorf("%s: done", name)
+		}
+		cancel()
+		select {
+		case err := <-refused:
+			if !errors.Is(err, nats.ErrPermissionViolation) {
+				t.Errorf("%s: reported as %v", name, err)
+			}
+		case <-time.After(5 * time.Second):
+			t.Errorf("%s: no refusal was reported", name)
+		}
+		for len(refused) > 0 { // a read back after the append is refused, too
+			if err := <-refused; !errors.Is(err, nats.ErrPermissionViolation) {
+				t.Errorf("%s: reported as %v", name, err)
+			}
+		}
+	}
+}
+
+// forbidden is what the consent service must not be able to do.
+func forbidden(t *testing.T, nc *nats.Conn, log *jetstream.Log) map[string]func(ctx context.Context) error {
+	t.Helper()
 	js, err := natsjs.New(nc)
 	if err != nil {
 		t.Fatal(err)
 	}
 	stream := jetstream.StreamName("consent", 0)
-	for name, attempt := range map[string]func(ctx context.Context) error{
+	return map[string]func(ctx context.Context) error{
 		"append to another context": func(ctx context.Context) error {
 			_, err := log.Append(ctx, es.Head{}, estest.NewCommit(t, counter(t), 1))
 			return err
@@ -70,22 +95,5 @@ func TestAServiceCanDoItsWorkAndNothingElse(t *testing.T) {
 			_, err := js.Publish(ctx, "habeas.vault.00.key.t.h.c", nil)
 			return err
 		},
-	} {
-		ctx, cancel := context.WithTimeout(t.Context(), 400*time.Millisecond)
-		if err := attempt(ctx); err == nil {
-			t.Errorf("%s: done", name)
-		}
-		cancel()
-		select {
-		case err := <-refused:
-			if !errors.Is(err, nats.ErrPermissionViolation) {
-				t.Errorf("%s: reported as %v", name, err)
-			}
-		case <-time.After(5 * time.Second):
-			t.Errorf("%s: no refusal was reported", name)
-		}
-		for len(refused) > 0 {
-			<-refused
-		}
 	}
 }

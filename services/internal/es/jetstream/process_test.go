@@ -105,8 +105,10 @@ func TestWhatCannotBeHandledIsParkedAndReplayed(t *testing.T) {
 		}
 		return nil
 	})
-	p := jetstream.Process{Name: "echo", Context: "identity", React: saga.React, CodeVersion: "test",
-		Backoff: []time.Duration{time.Millisecond, time.Millisecond}}
+	p := jetstream.Process{
+		Name: "echo", Context: "identity", React: saga.React, CodeVersion: "test",
+		Backoff: []time.Duration{time.Millisecond, time.Millisecond},
+	}
 	w.process(t, p)
 	agg := counter(t)
 	at := w.add(t, agg, 1).Position
