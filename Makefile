@@ -5,7 +5,7 @@ FUZZTIME ?= 30s
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help gen fmt lint test test-long chaos fuzz verify check
+.PHONY: help gen fmt lint test test-long chaos fuzz bench verify check
 
 help: ## list these verbs
 	@sed -nE 's/^([a-z-]+):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r v s; do printf '%-12s %s\n' "$$v" "$$s"; done
@@ -21,11 +21,11 @@ lint: ## lint Go and protos, and hold the import rules
 	tools/lint-all $(PKGS)
 
 test: ## run every test that takes seconds; installs the servers they talk to
-	tools/setup redis-server
+	tools/setup redis-server postgres
 	go test -timeout 8m $(PKGS)
 
 test-long: ## run the tests that take minutes too (build tag long)
-	tools/setup redis-server
+	tools/setup redis-server postgres
 	go test -count=1 -timeout 2h -tags long $(PKGS)
 
 chaos: ## run the seeded campaigns that kill, pause and corrupt (TestChaos..., build tag long)
@@ -34,6 +34,10 @@ chaos: ## run the seeded campaigns that kill, pause and corrupt (TestChaos..., b
 
 fuzz: ## run each fuzz target for FUZZTIME (30s)
 	tools/fuzz $(FUZZTIME) $(PKGS)
+
+bench: ## measure against the machine's limits and the peers, and write services/bench/RESULTS.md
+	tools/setup redis-server postgres
+	go run ./services/bench
 
 verify: ## everything in check but the tests
 	tools/gen --check

@@ -78,3 +78,26 @@ type UnknownEventError struct {
 func (e *UnknownEventError) Error() string {
 	return fmt.Sprintf("event type %s schema %d is unknown", e.Type, e.Schema)
 }
+
+// HaltReason says whether err means that a reader must not go on, and gives
+// the reason code: history is not what was written, or this code is older
+// than it.
+func HaltReason(err error) (reason string, halt bool) {
+	var corrupt *CorruptError
+	var unknown *UnknownEventError
+	switch {
+	case errors.As(err, &corrupt):
+		return corrupt.Reason, true
+	case errors.As(err, &unknown):
+		return "EVENT_TYPE_UNKNOWN", true
+	case errors.Is(err, ErrConfiguration):
+		return "STREAM_CONFIGURATION_CHANGED", true
+	case errors.Is(err, ErrMissingStream):
+		return "STREAM_MISSING", true
+	case errors.Is(err, ErrUntrusted):
+		return "LOG_UNTRUSTED", true
+	case errors.Is(err, ErrUnprojectable):
+		return "COMMIT_UNPROJECTABLE", true
+	}
+	return "", false
+}

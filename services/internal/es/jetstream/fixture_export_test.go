@@ -83,7 +83,8 @@ func (h *home) long(t *testing.T, agg es.Aggregate) {
 	t.Helper()
 	head := es.Head{}
 	for range 3 {
-		c := estest.NewCommit(t, agg, slices.Repeat([]uint64{1}, 4000)...)
+		c := estest.NewCommit(t, agg, 1)
+		c.Events[0].Data = append(c.Events[0].Data, make([]byte, 100<<10)...)
 		r, err := h.log.Append(t.Context(), head, c)
 		if err == nil {
 			head, err = head.Next(r)
@@ -287,4 +288,3 @@ func commits(all map[es.Aggregate]story) (n uint64) {
 	}
 	return n
 }
-

@@ -153,7 +153,7 @@ func (l *Log) handle(ctx context.Context, p Process, sh *shard, m jetstream.Msg)
 	if ctx.Err() != nil {
 		return nil
 	}
-	if halts(err) {
+	if _, halt := es.HaltReason(err); halt {
 		return err
 	}
 	return l.again(ctx, p, sh, m, err)

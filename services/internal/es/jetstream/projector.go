@@ -68,7 +68,7 @@ func (r *reader) run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if halts(err) {
+		if _, halt := es.HaltReason(err); halt {
 			r.log.metrics.halts.Add(ctx, 1, metric.WithAttributes(attribute.String("projection", r.p.Name)))
 			r.log.cfg.Logger.ErrorContext(ctx, "projection halted", slog.String("projection", r.p.Name),
 				slog.String("stream", r.sh.name), slog.String("error", err.Error()))
@@ -83,14 +83,6 @@ func (r *reader) run(ctx context.Context) error {
 		try++
 		backoff(ctx, try)
 	}
-}
-
-// halts reports whether going on would build on something that is not true.
-func halts(err error) bool {
-	var corrupt *es.CorruptError
-	var unknown *es.UnknownEventError
-	return errors.As(err, &corrupt) || errors.As(err, &unknown) || errors.Is(err, es.ErrConfiguration) ||
-		errors.Is(err, es.ErrMissingStream) || errors.Is(err, es.ErrUnprojectable)
 }
 
 // from reads on from the sink's checkpoint.

@@ -30,10 +30,14 @@ type conn struct {
 	nc      *nats.Conn
 	timeout time.Duration // of one try
 	inboxes chan *inbox
+	runs    runs
 }
 
 func newConn(nc *nats.Conn, timeout time.Duration) *conn {
-	return &conn{nc: nc, timeout: timeout, inboxes: make(chan *inbox, idleInboxes)}
+	return &conn{
+		nc: nc, timeout: timeout, inboxes: make(chan *inbox, idleInboxes),
+		runs: runs{byStream: map[string]*run{}},
+	}
 }
 
 // inbox is a standing subscription, used by one batched read at a time. Each

@@ -2,7 +2,6 @@ package jetstream
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -208,76 +207,3 @@ const (
 	codeMessageTooLarge = 10054
 	codeSealed          = 10109
 )
-
-// Confirm asks the stream's leader how many commits the aggregate has. The
-// answer counts only if that server heard from a majority of the replicas
-// within proofAge: a leader that was paused and does not know yet that it was
-// replaced can't say so.
-func (l *Log) Confirm(ctx context.Context, agg es.Aggregate, head es.Head) error {
-	sh, err := l.shardOf(agg)
-	if err != nil {
-		return err
-	}
-	for try := 0; ; try++ {
-		n, err := l.proven(ctx, sh, agg.Subject())
-		switch {
-		case err == nil && n == head.Commits:
-			return nil
-		case err == nil:
-			return es.ErrStale
-		case !backoff(ctx, try):
-			return fmt.Errorf("confirm on %s: %w: %w", sh.name, es.ErrUnavailable, err)
-		}
-	}
-}
-
-// proofAge is how recent a leader's contact with its replicas must be, and
-// how long its answer may take.
-const proofAge = time.Second
-
-type infoAnswer struct {
-	Error *apiError `json:"error"`
-	State struct {
-		LastSeq  uint64            `json:"last_seq"`
-		Subjects map[string]uint64 `json:"subjects"`
-	} `json:"state"`
-	Cluster struct {
-		Replicas []struct {
-			Active  time.Duration `json:"active"`
-			Offline bool          `json:"offline"`
-		} `json:"replicas"`
-	} `json:"cluster"`
-}
-
-var errNoProof = errors.New("leader could not prove its leadership")
-
-func (l *Log) proven(ctx context.Context, sh *shard, subject string) (uint64, error) {
-	ctx, cancel := context.WithTimeout(ctx, proofAge)
-	defer cancel()
-	body, err := json.Marshal(map[string]string{"subjects_filter": subject})
-	if err != nil {
-		return 0, fmt.Errorf("encode request: %w", err)
-	}
-	m, err := l.conn.nc.RequestWithContext(ctx, apiRoot+"STREAM.INFO."+sh.name, body)
-	if err != nil {
-		return 0, fmt.Errorf("stream info: %w", err)
-	}
-	var a infoAnswer
-	if err := json.Unmarshal(m.Data, &a); err != nil {
-		return 0, fmt.Errorf("decode stream info: %w", err)
-	}
-	if a.Error != nil || !a.majority() {
-		return 0, errNoProof
-	}
-	return a.State.Subjects[subject], nil
-}
-
-func (a infoAnswer) majority() bool {
-	seen := 1
-	for _, r := range a.Cluster.Replicas {
-		if !r.Offline && r.Active > 0 && r.Active < proofAge {
-			seen++
-		}
-	}
-	return 2*seen > 1+len(a.Cluster.Replicas)
-}

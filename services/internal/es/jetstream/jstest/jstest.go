@@ -21,11 +21,11 @@ import (
 type Installation struct {
 	LogKey   es.Signer
 	Service  es.Signer // may announce instances in every context
+	Name     string    // under which the service key is announced
 	Topology jetstream.Topology
 }
 
-// ServiceName is the name under which the installation's one service key is
-// announced.
+// ServiceName is the Name of an installation that New made.
 const ServiceName = "test"
 
 // Signer makes a fresh signing key.
@@ -42,7 +42,7 @@ func Signer(t testing.TB) es.Signer {
 func New(t testing.TB, shards, replicas int, contexts ...string) Installation {
 	t.Helper()
 	return Installation{
-		LogKey: Signer(t), Service: Signer(t),
+		LogKey: Signer(t), Service: Signer(t), Name: ServiceName,
 		Topology: jetstream.Topology{Contexts: contexts, Shards: shards, Replicas: replicas},
 	}
 }
@@ -72,7 +72,7 @@ func (in Installation) Provision(t testing.TB, nc *nats.Conn) {
 func (in Installation) Setup() jetstream.Installation {
 	return jetstream.Installation{
 		LogSigner: in.LogKey, Random: rand.Reader, Now: time.Now().UTC(),
-		Services: []jetstream.ServiceKey{{Service: ServiceName, Contexts: in.Topology.Contexts, Public: in.Service.Public()}},
+		Services: []jetstream.ServiceKey{{Service: in.Name, Contexts: in.Topology.Contexts, Public: in.Service.Public()}},
 	}
 }
 
@@ -93,7 +93,7 @@ func (in Installation) OpenWith(t testing.TB, cfg jetstream.Config) *jetstream.L
 	}
 	t.Cleanup(l.Close)
 	for _, c := range in.Topology.Contexts {
-		if err := l.AnnounceInstance(ctx, rand.Reader, in.Service, ServiceName, c, time.Now().UTC()); err != nil {
+		if err := l.AnnounceInstance(ctx, rand.Reader, in.Service, in.Name, c, time.Now().UTC()); err != nil {
 			t.Fatalf("announce: %v", err)
 		}
 	}

@@ -95,25 +95,33 @@ func Book(ctx context.Context, r *readmodel.Reader, agg es.Aggregate, want es.To
 
 // OpenTimers lists the timer of every open book, for the sweep. shards are
 // aggregates, one in each shard.
-func OpenTimers(ctx context.Context, r *readmodel.Reader, shards []es.Aggregate) iter.Seq2[jetstream.Timer, error] {
-	return func(yield func(jetstream.Timer, error) bool) {
-		for _, shard := range shards {
-			var open *redis.ZSliceCmd
-			_, err := r.Read(ctx, shard, nil, func(p redis.Pipeliner, key func(string) string) {
-				open = p.ZRangeWithScores(ctx, key(keyOpen), 0, -1)
-			})
-			if err != nil {
-				yield(jetstream.Timer{}, err)
-				return
-			}
-			for _, z := range open.Val() {
-				t, err := timer(z)
-				if !yield(t, err) {
+func OpenTimers(r *readmodel.Reader, shards []es.Aggregate) func(ctx context.Context) iter.Seq2[jetstream.Timer, error] {
+	return func(ctx context.Context) iter.Seq2[jetstream.Timer, error] {
+		return func(yield func(jetstream.Timer, error) bool) {
+			for _, shard := range shards {
+				if !yieldOpen(ctx, r, shard, yield) {
 					return
 				}
 			}
 		}
 	}
+}
+
+func yieldOpen(ctx context.Context, r *readmodel.Reader, shard es.Aggregate, yield func(jetstream.Timer, error) bool) bool {
+	var open *redis.ZSliceCmd
+	_, err := r.Read(ctx, shard, nil, func(p redis.Pipeliner, key func(string) string) {
+		open = p.ZRangeWithScores(ctx, key(keyOpen), 0, -1)
+	})
+	if err != nil {
+		yield(jetstream.Timer{}, err)
+		return false
+	}
+	for _, z := range open.Val() {
+		if t, err := timer(z); !yield(t, err) {
+			return false
+		}
+	}
+	return true
 }
 
 func timer(z redis.Z) (jetstream.Timer, error) {
