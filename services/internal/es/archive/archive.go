@@ -3,8 +3,6 @@ package archive
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"habeas.internal/services/internal/es"
@@ -50,7 +48,6 @@ type Message struct {
 type Row struct {
 	Stream  int // index in the header's Rows
 	Subject string
-	Header  map[string]string
 	Value   []byte
 }
 
@@ -114,8 +111,4 @@ func (h Header) validate() error {
 		}
 	}
 	return nil
-}
-
-func names(header map[string]string) []string {
-	return slices.Sorted(maps.Keys(header))
 }

@@ -38,8 +38,8 @@ func message(s int, n uint64) archive.Message {
 
 func rows() []archive.Row {
 	return []archive.Row{
-		{Stream: 0, Subject: "habeas.vault.00.key.t.h", Header: map[string]string{}, Value: []byte("wrapped")},
-		{Stream: 1, Subject: "habeas.suppression.x", Header: map[string]string{"kind": "s"}, Value: []byte{}},
+		{Stream: 0, Subject: "habeas.vault.00.key.t.h", Value: []byte("wrapped")},
+		{Stream: 1, Subject: "habeas.suppression.x", Value: []byte{}},
 	}
 }
 
@@ -131,8 +131,10 @@ func TestAFileIsReadBackAsItWasWritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := content{Header: header(), Rows: rows(), Signed: true,
-		Messages: []archive.Message{message(0, 1), message(0, 2), message(0, 3), message(1, 1)}}
+	want := content{
+		Header: header(), Rows: rows(), Signed: true,
+		Messages: []archive.Message{message(0, 1), message(0, 2), message(0, 3), message(1, 1)},
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("content differs (-want +got):\n%s", diff)
 	}

@@ -3,6 +3,8 @@ package archive
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"maps"
+	"slices"
 
 	"habeas.internal/services/internal/es"
 )
@@ -40,14 +42,10 @@ func appendPlace(b []byte, m Message) []byte {
 	b = binary.BigEndian.AppendUint64(b, uint64(m.Stored.UnixNano()))
 	b = appendLP(b, m.Subject)
 	b = appendLP(b, m.ID)
-	return appendHeader(b, m.Header)
-}
-
-func appendHeader(b []byte, header map[string]string) []byte {
-	b = binary.BigEndian.AppendUint16(b, uint16(len(header)))
-	for _, name := range names(header) {
+	b = binary.BigEndian.AppendUint16(b, uint16(len(m.Header)))
+	for _, name := range slices.Sorted(maps.Keys(m.Header)) {
 		b = appendLP(b, name)
-		b = appendLP(b, header[name])
+		b = appendLP(b, m.Header[name])
 	}
 	return b
 }
@@ -72,7 +70,6 @@ func (c *rowChain) add(r Row) {
 	value := sha256.Sum256(r.Value)
 	b := append([]byte(nil), c.digest[:]...)
 	b = appendLP(b, r.Subject)
-	b = appendHeader(b, r.Header)
 	c.digest = sha256.Sum256(append(b, value[:]...))
 	c.rows++
 }

@@ -26,7 +26,7 @@
 // have no history, are summed up in the trailer:
 //
 //	r(0) = SHA-256("habeas-archive-rows/1\n" ‖ lp(stream))
-//	r(n) = SHA-256(r(n−1) ‖ lp(subject) ‖ headers as above ‖ SHA-256(value))
+//	r(n) = SHA-256(r(n−1) ‖ lp(subject) ‖ SHA-256(value))
 //
 // The trailer holds the counts, these digests and the SHA-256 of the file up
 // to it. The signature is by the log key of the exported installation over

@@ -222,7 +222,7 @@ func parseMessage(b []byte) (Message, bool) {
 
 func parseRow(b []byte) (Row, bool) {
 	p := parser{b: b, ok: b != nil}
-	r := Row{Stream: int(p.u16()), Subject: string(p.lp()), Header: p.header(), Value: p.lp()}
+	r := Row{Stream: int(p.u16()), Subject: string(p.lp()), Value: p.lp()}
 	return r, p.done()
 }
 

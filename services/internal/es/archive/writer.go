@@ -121,7 +121,6 @@ func appendMessage(b []byte, m Message) []byte {
 func appendRow(b []byte, r Row) []byte {
 	b = binary.BigEndian.AppendUint16(b, uint16(r.Stream))
 	b = appendLP(b, r.Subject)
-	b = appendHeader(b, r.Header)
 	return appendLP(b, r.Value)
 }
 

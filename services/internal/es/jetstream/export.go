@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"maps"
 	"strings"
 	"time"
 
@@ -123,13 +122,16 @@ func (l *Log) survey(ctx context.Context, e ExportConfig) (archive.Header, error
 			return h, err
 		}
 		h.Installation = info.Config.Metadata[metaInstallation]
+		end, err := l.provenEnd(ctx, sh)
+		if err != nil {
+			return h, err
+		}
 		h.Streams = append(h.Streams, archive.Stream{
-			Name: sh.name, Context: sh.context, Shard: sh.index, Epoch: sh.epoch,
-			Configuration: sh.config, LastSequence: info.State.LastSeq,
+			Name: sh.name, Context: sh.context, Shard: sh.index, Epoch: sh.epoch, Configuration: sh.config, LastSequence: end,
 		})
 	}
-	for _, name := range truthRows(top) {
-		h.Rows = append(h.Rows, name)
+	for _, c := range rowStreams(top) {
+		h.Rows = append(h.Rows, c.Name)
 	}
 	check, err := archive.NewChecker(h, l.cfg.LogKey)
 	if err != nil {
@@ -267,15 +269,6 @@ func (l *Log) write(ctx context.Context, w io.Writer, e ExportConfig, h archive.
 	return out.Finish(e.LogKey)
 }
 
-// truthRows are the mutable streams whose rows nothing else can restore.
-func truthRows(t Topology) []string {
-	var out []string
-	for k := range t.Shards {
-		out = append(out, VaultStream(k))
-	}
-	return append(out, StreamSuppression)
-}
-
 // rows yields the present row of every subject of a mutable stream.
 func (l *Log) rows(ctx context.Context, i int, stream string, progress func(Progress)) iter.Seq2[archive.Row, error] {
 	return func(yield func(archive.Row, error) bool) {
@@ -283,7 +276,7 @@ func (l *Log) rows(ctx context.Context, i int, stream string, progress func(Prog
 		err := l.lastPerSubject(ctx, stream, func(m jetstream.Msg, of uint64) bool {
 			done++
 			report(progress, "write rows", stream, done, of)
-			return yield(archive.Row{Stream: i, Subject: m.Subject(), Header: rowHeader(m.Headers()), Value: m.Data()}, nil)
+			return yield(archive.Row{Stream: i, Subject: m.Subject(), Value: m.Data()}, nil)
 		})
 		if err != nil {
 			yield(archive.Row{}, fmt.Errorf("read rows of %s: %w: %w", stream, es.ErrUnavailable, err))
@@ -300,6 +293,7 @@ const rowBatch = 100
 // one that starts anew in the middle goes on with every message.
 func (l *Log) lastPerSubject(ctx context.Context, stream string, visit func(m jetstream.Msg, of uint64) bool) error {
 	c, err := l.js.CreateConsumer(ctx, stream, jetstream.ConsumerConfig{
+		FilterSubject: ">", // the server wants one
 		DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy, AckPolicy: jetstream.AckNonePolicy,
 		MemoryStorage: true, Replicas: 1, InactiveThreshold: time.Minute,
 	})
@@ -351,21 +345,6 @@ func fetch(ctx context.Context, c jetstream.Consumer, n int) ([]jetstream.Msg, e
 	}
 	return out, nil
 }
-
-// rowHeader is what a row's writer put beside the value; the server's own
-// headers speak of one write.
-func rowHeader(h map[string][]string) map[string]string {
-	out := map[string]string{}
-	for name, values := range maps.All(h) {
-		if !strings.HasPrefix(name, serverHeaders) && len(values) == 1 {
-			out[name] = values[0]
-		}
-	}
-	return out
-}
-
-// serverHeaders begins the name of every header that the server acts on.
-const serverHeaders = "Nats-"
 
 // moved lists the log streams that hold more than the file does.
 func (l *Log) moved(ctx context.Context, h archive.Header) ([]string, error) {

@@ -112,7 +112,7 @@ func (h *home) keep(t *testing.T) {
 	t.Helper()
 	put := func(subject, value string) uint64 {
 		ack, err := h.js(t).PublishMsg(t.Context(), &nats.Msg{
-			Subject: subject, Data: []byte(value), Header: nats.Header{"habeas-kind": {"test"}},
+			Subject: subject, Data: []byte(value),
 		}, natsjs.WithMsgID(newID(t)))
 		if err != nil {
 			t.Fatal(err)
@@ -166,7 +166,7 @@ func (h *home) rows(t *testing.T) map[string]string {
 			if err != nil {
 				t.Fatal(err)
 			}
-			out[subject] = string(m.Data) + "/" + m.Header.Get("habeas-kind")
+			out[subject] = string(m.Data)
 		}
 	}
 	return out

@@ -6,15 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
-	"strings"
 
-	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/es/archive"
+	"habeas.internal/services/internal/seal/rows"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -29,11 +24,17 @@ const (
 // rows writes the rows of the mutable streams; one that an earlier run wrote
 // must be the same.
 func (im *importer) rows(ctx context.Context) error {
+	cfg := im.Config
+	vault, err := OpenRows(ctx, RowsConfig{Conn: cfg.Conn, Topology: cfg.Topology, TryTimeout: cfg.TryTimeout})
+	if err != nil {
+		return err
+	}
+	defer vault.Close()
 	wanted := map[string]uint64{}
 	g, groupCtx := errgroup.WithContext(ctx)
 	g.SetLimit(rowWriters)
-	read := im.feedRows(groupCtx, wanted, func(stream string, row archive.Row) {
-		g.Go(func() error { return im.log.putRow(groupCtx, stream, row) })
+	read := im.feedRows(groupCtx, vault, wanted, func(row archive.Row) {
+		g.Go(func() error { return vault.restore(groupCtx, row) })
 	})
 	if err := g.Wait(); err != nil {
 		return err
@@ -44,7 +45,7 @@ func (im *importer) rows(ctx context.Context) error {
 	return im.countRows(ctx, wanted)
 }
 
-func (im *importer) feedRows(ctx context.Context, wanted map[string]uint64, put func(stream string, row archive.Row)) error {
+func (im *importer) feedRows(ctx context.Context, vault *Rows, wanted map[string]uint64, put func(row archive.Row)) error {
 	for ctx.Err() == nil {
 		row, err := im.in.Row()
 		if errors.Is(err, io.EOF) {
@@ -53,82 +54,49 @@ func (im *importer) feedRows(ctx context.Context, wanted map[string]uint64, put 
 		if err != nil {
 			return err
 		}
-		stream, ok := im.rowStream(row)
-		if !ok {
+		stream, err := vault.stream(row.Subject)
+		if err != nil {
 			return &archive.FileError{Reason: archive.Altered, Offset: im.in.Offset(), Detail: "a row is of no stream that has rows"}
 		}
 		wanted[stream]++
 		im.out.Rows++
 		report(im.Progress, "import rows", im.out.Header.Rows[row.Stream], im.out.Rows, 0)
-		put(stream, row)
+		put(row)
 	}
 	return ctx.Err()
 }
 
-// rowStream is the stream of the new installation that holds the row.
-func (im *importer) rowStream(row archive.Row) (string, bool) {
-	for name := range row.Header {
-		if strings.HasPrefix(name, serverHeaders) {
-			return "", false
-		}
-	}
-	if im.out.Header.Rows[row.Stream] == StreamSuppression {
-		return StreamSuppression, strings.HasPrefix(row.Subject, suppressionSubjects)
-	}
-	rest, ok := strings.CutPrefix(row.Subject, vaultSubjects)
-	partition, _, more := strings.Cut(rest, ".")
-	known := slices.Contains(es.ShardPartitions(0, 1), partition)
-	return VaultStream(es.Shard(partition, im.Config.Topology.Shards)), ok && more && known
-}
-
-// putRow writes a row that nobody has written, or finds it written.
-func (l *Log) putRow(ctx context.Context, stream string, row archive.Row) error {
-	msg := &nats.Msg{Subject: row.Subject, Data: row.Value, Header: nats.Header{}}
-	for name, value := range row.Header {
-		msg.Header[name] = []string{value}
-	}
+// restore writes a row that nobody has written, or finds it written.
+func (r *Rows) restore(ctx context.Context, row archive.Row) error {
 	ctx, cancel := context.WithTimeout(ctx, flushLimit)
 	defer cancel()
-	for try := 0; ; try++ {
-		_, err := l.putOnce(ctx, stream, msg)
-		if err == nil {
-			return nil
-		}
-		if permanent(err) {
-			return fmt.Errorf("write row to %s: %w", stream, err)
-		}
-		have, ok, readErr := l.conn.leaderGet(ctx, stream, map[string]any{"last_by_subj": row.Subject})
-		if readErr == nil && ok {
-			return sameRow(stream, have, row)
-		}
-		if !backoff(ctx, try) {
-			return fmt.Errorf("write row to %s: %w: %w", stream, es.ErrUnavailable, err)
-		}
+	_, err := r.Put(ctx, row.Subject, row.Value, 0)
+	if !errors.Is(err, rows.ErrConflict) {
+		return err
 	}
-}
-
-func (l *Log) putOnce(ctx context.Context, stream string, msg *nats.Msg) (*jetstream.PubAck, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.cfg.TryTimeout)
-	defer cancel()
-	return l.js.PublishMsg(ctx, msg, jetstream.WithExpectStream(stream), jetstream.WithExpectLastSequencePerSubject(0), jetstream.WithRetryAttempts(0))
-}
-
-func sameRow(stream string, have stored, row archive.Row) error {
-	if bytes.Equal(have.data, row.Value) && maps.Equal(rowHeader(have.header), row.Header) {
+	have, err := r.Get(ctx, row.Subject)
+	if err != nil {
+		return fmt.Errorf("compare row: %w", err)
+	}
+	if bytes.Equal(have.Value, row.Value) {
 		return nil
 	}
-	return &TargetError{Stream: stream, Sequence: have.seq, Detail: "the stream holds another row than the archive"}
+	stream, err := r.stream(row.Subject)
+	if err != nil {
+		return err
+	}
+	return &TargetError{Stream: stream, Sequence: have.Rev, Detail: "the stream holds another row than the archive"}
 }
 
 // countRows refuses a target with more rows than the archive.
 func (im *importer) countRows(ctx context.Context, wanted map[string]uint64) error {
-	for _, stream := range truthRows(im.Config.Topology) {
-		info, err := im.log.streamInfo(ctx, stream)
+	for _, c := range rowStreams(im.Config.Topology) {
+		info, err := im.log.streamInfo(ctx, c.Name)
 		if err != nil {
 			return err
 		}
-		if info.State.NumSubjects != wanted[stream] {
-			return &TargetError{Stream: stream, Detail: fmt.Sprintf("the stream holds %d rows, the archive %d", info.State.NumSubjects, wanted[stream])}
+		if have := info.State.NumSubjects; have != wanted[c.Name] {
+			return &TargetError{Stream: c.Name, Detail: fmt.Sprintf("the stream holds %d rows, the archive %d", have, wanted[c.Name])}
 		}
 	}
 	return nil

@@ -150,7 +150,7 @@ func (l *Log) publish(ctx context.Context, sh *shard, agg es.Aggregate, expected
 		switch {
 		case err == nil && !ack.Duplicate:
 			return ack.Sequence, nil
-		case err != nil && permanent(err):
+		case try == 0 && permanent(err): // on a later try an earlier one may stand
 			return 0, fmt.Errorf("publish to %s: %w", sh.name, err)
 		}
 		next, found, readErr := l.successor(ctx, sh, agg, expected)
@@ -160,7 +160,7 @@ func (l *Log) publish(ctx context.Context, sh *shard, agg es.Aggregate, expected
 		case readErr == nil && (found || (try == 0 && isConflict(err))):
 			return 0, es.ErrConflict
 		}
-		if !backoff(ctx, try) {
+		if hopeless(err) || !backoff(ctx, try) {
 			return 0, fmt.Errorf("publish to %s: %w", sh.name, es.ErrUnknownOutcome)
 		}
 	}
@@ -186,9 +186,10 @@ func (l *Log) successor(ctx context.Context, sh *shard, agg es.Aggregate, after 
 }
 
 // permanent reports an answer that no other try would change and after which
-// nothing was stored.
+// nothing of this try was stored. That the connection was closed is none: the
+// message may have left before.
 func permanent(err error) bool {
-	if errors.Is(err, nats.ErrConnectionClosed) || errors.Is(err, nats.ErrMaxPayload) || errors.Is(err, nats.ErrBadSubject) {
+	if errors.Is(err, nats.ErrMaxPayload) || errors.Is(err, nats.ErrBadSubject) {
 		return true
 	}
 	var api *jetstream.APIError
@@ -196,14 +197,21 @@ func permanent(err error) bool {
 		return false
 	}
 	switch api.ErrorCode {
-	case codeStreamMismatch, codeMessageTooLarge, codeSealed:
+	case codeStreamMismatch, codeMessageTooLarge, codeHeadersTooLarge, codeSealed:
 		return true
 	}
 	return false
 }
 
+// hopeless reports an error after which asking again on this connection tells
+// nothing new.
+func hopeless(err error) bool {
+	return permanent(err) || errors.Is(err, nats.ErrConnectionClosed)
+}
+
 const (
 	codeStreamMismatch  = 10060
 	codeMessageTooLarge = 10054
+	codeHeadersTooLarge = 10097
 	codeSealed          = 10109
 )
