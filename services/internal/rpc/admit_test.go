@@ -36,20 +36,24 @@ func TestTheHandlerKnowsWhoCalls(t *testing.T) {
 	w := newWorld(t, nil)
 	got := w.seen()
 	token := w.Issuer.Sign(rpctest.Claims(time.Now(), "product"))
+	const product, service = optionsv1.Role_ROLE_PRODUCT, optionsv1.Role_ROLE_SERVICE
+	actor := func(through string, roles ...optionsv1.Role) rpc.Principal {
+		return rpc.Principal{
+			Tenant: "acme", Subject: "actor-1", TokenID: "token-1", Service: through, Roles: auth.RolesOf(roles...),
+		}
+	}
 	for name, row := range map[string]struct {
 		service string
 		ctx     context.Context
 		want    rpc.Principal
 	}{
-		"a person by their token": {"", with(t, "authorization", "Bearer "+token), rpc.Principal{
-			Tenant: "acme", Subject: "actor-1", TokenID: "token-1", Roles: auth.RolesOf(optionsv1.Role_ROLE_PRODUCT)}},
-		"a service calling for a person": {"consentd", with(t, "authorization", "bearer "+token), rpc.Principal{
-			Tenant: "acme", Subject: "actor-1", TokenID: "token-1", Service: "consentd",
-			Roles: auth.RolesOf(optionsv1.Role_ROLE_PRODUCT, optionsv1.Role_ROLE_SERVICE)}},
+		"a person by their token": {"", with(t, "authorization", "Bearer "+token), actor("", product)},
+		"a service calling for a person": {
+			"consentd", with(t, "authorization", "bearer "+token), actor("consentd", product, service),
+		},
 		"a service that repeats the token's tenant": {
-			"consentd", with(t, "authorization", "Bearer "+token, "habeas-tenant", "acme"), rpc.Principal{
-				Tenant: "acme", Subject: "actor-1", TokenID: "token-1", Service: "consentd",
-				Roles: auth.RolesOf(optionsv1.Role_ROLE_PRODUCT, optionsv1.Role_ROLE_SERVICE)}},
+			"consentd", with(t, "authorization", "Bearer "+token, "habeas-tenant", "acme"), actor("consentd", product, service),
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := w.client(t, row.service).Sign(row.ctx, goodSign()); err != nil {

@@ -3,6 +3,7 @@ package rpc_test
 import (
 	"context"
 	"net"
+	"syscall"
 	"testing"
 	"time"
 
@@ -106,6 +107,8 @@ func calls(b *testing.B, client samplev1.BookServiceClient, outer context.Contex
 	md, _ := metadata.FromOutgoingContext(outer)
 	b.SetParallelism(8)
 	b.ReportAllocs()
+	before := cpu(b)
+	defer func() { b.ReportMetric(float64((cpu(b)-before).Microseconds())/float64(b.N), "cpu-µs/op") }()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			ctx, cancel := context.WithTimeout(metadata.NewOutgoingContext(context.Background(), md), 5*time.Second)
@@ -115,4 +118,15 @@ func calls(b *testing.B, client samplev1.BookServiceClient, outer context.Contex
 			cancel()
 		}
 	})
+}
+
+// cpu is the processor time of client and server together, which other
+// processes on the machine hardly change.
+func cpu(b *testing.B) time.Duration {
+	b.Helper()
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }

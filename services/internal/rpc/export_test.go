@@ -8,6 +8,9 @@ import (
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	optionsv1 "habeas.internal/proto/gen/habeas/options/v1"
+	"habeas.internal/services/internal/rpc/auth"
 )
 
 // Annotate reads the annotations of any method, registered or not.
@@ -56,4 +59,11 @@ func ConnectedAs(ctx context.Context, service string) context.Context {
 func Fill(wire []byte) func(any) error {
 	c := newCodec()
 	return func(v any) error { return c.Unmarshal(mem.BufferSlice{mem.SliceBuffer(wire)}, v) }
+}
+
+// Authorise applies an access rule to a principal at a time.
+func Authorise(access *optionsv1.Access, p Principal, now time.Time) error {
+	s := &Server{cfg: Config{Now: func() time.Time { return now }}}
+	m := &method{access: access, roles: auth.RolesOf(access.GetRoles()...)}
+	return s.authorise(&call{Context: context.Background(), method: m, principal: p})
 }

@@ -135,7 +135,7 @@ func TestASecretIsNeverPrinted(t *testing.T) {
 	slog.New(slog.NewJSONHandler(&logged, nil)).Info("x", "url", c.Redis.URL)
 	for form, text := range map[string]string{
 		"%v": fmt.Sprintf("%v", c), "%+v": fmt.Sprintf("%+v", c), "%#v": fmt.Sprintf("%#v", c),
-		"%s": fmt.Sprintf("%s", c.Redis.URL), "JSON": string(inJSON), "slog": logged.String(),
+		"String": c.Redis.URL.String(), "JSON": string(inJSON), "slog": logged.String(),
 	} {
 		if strings.Contains(text, "hunter2") {
 			t.Errorf("%s prints the secret: %s", form, text)

@@ -203,9 +203,9 @@ func (h *Health) note(ctx context.Context, name string, err error) {
 	now := state{reason: reasonOf(err), until: time.Now().Add(2*h.cfg.Every + h.cfg.Timeout)}
 	before := h.set(name, now)
 	h.publish()
-	switch {
-	case now.reason == before.reason:
-	case now.reason == "":
+	switch now.reason {
+	case before.reason:
+	case "":
 		h.cfg.Log.InfoContext(ctx, "check holds", slog.String("check", name))
 	default:
 		h.cfg.Log.WarnContext(ctx, "check fails",

@@ -19,19 +19,22 @@ func path(elements ...*validate.FieldPathElement) *validate.FieldPath {
 	return &validate.FieldPath{Elements: elements}
 }
 
+func violation(field, rule *validate.FieldPath, id, text string) *protovalidate.Violation {
+	return &protovalidate.Violation{Proto: &validate.Violation{
+		Field: field, Rule: rule, RuleId: proto.String(id), Message: proto.String(text),
+	}}
+}
+
 func TestWhatACallerChoseIsLeftOutOfViolations(t *testing.T) {
 	const planted = "jane@example.org"
 	item, entry := element("lines"), element("emails")
 	item.Subscript = &validate.FieldPathElement_Index{Index: 2}
 	entry.Subscript = &validate.FieldPathElement_StringKey{StringKey: planted}
 	got := fault.Violations([]*protovalidate.Violation{
-		{Proto: &validate.Violation{Field: path(element("address"), item), Rule: path(element("string"), element("min_len")),
-			RuleId: proto.String("string.min_len"), Message: proto.String("must be longer")}},
-		{Proto: &validate.Violation{Field: path(entry), Rule: path(element("cel")),
-			RuleId: proto.String("own-rule"), Message: proto.String(planted + " is not good")}},
-		{Proto: &validate.Violation{Field: path(element("x")), Rule: path(element("string"), element("[acme.rules.name]")),
-			RuleId: proto.String("acme.name"), Message: proto.String(planted)}},
-		{Proto: &validate.Violation{RuleId: proto.String("whole"), Message: proto.String(planted)}},
+		violation(path(element("address"), item), path(element("string"), element("min_len")), "string.min_len", "must be longer"),
+		violation(path(entry), path(element("cel")), "own-rule", planted+" is not good"),
+		violation(path(element("x")), path(element("string"), element("[acme.rules.name]")), "acme.name", planted),
+		violation(nil, nil, "whole", planted),
 	})
 	want := fault.FieldErrors{
 		{Field: "address.lines[2]", Rule: "STRING_MIN_LEN", Text: "must be longer"},

@@ -113,11 +113,11 @@ func (r Row) compile() (mapped, error) {
 	case r.Err == nil:
 		return mapped{}, errors.New("no error")
 	case r.Code == codes.OK, r.Code == codes.Unknown, r.Code == codes.Internal:
-		return mapped{}, fmt.Errorf("%s: code %s is not allowed", r.Err, r.Code)
+		return mapped{}, fmt.Errorf("%w: code %s is not allowed", r.Err, r.Code)
 	case r.Reason == "" && byType:
 		return mapped{kind.as, r, nil}, nil
 	case !reasonForm.MatchString(r.Reason):
-		return mapped{}, fmt.Errorf("%s: reason is not upper snake case", r.Err)
+		return mapped{}, fmt.Errorf("%w: reason is not upper snake case", r.Err)
 	}
 	m := mapped{match: kind.as, row: r, fixed: r.fault(r.Reason)}
 	if !byType {
