@@ -635,19 +635,19 @@ const file_habeas_sample_v1_book_service_proto_rawDesc = "" +
 	"\x12ListGuestsResponse\x12\x14\n" +
 	"\x05entry\x18\x01 \x01(\rR\x05entry\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
-	"\x06erased\x18\x03 \x01(\bR\x06erased2\xfa\x03\n" +
+	"\x06erased\x18\x03 \x01(\bR\x06erased2\x80\x04\n" +
 	"\vBookService\x12`\n" +
 	"\bOpenBook\x12!.habeas.sample.v1.OpenBookRequest\x1a\".habeas.sample.v1.OpenBookResponse\"\r\x8a\xb5\x18\x05\n" +
 	"\x01\x01\x10\x01\x92\xb5\x18\x00\x12W\n" +
 	"\x04Sign\x12\x1d.habeas.sample.v1.SignRequest\x1a\x1e.habeas.sample.v1.SignResponse\"\x10\x8a\xb5\x18\x05\n" +
 	"\x01\x01\x10\x01\x92\xb5\x18\x03\b\x80 \x12d\n" +
 	"\tCloseBook\x12\".habeas.sample.v1.CloseBookRequest\x1a#.habeas.sample.v1.CloseBookResponse\"\x0e\x8a\xb5\x18\x06\n" +
-	"\x02\x01\x05\x10\x01\x92\xb5\x18\x00\x12^\n" +
-	"\aGetBook\x12 .habeas.sample.v1.GetBookRequest\x1a!.habeas.sample.v1.GetBookResponse\"\x0e\x8a\xb5\x18\x06\n" +
-	"\x02\x01\b\x10\x02\x92\xb5\x18\x00\x12j\n" +
+	"\x02\x01\x05\x10\x01\x92\xb5\x18\x00\x12a\n" +
+	"\aGetBook\x12 .habeas.sample.v1.GetBookRequest\x1a!.habeas.sample.v1.GetBookResponse\"\x11\x8a\xb5\x18\x06\n" +
+	"\x02\x01\b\x10\x02\x92\xb5\x18\x00\x90\x02\x01\x12m\n" +
 	"\n" +
-	"ListGuests\x12#.habeas.sample.v1.ListGuestsRequest\x1a$.habeas.sample.v1.ListGuestsResponse\"\x0f\x8a\xb5\x18\a\n" +
-	"\x01\x05\x10\x03\x18\x01\x92\xb5\x18\x000\x01B\xbf\x01\n" +
+	"ListGuests\x12#.habeas.sample.v1.ListGuestsRequest\x1a$.habeas.sample.v1.ListGuestsResponse\"\x12\x8a\xb5\x18\a\n" +
+	"\x01\x05\x10\x03\x18\x01\x92\xb5\x18\x00\x90\x02\x010\x01B\xbf\x01\n" +
 	"\x14com.habeas.sample.v1B\x10BookServiceProtoP\x01Z3habeas.internal/proto/gen/habeas/sample/v1;samplev1\xa2\x02\x03HSX\xaa\x02\x10Habeas.Sample.V1\xca\x02\x10Habeas\\Sample\\V1\xe2\x02\x1cHabeas\\Sample\\V1\\GPBMetadata\xea\x02\x12Habeas::Sample::V1b\x06proto3"
 
 var (
