@@ -52,11 +52,11 @@ func (l *Log) publishBatch(ctx context.Context, sh *shard, agg es.Aggregate, bat
 		switch {
 		case readErr == nil && found && next.header.Get(nats.MsgIdHdr) == batch[0].msg.ID:
 			return next.seq, nil
-		case readErr == nil && (found || isConflict(err)):
+		case readErr == nil && (found || (try == 0 && isConflict(err))): // on a later try it may be our own
 			return 0, es.ErrConflict
-		case permanent(err):
+		case try == 0 && refused(err):
 			return 0, fmt.Errorf("publish batch to %s: %w", sh.name, err)
-		case !backoff(ctx, try):
+		case permanent(err) || !backoff(ctx, try):
 			return 0, fmt.Errorf("publish batch to %s: %w", sh.name, es.ErrUnknownOutcome)
 		}
 	}

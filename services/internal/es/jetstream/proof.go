@@ -99,10 +99,12 @@ type infoAnswer struct {
 type clusterAnswer struct {
 	Leader      string    `json:"leader"`
 	LeaderSince time.Time `json:"leader_since"`
-	Replicas    []struct {
-		Active  time.Duration `json:"active"`
-		Offline bool          `json:"offline"`
-	} `json:"replicas"`
+	Replicas    []replica `json:"replicas"`
+}
+
+type replica struct {
+	Active  time.Duration `json:"active"` // since the leader last heard from it
+	Offline bool          `json:"offline"`
 }
 
 var errNoProof = errors.New("leader could not prove its leadership")

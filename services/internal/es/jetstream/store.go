@@ -150,7 +150,7 @@ func (l *Log) publish(ctx context.Context, sh *shard, agg es.Aggregate, expected
 		switch {
 		case err == nil && !ack.Duplicate:
 			return ack.Sequence, nil
-		case try == 0 && permanent(err): // on a later try an earlier one may stand
+		case try == 0 && refused(err): // on a later try an earlier one may stand
 			return 0, fmt.Errorf("publish to %s: %w", sh.name, err)
 		}
 		next, found, readErr := l.successor(ctx, sh, agg, expected)
@@ -160,7 +160,7 @@ func (l *Log) publish(ctx context.Context, sh *shard, agg es.Aggregate, expected
 		case readErr == nil && (found || (try == 0 && isConflict(err))):
 			return 0, es.ErrConflict
 		}
-		if hopeless(err) || !backoff(ctx, try) {
+		if permanent(err) || !backoff(ctx, try) {
 			return 0, fmt.Errorf("publish to %s: %w", sh.name, es.ErrUnknownOutcome)
 		}
 	}
@@ -185,10 +185,14 @@ func (l *Log) successor(ctx context.Context, sh *shard, agg es.Aggregate, after 
 	return l.next(ctx, sh, agg, after)
 }
 
-// permanent reports an answer that no other try would change and after which
-// nothing of this try was stored. That the connection was closed is none: the
-// message may have left before.
-func permanent(err error) bool {
+// permanent reports an error that no other try on this connection would
+// change.
+func permanent(err error) bool { return refused(err) || errors.Is(err, nats.ErrConnectionClosed) }
+
+// refused reports a permanent error after which nothing of this try was or
+// will be stored. That the connection was closed is none: the message may have
+// left before.
+func refused(err error) bool {
 	if errors.Is(err, nats.ErrMaxPayload) || errors.Is(err, nats.ErrBadSubject) {
 		return true
 	}
@@ -201,12 +205,6 @@ func permanent(err error) bool {
 		return true
 	}
 	return false
-}
-
-// hopeless reports an error after which asking again on this connection tells
-// nothing new.
-func hopeless(err error) bool {
-	return permanent(err) || errors.Is(err, nats.ErrConnectionClosed)
 }
 
 const (
