@@ -2,20 +2,20 @@ package jetstream
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"iter"
 
 	"habeas.internal/services/internal/es"
 
-	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
 )
 
 // Scan yields every commit of a context, control commits too, shard after
 // shard, each from its genesis to where it stood when the sequence was begun.
 // Where that is, only a leader that can prove its leadership may say: what was
-// acknowledged before is not missed. A missing message is a CorruptError, and
-// a context that is not open here is one too few: ErrInvalidAggregate.
+// acknowledged before is not missed. A missing message is a CorruptError, a
+// changed stream ErrConfiguration, and a context that is not open here no
+// empty one: ErrInvalidAggregate. An error ends the sequence.
 //
 // Neither signatures nor chains are verified: most readers pass over most
 // commits, and a check of each costs many times its reading. Whoever acts on
@@ -48,54 +48,33 @@ func (l *Log) scanShard(ctx context.Context, sh *shard, end uint64, yield func(e
 	return true
 }
 
-// ends are the last sequences of a context's shards.
+// ends are the last sequences of a context's shards, which must be whole.
 func (l *Log) ends(ctx context.Context, domain string) ([]uint64, error) {
 	shards := l.shards[domain]
 	if len(shards) == 0 {
 		return nil, fmt.Errorf("context is not open here: %w", es.ErrInvalidAggregate)
 	}
 	ends := make([]uint64, len(shards))
+	g, ctx := errgroup.WithContext(ctx)
 	for i, sh := range shards {
-		var err error
-		if ends[i], err = l.provenEnd(ctx, sh); err != nil {
-			return nil, err
-		}
+		g.Go(func() (err error) {
+			ends[i], err = l.provenEnd(ctx, sh)
+			return err
+		})
 	}
-	return ends, nil
+	return ends, g.Wait()
 }
 
-// provenEnd asks until a leader that can prove its leadership answers or ctx
-// ends. A shard without its genesis is corrupt.
 func (l *Log) provenEnd(ctx context.Context, sh *shard) (uint64, error) {
-	for try := 0; ; try++ {
-		a, err := l.info(ctx, sh)
-		switch {
-		case err != nil:
-		case a.Error != nil && a.Error.ErrCode == int(jetstream.JSErrCodeStreamNotFound):
-			return 0, fmt.Errorf("%s: %w", sh.name, es.ErrMissingStream)
-		case a.Error != nil:
-			err = errNoProof
-		case a.State.LastSeq == 0:
-			return 0, &es.CorruptError{Stream: sh.name, Sequence: 1, Reason: es.CorruptMissing}
-		default:
-			return a.State.LastSeq, nil
-		}
-		if !transient(err) || !backoff(ctx, try) {
-			return 0, fmt.Errorf("read end of %s: %w: %w", sh.name, es.ErrUnavailable, err)
-		}
+	if _, err := l.probe(ctx, sh, 0); err != nil {
+		return 0, fmt.Errorf("probe: %w", err)
 	}
-}
-
-func (l *Log) info(ctx context.Context, sh *shard) (infoAnswer, error) {
-	ctx, cancel := context.WithTimeout(ctx, proofAge)
-	defer cancel()
-	var a infoAnswer
-	m, err := l.conn.nc.RequestWithContext(ctx, apiRoot+"STREAM.INFO."+sh.name, nil)
+	a, err := l.conn.proven(ctx, sh.name, "")
 	if err != nil {
-		return a, fmt.Errorf("stream info: %w", err)
+		return 0, fmt.Errorf("read end: %w", err)
 	}
-	if err := json.Unmarshal(m.Data, &a); err != nil {
-		return a, fmt.Errorf("decode stream info: %w", err)
+	if a.State.LastSeq == 0 { // not even its genesis
+		return 0, &es.CorruptError{Stream: sh.name, Sequence: 1, Reason: es.CorruptMissing}
 	}
-	return a, nil
+	return a.State.LastSeq, nil
 }

@@ -133,8 +133,8 @@ func adminOf(t *testing.T, server *testserver.Server) natsjs.JetStream {
 	return js
 }
 
-// cut lets an administrator limit a stream, which removes its beginning.
-func cut(t *testing.T, server *testserver.Server, name string, left int64) {
+// limit lets an administrator limit a stream, which may remove its beginning.
+func limit(t *testing.T, server *testserver.Server, name string, messages int64) {
 	t.Helper()
 	js := adminOf(t, server)
 	stream, err := js.Stream(t.Context(), name)
@@ -142,7 +142,7 @@ func cut(t *testing.T, server *testserver.Server, name string, left int64) {
 		t.Fatal(err)
 	}
 	config := stream.CachedInfo().Config
-	config.MaxMsgs = left
+	config.MaxMsgs = messages
 	if _, err := js.UpdateStream(t.Context(), config); err != nil {
 		t.Fatal(err)
 	}
@@ -167,11 +167,16 @@ func TestAScanHaltsWhereMessagesWereRemoved(t *testing.T) {
 	for range 20 {
 		appendNew(t, log)
 	}
-	cut(t, server, jetstream.StreamName("identity", 0), 5)
+	stream := jetstream.StreamName("identity", 0)
+	limit(t, server, stream, 1000)
+	if read, err := scanError(t, log, "identity"); !errors.Is(err, es.ErrConfiguration) || read != 0 {
+		t.Errorf("after %d commits: %v; want ErrConfiguration at once", read, err)
+	}
+	limit(t, server, stream, 5)
+	limit(t, server, stream, -1)
 	var corrupt *es.CorruptError
-	read, err := scanError(t, log, "identity")
-	if !errors.As(err, &corrupt) || corrupt.Reason != es.CorruptGap || corrupt.Sequence != 1 || read != 0 {
-		t.Errorf("after %d commits: %v; want a gap at the first", read, err)
+	if read, err := scanError(t, log, "identity"); !errors.As(err, &corrupt) || corrupt.Reason != es.CorruptMissing || read != 0 {
+		t.Errorf("after %d commits: %v; want missing messages at once", read, err)
 	}
 }
 
