@@ -113,25 +113,13 @@ func (l *Log) survey(ctx context.Context, e ExportConfig) (archive.Header, error
 		Contexts: top.Contexts, Shards: top.Shards, Replicas: top.Replicas,
 		LogKey: l.cfg.LogKey, Created: e.Now.UTC(),
 	}
-	for _, sh := range l.all() {
-		info, err := l.streamInfo(ctx, sh.name)
-		if err != nil {
-			return h, err
-		}
-		if err := contiguous(sh.name, info.State); err != nil {
-			return h, err
-		}
-		h.Installation = info.Config.Metadata[metaInstallation]
-		end, err := l.provenEnd(ctx, sh)
-		if err != nil {
-			return h, err
-		}
-		h.Streams = append(h.Streams, archive.Stream{
-			Name: sh.name, Context: sh.context, Shard: sh.index, Epoch: sh.epoch, Configuration: sh.config, LastSequence: end,
-		})
-	}
 	for _, c := range rowStreams(top) {
 		h.Rows = append(h.Rows, c.Name)
+	}
+	for _, c := range top.Contexts {
+		if err := l.states(ctx, c, &h); err != nil {
+			return h, err
+		}
 	}
 	check, err := archive.NewChecker(h, l.cfg.LogKey)
 	if err != nil {
@@ -148,8 +136,30 @@ func (l *Log) survey(ctx context.Context, e ExportConfig) (archive.Header, error
 	return h, nil
 }
 
+// states adds where the streams of a context stand.
+func (l *Log) states(ctx context.Context, domain string, h *archive.Header) error {
+	ends, err := l.ends(ctx, domain)
+	if err != nil {
+		return err
+	}
+	for i, sh := range l.shards[domain] {
+		info, err := l.streamInfo(ctx, sh.name)
+		if err != nil {
+			return err
+		}
+		if err := contiguous(sh.name, info.State); err != nil {
+			return err
+		}
+		h.Installation = info.Config.Metadata[metaInstallation]
+		h.Streams = append(h.Streams, archive.Stream{
+			Name: sh.name, Context: sh.context, Shard: sh.index, Epoch: sh.epoch, Configuration: sh.config, LastSequence: ends[i],
+		})
+	}
+	return nil
+}
+
 func (l *Log) streamInfo(ctx context.Context, name string) (*jetstream.StreamInfo, error) {
-	s, err := l.js.Stream(ctx, name)
+	s, err := l.lookup(ctx, name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return nil, fmt.Errorf("look up %s: %w", name, es.ErrMissingStream)
 	}
@@ -219,7 +229,7 @@ func (l *Log) scan(ctx context.Context, stream string, from, to uint64) iter.Seq
 // replica that lags has none; then the leader gives one.
 func (l *Log) some(ctx context.Context, stream string, from uint64) ([]stored, error) {
 	for try := 0; ; try++ {
-		msgs, _, err := l.conn.page(ctx, stream, ">", from)
+		msgs, _, err := l.conn.page(ctx, stream, ">", from, try)
 		if err == nil && len(msgs) > 0 {
 			return msgs, nil
 		}
@@ -292,10 +302,14 @@ const rowBatch = 100
 // are as many as the consumer says when it is made. It is no ordered consumer:
 // one that starts anew in the middle goes on with every message.
 func (l *Log) lastPerSubject(ctx context.Context, stream string, visit func(m jetstream.Msg, of uint64) bool) error {
-	c, err := l.js.CreateConsumer(ctx, stream, jetstream.ConsumerConfig{
-		FilterSubject: ">", // the server wants one
-		DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy, AckPolicy: jetstream.AckNonePolicy,
-		MemoryStorage: true, Replicas: 1, InactiveThreshold: time.Minute,
+	var c jetstream.Consumer
+	err := l.ask(ctx, func(ctx context.Context) (err error) {
+		c, err = l.js.CreateConsumer(ctx, stream, jetstream.ConsumerConfig{
+			FilterSubject: ">", // the server wants one
+			DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy, AckPolicy: jetstream.AckNonePolicy,
+			MemoryStorage: true, Replicas: 1, InactiveThreshold: time.Minute,
+		})
+		return err
 	})
 	if err != nil {
 		return err
@@ -303,7 +317,11 @@ func (l *Log) lastPerSubject(ctx context.Context, stream string, visit func(m je
 	defer func() { _ = l.js.DeleteConsumer(context.WithoutCancel(ctx), stream, c.CachedInfo().Name) }() // it would end by itself
 	of := c.CachedInfo().NumPending
 	for done := uint64(0); done < of; {
-		msgs, err := fetch(ctx, c, int(min(rowBatch, of-done)))
+		var msgs []jetstream.Msg
+		err := l.ask(ctx, func(ctx context.Context) (err error) {
+			msgs, err = fetch(ctx, c, int(min(rowBatch, of-done)))
+			return err
+		})
 		if err != nil {
 			return err
 		}
@@ -323,12 +341,9 @@ func (l *Log) lastPerSubject(ctx context.Context, stream string, visit func(m je
 	return nil
 }
 
-// fetchWait is how long the server may take to send rows that it has.
-const fetchWait = 10 * time.Second
-
+// fetch gets at least one of n messages. What a fetch that failed has taken
+// with it shows as a gap in the next one's numbers.
 func fetch(ctx context.Context, c jetstream.Consumer, n int) ([]jetstream.Msg, error) {
-	ctx, cancel := context.WithTimeout(ctx, fetchWait)
-	defer cancel()
 	batch, err := c.Fetch(n, jetstream.FetchContext(ctx))
 	if err != nil {
 		return nil, err
@@ -337,14 +352,13 @@ func fetch(ctx context.Context, c jetstream.Consumer, n int) ([]jetstream.Msg, e
 	for m := range batch.Messages() {
 		out = append(out, m)
 	}
-	if err := batch.Error(); err != nil {
-		return nil, err
+	if len(out) > 0 {
+		return out, nil
 	}
-	if len(out) == 0 {
-		return nil, errors.New("rows are gone: something still writes")
-	}
-	return out, nil
+	return nil, errors.Join(batch.Error(), ctx.Err(), errNoRows)
 }
+
+var errNoRows = errors.New("rows are gone: something still writes")
 
 // moved lists the log streams that hold more than the file does.
 func (l *Log) moved(ctx context.Context, h archive.Header) ([]string, error) {

@@ -3,6 +3,7 @@ package jetstream_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"maps"
 	"slices"
@@ -266,6 +267,9 @@ func (h *home) domain(t *testing.T) (n uint64) {
 	for _, c := range h.in.Topology.Contexts {
 		for k := range h.in.Topology.Shards {
 			s, err := h.js(t).Stream(t.Context(), jetstream.StreamName(c, k))
+			if errors.Is(err, natsjs.ErrStreamNotFound) {
+				continue
+			}
 			if err != nil {
 				t.Fatal(err)
 			}

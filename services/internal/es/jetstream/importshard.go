@@ -19,7 +19,7 @@ import (
 const (
 	// importBatch and importBytes bound one atomic batch: enough to spread the
 	// cost of a sync, little enough to stay far below the server's limits.
-	importBatch = 500
+	importBatch = 200
 	importBytes = 1 << 20
 	// importQueue is how many commits may wait for one shard.
 	importQueue = 32

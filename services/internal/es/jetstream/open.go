@@ -41,6 +41,7 @@ type Log struct {
 	shards  map[string][]*shard // by context
 	ring    *es.KeyRing
 	metrics *metrics
+	end     context.CancelFunc // of the watch
 }
 
 type shard struct {
@@ -49,6 +50,7 @@ type shard struct {
 	epoch   string
 	index   int
 	config  []byte // as genesis recorded it
+	watched
 }
 
 const defaultTryTimeout = 1500 * time.Millisecond
@@ -58,6 +60,10 @@ const defaultTryTimeout = 1500 * time.Millisecond
 // whose genesis another log signed ErrUntrusted, one that waits for the rest
 // of an import ErrImportUnfinished, and one with missing messages a
 // CorruptError.
+//
+// As long as it is open, the Log looks at its streams once a second and after
+// each reconnect. What it finds is returned by every later use of the stream,
+// until it is no longer so.
 func Open(ctx context.Context, cfg Config) (*Log, error) {
 	l, err := newLog(cfg)
 	if err != nil {
@@ -79,6 +85,9 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 			}
 		}
 	}
+	watching, end := context.WithCancel(context.WithoutCancel(ctx))
+	l.end = end
+	go l.watch(watching)
 	return l, nil
 }
 
@@ -97,13 +106,13 @@ func newLog(cfg Config) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Log{cfg: cfg, js: js, conn: newConn(cfg.Conn, cfg.TryTimeout), shards: map[string][]*shard{}, metrics: m}
+	l := &Log{cfg: cfg, js: js, conn: newConn(cfg.Conn, cfg.TryTimeout), shards: map[string][]*shard{}, metrics: m, end: func() {}}
 	l.ring = es.NewKeyRing(l, cfg.LogKey, cfg.Topology.Shards)
 	return l, nil
 }
 
 func (l *Log) bind(ctx context.Context, c string, k int) (*shard, error) {
-	s, err := l.js.Stream(ctx, StreamName(c, k))
+	s, err := l.lookup(ctx, StreamName(c, k))
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return nil, es.ErrMissingStream
 	}
@@ -115,7 +124,33 @@ func (l *Log) bind(ctx context.Context, c string, k int) (*shard, error) {
 	if sh.config, err = configJSON(info.Config); err != nil {
 		return nil, err
 	}
-	return sh, contiguous(sh.name, info.State)
+	return sh, gapless(ctx, s)
+}
+
+// lookup is the stream of that name, or jetstream.ErrStreamNotFound.
+func (l *Log) lookup(ctx context.Context, name string) (s jetstream.Stream, err error) {
+	err = l.ask(ctx, func(ctx context.Context) error {
+		s, err = l.js.Stream(ctx, name)
+		return err
+	})
+	return s, err
+}
+
+// askTries bounds how often a question is asked that nobody answers.
+const askTries = 8
+
+// ask asks until there is an answer. A cluster that elects, or makes its
+// routes, loses requests; to wait for the answer to a lost one is to wait for
+// nothing.
+func (l *Log) ask(ctx context.Context, question func(context.Context) error) error {
+	for try := 0; ; try++ {
+		once, cancel := context.WithTimeout(ctx, 2*l.cfg.TryTimeout)
+		err := question(once)
+		cancel()
+		if err == nil || errors.Is(err, jetstream.ErrStreamNotFound) || !transient(err) || try == askTries || !backoff(ctx, try) {
+			return err
+		}
+	}
 }
 
 // checkWhole checks the genesis and, where it names ancestors, that all of
@@ -133,6 +168,9 @@ func (l *Log) checkWhole(ctx context.Context, sh *shard) error {
 }
 
 func (l *Log) checkGenesis(ctx context.Context, sh *shard) (*logv1.Genesis, error) {
+	if err := l.readable(ctx, sh.name, 1); err != nil {
+		return nil, err
+	}
 	g, err := es.ReadGenesis(ctx, l, l.control(sh), l.cfg.LogKey)
 	if err != nil {
 		return nil, err
@@ -162,17 +200,6 @@ func (l *Log) shardOf(agg es.Aggregate) (*shard, error) {
 	return shards[k], nil
 }
 
-// contiguous reports a stream whose state shows that messages are gone.
-func contiguous(name string, s jetstream.StreamState) error {
-	if s.Msgs == 0 && s.LastSeq == 0 {
-		return nil
-	}
-	if s.FirstSeq != 1 || s.NumDeleted != 0 || s.Msgs != s.LastSeq-s.FirstSeq+1 {
-		return &es.CorruptError{Stream: name, Sequence: s.FirstSeq, Reason: es.CorruptMissing}
-	}
-	return nil
-}
-
 // Verifier checks commits against the keys announced in this log.
 func (l *Log) Verifier() es.Verifier { return l.ring }
 
@@ -193,4 +220,7 @@ func (l *Log) Streams(context string) []string {
 }
 
 // Close releases what the log holds; the connection stays its owner's.
-func (l *Log) Close() { l.conn.close() }
+func (l *Log) Close() {
+	l.end()
+	l.conn.close()
+}

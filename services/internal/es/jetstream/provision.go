@@ -75,7 +75,7 @@ func (p *provisioner) survey(ctx context.Context) error {
 	var missing, history bool
 	for _, c := range p.log.cfg.Topology.Contexts {
 		for k := range p.log.cfg.Topology.Shards {
-			s, err := p.log.js.Stream(ctx, StreamName(c, k))
+			s, err := p.log.lookup(ctx, StreamName(c, k))
 			if errors.Is(err, jetstream.ErrStreamNotFound) {
 				missing = true
 				continue
@@ -92,7 +92,7 @@ func (p *provisioner) survey(ctx context.Context) error {
 		}
 	}
 	complete := true
-	if _, err := p.log.js.Stream(ctx, StreamTimers); errors.Is(err, jetstream.ErrStreamNotFound) { // made last
+	if _, err := p.log.lookup(ctx, StreamTimers); errors.Is(err, jetstream.ErrStreamNotFound) { // made last
 		complete = false
 	} else if err != nil {
 		return fmt.Errorf("survey: %w: %w", es.ErrUnavailable, err)
@@ -110,7 +110,11 @@ func (p *provisioner) survey(ctx context.Context) error {
 
 // holdsHistory reports whether a stream holds more than control commits.
 func (p *provisioner) holdsHistory(ctx context.Context, s jetstream.Stream) (bool, error) {
-	info, err := s.Info(ctx, jetstream.WithSubjectFilter("habeas.ev.*.*."+es.LogTenant+".>"))
+	var info *jetstream.StreamInfo
+	err := p.log.ask(ctx, func(ctx context.Context) (err error) {
+		info, err = s.Info(ctx, jetstream.WithSubjectFilter("habeas.ev.*.*."+es.LogTenant+".>"))
+		return err
+	})
 	if err != nil {
 		return false, fmt.Errorf("survey: %w: %w", es.ErrUnavailable, err)
 	}
@@ -132,7 +136,7 @@ func (p *provisioner) meta() map[string]string {
 
 // stream makes a stream unless it exists.
 func (p *provisioner) stream(ctx context.Context, c jetstream.StreamConfig) (jetstream.Stream, error) {
-	s, err := p.log.js.Stream(ctx, c.Name)
+	s, err := p.log.lookup(ctx, c.Name)
 	if err == nil {
 		return s, nil
 	}
@@ -144,7 +148,11 @@ func (p *provisioner) stream(ctx context.Context, c jetstream.StreamConfig) (jet
 		return nil, err
 	}
 	c.Metadata[metaEpoch] = epoch
-	if s, err = p.log.js.CreateStream(ctx, c); err != nil {
+	err = p.log.ask(ctx, func(ctx context.Context) error { // the same stream twice is no error
+		s, err = p.log.js.CreateStream(ctx, c)
+		return err
+	})
+	if err != nil {
 		return nil, fmt.Errorf("create: %w", err)
 	}
 	return s, nil
