@@ -43,9 +43,13 @@ type placement struct {
 // publishBatch publishes encoded messages, the first one agg's, and returns
 // the sequence of the first; the others come right behind it.
 func (l *Log) publishBatch(ctx context.Context, sh *shard, agg es.Aggregate, batch []placement) (uint64, error) {
+	if err := l.sound(ctx, sh); err != nil {
+		return 0, err
+	}
 	for try := 0; ; try++ {
 		last, err := l.batchOnce(ctx, sh, batch)
 		if err == nil {
+			sh.saw(last)
 			return last - uint64(len(batch)) + 1, nil
 		}
 		next, found, readErr := l.successor(ctx, sh, agg, batch[0].after)

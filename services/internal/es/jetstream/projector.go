@@ -1,7 +1,6 @@
 package jetstream
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -248,50 +247,6 @@ func (l *Log) startConsumer(ctx context.Context, name string, rec es.Recorded) (
 		attribute.String("messaging.system", "nats"), attribute.String("messaging.destination.name", rec.Position.Stream),
 		attribute.String("messaging.operation.type", "process"), attribute.String("messaging.message.id", rec.ID),
 		attribute.Int64("habeas.stream.sequence", int64(rec.Position.Seq))))
-}
-
-// probe checks a stream against what its genesis says and against what the
-// reader has seen: configuration unchanged, nothing missing, nothing behind
-// the reader. It returns the stream's last sequence.
-func (l *Log) probe(ctx context.Context, sh *shard, seen uint64) (uint64, error) {
-	s, err := l.js.Stream(ctx, sh.name)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return 0, fmt.Errorf("%s: %w", sh.name, es.ErrMissingStream)
-	}
-	if err != nil {
-		return 0, fmt.Errorf("probe %s: %w", sh.name, err)
-	}
-	info := s.CachedInfo()
-	live, err := configJSON(info.Config)
-	if err != nil {
-		return 0, err
-	}
-	if !bytes.Equal(live, sh.config) {
-		return 0, fmt.Errorf("%s: %w", sh.name, es.ErrConfiguration)
-	}
-	if err := contiguous(sh.name, info.State); err != nil {
-		return 0, err
-	}
-	if info.State.LastSeq < seen {
-		return 0, &es.CorruptError{Stream: sh.name, Sequence: info.State.LastSeq + 1, Reason: es.CorruptBehind}
-	}
-	return info.State.LastSeq, l.reachable(ctx, sh, seen, info.State.LastSeq)
-}
-
-// reachable checks that the next message a reader waits for can be read: a
-// damaged last message is counted by the server and delivered to nobody.
-func (l *Log) reachable(ctx context.Context, sh *shard, seen, last uint64) error {
-	if seen == last {
-		return nil
-	}
-	_, ok, err := l.conn.leaderGet(ctx, sh.name, map[string]any{"seq": seen + 1})
-	if err != nil {
-		return err
-	}
-	if !ok {
-		return &es.CorruptError{Stream: sh.name, Sequence: seen + 1, Reason: es.CorruptGap}
-	}
-	return nil
 }
 
 // Locate is the position, with sequence 0, of the stream that holds an

@@ -18,9 +18,15 @@ func (l *Log) Confirm(ctx context.Context, agg es.Aggregate, head es.Head) error
 	if err != nil {
 		return err
 	}
+	if err := l.sound(ctx, sh); err != nil {
+		return err
+	}
 	a, err := l.conn.proven(ctx, sh.name, agg.Subject())
 	if err != nil {
 		return fmt.Errorf("confirm: %w", err)
+	}
+	if a.State.Msgs != a.State.LastSeq { // a server that lost a part counts less of the aggregate too
+		return &es.CorruptError{Stream: sh.name, Sequence: 1, Reason: es.CorruptMissing}
 	}
 	if a.State.Subjects[agg.Subject()] != head.Commits {
 		return es.ErrStale
@@ -90,6 +96,7 @@ func (r *runs) settled(stream string, c clusterAnswer, asked, answered time.Time
 type infoAnswer struct {
 	Error *apiError `json:"error"`
 	State struct {
+		Msgs     uint64            `json:"messages"`
 		LastSeq  uint64            `json:"last_seq"`
 		Subjects map[string]uint64 `json:"subjects"`
 	} `json:"state"`
@@ -135,6 +142,22 @@ func (c *conn) proven(ctx context.Context, stream, subject string) (infoAnswer, 
 // settleTry is the backoff between the answers of a run that has not settled:
 // long enough to ask twice or thrice.
 const settleTry = 4
+
+// info is a stream's state from a server that takes itself for its leader.
+func (c *conn) info(ctx context.Context, stream, subject string) (infoAnswer, error) {
+	for try := 0; ; try++ {
+		a, err := c.askInfo(ctx, stream, subject)
+		if err == nil && a.Error != nil {
+			err = errNoProof
+		}
+		if err == nil {
+			return a, nil
+		}
+		if !transient(err) || !backoff(ctx, try) {
+			return a, fmt.Errorf("state of %s: %w: %w", stream, es.ErrUnavailable, err)
+		}
+	}
+}
 
 func (c *conn) askInfo(ctx context.Context, stream, subject string) (infoAnswer, error) {
 	var a infoAnswer

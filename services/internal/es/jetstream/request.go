@@ -19,6 +19,7 @@ const (
 	pageMessages   = 1000
 	pageBytes      = 8 << 20
 	idleInboxes    = 128
+	firstPage      = 250 * time.Millisecond // how long a replica has to answer, at first
 	codeNotFound   = 10037
 	statusNotFound = "404"
 	statusEOB      = "204"
@@ -101,8 +102,9 @@ type batchRequest struct {
 }
 
 // page reads up to a page of messages of one literal subject from sequence
-// from on, from any replica. more says that the replica has further ones.
-func (c *conn) page(ctx context.Context, stream, subject string, from uint64) (msgs []stored, more bool, err error) {
+// from on, from any replica. more says that the replica has further ones. The
+// first tries end early: another replica may answer when one hangs.
+func (c *conn) page(ctx context.Context, stream, subject string, from uint64, try int) (msgs []stored, more bool, err error) {
 	in, err := c.takeInbox()
 	if err != nil {
 		return nil, false, err
@@ -117,7 +119,7 @@ func (c *conn) page(ctx context.Context, stream, subject string, from uint64) (m
 	if err := c.nc.PublishRequest(apiRoot+"DIRECT.GET."+stream, reply, body); err != nil {
 		return nil, false, fmt.Errorf("request batch: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	ctx, cancel := context.WithTimeout(ctx, min(c.timeout, firstPage<<min(try, 4)))
 	defer cancel()
 	for {
 		m, err := in.sub.NextMsgWithContext(ctx)

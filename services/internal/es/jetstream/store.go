@@ -34,16 +34,55 @@ func (l *Log) load(ctx context.Context, agg es.Aggregate, after uint64, from es.
 	if err != nil {
 		return err
 	}
-	var last stored
-	if from == es.Leader {
-		var ok bool
-		last, ok, err = l.conn.leaderGet(ctx, sh.name, map[string]any{"last_by_subj": agg.Subject()})
-		if err != nil || !ok || last.seq <= after {
-			return err
-		}
+	if err := l.sound(ctx, sh); err != nil {
+		return err
 	}
+	r := reading{log: l, sh: sh, agg: agg, at: after, yield: yield}
+	if from == es.Leader {
+		return r.fromLeader(ctx)
+	}
+	if err := r.pages(ctx); err != nil || r.ended {
+		return err
+	}
+	if !r.short && (r.read || after > 0) {
+		return nil
+	}
+	// The replica has nothing, or counts more than it can read.
+	a, err := l.conn.info(ctx, sh.name, agg.Subject())
+	if err != nil {
+		return err
+	}
+	if !r.short && a.State.Subjects[agg.Subject()] == 0 {
+		return nil
+	}
+	return r.fromLeader(ctx)
+}
+
+// reading is one load of an aggregate.
+type reading struct {
+	log   *Log
+	sh    *shard
+	agg   es.Aggregate
+	at    uint64 // the last sequence that was read
+	yield func(es.Recorded, error) bool
+	read  bool // something was
+	ended bool // the caller wants no more
+	short bool // a replica counted more commits than it had
+}
+
+// give hands one commit to the caller.
+func (r *reading) give(m stored) bool {
+	r.at, r.read = m.seq, true
+	r.sh.saw(m.seq)
+	r.ended = !r.yield(r.sh.decode(m))
+	return !r.ended
+}
+
+// pages reads what one replica or another has.
+func (r *reading) pages(ctx context.Context) error {
+	counted := false // the page before said that there is more
 	for try := 0; ; {
-		msgs, more, err := l.conn.page(ctx, sh.name, agg.Subject(), after+1)
+		msgs, more, err := r.log.conn.page(ctx, r.sh.name, r.agg.Subject(), r.at+1, try)
 		if err != nil {
 			if try++; !transient(err) || !backoff(ctx, try) {
 				return fmt.Errorf("%w: %w", es.ErrUnavailable, err)
@@ -51,34 +90,69 @@ func (l *Log) load(ctx context.Context, agg es.Aggregate, after uint64, from es.
 			continue
 		}
 		for _, m := range msgs {
-			after = m.seq
-			if !yield(sh.decode(m)) {
+			if !r.give(m) {
 				return nil
 			}
 		}
-		if more {
-			continue
+		if len(msgs) == 0 || !more {
+			r.short = counted && len(msgs) == 0
+			return nil
 		}
-		return l.finish(ctx, sh, agg, after, last.seq, yield)
+		counted, try = true, 0
 	}
 }
 
-// finish reads from the leader what a replica that lags did not have.
-func (l *Log) finish(ctx context.Context, sh *shard, agg es.Aggregate, after, last uint64, yield func(es.Recorded, error) bool) error {
-	for after < last {
-		m, ok, err := l.next(ctx, sh, agg, after)
+// fromLeader reads up to what the leader says is the aggregate's last commit;
+// what a replica that lags does not have comes from the leader too.
+func (r *reading) fromLeader(ctx context.Context) error {
+	last, ok, err := r.last(ctx)
+	if err != nil || !ok || last <= r.at {
+		return err
+	}
+	if err := r.pages(ctx); err != nil {
+		return err
+	}
+	for r.at < last && !r.ended {
+		var m stored
+		cut, err := insist(ctx, func() (bool, error) {
+			var ok bool
+			m, ok, err = r.log.next(ctx, r.sh, r.agg, r.at)
+			return !ok, err
+		})
+		if cut { // the leader had last and has nothing before it now
+			return r.corrupt(last)
+		}
 		if err != nil {
 			return err
 		}
-		if !ok { // the leader had last and now has nothing after this: history was cut
-			return &es.CorruptError{Stream: sh.name, Sequence: last, Subject: agg.Subject(), Reason: es.CorruptMissing}
-		}
-		after = m.seq
-		if !yield(sh.decode(m)) {
-			return nil
-		}
+		r.give(m)
 	}
 	return nil
+}
+
+// last is the sequence of the aggregate's last commit, from the leader. If it
+// has none, that has to be so by the word of a server that can prove its
+// leadership, and by its count: a commit that its disk has lost is counted
+// and not found.
+func (r *reading) last(ctx context.Context) (seq uint64, ok bool, err error) {
+	lost, err := insist(ctx, func() (bool, error) {
+		m, found, err := r.log.conn.leaderGet(ctx, r.sh.name, map[string]any{"last_by_subj": r.agg.Subject()})
+		if seq, ok = m.seq, found; err != nil || found {
+			return false, err
+		}
+		a, err := r.log.conn.proven(ctx, r.sh.name, r.agg.Subject())
+		return a.State.Subjects[r.agg.Subject()] > 0, err
+	})
+	if lost {
+		return 0, false, r.corrupt(r.at + 1)
+	}
+	return seq, ok, err
+}
+
+// corrupt says that the aggregate's commit at a sequence, or the first one
+// behind it, can't be read.
+func (r *reading) corrupt(seq uint64) error {
+	return &es.CorruptError{Stream: r.sh.name, Sequence: seq, Subject: r.agg.Subject(), Reason: es.CorruptMissing}
 }
 
 func (l *Log) next(ctx context.Context, sh *shard, agg es.Aggregate, after uint64) (stored, bool, error) {
@@ -145,10 +219,14 @@ func traceparent(ctx context.Context) string {
 // commit there, so it is ours or the race is lost. It gives up with
 // ErrUnknownOutcome when ctx ends.
 func (l *Log) publish(ctx context.Context, sh *shard, agg es.Aggregate, expected uint64, m es.Message) (uint64, error) {
+	if err := l.sound(ctx, sh); err != nil {
+		return 0, err
+	}
 	for try := 0; ; try++ {
 		ack, err := l.once(ctx, sh, expected, m)
 		switch {
 		case err == nil && !ack.Duplicate:
+			sh.saw(ack.Sequence)
 			return ack.Sequence, nil
 		case try == 0 && refused(err): // on a later try an earlier one may stand
 			return 0, fmt.Errorf("publish to %s: %w", sh.name, err)

@@ -1,0 +1,206 @@
+package jetstream
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"habeas.internal/services/internal/es"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// watched is what a Log knows of a stream's health.
+type watched struct {
+	seen    atomic.Uint64 // the last sequence that this Log wrote or read
+	finding atomic.Pointer[error]
+	mu      sync.Mutex
+	looked  uint64 // the connection's number of reconnects at the last look
+}
+
+// saw notes that the stream reaches to a sequence.
+func (w *watched) saw(seq uint64) {
+	for {
+		old := w.seen.Load()
+		if seq <= old || w.seen.CompareAndSwap(old, seq) {
+			return
+		}
+	}
+}
+
+// watchEvery is how often an open log looks at its streams.
+const watchEvery = time.Second
+
+// watch looks at every stream of the log once a second until ctx ends. A
+// finding makes every further use of the stream fail with it: nothing is
+// decided on a history with holes.
+func (l *Log) watch(ctx context.Context) {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		for _, shards := range l.shards {
+			for _, sh := range shards {
+				l.look(ctx, sh)
+			}
+		}
+	}
+}
+
+// look files what there is to be said against a stream. Not reaching it says
+// nothing.
+func (l *Log) look(ctx context.Context, sh *shard) {
+	ctx, cancel := context.WithTimeout(ctx, 2*watchEvery)
+	defer cancel()
+	_, err := l.probe(ctx, sh, sh.seen.Load())
+	if err == nil {
+		sh.finding.Store(nil)
+		return
+	}
+	if reason, halt := es.HaltReason(err); halt && sh.finding.Swap(&err) == nil {
+		l.cfg.Logger.ErrorContext(ctx, "stream is damaged or was changed", slog.String("stream", sh.name),
+			slog.String("reason", reason), slog.String("error", err.Error()))
+	}
+}
+
+// sound lets a stream be used unless there is a finding against it. The first
+// use after a reconnect looks first: the server may have been restarted, on
+// files that are not what they were.
+func (l *Log) sound(ctx context.Context, sh *shard) error {
+	now := reconnects(l.cfg.Conn)
+	sh.mu.Lock()
+	if sh.looked != now {
+		sh.looked = now
+		l.look(ctx, sh)
+	}
+	sh.mu.Unlock()
+	if finding := sh.finding.Load(); finding != nil {
+		return *finding
+	}
+	return nil
+}
+
+// probe checks a stream against what its genesis says and against what the
+// reader has seen: configuration unchanged, nothing missing, nothing behind
+// the reader, and the next message readable. It returns the stream's last
+// sequence.
+func (l *Log) probe(ctx context.Context, sh *shard, seen uint64) (uint64, error) {
+	s, err := l.stream(ctx, sh.name)
+	if err != nil {
+		return 0, err
+	}
+	live, err := configJSON(s.CachedInfo().Config)
+	if err != nil {
+		return 0, err
+	}
+	if !bytes.Equal(live, sh.config) { // said first: it may explain what is missing
+		return 0, fmt.Errorf("%s: %w", sh.name, es.ErrConfiguration)
+	}
+	if err := gapless(ctx, s); err != nil {
+		return 0, err
+	}
+	last := s.CachedInfo().State.LastSeq
+	if last < seen { // ask one that can't be a replaced leader
+		a, err := l.conn.proven(ctx, sh.name, "")
+		if err != nil {
+			return 0, err
+		}
+		if last = a.State.LastSeq; last < seen {
+			return 0, &es.CorruptError{Stream: sh.name, Sequence: last + 1, Reason: es.CorruptBehind}
+		}
+	}
+	if seen == last {
+		return last, nil
+	}
+	return last, l.readable(ctx, sh.name, seen+1)
+}
+
+// stream looks a stream up. One that is not there is reported by name.
+func (l *Log) stream(ctx context.Context, name string) (jetstream.Stream, error) {
+	var s jetstream.Stream
+	gone, err := insist(ctx, func() (bool, error) {
+		var err error
+		s, err = l.js.Stream(ctx, name)
+		if errors.Is(err, jetstream.ErrStreamNotFound) {
+			return true, nil
+		}
+		return false, err
+	})
+	if gone {
+		return nil, fmt.Errorf("%s: %w", name, es.ErrMissingStream)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look up %s: %w: %w", name, es.ErrUnavailable, err)
+	}
+	return s, nil
+}
+
+// contiguous reports a stream whose state shows that messages are gone.
+func contiguous(name string, s jetstream.StreamState) error {
+	if s.Msgs == 0 && s.LastSeq == 0 {
+		return nil
+	}
+	if s.FirstSeq != 1 || s.NumDeleted != 0 || s.Msgs != s.LastSeq {
+		return &es.CorruptError{Stream: name, Sequence: 1, Reason: es.CorruptMissing}
+	}
+	return nil
+}
+
+// gapless is contiguous, with the first message that is missing.
+func gapless(ctx context.Context, s jetstream.Stream) error {
+	info := s.CachedInfo()
+	err := contiguous(info.Config.Name, info.State)
+	var missing *es.CorruptError
+	if !errors.As(err, &missing) || info.State.FirstSeq != 1 {
+		return err
+	}
+	if info, err := s.Info(ctx, jetstream.WithDeletedDetails(true)); err == nil && len(info.State.Deleted) > 0 {
+		missing.Sequence = info.State.Deleted[0]
+	}
+	return missing
+}
+
+// readable checks that a message that the server counts can be read. It may
+// count one that its disk has lost, and deliver it to nobody.
+func (l *Log) readable(ctx context.Context, name string, seq uint64) error {
+	lost, err := insist(ctx, func() (bool, error) {
+		_, ok, err := l.conn.leaderGet(ctx, name, map[string]any{"seq": seq})
+		return !ok, err
+	})
+	if lost {
+		return &es.CorruptError{Stream: name, Sequence: seq, Reason: es.CorruptGap}
+	}
+	return err
+}
+
+// insistTimes is how often something wrong is looked at again, within half a
+// second, before it is believed.
+const insistTimes = 3
+
+// insist reports what check finds wrong if it stays so: a server that was
+// frozen and does not know yet that it was replaced, and one that just starts,
+// answer for some milliseconds from what they knew.
+func insist(ctx context.Context, check func() (wrong bool, err error)) (bool, error) {
+	for try := 0; ; try++ {
+		wrong, err := check()
+		if err != nil || !wrong || try == insistTimes {
+			return wrong && err == nil, err
+		}
+		if !backoff(ctx, settleTry+try) {
+			return false, fmt.Errorf("look again: %w", es.ErrUnavailable)
+		}
+	}
+}
+
+// reconnects is how often the connection came back.
+func reconnects(nc *nats.Conn) uint64 { return nc.Stats().Reconnects }
