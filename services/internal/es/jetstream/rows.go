@@ -2,6 +2,7 @@ package jetstream
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"iter"
@@ -127,7 +128,7 @@ func (r *Rows) streams(filter string) ([]string, error) {
 	if !strings.HasPrefix(filter, vaultSubjects) || len(tokens) <= partitionToken {
 		return nil, errNotRow
 	}
-	if partition := tokens[partitionToken]; slices.Contains(es.ShardPartitions(0, 1), partition) {
+	if partition := tokens[partitionToken]; isPartition(partition) {
 		return []string{VaultStream(es.Shard(partition, r.cfg.Topology.Shards))}, nil
 	}
 	var all []string
@@ -135,6 +136,11 @@ func (r *Rows) streams(filter string) ([]string, error) {
 		all = append(all, VaultStream(k))
 	}
 	return all, nil
+}
+
+func isPartition(s string) bool {
+	b, err := hex.DecodeString(s)
+	return err == nil && len(b) == 1 && s == strings.ToLower(s)
 }
 
 // stream is the one that holds a row.

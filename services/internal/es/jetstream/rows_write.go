@@ -14,18 +14,15 @@ import (
 )
 
 // Put is part of rows.Store. When the answer is lost, late or ambiguous, the
-// first revision after the expected one tells whose write came through.
+// first revision after the expected one tells whose write came through. A
+// conflict with a write that is still under way (10164) says nothing yet: it
+// is tried again until the other is decided.
 func (r *Rows) Put(ctx context.Context, subject string, value []byte, expect uint64) (uint64, error) {
 	stream, err := r.stream(subject)
 	if err != nil {
 		return 0, err
 	}
-	id, err := es.NewID(rand.Reader)
-	if err != nil {
-		return 0, err
-	}
-	m := &nats.Msg{Subject: subject, Data: value, Header: nats.Header{nats.MsgIdHdr: []string{id}}}
-	rev, err := r.write(ctx, stream, m, expect)
+	rev, err := r.write(ctx, stream, rows.Row{Subject: subject, Value: value, Rev: expect})
 	if err != nil || expect == 0 {
 		return rev, err
 	}
@@ -35,23 +32,33 @@ func (r *Rows) Put(ctx context.Context, subject string, value []byte, expect uin
 	return rev, nil
 }
 
-func (r *Rows) write(ctx context.Context, stream string, m *nats.Msg, expect uint64) (uint64, error) {
+// write tries until the outcome is known. An id stands for all tries of which
+// one may have come through.
+func (r *Rows) write(ctx context.Context, stream string, row rows.Row) (uint64, error) {
+	id, uncertain := "", false
 	for try := 0; ; try++ {
-		ack, err := r.publish(ctx, stream, m, expect)
-		if err == nil && !ack.Duplicate {
-			return ack.Sequence, nil
+		if !uncertain {
+			var err error
+			if id, err = es.NewID(rand.Reader); err != nil {
+				return 0, err
+			}
 		}
-		if err != nil && permanent(err) {
-			return 0, fmt.Errorf("write row: %w", err)
-		}
-		next, found, readErr := r.successor(ctx, stream, m.Subject, expect)
+		ack, err := r.publish(ctx, stream, id, row)
 		switch {
-		case readErr == nil && found && next.header.Get(nats.MsgIdHdr) == m.Header.Get(nats.MsgIdHdr):
-			return next.seq, nil
-		case readErr == nil && found, try == 0 && isConflict(err):
+		case err == nil && !ack.Duplicate:
+			return ack.Sequence, nil
+		case err != nil && permanent(err):
+			return 0, fmt.Errorf("write row: %w", err)
+		case isConflict(err) && !inFlight(err) && !uncertain:
 			return 0, rows.ErrConflict
-		case readErr == nil && (err == nil || isConflict(err) && !inFlight(err)):
-			return 0, rows.ErrConflict // what stood at expect is gone, or ours came through and is gone
+		case !isConflict(err):
+			uncertain = true
+		}
+		if uncertain {
+			rev, err := r.resolve(ctx, stream, id, row, err)
+			if !errors.Is(err, errUndecided) {
+				return rev, err
+			}
 		}
 		if !backoff(ctx, try) {
 			return 0, fmt.Errorf("write row: %w", es.ErrUnknownOutcome)
@@ -59,13 +66,31 @@ func (r *Rows) write(ctx context.Context, stream string, m *nats.Msg, expect uin
 	}
 }
 
-func (r *Rows) publish(ctx context.Context, stream string, m *nats.Msg, expect uint64) (*jetstream.PubAck, error) {
+// errUndecided: it can't be said yet whether the write came through.
+var errUndecided = errors.New("outcome of the write is open")
+
+// resolve looks for a write of which a try got the answer last, or none.
+func (r *Rows) resolve(ctx context.Context, stream, id string, row rows.Row, last error) (uint64, error) {
+	next, found, err := r.successor(ctx, stream, row.Subject, row.Rev)
+	switch {
+	case err != nil:
+		return 0, errUndecided
+	case found && next.header.Get(nats.MsgIdHdr) == id:
+		return next.seq, nil
+	case found:
+		return 0, rows.ErrConflict
+	case last == nil, isConflict(last) && !inFlight(last):
+		return 0, rows.ErrConflict // ours came through and is gone, or what stood before is
+	}
+	return 0, errUndecided
+}
+
+func (r *Rows) publish(ctx context.Context, stream, id string, row rows.Row) (*jetstream.PubAck, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.TryTimeout)
 	defer cancel()
-	// The client adds the expectation to the header it is given.
-	fresh := &nats.Msg{Subject: m.Subject, Data: m.Data, Header: nats.Header{nats.MsgIdHdr: m.Header[nats.MsgIdHdr]}}
-	return r.js.PublishMsg(ctx, fresh, jetstream.WithExpectStream(stream),
-		jetstream.WithExpectLastSequencePerSubject(expect), jetstream.WithRetryAttempts(0))
+	m := &nats.Msg{Subject: row.Subject, Data: row.Value, Header: nats.Header{}}
+	return r.js.PublishMsg(ctx, m, jetstream.WithMsgID(id), jetstream.WithExpectStream(stream),
+		jetstream.WithExpectLastSequencePerSubject(row.Rev), jetstream.WithRetryAttempts(0))
 }
 
 // successor is a row's first revision after the expected one.

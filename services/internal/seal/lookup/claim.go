@@ -166,12 +166,7 @@ func (t *Table) ensure(ctx context.Context, v Value, set pepper.Set, o Owner) (c
 			continue
 		}
 		changed = true
-		c.row.State = sealv1.LookupState_LOOKUP_STATE_CONFIRMED
-		_, err := t.put(ctx, c)
-		if errors.Is(err, rows.ErrConflict) {
-			err = t.confirmed(ctx, c.at.Subject, o)
-		}
-		if err != nil {
+		if err := t.confirmRow(ctx, c); err != nil {
 			return changed, err
 		}
 	}
@@ -216,19 +211,29 @@ func (t *Table) evict(ctx context.Context, tenant string, p pepper.Pepper, c cla
 	return ignoreConflict(t.remove(ctx, c))
 }
 
-// confirmed looks why a row could not be confirmed: another call may have.
-func (t *Table) confirmed(ctx context.Context, subject string, o Owner) error {
-	c, err := t.get(ctx, subject)
-	if err != nil {
-		if errors.Is(err, rows.ErrNotFound) {
-			return ErrGone
+// confirmRow turns a claim into a confirmed row, or finds that another call
+// has.
+func (t *Table) confirmRow(ctx context.Context, c claim) error {
+	subjectRef := c.row.GetSubjectRef()
+	for range tries {
+		c.row.State = sealv1.LookupState_LOOKUP_STATE_CONFIRMED
+		_, err := t.put(ctx, c)
+		if !errors.Is(err, rows.ErrConflict) {
+			return err
 		}
-		return err
+		c, err = t.get(ctx, c.at.Subject)
+		switch {
+		case errors.Is(err, rows.ErrNotFound):
+			return ErrGone
+		case err != nil:
+			return err
+		case c.row.GetSubjectRef() != subjectRef:
+			return ErrGone
+		case c.owner().Confirmed:
+			return nil
+		}
 	}
-	if have := c.owner(); have.SubjectRef != o.SubjectRef || !have.Confirmed {
-		return ErrGone
-	}
-	return nil
+	return ErrContended
 }
 
 // stillHeld asks the log whether the owner still holds the value. If not, the

@@ -243,6 +243,9 @@ func raise(ctx context.Context, s rows.Store) error {
 		if !errors.Is(err, rows.ErrConflict) {
 			return err
 		}
+		if now, err := s.Get(ctx, subjectA); err == nil && now.Rev == row.Rev {
+			return fmt.Errorf("a conflict was reported, but the row still stands at %d", row.Rev)
+		}
 	}
 }
 
