@@ -103,6 +103,7 @@ func bench(ctx context.Context, o options) (r *report.Report, err error) {
 		Versions: append([]servers.Version{{Name: "Go", Version: runtime.Version()}}, servers.Versions(ctx)...),
 		Rounds:   o.rounds, WarmUp: seconds(o.warmUp), Length: seconds(o.seconds), Judged: !o.smoke,
 	}
+	stolen := host.WatchStolen()
 	if r.Judged && r.Machine.FileSystem == host.MemoryFileSystem {
 		return nil, fmt.Errorf("%s is no disk: a sync costs nothing there", o.dir)
 	}
@@ -110,13 +111,14 @@ func bench(ctx context.Context, o options) (r *report.Report, err error) {
 		return nil, err
 	}
 	r.Rows, r.LoadAfter = report.Rows(eventlog.Bars(), r.Sections), host.LoadAverage()
+	r.Stolen = stolen()
 	return r, nil
 }
 
 func settings(o options) (eventlog.Settings, error) {
-	in := eventlog.Settings{Self: o.self, Postgres: o.postgres, Working: 1000, Aggregates: 100_000, Commits: 10}
+	in := eventlog.Settings{Self: o.self, Postgres: o.postgres, Working: 1000, Aggregates: 100_000, Commits: 10, WarmUp: 5 * time.Second}
 	if o.smoke {
-		in.Working, in.Aggregates = 10, 500
+		in.Working, in.Aggregates, in.WarmUp = 10, 500, 0
 	}
 	base, err := filepath.Abs(o.dir)
 	if err != nil {

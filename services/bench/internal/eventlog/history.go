@@ -47,7 +47,23 @@ func NewHistory(ctx context.Context, in Settings) (*History, error) {
 	if h.log, err = h.started.install(ctx, server, historyShards); err != nil {
 		return h, err
 	}
-	return h, h.write(ctx)
+	if err := h.write(ctx); err != nil {
+		return h, err
+	}
+	return h, h.restart(ctx, in)
+}
+
+// restart gives the log a server that has not just taken in a million
+// messages: for minutes after that it is busy remembering their ids.
+func (h *History) restart(ctx context.Context, in Settings) error {
+	if err := h.started.Close(); err != nil {
+		return err
+	}
+	server, err := h.started.startNATS(ctx, in, "log")
+	if err != nil {
+		return err
+	}
+	return h.log.open(ctx, &h.started, server)
 }
 
 // Close ends the server.

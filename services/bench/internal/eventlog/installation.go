@@ -37,7 +37,7 @@ type installation struct {
 
 // install provisions an empty server and opens the log on each connection.
 func (s *Section) install(ctx context.Context, server *servers.NATS, shards int) (*installation, error) {
-	in := &installation{server: server, topology: jetstream.Topology{Contexts: []string{domain}, Shards: shards, Replicas: 1}}
+	in := &installation{topology: jetstream.Topology{Contexts: []string{domain}, Shards: shards, Replicas: 1}}
 	var err error
 	if in.logKey, err = es.GenerateSigner(rand.Reader); err != nil {
 		return nil, err
@@ -45,22 +45,30 @@ func (s *Section) install(ctx context.Context, server *servers.NATS, shards int)
 	if in.service, err = es.GenerateSigner(rand.Reader); err != nil {
 		return nil, err
 	}
-	for i := range connections {
+	nc, err := s.connect(server)
+	if err != nil {
+		return nil, err
+	}
+	if err := in.provision(ctx, nc); err != nil {
+		return nil, err
+	}
+	return in, in.open(ctx, s, server)
+}
+
+// open opens the log as a new instance on each of a few connections.
+func (in *installation) open(ctx context.Context, s *Section, server *servers.NATS) error {
+	in.server, in.conns, in.logs = server, nil, nil
+	for range connections {
 		nc, err := s.connect(server)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		in.conns = append(in.conns, nc)
-		if i == 0 {
-			if err := in.provision(ctx, nc); err != nil {
-				return nil, err
-			}
-		}
-		if err := in.open(ctx, s, nc); err != nil {
-			return nil, err
+		if err := in.openOn(ctx, s, nc); err != nil {
+			return err
 		}
 	}
-	return in, nil
+	return nil
 }
 
 func (s *Section) connect(server *servers.NATS) (*nats.Conn, error) {
@@ -92,7 +100,7 @@ func (in *installation) provision(ctx context.Context, nc *nats.Conn) error {
 	return nil
 }
 
-func (in *installation) open(ctx context.Context, s *Section, nc *nats.Conn) error {
+func (in *installation) openOn(ctx context.Context, s *Section, nc *nats.Conn) error {
 	signer, err := es.GenerateSigner(rand.Reader)
 	if err != nil {
 		return err

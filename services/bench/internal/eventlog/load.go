@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"habeas.internal/services/bench/internal/measure"
 	"habeas.internal/services/internal/es"
@@ -37,10 +36,10 @@ func LoadSection(ctx context.Context, in Settings, h *History) (*Section, error)
 	if err := addSelects(ctx, s, in, h); err != nil {
 		return s, err
 	}
-	return s, addLoads(ctx, s, h)
+	return s, addLoads(ctx, s, in, h)
 }
 
-func addLoads(ctx context.Context, s *Section, h *History) error {
+func addLoads(ctx context.Context, s *Section, in Settings, h *History) error {
 	g, err := newGetter(s, h)
 	if err != nil {
 		return err
@@ -48,7 +47,7 @@ func addLoads(ctx context.Context, s *Section, h *History) error {
 	l := &loader{History: h, verifiers: make([]es.Verifier, connections)}
 	trusting := &loader{History: h, verifiers: []es.Verifier{trust{}, trust{}, trust{}, trust{}}}
 	cpu := h.log.server.CPU
-	if err := warm(ctx, 16, time.Second, g.get); err != nil {
+	if err := warm(ctx, 16, in.WarmUp, g.get); err != nil {
 		return fmt.Errorf("warm up: %w", err)
 	}
 	var all []measure.Variant
@@ -173,7 +172,7 @@ func addSelects(ctx context.Context, s *Section, in Settings, h *History) error 
 	for _, n := range []int{1, 16, most} {
 		s.Variants = append(s.Variants, measure.Variant{Name: PostgresSelect, Callers: n, Op: q.load, CPU: server.CPU})
 	}
-	return warm(ctx, 16, time.Second, q.load)
+	return warm(ctx, 16, in.WarmUp, q.load)
 }
 
 // selecter reads an aggregate's rows.

@@ -25,6 +25,8 @@ type Settings struct {
 	// Aggregates and Commits are the history that is loaded and rebuilt:
 	// Commits of each of the Aggregates.
 	Aggregates, Commits int
+	// WarmUp is how long the history is read before anything is measured.
+	WarmUp time.Duration
 }
 
 // Section is a set of variants that are measured in turn.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -39,6 +40,39 @@ func Describe(dir string) Machine {
 func LoadAverage() string {
 	one, _, _ := strings.Cut(firstLine("/proc/loadavg"), " ")
 	return one
+}
+
+// WatchStolen starts to watch and returns what tells the share of processor
+// time since then that the host of this virtual machine gave to others.
+func WatchStolen() func() float64 {
+	stolen, total := stealing()
+	return func() float64 {
+		s, t := stealing()
+		if t <= total {
+			return 0
+		}
+		return (s - stolen) / (t - total)
+	}
+}
+
+// stealing sums the first line of /proc/stat: user, nice, system, idle,
+// waiting, two kinds of interrupts, stolen.
+func stealing() (stolen, total float64) {
+	fields := strings.Fields(firstLine("/proc/stat"))
+	if len(fields) < 9 {
+		return 0, 0
+	}
+	for i, text := range fields[1:9] {
+		ticks, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			return 0, 0
+		}
+		total += ticks
+		if i == 7 {
+			stolen = ticks
+		}
+	}
+	return stolen, total
 }
 
 // OwnCPU is the processor time that this process has used.

@@ -21,10 +21,13 @@ type Report struct {
 	// LoadBefore and LoadAfter are the machine's load averages at the ends of
 	// the run; the second holds the run's own work.
 	LoadBefore, LoadAfter string
-	Rounds                int
-	WarmUp, Length        time.Duration
-	Sections              []Section
-	Rows                  []Row
+	// Stolen is the share of the run's processor time that the host of a
+	// virtual machine gave to others.
+	Stolen         float64
+	Rounds         int
+	WarmUp, Length time.Duration
+	Sections       []Section
+	Rows           []Row
 	// Judged says that the run was long enough for its figures to mean
 	// something.
 	Judged bool
@@ -67,6 +70,7 @@ func (r *Report) writeHead(b *strings.Builder) {
 		facts = append(facts, [2]string{v.Name, v.Version})
 	}
 	facts = append(facts, [2]string{"load average before, after", r.LoadBefore + ", " + r.LoadAfter})
+	facts = append(facts, [2]string{"processor time stolen by other machines", fmt.Sprintf("%.1f %%", 100*r.Stolen)})
 	for _, f := range facts {
 		fmt.Fprintf(b, "| %s | %s |\n", f[0], f[1])
 	}

@@ -2,7 +2,9 @@ package servers
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -56,6 +58,9 @@ func StartNATS(ctx context.Context, self, dir string) (*NATS, error) {
 func makeNATSFolder(dir string) (natsd.UserKey, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return natsd.UserKey{}, fmt.Errorf("make folder of nats: %w", err)
+	}
+	if err := os.Remove(filepath.Join(dir, addressFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return natsd.UserKey{}, fmt.Errorf("remove address of the server before: %w", err)
 	}
 	return natsd.OpenUserKey(filepath.Join(dir, "users"), natsUser)
 }
