@@ -150,45 +150,54 @@ func TestEveryRefusalSaysWhyAndStoresNothing(t *testing.T) {
 	d := w.start(t)
 	product := w.client(t, d.Addr, "acme", "product")
 	book := openBook(t, product, time.Now().Add(time.Hour)).GetBook()
-	good := func() *samplev1.SignRequest {
-		return &samplev1.SignRequest{RequestId: request2, Book: book, Name: "Ada"}
+	for _, tc := range refusals(t, w, d, book) {
+		t.Run(tc.name, func(t *testing.T) {
+			code, reason, field := answer(tc.call())
+			if code != tc.code || (tc.reason != "" && reason != tc.reason) || reason == "" || field != tc.field {
+				t.Errorf("answered %v %q %q, want %v %q %q", code, reason, field, tc.code, tc.reason, tc.field)
+			}
+		})
 	}
-	for _, tc := range []struct {
-		name   string
-		call   func() error
-		code   codes.Code
-		reason string
-		field  string
-	}{
-		{"nobody", func() error { _, err := w.client(t, d.Addr, "").Sign(deadline(t), good()); return err }, codes.Unauthenticated, "", ""},
-		{"wrong role", func() error {
-			_, err := w.client(t, d.Addr, "acme", "auditor").Sign(deadline(t), good())
+	got, err := product.GetBook(deadline(t), &samplev1.GetBookRequest{Book: book})
+	if err != nil || got.GetGuests() != 0 {
+		t.Errorf("%d guests, error %v", got.GetGuests(), err)
+	}
+}
+
+// refused is a call and how it must be answered; an empty reason is any.
+type refused struct {
+	name   string
+	call   func() error
+	code   codes.Code
+	reason string
+	field  string
+}
+
+func refusals(t *testing.T, w *world, d *daemon, book string) []refused {
+	t.Helper()
+	product := w.client(t, d.Addr, "acme", "product")
+	signAs := func(c samplev1.BookServiceClient, change func(*samplev1.SignRequest)) func() error {
+		return func() error {
+			r := &samplev1.SignRequest{RequestId: request2, Book: book, Name: "Ada"}
+			change(r)
+			_, err := c.Sign(deadline(t), r)
 			return err
-		}, codes.PermissionDenied, "", ""},
-		{"foreign tenant", func() error {
-			_, err := w.client(t, d.Addr, "other", "product").Sign(deadline(t), good())
+		}
+	}
+	unchanged := func(*samplev1.SignRequest) {}
+	other, auditor := w.client(t, d.Addr, "other", "product"), w.client(t, d.Addr, "acme", "auditor")
+	return []refused{
+		{"nobody", signAs(w.client(t, d.Addr, ""), unchanged), codes.Unauthenticated, "", ""},
+		{"wrong role", signAs(auditor, unchanged), codes.PermissionDenied, "", ""},
+		{"foreign tenant", signAs(other, unchanged), codes.NotFound, "BOOK_NOT_FOUND", ""},
+		{"empty request", signAs(product, (*samplev1.SignRequest).Reset), codes.InvalidArgument, "INVALID_ARGUMENT", "request_id"},
+		{"malformed book", signAs(product, func(r *samplev1.SignRequest) { r.Book = "a.b.*" }), codes.InvalidArgument, "INVALID_ARGUMENT", "book"},
+		{"oversized", signAs(product, func(r *samplev1.SignRequest) { r.Name = strings.Repeat("x", 5000) }), codes.ResourceExhausted, "REQUEST_TOO_LARGE", ""},
+		{"no such book", signAs(product, func(r *samplev1.SignRequest) { r.Book = strings.Repeat("a", 26) }), codes.NotFound, "BOOK_NOT_FOUND", ""},
+		{"no deadline", func() error {
+			_, err := product.GetBook(context.Background(), &samplev1.GetBookRequest{Book: book})
 			return err
-		}, codes.NotFound, "BOOK_NOT_FOUND", ""},
-		{"no deadline", func() error { _, err := product.Sign(context.Background(), good()); return err }, codes.InvalidArgument, "DEADLINE_REQUIRED", ""},
-		{"empty request", func() error { _, err := product.Sign(deadline(t), &samplev1.SignRequest{}); return err }, codes.InvalidArgument, "INVALID_ARGUMENT", "request_id"},
-		{"malformed book", func() error {
-			r := good()
-			r.Book = "a.b.*"
-			_, err := product.Sign(deadline(t), r)
-			return err
-		}, codes.InvalidArgument, "INVALID_ARGUMENT", "book"},
-		{"oversized", func() error {
-			r := good()
-			r.Name = strings.Repeat("x", 5000)
-			_, err := product.Sign(deadline(t), r)
-			return err
-		}, codes.ResourceExhausted, "REQUEST_TOO_LARGE", ""},
-		{"no such book", func() error {
-			r := good()
-			r.Book = strings.Repeat("a", 26)
-			_, err := product.Sign(deadline(t), r)
-			return err
-		}, codes.NotFound, "BOOK_NOT_FOUND", ""},
+		}, codes.InvalidArgument, "DEADLINE_REQUIRED", ""},
 		{"request id with another body", func() error {
 			_, err := product.OpenBook(deadline(t), &samplev1.OpenBookRequest{RequestId: request1, ClosesAt: timestamppb.New(time.Now().Add(2 * time.Hour))})
 			return err
@@ -201,16 +210,5 @@ func TestEveryRefusalSaysWhyAndStoresNothing(t *testing.T) {
 			_, err := guests(deadline(t), w.client(t, d.Addr, "acme", "agent"), book)
 			return err
 		}, codes.InvalidArgument, "PURPOSE_REQUIRED", ""},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			code, reason, field := answer(tc.call())
-			if code != tc.code || (tc.reason != "" && reason != tc.reason) || reason == "" || field != tc.field {
-				t.Errorf("answered %v %q %q, want %v %q %q", code, reason, field, tc.code, tc.reason, tc.field)
-			}
-		})
-	}
-	got, err := product.GetBook(deadline(t), &samplev1.GetBookRequest{Book: book})
-	if err != nil || got.GetGuests() != 0 {
-		t.Errorf("%d guests, error %v", got.GetGuests(), err)
 	}
 }

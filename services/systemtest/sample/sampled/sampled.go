@@ -93,7 +93,7 @@ func Run(ctx context.Context, cfg Config, w World) error {
 	defer keys.close()
 	options, err := redis.ParseURL(cfg.Redis.URL.Reveal())
 	if err != nil {
-		return fmt.Errorf("read model: address is malformed") //nolint:revive // the cause may hold the password
+		return env.Problem{Variable: "HABEAS_REDIS_URL", Text: "is malformed"} // the cause may hold the password
 	}
 	client := redis.NewClient(options)
 	defer func() { _ = client.Close() }()
