@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"log/slog"
 	"strings"
 	"time"
@@ -64,7 +63,8 @@ const deliveriesBeyond = 4
 
 // RunProcess reacts to commits until ctx ends. Any other return is a halt:
 // see Project. A commit that can't be handled after the last backoff is
-// parked, and the process goes on with the others.
+// parked, and the process goes on with the others. A commit that the server
+// can't read, and would pass over in silence, is a CorruptError.
 func (l *Log) RunProcess(ctx context.Context, p Process) error {
 	p = p.withDefaults()
 	shards := l.shards[p.Context]
@@ -77,7 +77,8 @@ func (l *Log) RunProcess(ctx context.Context, p Process) error {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	for i, sh := range shards {
-		g.Go(func() error { return l.runShard(ctx, p, sh, consumers[i]) })
+		f := &follower{log: l, p: p, sh: sh}
+		g.Go(func() error { return f.run(ctx, consumers[i]) })
 	}
 	return g.Wait()
 }
@@ -92,49 +93,13 @@ func (p Process) consumer(stream string) jetstream.ConsumerConfig {
 
 func (l *Log) durable(ctx context.Context, stream string, cfg jetstream.ConsumerConfig) (jetstream.Consumer, error) {
 	c, err := l.js.CreateOrUpdateConsumer(ctx, stream, cfg)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil, fmt.Errorf("%s: %w", stream, es.ErrMissingStream)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("bind consumer %s: %w", cfg.Durable, err)
 	}
 	return c, nil
-}
-
-// runShard hands each message to the worker of its aggregate, so that commits
-// of one aggregate are handled one after the other.
-func (l *Log) runShard(ctx context.Context, p Process, sh *shard, c jetstream.Consumer) error {
-	g, ctx := errgroup.WithContext(ctx)
-	queues := make([]chan jetstream.Msg, p.Workers)
-	for i := range queues {
-		queues[i] = make(chan jetstream.Msg, 1)
-		g.Go(func() error { return l.work(ctx, p, sh, queues[i]) })
-	}
-	cc, err := c.Consume(func(m jetstream.Msg) {
-		h := fnv.New32a()
-		_, _ = h.Write([]byte(m.Subject()))
-		select {
-		case queues[h.Sum32()%uint32(len(queues))] <- m:
-		case <-ctx.Done():
-		}
-	}, jetstream.PullMaxMessages(8*p.Workers))
-	if err != nil {
-		return fmt.Errorf("consume %s: %w", sh.name, err)
-	}
-	defer cc.Stop()
-	return g.Wait()
-}
-
-func (l *Log) work(ctx context.Context, p Process, sh *shard, queue <-chan jetstream.Msg) error {
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case m := <-queue:
-			if err := l.handle(ctx, p, sh, m); err != nil {
-				l.cfg.Logger.ErrorContext(ctx, "process halted", slog.String("process", p.Name),
-					slog.String("stream", sh.name), slog.String("error", err.Error()))
-				return fmt.Errorf("process %s halted: %w", p.Name, err)
-			}
-		}
-	}
 }
 
 // handle returns an error only to halt; everything else is tried again or

@@ -168,6 +168,20 @@ func (l *Log) RunAlarm(ctx context.Context, a Alarm) error {
 	if a.RetryAfter == 0 {
 		a.RetryAfter = 5 * time.Second
 	}
+	for try := 0; ; try++ {
+		err := l.listen(ctx, a)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if !errors.Is(err, errConsumerGone) {
+			return err
+		}
+		backoff(ctx, try)
+	}
+}
+
+// listen hands due timers on until ctx ends or the consumer is gone.
+func (l *Log) listen(ctx context.Context, a Alarm) error {
 	c, err := l.durable(ctx, StreamTimers, jetstream.ConsumerConfig{
 		Durable: a.Name + "-due", AckPolicy: jetstream.AckExplicitPolicy, DeliverPolicy: jetstream.DeliverAllPolicy,
 		AckWait: 30 * time.Second, MaxAckPending: 256, FilterSubject: dueRoot + a.Context + ".>",
@@ -186,8 +200,12 @@ func (l *Log) RunAlarm(ctx context.Context, a Alarm) error {
 		return fmt.Errorf("consume timers: %w", err)
 	}
 	defer cc.Stop()
-	<-ctx.Done()
-	return nil
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-cc.Closed():
+		return errConsumerGone
+	}
 }
 
 func (l *Log) fire(ctx context.Context, a Alarm, m jetstream.Msg) error {

@@ -1,0 +1,177 @@
+package jetstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"habeas.internal/services/internal/es"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
+)
+
+// follower is one process on one shard, with one durable consumer. The server
+// delivers what it can read and is silent about what it can't, so the follower
+// makes sure of every sequence: it was delivered here, or can be read, and so
+// is another instance's.
+type follower struct {
+	log *Log
+	p   Process
+	sh  *shard
+
+	mu   sync.Mutex
+	sure uint64      // every sequence up to here was delivered or can be read
+	busy atomic.Bool // something was delivered since the last look
+}
+
+var errConsumerGone = errors.New("consumer is gone")
+
+// run follows the shard until ctx ends or history turns out not to be what was
+// written. A consumer that was deleted is made again: it begins anew, which is
+// harmless.
+func (f *follower) run(ctx context.Context, c jetstream.Consumer) error {
+	for try := 0; ; try++ {
+		err := f.follow(ctx, c)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if !errors.Is(err, errConsumerGone) {
+			return f.halted(ctx, err)
+		}
+		backoff(ctx, try)
+		if c, err = f.log.durable(ctx, f.sh.name, f.p.consumer(f.sh.name)); err != nil && ctx.Err() == nil {
+			return f.halted(ctx, err)
+		}
+	}
+}
+
+func (f *follower) halted(ctx context.Context, err error) error {
+	f.log.cfg.Logger.ErrorContext(ctx, "process halted", slog.String("process", f.p.Name),
+		slog.String("stream", f.sh.name), slog.String("error", err.Error()))
+	return fmt.Errorf("process %s halted: %w", f.p.Name, err)
+}
+
+// follow hands each message to the worker of its aggregate, so that commits
+// of one aggregate are handled one after the other.
+func (f *follower) follow(ctx context.Context, c jetstream.Consumer) error {
+	g, ctx := errgroup.WithContext(ctx)
+	f.sure = c.CachedInfo().AckFloor.Stream
+	queues := make([]chan jetstream.Msg, f.p.Workers)
+	for i := range queues {
+		queues[i] = make(chan jetstream.Msg, 1)
+		g.Go(func() error { return f.work(ctx, queues[i]) })
+	}
+	broken := make(chan error, 1)
+	cc, err := c.Consume(func(m jetstream.Msg) {
+		if err := f.reached(ctx, m); err != nil {
+			select {
+			case broken <- err:
+			default:
+			}
+			_ = m.NakWithDelay(lookEvery)
+			return
+		}
+		h := fnv.New32a()
+		_, _ = h.Write([]byte(m.Subject()))
+		select {
+		case queues[h.Sum32()%uint32(len(queues))] <- m:
+		case <-ctx.Done():
+		}
+	}, jetstream.PullMaxMessages(8*f.p.Workers))
+	if err != nil {
+		return fmt.Errorf("consume %s: %w", f.sh.name, err)
+	}
+	defer cc.Stop()
+	g.Go(func() error { return f.look(ctx, c, cc.Closed(), broken) })
+	return g.Wait()
+}
+
+func (f *follower) work(ctx context.Context, queue <-chan jetstream.Msg) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case m := <-queue:
+			if err := f.log.handle(ctx, f.p, f.sh, m); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// reached makes sure of what lies between the last message and this one. It
+// fails only to halt.
+func (f *follower) reached(ctx context.Context, m jetstream.Msg) error {
+	meta, err := m.Metadata()
+	if err != nil {
+		return fmt.Errorf("read metadata: %w", err)
+	}
+	f.busy.Store(true)
+	f.sh.saw(meta.Sequence.Stream)
+	return f.assure(ctx, meta.Sequence.Stream, meta.Sequence.Stream-1)
+}
+
+// assure raises what the follower is sure of to a sequence, after reading what
+// was not delivered here up to another one.
+func (f *follower) assure(ctx context.Context, to, unseen uint64) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for ; f.sure < unseen; f.sure++ {
+		if err := f.log.readable(ctx, f.sh.name, f.sure+1); err != nil {
+			return err
+		}
+	}
+	f.sure = max(f.sure, to)
+	return nil
+}
+
+// lookEvery is how often a follower looks whether it can still be told
+// everything, and lookAhead how far it then reads on by itself.
+const (
+	lookEvery = time.Second
+	lookAhead = 100
+)
+
+// look ends with what keeps the follower from going on.
+func (f *follower) look(ctx context.Context, c jetstream.Consumer, closed <-chan struct{}, broken <-chan error) error {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-closed:
+			return errConsumerGone
+		case err = <-broken:
+		case <-tick.C:
+			err = f.lookOnce(ctx, c)
+		}
+		if _, halt := es.HaltReason(err); halt || errors.Is(err, errConsumerGone) {
+			return err
+		}
+	}
+}
+
+func (f *follower) lookOnce(ctx context.Context, c jetstream.Consumer) error {
+	if err := f.log.sound(ctx, f.sh); err != nil || f.busy.Swap(false) {
+		return err
+	}
+	if _, err := c.Info(ctx); errors.Is(err, jetstream.ErrConsumerNotFound) {
+		return errConsumerGone
+	}
+	s, err := f.log.stream(ctx, f.sh.name)
+	if err != nil {
+		return err
+	}
+	f.mu.Lock()
+	ahead := min(f.sure+lookAhead, s.CachedInfo().State.LastSeq)
+	f.mu.Unlock()
+	return f.assure(ctx, ahead, ahead)
+}
