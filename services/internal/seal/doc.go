@@ -15,8 +15,9 @@
 //     never as an empty value.
 //   - Keys print as [redacted], also inside other values.
 //
-// The packages below it keep the keys: rows is where they lie, kms holds the
-// keys that wrap them, vault their life and end, pepper and lookup find people
-// by keyed hash, suppression remembers what must not come back, and keycache
-// is what a service uses.
+// The packages below it keep the keys. rows is where they lie, kms holds the
+// keys that wrap them, and kek ends those, epoch by epoch. vault makes data
+// keys, hands them out and destroys them; fence makes sure that nobody goes on
+// using one; keycache is what a service uses. pepper and lookup find people by
+// keyed hash, and suppression remembers what must not come back.
 package seal

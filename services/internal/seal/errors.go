@@ -7,16 +7,16 @@ import (
 )
 
 var (
-	// ErrErased: the key was destroyed, and with it what it sealed. The error
+	// ErrErased means: the key was destroyed, and with it what it sealed. The error
 	// is an *Erased, which says when and why.
 	ErrErased = errors.New("erased")
-	// ErrWrongKey: the box names another key than the one it was given to.
+	// ErrWrongKey means: the box names another key than the one it was given to.
 	ErrWrongKey = errors.New("sealed under another key")
-	// ErrCorrupt: the box is malformed, was altered, or belongs elsewhere.
+	// ErrCorrupt means: the box is malformed, was altered, or belongs elsewhere.
 	ErrCorrupt = errors.New("sealed data is corrupt")
-	// ErrDropped: this process no longer holds the key; ask for it again.
+	// ErrDropped means: this process no longer holds the key; ask for it again.
 	ErrDropped = errors.New("key is no longer held")
-	// ErrInvalid: a holder, class, field or key was malformed.
+	// ErrInvalid means: a holder, class, field or key was malformed.
 	ErrInvalid = errors.New("invalid argument of sealing")
 )
 

@@ -33,13 +33,13 @@ import (
 )
 
 var (
-	// ErrLost: the epoch row says that a KEK is in use and the key store does
+	// ErrLost means: the epoch row says that a KEK is in use and the key store does
 	// not have it. What it wrapped is out of reach; nothing is replaced.
 	ErrLost = errors.New("key-encryption key in use is missing")
-	// ErrMismatch: a row or a secret is not what its name or its commitment
+	// ErrMismatch means: a row or a secret is not what its name or its commitment
 	// says. Nothing is replaced.
 	ErrMismatch = errors.New("wrapped secret does not match its row")
-	// ErrContended: others wrote first, again and again. Try later.
+	// ErrContended means: others wrote first, again and again. Try later.
 	ErrContended = errors.New("partition is contended")
 )
 

@@ -107,8 +107,10 @@ func TestEveryKEKIsListed(t *testing.T) {
 func TestAReferenceCannotLeaveTheFolder(t *testing.T) {
 	f := openFile(t, filepath.Join(t.TempDir(), "keys"))
 	for _, ref := range []kms.Ref{
-		{Tenant: "../t", Partition: "00", Epoch: 1}, {Tenant: "", Partition: "00", Epoch: 1},
-		{Tenant: "t", Partition: "0", Epoch: 1}, {Tenant: "t", Partition: "00", Epoch: 0},
+		{Tenant: "../t", Partition: "00", Epoch: 1},
+		{Tenant: "", Partition: "00", Epoch: 1},
+		{Tenant: "t", Partition: "0", Epoch: 1},
+		{Tenant: "t", Partition: "00", Epoch: 0},
 	} {
 		if err := f.Create(t.Context(), ref); !errors.Is(err, kms.ErrReference) {
 			t.Errorf("create %s: %v, want ErrReference", ref, err)

@@ -13,15 +13,15 @@ import (
 )
 
 var (
-	// ErrNoKEK: there is no such KEK. Whether it never was, was destroyed or
+	// ErrNoKEK means: there is no such KEK. Whether it never was, was destroyed or
 	// is lost, the vault's epoch row says.
 	ErrNoKEK = errors.New("no such key-encryption key")
-	// ErrUndecryptable: what was given was not wrapped by this KEK for this
+	// ErrUndecryptable means: what was given was not wrapped by this KEK for this
 	// purpose.
 	ErrUndecryptable = errors.New("wrapped key does not open")
-	// ErrDamaged: the KEK is there but is not what was stored.
+	// ErrDamaged means: the KEK is there but is not what was stored.
 	ErrDamaged = errors.New("key-encryption key is damaged")
-	// ErrReference: the reference is malformed.
+	// ErrReference means: the reference is malformed.
 	ErrReference = errors.New("key-encryption key reference is malformed")
 )
 

@@ -38,22 +38,22 @@ import (
 )
 
 var (
-	// ErrOwned: another command owns the value; the error is an *Owned.
+	// ErrOwned means: another command owns the value; the error is an *Owned.
 	ErrOwned = errors.New("value is owned already")
-	// ErrBusy: another command is claiming the value and has not been settled.
+	// ErrBusy means: another command is claiming the value and has not been settled.
 	// Try again within the grace period.
 	ErrBusy = errors.New("value is being claimed")
-	// ErrNotFound: nobody owns the value.
+	// ErrNotFound means: nobody owns the value.
 	ErrNotFound = errors.New("value is owned by nobody")
-	// ErrGone: the claim does not stand any more: it was released or erased.
+	// ErrGone means: the claim does not stand any more: it was released or erased.
 	ErrGone = errors.New("claim does not stand")
-	// ErrTwoOwners: one value has rows of two subjects. It can't happen; if it
+	// ErrTwoOwners means: one value has rows of two subjects. It can't happen; if it
 	// does, stop and look.
 	ErrTwoOwners = errors.New("value has two owners")
-	// ErrUnsettled: claims have to be settled before the pepper can move on.
+	// ErrUnsettled means: claims have to be settled before the pepper can move on.
 	// Run the rotation again after the grace period.
 	ErrUnsettled = errors.New("claims are not settled yet")
-	// ErrContended: others wrote first, again and again. Try later.
+	// ErrContended means: others wrote first, again and again. Try later.
 	ErrContended = errors.New("value is contended")
 )
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"habeas.internal/services/internal/seal/pepper"
 	"habeas.internal/services/internal/seal/rows"
@@ -122,7 +121,7 @@ func (t *Table) carryClaim(ctx context.Context, tenant string, old pepper.Pepper
 // bury waits until nobody uses the retired pepper, deletes its rows and
 // records that it is gone.
 func (t *Table) bury(ctx context.Context, tenant string, retired uint64) error {
-	if err := t.pause(ctx); err != nil {
+	if err := t.peppers.Wait(ctx); err != nil {
 		return err
 	}
 	for row, err := range t.cfg.Rows.List(ctx, rows.VaultSubject("*", lookupKind, tenant, "*"), 0) {
@@ -159,16 +158,4 @@ func (t *Table) Owners(ctx context.Context, v Value) ([]Owner, error) {
 		return nil
 	})
 	return out, err
-}
-
-// pause waits for one lease.
-func (t *Table) pause(ctx context.Context) error {
-	timer := time.NewTimer(t.cfg.Lease)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -67,3 +67,16 @@ func (c *Cache) Fresh(ctx context.Context, tenant string) (Set, error) {
 func (c *Cache) Epochs(ctx context.Context, tenant string) ([]uint64, error) {
 	return c.keeper.Epochs(ctx, tenant, c.purpose)
 }
+
+// Wait returns after one lease: whoever had a pepper that was retired before
+// the call has forgotten it.
+func (c *Cache) Wait(ctx context.Context) error {
+	timer := time.NewTimer(c.lease)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

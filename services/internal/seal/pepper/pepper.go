@@ -38,11 +38,11 @@ const (
 )
 
 var (
-	// ErrContended: others wrote first, again and again. Try later.
+	// ErrContended means: others wrote first, again and again. Try later.
 	ErrContended = errors.New("pepper is contended")
-	// ErrNotLive: the epoch is not live, or is the only one that is.
+	// ErrNotLive means: the epoch is not live, or is the only one that is.
 	ErrNotLive = errors.New("pepper epoch can't be retired")
-	// ErrUnburied: an earlier epoch was retired and not buried yet.
+	// ErrUnburied means: an earlier epoch was retired and not buried yet.
 	ErrUnburied = errors.New("an earlier pepper epoch is not buried yet")
 )
 

@@ -15,9 +15,9 @@ import (
 )
 
 var (
-	// ErrNotFound: there is no such row.
+	// ErrNotFound means: there is no such row.
 	ErrNotFound = errors.New("row not found")
-	// ErrConflict: the row does not stand at the named revision. What stands
+	// ErrConflict means: the row does not stand at the named revision. What stands
 	// there is not the caller's write; read again and decide again.
 	ErrConflict = errors.New("row has moved on")
 )

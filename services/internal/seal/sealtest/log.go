@@ -9,7 +9,7 @@ import (
 	"habeas.internal/services/internal/seal/lookup"
 )
 
-// ErrBarred: the command was settled as never having happened.
+// ErrBarred means: the command was settled as never having happened.
 var ErrBarred = errors.New("command is barred")
 
 // Holdings is a log of who holds which value, as a lookup table asks it. Like

@@ -22,6 +22,7 @@ type World struct {
 	Ledger *Ledger
 	Clock  *Clock
 	Now    func() time.Time // the wall clock; Clock's, unless changed
+	Lease  time.Duration    // of keys; Lease, unless changed
 }
 
 // NewWorld is a world in memory, but for the rows, if given.
@@ -30,7 +31,7 @@ func NewWorld(store rows.Store) *World {
 		store = new(rows.Memory)
 	}
 	clock := NewClock()
-	return &World{Rows: store, KMS: new(KMS), Ledger: new(Ledger), Clock: clock, Now: clock.Now}
+	return &World{Rows: store, KMS: new(KMS), Ledger: new(Ledger), Clock: clock, Now: clock.Now, Lease: Lease}
 }
 
 // Clock is a wall clock that a test moves by hand.
@@ -115,7 +116,7 @@ func (w *World) Start(t testing.TB, step Step) *Process {
 	check(err)
 	p.Peppers, err = pepper.New(pepper.Config{Rows: store, Keeper: p.Keeper, Ledger: ledger, Now: w.Now})
 	check(err)
-	p.Fence, err = fence.New(fence.Config{Lease: Lease, Alone: true, Now: time.Now})
+	p.Fence, err = fence.New(fence.Config{Lease: w.Lease, Alone: true, Now: time.Now})
 	check(err)
 	p.Vault, err = vault.New(vault.Config{
 		Rows: store, Keeper: p.Keeper, Fence: p.Fence, Ledger: ledger, Record: p.Reads.Record, Now: w.Now,

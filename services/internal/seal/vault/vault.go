@@ -33,13 +33,13 @@ import (
 )
 
 var (
-	// ErrNoKey: the holder has no key of this class.
+	// ErrNoKey means: the holder has no key of this class.
 	ErrNoKey = errors.New("holder has no such key")
-	// ErrNotReady: destructions have not been replayed yet.
+	// ErrNotReady means: destructions have not been replayed yet.
 	ErrNotReady = errors.New("vault has not replayed destructions yet")
-	// ErrPurpose: a reader must say who it is and what for.
+	// ErrPurpose means: a reader must say who it is and what for.
 	ErrPurpose = errors.New("purpose of reading a key is missing")
-	// ErrContended: others wrote first, again and again. Try later.
+	// ErrContended means: others wrote first, again and again. Try later.
 	ErrContended = errors.New("key is contended")
 )
 
