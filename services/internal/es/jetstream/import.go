@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	logv1 "habeas.internal/proto/gen/habeas/log/v1"
 	"habeas.internal/services/internal/es"
@@ -112,7 +113,7 @@ func (im *importer) open(ctx context.Context) error {
 	if err := im.mayProvision(ctx); err != nil {
 		return err
 	}
-	log, err := Provision(ctx, im.Config, im.Installation)
+	log, err := im.provision(ctx)
 	if err != nil {
 		return fmt.Errorf("provision target: %w", err)
 	}
@@ -124,6 +125,15 @@ func (im *importer) open(ctx context.Context) error {
 		}
 	}
 	return im.unused(ctx)
+}
+
+// provisionLimit is far more than the making of all streams takes.
+const provisionLimit = 10 * time.Minute
+
+func (im *importer) provision(ctx context.Context) (*Log, error) {
+	ctx, cancel := context.WithTimeout(ctx, provisionLimit)
+	defer cancel()
+	return Provision(ctx, im.Config, im.Installation)
 }
 
 func ancestors(h archive.Header) []*logv1.Ancestor {
@@ -282,6 +292,8 @@ func (im *importer) give(ctx context.Context, m archive.Message) error {
 
 // declare ends the import of one shard.
 func (im *importer) declare(ctx context.Context, sh *shard) error {
+	ctx, cancel := context.WithTimeout(ctx, flushLimit)
+	defer cancel()
 	l, control := im.log, im.log.control(sh)
 	g, err := es.ReadGenesis(ctx, l, control, l.cfg.LogKey)
 	if err != nil {

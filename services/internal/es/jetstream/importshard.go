@@ -235,6 +235,8 @@ func (t *target) announce(ctx context.Context, key *logv1.KeyAnnounced) error {
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, flushLimit)
+	defer cancel()
 	rec, err := t.log.Append(ctx, es.Head{}, commit)
 	if errors.Is(err, es.ErrConflict) {
 		return t.refuse(t.last, "something else writes to the stream")
