@@ -59,6 +59,7 @@ const (
 	CorruptKey       = "SIGNING_KEY_UNKNOWN"
 	CorruptSubject   = "SUBJECT_MISMATCH"
 	CorruptBehind    = "HISTORY_BEHIND_CHECKPOINT"
+	CorruptDiffers   = "HISTORY_DIFFERS_AT_CHECKPOINT"
 	CorruptMissing   = "MESSAGES_MISSING"
 )
 

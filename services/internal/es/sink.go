@@ -5,16 +5,26 @@ import (
 	"errors"
 )
 
+// Checkpoint is how far a read model was built. It names the commit that stood
+// at its position then: a log that was restored from an older copy, and written
+// to since, has another one there.
+type Checkpoint struct {
+	Position        // sequence 0 when nothing was applied
+	Commit   string // id of the last applied commit
+}
+
+// CheckpointAt is the checkpoint of a model that r was applied to last.
+func CheckpointAt(r Recorded) Checkpoint { return Checkpoint{Position: r.Position, Commit: r.ID} }
+
 // Sink keeps a read model of shards together with how far each was read.
 type Sink interface {
-	// Checkpoint is the last applied position of a stream; sequence 0 when
-	// there is none.
-	Checkpoint(ctx context.Context, stream, epoch string) (Position, error)
+	// Checkpoint is how far a stream was applied.
+	Checkpoint(ctx context.Context, stream, epoch string) (Checkpoint, error)
 	// Apply writes what the batch means and moves the checkpoint from the
-	// given position to the batch's last, both or neither. ErrMoved: the
+	// given one to the batch's last, both or neither. ErrMoved: the
 	// checkpoint is elsewhere. ErrUnprojectable: the model can't make
 	// anything of a commit. Any other error is tried again.
-	Apply(ctx context.Context, from Position, batch []Recorded) error
+	Apply(ctx context.Context, from Checkpoint, batch []Recorded) error
 }
 
 // ErrMoved says that a checkpoint is not where its reader left it: the sink

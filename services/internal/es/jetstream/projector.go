@@ -9,6 +9,7 @@ import (
 
 	"habeas.internal/services/internal/es"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -57,8 +58,10 @@ type reader struct {
 	log  *Log
 	p    Projection
 	sh   *shard
-	at   es.Position
-	live uint64 // sequences behind this one arrived after the start
+	at   es.Checkpoint // of the sink
+	read uint64        // the last sequence that arrived
+	live uint64        // sequences behind this one arrived after the start
+	idle int           // looks since something arrived
 }
 
 func (r *reader) run(ctx context.Context) error {
@@ -93,6 +96,10 @@ func (r *reader) from(ctx context.Context) error {
 	if r.live, err = r.log.probe(ctx, r.sh, r.at.Seq); err != nil {
 		return err
 	}
+	if err := r.sameHistory(ctx); err != nil {
+		return err
+	}
+	r.read, r.idle = r.at.Seq, 0
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	arrived := make(chan jetstream.Msg, 2*r.p.BatchSize)
@@ -102,6 +109,30 @@ func (r *reader) from(ctx context.Context) error {
 	}
 	defer stop()
 	return r.apply(ctx, arrived)
+}
+
+// sameHistory checks that the commit at the checkpoint is the one that was
+// applied.
+func (r *reader) sameHistory(ctx context.Context) error {
+	if r.at.Seq == 0 {
+		return nil
+	}
+	var m stored
+	lost, err := insist(ctx, func() (bool, error) {
+		var ok bool
+		var err error
+		m, ok, err = r.log.conn.leaderGet(ctx, r.sh.name, map[string]any{"seq": r.at.Seq})
+		return !ok, err
+	})
+	switch {
+	case lost:
+		return &es.CorruptError{Stream: r.sh.name, Sequence: r.at.Seq, Reason: es.CorruptGap}
+	case err != nil:
+		return err
+	case m.header.Get(nats.MsgIdHdr) != r.at.Commit:
+		return &es.CorruptError{Stream: r.sh.name, Sequence: r.at.Seq, Subject: m.subject, Reason: es.CorruptDiffers}
+	}
+	return nil
 }
 
 // consume delivers the stream's messages from a sequence on, in order.
@@ -139,11 +170,10 @@ func (r *reader) apply(ctx context.Context, arrived <-chan jetstream.Msg) error 
 				return err
 			}
 		case m := <-arrived:
-			batch, err := r.batch(ctx, m, arrived)
-			if err != nil {
+			if err := r.log.sound(ctx, r.sh); err != nil { // the ticks of a busy reader check nothing
 				return err
 			}
-			if err := r.write(ctx, batch); err != nil {
+			if err := r.take(ctx, m, arrived); err != nil {
 				return err
 			}
 			tick.Reset(r.p.ProbeEvery)
@@ -151,42 +181,79 @@ func (r *reader) apply(ctx context.Context, arrived <-chan jetstream.Msg) error 
 	}
 }
 
+// patience is how many looks in a row may find the stream ahead of a reader to
+// which nothing arrives.
+const patience = 5
+
+var errNothingArrives = errors.New("the stream is ahead and nothing arrives")
+
 // check looks, while nothing arrives, whether the stream and the sink still
 // are what the reader takes them for: a sink that was wiped shows only here.
 func (r *reader) check(ctx context.Context) error {
-	if _, err := r.log.probe(ctx, r.sh, r.at.Seq); err != nil {
+	last, err := r.log.probe(ctx, r.sh, r.at.Seq)
+	if err != nil {
 		return err
 	}
 	at, err := r.p.Sink.Checkpoint(ctx, r.sh.name, r.sh.epoch)
 	if err != nil {
 		return fmt.Errorf("read checkpoint: %w", err)
 	}
-	if at.Seq != r.at.Seq {
+	if at != r.at {
 		return es.ErrMoved
+	}
+	if r.idle++; last > r.at.Seq && r.idle >= patience {
+		return errNothingArrives // the replica that the consumer reads may have lost what is next
 	}
 	return nil
 }
 
-// batch takes what has arrived, checks that no sequence is missing, and that
-// what is new was signed by an announced key.
+// take applies what has arrived.
+func (r *reader) take(ctx context.Context, m jetstream.Msg, arrived <-chan jetstream.Msg) error {
+	r.idle = 0
+	batch, err := r.batch(ctx, m, arrived)
+	if err != nil || len(batch) == 0 {
+		return err
+	}
+	err = r.write(ctx, batch)
+	if !errors.Is(err, es.ErrMoved) {
+		return err
+	}
+	return r.overtaken(ctx, err)
+}
+
+// overtaken goes on from where another reader of the same model is, if that is
+// ahead: what arrives up to there is passed over.
+func (r *reader) overtaken(ctx context.Context, moved error) error {
+	at, err := r.p.Sink.Checkpoint(ctx, r.sh.name, r.sh.epoch)
+	if err != nil {
+		return fmt.Errorf("read checkpoint: %w", err)
+	}
+	if at.Seq <= r.at.Seq {
+		return moved
+	}
+	r.at = at
+	return nil
+}
+
+// batch takes what has arrived and was not applied, checks that no sequence is
+// missing, and that what is new was signed by an announced key.
 func (r *reader) batch(ctx context.Context, m jetstream.Msg, arrived <-chan jetstream.Msg) ([]es.Recorded, error) {
 	var out []es.Recorded
-	last := r.at.Seq
 	for {
 		rec, err := r.sh.read(m)
 		if err != nil {
 			return nil, err
 		}
-		if rec.Position.Seq != last+1 {
-			return nil, &es.CorruptError{Stream: r.sh.name, Sequence: last + 1, Reason: es.CorruptGap}
+		if rec.Position.Seq != r.read+1 {
+			return nil, &es.CorruptError{Stream: r.sh.name, Sequence: r.read + 1, Reason: es.CorruptGap}
 		}
-		if rec.Position.Seq > r.live {
-			if err := r.log.ring.Verify(ctx, rec); err != nil {
+		r.read = rec.Position.Seq
+		if r.read > r.at.Seq {
+			if err := r.verify(ctx, rec); err != nil {
 				return nil, err
 			}
+			out = append(out, rec)
 		}
-		last = rec.Position.Seq
-		out = append(out, rec)
 		if len(out) == r.p.BatchSize {
 			return out, nil
 		}
@@ -196,6 +263,13 @@ func (r *reader) batch(ctx context.Context, m jetstream.Msg, arrived <-chan jets
 			return out, nil
 		}
 	}
+}
+
+func (r *reader) verify(ctx context.Context, rec es.Recorded) error {
+	if rec.Position.Seq <= r.live {
+		return nil
+	}
+	return r.log.ring.Verify(ctx, rec)
 }
 
 func (s *shard) read(m jetstream.Msg) (es.Recorded, error) {
@@ -212,7 +286,8 @@ func (r *reader) write(ctx context.Context, batch []es.Recorded) error {
 	if err := r.p.Sink.Apply(ctx, r.at, batch); err != nil {
 		return fmt.Errorf("apply: %w", err)
 	}
-	r.at = batch[len(batch)-1].Position
+	r.at = es.CheckpointAt(batch[len(batch)-1])
+	r.sh.saw(r.at.Seq)
 	return nil
 }
 

@@ -90,7 +90,8 @@ func (r *Reader) once(ctx context.Context, at es.Position, queries func(redis.Pi
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return 0, fmt.Errorf("read checkpoint: %w", err)
 	}
-	return parseCheckpoint(text)
+	seq, _, err := parseCheckpoint(text)
+	return seq, err
 }
 
 func (r *Reader) floor(at es.Position, want es.Token) (uint64, error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"habeas.internal/services/internal/es"
 
@@ -57,24 +58,33 @@ func NewSink(client redis.UniversalClient, model Model) *Sink {
 const checkpointKey = "checkpoint"
 
 // Checkpoint is how far a stream was read into the model.
-func (s *Sink) Checkpoint(ctx context.Context, stream, epoch string) (es.Position, error) {
+func (s *Sink) Checkpoint(ctx context.Context, stream, epoch string) (es.Checkpoint, error) {
 	text, err := s.client.Get(ctx, s.model.prefix(stream, epoch)+checkpointKey).Result()
 	if err != nil && !errors.Is(err, redis.Nil) {
-		return es.Position{}, fmt.Errorf("read checkpoint: %w", err)
+		return es.Checkpoint{}, fmt.Errorf("read checkpoint: %w", err)
 	}
-	seq, err := parseCheckpoint(text)
-	return es.Position{Stream: stream, Epoch: epoch, Seq: seq}, err
+	seq, commit, err := parseCheckpoint(text)
+	return es.Checkpoint{Position: es.Position{Stream: stream, Epoch: epoch, Seq: seq}, Commit: commit}, err
 }
 
-func parseCheckpoint(text string) (uint64, error) {
+// checkpointText is a checkpoint as it is stored: the sequence, a space and
+// the commit's id; nothing before the first commit.
+func checkpointText(c es.Checkpoint) string {
+	if c.Seq == 0 {
+		return ""
+	}
+	return strconv.FormatUint(c.Seq, 10) + " " + c.Commit
+}
+
+func parseCheckpoint(text string) (seq uint64, commit string, err error) {
 	if text == "" {
-		return 0, nil
+		return 0, "", nil
 	}
-	seq, err := strconv.ParseUint(text, 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("parse checkpoint: %w", err)
+	number, commit, _ := strings.Cut(text, " ")
+	if seq, err = strconv.ParseUint(number, 10, 64); err != nil {
+		return 0, "", fmt.Errorf("parse checkpoint: %w", err)
 	}
-	return seq, nil
+	return seq, commit, nil
 }
 
 // apply compares and writes. Sequences stay text: Lua's numbers end at 2^53.
@@ -83,7 +93,7 @@ func parseCheckpoint(text string) (uint64, error) {
 // the index of its key, and the arguments.
 func applyScript() *redis.Script {
 	return redis.NewScript(`
-local at = redis.call('GET', KEYS[1]) or '0'
+local at = redis.call('GET', KEYS[1]) or ''
 if at ~= ARGV[1] then return at end
 local i = 3
 while i <= #ARGV do
@@ -99,12 +109,12 @@ return ARGV[1]
 }
 
 // Apply writes what the batch means and moves the checkpoint, both or neither.
-func (s *Sink) Apply(ctx context.Context, from es.Position, batch []es.Recorded) error {
-	last := batch[len(batch)-1].Position
+func (s *Sink) Apply(ctx context.Context, from es.Checkpoint, batch []es.Recorded) error {
+	last := es.CheckpointAt(batch[len(batch)-1])
 	prefix := s.model.prefix(last.Stream, last.Epoch)
 	b := script{prefix: prefix, index: map[string]int{}}
 	b.key(checkpointKey)
-	b.args = append(b.args, strconv.FormatUint(from.Seq, 10), strconv.FormatUint(last.Seq, 10))
+	b.args = append(b.args, checkpointText(from), checkpointText(last))
 	for _, r := range batch {
 		writes, err := s.model.Project(r)
 		if err != nil {
@@ -120,7 +130,7 @@ func (s *Sink) Apply(ctx context.Context, from es.Position, batch []es.Recorded)
 	if err != nil {
 		return fmt.Errorf("write read model: %w", err)
 	}
-	if at != strconv.FormatUint(from.Seq, 10) {
+	if at != checkpointText(from) {
 		return es.ErrMoved
 	}
 	return nil
