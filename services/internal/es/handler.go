@@ -125,6 +125,9 @@ func (h Handler[S, C, E]) try(ctx context.Context, agg Aggregate, cmd Command[C]
 		return Result[S, E]{}, fmt.Errorf("load: %w", err)
 	}
 	if done, ok := cur.memory.find(cmd.ID); ok {
+		if source == AnyReplica { // it may lack what the client has seen since
+			return h.try(ctx, agg, cmd, Leader)
+		}
 		return h.repeat(ctx, agg, cmd, cur, done)
 	}
 	events, refusal := h.Decide(cur.state, cmd.Data)
