@@ -103,7 +103,7 @@ func bench(ctx context.Context, o options) (r *report.Report, err error) {
 		Versions: append([]servers.Version{{Name: "Go", Version: runtime.Version()}}, servers.Versions(ctx)...),
 		Rounds:   o.rounds, WarmUp: seconds(o.warmUp), Length: seconds(o.seconds), Judged: !o.smoke,
 	}
-	stolen := host.WatchStolen()
+	used := host.Watch()
 	if r.Judged && r.Machine.FileSystem == host.MemoryFileSystem {
 		return nil, fmt.Errorf("%s is no disk: a sync costs nothing there", o.dir)
 	}
@@ -111,7 +111,7 @@ func bench(ctx context.Context, o options) (r *report.Report, err error) {
 		return nil, err
 	}
 	r.Rows, r.LoadAfter = report.Rows(eventlog.Bars(), r.Sections), host.LoadAverage()
-	r.Stolen = stolen()
+	r.Use = used()
 	return r, nil
 }
 

@@ -42,43 +42,70 @@ func LoadAverage() string {
 	return one
 }
 
-// WatchStolen starts to watch and returns what tells the share of processor
-// time since then that the host of this virtual machine gave to others.
-func WatchStolen() func() float64 {
-	stolen, total := stealing()
-	return func() float64 {
-		s, t := stealing()
-		if t <= total {
-			return 0
+// Use is how this machine's processor time was used, as shares of all of it.
+type Use struct {
+	Stolen float64 // by the host of a virtual machine, for others
+	Others float64 // by what is neither this process nor a child of it
+}
+
+// Watch starts to watch the machine and returns what tells how it was used
+// since then. Children count once they have ended.
+func Watch() func() Use {
+	before := readTimes()
+	return func() Use {
+		after := readTimes()
+		all := after.all - before.all
+		if all <= 0 {
+			return Use{}
 		}
-		return (s - stolen) / (t - total)
+		others := after.busy - before.busy - (after.ours - before.ours)
+		return Use{Stolen: (after.stolen - before.stolen) / all, Others: max(0, others/all)}
 	}
 }
 
-// stealing sums the first line of /proc/stat: user, nice, system, idle,
+// times are in seconds since whenever.
+type times struct{ all, busy, stolen, ours float64 }
+
+// readTimes sums the first line of /proc/stat: user, nice, system, idle,
 // waiting, two kinds of interrupts, stolen.
-func stealing() (stolen, total float64) {
+func readTimes() times {
+	var t times
 	fields := strings.Fields(firstLine("/proc/stat"))
 	if len(fields) < 9 {
-		return 0, 0
+		return t
 	}
 	for i, text := range fields[1:9] {
 		ticks, err := strconv.ParseFloat(text, 64)
 		if err != nil {
-			return 0, 0
+			return times{}
 		}
-		total += ticks
-		if i == 7 {
-			stolen = ticks
+		seconds := ticks * tick.Seconds()
+		t.all += seconds
+		switch i {
+		case 3, 4: // idle, waiting
+		case 7:
+			t.stolen = seconds
+		default:
+			t.busy += seconds
 		}
 	}
-	return stolen, total
+	for _, who := range []int{syscall.RUSAGE_SELF, syscall.RUSAGE_CHILDREN} {
+		if used, err := rusage(who); err == nil {
+			t.ours += used.Seconds()
+		}
+	}
+	return t
 }
 
+// tick is what /proc counts processor time in, on every Linux.
+const tick = 10 * time.Millisecond
+
 // OwnCPU is the processor time that this process has used.
-func OwnCPU() (time.Duration, error) {
+func OwnCPU() (time.Duration, error) { return rusage(syscall.RUSAGE_SELF) }
+
+func rusage(who int) (time.Duration, error) {
 	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+	if err := syscall.Getrusage(who, &usage); err != nil {
 		return 0, fmt.Errorf("getrusage: %w", err)
 	}
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano()), nil

@@ -38,9 +38,6 @@ func fileSystem(dir string) string {
 	return fmt.Sprintf("type %#x", s.Type)
 }
 
-// tick is what /proc counts processor time in, on every Linux.
-const tick = 10 * time.Millisecond
-
 // TreeCPU is the processor time that a process and its living children have
 // used.
 func TreeCPU(pid int) (time.Duration, error) {

@@ -21,9 +21,8 @@ type Report struct {
 	// LoadBefore and LoadAfter are the machine's load averages at the ends of
 	// the run; the second holds the run's own work.
 	LoadBefore, LoadAfter string
-	// Stolen is the share of the run's processor time that the host of a
-	// virtual machine gave to others.
-	Stolen         float64
+	// Use tells what else ran meanwhile.
+	Use            host.Use
 	Rounds         int
 	WarmUp, Length time.Duration
 	Sections       []Section
@@ -70,7 +69,7 @@ func (r *Report) writeHead(b *strings.Builder) {
 		facts = append(facts, [2]string{v.Name, v.Version})
 	}
 	facts = append(facts, [2]string{"load average before, after", r.LoadBefore + ", " + r.LoadAfter})
-	facts = append(facts, [2]string{"processor time stolen by other machines", fmt.Sprintf("%.1f %%", 100*r.Stolen)})
+	facts = append(facts, [2]string{"processor time taken by other processes, by other machines", fmt.Sprintf("%.1f %%, %.1f %%", 100*r.Use.Others, 100*r.Use.Stolen)})
 	for _, f := range facts {
 		fmt.Fprintf(b, "| %s | %s |\n", f[0], f[1])
 	}
