@@ -190,6 +190,9 @@ var errNothingArrives = errors.New("the stream is ahead and nothing arrives")
 // check looks, while nothing arrives, whether the stream and the sink still
 // are what the reader takes them for: a sink that was wiped shows only here.
 func (r *reader) check(ctx context.Context) error {
+	if err := r.log.sound(ctx, r.sh); err != nil {
+		return err
+	}
 	last, err := r.log.probe(ctx, r.sh, r.at.Seq)
 	if err != nil {
 		return err

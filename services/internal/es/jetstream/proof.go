@@ -18,20 +18,18 @@ func (l *Log) Confirm(ctx context.Context, agg es.Aggregate, head es.Head) error
 	if err != nil {
 		return err
 	}
-	if err := l.sound(ctx, sh); err != nil {
-		return err
-	}
-	a, err := l.conn.proven(ctx, sh.name, agg.Subject())
-	if err != nil {
-		return fmt.Errorf("confirm: %w", err)
-	}
-	if a.State.Msgs != a.State.LastSeq { // a server that lost a part counts less of the aggregate too
-		return &es.CorruptError{Stream: sh.name, Sequence: 1, Reason: es.CorruptMissing}
-	}
-	if a.State.Subjects[agg.Subject()] != head.Commits {
-		return es.ErrStale
-	}
-	return nil
+	return l.soundly(ctx, sh, func() (bool, error) {
+		a, err := l.conn.proven(ctx, sh.name, agg.Subject())
+		switch {
+		case err != nil:
+			return false, fmt.Errorf("confirm: %w", err)
+		case a.State.Msgs != a.State.LastSeq: // a server that lost a part counts less of the aggregate too
+			return false, &es.CorruptError{Stream: sh.name, Sequence: 1, Reason: es.CorruptMissing}
+		case a.State.Subjects[agg.Subject()] != head.Commits:
+			return false, es.ErrStale
+		}
+		return false, nil
+	})
 }
 
 // A server that was frozen while another was elected does not know, when it

@@ -34,28 +34,15 @@ func (l *Log) load(ctx context.Context, agg es.Aggregate, after uint64, from es.
 	if err != nil {
 		return err
 	}
-	if err := l.sound(ctx, sh); err != nil {
-		return err
-	}
 	r := reading{log: l, sh: sh, agg: agg, at: after, yield: yield}
-	if from == es.Leader {
-		return r.fromLeader(ctx)
-	}
-	if err := r.pages(ctx); err != nil || r.ended {
-		return err
-	}
-	if !r.short && (r.read || after > 0) {
-		return nil
-	}
-	// The replica has nothing, or counts more than it can read.
-	a, err := l.conn.info(ctx, sh.name, agg.Subject())
-	if err != nil {
-		return err
-	}
-	if !r.short && a.State.Subjects[agg.Subject()] == 0 {
-		return nil
-	}
-	return r.fromLeader(ctx)
+	return l.soundly(ctx, sh, func() (bool, error) {
+		if from == es.Leader {
+			err := r.fromLeader(ctx)
+			return r.ended, err
+		}
+		err := r.fromAny(ctx)
+		return r.ended, err
+	})
 }
 
 // reading is one load of an aggregate.
@@ -100,6 +87,26 @@ func (r *reading) pages(ctx context.Context) error {
 		}
 		counted, try = true, 0
 	}
+}
+
+// fromAny reads what any replica has. That it has nothing may also mean that it
+// lags, or that it counts what it can't read: then the leader decides.
+func (r *reading) fromAny(ctx context.Context) error {
+	after := r.at
+	if err := r.pages(ctx); err != nil || r.ended {
+		return err
+	}
+	if !r.short && (r.read || after > 0) {
+		return nil
+	}
+	a, err := r.log.conn.info(ctx, r.sh.name, r.agg.Subject())
+	if err != nil {
+		return err
+	}
+	if !r.short && a.State.Subjects[r.agg.Subject()] == 0 {
+		return nil
+	}
+	return r.fromLeader(ctx)
 }
 
 // fromLeader reads up to what the leader says is the aggregate's last commit;

@@ -90,6 +90,21 @@ func (l *Log) sound(ctx context.Context, sh *shard) error {
 	return nil
 }
 
+// soundly reads from a stream that is sound before and, if the connection came
+// back meanwhile, after: the answer may be another server's. read reports
+// whether its caller wants no more, and no error either.
+func (l *Log) soundly(ctx context.Context, sh *shard, read func() (ended bool, err error)) error {
+	before := reconnects(l.cfg.Conn)
+	if err := l.sound(ctx, sh); err != nil {
+		return err
+	}
+	ended, err := read()
+	if err != nil || ended || reconnects(l.cfg.Conn) == before {
+		return err
+	}
+	return l.sound(ctx, sh)
+}
+
 // probe checks a stream against what its genesis says and against what the
 // reader has seen: configuration unchanged, nothing missing, nothing behind
 // the reader, and the next message readable. It returns the stream's last
