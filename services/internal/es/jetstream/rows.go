@@ -41,7 +41,10 @@ type RowsConfig struct {
 //
 // Reads are the leader's. Where streams are replicated, a read counts only if
 // a leader that was in touch with a majority answered within the last
-// proofReuse, so that one that is cut off can't go on answering.
+// proofReuse, so that one that is cut off can't go on answering. What remains
+// is a leader that was paused for longer than an election: it may answer a
+// read in the instant in which it wakes, before its successor's first message
+// reaches it. Writes are not affected.
 type Rows struct {
 	cfg  RowsConfig
 	js   jetstream.JetStream

@@ -100,6 +100,45 @@ func TestReplicatedRows(t *testing.T) {
 	t.Run("give a value one owner whatever races", func(t *testing.T) {
 		sealtest.ClaimRace{Callers: 16, Values: 40, Rotations: 1, Crashes: 100}.Run(t, emptied(cfg)(t))
 	})
+	t.Run("are not read from a leader that is cut off", func(t *testing.T) { cutOff(t, cluster, cfg) })
+}
+
+// cutOff pauses the followers. The leader does not know yet that it has lost
+// its majority, and its store goes on answering.
+func cutOff(t *testing.T, cluster *testserver.Nodes, cfg jetstream.RowsConfig) {
+	r := emptied(cfg)(t)
+	if _, err := r.Put(t.Context(), someRow, []byte("one"), 0); err != nil {
+		t.Fatal(err)
+	}
+	leader, err := cluster.Leader(t.Context(), jetstream.VaultStream(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Conn = leader.Connect(t, testserver.Admin)
+	r = openRows(t, cfg)
+	for _, node := range cluster.Nodes() {
+		if node == leader {
+			continue
+		}
+		if err := node.Pause(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := node.Resume(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	testwait.For(t, 20*time.Second, func() error {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := r.Get(ctx, someRow); !errors.Is(err, es.ErrUnavailable) {
+			return fmt.Errorf("get: %w, want ErrUnavailable", err)
+		}
+		return nil
+	})
+	msg, err := cfg.Conn.Request("$JS.API.STREAM.MSG.GET."+jetstream.VaultStream(0), []byte(`{"last_by_subj":"`+someRow+`"}`), time.Second)
+	t.Logf("asked directly, the store still answers: %t", err == nil && len(msg.Data) > 0)
 }
 
 func TestEmbeddedRowsGiveAValueOneOwnerWhateverRaces(t *testing.T) {

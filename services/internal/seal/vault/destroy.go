@@ -211,7 +211,8 @@ type Destroyed struct {
 
 // ReplayDestructions ends, without a new event, every key whose destruction
 // the log tells and that the vault still or again holds, and then opens the
-// vault. Give it all KeyDestroyed events. An error leaves the vault closed.
+// vault. Give it every KeyDestroyed event after the positions of ReplayAfter;
+// more do no harm. An error leaves the vault closed.
 func (v *Vault) ReplayDestructions(ctx context.Context, events iter.Seq2[Destroyed, error]) (ended int, err error) {
 	for d, err := range events {
 		if err != nil {

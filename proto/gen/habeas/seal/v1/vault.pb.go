@@ -10,6 +10,7 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
+	v1 "habeas.internal/proto/gen/habeas/log/v1"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -373,6 +374,55 @@ func (x *PendingRow) GetCommandId() string {
 	return ""
 }
 
+// MarkRow says up to where in the log every destruction shows in the rows of
+// one partition, at habeas.vault.<pp>.mark._vault. It is restored with them
+// from a backup, and so tells what has to be replayed.
+type MarkRow struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Highest position by stream of the log; a stream that is missing has to be
+	// replayed from its start.
+	Reflected     *v1.ConsistencyToken `protobuf:"bytes,1,opt,name=reflected,proto3" json:"reflected,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MarkRow) Reset() {
+	*x = MarkRow{}
+	mi := &file_habeas_seal_v1_vault_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MarkRow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MarkRow) ProtoMessage() {}
+
+func (x *MarkRow) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_seal_v1_vault_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MarkRow.ProtoReflect.Descriptor instead.
+func (*MarkRow) Descriptor() ([]byte, []int) {
+	return file_habeas_seal_v1_vault_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *MarkRow) GetReflected() *v1.ConsistencyToken {
+	if x != nil {
+		return x.Reflected
+	}
+	return nil
+}
+
 // EpochRow is the vault's row of one KEK partition, at
 // habeas.vault.<pp>.epoch.<tenant>.
 type EpochRow struct {
@@ -408,7 +458,7 @@ type EpochRow struct {
 
 func (x *EpochRow) Reset() {
 	*x = EpochRow{}
-	mi := &file_habeas_seal_v1_vault_proto_msgTypes[2]
+	mi := &file_habeas_seal_v1_vault_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -420,7 +470,7 @@ func (x *EpochRow) String() string {
 func (*EpochRow) ProtoMessage() {}
 
 func (x *EpochRow) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_seal_v1_vault_proto_msgTypes[2]
+	mi := &file_habeas_seal_v1_vault_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -433,7 +483,7 @@ func (x *EpochRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EpochRow.ProtoReflect.Descriptor instead.
 func (*EpochRow) Descriptor() ([]byte, []int) {
-	return file_habeas_seal_v1_vault_proto_rawDescGZIP(), []int{2}
+	return file_habeas_seal_v1_vault_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *EpochRow) GetCurrent() uint64 {
@@ -531,7 +581,7 @@ type LookupRow struct {
 
 func (x *LookupRow) Reset() {
 	*x = LookupRow{}
-	mi := &file_habeas_seal_v1_vault_proto_msgTypes[3]
+	mi := &file_habeas_seal_v1_vault_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -543,7 +593,7 @@ func (x *LookupRow) String() string {
 func (*LookupRow) ProtoMessage() {}
 
 func (x *LookupRow) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_seal_v1_vault_proto_msgTypes[3]
+	mi := &file_habeas_seal_v1_vault_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -556,7 +606,7 @@ func (x *LookupRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookupRow.ProtoReflect.Descriptor instead.
 func (*LookupRow) Descriptor() ([]byte, []int) {
-	return file_habeas_seal_v1_vault_proto_rawDescGZIP(), []int{3}
+	return file_habeas_seal_v1_vault_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *LookupRow) GetSubjectRef() string {
@@ -632,7 +682,7 @@ type PepperRow struct {
 
 func (x *PepperRow) Reset() {
 	*x = PepperRow{}
-	mi := &file_habeas_seal_v1_vault_proto_msgTypes[4]
+	mi := &file_habeas_seal_v1_vault_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -644,7 +694,7 @@ func (x *PepperRow) String() string {
 func (*PepperRow) ProtoMessage() {}
 
 func (x *PepperRow) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_seal_v1_vault_proto_msgTypes[4]
+	mi := &file_habeas_seal_v1_vault_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -657,7 +707,7 @@ func (x *PepperRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PepperRow.ProtoReflect.Descriptor instead.
 func (*PepperRow) Descriptor() ([]byte, []int) {
-	return file_habeas_seal_v1_vault_proto_rawDescGZIP(), []int{4}
+	return file_habeas_seal_v1_vault_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *PepperRow) GetLive() []*Pepper {
@@ -719,7 +769,7 @@ type Pepper struct {
 
 func (x *Pepper) Reset() {
 	*x = Pepper{}
-	mi := &file_habeas_seal_v1_vault_proto_msgTypes[5]
+	mi := &file_habeas_seal_v1_vault_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -731,7 +781,7 @@ func (x *Pepper) String() string {
 func (*Pepper) ProtoMessage() {}
 
 func (x *Pepper) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_seal_v1_vault_proto_msgTypes[5]
+	mi := &file_habeas_seal_v1_vault_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -744,7 +794,7 @@ func (x *Pepper) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pepper.ProtoReflect.Descriptor instead.
 func (*Pepper) Descriptor() ([]byte, []int) {
-	return file_habeas_seal_v1_vault_proto_rawDescGZIP(), []int{5}
+	return file_habeas_seal_v1_vault_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Pepper) GetEpoch() uint64 {
@@ -791,7 +841,7 @@ type SuppressionRow struct {
 
 func (x *SuppressionRow) Reset() {
 	*x = SuppressionRow{}
-	mi := &file_habeas_seal_v1_vault_proto_msgTypes[6]
+	mi := &file_habeas_seal_v1_vault_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -803,7 +853,7 @@ func (x *SuppressionRow) String() string {
 func (*SuppressionRow) ProtoMessage() {}
 
 func (x *SuppressionRow) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_seal_v1_vault_proto_msgTypes[6]
+	mi := &file_habeas_seal_v1_vault_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -816,7 +866,7 @@ func (x *SuppressionRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuppressionRow.ProtoReflect.Descriptor instead.
 func (*SuppressionRow) Descriptor() ([]byte, []int) {
-	return file_habeas_seal_v1_vault_proto_rawDescGZIP(), []int{6}
+	return file_habeas_seal_v1_vault_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *SuppressionRow) GetErasureRef() string {
@@ -844,7 +894,7 @@ var File_habeas_seal_v1_vault_proto protoreflect.FileDescriptor
 
 const file_habeas_seal_v1_vault_proto_rawDesc = "" +
 	"\n" +
-	"\x1ahabeas/seal/v1/vault.proto\x12\x0ehabeas.seal.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bhabeas/seal/v1/sealed.proto\"\x9c\x04\n" +
+	"\x1ahabeas/seal/v1/vault.proto\x12\x0ehabeas.seal.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ahabeas/log/v1/commit.proto\x1a\x1bhabeas/seal/v1/sealed.proto\"\x9c\x04\n" +
 	"\x06KeyRow\x12.\n" +
 	"\x05state\x18\x01 \x01(\x0e2\x18.habeas.seal.v1.KeyStateR\x05state\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\rR\aversion\x12\x1b\n" +
@@ -869,7 +919,9 @@ const file_habeas_seal_v1_vault_proto_rawDesc = "" +
 	"\x05class\x18\x03 \x01(\x0e2\x18.habeas.seal.v1.KeyClassR\x05class\x12\x16\n" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x1d\n" +
 	"\n" +
-	"command_id\x18\x05 \x01(\tR\tcommandId\"\x81\x03\n" +
+	"command_id\x18\x05 \x01(\tR\tcommandId\"H\n" +
+	"\aMarkRow\x12=\n" +
+	"\treflected\x18\x01 \x01(\v2\x1f.habeas.log.v1.ConsistencyTokenR\treflected\"\x81\x03\n" +
 	"\bEpochRow\x12\x18\n" +
 	"\acurrent\x18\x01 \x01(\x04R\acurrent\x12?\n" +
 	"\rcurrent_since\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\fcurrentSince\x12\x1a\n" +
@@ -936,38 +988,41 @@ func file_habeas_seal_v1_vault_proto_rawDescGZIP() []byte {
 }
 
 var file_habeas_seal_v1_vault_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_habeas_seal_v1_vault_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_habeas_seal_v1_vault_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_habeas_seal_v1_vault_proto_goTypes = []any{
 	(KeyState)(0),                 // 0: habeas.seal.v1.KeyState
 	(LookupState)(0),              // 1: habeas.seal.v1.LookupState
 	(*KeyRow)(nil),                // 2: habeas.seal.v1.KeyRow
 	(*PendingRow)(nil),            // 3: habeas.seal.v1.PendingRow
-	(*EpochRow)(nil),              // 4: habeas.seal.v1.EpochRow
-	(*LookupRow)(nil),             // 5: habeas.seal.v1.LookupRow
-	(*PepperRow)(nil),             // 6: habeas.seal.v1.PepperRow
-	(*Pepper)(nil),                // 7: habeas.seal.v1.Pepper
-	(*SuppressionRow)(nil),        // 8: habeas.seal.v1.SuppressionRow
-	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
-	(KeyClass)(0),                 // 10: habeas.seal.v1.KeyClass
+	(*MarkRow)(nil),               // 4: habeas.seal.v1.MarkRow
+	(*EpochRow)(nil),              // 5: habeas.seal.v1.EpochRow
+	(*LookupRow)(nil),             // 6: habeas.seal.v1.LookupRow
+	(*PepperRow)(nil),             // 7: habeas.seal.v1.PepperRow
+	(*Pepper)(nil),                // 8: habeas.seal.v1.Pepper
+	(*SuppressionRow)(nil),        // 9: habeas.seal.v1.SuppressionRow
+	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
+	(KeyClass)(0),                 // 11: habeas.seal.v1.KeyClass
+	(*v1.ConsistencyToken)(nil),   // 12: habeas.log.v1.ConsistencyToken
 }
 var file_habeas_seal_v1_vault_proto_depIdxs = []int32{
 	0,  // 0: habeas.seal.v1.KeyRow.state:type_name -> habeas.seal.v1.KeyState
-	9,  // 1: habeas.seal.v1.KeyRow.created_at:type_name -> google.protobuf.Timestamp
-	9,  // 2: habeas.seal.v1.KeyRow.destroyed_at:type_name -> google.protobuf.Timestamp
-	10, // 3: habeas.seal.v1.KeyRow.class:type_name -> habeas.seal.v1.KeyClass
-	9,  // 4: habeas.seal.v1.KeyRow.residue_horizon:type_name -> google.protobuf.Timestamp
-	10, // 5: habeas.seal.v1.PendingRow.class:type_name -> habeas.seal.v1.KeyClass
-	9,  // 6: habeas.seal.v1.EpochRow.current_since:type_name -> google.protobuf.Timestamp
-	9,  // 7: habeas.seal.v1.EpochRow.dirty_since:type_name -> google.protobuf.Timestamp
-	1,  // 8: habeas.seal.v1.LookupRow.state:type_name -> habeas.seal.v1.LookupState
-	9,  // 9: habeas.seal.v1.LookupRow.claimed_at:type_name -> google.protobuf.Timestamp
-	7,  // 10: habeas.seal.v1.PepperRow.live:type_name -> habeas.seal.v1.Pepper
-	9,  // 11: habeas.seal.v1.SuppressionRow.until:type_name -> google.protobuf.Timestamp
-	12, // [12:12] is the sub-list for method output_type
-	12, // [12:12] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	10, // 1: habeas.seal.v1.KeyRow.created_at:type_name -> google.protobuf.Timestamp
+	10, // 2: habeas.seal.v1.KeyRow.destroyed_at:type_name -> google.protobuf.Timestamp
+	11, // 3: habeas.seal.v1.KeyRow.class:type_name -> habeas.seal.v1.KeyClass
+	10, // 4: habeas.seal.v1.KeyRow.residue_horizon:type_name -> google.protobuf.Timestamp
+	11, // 5: habeas.seal.v1.PendingRow.class:type_name -> habeas.seal.v1.KeyClass
+	12, // 6: habeas.seal.v1.MarkRow.reflected:type_name -> habeas.log.v1.ConsistencyToken
+	10, // 7: habeas.seal.v1.EpochRow.current_since:type_name -> google.protobuf.Timestamp
+	10, // 8: habeas.seal.v1.EpochRow.dirty_since:type_name -> google.protobuf.Timestamp
+	1,  // 9: habeas.seal.v1.LookupRow.state:type_name -> habeas.seal.v1.LookupState
+	10, // 10: habeas.seal.v1.LookupRow.claimed_at:type_name -> google.protobuf.Timestamp
+	8,  // 11: habeas.seal.v1.PepperRow.live:type_name -> habeas.seal.v1.Pepper
+	10, // 12: habeas.seal.v1.SuppressionRow.until:type_name -> google.protobuf.Timestamp
+	13, // [13:13] is the sub-list for method output_type
+	13, // [13:13] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_habeas_seal_v1_vault_proto_init() }
@@ -982,7 +1037,7 @@ func file_habeas_seal_v1_vault_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_seal_v1_vault_proto_rawDesc), len(file_habeas_seal_v1_vault_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   7,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
