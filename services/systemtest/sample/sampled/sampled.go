@@ -4,14 +4,9 @@ package sampled
 
 import (
 	"context"
-	"crypto/ed25519"
 	"crypto/rand"
-	"encoding/base64"
-	"fmt"
 	"io"
 	"net"
-	"os"
-	"strings"
 	"time"
 
 	samplev1 "habeas.internal/proto/gen/habeas/sample/v1"
@@ -19,6 +14,7 @@ import (
 	"habeas.internal/services/internal/daemon/env"
 	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/es/jetstream"
+	"habeas.internal/services/internal/es/keyfile"
 	"habeas.internal/services/internal/es/readmodel"
 	kit "habeas.internal/services/internal/rpc"
 	"habeas.internal/services/systemtest/sample/internal/closing"
@@ -157,11 +153,11 @@ func serve(ctx context.Context, k *daemon.Kit, s *rpc.Server) (*kit.Server, net.
 }
 
 func openLog(ctx context.Context, cfg Config, k *daemon.Kit) (*nats.Conn, *jetstream.Log, error) {
-	logKey, err := base64.StdEncoding.DecodeString(cfg.EventLog.Key)
-	if err != nil || len(logKey) != ed25519.PublicKeySize {
+	logKey, err := keyfile.ParsePublic(cfg.EventLog.Key)
+	if err != nil {
 		return nil, nil, env.Problem{Variable: "HABEAS_EVENTLOG_KEY", Text: "is no public key"}
 	}
-	service, err := readSigner(string(cfg.EventLog.Service))
+	service, err := keyfile.Read(string(cfg.EventLog.Service))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -186,18 +182,6 @@ func openLog(ctx context.Context, cfg Config, k *daemon.Kit) (*nats.Conn, *jetst
 		return nil, nil, err
 	}
 	return nc, log, nil
-}
-
-func readSigner(path string) (es.Signer, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return es.Signer{}, fmt.Errorf("read service key: %w", err)
-	}
-	seed, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(text)))
-	if err != nil || len(seed) != ed25519.SeedSize {
-		return es.Signer{}, env.Problem{Variable: "HABEAS_EVENTLOG_SERVICE_KEY", Text: "holds no private key"}
-	}
-	return es.NewSigner(ed25519.NewKeyFromSeed(seed)), nil
 }
 
 // shards are aggregates, one in each shard, by which the sweep finds the read
