@@ -106,7 +106,7 @@ func checkDocuments(top fs.FS) ([]string, error) {
 // documents lists the texts, those that are there.
 func documents(top fs.FS) ([]string, error) {
 	var names []string
-	for _, pattern := range []string{"*.md", "docs/*.md", "docs/*/*.md"} {
+	for _, pattern := range []string{"*.md", "charts/*.md", "deploy/*.md", "docs/*.md", "docs/*/*.md"} {
 		found, err := fs.Glob(top, pattern)
 		if err != nil {
 			return nil, err
@@ -283,7 +283,7 @@ func (k known) word(w string) []string {
 		return nil
 	}
 	file := strings.TrimSuffix(strings.TrimPrefix(w, "./"), "/...")
-	ours := regexp.MustCompile(`^(services|proto|tools|docs|\.ci)/`).MatchString(file)
+	ours := regexp.MustCompile(`^(services|proto|tools|docs|deploy|charts|\.ci)/`).MatchString(file)
 	if !ours || strings.ContainsAny(file, "<{") || k.exists(file) {
 		return nil
 	}
