@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"habeas.internal/services/habeas/internal/cli"
+	"habeas.internal/services/internal/testserver"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -81,4 +82,14 @@ func TestAnotherLogKeyIsRefused(t *testing.T) {
 			t.Errorf("%s: exit code %d: %s%s", command, r.code, r.out, r.err)
 		}
 	}
+}
+
+func TestCommandsSpeakMutualTLS(t *testing.T) {
+	o := newOperator(t, 2)
+	o.server = testserver.NATS(t, testserver.WithTLS())
+	if r := o.run(t, "provision"); r.code != cli.ExitUnavailable {
+		t.Errorf("without a certificate: exit code %d: %s", r.code, r.err)
+	}
+	id := o.server.ClientIdentity()
+	o.must(t, "provision", "--nats-ca", id.CAFile, "--tls-cert", id.CertFile, "--tls-key", id.KeyFile)
 }

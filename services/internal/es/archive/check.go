@@ -105,18 +105,19 @@ func (c *Checker) genesis(ctx context.Context, s Stream, r es.Recorded) error {
 
 // Signer is the announcement of the key that signed r, which Check returned
 // last.
-func (c *Checker) Signer(ctx context.Context, r es.Recorded) (*logv1.KeyAnnounced, error) {
+func (c *Checker) Signer(r es.Recorded) (*logv1.KeyAnnounced, error) {
 	control := es.ControlOf(r.Aggregate, c.header.Shards)
-	for commit := range c.keys.Load(ctx, control.Key(r.Message.Header[es.HeaderKeyID]), 0, es.AnyReplica) {
-		var a logv1.KeyAnnounced
-		if err := proto.Unmarshal(commit.Events[0].Data, &a); err != nil {
-			return nil, fmt.Errorf("decode announcement: %w", err)
+	commits := c.keys.commits[control.Key(r.Message.Header[es.HeaderKeyID])]
+	if len(commits) == 0 {
+		return nil, &es.CorruptError{
+			Stream: r.Position.Stream, Sequence: r.Position.Seq, Subject: r.Message.Subject, Reason: es.CorruptKey,
 		}
-		return &a, nil
 	}
-	return nil, &es.CorruptError{
-		Stream: r.Position.Stream, Sequence: r.Position.Seq, Subject: r.Message.Subject, Reason: es.CorruptKey,
+	var a logv1.KeyAnnounced
+	if err := proto.Unmarshal(commits[0].Events[0].Data, &a); err != nil {
+		return nil, fmt.Errorf("decode announcement: %w", err)
 	}
+	return &a, nil
 }
 
 // controls are the control commits of one stream, as far as it was read.

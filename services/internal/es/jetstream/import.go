@@ -64,7 +64,9 @@ var ErrImportUnfinished = errors.New("import was not finished")
 // every domain commit as it was published, in the shard that owns it, each
 // aggregate in order; the keys that signed them announced anew under the new
 // log key; the rows of the mutable streams. Every signature is verified, back
-// to the old log key.
+// to the old log key. What the store itself notes of a message, its sequence
+// and the time at which it was stored, is the new installation's; the old ones
+// are in the file.
 //
 // It may be killed at any point: with the same file it goes on where it was,
 // and adds nothing twice. Until it has returned nil once, Open refuses the
@@ -274,7 +276,7 @@ func (im *importer) give(ctx context.Context, m archive.Message) error {
 	if err != nil || rec.Aggregate.Tenant == es.LogTenant {
 		return err
 	}
-	key, err := im.check.Signer(ctx, rec)
+	key, err := im.check.Signer(rec)
 	if err != nil {
 		return err
 	}

@@ -44,9 +44,8 @@ type target struct {
 	in  chan item
 
 	existing  func() (stored, error, bool) // what the stream held at the start
-	stop      func()
-	last      uint64 // sequence of the stream
-	whole     bool   // an earlier run declared the stream whole
+	last      uint64                       // sequence of the stream
+	whole     bool                         // an earlier run declared the stream whole
 	announced map[string]bool
 
 	source          string // the old stream being read
@@ -76,18 +75,18 @@ func (im *importer) target(ctx context.Context, sh *shard) (*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &target{
+	return &target{
 		log: im.log, sh: sh, job: im.Installation, old: im.out.Header.Installation, in: make(chan item, importQueue),
 		last: info.State.LastSeq, announced: map[string]bool{}, heads: map[subjectKey]uint64{},
 		batch: batch{subjects: map[subjectKey]struct{}{}},
-	}
-	t.existing, t.stop = iter.Pull2(im.log.scan(ctx, sh.name, 2, t.last)) // behind genesis
-	return t, nil
+	}, nil
 }
 
 // run takes commits until there are no more, and then holds nothing else.
 func (t *target) run(ctx context.Context) error {
-	defer t.stop()
+	var stop func()
+	t.existing, stop = iter.Pull2(t.log.scan(ctx, t.sh.name, 2, t.last)) // behind genesis
+	defer stop()
 	for {
 		select {
 		case <-ctx.Done():

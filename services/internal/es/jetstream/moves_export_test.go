@@ -19,7 +19,7 @@ import (
 
 func TestAnInstallationGrowsFromOneShardToFourToSixteen(t *testing.T) {
 	one := settle(t, testserver.NATS(t), 1, 1)
-	one.live(t, 1500)
+	one.live(t, 600)
 	one.keep(t)
 	stories, rows := one.stories(t), one.rows(t)
 
@@ -120,7 +120,10 @@ func TestAnImportedKeyIsAnnouncedAsSuchWhereItSigned(t *testing.T) {
 	agg := old.aggregate(t)
 	old.add(t, old.log, agg, 1)
 	next := old.move(t, bytes.NewReader(old.export(t)), testserver.NATS(t), 4, 1)
-	for r := range next.log.Load(t.Context(), agg, 0, es.Leader) {
+	for r, err := range next.log.Load(t.Context(), agg, 0, es.Leader) {
+		if err != nil {
+			t.Fatal(err)
+		}
 		control := es.ControlOf(agg, 4)
 		for key, err := range next.log.Load(t.Context(), control.Key(r.Message.Header[es.HeaderKeyID]), 0, es.Leader) {
 			var a logv1.KeyAnnounced

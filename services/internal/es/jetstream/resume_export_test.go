@@ -87,7 +87,7 @@ func TestImportingTwiceAddsNothing(t *testing.T) {
 
 func TestAnImportOutlivesTheKillingOfItsServer(t *testing.T) {
 	old := settle(t, testserver.NATS(t), 1, 1)
-	old.live(t, 2000)
+	old.live(t, 1200)
 	old.keep(t)
 	file := old.export(t)
 	node := testserver.Process(t)
