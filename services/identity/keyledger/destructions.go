@@ -11,13 +11,14 @@ import (
 	"habeas.internal/services/internal/seal/vault"
 )
 
-// Destructions yields every destroyed key that the log tells of, for a vault
-// that is about to open. Because that vault ends, for good, each key that it
-// is told of, the signature of every such commit is verified first. An error
-// ends the sequence.
-func (l *Ledger) Destructions(ctx context.Context) iter.Seq2[vault.Destroyed, error] {
+// Destructions yields every destroyed key that the log tells of behind the
+// positions of after, for a vault that is about to open: its ReplayAfter, or
+// nil for all. Because the vault ends, for good, each key that it is told of,
+// the signature of every such commit is verified first. An error ends the
+// sequence.
+func (l *Ledger) Destructions(ctx context.Context, after es.Token) iter.Seq2[vault.Destroyed, error] {
 	return func(yield func(vault.Destroyed, error) bool) {
-		for r, err := range l.cfg.Log.Scan(ctx, contextName) {
+		for r, err := range l.cfg.Log.Scan(ctx, contextName, after) {
 			if err == nil && r.Aggregate.Type != keyring.AggregateType {
 				continue
 			}

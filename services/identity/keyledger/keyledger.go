@@ -35,9 +35,9 @@ const contextName = "identity"
 // Log is the event log, which can also be read through.
 type Log interface {
 	es.Store
-	// Scan yields every commit of a context that was acknowledged before. An
-	// error ends the sequence.
-	Scan(ctx context.Context, domain string) iter.Seq2[es.Recorded, error]
+	// Scan yields every commit of a context behind the positions of after that
+	// was acknowledged before. An error ends the sequence.
+	Scan(ctx context.Context, domain string, after es.Token) iter.Seq2[es.Recorded, error]
 }
 
 // Config is what a Ledger needs. All of it is required.

@@ -11,16 +11,18 @@ import (
 )
 
 // Scan yields every commit of a context, control commits too, shard after
-// shard, each from its genesis to where it stood when the sequence was begun.
-// Where that is, only a leader that can prove its leadership may say: what was
-// acknowledged before is not missed. A missing message is a CorruptError, a
-// changed stream ErrConfiguration, and a context that is not open here no
-// empty one: ErrInvalidAggregate. An error ends the sequence.
+// shard, each from behind its position in after to where it stood when the
+// sequence was begun. A shard that after does not name, or names with another
+// epoch, is read from its genesis. Where it stood, only a leader that can prove
+// its leadership may say: what was acknowledged before is not missed. A missing
+// message is a CorruptError, and so is an end before the position in after; a
+// changed stream is ErrConfiguration, and a context that is not open here no
+// empty one but ErrInvalidAggregate. An error ends the sequence.
 //
 // Neither signatures nor chains are verified: most readers pass over most
 // commits, and a check of each costs many times its reading. Whoever acts on
 // a commit gives it to Verifier first.
-func (l *Log) Scan(ctx context.Context, domain string) iter.Seq2[es.Recorded, error] {
+func (l *Log) Scan(ctx context.Context, domain string, after es.Token) iter.Seq2[es.Recorded, error] {
 	return func(yield func(es.Recorded, error) bool) {
 		ends, err := l.ends(ctx, domain)
 		if err != nil {
@@ -28,15 +30,27 @@ func (l *Log) Scan(ctx context.Context, domain string) iter.Seq2[es.Recorded, er
 			return
 		}
 		for i, sh := range l.shards[domain] {
-			if !l.scanShard(ctx, sh, ends[i], yield) {
+			if !l.scanShard(ctx, sh, sh.known(after), ends[i], yield) {
 				return
 			}
 		}
 	}
 }
 
-func (l *Log) scanShard(ctx context.Context, sh *shard, end uint64, yield func(es.Recorded, error) bool) (more bool) {
-	for m, err := range l.scan(ctx, sh.name, 1, end) {
+// known is the sequence up to which a token has seen the shard.
+func (s *shard) known(after es.Token) uint64 {
+	if p := after[s.name]; p.Epoch == s.epoch {
+		return p.Seq
+	}
+	return 0
+}
+
+func (l *Log) scanShard(ctx context.Context, sh *shard, after, end uint64, yield func(es.Recorded, error) bool) (more bool) {
+	if end < after {
+		yield(es.Recorded{}, &es.CorruptError{Stream: sh.name, Sequence: end + 1, Reason: es.CorruptBehind})
+		return false
+	}
+	for m, err := range l.scan(ctx, sh.name, after+1, end) {
 		var r es.Recorded
 		if err == nil {
 			r, err = sh.decode(m)

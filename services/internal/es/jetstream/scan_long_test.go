@@ -89,7 +89,7 @@ func appendPatiently(t *testing.T, log *jetstream.Log) es.Position {
 // there was none, because the cluster elects, is no fault.
 func misses(ctx context.Context, log *jetstream.Log, acknowledged es.Position) error {
 	var last es.Position
-	for r, err := range log.Scan(ctx, "identity") {
+	for r, err := range log.Scan(ctx, "identity", nil) {
 		if errors.Is(err, es.ErrUnavailable) {
 			return nil
 		}

@@ -2,6 +2,7 @@ package jetstream_test
 
 import (
 	"errors"
+	"maps"
 	"testing"
 
 	"habeas.internal/services/internal/es"
@@ -36,7 +37,7 @@ func appendNew(t *testing.T, log *jetstream.Log) es.Recorded {
 func scanned(t *testing.T, log *jetstream.Log) (all []es.Position, commits map[es.Position]es.Hash) {
 	t.Helper()
 	commits = map[es.Position]es.Hash{}
-	for r, err := range log.Scan(t.Context(), "identity") {
+	for r, err := range log.Scan(t.Context(), "identity", nil) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -98,7 +99,7 @@ func TestAScanEndsWhereTheContextStoodWhenItBegan(t *testing.T) {
 	appendNew(t, log)
 	before, _ := scanned(t, log)
 	n := 0
-	for _, err := range log.Scan(t.Context(), "identity") {
+	for _, err := range log.Scan(t.Context(), "identity", nil) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -117,10 +118,68 @@ func TestAScanEndsWhereTheContextStoodWhenItBegan(t *testing.T) {
 	}
 }
 
+func TestAScanGoesOnBehindAToken(t *testing.T) {
+	_, log := newLog(t, 2)
+	for range 10 {
+		appendNew(t, log)
+	}
+	seen, err := log.End(t.Context(), "identity")
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := appendNew(t, log).Position
+	more := first // of the other shard
+	for more.Stream == first.Stream {
+		more = appendNew(t, log).Position
+	}
+	if n, err := commitsAfter(t, log, seen); n < 2 || err != nil {
+		t.Errorf("%d commits after the token (%v), want what came since", n, err)
+	}
+	if n, err := commitsAfter(t, log, seen.Merge(es.TokenAt(first))); n < 1 || err != nil {
+		t.Errorf("%d commits after a later token (%v), want those of the other shard", n, err)
+	}
+	all, _ := scanned(t, log)
+	other := maps.Clone(seen)
+	delete(other, first.Stream)
+	other[more.Stream] = es.Position{Stream: more.Stream, Epoch: "another", Seq: 3}
+	if n, err := commitsAfter(t, log, other); n != len(all) || err != nil {
+		t.Errorf("%d commits after a token of other streams (%v), want all %d", n, err, len(all))
+	}
+	ahead := seen[first.Stream]
+	ahead.Seq += 1000
+	var corrupt *es.CorruptError
+	if _, err := commitsAfter(t, log, seen.Merge(es.TokenAt(ahead))); !errors.As(err, &corrupt) || corrupt.Reason != es.CorruptBehind {
+		t.Errorf("scan after a token that is ahead of the log: %v, want a corrupt log", err)
+	}
+}
+
+func commitsAfter(t *testing.T, log *jetstream.Log, after es.Token) (n int, err error) {
+	t.Helper()
+	for r, next := range log.Scan(t.Context(), "identity", after) {
+		if err = next; err != nil {
+			continue
+		}
+		if p := after[r.Position.Stream]; p.Epoch == r.Position.Epoch && r.Position.Seq <= p.Seq {
+			t.Errorf("%v is not behind the token", r.Position)
+		}
+		n++
+	}
+	return n, err
+}
+
 func TestAScanCanBeLeftAtAnyCommit(t *testing.T) {
 	_, log := newLog(t, 2)
-	for range log.Scan(t.Context(), "identity") {
-		break
+	n := 0
+	for _, err := range log.Scan(t.Context(), "identity", nil) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n++; n == 2 {
+			break
+		}
+	}
+	if n != 2 {
+		t.Errorf("%d commits, want the first 2", n)
 	}
 }
 
@@ -151,7 +210,7 @@ func limit(t *testing.T, server *testserver.Server, name string, messages int64)
 // scanError is the one error that ends a scan.
 func scanError(t *testing.T, log *jetstream.Log, domain string) (read int, err error) {
 	t.Helper()
-	for _, next := range log.Scan(t.Context(), domain) {
+	for _, next := range log.Scan(t.Context(), domain, nil) {
 		if err != nil {
 			t.Error("the scan went on after an error")
 		}
