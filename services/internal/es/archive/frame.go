@@ -22,8 +22,7 @@ const (
 
 const (
 	frameHead = 5
-	// maxFrame is more than any message of a log and any header need, and
-	// little enough to allocate for a length that is a lie.
+	// maxFrame is more than any message of a log and any header need.
 	maxFrame = 16 << 20
 	bufBytes = 64 << 10
 )
@@ -92,6 +91,19 @@ func (f *frameReader) full(b []byte) error {
 	return nil
 }
 
+// grow reads n bytes and allocates as they come, since n may be a lie.
+func (f *frameReader) grow(n int) ([]byte, error) {
+	var out []byte
+	for len(out) < n {
+		have := len(out)
+		out = append(out, make([]byte, min(n-have, bufBytes))...)
+		if err := f.full(out[have:]); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
 // frame reads the next frame. before is the digest of the file up to it.
 func (f *frameReader) frame() (kind byte, payload []byte, before []byte, err error) {
 	before = f.sum.Sum(nil)
@@ -104,8 +116,8 @@ func (f *frameReader) frame() (kind byte, payload []byte, before []byte, err err
 	if n > maxFrame {
 		return 0, nil, nil, f.refuse(Altered, "frame is longer than any frame")
 	}
-	rest := make([]byte, n+4)
-	if err := f.full(rest); err != nil {
+	rest, err := f.grow(int(n) + 4)
+	if err != nil {
 		return 0, nil, nil, err
 	}
 	payload = rest[:n]
