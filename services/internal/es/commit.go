@@ -16,6 +16,10 @@ import (
 // MaxCommitBytes bounds an encoded commit; the server's limit is 1 MiB.
 const MaxCommitBytes = 512 << 10
 
+// maxTypesBytes bounds the header that lists a commit's types; the server
+// takes 64 KiB of headers.
+const maxTypesBytes = 32 << 10
+
 // SchemaVersion is the version of the commit's own encoding.
 const SchemaVersion = "1"
 
@@ -114,11 +118,12 @@ func Encode(head Head, c Commit, signer Signer) (Message, error) {
 	if err != nil {
 		return Message{}, fmt.Errorf("encode commit: %w", err)
 	}
-	if len(data) > MaxCommitBytes {
+	names := types(c.Events)
+	if len(data) > MaxCommitBytes || len(names) > maxTypesBytes {
 		return Message{}, ErrTooLarge
 	}
 	m := Message{Subject: c.Aggregate.Subject(), ID: c.ID, Data: data, Header: map[string]string{
-		HeaderTypes:       types(c.Events),
+		HeaderTypes:       names,
 		HeaderSchema:      SchemaVersion,
 		HeaderCorrelation: c.Meta.Correlation,
 		HeaderCausation:   c.Meta.Causation,

@@ -294,6 +294,10 @@ func malformed(t *testing.T, f Fixture) {
 	if _, err := f.Store.Append(ctx(t), es.Head{}, big); !errors.Is(err, es.ErrTooLarge) {
 		t.Errorf("oversized: %v", err)
 	}
+	many := NewCommit(t, agg, make([]uint64, 4000)...)
+	if _, err := f.Store.Append(ctx(t), es.Head{}, many); !errors.Is(err, es.ErrTooLarge) {
+		t.Errorf("more types than a header holds: %v", err)
+	}
 	nearly := NewCommit(t, agg, 1)
 	nearly.Events[0].Data = make([]byte, es.MaxCommitBytes-1024)
 	mustAppend(t, f, es.Head{}, nearly)

@@ -72,13 +72,16 @@ func partitionSubjects(root string, k, n int) []string {
 	return parts
 }
 
+// maxHeaderBytes is what the server takes of headers beside a commit.
+const maxHeaderBytes = 64 << 10
+
 // unlimited is what log and vault streams share: file storage, no limits, no
 // expiry, no compression.
 func unlimited(name string, subjects []string, replicas int, meta map[string]string) jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name: name, Subjects: subjects, Storage: jetstream.FileStorage, Replicas: replicas,
 		Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardOld,
-		MaxMsgs: -1, MaxBytes: -1, MaxMsgsPerSubject: -1, MaxMsgSize: es.MaxCommitBytes + 8<<10,
+		MaxMsgs: -1, MaxBytes: -1, MaxMsgsPerSubject: -1, MaxMsgSize: es.MaxCommitBytes + maxHeaderBytes,
 		Duplicates: 2 * time.Minute, Compression: jetstream.NoCompression, Metadata: meta,
 	}
 }

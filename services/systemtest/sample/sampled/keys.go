@@ -5,10 +5,13 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"habeas.internal/services/identity/keyledger"
 	"habeas.internal/services/internal/daemon"
+	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/es/jetstream"
 	"habeas.internal/services/internal/seal"
 	"habeas.internal/services/internal/seal/fence"
@@ -81,11 +84,9 @@ func openKeys(ctx context.Context, cfg Config, k *daemon.Kit, nc *nats.Conn, log
 	if err != nil {
 		return nil, err
 	}
-	ended, err := out.Vault.ReplayDestructions(ctx, ledger.Destructions(ctx))
-	if err != nil {
-		return nil, fmt.Errorf("replay destructions: %w", err)
+	if err := replay(ctx, out.Vault, ledger, log); err != nil {
+		return nil, err
 	}
-	k.Log.InfoContext(ctx, "destructions replayed", slog.Int("count", ended))
 	out.cache, err = keycache.New(keycache.Config{
 		Source: vault.Local{Vault: out.Vault, Reader: Name}, Size: cacheSize, Now: time.Now, Random: rand.Reader,
 	})
@@ -99,6 +100,23 @@ func openKeys(ctx context.Context, cfg Config, k *daemon.Kit, nc *nats.Conn, log
 		store.Close()
 	}
 	return out, nil
+}
+
+// replay tells the vault of every destruction that it may have missed, and
+// marks how far it was told, so that the next start is short.
+func replay(ctx context.Context, v *vault.Vault, ledger *keyledger.Ledger, log *jetstream.Log) error {
+	after, err := v.ReplayAfter(ctx)
+	if err != nil {
+		return err
+	}
+	end, err := log.End(ctx, Context)
+	if err != nil {
+		return err
+	}
+	if _, err := v.ReplayDestructions(ctx, ledger.Destructions(ctx, es.Token(after))); err != nil {
+		return fmt.Errorf("replay destructions: %w", err)
+	}
+	return v.Mark(ctx, slices.Collect(maps.Values(end)))
 }
 
 // recorder writes down who got which keys, as holders, never as values.
