@@ -39,6 +39,8 @@ func TestTheBooksEventsStayReadable(t *testing.T) {
 	estest.Corpus(t, "testdata", registry, encode, []sample.Event{
 		sample.Opened{ClosesAt: time.Unix(1790000000, 0).UTC()},
 		sample.Signed{Entry: 7, Guest: "aaaaaaaaaaaaaaaaaaaaaaaaaa", Name: personal.Clear("Jane Example")},
-		sample.SigningRefused{Reason: "BOOK_CLOSED"}, sample.Closed{ByTimer: true}, sample.Announced{},
+		sample.SigningRefused{Reason: "BOOK_CLOSED"},
+		sample.Closed{ByTimer: true},
+		sample.Announced{},
 	})
 }
