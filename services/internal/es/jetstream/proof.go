@@ -23,8 +23,8 @@ func (l *Log) Confirm(ctx context.Context, agg es.Aggregate, head es.Head) error
 		switch {
 		case err != nil:
 			return false, fmt.Errorf("confirm: %w", err)
-		case a.State.Msgs != a.State.LastSeq: // a server that lost a part counts less of the aggregate too
-			return false, &es.CorruptError{Stream: sh.name, Sequence: 1, Reason: es.CorruptMissing}
+		case !a.whole(): // it counts less of the aggregate too
+			return false, l.holes(ctx, sh)
 		case a.State.Subjects[agg.Subject()] != head.Commits:
 			return false, es.ErrStale
 		}
@@ -174,6 +174,9 @@ func (c *conn) askInfo(ctx context.Context, stream, subject string) (infoAnswer,
 	}
 	return a, nil
 }
+
+// whole reports whether no message of a stream that begins at 1 is missing.
+func (a infoAnswer) whole() bool { return a.State.Msgs == a.State.LastSeq }
 
 func (a infoAnswer) majority() bool {
 	seen := 1

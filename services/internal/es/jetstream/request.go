@@ -15,14 +15,15 @@ import (
 )
 
 const (
-	apiRoot        = "$JS.API."
-	pageMessages   = 1000
-	pageBytes      = 8 << 20
-	idleInboxes    = 128
-	firstPage      = 250 * time.Millisecond // how long a replica has to answer, at first
-	codeNotFound   = 10037
-	statusNotFound = "404"
-	statusEOB      = "204"
+	apiRoot         = "$JS.API."
+	pageMessages    = 1000
+	pageBytes       = 8 << 20
+	idleInboxes     = 128
+	firstPage       = 250 * time.Millisecond // how long a replica has to answer, at first
+	codeNotFound    = 10037
+	codeUnavailable = 503
+	statusNotFound  = "404"
+	statusEOB       = "204"
 )
 
 // conn makes the requests that the client library does not offer: reads that
@@ -172,37 +173,54 @@ type apiError struct {
 	ErrCode int `json:"err_code"`
 }
 
+// messageAnswer is what the server says to a request for one message.
+type messageAnswer struct {
+	Error   *apiError `json:"error"`
+	Message struct {
+		Subject string    `json:"subject"`
+		Seq     uint64    `json:"seq"`
+		Header  []byte    `json:"hdrs"`
+		Data    []byte    `json:"data"`
+		Time    time.Time `json:"time"`
+	} `json:"message"`
+}
+
 // leaderGet asks the stream's leader for one message, by {"seq":n},
 // {"last_by_subj":s} or {"seq":n,"next_by_subj":s}. ok is false when there is
-// none.
+// none. While no server leads it asks again, until ctx ends.
 func (c *conn) leaderGet(ctx context.Context, stream string, query map[string]any) (msg stored, ok bool, err error) {
-	var answer struct {
-		Error   *apiError `json:"error"`
-		Message struct {
-			Subject string    `json:"subject"`
-			Seq     uint64    `json:"seq"`
-			Header  []byte    `json:"hdrs"`
-			Data    []byte    `json:"data"`
-			Time    time.Time `json:"time"`
-		} `json:"message"`
-	}
-	if err := c.api(ctx, "STREAM.MSG.GET."+stream, query, &answer); err != nil {
-		return stored{}, false, err
-	}
-	if answer.Error != nil {
-		if answer.Error.ErrCode == codeNotFound {
+	for try := 0; ; try++ {
+		var a messageAnswer
+		if err := c.api(ctx, "STREAM.MSG.GET."+stream, query, &a); err != nil {
+			return stored{}, false, err
+		}
+		if a.Error == nil {
+			msg, err := a.stored()
+			if err != nil {
+				return stored{}, false, fmt.Errorf("leader read of %s: %w", stream, err)
+			}
+			return msg, true, nil
+		}
+		if a.Error.ErrCode == codeNotFound {
 			return stored{}, false, nil
 		}
-		return stored{}, false, fmt.Errorf("leader read of %s: server error %d: %w", stream, answer.Error.ErrCode, es.ErrUnavailable)
-	}
-	m := answer.Message
-	msg = stored{subject: m.Subject, seq: m.Seq, data: m.Data, time: m.Time, header: nats.Header{}}
-	if len(m.Header) > 0 {
-		if msg.header, err = nats.DecodeHeadersMsg(m.Header); err != nil {
-			return stored{}, false, fmt.Errorf("leader read of %s: headers: %w", stream, err)
+		if a.Error.Code != codeUnavailable || !backoff(ctx, try) {
+			return stored{}, false, fmt.Errorf("leader read of %s: server error %d: %w", stream, a.Error.ErrCode, es.ErrUnavailable)
 		}
 	}
-	return msg, true, nil
+}
+
+func (a messageAnswer) stored() (stored, error) {
+	m := a.Message
+	msg := stored{subject: m.Subject, seq: m.Seq, data: m.Data, time: m.Time, header: nats.Header{}}
+	if len(m.Header) == 0 {
+		return msg, nil
+	}
+	var err error
+	if msg.header, err = nats.DecodeHeadersMsg(m.Header); err != nil {
+		return msg, fmt.Errorf("headers: %w", err)
+	}
+	return msg, nil
 }
 
 // api makes one request to the JetStream API, tried again while nobody
@@ -254,4 +272,12 @@ func isConflict(err error) bool {
 	var api *jetstream.APIError
 	return errors.As(err, &api) && (api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence ||
 		api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant)
+}
+
+// moved reports a conflict that says that the subject's last sequence is not
+// the expected one. The other kind says only that another write of the subject
+// is under way, which may come to nothing or be an earlier try of the same.
+func moved(err error) bool {
+	var api *jetstream.APIError
+	return errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence
 }

@@ -19,8 +19,8 @@ import (
 var _ es.Store = (*Log)(nil)
 
 // Load yields the aggregate's commits after a stream sequence. From any
-// replica it is one batched read a page; from the leader it first asks for
-// the last sequence and does not end before it was seen.
+// replica it is one batched read a page; from the leader it first asks how
+// many commits there are and does not end before it has them.
 func (l *Log) Load(ctx context.Context, agg es.Aggregate, after uint64, from es.Source) iter.Seq2[es.Recorded, error] {
 	return func(yield func(es.Recorded, error) bool) {
 		if err := l.load(ctx, agg, after, from, yield); err != nil {
@@ -52,14 +52,15 @@ type reading struct {
 	agg   es.Aggregate
 	at    uint64 // the last sequence that was read
 	yield func(es.Recorded, error) bool
-	read  bool // something was
-	ended bool // the caller wants no more
-	short bool // a replica counted more commits than it had
+	n     uint64 // how many were
+	ended bool   // the caller wants no more
+	short bool   // a replica counted more commits than it had
 }
 
 // give hands one commit to the caller.
 func (r *reading) give(m stored) bool {
-	r.at, r.read = m.seq, true
+	r.at = m.seq
+	r.n++
 	r.sh.saw(m.seq)
 	r.ended = !r.yield(r.sh.decode(m))
 	return !r.ended
@@ -96,7 +97,7 @@ func (r *reading) fromAny(ctx context.Context) error {
 	if err := r.pages(ctx); err != nil || r.ended {
 		return err
 	}
-	if !r.short && (r.read || after > 0) {
+	if !r.short && (r.n > 0 || after > 0) {
 		return nil
 	}
 	a, err := r.log.conn.info(ctx, r.sh.name, r.agg.Subject())
@@ -109,51 +110,74 @@ func (r *reading) fromAny(ctx context.Context) error {
 	return r.fromLeader(ctx)
 }
 
-// fromLeader reads up to what the leader says is the aggregate's last commit;
-// what a replica that lags does not have comes from the leader too.
+// fromLeader reads as many commits as the leader counts; what a replica that
+// lags does not have comes from the leader too.
 func (r *reading) fromLeader(ctx context.Context) error {
-	last, ok, err := r.last(ctx)
-	if err != nil || !ok || last <= r.at {
+	after := r.at
+	counted, err := r.count(ctx)
+	if err != nil || counted == 0 {
 		return err
 	}
-	if err := r.pages(ctx); err != nil {
+	if err := r.pages(ctx); err != nil || r.ended {
 		return err
 	}
-	for r.at < last && !r.ended {
-		var m stored
-		cut, err := insist(ctx, func() (bool, error) {
-			var ok bool
-			m, ok, err = r.log.next(ctx, r.sh, r.agg, r.at)
-			return !ok, err
-		})
-		if cut { // the leader had last and has nothing before it now
-			return r.corrupt(last)
-		}
-		if err != nil {
-			return err
-		}
-		r.give(m)
+	if after == 0 && r.n >= counted {
+		return nil
 	}
-	return nil
+	last, err := r.last(ctx)
+	for err == nil && r.at < last && !r.ended {
+		err = r.next(ctx, last)
+	}
+	return err
 }
 
-// last is the sequence of the aggregate's last commit, from the leader. If it
-// has none, that has to be so by the word of a server that can prove its
-// leadership, and by its count: a commit that its disk has lost is counted
-// and not found.
-func (r *reading) last(ctx context.Context) (seq uint64, ok bool, err error) {
+// count is the leader's number of the aggregate's commits. A leader that lost
+// a part of the stream is not believed; that there are none is believed only
+// if it proves its leadership.
+func (r *reading) count(ctx context.Context) (uint64, error) {
+	subject := r.agg.Subject()
+	a, err := r.log.conn.info(ctx, r.sh.name, subject)
+	if err == nil && a.State.Subjects[subject] == 0 {
+		a, err = r.log.conn.proven(ctx, r.sh.name, subject)
+	}
+	if err == nil && !a.whole() {
+		err = r.log.holes(ctx, r.sh)
+	}
+	return a.State.Subjects[subject], err
+}
+
+// last is the sequence of the aggregate's last commit, from the leader. One
+// that it counts and does not find was lost by its disk.
+func (r *reading) last(ctx context.Context) (uint64, error) {
+	var m stored
 	lost, err := insist(ctx, func() (bool, error) {
-		m, found, err := r.log.conn.leaderGet(ctx, r.sh.name, map[string]any{"last_by_subj": r.agg.Subject()})
-		if seq, ok = m.seq, found; err != nil || found {
-			return false, err
-		}
-		a, err := r.log.conn.proven(ctx, r.sh.name, r.agg.Subject())
-		return a.State.Subjects[r.agg.Subject()] > 0, err
+		var ok bool
+		var err error
+		m, ok, err = r.log.conn.leaderGet(ctx, r.sh.name, map[string]any{"last_by_subj": r.agg.Subject()})
+		return !ok, err
 	})
 	if lost {
-		return 0, false, r.corrupt(r.at + 1)
+		return 0, r.corrupt(r.at + 1)
 	}
-	return seq, ok, err
+	return m.seq, err
+}
+
+// next reads one more commit, up to the last, from the leader.
+func (r *reading) next(ctx context.Context, last uint64) error {
+	var m stored
+	cut, err := insist(ctx, func() (bool, error) {
+		var ok bool
+		var err error
+		m, ok, err = r.log.next(ctx, r.sh, r.agg, r.at)
+		return !ok, err
+	})
+	if cut { // the leader had last and has nothing before it now
+		return r.corrupt(last)
+	}
+	if err == nil {
+		r.give(m)
+	}
+	return err
 }
 
 // corrupt says that the aggregate's commit at a sequence, or the first one
@@ -229,22 +253,24 @@ func (l *Log) publish(ctx context.Context, sh *shard, agg es.Aggregate, expected
 	if err := l.sound(ctx, sh); err != nil {
 		return 0, err
 	}
+	uncertain := false // an earlier try may stand, or may still arrive
 	for try := 0; ; try++ {
 		ack, err := l.once(ctx, sh, expected, m)
 		switch {
 		case err == nil && !ack.Duplicate:
 			sh.saw(ack.Sequence)
 			return ack.Sequence, nil
-		case try == 0 && refused(err): // on a later try an earlier one may stand
+		case !uncertain && refused(err):
 			return 0, fmt.Errorf("publish to %s: %w", sh.name, err)
 		}
 		next, found, readErr := l.successor(ctx, sh, agg, expected)
 		switch {
 		case readErr == nil && found && next.header.Get(nats.MsgIdHdr) == m.ID:
 			return next.seq, nil
-		case readErr == nil && (found || (try == 0 && isConflict(err))):
+		case readErr == nil && (found || (moved(err) && !uncertain)):
 			return 0, es.ErrConflict
 		}
+		uncertain = uncertain || !isConflict(err)
 		if permanent(err) || !backoff(ctx, try) {
 			return 0, fmt.Errorf("publish to %s: %w", sh.name, es.ErrUnknownOutcome)
 		}

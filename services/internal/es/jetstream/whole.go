@@ -140,6 +140,19 @@ func (l *Log) probe(ctx context.Context, sh *shard, seen uint64) (uint64, error)
 	return last, l.readable(ctx, sh.name, seen+1)
 }
 
+// holes names what is missing in a stream whose leader just said that
+// something is. If another leads by now that has all, asking again helps.
+func (l *Log) holes(ctx context.Context, sh *shard) error {
+	s, err := l.stream(ctx, sh.name)
+	if err == nil {
+		err = gapless(ctx, s)
+	}
+	if err == nil {
+		err = fmt.Errorf("%s: leader has holes: %w", sh.name, es.ErrUnavailable)
+	}
+	return err
+}
+
 // stream looks a stream up. One that is not there is reported by name.
 func (l *Log) stream(ctx context.Context, name string) (jetstream.Stream, error) {
 	var s jetstream.Stream
