@@ -70,6 +70,9 @@ type observer struct {
 	log *jetstream.Log
 	tr  truth
 	in  installation
+	// mayLag: any replica may answer a load from any replica, so that it may
+	// lack the last commits; what is decided on it meets the leader's check.
+	mayLag bool
 }
 
 // named says whether err halts and names the stream.
@@ -109,8 +112,12 @@ func (o observer) fold(t *testing.T, from es.Source) map[es.Aggregate]error {
 			ids = append(ids, r.ID)
 			return nil
 		})
+		want := o.tr.of(agg)
+		if o.mayLag && from == es.AnyReplica && len(ids) < len(want) {
+			want = want[:len(ids)]
+		}
 		switch {
-		case err == nil && !slices.Equal(ids, o.tr.of(agg)):
+		case err == nil && !slices.Equal(ids, want):
 			t.Errorf("counter %d, source %d: %d of %d commits were loaded, and no error", k, from, len(ids), len(o.tr.of(agg)))
 		case err != nil && !named(err):
 			t.Errorf("counter %d, source %d: refused without a name: %v", k, from, err)

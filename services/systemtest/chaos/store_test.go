@@ -14,17 +14,15 @@ type files struct{ dir string }
 // streamFiles finds the files of the stream under a server's data directory.
 func streamFiles(t *testing.T, data string) files {
 	t.Helper()
-	var found string
-	err := filepath.WalkDir(data, func(path string, e os.DirEntry, err error) error {
-		if err == nil && e.IsDir() && e.Name() == stream {
-			found = filepath.Join(path, "msgs")
-		}
-		return err
-	})
-	if err != nil || found == "" {
+	dir := streamFilesIn(data)
+	if _, err := os.Stat(dir); err != nil {
 		t.Fatalf("no files of %s under the data directory: %v", stream, err)
 	}
-	return files{found}
+	return files{dir}
+}
+
+func streamFilesIn(data string) string {
+	return filepath.Join(data, "jetstream", "HABEAS", "streams", stream, "msgs")
 }
 
 // blocks are the paths of the stream's message files, oldest first.
