@@ -132,21 +132,25 @@ func try(t *testing.T, conn *nats.Conn, text string) error {
 // expectLog reads LOG from its beginning.
 func expectLog(t *testing.T, conn *nats.Conn, want ...string) {
 	t.Helper()
-	reader, err := jetStream(t, conn).OrderedConsumer(t.Context(), "LOG", jetstream.OrderedConsumerConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	batch, err := reader.Fetch(len(want), jetstream.FetchMaxWait(10*time.Second))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got []string
-	for msg := range batch.Messages() {
-		got = append(got, string(msg.Data()))
-	}
-	if strings.Join(got, " ") != strings.Join(want, " ") {
-		t.Errorf("the log holds %q, want %q (%v)", got, want, batch.Error())
-	}
+	js := jetStream(t, conn)
+	testwait.For(t, 30*time.Second, func() error { // a cluster that just changed leaders may not answer at once
+		reader, err := js.OrderedConsumer(t.Context(), "LOG", jetstream.OrderedConsumerConfig{})
+		if err != nil {
+			return err
+		}
+		batch, err := reader.Fetch(len(want), jetstream.FetchMaxWait(5*time.Second))
+		if err != nil {
+			return err
+		}
+		var got []string
+		for msg := range batch.Messages() {
+			got = append(got, string(msg.Data()))
+		}
+		if strings.Join(got, " ") != strings.Join(want, " ") {
+			return errors.Join(fmt.Errorf("the log holds %q, want %q", got, want), batch.Error())
+		}
+		return nil
+	})
 }
 
 // quiet drops what the client would print about refusals that the test wants.

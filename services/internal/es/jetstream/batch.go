@@ -46,6 +46,7 @@ func (l *Log) publishBatch(ctx context.Context, sh *shard, agg es.Aggregate, bat
 	if err := l.sound(ctx, sh); err != nil {
 		return 0, err
 	}
+	uncertain := false // an earlier try may stand, or may still arrive
 	for try := 0; ; try++ {
 		last, err := l.batchOnce(ctx, sh, batch)
 		if err == nil {
@@ -56,11 +57,13 @@ func (l *Log) publishBatch(ctx context.Context, sh *shard, agg es.Aggregate, bat
 		switch {
 		case readErr == nil && found && next.header.Get(nats.MsgIdHdr) == batch[0].msg.ID:
 			return next.seq, nil
-		case readErr == nil && (found || (try == 0 && isConflict(err))): // on a later try it may be our own
+		case readErr == nil && (found || (moved(err) && !uncertain)):
 			return 0, es.ErrConflict
-		case try == 0 && refused(err):
+		case !uncertain && refused(err):
 			return 0, fmt.Errorf("publish batch to %s: %w", sh.name, err)
-		case permanent(err) || !backoff(ctx, try):
+		}
+		uncertain = uncertain || !isConflict(err)
+		if permanent(err) || !backoff(ctx, try) {
 			return 0, fmt.Errorf("publish batch to %s: %w", sh.name, es.ErrUnknownOutcome)
 		}
 	}

@@ -49,7 +49,7 @@ func (r *Rows) write(ctx context.Context, stream string, row rows.Row) (uint64, 
 			return ack.Sequence, nil
 		case err != nil && permanent(err):
 			return 0, fmt.Errorf("write row: %w", err)
-		case isConflict(err) && !inFlight(err) && !uncertain:
+		case moved(err) && !uncertain:
 			return 0, rows.ErrConflict
 		case !isConflict(err):
 			uncertain = true
@@ -79,7 +79,7 @@ func (r *Rows) resolve(ctx context.Context, stream, id string, row rows.Row, las
 		return next.seq, nil
 	case found:
 		return 0, rows.ErrConflict
-	case last == nil, isConflict(last) && !inFlight(last):
+	case last == nil, moved(last):
 		return 0, rows.ErrConflict // ours came through and is gone, or what stood before is
 	}
 	return 0, errUndecided
@@ -98,13 +98,6 @@ func (r *Rows) successor(ctx context.Context, stream, subject string, expect uin
 	ctx, cancel := context.WithTimeout(ctx, 2*r.cfg.TryTimeout)
 	defer cancel()
 	return r.next(ctx, stream, subject, expect+1)
-}
-
-// inFlight: the conflict is with a write that is still under way, which may be
-// an earlier try of the same.
-func inFlight(err error) bool {
-	var api *jetstream.APIError
-	return errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant
 }
 
 // Delete is part of rows.Store.

@@ -17,12 +17,21 @@ import (
 // old epoch's KEK and records that. A rotation that was interrupted is
 // finished instead of beginning another.
 func (k *Keeper) Rotate(ctx context.Context, p Partition) error {
+	return k.rotate(ctx, p, func(epoch) bool { return true })
+}
+
+// rotate begins a rotation only if the partition as it stands now wants one:
+// another process may have rotated it since the caller looked.
+func (k *Keeper) rotate(ctx context.Context, p Partition, wanted func(epoch) bool) error {
 	ep, err := k.epoch(ctx, p)
 	if err != nil {
 		return err
 	}
 	if ep.row.GetRetiring() != 0 {
 		return k.finish(ctx, p, ep)
+	}
+	if !wanted(ep) {
+		return nil
 	}
 	if ep, err = k.begin(ctx, p, ep); err != nil {
 		return fmt.Errorf("begin epoch: %w", err)
@@ -44,7 +53,7 @@ func (k *Keeper) RotateDirty(ctx context.Context) (rotated int, err error) {
 			continue
 		}
 		if err == nil {
-			err = k.Rotate(ctx, Partition{Tenant: ep.row.GetTenant(), Name: ep.row.GetPartition()})
+			err = k.rotate(ctx, Partition{Tenant: ep.row.GetTenant(), Name: ep.row.GetPartition()}, k.due)
 		}
 		if err != nil {
 			failed = append(failed, err)
