@@ -210,22 +210,24 @@ func (r *reader) check(ctx context.Context) error {
 	return nil
 }
 
-// take applies what has arrived.
+// take applies what has arrived. Where another reader of the same model was
+// faster, it goes on behind that one.
 func (r *reader) take(ctx context.Context, m jetstream.Msg, arrived <-chan jetstream.Msg) error {
 	r.idle = 0
 	batch, err := r.batch(ctx, m, arrived)
-	if err != nil || len(batch) == 0 {
-		return err
+	for err == nil && len(batch) > 0 {
+		err = r.write(ctx, batch)
+		if !errors.Is(err, es.ErrMoved) {
+			return err
+		}
+		if err = r.overtaken(ctx, err); err == nil {
+			batch = after(batch, r.at.Seq)
+		}
 	}
-	err = r.write(ctx, batch)
-	if !errors.Is(err, es.ErrMoved) {
-		return err
-	}
-	return r.overtaken(ctx, err)
+	return err
 }
 
-// overtaken goes on from where another reader of the same model is, if that is
-// ahead: what arrives up to there is passed over.
+// overtaken moves to where the sink is, if that is ahead.
 func (r *reader) overtaken(ctx context.Context, moved error) error {
 	at, err := r.p.Sink.Checkpoint(ctx, r.sh.name, r.sh.epoch)
 	if err != nil {
@@ -235,6 +237,16 @@ func (r *reader) overtaken(ctx context.Context, moved error) error {
 		return moved
 	}
 	r.at = at
+	return nil
+}
+
+// after is the part of a batch behind a sequence.
+func after(batch []es.Recorded, seq uint64) []es.Recorded {
+	for i, rec := range batch {
+		if rec.Position.Seq > seq {
+			return batch[i:]
+		}
+	}
 	return nil
 }
 
@@ -284,6 +296,9 @@ func (s *shard) read(m jetstream.Msg) (es.Recorded, error) {
 }
 
 func (r *reader) write(ctx context.Context, batch []es.Recorded) error {
+	if batch[0].Position.Seq != r.at.Seq+1 { // no way to go on could make this right
+		return &es.CorruptError{Stream: r.sh.name, Sequence: r.at.Seq + 1, Reason: es.CorruptGap}
+	}
 	ctx, end := r.log.consumed(ctx, r.p.Name, batch)
 	defer end()
 	if err := r.p.Sink.Apply(ctx, r.at, batch); err != nil {
