@@ -23,7 +23,8 @@ const maxTypesBytes = 32 << 10
 // SchemaVersion is the version of the commit's own encoding.
 const SchemaVersion = "1"
 
-// Hash is a SHA-256 digest; the zero value stands before the first commit.
+// Hash is the digest of a commit that its signature covers: subject, id,
+// headers and body. The zero value stands before the first commit.
 type Hash [sha256.Size]byte
 
 // Event is one fact, encoded. Data holds no personal data in clear.
@@ -65,7 +66,7 @@ type Head struct {
 	Seq     uint64 // stream sequence of the last commit
 	Commits uint64
 	Version uint64 // number of events
-	Hash    Hash   // SHA-256 of the last commit as published
+	Hash    Hash   // of the last commit as published
 }
 
 // Position is where a commit stands in the log.
@@ -189,7 +190,11 @@ func Decode(m Message, at Position, stored time.Time) (Recorded, error) {
 	if malformed {
 		return corrupt(CorruptEncoding)
 	}
-	return fromWire(&w, agg, m, at, stored), nil
+	r := fromWire(&w, agg, m, at, stored)
+	if types(r.Events) != m.Header[HeaderTypes] || m.Header[HeaderSchema] != SchemaVersion {
+		return corrupt(CorruptHeader)
+	}
+	return r, nil
 }
 
 func fromWire(w *logv1.Commit, agg Aggregate, m Message, at Position, stored time.Time) Recorded {
@@ -212,7 +217,7 @@ func fromWire(w *logv1.Commit, agg Aggregate, m Message, at Position, stored tim
 		Position:     at,
 		Stored:       stored,
 		FirstVersion: w.GetFirstVersion(),
-		Hash:         sha256.Sum256(m.Data),
+		Hash:         m.Digest(),
 		Message:      m,
 	}
 	copy(r.Prev[:], w.GetPrevHash())

@@ -86,10 +86,40 @@ func Announce(ctx context.Context, store Store, random io.Reader, c Control, rol
 		return err
 	}
 	_, err = store.Append(ctx, Head{}, commit)
-	if err == nil || errors.Is(err, ErrConflict) { // a key id is a hash of the key: the one that is there is this one
-		return nil
+	if errors.Is(err, ErrConflict) {
+		return announcedAs(ctx, store, c, role, service, public)
 	}
-	return fmt.Errorf("announce key: %w", err)
+	if err != nil {
+		return fmt.Errorf("announce key: %w", err)
+	}
+	return nil
+}
+
+// announcedAs checks that the announcement that is there says the same.
+func announcedAs(ctx context.Context, store Loader, c Control, role logv1.KeyRole, service string, public ed25519.PublicKey) error {
+	r, err := first(ctx, store, c.Key(KeyID(public)))
+	if err != nil {
+		return fmt.Errorf("read announcement: %w", err)
+	}
+	if w, err := announcement(r); err != nil || w.GetRole() != role || w.GetService() != service {
+		return fmt.Errorf("key is announced as something else: %w", ErrUntrusted)
+	}
+	return nil
+}
+
+// MayAnnounce reports whether instances of a service may be announced in a
+// shard by a key: ErrUntrusted unless the log key announced it for that
+// service. An announcement that nobody vouches for could never be taken back.
+func (k *KeyRing) MayAnnounce(ctx context.Context, c Control, service string, key Signer) error {
+	a, err := k.key(ctx, c, key.KeyID, logv1.KeyRole_KEY_ROLE_SERVICE)
+	var damaged *CorruptError
+	switch {
+	case errors.Is(err, errAbsent), errors.As(err, &damaged), err == nil && a.service != service:
+		return fmt.Errorf("key of service %s was not announced by the log: %w", service, ErrUntrusted)
+	case err != nil:
+		return fmt.Errorf("find service key: %w", err)
+	}
+	return nil
 }
 
 // Loader is the half of a Store that verification needs.
@@ -137,8 +167,9 @@ type KeyRing struct {
 }
 
 type announced struct {
-	public  ed25519.PublicKey
-	service string
+	public   ed25519.PublicKey
+	service  string
+	imported bool // it signed commits of an earlier installation, and no later ones
 }
 
 // NewKeyRing makes the key ring of a reader that trusts logKey. shards is the
@@ -153,7 +184,8 @@ const verifiedHeads = 1 << 16
 // Verify checks the signature of r. Failing is a CorruptError; not reaching
 // the log is another error.
 func (k *KeyRing) Verify(ctx context.Context, r Recorded) error {
-	mark := Hash(sha256.Sum256(append(signed(r.Message), r.Message.Header[HeaderSignature]...)))
+	digest := r.Message.Digest()
+	mark := Hash(sha256.Sum256(append(digest[:], r.Message.Header[HeaderSignature]...)))
 	if k.heads.has(mark) {
 		return nil
 	}
@@ -204,7 +236,47 @@ func (k *KeyRing) signedBy(ctx context.Context, r Recorded, c Control, role logv
 	if !verify(r.Message, key.public) {
 		return corrupt(r, CorruptSignature)
 	}
+	if key.imported {
+		return k.beforeImportEnded(ctx, r, c)
+	}
 	return nil
+}
+
+// beforeImportEnded checks that a commit under a readmitted key stands before
+// the end of the import: what an old installation's instance signs later is
+// not of this log.
+func (k *KeyRing) beforeImportEnded(ctx context.Context, r Recorded, c Control) error {
+	end, err := k.importEnd(ctx, c)
+	if err != nil {
+		return fmt.Errorf("find the end of the import: %w", err)
+	}
+	if end != 0 && r.Position.Seq > end {
+		return corrupt(r, CorruptKey)
+	}
+	return nil
+}
+
+// importEnd is the sequence at which a shard's import ended, 0 while it runs.
+func (k *KeyRing) importEnd(ctx context.Context, c Control) (uint64, error) {
+	id := "import." + c.Context + "." + c.Partition
+	if v, ok := k.known.Load(id); ok {
+		seq, _ := v.(uint64)
+		return seq, nil
+	}
+	for r, err := range k.store.Load(ctx, c.Stream(), 0, AnyReplica) {
+		if err != nil {
+			return 0, err
+		}
+		if r.Events[0].Type != TypeImported {
+			continue
+		}
+		if err := k.verifyControl(ctx, r); err != nil {
+			return 0, err
+		}
+		k.known.Store(id, r.Position.Seq)
+		return r.Position.Seq, nil
+	}
+	return 0, nil
 }
 
 func (k *KeyRing) keyError(r Recorded, err error) error {
@@ -241,7 +313,7 @@ func (k *KeyRing) key(ctx context.Context, c Control, keyID string, role logv1.K
 	if err := k.verifyControl(ctx, r); err != nil {
 		return announced{}, err
 	}
-	a := announced{public: w.GetPublicKey(), service: w.GetService()}
+	a := announced{public: w.GetPublicKey(), service: w.GetService(), imported: w.GetImportedFrom() != ""}
 	k.known.Store(id, a)
 	return a, nil
 }

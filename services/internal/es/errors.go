@@ -23,6 +23,8 @@ var (
 	ErrStale = errors.New("state is stale")
 	// ErrCommandReused means: the command id was used before, with another body.
 	ErrCommandReused = errors.New("command id was used with another body")
+	// ErrNoCommandID means: a command without an id can't be told from another.
+	ErrNoCommandID = errors.New("command has no id")
 	// ErrTooLarge means: the commit exceeds MaxCommitBytes.
 	ErrTooLarge = errors.New("commit is too large")
 	// ErrBadToken means: a consistency token could not be read.
@@ -60,6 +62,7 @@ const (
 	CorruptSubject   = "SUBJECT_MISMATCH"
 	CorruptBehind    = "HISTORY_BEHIND_CHECKPOINT"
 	CorruptDiffers   = "HISTORY_DIFFERS_AT_CHECKPOINT"
+	CorruptHeader    = "HEADER_DIFFERS_FROM_BODY"
 	CorruptMissing   = "MESSAGES_MISSING"
 )
 

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -245,9 +246,10 @@ func FuzzCommitDecoder(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add(m.Subject, m.ID, m.Data)
-	f.Fuzz(func(t *testing.T, subject, id string, data []byte) {
-		r, err := es.Decode(es.Message{Subject: subject, ID: id, Data: data}, es.Position{Seq: 1}, time.Time{})
+	f.Add(m.Subject, m.ID, m.Data, m.Header[es.HeaderTypes])
+	f.Fuzz(func(t *testing.T, subject, id string, data []byte, types string) {
+		header := map[string]string{es.HeaderTypes: types, es.HeaderSchema: es.SchemaVersion}
+		r, err := es.Decode(es.Message{Subject: subject, ID: id, Data: data, Header: header}, es.Position{Seq: 1}, time.Time{})
 		if err != nil {
 			var corrupt *es.CorruptError
 			if !errors.As(err, &corrupt) {
@@ -301,5 +303,59 @@ func TestSignedBytesAreFrozen(t *testing.T) {
 	got := hex.EncodeToString(m.Data) + "\n" + m.Header[es.HeaderKeyID] + "\n" + m.Header[es.HeaderSignature] + "\n" + m.Subject + "\n" + m.Header[es.HeaderTypes]
 	if diff := cmp.Diff(frozenCommit, got); diff != "" {
 		t.Errorf("the encoding of a commit has changed; every log written so far would be unreadable (-want +got):\n%s", diff)
+	}
+}
+
+func TestACommandOfASagaIsRememberedLikeAClients(t *testing.T) {
+	store, ring := openMemory(t)
+	h, err := estest.CounterHandler(store, ring)
+	if err != nil {
+		t.Fatal(err)
+	}
+	agg := es.Aggregate{Context: "identity", Tenant: "t1", Type: "counter", ID: "saga"}
+	step := es.Command[estest.CounterCommand]{ID: "step-1", At: time.Now(), Data: estest.Add{By: 5}}
+	store.LoseOutcomes(1)
+	if _, err := h.Handle(t.Context(), agg, step); !errors.Is(err, es.ErrUnknownOutcome) {
+		t.Fatalf("want an unknown outcome, got %v", err)
+	}
+	for i := range 40 { // clients do not push it out
+		id := "client-" + string(rune('A'+i))
+		if _, err := h.Handle(t.Context(), agg, estest.ClientCommand(id, estest.Add{By: 1}, id)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	res, err := h.Handle(t.Context(), agg, step)
+	if err != nil || !res.Repeated || res.State.Sum != 45 {
+		t.Errorf("repeated %v, sum %d, error %v", res.Repeated, res.State.Sum, err)
+	}
+}
+
+func TestACommandWithoutAnIDIsRefused(t *testing.T) {
+	store, ring := openMemory(t)
+	h, err := estest.CounterHandler(store, ring)
+	if err != nil {
+		t.Fatal(err)
+	}
+	agg := es.Aggregate{Context: "identity", Tenant: "t1", Type: "counter", ID: "none"}
+	if _, err := h.Handle(t.Context(), agg, estest.ClientCommand("", estest.Add{By: 1}, "")); !errors.Is(err, es.ErrNoCommandID) {
+		t.Errorf("handled with error %v", err)
+	}
+}
+
+func TestAHeaderThatDiffersFromTheBodyIsCorruption(t *testing.T) {
+	s := signer(t)
+	agg := es.Aggregate{Context: "identity", Tenant: "t1", Type: "counter", ID: "a"}
+	m, err := es.Encode(es.Head{}, estest.NewCommit(t, agg, 1), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, header := range []string{es.HeaderTypes, es.HeaderSchema} {
+		changed := m
+		changed.Header = maps.Clone(m.Header)
+		changed.Header[header] = "other"
+		var corrupt *es.CorruptError
+		if _, err := es.Decode(changed, es.Position{Seq: 1}, time.Time{}); !errors.As(err, &corrupt) || corrupt.Reason != es.CorruptHeader {
+			t.Errorf("%s: %v", header, err)
+		}
 	}
 }

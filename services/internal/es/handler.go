@@ -15,7 +15,7 @@ import (
 // Command asks one aggregate to do something. Everything that Decide may not
 // make up itself travels in Data: time, ids, randomness.
 type Command[C any] struct {
-	ID     string // made by the sender; unique per intent
+	ID     string // made by the sender, unique per intent; never empty
 	Client bool   // sent by a client: a repeat is answered with the first result
 	Body   []byte // the client's request, to tell a repeat from a reuse; never stored
 	At     time.Time
@@ -92,6 +92,9 @@ type loaded[S any] struct {
 // that recorded it. ErrContended and ErrUnavailable are worth another try;
 // after ErrUnknownOutcome the same command may be sent again.
 func (h Handler[S, C, E]) Handle(ctx context.Context, agg Aggregate, cmd Command[C]) (Result[S, E], error) {
+	if cmd.ID == "" {
+		return Result[S, E]{}, ErrNoCommandID
+	}
 	ctx, span := h.Tracer.Start(ctx, "handle "+agg.Context+" "+agg.Type,
 		trace.WithAttributes(attribute.String("habeas.command.id", cmd.ID)))
 	defer span.End()
@@ -124,7 +127,7 @@ func (h Handler[S, C, E]) try(ctx context.Context, agg Aggregate, cmd Command[C]
 	if err != nil {
 		return Result[S, E]{}, fmt.Errorf("load: %w", err)
 	}
-	if done, ok := cur.memory.find(cmd.ID); ok {
+	if done, ok := cur.memory.find(cmd.ID, cmd.Client); ok {
 		if source == AnyReplica { // it may lack what the client has seen since
 			return h.try(ctx, agg, cmd, Leader)
 		}
@@ -192,17 +195,22 @@ func (h Handler[S, C, E]) result(cur loaded[S], rec Recorded, events []E) Result
 // repeat answers a command that is in the aggregate's memory from the commit
 // that it made then.
 func (h Handler[S, C, E]) repeat(ctx context.Context, agg Aggregate, cmd Command[C], cur loaded[S], done Remembered) (Result[S, E], error) {
-	same, err := h.Digester.Same(ctx, agg.Tenant, done.Digest, cmd.Body)
-	if err != nil {
-		return Result[S, E]{}, fmt.Errorf("compare command: %w", err)
-	}
-	if !same {
-		return Result[S, E]{}, ErrCommandReused
+	if cmd.Client {
+		same, err := h.Digester.Same(ctx, agg.Tenant, done.Digest, cmd.Body)
+		if err != nil {
+			return Result[S, E]{}, fmt.Errorf("compare command: %w", err)
+		}
+		if !same {
+			return Result[S, E]{}, ErrCommandReused
+		}
 	}
 	res := Result[S, E]{State: cur.state, Head: cur.head, Repeated: true}
 	for r, err := range h.Store.Load(ctx, agg, done.Seq-1, Leader) {
 		if err != nil {
 			return res, fmt.Errorf("load first result: %w", err)
+		}
+		if r.Hash != done.Hash { // the load before has verified that one
+			return res, corrupt(r, CorruptChain)
 		}
 		if res.Events, err = h.Registry.DecodeAll(r.Commit); err != nil {
 			return res, err

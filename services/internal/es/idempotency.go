@@ -6,34 +6,49 @@ import (
 	"crypto/sha256"
 )
 
-// rememberedCommands is how many client commands an aggregate answers again.
+// rememberedCommands is how many commands of each kind an aggregate answers
+// again.
 const rememberedCommands = 32
 
-// Remembered is one client command and the commit that it made.
+// Remembered is one command and the commit that it made.
 type Remembered struct {
 	CommandID string
-	Digest    []byte
+	Digest    []byte // of a client's command
 	Seq       uint64
+	Hash      Hash
 }
 
-// Memory holds an aggregate's last client commands, newest last. It is folded
-// from the commits like the state is.
-type Memory []Remembered
+// Memory holds an aggregate's last commands, newest last: those of clients,
+// and apart from them, so that neither pushes the other out, those of sagas
+// and timers. It is folded from the commits like the state is. What is older
+// a domain has to recognise by its state.
+type Memory struct{ client, inner []Remembered }
 
 func (m Memory) remember(r Recorded) Memory {
-	if !r.Client {
-		return m
+	one := Remembered{CommandID: r.CommandID, Digest: r.Digest, Seq: r.Position.Seq, Hash: r.Hash}
+	if r.Client {
+		m.client = push(m.client, one)
+	} else {
+		m.inner = push(m.inner, one)
 	}
-	if len(m) == rememberedCommands {
-		m = m[1:]
-	}
-	return append(m, Remembered{CommandID: r.CommandID, Digest: r.Digest, Seq: r.Position.Seq})
+	return m
 }
 
-func (m Memory) find(commandID string) (Remembered, bool) {
-	for i := len(m) - 1; i >= 0; i-- {
-		if m[i].CommandID == commandID {
-			return m[i], true
+func push(list []Remembered, one Remembered) []Remembered {
+	if len(list) == rememberedCommands {
+		list = list[1:]
+	}
+	return append(list, one)
+}
+
+func (m Memory) find(commandID string, client bool) (Remembered, bool) {
+	list := m.inner
+	if client {
+		list = m.client
+	}
+	for i := len(list) - 1; i >= 0; i-- {
+		if list[i].CommandID == commandID {
+			return list[i], true
 		}
 	}
 	return Remembered{}, false

@@ -52,17 +52,18 @@ func KeyID(public ed25519.PublicKey) string {
 
 func (s Signer) sign(m *Message) {
 	m.Header[HeaderKeyID] = s.KeyID
-	m.Header[HeaderSignature] = base64.RawStdEncoding.EncodeToString(ed25519.Sign(s.private, signed(*m)))
+	digest := m.Digest()
+	m.Header[HeaderSignature] = base64.RawStdEncoding.EncodeToString(ed25519.Sign(s.private, digest[:]))
 }
 
-// signed is what a signature covers: the subject, the message id, every header
+// Digest is what a signature covers: the subject, the message id, every header
 // that a reader may act on, and the digest of the body. The body holds the
-// hash of the previous commit, so the signature of an aggregate's last commit
-// vouches for all commits before it.
-func signed(m Message) []byte {
+// digest of the aggregate's previous commit, so the signature of the last one
+// vouches for all before it, headers included.
+func (m Message) Digest() Hash {
 	h := sha256.New()
 	_, _ = io.WriteString(h, "habeas-commit/v1\n")
-	for _, s := range []string{
+	for _, s := range [...]string{
 		m.Subject, m.ID, m.Header[HeaderTypes], m.Header[HeaderSchema],
 		m.Header[HeaderCorrelation], m.Header[HeaderCausation], m.Header[HeaderKeyID],
 	} {
@@ -70,11 +71,12 @@ func signed(m Message) []byte {
 	}
 	body := sha256.Sum256(m.Data)
 	writeLP(h, body[:])
-	return h.Sum(nil)
+	return Hash(h.Sum(nil))
 }
 
 // verify reports whether public made the message's signature.
 func verify(m Message, public ed25519.PublicKey) bool {
 	sig, err := base64.RawStdEncoding.DecodeString(m.Header[HeaderSignature])
-	return err == nil && len(public) == ed25519.PublicKeySize && ed25519.Verify(public, signed(m), sig)
+	digest := m.Digest()
+	return err == nil && len(public) == ed25519.PublicKeySize && ed25519.Verify(public, digest[:], sig)
 }

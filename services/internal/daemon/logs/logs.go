@@ -164,5 +164,6 @@ func BaseKeys() []string {
 		"error", "panic", "stack", "duration", "count", "size", "attempt", "limit",
 		"stream", "shard", "epoch", "sequence", "position", "consumer", "aggregate",
 		"request", "system", "key_id", "trace_id", "span_id",
+		"process", "projection", "delivery", "missing", "purpose",
 	}
 }

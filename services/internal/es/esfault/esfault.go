@@ -24,6 +24,7 @@ func Table() fault.Table {
 		{Err: es.ErrOtherEpoch, Code: codes.FailedPrecondition, Reason: "TOKEN_OF_ANOTHER_EPOCH"},
 		{Err: es.ErrBadToken, Code: codes.InvalidArgument, Reason: "CONSISTENCY_TOKEN_MALFORMED"},
 		{Err: es.ErrInvalidAggregate, Code: codes.InvalidArgument, Reason: "NAME_MALFORMED"},
+		{Err: es.ErrNoCommandID, Code: codes.InvalidArgument, Reason: "REQUEST_ID_REQUIRED"},
 		{Err: es.ErrTooLarge, Code: codes.ResourceExhausted, Reason: "COMMIT_TOO_LARGE"},
 	}
 }

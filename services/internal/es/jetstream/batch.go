@@ -24,6 +24,8 @@ func (l *Log) AppendBatch(ctx context.Context, batch []es.Pending) ([]es.Recorde
 	for i, p := range batch {
 		placed[i] = placement{msg: msgs[i], after: p.Head.Seq}
 	}
+	ctx, cancel := context.WithTimeout(ctx, appendLimit)
+	defer cancel()
 	first, err := l.publishBatch(ctx, sh, batch[0].Commit.Aggregate, placed)
 	if err != nil {
 		return nil, err
@@ -50,7 +52,7 @@ func (l *Log) publishBatch(ctx context.Context, sh *shard, agg es.Aggregate, bat
 	for try := 0; ; try++ {
 		last, err := l.batchOnce(ctx, sh, batch)
 		if err == nil {
-			sh.saw(last)
+			sh.saw(last, batch[len(batch)-1].msg.ID)
 			return last - uint64(len(batch)) + 1, nil
 		}
 		next, found, readErr := l.successor(ctx, sh, agg, batch[0].after)

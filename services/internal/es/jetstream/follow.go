@@ -12,6 +12,7 @@ import (
 
 	"habeas.internal/services/internal/es"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sync/errgroup"
 )
@@ -60,11 +61,14 @@ func (f *follower) halted(ctx context.Context, err error) error {
 // follow hands each message to the worker of its aggregate, so that commits
 // of one aggregate are handled one after the other.
 func (f *follower) follow(ctx context.Context, c jetstream.Consumer) error {
+	if err := f.recheck(ctx, c.CachedInfo()); err != nil {
+		return err
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	f.sure = c.CachedInfo().AckFloor.Stream
-	queues := make([]chan jetstream.Msg, f.p.Workers)
+	queues := make([]chan delivery, f.p.Workers)
 	for i := range queues {
-		queues[i] = make(chan jetstream.Msg, 1)
+		queues[i] = make(chan delivery, maxUnacked)
 		g.Go(func() error { return f.work(ctx, queues[i]) })
 	}
 	broken := make(chan error, 1)
@@ -80,7 +84,7 @@ func (f *follower) follow(ctx context.Context, c jetstream.Consumer) error {
 		h := fnv.New32a()
 		_, _ = h.Write([]byte(m.Subject()))
 		select {
-		case queues[h.Sum32()%uint32(len(queues))] <- m:
+		case queues[h.Sum32()%uint32(len(queues))] <- f.keep(ctx, m):
 		case <-ctx.Done():
 		}
 	}, jetstream.PullMaxMessages(8*f.p.Workers))
@@ -92,13 +96,68 @@ func (f *follower) follow(ctx context.Context, c jetstream.Consumer) error {
 	return g.Wait()
 }
 
-func (f *follower) work(ctx context.Context, queue <-chan jetstream.Msg) error {
+// recheck verifies what was delivered before and not acknowledged: if one of
+// these halted the last instance, it halts this one before anything behind it
+// is handled.
+func (f *follower) recheck(ctx context.Context, info *jetstream.ConsumerInfo) error {
+	for seq := info.AckFloor.Stream + 1; seq <= info.Delivered.Stream; seq++ {
+		m, ok, err := f.log.conn.leaderGet(ctx, f.sh.name, map[string]any{"seq": seq})
+		if err != nil || !ok { // what can't be read is found below
+			return err
+		}
+		rec, err := f.sh.decode(m)
+		if err == nil {
+			err = f.log.ring.Verify(ctx, rec)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// delivery is a message that is kept from being given to others until done is
+// called.
+type delivery struct {
+	jetstream.Msg
+	done func()
+}
+
+// keep tells the server, for as long as the message waits here or is worked
+// on, that it is in good hands: waiting is no failed delivery.
+func (f *follower) keep(ctx context.Context, m jetstream.Msg) delivery {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		tick := time.NewTicker(f.p.AckWait / 3)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				_ = m.InProgress()
+			}
+		}
+	}()
+	return delivery{m, cancel}
+}
+
+func (f *follower) work(ctx context.Context, queue <-chan delivery) error {
+	defer func() { // what was not begun goes back
+		for len(queue) > 0 {
+			d := <-queue
+			d.done()
+			_ = d.Nak()
+		}
+	}()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case m := <-queue:
-			if err := f.log.handle(ctx, f.p, f.sh, m); err != nil {
+		case d := <-queue:
+			err := f.log.handle(ctx, f.p, f.sh, d.Msg)
+			d.done()
+			if err != nil {
 				return err
 			}
 		}
@@ -113,7 +172,7 @@ func (f *follower) reached(ctx context.Context, m jetstream.Msg) error {
 		return fmt.Errorf("read metadata: %w", err)
 	}
 	f.busy.Store(true)
-	f.sh.saw(meta.Sequence.Stream)
+	f.sh.saw(meta.Sequence.Stream, m.Headers().Get(nats.MsgIdHdr))
 	return f.assure(ctx, meta.Sequence.Stream, meta.Sequence.Stream-1)
 }
 
@@ -123,7 +182,7 @@ func (f *follower) assure(ctx context.Context, to, unseen uint64) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for ; f.sure < unseen; f.sure++ {
-		if err := f.log.readable(ctx, f.sh.name, f.sure+1); err != nil {
+		if _, err := f.log.readable(ctx, f.sh.name, f.sure+1); err != nil {
 			return err
 		}
 	}
@@ -150,6 +209,8 @@ func (f *follower) look(ctx context.Context, c jetstream.Consumer, closed <-chan
 		case <-closed:
 			return errConsumerGone
 		case err = <-broken:
+		case <-f.sh.report.alarm():
+			err = f.sh.report.now()
 		case <-tick.C:
 			err = f.lookOnce(ctx, c)
 		}

@@ -168,7 +168,7 @@ func (l *Log) checkWhole(ctx context.Context, sh *shard) error {
 }
 
 func (l *Log) checkGenesis(ctx context.Context, sh *shard) (*logv1.Genesis, error) {
-	if err := l.readable(ctx, sh.name, 1); err != nil {
+	if _, err := l.readable(ctx, sh.name, 1); err != nil {
 		return nil, err
 	}
 	g, err := es.ReadGenesis(ctx, l, l.control(sh), l.cfg.LogKey)

@@ -2,12 +2,9 @@ package jetstream
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
-	"time"
 
 	logv1 "habeas.internal/proto/gen/habeas/log/v1"
 	"habeas.internal/services/internal/es"
@@ -42,25 +39,16 @@ func (l *Log) park(ctx context.Context, p Process, sh *shard, m jetstream.Msg, c
 		return fmt.Errorf("encode park record: %w", err)
 	}
 	msg := &nats.Msg{Subject: parkRoot + p.Name + "." + sh.name, Data: data}
-	id := p.Name + "/" + sh.name + "/" + strconv.FormatUint(meta.Sequence.Stream, 10)
-	if _, err := l.js.PublishMsg(ctx, msg, jetstream.WithMsgID(id), jetstream.WithExpectStream(StreamPark)); err != nil {
+	// Without an id: a record that comes twice is shown once, and one that is
+	// parked again soon after it was replayed must not be taken for a repeat.
+	if _, err := l.js.PublishMsg(ctx, msg, jetstream.WithExpectStream(StreamPark)); err != nil {
 		return fmt.Errorf("park: %w", err)
 	}
 	l.metrics.parked.Add(ctx, 1, metric.WithAttributes(attribute.String("process", p.Name)))
 	return nil
 }
 
-// advisory is the server's note that it gave up delivering a message.
-type advisory struct {
-	Stream     string    `json:"stream"`
-	Consumer   string    `json:"consumer"`
-	Seq        uint64    `json:"stream_seq"`
-	Deliveries int       `json:"deliveries"`
-	Time       time.Time `json:"timestamp"`
-}
-
-// Parked lists what is parked, oldest first: what processes set aside, and
-// what the server gave up on because no instance lived to do so.
+// Parked lists what is parked, oldest first.
 func (l *Log) Parked(ctx context.Context) ([]ParkedMessage, error) {
 	s, err := l.js.Stream(ctx, StreamPark)
 	if err != nil {
@@ -82,15 +70,12 @@ func (l *Log) Parked(ctx context.Context) ([]ParkedMessage, error) {
 		if err != nil {
 			return nil, err
 		}
-		if p == nil {
-			continue
-		}
 		if i, ok := known[p.place()]; ok {
 			out[i].records = append(out[i].records, p.records...)
 			continue
 		}
 		known[p.place()] = len(out)
-		out = append(out, *p)
+		out = append(out, p)
 	}
 	return out, nil
 }
@@ -99,29 +84,12 @@ func (p ParkedMessage) place() string {
 	return p.GetConsumer() + "/" + p.GetStream() + "/" + strconv.FormatUint(p.GetSequence(), 10)
 }
 
-func parked(m stored) (*ParkedMessage, error) {
-	if strings.HasPrefix(m.subject, parkRoot) {
-		var p logv1.Parked
-		if err := proto.Unmarshal(m.data, &p); err != nil {
-			return nil, fmt.Errorf("decode park record: %w", err)
-		}
-		return &ParkedMessage{Parked: &p, records: []uint64{m.seq}}, nil
+func parked(m stored) (ParkedMessage, error) {
+	var p logv1.Parked
+	if err := proto.Unmarshal(m.data, &p); err != nil {
+		return ParkedMessage{}, fmt.Errorf("decode park record: %w", err)
 	}
-	if !strings.Contains(m.subject, ".MAX_DELIVERIES.") {
-		return nil, nil // a termination follows a park record of its own
-	}
-	var a advisory
-	if err := json.Unmarshal(m.data, &a); err != nil {
-		return nil, fmt.Errorf("decode advisory: %w", err)
-	}
-	name, ok := strings.CutSuffix(a.Consumer, "-"+strings.ToLower(a.Stream))
-	if !ok {
-		return nil, nil
-	}
-	return &ParkedMessage{records: []uint64{m.seq}, Parked: &logv1.Parked{
-		Consumer: name, Stream: a.Stream, Sequence: a.Seq, Reason: "MAX_DELIVERIES",
-		Deliveries: uint32(a.Deliveries), ParkedAt: timestamppb.New(a.Time),
-	}}, nil
+	return ParkedMessage{Parked: &p, records: []uint64{m.seq}}, nil
 }
 
 // ErrNotParked says that the park record is of another process.
@@ -148,16 +116,17 @@ func (l *Log) Replay(ctx context.Context, p Process, m ParkedMessage) error {
 	if err := l.ring.Verify(ctx, rec); err != nil {
 		return err
 	}
-	ctx, span := l.startConsumer(ctx, p.Name, rec)
-	defer span.End()
-	if err := p.React(ctx, rec); err != nil {
-		return fmt.Errorf("replay: %w", err)
+	if rec.Aggregate.Tenant != es.LogTenant {
+		ctx, span := l.startConsumer(ctx, p.Name, rec)
+		defer span.End()
+		if err := p.React(ctx, rec); err != nil {
+			return fmt.Errorf("replay: %w", err)
+		}
 	}
 	return l.unpark(ctx, m)
 }
 
-// unpark removes every record of the place: the process's own and the
-// server's advisory.
+// unpark removes every record of the place.
 func (l *Log) unpark(ctx context.Context, m ParkedMessage) error {
 	s, err := l.js.Stream(ctx, StreamPark)
 	if err != nil {

@@ -32,8 +32,10 @@ type Process struct {
 	// AckWait is how long a reaction may take before the commit is given to
 	// another instance; default 30 s, extended while the reaction runs.
 	AckWait time.Duration
-	// Workers is how many commits of one shard are handled at a time; those
-	// of one aggregate never are. Default 4.
+	// Workers is how many commits of one shard are handled at a time; one
+	// instance handles those of one aggregate one after the other. Another
+	// instance, or a commit that comes again, may overtake: reactions must not
+	// depend on the order of commits. Default 4.
 	Workers int
 }
 
@@ -57,9 +59,13 @@ func (p Process) withDefaults() Process {
 	return p
 }
 
-// deliveriesBeyond is how many deliveries the server makes after the one at
-// which the process parks: room for instances that die before they can.
-const deliveriesBeyond = 4
+// maxUnacked is how many commits of a shard may be under way at a time.
+const maxUnacked = 256
+
+// deliveriesBeyond is how many deliveries follow the one at which a failing
+// commit is parked before one that never got so far is: instances that die
+// over a commit, or that halt because of one, do not fail it.
+const deliveriesBeyond = 32
 
 // RunProcess reacts to commits until ctx ends. Any other return is a halt:
 // see Project. A commit that can't be handled after the last backoff is
@@ -86,8 +92,8 @@ func (l *Log) RunProcess(ctx context.Context, p Process) error {
 func (p Process) consumer(stream string) jetstream.ConsumerConfig {
 	return jetstream.ConsumerConfig{
 		Durable: p.Name + "-" + strings.ToLower(stream), AckPolicy: jetstream.AckExplicitPolicy,
-		DeliverPolicy: jetstream.DeliverAllPolicy, AckWait: p.AckWait, MaxAckPending: 256,
-		MaxDeliver: len(p.Backoff) + 1 + deliveriesBeyond,
+		DeliverPolicy: jetstream.DeliverAllPolicy, AckWait: p.AckWait, MaxAckPending: maxUnacked,
+		MaxDeliver: -1, // the server passes over nothing: parking is the process's own
 	}
 }
 
@@ -102,8 +108,13 @@ func (l *Log) durable(ctx context.Context, stream string, cfg jetstream.Consumer
 	return c, nil
 }
 
+// haltPause is how long the commit that halted a process stays away: until
+// this instance has let go of the consumer.
+const haltPause = 250 * time.Millisecond
+
 // handle returns an error only to halt; everything else is tried again or
-// parked.
+// parked. The commit that halts a process is given back, so that the next
+// instance meets it before anything that lies behind it.
 func (l *Log) handle(ctx context.Context, p Process, sh *shard, m jetstream.Msg) error {
 	rec, err := sh.read(m)
 	if err == nil {
@@ -119,6 +130,7 @@ func (l *Log) handle(ctx context.Context, p Process, sh *shard, m jetstream.Msg)
 		return nil
 	}
 	if _, halt := es.HaltReason(err); halt {
+		_ = m.NakWithDelay(haltPause)
 		return err
 	}
 	return l.again(ctx, p, sh, m, err)
@@ -131,29 +143,24 @@ func (l *Log) ack(ctx context.Context, m jetstream.Msg) error {
 	return nil
 }
 
-// react runs the reaction and keeps the message while it takes long.
+// errDeadly is why a commit is parked that no instance lived to handle.
+var errDeadly = errors.New("no instance has come to an end with the commit")
+
 func (l *Log) react(ctx context.Context, p Process, rec es.Recorded, m jetstream.Msg) error {
+	meta, err := m.Metadata()
+	if err != nil {
+		return fmt.Errorf("read metadata: %w", err)
+	}
+	if int(meta.NumDelivered) > len(p.Backoff)+1+deliveriesBeyond {
+		return errDeadly
+	}
 	ctx, span := l.startConsumer(ctx, p.Name, rec)
 	defer span.End()
-	done := make(chan struct{})
-	defer close(done)
-	go func() {
-		tick := time.NewTicker(p.AckWait / 3)
-		defer tick.Stop()
-		for {
-			select {
-			case <-done:
-				return
-			case <-tick.C:
-				_ = m.InProgress()
-			}
-		}
-	}()
-	err := p.React(ctx, rec)
-	if err != nil {
+	if err := p.React(ctx, rec); err != nil {
 		span.SetStatus(codes.Error, reasonOf(err))
+		return err
 	}
-	return err
+	return nil
 }
 
 // again schedules the next delivery, or parks the message after the last.

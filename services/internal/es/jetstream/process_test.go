@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -25,7 +26,8 @@ func echo(w *world, fail func() error) es.Saga[estest.Counter, estest.CounterCom
 		Route: func(r es.Recorded) (es.Aggregate, es.Command[estest.CounterCommand], bool, error) {
 			agg := r.Aggregate
 			agg.Type = "echo"
-			return agg, estest.ClientCommand(r.ID, estest.Add{By: 1}, r.ID), r.Aggregate.Type == "counter", nil
+			cmd := es.Command[estest.CounterCommand]{ID: r.ID, At: r.Time, Data: estest.Add{By: 1}}
+			return agg, cmd, r.Aggregate.Type == "counter", nil
 		},
 		Effects: func(s estest.Counter) []uint64 { // every step so far: all are harmless to repeat
 			var steps []uint64
@@ -142,20 +144,85 @@ func TestWhatCannotBeHandledIsParkedAndReplayed(t *testing.T) {
 	}
 }
 
-func TestAProcessHaltsOnAForgedCommit(t *testing.T) {
+func TestAProcessThatHaltedHaltsAgainAndSeesNothingBehind(t *testing.T) {
 	w := newWorld(t)
-	failed := w.process(t, jetstream.Process{Name: "echo", Context: "identity", React: func(context.Context, es.Recorded) error { return nil }})
-	forged := estest.NewCommit(t, counter(t), 1)
+	agg := counter(t)
 	unannounced, err := es.GenerateSigner(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.log.As(unannounced).Append(t.Context(), es.Head{}, forged); err != nil {
+	if _, err := w.log.As(unannounced).Append(t.Context(), es.Head{}, estest.NewCommit(t, agg, 1)); err != nil {
 		t.Fatal(err)
 	}
-	var corrupt *es.CorruptError
-	if err := <-failed; !errors.As(err, &corrupt) {
-		t.Errorf("want corruption, got %v", err)
+	behind := counter(t)
+	for es.Shard(behind.Partition(), 2) != es.Shard(agg.Partition(), 2) {
+		behind = counter(t)
+	}
+	p := jetstream.Process{Name: "echo", Context: "identity", Workers: 1, React: func(_ context.Context, r es.Recorded) error {
+		if r.Aggregate == behind {
+			t.Error("the process went past a forged commit")
+		}
+		return nil
+	}}
+	for range 3 {
+		failed := w.process(t, p)
+		var corrupt *es.CorruptError
+		if err := <-failed; !errors.As(err, &corrupt) || corrupt.Reason != es.CorruptKey {
+			t.Errorf("want an unknown key, got %v", err)
+		}
+		w.add(t, behind, 1)
+		testwait.For(t, 5*time.Second, func() error { return w.givenBack(t, "echo", agg) })
+	}
+}
+
+// givenBack reports whether no message of a process's consumer is away.
+func (w *world) givenBack(t *testing.T, process string, agg es.Aggregate) error {
+	t.Helper()
+	at, err := w.log.Locate(agg)
+	if err != nil {
+		return err
+	}
+	c, err := admin(t, w).Consumer(t.Context(), at.Stream, process+"-"+strings.ToLower(at.Stream))
+	if err != nil {
+		return err
+	}
+	if n := c.CachedInfo().NumAckPending; n > 1 {
+		return fmt.Errorf("%d commits are away", n)
+	}
+	return nil
+}
+
+func TestACommitThatWaitsForAWorkerIsNotGivenToAnother(t *testing.T) {
+	w := newWorld(t)
+	var mu sync.Mutex
+	handled := map[string]int{}
+	w.process(t, jetstream.Process{
+		Name: "slow", Context: "identity", Workers: 1, AckWait: 300 * time.Millisecond,
+		React: func(_ context.Context, r es.Recorded) error {
+			mu.Lock()
+			handled[r.ID]++
+			mu.Unlock()
+			<-time.After(400 * time.Millisecond)
+			return nil
+		},
+	})
+	for range 6 {
+		w.add(t, counter(t), 1)
+	}
+	testwait.For(t, 20*time.Second, func() error {
+		mu.Lock()
+		defer mu.Unlock()
+		if len(handled) < 6 {
+			return fmt.Errorf("%d of 6 commits are handled", len(handled))
+		}
+		return nil
+	})
+	mu.Lock()
+	defer mu.Unlock()
+	for id, n := range handled {
+		if n != 1 {
+			t.Errorf("commit %s was handled %d times", id, n)
+		}
 	}
 }
 

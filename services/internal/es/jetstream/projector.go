@@ -9,7 +9,6 @@ import (
 
 	"habeas.internal/services/internal/es"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -35,10 +34,10 @@ type Projection struct {
 // changed (ErrConfiguration), or this code is older than the log
 // (UnknownEventError). A sink that can't be reached is waited for.
 //
-// Signatures are verified on everything that arrives after the projector has
-// caught up. What it catches up on is checked for contiguity alone: whoever
-// could forge old commits faces the loaders, which verify each aggregate they
-// load, and the auditor's sealed log.
+// Signatures are verified on everything behind the sink's checkpoint. Only a
+// model that is built from nothing takes what stood in the log at its start on
+// contiguity alone: whoever could forge old commits faces the loaders, which
+// verify each aggregate they load, and the auditor's sealed log.
 func (l *Log) Project(ctx context.Context, p Projection) error {
 	if p.BatchSize == 0 {
 		p.BatchSize = 500
@@ -60,7 +59,7 @@ type reader struct {
 	sh   *shard
 	at   es.Checkpoint // of the sink
 	read uint64        // the last sequence that arrived
-	live uint64        // sequences behind this one arrived after the start
+	live uint64        // sequences behind this one are verified
 	idle int           // looks since something arrived
 }
 
@@ -93,11 +92,11 @@ func (r *reader) from(ctx context.Context) error {
 	if r.at, err = r.p.Sink.Checkpoint(ctx, r.sh.name, r.sh.epoch); err != nil {
 		return fmt.Errorf("read checkpoint: %w", err)
 	}
-	if r.live, err = r.log.probe(ctx, r.sh, r.at.Seq); err != nil {
+	if r.live, err = r.log.probe(ctx, r.sh, mark{r.at.Seq, r.at.Commit}); err != nil {
 		return err
 	}
-	if err := r.sameHistory(ctx); err != nil {
-		return err
+	if r.at.Seq > 0 { // a commit that halted this model must not pass after a restart
+		r.live = r.at.Seq
 	}
 	r.read, r.idle = r.at.Seq, 0
 	ctx, cancel := context.WithCancel(ctx)
@@ -107,32 +106,8 @@ func (r *reader) from(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer stop()
+	defer func() { go stop() }() // it waits for a consumer that may be gone
 	return r.apply(ctx, arrived)
-}
-
-// sameHistory checks that the commit at the checkpoint is the one that was
-// applied.
-func (r *reader) sameHistory(ctx context.Context) error {
-	if r.at.Seq == 0 {
-		return nil
-	}
-	var m stored
-	lost, err := insist(ctx, func() (bool, error) {
-		var ok bool
-		var err error
-		m, ok, err = r.log.conn.leaderGet(ctx, r.sh.name, map[string]any{"seq": r.at.Seq})
-		return !ok, err
-	})
-	switch {
-	case lost:
-		return &es.CorruptError{Stream: r.sh.name, Sequence: r.at.Seq, Reason: es.CorruptGap}
-	case err != nil:
-		return err
-	case m.header.Get(nats.MsgIdHdr) != r.at.Commit:
-		return &es.CorruptError{Stream: r.sh.name, Sequence: r.at.Seq, Subject: m.subject, Reason: es.CorruptDiffers}
-	}
-	return nil
 }
 
 // consume delivers the stream's messages from a sequence on, in order.
@@ -162,6 +137,10 @@ func (r *reader) apply(ctx context.Context, arrived <-chan jetstream.Msg) error 
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-r.sh.report.alarm():
+			if err := r.sh.report.now(); err != nil {
+				return err
+			}
 		case <-tick.C:
 			if len(arrived) > 0 {
 				continue
@@ -170,9 +149,6 @@ func (r *reader) apply(ctx context.Context, arrived <-chan jetstream.Msg) error 
 				return err
 			}
 		case m := <-arrived:
-			if err := r.log.sound(ctx, r.sh); err != nil { // the ticks of a busy reader check nothing
-				return err
-			}
 			if err := r.take(ctx, m, arrived); err != nil {
 				return err
 			}
@@ -190,10 +166,7 @@ var errNothingArrives = errors.New("the stream is ahead and nothing arrives")
 // check looks, while nothing arrives, whether the stream and the sink still
 // are what the reader takes them for: a sink that was wiped shows only here.
 func (r *reader) check(ctx context.Context) error {
-	if err := r.log.sound(ctx, r.sh); err != nil {
-		return err
-	}
-	last, err := r.log.probe(ctx, r.sh, r.at.Seq)
+	last, err := r.log.probe(ctx, r.sh, mark{r.at.Seq, r.at.Commit})
 	if err != nil {
 		return err
 	}
@@ -305,7 +278,7 @@ func (r *reader) write(ctx context.Context, batch []es.Recorded) error {
 		return fmt.Errorf("apply: %w", err)
 	}
 	r.at = es.CheckpointAt(batch[len(batch)-1])
-	r.sh.saw(r.at.Seq)
+	r.sh.saw(r.at.Seq, r.at.Commit)
 	return nil
 }
 

@@ -211,6 +211,9 @@ func TestAProjectionHaltsOnWhatNoAnnouncedKeySigned(t *testing.T) {
 	if err := <-failed; !errors.As(err, &corrupt) || corrupt.Reason != es.CorruptKey {
 		t.Errorf("want an unknown key, got %v", err)
 	}
+	if err := <-w.project(t); !errors.As(err, &corrupt) || corrupt.Reason != es.CorruptKey {
+		t.Errorf("after a restart: %v", err)
+	}
 }
 
 func TestAProjectionHaltsWhenAnAdministratorSetsALimit(t *testing.T) {

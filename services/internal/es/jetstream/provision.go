@@ -200,8 +200,14 @@ func (p *provisioner) announce(ctx context.Context) error {
 }
 
 // AnnounceInstance makes this instance's signing key known in every shard of
-// a context; the service's key signs. To be called before the first append.
+// a context; the service's key signs, which the log key must have announced
+// under that name. To be called before the first append.
 func (l *Log) AnnounceInstance(ctx context.Context, random io.Reader, service es.Signer, name, domain string, now time.Time) error {
+	for _, sh := range l.shards[domain] { // before anything is appended: see MayAnnounce
+		if err := l.ring.MayAnnounce(ctx, l.control(sh), name, service); err != nil {
+			return fmt.Errorf("announce instance on %s: %w", sh.name, err)
+		}
+	}
 	as := l.As(service)
 	for _, sh := range l.shards[domain] {
 		err := es.Announce(ctx, as, random, l.control(sh), logv1.KeyRole_KEY_ROLE_INSTANCE, name, l.cfg.Signer.Public(), now)

@@ -1,8 +1,10 @@
 package jetstream_test
 
 import (
+	"crypto/rand"
 	"errors"
 	"testing"
+	"time"
 
 	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/es/estest"
@@ -10,6 +12,7 @@ import (
 	"habeas.internal/services/internal/es/jetstream/jstest"
 	"habeas.internal/services/internal/testserver"
 
+	"github.com/google/go-cmp/cmp"
 	natsjs "github.com/nats-io/nats.go/jetstream"
 )
 
@@ -109,18 +112,27 @@ func TestAContextThatIsNotOpenIsRefused(t *testing.T) {
 	}
 }
 
-func TestAnInstanceKeyOfAnotherServiceVouchesForNothing(t *testing.T) {
+func TestAKeyThatTheLogDidNotAnnounceAnnouncesNothing(t *testing.T) {
 	w := newWorld(t)
-	intruder := jstest.Signer(t)
-	log := w.in
-	log.Service = intruder // announces itself, but no log key announced it
-	opened := log.Open(t, w.server.Connect(t, testserver.Admin))
-	agg := counter(t)
-	if _, err := opened.Append(t.Context(), es.Head{}, estest.NewCommit(t, agg, 1)); err != nil {
+	log := w.in.Open(t, w.server.Connect(t, testserver.Admin))
+	before, err := log.End(t.Context(), "identity")
+	if err != nil {
 		t.Fatal(err)
 	}
-	var corrupt *es.CorruptError
-	if _, _, err := w.handler.Load(t.Context(), agg, es.Leader); !errors.As(err, &corrupt) || corrupt.Reason != es.CorruptKey {
-		t.Errorf("want an unknown key, got %v", err)
+	for name, announce := range map[string]func() error{
+		"an unknown key": func() error {
+			return log.AnnounceInstance(t.Context(), rand.Reader, jstest.Signer(t), w.in.Name, "identity", time.Now())
+		},
+		"another service's name": func() error {
+			return log.AnnounceInstance(t.Context(), rand.Reader, w.in.Service, "other", "identity", time.Now())
+		},
+	} {
+		if err := announce(); !errors.Is(err, es.ErrUntrusted) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	after, err := log.End(t.Context(), "identity")
+	if diff := cmp.Diff(before, after); err != nil || diff != "" {
+		t.Errorf("something was appended (error %v):\n%s", err, diff)
 	}
 }

@@ -80,7 +80,7 @@ func (l *Log) ends(ctx context.Context, domain string) ([]uint64, error) {
 }
 
 func (l *Log) provenEnd(ctx context.Context, sh *shard) (uint64, error) {
-	if _, err := l.probe(ctx, sh, 0); err != nil {
+	if _, err := l.probe(ctx, sh, mark{}); err != nil {
 		return 0, fmt.Errorf("probe: %w", err)
 	}
 	a, err := l.conn.proven(ctx, sh.name, "")

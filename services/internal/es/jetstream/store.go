@@ -61,7 +61,7 @@ type reading struct {
 func (r *reading) give(m stored) bool {
 	r.at = m.seq
 	r.n++
-	r.sh.saw(m.seq)
+	r.sh.saw(m.seq, m.header.Get(nats.MsgIdHdr))
 	r.ended = !r.yield(r.sh.decode(m))
 	return !r.ended
 }
@@ -230,6 +230,8 @@ func (l *Log) Append(ctx context.Context, head es.Head, c es.Commit) (es.Recorde
 		return es.Recorded{}, err
 	}
 	started := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, appendLimit)
+	defer cancel()
 	seq, err := l.publish(ctx, sh, c.Aggregate, head.Seq, m)
 	l.metrics.appended(ctx, sh.context, time.Since(started), err)
 	if err != nil {
@@ -238,6 +240,10 @@ func (l *Log) Append(ctx context.Context, head es.Head, c es.Commit) (es.Recorde
 	}
 	return es.Decode(m, sh.position(seq), time.Time{})
 }
+
+// appendLimit bounds an append whose caller has all the time in the world: the
+// outcome is then unknown, and the same command may be sent again.
+const appendLimit = time.Minute
 
 func traceparent(ctx context.Context) string {
 	carrier := propagation.MapCarrier{}
@@ -258,7 +264,7 @@ func (l *Log) publish(ctx context.Context, sh *shard, agg es.Aggregate, expected
 		ack, err := l.once(ctx, sh, expected, m)
 		switch {
 		case err == nil && !ack.Duplicate:
-			sh.saw(ack.Sequence)
+			sh.saw(ack.Sequence, m.ID)
 			return ack.Sequence, nil
 		case !uncertain && refused(err):
 			return 0, fmt.Errorf("publish to %s: %w", sh.name, err)

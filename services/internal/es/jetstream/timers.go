@@ -153,7 +153,7 @@ func (l *Log) RunSweep(ctx context.Context, open func(ctx context.Context) iter.
 
 // Alarm reacts to the timers of a context that are due.
 type Alarm struct {
-	Name    string // of the durable consumer
+	Name    string // of the durable consumer, together with the context
 	Context string
 	// Due handles one timer; it re-reads the aggregate and acts only if the
 	// state says so. It must be harmless to repeat. At is when it fired.
@@ -183,7 +183,7 @@ func (l *Log) RunAlarm(ctx context.Context, a Alarm) error {
 // listen hands due timers on until ctx ends or the consumer is gone.
 func (l *Log) listen(ctx context.Context, a Alarm) error {
 	c, err := l.durable(ctx, StreamTimers, jetstream.ConsumerConfig{
-		Durable: a.Name + "-due", AckPolicy: jetstream.AckExplicitPolicy, DeliverPolicy: jetstream.DeliverAllPolicy,
+		Durable: a.Name + "-" + a.Context + "-due", AckPolicy: jetstream.AckExplicitPolicy, DeliverPolicy: jetstream.DeliverAllPolicy,
 		AckWait: 30 * time.Second, MaxAckPending: 256, FilterSubject: dueRoot + a.Context + ".>",
 	})
 	if err != nil {

@@ -100,11 +100,7 @@ func mutableConfigs(t Topology, meta func() map[string]string) []jetstream.Strea
 		out = append(out, unlimited(VaultStream(k), partitionSubjects("habeas.vault.", k, t.Shards), t.Replicas, meta()))
 	}
 	out = append(out, unlimited(StreamSuppression, []string{"habeas.suppression.>"}, t.Replicas, meta()))
-	park := unlimited(StreamPark, []string{
-		"habeas.park.>",
-		"$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>",
-		"$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.>",
-	}, t.Replicas, meta())
+	park := unlimited(StreamPark, []string{"habeas.park.>"}, t.Replicas, meta())
 	timers := unlimited(StreamTimers, []string{"habeas.timer.>", "habeas.due.>"}, t.Replicas, meta())
 	timers.AllowMsgSchedules, timers.AllowMsgTTL, timers.AllowRollup = true, true, true
 	return append(out, park, timers) // timers last: see Provision

@@ -16,22 +16,80 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// watched is what a Log knows of a stream's health.
-type watched struct {
-	seen    atomic.Uint64 // the last sequence that this Log wrote or read
-	finding atomic.Pointer[error]
-	mu      sync.Mutex
-	looked  uint64 // the connection's number of reconnects at the last look
+// mark is a commit that is known to stand in a stream.
+type mark struct {
+	seq uint64 // 0: none
+	id  string
 }
 
-// saw notes that the stream reaches to a sequence.
-func (w *watched) saw(seq uint64) {
+// watched is what a Log knows of a stream's health.
+type watched struct {
+	seen   atomic.Pointer[mark] // the last commit that this Log wrote or read
+	report finding
+
+	mu     sync.Mutex
+	looked uint64 // the connection's number of reconnects at the last look
+}
+
+// finding is what there is to be said against a stream, and who waits for it.
+type finding struct {
+	mu     sync.Mutex
+	err    error
+	raised chan struct{} // closed as long as there is a finding
+}
+
+func (f *finding) now() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.err
+}
+
+// alarm is closed when there is a finding.
+func (f *finding) alarm() <-chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.channel()
+}
+
+func (f *finding) channel() chan struct{} {
+	if f.raised == nil {
+		f.raised = make(chan struct{})
+	}
+	return f.raised
+}
+
+// file notes a finding, or with nil that there is none, and reports whether
+// it is the first.
+func (f *finding) file(err error) (first bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	first = err != nil && f.err == nil
+	switch {
+	case first:
+		close(f.channel())
+	case err == nil && f.err != nil:
+		f.raised = nil
+	}
+	f.err = err
+	return first
+}
+
+// saw notes that a commit stands in the stream.
+func (w *watched) saw(seq uint64, id string) {
+	m := &mark{seq, id}
 	for {
 		old := w.seen.Load()
-		if seq <= old || w.seen.CompareAndSwap(old, seq) {
+		if old != nil && seq <= old.seq || w.seen.CompareAndSwap(old, m) {
 			return
 		}
 	}
+}
+
+func (w *watched) last() mark {
+	if m := w.seen.Load(); m != nil {
+		return *m
+	}
+	return mark{}
 }
 
 // watchEvery is how often an open log looks at its streams.
@@ -62,12 +120,12 @@ func (l *Log) watch(ctx context.Context) {
 func (l *Log) look(ctx context.Context, sh *shard) {
 	ctx, cancel := context.WithTimeout(ctx, 2*watchEvery)
 	defer cancel()
-	_, err := l.probe(ctx, sh, sh.seen.Load())
-	if err == nil {
-		sh.finding.Store(nil)
+	_, err := l.probe(ctx, sh, sh.last())
+	reason, halt := es.HaltReason(err)
+	if err != nil && !halt {
 		return
 	}
-	if reason, halt := es.HaltReason(err); halt && sh.finding.Swap(&err) == nil {
+	if sh.report.file(err) {
 		l.cfg.Logger.ErrorContext(ctx, "stream is damaged or was changed", slog.String("stream", sh.name),
 			slog.String("reason", reason), slog.String("error", err.Error()))
 	}
@@ -84,10 +142,7 @@ func (l *Log) sound(ctx context.Context, sh *shard) error {
 		l.look(ctx, sh)
 	}
 	sh.mu.Unlock()
-	if finding := sh.finding.Load(); finding != nil {
-		return *finding
-	}
-	return nil
+	return sh.report.now()
 }
 
 // soundly reads from a stream that is sound before and, if the connection came
@@ -106,10 +161,10 @@ func (l *Log) soundly(ctx context.Context, sh *shard, read func() (ended bool, e
 }
 
 // probe checks a stream against what its genesis says and against what the
-// reader has seen: configuration unchanged, nothing missing, nothing behind
-// the reader, and the next message readable. It returns the stream's last
-// sequence.
-func (l *Log) probe(ctx context.Context, sh *shard, seen uint64) (uint64, error) {
+// reader has seen: configuration unchanged, nothing missing, the last commit
+// that was seen still there, and the next one readable. It returns the
+// stream's last sequence.
+func (l *Log) probe(ctx context.Context, sh *shard, seen mark) (uint64, error) {
 	s, err := l.stream(ctx, sh.name)
 	if err != nil {
 		return 0, err
@@ -125,19 +180,36 @@ func (l *Log) probe(ctx context.Context, sh *shard, seen uint64) (uint64, error)
 		return 0, err
 	}
 	last := s.CachedInfo().State.LastSeq
-	if last < seen { // ask one that can't be a replaced leader
+	if last < seen.seq { // ask one that can't be a replaced leader
 		a, err := l.conn.proven(ctx, sh.name, "")
 		if err != nil {
 			return 0, err
 		}
-		if last = a.State.LastSeq; last < seen {
+		if last = a.State.LastSeq; last < seen.seq {
 			return 0, &es.CorruptError{Stream: sh.name, Sequence: last + 1, Reason: es.CorruptBehind}
 		}
 	}
-	if seen == last {
-		return last, nil
+	if err := l.same(ctx, sh.name, seen); err != nil || seen.seq == last {
+		return last, err
 	}
-	return last, l.readable(ctx, sh.name, seen+1)
+	_, err = l.readable(ctx, sh.name, seen.seq+1)
+	return last, err
+}
+
+// same checks that a commit that was seen is the one that stands there. In a
+// log that was restored from an older copy, and written to since, it is not.
+func (l *Log) same(ctx context.Context, name string, seen mark) error {
+	if seen.seq == 0 {
+		return nil
+	}
+	m, err := l.readable(ctx, name, seen.seq)
+	if err != nil {
+		return err
+	}
+	if m.header.Get(nats.MsgIdHdr) != seen.id {
+		return &es.CorruptError{Stream: name, Sequence: seen.seq, Subject: m.subject, Reason: es.CorruptDiffers}
+	}
+	return nil
 }
 
 // holes names what is missing in a stream whose leader just said that
@@ -198,17 +270,20 @@ func gapless(ctx context.Context, s jetstream.Stream) error {
 	return missing
 }
 
-// readable checks that a message that the server counts can be read. It may
-// count one that its disk has lost, and deliver it to nobody.
-func (l *Log) readable(ctx context.Context, name string, seq uint64) error {
+// readable reads a message that the server counts. It may count one that its
+// disk has lost, and deliver it to nobody.
+func (l *Log) readable(ctx context.Context, name string, seq uint64) (stored, error) {
+	var m stored
 	lost, err := insist(ctx, func() (bool, error) {
-		_, ok, err := l.conn.leaderGet(ctx, name, map[string]any{"seq": seq})
+		var ok bool
+		var err error
+		m, ok, err = l.conn.leaderGet(ctx, name, map[string]any{"seq": seq})
 		return !ok, err
 	})
 	if lost {
-		return &es.CorruptError{Stream: name, Sequence: seq, Reason: es.CorruptGap}
+		return m, &es.CorruptError{Stream: name, Sequence: seq, Reason: es.CorruptGap}
 	}
-	return err
+	return m, err
 }
 
 // insistTimes is how often something wrong is looked at again, within half a

@@ -12,16 +12,18 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Write is one change of a key of the model: a Redis command that sets what
-// is, never what is read before. Key is a suffix, see the package comment.
+// Write is one change of a key of the model: a Redis command that needs no
+// reading before. Key is a suffix, see the package comment.
 type Write struct {
 	Command string
 	Key     string
 	Args    []string
 }
 
-// commands are those that a write may use: each depends on nothing but the
-// key that it names.
+// allowed lists the commands that a write may use: each depends on nothing but
+// the key that it names. HINCRBY is among them because a batch is applied once
+// or not at all; a key that it counts in must be written by nothing else, so
+// that no write of a script can fail after others have been done.
 func allowed(command string) bool {
 	switch command {
 	case "HSET", "HDEL", "DEL", "SET", "SADD", "SREM", "ZADD", "ZREM", "HINCRBY":
@@ -136,6 +138,9 @@ func (s *Sink) Apply(ctx context.Context, from es.Checkpoint, batch []es.Recorde
 	return nil
 }
 
+// maxArgs bounds a write; Lua takes some 8,000 values off its stack at once.
+const maxArgs = 4000
+
 type script struct {
 	prefix string
 	keys   []string
@@ -153,7 +158,7 @@ func (b *script) key(suffix string) int {
 }
 
 func (b *script) add(w Write) error {
-	if !allowed(w.Command) || w.Key == checkpointKey {
+	if !allowed(w.Command) || w.Key == checkpointKey || len(w.Args) > maxArgs {
 		return fmt.Errorf("write %s: %w", w.Command, es.ErrUnprojectable)
 	}
 	b.args = append(b.args, strconv.Itoa(len(w.Args)), w.Command, strconv.Itoa(b.key(w.Key)))
@@ -163,8 +168,13 @@ func (b *script) add(w Write) error {
 	return nil
 }
 
-// Drop removes a stream's part of the model, so that it is built anew.
+// Drop removes a stream's part of the model, so that it is built anew. The
+// checkpoint goes first: from then on the model is behind, and not half of it
+// current.
 func (s *Sink) Drop(ctx context.Context, stream, epoch string) error {
+	if err := s.client.Del(ctx, s.model.prefix(stream, epoch)+checkpointKey).Err(); err != nil {
+		return fmt.Errorf("drop checkpoint: %w", err)
+	}
 	it := s.client.Scan(ctx, 0, escapeGlob(s.model.prefix(stream, epoch))+"*", 1000).Iterator()
 	for it.Next(ctx) {
 		if err := s.client.Unlink(ctx, it.Val()).Err(); err != nil {

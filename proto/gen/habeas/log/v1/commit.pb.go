@@ -48,7 +48,7 @@ type Commit struct {
 	AggregateId string `protobuf:"bytes,8,opt,name=aggregate_id,json=aggregateId,proto3" json:"aggregate_id,omitempty"`
 	// Version of the first event; versions of an aggregate count events from 1.
 	FirstVersion uint64 `protobuf:"varint,9,opt,name=first_version,json=firstVersion,proto3" json:"first_version,omitempty"`
-	// SHA-256 of the aggregate's previous commit as published; empty in the
+	// Digest of the previous commit that its signature covers; empty in the
 	// first commit.
 	PrevHash []byte `protobuf:"bytes,10,opt,name=prev_hash,json=prevHash,proto3" json:"prev_hash,omitempty"`
 	// When the command was decided, by the deciding service's clock.

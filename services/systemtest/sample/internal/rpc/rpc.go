@@ -77,7 +77,8 @@ func (s *Server) OpenBook(ctx context.Context, r *samplev1.OpenBookRequest) (*sa
 	if err != nil {
 		return nil, err
 	}
-	// The timer is a hint: if it is lost here, the sweep sets it.
+	// The timer is a hint. If setting it fails, the caller may ask again with
+	// the same id, and the sweep is there for one who does not.
 	if err := s.Timers.SetTimer(ctx, jetstream.Timer{Aggregate: agg, Name: sample.TimerClose, At: closes}); err != nil {
 		return nil, err
 	}
