@@ -167,6 +167,14 @@ func toWire(id []byte, head Head, c Commit) *logv1.Commit {
 	return w
 }
 
+// Record is what Decode would make of a message that Encode has just made of c
+// behind head, without reading it again. When it was stored is not known.
+func Record(head Head, c Commit, m Message, at Position) Recorded {
+	return Recorded{
+		Commit: c, Position: at, FirstVersion: head.Version + 1, Prev: head.Hash, Hash: m.Digest(), Message: m,
+	}
+}
+
 // Decode reads a message back. What cannot be a commit of the message's
 // subject is a CorruptError that names the position.
 func Decode(m Message, at Position, stored time.Time) (Recorded, error) {

@@ -359,3 +359,19 @@ func TestAHeaderThatDiffersFromTheBodyIsCorruption(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatAnAppendReturnsIsWhatALoadReads(t *testing.T) {
+	s := signer(t)
+	agg := es.Aggregate{Context: "identity", Tenant: "t1", Type: "counter", ID: "a"}
+	c := estest.NewCommit(t, agg, 1, 2)
+	c.Client, c.Digest, c.Refusal, c.Meta = true, []byte{1}, "NO", es.Meta{Correlation: "a", Causation: "b", Traceparent: "c"}
+	head, at := es.Head{Version: 4, Hash: es.Hash{7}}, es.Position{Stream: "S", Epoch: "e", Seq: 9}
+	m, err := es.Encode(head, c, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := es.Decode(m, at, time.Time{})
+	if diff := cmp.Diff(read, es.Record(head, c, m, at)); err != nil || diff != "" {
+		t.Errorf("error %v (-read +returned):\n%s", err, diff)
+	}
+}
