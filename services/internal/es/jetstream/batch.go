@@ -52,7 +52,7 @@ func (l *Log) publishBatch(ctx context.Context, sh *shard, agg es.Aggregate, bat
 	for try := 0; ; try++ {
 		last, err := l.batchOnce(ctx, sh, batch)
 		if err == nil {
-			sh.saw(last, batch[len(batch)-1].msg.ID)
+			l.saw(sh, last, batch[len(batch)-1].msg.ID)
 			return last - uint64(len(batch)) + 1, nil
 		}
 		next, found, readErr := l.successor(ctx, sh, agg, batch[0].after)

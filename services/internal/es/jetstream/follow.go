@@ -172,7 +172,10 @@ func (f *follower) reached(ctx context.Context, m jetstream.Msg) error {
 		return fmt.Errorf("read metadata: %w", err)
 	}
 	f.busy.Store(true)
-	f.sh.saw(meta.Sequence.Stream, m.Headers().Get(nats.MsgIdHdr))
+	if err := f.log.sound(ctx, f.sh); err != nil {
+		return err
+	}
+	f.log.saw(f.sh, meta.Sequence.Stream, m.Headers().Get(nats.MsgIdHdr))
 	return f.assure(ctx, meta.Sequence.Stream, meta.Sequence.Stream-1)
 }
 

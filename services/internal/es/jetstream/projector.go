@@ -187,6 +187,9 @@ func (r *reader) check(ctx context.Context) error {
 // faster, it goes on behind that one.
 func (r *reader) take(ctx context.Context, m jetstream.Msg, arrived <-chan jetstream.Msg) error {
 	r.idle = 0
+	if err := r.log.sound(ctx, r.sh); err != nil {
+		return err
+	}
 	batch, err := r.batch(ctx, m, arrived)
 	for err == nil && len(batch) > 0 {
 		err = r.write(ctx, batch)
@@ -278,7 +281,7 @@ func (r *reader) write(ctx context.Context, batch []es.Recorded) error {
 		return fmt.Errorf("apply: %w", err)
 	}
 	r.at = es.CheckpointAt(batch[len(batch)-1])
-	r.sh.saw(r.at.Seq, r.at.Commit)
+	r.log.saw(r.sh, r.at.Seq, r.at.Commit)
 	return nil
 }
 

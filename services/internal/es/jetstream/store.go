@@ -61,7 +61,7 @@ type reading struct {
 func (r *reading) give(m stored) bool {
 	r.at = m.seq
 	r.n++
-	r.sh.saw(m.seq, m.header.Get(nats.MsgIdHdr))
+	r.log.saw(r.sh, m.seq, m.header.Get(nats.MsgIdHdr))
 	r.ended = !r.yield(r.sh.decode(m))
 	return !r.ended
 }
@@ -238,7 +238,7 @@ func (l *Log) Append(ctx context.Context, head es.Head, c es.Commit) (es.Recorde
 		span.RecordError(err)
 		return es.Recorded{}, err
 	}
-	return es.Decode(m, sh.position(seq), time.Time{})
+	return es.Record(head, c, m, sh.position(seq)), nil
 }
 
 // appendLimit bounds an append whose caller has all the time in the world: the
@@ -264,7 +264,7 @@ func (l *Log) publish(ctx context.Context, sh *shard, agg es.Aggregate, expected
 		ack, err := l.once(ctx, sh, expected, m)
 		switch {
 		case err == nil && !ack.Duplicate:
-			sh.saw(ack.Sequence, m.ID)
+			l.saw(sh, ack.Sequence, m.ID)
 			return ack.Sequence, nil
 		case !uncertain && refused(err):
 			return 0, fmt.Errorf("publish to %s: %w", sh.name, err)

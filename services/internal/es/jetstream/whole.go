@@ -27,8 +27,8 @@ type watched struct {
 	seen   atomic.Pointer[mark] // the last commit that this Log wrote or read
 	report finding
 
-	mu     sync.Mutex
-	looked uint64 // the connection's number of reconnects at the last look
+	mu     sync.Mutex    // of the look after a reconnect
+	looked atomic.Uint64 // the connection's number of reconnects at the last look
 }
 
 // finding is what there is to be said against a stream, and who waits for it.
@@ -74,12 +74,14 @@ func (f *finding) file(err error) (first bool) {
 	return first
 }
 
-// saw notes that a commit stands in the stream.
-func (w *watched) saw(seq uint64, id string) {
+// saw notes that a commit stands in the stream. What was read since the
+// connection came back counts only when the stream was looked at: it may be of
+// another history than what was seen before.
+func (l *Log) saw(sh *shard, seq uint64, id string) {
 	m := &mark{seq, id}
-	for {
-		old := w.seen.Load()
-		if old != nil && seq <= old.seq || w.seen.CompareAndSwap(old, m) {
+	for sh.looked.Load() == reconnects(l.cfg.Conn) {
+		old := sh.seen.Load()
+		if old != nil && seq <= old.seq || sh.seen.CompareAndSwap(old, m) {
 			return
 		}
 	}
@@ -120,11 +122,13 @@ func (l *Log) watch(ctx context.Context) {
 func (l *Log) look(ctx context.Context, sh *shard) {
 	ctx, cancel := context.WithTimeout(ctx, 2*watchEvery)
 	defer cancel()
+	now := reconnects(l.cfg.Conn)
 	_, err := l.probe(ctx, sh, sh.last())
 	reason, halt := es.HaltReason(err)
 	if err != nil && !halt {
 		return
 	}
+	sh.looked.Store(now)
 	if sh.report.file(err) {
 		l.cfg.Logger.ErrorContext(ctx, "stream is damaged or was changed", slog.String("stream", sh.name),
 			slog.String("reason", reason), slog.String("error", err.Error()))
@@ -135,13 +139,16 @@ func (l *Log) look(ctx context.Context, sh *shard) {
 // use after a reconnect looks first: the server may have been restarted, on
 // files that are not what they were.
 func (l *Log) sound(ctx context.Context, sh *shard) error {
-	now := reconnects(l.cfg.Conn)
-	sh.mu.Lock()
-	if sh.looked != now {
-		sh.looked = now
-		l.look(ctx, sh)
+	for try := 0; sh.looked.Load() != reconnects(l.cfg.Conn); try++ {
+		if sh.mu.TryLock() {
+			l.look(ctx, sh)
+			sh.mu.Unlock()
+			break
+		}
+		if !backoff(ctx, try) {
+			return fmt.Errorf("wait for a look at %s: %w", sh.name, es.ErrUnavailable)
+		}
 	}
-	sh.mu.Unlock()
 	return sh.report.now()
 }
 
