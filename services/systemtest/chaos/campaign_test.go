@@ -14,12 +14,11 @@ const (
 	seedVariable    = "HABEAS_CHAOS_SEED"
 	secondsVariable = "HABEAS_CHAOS_SECONDS"
 
-	domain    = "identity"
-	tenant    = "t1"
-	stream    = "HABEAS_IDENTITY_00"
-	writers   = 32
-	counters  = 8
-	longDefer = 60 * time.Second
+	domain   = "identity"
+	tenant   = "t1"
+	stream   = "HABEAS_IDENTITY_00"
+	writers  = 32
+	counters = 8
 )
 
 // campaign is one run of faults: what happens when follows from its seed.
@@ -30,16 +29,13 @@ type campaign struct {
 	rng    *rand.Rand // of the test's own goroutine
 }
 
-// begin starts a campaign of the given length. The seed is printed; both can
-// be set from outside.
+// begin starts a campaign of the given length. The seed is printed, and can be
+// set from outside.
 func begin(t *testing.T, length time.Duration) *campaign {
 	t.Helper()
 	c := &campaign{seed: fromEnv(t, seedVariable, rand.Uint64N(1<<32)), length: length}
-	if s := fromEnv(t, secondsVariable, 0); s > 0 && length == longDefer {
-		c.length = time.Duration(s) * time.Second
-	}
 	c.rng = c.fork(0)
-	t.Logf("%s=%d, %s", seedVariable, c.seed, c.length)
+	t.Logf("%s=%d, faults for %s", seedVariable, c.seed, c.length)
 	return c
 }
 

@@ -94,7 +94,7 @@ func (h *history) judge(t *testing.T) {
 	for counter, ops := range h.calls {
 		calls += len(ops)
 		h.staleAnswers(t, counter, ops)
-		switch porcupine.CheckOperationsTimeout(counterModel(), ops, time.Minute) {
+		switch porcupine.CheckOperationsTimeout(counterModel(), ops, 20*time.Second) {
 		case porcupine.Ok:
 		case porcupine.Illegal:
 			t.Errorf("the answers on counter %s fit no order of its %d calls", counter, len(ops))

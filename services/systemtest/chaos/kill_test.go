@@ -17,23 +17,23 @@ import (
 func TestNothingIsLostOrDoubledWhenServersAreKilled(t *testing.T) {
 	cluster, in := onCluster(t)
 	t.Run("the leader of the stream, again and again", func(t *testing.T) {
-		killLeaders(t, begin(t, 6*time.Second), cluster, in)
+		killLeaders(t, begin(t, 3*time.Second), cluster, in)
 	})
 	t.Run("all nodes at once", func(t *testing.T) {
-		killAllNodes(t, begin(t, 3*time.Second), cluster, in)
+		killAllNodes(t, begin(t, 2*time.Second), cluster, in)
 	})
 	t.Run("the process that writes to three replicas", func(t *testing.T) {
-		killWriters(t, begin(t, 5*time.Second), in)
+		killWriters(t, begin(t, 3*time.Second), in)
 	})
 }
 
 func TestNothingIsLostOrDoubledOnOneReplica(t *testing.T) {
 	node, in := onOneNode(t)
 	t.Run("when the server is killed", func(t *testing.T) {
-		killOneNode(t, begin(t, 4*time.Second), node, in)
+		killOneNode(t, begin(t, 2*time.Second), node, in)
 	})
 	t.Run("when the process that writes is killed", func(t *testing.T) {
-		killWriters(t, begin(t, 4*time.Second), in)
+		killWriters(t, begin(t, 2*time.Second), in)
 	})
 }
 

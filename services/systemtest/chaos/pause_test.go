@@ -26,7 +26,7 @@ func TestALeaderThatWasFrozenGivesNoWrongAnswer(t *testing.T) {
 
 const (
 	adders     = 4
-	askersEach = 8 // per node
+	askersEach = 4 // per node
 	readersAll = 3 // counters a question is drawn from
 )
 
@@ -38,6 +38,7 @@ type parlour struct {
 	round   int
 	closing atomic.Int64 // index of the counter that is closed next
 	heads   sync.Map     // index -> es.Head before the close was acknowledged
+	closer  atomic.Pointer[counterHandler]
 	ids     atomic.Int64
 	fail    func(error)
 }
@@ -69,7 +70,8 @@ func (p *parlour) run(ctx context.Context, healthy []counterHandler, all []count
 			}
 		})
 	}
-	clients.Go(func() { p.closeAll(ctx, healthy[0]) })
+	p.closer.Store(&healthy[0])
+	clients.Go(func() { p.closeAll(ctx) })
 	for i := range askersEach * len(all) {
 		rng := p.c.fork(uint64(p.round*1000 + i))
 		clients.Go(func() {
@@ -87,9 +89,9 @@ func (p *parlour) lately(rng *rand.Rand) int64 {
 }
 
 // closeAll closes one counter after the other, each when it holds something.
-func (p *parlour) closeAll(ctx context.Context, h counterHandler) {
+func (p *parlour) closeAll(ctx context.Context) {
 	for ctx.Err() == nil {
-		i := p.closing.Load()
+		i, h := p.closing.Load(), *p.closer.Load()
 		res, err := p.ask(ctx, 99, h, i, estest.Add{By: 1}, 15*time.Second)
 		if err != nil || res.State.Sum < 3 {
 			continue
@@ -135,6 +137,42 @@ func (p *parlour) confirm(ctx context.Context, log *jetstream.Log, rng *rand.Ran
 	}
 }
 
+// onlookers are readers on every node. A frozen server may keep them waiting,
+// but history is whole, so none of them may find it corrupt.
+func (p *parlour) onlookers(ctx context.Context, logs map[*testserver.Node]*jetstream.Log, clients *sync.WaitGroup) {
+	for node, log := range logs {
+		clients.Go(func() {
+			p.whole(log.Project(ctx, jetstream.Projection{Name: "list", Context: domain, Sink: &listSink{}, ProbeEvery: 20 * time.Millisecond}))
+		})
+		clients.Go(func() {
+			p.whole(log.RunProcess(ctx, jetstream.Process{
+				Name: "look-" + node.Name(), Context: domain,
+				React: func(context.Context, es.Recorded) error { return nil },
+			}))
+		})
+		rng := p.c.fork(uint64(p.round * 7))
+		clients.Go(func() {
+			for ctx.Err() == nil {
+				p.load(ctx, log, rng)
+			}
+		})
+	}
+}
+
+func (p *parlour) load(ctx context.Context, log *jetstream.Log, rng *rand.Rand) {
+	ctx, cancel := context.WithTimeout(ctx, 2500*time.Millisecond)
+	defer cancel()
+	commits := log.Load(ctx, p.counter(p.lately(rng)), 0, es.Leader)
+	_, err := es.Fold(ctx, log.Verifier(), es.Head{}, commits, func(es.Recorded) error { return nil })
+	p.whole(err)
+}
+
+func (p *parlour) whole(err error) {
+	if _, halt := es.HaltReason(err); halt {
+		p.fail(fmt.Errorf("a whole history was called corrupt: %w", err))
+	}
+}
+
 // freezeLeaders stops the leader for longer than an election takes, again and
 // again, with clients connected to it and to the others.
 func freezeLeaders(t *testing.T, c *campaign) {
@@ -145,12 +183,12 @@ func freezeLeaders(t *testing.T, c *campaign) {
 	}
 	freezes := 0
 	for end := time.Now().Add(c.length); time.Now().Before(end); freezes++ {
-		freezeLeader(t, c, cluster, logs, freezes)
+		freezeLeader(t, c, cluster, in, logs, freezes)
 	}
 	t.Logf("the leader was frozen %d times", freezes)
 }
 
-func freezeLeader(t *testing.T, c *campaign, cluster *testserver.Nodes, logs map[*testserver.Node]*jetstream.Log, round int) {
+func freezeLeader(t *testing.T, c *campaign, cluster *testserver.Nodes, in installation, logs map[*testserver.Node]*jetstream.Log, round int) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	leader, err := cluster.Leader(ctx, stream)
@@ -158,6 +196,7 @@ func freezeLeader(t *testing.T, c *campaign, cluster *testserver.Nodes, logs map
 		t.Fatal(err)
 	}
 	var healthy, all []counterHandler
+	var healthyNode *testserver.Node
 	for node, log := range logs {
 		h, err := estest.CounterHandler(log, log.Verifier())
 		if err != nil {
@@ -165,15 +204,16 @@ func freezeLeader(t *testing.T, c *campaign, cluster *testserver.Nodes, logs map
 		}
 		all = append(all, h)
 		if node != leader {
-			healthy = append(healthy, h)
+			healthy, healthyNode = append(healthy, h), node
 		}
 	}
 	p := &parlour{c: c, history: newHistory(), round: round, fail: func(err error) { t.Error(err) }}
 	working, stop := context.WithCancel(ctx)
 	clients := p.run(working, healthy, all)
 	p.confirmers(working, []*jetstream.Log{logs[leader]}, clients)
+	p.onlookers(working, logs, clients)
 	pass(t, c.between(200*time.Millisecond, 800*time.Millisecond))
-	freeze(t, c, leader, p)
+	freeze(t, c, leader, p, func() { p.enter(ctx, t, in, healthyNode) })
 	stop()
 	clients.Wait()
 	p.history.judge(t)
@@ -182,23 +222,49 @@ func freezeLeader(t *testing.T, c *campaign, cluster *testserver.Nodes, logs map
 	}
 }
 
+// enter lets a new instance close the counters from now on: the frozen server
+// does not know its key.
+func (p *parlour) enter(ctx context.Context, t *testing.T, in installation, node *testserver.Node) {
+	t.Helper()
+	log, err := in.orders(0, 0, "").open(ctx, node.Connect(t, testserver.Admin, nats.IgnoreDiscoveredServers()))
+	if err != nil {
+		t.Errorf("a new instance could not start while the leader was frozen: %v", err)
+		return
+	}
+	t.Cleanup(log.Close)
+	h, err := estest.CounterHandler(log, log.Verifier())
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	p.closer.Store(&h)
+}
+
 // freeze stops the leader until the others have gone on without it.
-func freeze(t *testing.T, c *campaign, leader *testserver.Node, p *parlour) {
+func freeze(t *testing.T, c *campaign, leader *testserver.Node, p *parlour, meanwhile func()) {
 	t.Helper()
 	if err := leader.Pause(); err != nil {
 		t.Fatal(err)
 	}
 	pass(t, 3*time.Second)
-	before := p.closing.Load()
-	testwait.For(t, time.Minute, func() error {
-		if n := p.closing.Load() - before; n < 5 {
-			return fmt.Errorf("%d counters were closed without the frozen leader", n)
-		}
-		return nil
-	})
+	goesOn(t, p, 3)
+	meanwhile()
+	goesOn(t, p, 3)
 	pass(t, c.between(0, 700*time.Millisecond))
 	if err := leader.Resume(); err != nil {
 		t.Fatal(err)
 	}
 	pass(t, 800*time.Millisecond)
+}
+
+// goesOn waits until some more counters were closed.
+func goesOn(t *testing.T, p *parlour, more int64) {
+	t.Helper()
+	before := p.closing.Load()
+	testwait.For(t, time.Minute, func() error {
+		if n := p.closing.Load() - before; n < more {
+			return fmt.Errorf("%d counters were closed without the frozen leader", n)
+		}
+		return nil
+	})
 }

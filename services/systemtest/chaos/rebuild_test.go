@@ -23,7 +23,10 @@ import (
 
 func TestAReadModelAnswersRightWhileItIsWiped(t *testing.T) {
 	for name, open := range map[string]func(*testing.T) shelf{"on Redis": realRedis, "on the embedded store": embeddedRedis} {
-		t.Run(name, func(t *testing.T) { wipeModel(t, begin(t, 4*time.Second), open) })
+		t.Run(name, func(t *testing.T) {
+			_, in := onOneNode(t)
+			wipeModel(t, begin(t, 3*time.Second), in, open)
+		})
 	}
 }
 
@@ -59,8 +62,7 @@ const (
 // wipeModel writes, reads, restarts projections and wipes the model, and then
 // compares what was answered with the log, and the model with one that is built
 // from nothing.
-func wipeModel(t *testing.T, c *campaign, open func(*testing.T) shelf) {
-	_, in := onOneNode(t)
+func wipeModel(t *testing.T, c *campaign, in installation, open func(*testing.T) shelf) {
 	l := &library{c: c, log: in.Open(t, in.connect(t, testserver.Admin)), shelf: open(t), fail: func(err error) { t.Error(err) }}
 	var err error
 	if l.handler, err = estest.CounterHandler(l.log, l.log.Verifier()); err != nil {
