@@ -28,6 +28,9 @@ const (
 	adders     = 4
 	askersEach = 4 // per node
 	readersAll = 3 // counters a question is drawn from
+
+	confirmersEach = 8 // per connection to the frozen node
+	confirmerConns = 8
 )
 
 // parlour is clients of many counters, each of which lives shortly: it is
@@ -59,10 +62,17 @@ func (p *parlour) ask(ctx context.Context, client int, h counterHandler, i int64
 	return res, err
 }
 
-// run keeps the clients busy until ctx ends: those that change something on
-// the healthy nodes, those that ask on all.
-func (p *parlour) run(ctx context.Context, healthy []counterHandler, all []counterHandler) *sync.WaitGroup {
+// run keeps the clients going until ctx ends: those that change something on
+// the healthy nodes, those that ask on all. When it is quiet, counters are
+// closed and nothing else: an idle leader is thawed with nothing to catch up
+// on, and takes longest to notice.
+func (p *parlour) run(ctx context.Context, healthy, all []counterHandler, quiet bool) *sync.WaitGroup {
 	var clients sync.WaitGroup
+	p.closer.Store(&healthy[0])
+	clients.Go(func() { p.closeAll(ctx) })
+	if quiet {
+		return &clients
+	}
 	for i := range adders {
 		clients.Go(func() {
 			for ctx.Err() == nil {
@@ -70,8 +80,6 @@ func (p *parlour) run(ctx context.Context, healthy []counterHandler, all []count
 			}
 		})
 	}
-	p.closer.Store(&healthy[0])
-	clients.Go(func() { p.closeAll(ctx) })
 	for i := range askersEach * len(all) {
 		rng := p.c.fork(uint64(p.round*1000 + i))
 		clients.Go(func() {
@@ -104,10 +112,12 @@ func (p *parlour) closeAll(ctx context.Context) {
 	}
 }
 
-// confirmers ask a log on a frozen node whether the head from before a close
-// is the last: the answer is wrong if it is yes.
+// confirmers ask, on a frozen node, whether an older head of a counter that
+// was closed is its last: the one from before the close, or that it has no
+// commits at all, which is what a server says that was frozen before it had
+// any. The answer is wrong if it is yes.
 func (p *parlour) confirmers(ctx context.Context, logs []*jetstream.Log, clients *sync.WaitGroup) {
-	for i := range 4 * len(logs) {
+	for i := range confirmersEach * len(logs) {
 		rng := p.c.fork(uint64(p.round*1000 + 500 + i))
 		clients.Go(func() {
 			for ctx.Err() == nil {
@@ -132,8 +142,11 @@ func (p *parlour) confirm(ctx context.Context, log *jetstream.Log, rng *rand.Ran
 	ctx, cancel := context.WithTimeout(ctx, 2500*time.Millisecond)
 	defer cancel()
 	before, _ := head.(es.Head)
+	if rng.IntN(2) == 0 {
+		before = es.Head{}
+	}
 	if log.Confirm(ctx, p.counter(closed), before) == nil {
-		p.fail(fmt.Errorf("counter %d: the head from before its close was confirmed after it", closed))
+		p.fail(fmt.Errorf("counter %d: commit %d was confirmed to be its last after it was closed", closed, before.Commits))
 	}
 }
 
@@ -209,8 +222,12 @@ func freezeLeader(t *testing.T, c *campaign, cluster *testserver.Nodes, in insta
 	}
 	p := &parlour{c: c, history: newHistory(), round: round, fail: func(err error) { t.Error(err) }}
 	working, stop := context.WithCancel(ctx)
-	clients := p.run(working, healthy, all)
-	p.confirmers(working, []*jetstream.Log{logs[leader]}, clients)
+	clients := p.run(working, healthy, all, round%2 == 1)
+	var questioned []*jetstream.Log
+	for range confirmerConns {
+		questioned = append(questioned, in.Open(t, leader.Connect(t, testserver.Admin, nats.IgnoreDiscoveredServers())))
+	}
+	p.confirmers(working, questioned, clients)
 	p.onlookers(working, logs, clients)
 	pass(t, c.between(200*time.Millisecond, 800*time.Millisecond))
 	freeze(t, c, leader, p, func() { p.enter(ctx, t, in, healthyNode) })
