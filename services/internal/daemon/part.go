@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"runtime/debug"
 
 	"habeas.internal/services/internal/daemon/env"
@@ -95,4 +97,18 @@ func (p Part) run(ctx context.Context, log *slog.Logger) (err error) {
 	default:
 		return err
 	}
+}
+
+// World is what lies outside a daemon and differs between a process of its own,
+// one that it shares with others, and a test.
+type World struct {
+	Out io.Writer // log lines
+	// Started is told what runs, once it can be reached; may be nil.
+	Started func(Running)
+}
+
+// Running is what a started daemon shows.
+type Running struct {
+	Addr net.Addr // for gRPC
+	Ops  string   // for metrics and health
 }

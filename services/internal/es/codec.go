@@ -12,8 +12,9 @@ type Type[E any] struct {
 	Name string
 	// Schema is the newest version of the shape, from 1.
 	Schema uint32
-	// Decode reads data of the newest schema.
-	Decode func(data []byte) (E, error)
+	// Decode reads an event of the newest schema. Its id is known when it was
+	// read from a commit.
+	Decode func(ev Event) (E, error)
 	// Upcast turns an event of an older schema into what it means today:
 	// none, one or several events, of this or another type. Pure; the log is
 	// never rewritten.
@@ -66,7 +67,7 @@ func (r Registry[E]) decode(ev Event, left int) ([]E, error) {
 		return nil, &UnknownEventError{Type: ev.Type, Schema: ev.Schema}
 	}
 	if ev.Schema == t.Schema {
-		e, err := t.Decode(ev.Data)
+		e, err := t.Decode(ev)
 		if err != nil {
 			return nil, fmt.Errorf("decode event %s: %w", ev.Type, err)
 		}
@@ -78,6 +79,7 @@ func (r Registry[E]) decode(ev Event, left int) ([]E, error) {
 	}
 	var out []E
 	for _, n := range newer {
+		n.ID = ev.ID
 		es, err := r.decode(n, left-1)
 		if err != nil {
 			return nil, err
@@ -100,7 +102,8 @@ func (r Registry[E]) DecodeForeign(ev Event) ([]E, error) {
 // DecodeAll reads all events of a commit, in order.
 func (r Registry[E]) DecodeAll(c Commit) ([]E, error) {
 	out := make([]E, 0, len(c.Events))
-	for _, ev := range c.Events {
+	for i, ev := range c.Events {
+		ev.ID = EventID(c.ID, i)
 		es, err := r.Decode(ev)
 		if err != nil {
 			return nil, err

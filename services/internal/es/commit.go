@@ -33,6 +33,8 @@ type Event struct {
 	Schema   uint32
 	Critical bool // a foreign reader that does not know the type must halt
 	Data     []byte
+	// ID is known where the event was read from its commit; it is not stored.
+	ID string
 }
 
 // Commit is what one command did to one aggregate.

@@ -116,7 +116,7 @@ func TestATokenMergesToWhatBothHaveSeen(t *testing.T) {
 }
 
 func TestOlderEventsAreReadAsWhatTheyMeanToday(t *testing.T) {
-	decode := func(b []byte) (string, error) { return string(b), nil }
+	decode := func(ev es.Event) (string, error) { return string(ev.Data), nil }
 	r, err := es.NewRegistry(
 		es.Type[string]{Name: "named", Schema: 3, Decode: decode, Upcast: map[uint32]func(es.Event) ([]es.Event, error){
 			1: func(ev es.Event) ([]es.Event, error) {
@@ -155,7 +155,7 @@ func TestOlderEventsAreReadAsWhatTheyMeanToday(t *testing.T) {
 }
 
 func TestARegistryWithAHoleIsRefused(t *testing.T) {
-	decode := func([]byte) (int, error) { return 0, nil }
+	decode := func(es.Event) (int, error) { return 0, nil }
 	for name, types := range map[string][]es.Type[int]{
 		"no upcaster": {{Name: "a", Schema: 2, Decode: decode}},
 		"twice":       {{Name: "a", Schema: 1, Decode: decode}, {Name: "a", Schema: 1, Decode: decode}},

@@ -18,6 +18,8 @@ const redacted = "[redacted]"
 type Text struct {
 	clear  string
 	sealed []byte
+	event  string
+	path   string
 	has    bool
 }
 
@@ -25,14 +27,18 @@ type Text struct {
 func Clear(text string) Text { return Text{clear: text, has: true} }
 
 // Sealed is personal data as an event holds it: an encoded
-// habeas.seal.v1.Sealed.
-func Sealed(box []byte) Text { return Text{sealed: box} }
+// habeas.seal.v1.Sealed, and its place, without which nobody can open it: the
+// event's id and the field's path.
+func Sealed(box []byte, event, path string) Text { return Text{sealed: box, event: event, path: path} }
 
 // Reveal returns the clear text; ok is false when it is sealed or absent.
 func (t Text) Reveal() (text string, ok bool) { return t.clear, t.has }
 
 // Box returns the sealed form, or nil.
 func (t Text) Box() []byte { return t.sealed }
+
+// Place says where the sealed form stands: the event's id and the field's path.
+func (t Text) Place() (event, path string) { return t.event, t.path }
 
 // Equal compares what two texts hold, for tests.
 func (t Text) Equal(o Text) bool {

@@ -36,7 +36,7 @@ func TestPersonalTextIsPrintedNowhere(t *testing.T) {
 	if got, ok := e.Name.Reveal(); got != name || !ok {
 		t.Error("the text itself is gone")
 	}
-	if _, ok := personal.Sealed([]byte{1}).Reveal(); ok {
+	if _, ok := personal.Sealed([]byte{1}, "e", "name").Reveal(); ok {
 		t.Error("a sealed text reveals something")
 	}
 }

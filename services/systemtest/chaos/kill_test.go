@@ -42,6 +42,7 @@ type field struct {
 	log    *jetstream.Log
 	crew   crew
 	notes  *reader
+	public *audience
 	cancel context.CancelFunc
 	ended  chan error
 }
@@ -60,7 +61,7 @@ func setToWork(t *testing.T, c *campaign, in installation) *field {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	f := &field{
-		log: log, notes: &reader{path: path}, cancel: cancel, ended: make(chan error, 1),
+		log: log, notes: &reader{path: path}, public: seat(t, log), cancel: cancel, ended: make(chan error, 1),
 		crew: crew{handler: h, journal: j, seed: c.seed, round: new(atomic.Int64)},
 	}
 	go func() { f.ended <- f.crew.work(ctx, nil) }()
@@ -101,6 +102,7 @@ func (f *field) finish(t *testing.T) {
 	}
 	settleAll(t, f.crew, f.notes)
 	audit(t, f.log, f.crew.handler, f.notes)
+	f.public.leave(t)
 	if err := f.crew.journal.close(); err != nil {
 		t.Error(err)
 	}

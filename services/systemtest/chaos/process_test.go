@@ -19,6 +19,7 @@ import (
 	"habeas.internal/services/internal/es/jetstream/jstest"
 	"habeas.internal/services/internal/testserver"
 	"habeas.internal/services/internal/testserver/child"
+	"habeas.internal/services/internal/testwait"
 
 	"github.com/nats-io/nats.go"
 	metricnoop "go.opentelemetry.io/otel/metric/noop"
@@ -124,7 +125,7 @@ func onCluster(t *testing.T) (*testserver.Nodes, installation) {
 	t.Helper()
 	cluster := testserver.Cluster(t, 3)
 	in := installation{jstest.New(t, 1, 3, domain), cluster.URL, cluster.SeedFile(testserver.Admin), cluster.Connect}
-	in.Provision(t, in.connect(t, testserver.Admin))
+	in.provision(t)
 	return cluster, in
 }
 
@@ -134,8 +135,21 @@ func onOneNode(t *testing.T) (*testserver.Node, installation) {
 	t.Helper()
 	node := testserver.Process(t)
 	in := installation{jstest.New(t, 1, 1, domain), node.URL, node.SeedFile(testserver.Admin), node.Connect}
-	in.Provision(t, in.connect(t, testserver.Admin))
+	in.provision(t)
 	return node, in
+}
+
+// provision makes the streams. A cluster that was just formed may still refuse
+// to place one; making them again changes nothing.
+func (in installation) provision(t *testing.T) {
+	t.Helper()
+	cfg := in.Config(t, in.connect(t, testserver.Admin))
+	testwait.For(t, time.Minute, func() error {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		_, err := jetstream.Provision(ctx, cfg, in.Setup())
+		return err
+	})
 }
 
 func (in installation) orders(seed uint64, run int, journal string) orders {

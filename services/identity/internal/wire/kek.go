@@ -18,9 +18,9 @@ func KEK() (es.Registry[kek.Event], error) {
 	return es.NewRegistry(es.Type[kek.Event]{Name: typeKEKDestroyed, Schema: 1, Decode: decodeKEKDestroyed})
 }
 
-func decodeKEKDestroyed(b []byte) (kek.Event, error) {
+func decodeKEKDestroyed(ev es.Event) (kek.Event, error) {
 	var w identityv1.KekEpochDestroyed
-	if err := proto.Unmarshal(b, &w); err != nil {
+	if err := proto.Unmarshal(ev.Data, &w); err != nil {
 		return nil, err
 	}
 	return ReadKEKDestroyed(&w)

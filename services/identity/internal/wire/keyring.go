@@ -21,9 +21,9 @@ func Keyring() (es.Registry[keyring.Event], error) {
 	return es.NewRegistry(es.Type[keyring.Event]{Name: typeKeyDestroyed, Schema: 1, Decode: decodeKeyDestroyed})
 }
 
-func decodeKeyDestroyed(b []byte) (keyring.Event, error) {
+func decodeKeyDestroyed(ev es.Event) (keyring.Event, error) {
 	var w identityv1.KeyDestroyed
-	if err := proto.Unmarshal(b, &w); err != nil {
+	if err := proto.Unmarshal(ev.Data, &w); err != nil {
 		return nil, err
 	}
 	return ReadKeyDestroyed(&w)

@@ -18,9 +18,9 @@ func Pepper() (es.Registry[pepper.Event], error) {
 	return es.NewRegistry(es.Type[pepper.Event]{Name: typePepperDestroyed, Schema: 1, Decode: decodePepperDestroyed})
 }
 
-func decodePepperDestroyed(b []byte) (pepper.Event, error) {
+func decodePepperDestroyed(ev es.Event) (pepper.Event, error) {
 	var w identityv1.PepperEpochDestroyed
-	if err := proto.Unmarshal(b, &w); err != nil {
+	if err := proto.Unmarshal(ev.Data, &w); err != nil {
 		return nil, err
 	}
 	return ReadPepperDestroyed(&w)

@@ -101,15 +101,15 @@ func EvolveCounter(s Counter, ev CounterEvent) Counter {
 // CounterTypes are the counter's event types, for registries of tests.
 func CounterTypes() []es.Type[CounterEvent] {
 	return []es.Type[CounterEvent]{
-		{Name: "counter.added", Schema: 1, Decode: func(b []byte) (CounterEvent, error) {
-			n, size := binary.Uvarint(b)
+		{Name: "counter.added", Schema: 1, Decode: func(ev es.Event) (CounterEvent, error) {
+			n, size := binary.Uvarint(ev.Data)
 			if size <= 0 {
 				return nil, errors.New("counter.added: no number")
 			}
 			return Added{By: n}, nil
 		}},
-		{Name: "counter.closed", Schema: 1, Decode: func([]byte) (CounterEvent, error) { return Closed{}, nil }},
-		{Name: "counter.add_refused", Schema: 1, Decode: func([]byte) (CounterEvent, error) { return AddRefused{}, nil }},
+		{Name: "counter.closed", Schema: 1, Decode: func(es.Event) (CounterEvent, error) { return Closed{}, nil }},
+		{Name: "counter.add_refused", Schema: 1, Decode: func(es.Event) (CounterEvent, error) { return AddRefused{}, nil }},
 	}
 }
 

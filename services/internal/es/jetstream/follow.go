@@ -87,7 +87,7 @@ func (f *follower) follow(ctx context.Context, c jetstream.Consumer) error {
 		case queues[h.Sum32()%uint32(len(queues))] <- f.keep(ctx, m):
 		case <-ctx.Done():
 		}
-	}, jetstream.PullMaxMessages(8*f.p.Workers))
+	}, pulls(8*f.p.Workers)...)
 	if err != nil {
 		return fmt.Errorf("consume %s: %w", f.sh.name, err)
 	}

@@ -110,6 +110,15 @@ func (r *reader) from(ctx context.Context) error {
 	return r.apply(ctx, arrived)
 }
 
+// pulls are the options of a consumer that is told within two seconds when
+// nobody serves it any more: its server may be gone while the connection, to
+// another one, is well.
+func pulls(messages int) []jetstream.PullConsumeOpt {
+	return []jetstream.PullConsumeOpt{
+		jetstream.PullMaxMessages(messages), jetstream.PullExpiry(10 * time.Second), jetstream.PullHeartbeat(time.Second),
+	}
+}
+
 // consume delivers the stream's messages from a sequence on, in order.
 func (l *Log) consume(ctx context.Context, sh *shard, from uint64, to chan<- jetstream.Msg) (stop func(), err error) {
 	c, err := l.js.OrderedConsumer(ctx, sh.name, jetstream.OrderedConsumerConfig{
@@ -123,7 +132,7 @@ func (l *Log) consume(ctx context.Context, sh *shard, from uint64, to chan<- jet
 		case to <- m:
 		case <-ctx.Done():
 		}
-	}, jetstream.PullMaxMessages(2000))
+	}, pulls(2000)...)
 	if err != nil {
 		return nil, fmt.Errorf("consume %s: %w", sh.name, err)
 	}

@@ -195,7 +195,7 @@ func (l *Log) listen(ctx context.Context, a Alarm) error {
 			return
 		}
 		_ = m.Ack()
-	}, jetstream.PullMaxMessages(64))
+	}, pulls(64)...)
 	if err != nil {
 		return fmt.Errorf("consume timers: %w", err)
 	}

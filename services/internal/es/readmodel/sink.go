@@ -95,18 +95,17 @@ func parseCheckpoint(text string) (seq uint64, commit string, err error) {
 // the index of its key, and the arguments.
 func applyScript() *redis.Script {
 	return redis.NewScript(`
-local at = redis.call('GET', KEYS[1]) or ''
-if at ~= ARGV[1] then return at end
-local i = 3
-while i <= #ARGV do
-  local n = tonumber(ARGV[i])
-  local call = {ARGV[i + 1], KEYS[tonumber(ARGV[i + 2])]}
-  for a = 1, n do call[2 + a] = ARGV[i + 2 + a] end
-  redis.call(unpack(call))
-  i = i + 3 + n
+local call, keys, argv = redis.call, KEYS, ARGV
+local at = call('GET', keys[1]) or ''
+if at ~= argv[1] then return at end
+local i, last = 3, #argv
+while i <= last do
+  local to = i + 2 + tonumber(argv[i])
+  call(argv[i + 1], keys[tonumber(argv[i + 2])], unpack(argv, i + 3, to))
+  i = to + 1
 end
-redis.call('SET', KEYS[1], ARGV[2])
-return ARGV[1]
+call('SET', keys[1], argv[2])
+return argv[1]
 `)
 }
 

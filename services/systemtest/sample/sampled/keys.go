@@ -13,6 +13,7 @@ import (
 	"habeas.internal/services/internal/daemon"
 	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/es/jetstream"
+	"habeas.internal/services/internal/es/jetstream/member"
 	"habeas.internal/services/internal/seal"
 	"habeas.internal/services/internal/seal/fence"
 	"habeas.internal/services/internal/seal/kek"
@@ -20,8 +21,6 @@ import (
 	"habeas.internal/services/internal/seal/kms"
 	"habeas.internal/services/internal/seal/pepper"
 	"habeas.internal/services/internal/seal/vault"
-
-	"github.com/nats-io/nats.go"
 )
 
 // Keys is everything about keys that the daemon runs on. Only identity holds
@@ -45,9 +44,9 @@ const (
 
 // openKeys opens the vault and replays every destruction that the log knows,
 // before anything is handed out.
-func openKeys(ctx context.Context, cfg Config, k *daemon.Kit, nc *nats.Conn, log *jetstream.Log) (*Keys, error) {
-	top := jetstream.Topology{Contexts: []string{Context}, Shards: cfg.EventLog.Shards, Replicas: cfg.EventLog.Replicas}
-	store, err := jetstream.OpenRows(ctx, jetstream.RowsConfig{Conn: nc, Topology: top})
+func openKeys(ctx context.Context, cfg Config, k *daemon.Kit, m *member.Member) (*Keys, error) {
+	log := m.Log
+	store, err := m.Rows(ctx)
 	if err != nil {
 		return nil, err
 	}

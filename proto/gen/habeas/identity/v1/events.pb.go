@@ -344,7 +344,7 @@ var File_habeas_identity_v1_events_proto protoreflect.FileDescriptor
 
 const file_habeas_identity_v1_events_proto_rawDesc = "" +
 	"\n" +
-	"\x1fhabeas/identity/v1/events.proto\x12\x12habeas.identity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fhabeas/options/v1/options.proto\x1a\x1bhabeas/seal/v1/sealed.proto\"\xf7\x03\n" +
+	"\x1fhabeas/identity/v1/events.proto\x12\x12habeas.identity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fhabeas/options/v1/options.proto\x1a\x1bhabeas/seal/v1/sealed.proto\"\x92\x04\n" +
 	"\fKeyDestroyed\x12\x1c\n" +
 	"\x06holder\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\x06holder\x12.\n" +
 	"\x05class\x18\x02 \x01(\x0e2\x18.habeas.seal.v1.KeyClassR\x05class\x12\x1f\n" +
@@ -360,19 +360,19 @@ const file_habeas_identity_v1_events_proto_rawDesc = "" +
 	"\x0ereplicas_acked\x18\n" +
 	" \x01(\rR\rreplicasAcked\x12)\n" +
 	"\x10replicas_expired\x18\v \x01(\rR\x0freplicasExpired\x12\x19\n" +
-	"\bfence_ms\x18\f \x01(\rR\afenceMs\"\x8c\x02\n" +
+	"\bfence_ms\x18\f \x01(\rR\afenceMs:\x19\xa2\xb5\x18\x15keyring.key_destroyed\"\xa5\x02\n" +
 	"\x11KekEpochDestroyed\x12\"\n" +
 	"\tpartition\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\tpartition\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12%\n" +
 	"\x0elive_rewrapped\x18\x03 \x01(\rR\rliveRewrapped\x12,\n" +
 	"\x12destroyed_in_epoch\x18\x04 \x01(\rR\x10destroyedInEpoch\x12)\n" +
 	"\rkms_reference\x18\x05 \x01(\tB\x04\x98\xb5\x18\x02R\fkmsReference\x12=\n" +
-	"\fdestroyed_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\vdestroyedAt\"\xae\x01\n" +
+	"\fdestroyed_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\vdestroyedAt:\x17\xa2\xb5\x18\x13kek.epoch_destroyed\"\xca\x01\n" +
 	"\x14PepperEpochDestroyed\x12\x1e\n" +
 	"\apurpose\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\apurpose\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12!\n" +
 	"\frows_carried\x18\x03 \x01(\rR\vrowsCarried\x12=\n" +
-	"\fdestroyed_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\vdestroyedAtB\xc8\x01\n" +
+	"\fdestroyed_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\vdestroyedAt:\x1a\xa2\xb5\x18\x16pepper.epoch_destroyedB\xc8\x01\n" +
 	"\x16com.habeas.identity.v1B\vEventsProtoP\x01Z7habeas.internal/proto/gen/habeas/identity/v1;identityv1\xa2\x02\x03HIX\xaa\x02\x12Habeas.Identity.V1\xca\x02\x12Habeas\\Identity\\V1\xe2\x02\x1eHabeas\\Identity\\V1\\GPBMetadata\xea\x02\x14Habeas::Identity::V1b\x06proto3"
 
 var (

@@ -383,7 +383,7 @@ var File_habeas_log_v1_events_proto protoreflect.FileDescriptor
 
 const file_habeas_log_v1_events_proto_rawDesc = "" +
 	"\n" +
-	"\x1ahabeas/log/v1/events.proto\x12\rhabeas.log.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fhabeas/options/v1/options.proto\"\xe2\x02\n" +
+	"\x1ahabeas/log/v1/events.proto\x12\rhabeas.log.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fhabeas/options/v1/options.proto\"\xf3\x02\n" +
 	"\aGenesis\x12(\n" +
 	"\finstallation\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\finstallation\x12\x1c\n" +
 	"\x06stream\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\x06stream\x12\x1a\n" +
@@ -393,14 +393,14 @@ const file_habeas_log_v1_events_proto_rawDesc = "" +
 	"\x06schema\x18\x06 \x01(\rR\x06schema\x12\x16\n" +
 	"\x06shards\x18\a \x01(\rR\x06shards\x125\n" +
 	"\tancestors\x18\b \x03(\v2\x17.habeas.log.v1.AncestorR\tancestors\x12A\n" +
-	"\x0eprovisioned_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\rprovisionedAt\"\xd0\x01\n" +
+	"\x0eprovisioned_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\rprovisionedAt:\x0f\xa2\xb5\x18\vlog.genesis\"\xd0\x01\n" +
 	"\bAncestor\x12(\n" +
 	"\finstallation\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\finstallation\x12\x1c\n" +
 	"\x06stream\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\x06stream\x12\x1a\n" +
 	"\x05epoch\x18\x03 \x01(\tB\x04\x98\xb5\x18\x02R\x05epoch\x12#\n" +
 	"\rlast_sequence\x18\x04 \x01(\x04R\flastSequence\x12\x1c\n" +
 	"\x06digest\x18\x05 \x01(\fB\x04\x98\xb5\x18\x04R\x06digest\x12\x1d\n" +
-	"\alog_key\x18\x06 \x01(\fB\x04\x98\xb5\x18\x04R\x06logKey\"\x86\x02\n" +
+	"\alog_key\x18\x06 \x01(\fB\x04\x98\xb5\x18\x04R\x06logKey\"\x9d\x02\n" +
 	"\fKeyAnnounced\x12\x1b\n" +
 	"\x06key_id\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\x05keyId\x12#\n" +
 	"\n" +
@@ -408,7 +408,7 @@ const file_habeas_log_v1_events_proto_rawDesc = "" +
 	"\x04role\x18\x03 \x01(\x0e2\x16.habeas.log.v1.KeyRoleR\x04role\x12\x1e\n" +
 	"\aservice\x18\x04 \x01(\tB\x04\x98\xb5\x18\x03R\aservice\x12=\n" +
 	"\fannounced_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\vannouncedAt\x12)\n" +
-	"\rimported_from\x18\x06 \x01(\tB\x04\x98\xb5\x18\x02R\fimportedFrom*P\n" +
+	"\rimported_from\x18\x06 \x01(\tB\x04\x98\xb5\x18\x02R\fimportedFrom:\x15\xa2\xb5\x18\x11log.key_announced*P\n" +
 	"\aKeyRole\x12\x18\n" +
 	"\x14KEY_ROLE_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10KEY_ROLE_SERVICE\x10\x01\x12\x15\n" +

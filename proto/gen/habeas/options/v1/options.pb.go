@@ -410,6 +410,14 @@ var file_habeas_options_v1_options_proto_extTypes = []protoimpl.ExtensionInfo{
 		Filename:      "habeas/options/v1/options.proto",
 	},
 	{
+		ExtendedType:  (*descriptorpb.MessageOptions)(nil),
+		ExtensionType: (*string)(nil),
+		Field:         50004,
+		Name:          "habeas.options.v1.event",
+		Tag:           "bytes,50004,opt,name=event",
+		Filename:      "habeas/options/v1/options.proto",
+	},
+	{
 		ExtendedType:  (*descriptorpb.FieldOptions)(nil),
 		ExtensionType: (*Data)(nil),
 		Field:         50003,
@@ -433,13 +441,22 @@ var (
 	E_Limits = &file_habeas_options_v1_options_proto_extTypes[1]
 )
 
+// Extension fields to descriptorpb.MessageOptions.
+var (
+	// The message is an event, stored under this name: the aggregate's type, a
+	// dot, what happened. Every message of an events.proto has it.
+	//
+	// optional string event = 50004;
+	E_Event = &file_habeas_options_v1_options_proto_extTypes[2]
+)
+
 // Extension fields to descriptorpb.FieldOptions.
 var (
 	// What the field holds. Every string and bytes field of an event says so;
 	// PERSONAL is allowed on habeas.seal.v1.Sealed alone.
 	//
 	// optional habeas.options.v1.Data data = 50003;
-	E_Data = &file_habeas_options_v1_options_proto_extTypes[2]
+	E_Data = &file_habeas_options_v1_options_proto_extTypes[3]
 )
 
 var File_habeas_options_v1_options_proto protoreflect.FileDescriptor
@@ -488,7 +505,8 @@ const file_habeas_options_v1_options_proto_rawDesc = "" +
 	"\x0eDATA_PUBLISHED\x10\x05\x12\x11\n" +
 	"\rDATA_ENVELOPE\x10\x06:V\n" +
 	"\x06access\x12\x1e.google.protobuf.MethodOptions\x18ц\x03 \x01(\v2\x19.habeas.options.v1.AccessR\x06access\x88\x01\x01:V\n" +
-	"\x06limits\x12\x1e.google.protobuf.MethodOptions\x18҆\x03 \x01(\v2\x19.habeas.options.v1.LimitsR\x06limits\x88\x01\x01:O\n" +
+	"\x06limits\x12\x1e.google.protobuf.MethodOptions\x18҆\x03 \x01(\v2\x19.habeas.options.v1.LimitsR\x06limits\x88\x01\x01::\n" +
+	"\x05event\x12\x1f.google.protobuf.MessageOptions\x18Ԇ\x03 \x01(\tR\x05event\x88\x01\x01:O\n" +
 	"\x04data\x12\x1d.google.protobuf.FieldOptions\x18ӆ\x03 \x01(\x0e2\x17.habeas.options.v1.DataR\x04data\x88\x01\x01B\xc2\x01\n" +
 	"\x15com.habeas.options.v1B\fOptionsProtoP\x01Z5habeas.internal/proto/gen/habeas/options/v1;optionsv1\xa2\x02\x03HOX\xaa\x02\x11Habeas.Options.V1\xca\x02\x11Habeas\\Options\\V1\xe2\x02\x1dHabeas\\Options\\V1\\GPBMetadata\xea\x02\x13Habeas::Options::V1b\x06proto3"
 
@@ -507,14 +525,15 @@ func file_habeas_options_v1_options_proto_rawDescGZIP() []byte {
 var file_habeas_options_v1_options_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
 var file_habeas_options_v1_options_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
 var file_habeas_options_v1_options_proto_goTypes = []any{
-	(Role)(0),                          // 0: habeas.options.v1.Role
-	(DataClass)(0),                     // 1: habeas.options.v1.DataClass
-	(Data)(0),                          // 2: habeas.options.v1.Data
-	(*Access)(nil),                     // 3: habeas.options.v1.Access
-	(*Limits)(nil),                     // 4: habeas.options.v1.Limits
-	(*durationpb.Duration)(nil),        // 5: google.protobuf.Duration
-	(*descriptorpb.MethodOptions)(nil), // 6: google.protobuf.MethodOptions
-	(*descriptorpb.FieldOptions)(nil),  // 7: google.protobuf.FieldOptions
+	(Role)(0),                           // 0: habeas.options.v1.Role
+	(DataClass)(0),                      // 1: habeas.options.v1.DataClass
+	(Data)(0),                           // 2: habeas.options.v1.Data
+	(*Access)(nil),                      // 3: habeas.options.v1.Access
+	(*Limits)(nil),                      // 4: habeas.options.v1.Limits
+	(*durationpb.Duration)(nil),         // 5: google.protobuf.Duration
+	(*descriptorpb.MethodOptions)(nil),  // 6: google.protobuf.MethodOptions
+	(*descriptorpb.MessageOptions)(nil), // 7: google.protobuf.MessageOptions
+	(*descriptorpb.FieldOptions)(nil),   // 8: google.protobuf.FieldOptions
 }
 var file_habeas_options_v1_options_proto_depIdxs = []int32{
 	0,  // 0: habeas.options.v1.Access.roles:type_name -> habeas.options.v1.Role
@@ -523,14 +542,15 @@ var file_habeas_options_v1_options_proto_depIdxs = []int32{
 	5,  // 3: habeas.options.v1.Limits.idle:type_name -> google.protobuf.Duration
 	6,  // 4: habeas.options.v1.access:extendee -> google.protobuf.MethodOptions
 	6,  // 5: habeas.options.v1.limits:extendee -> google.protobuf.MethodOptions
-	7,  // 6: habeas.options.v1.data:extendee -> google.protobuf.FieldOptions
-	3,  // 7: habeas.options.v1.access:type_name -> habeas.options.v1.Access
-	4,  // 8: habeas.options.v1.limits:type_name -> habeas.options.v1.Limits
-	2,  // 9: habeas.options.v1.data:type_name -> habeas.options.v1.Data
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	7,  // [7:10] is the sub-list for extension type_name
-	4,  // [4:7] is the sub-list for extension extendee
+	7,  // 6: habeas.options.v1.event:extendee -> google.protobuf.MessageOptions
+	8,  // 7: habeas.options.v1.data:extendee -> google.protobuf.FieldOptions
+	3,  // 8: habeas.options.v1.access:type_name -> habeas.options.v1.Access
+	4,  // 9: habeas.options.v1.limits:type_name -> habeas.options.v1.Limits
+	2,  // 10: habeas.options.v1.data:type_name -> habeas.options.v1.Data
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	8,  // [8:11] is the sub-list for extension type_name
+	4,  // [4:8] is the sub-list for extension extendee
 	0,  // [0:4] is the sub-list for field type_name
 }
 
@@ -546,7 +566,7 @@ func file_habeas_options_v1_options_proto_init() {
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_options_v1_options_proto_rawDesc), len(file_habeas_options_v1_options_proto_rawDesc)),
 			NumEnums:      3,
 			NumMessages:   2,
-			NumExtensions: 3,
+			NumExtensions: 4,
 			NumServices:   0,
 		},
 		GoTypes:           file_habeas_options_v1_options_proto_goTypes,

@@ -258,19 +258,19 @@ var File_habeas_sample_v1_events_proto protoreflect.FileDescriptor
 
 const file_habeas_sample_v1_events_proto_rawDesc = "" +
 	"\n" +
-	"\x1dhabeas/sample/v1/events.proto\x12\x10habeas.sample.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fhabeas/options/v1/options.proto\x1a\x1bhabeas/seal/v1/sealed.proto\"E\n" +
+	"\x1dhabeas/sample/v1/events.proto\x12\x10habeas.sample.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fhabeas/options/v1/options.proto\x1a\x1bhabeas/seal/v1/sealed.proto\"V\n" +
 	"\n" +
 	"BookOpened\x127\n" +
-	"\tcloses_at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\bclosesAt\"U\n" +
+	"\tcloses_at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\bclosesAt:\x0f\xa2\xb5\x18\vbook.opened\"f\n" +
 	"\vGuestSigned\x12\x14\n" +
 	"\x05entry\x18\x01 \x01(\rR\x05entry\x120\n" +
-	"\x04name\x18\x02 \x01(\v2\x16.habeas.seal.v1.SealedB\x04\x98\xb5\x18\x01R\x04name\".\n" +
+	"\x04name\x18\x02 \x01(\v2\x16.habeas.seal.v1.SealedB\x04\x98\xb5\x18\x01R\x04name:\x0f\xa2\xb5\x18\vbook.signed\"H\n" +
 	"\x0eSigningRefused\x12\x1c\n" +
-	"\x06reason\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason\"'\n" +
+	"\x06reason\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x18\xa2\xb5\x18\x14book.signing_refused\"8\n" +
 	"\n" +
 	"BookClosed\x12\x19\n" +
-	"\bby_timer\x18\x01 \x01(\bR\abyTimer\"\x12\n" +
-	"\x10ClosingAnnouncedB\xba\x01\n" +
+	"\bby_timer\x18\x01 \x01(\bR\abyTimer:\x0f\xa2\xb5\x18\vbook.closed\"&\n" +
+	"\x10ClosingAnnounced:\x12\xa2\xb5\x18\x0ebook.announcedB\xba\x01\n" +
 	"\x14com.habeas.sample.v1B\vEventsProtoP\x01Z3habeas.internal/proto/gen/habeas/sample/v1;samplev1\xa2\x02\x03HSX\xaa\x02\x10Habeas.Sample.V1\xca\x02\x10Habeas\\Sample\\V1\xe2\x02\x1cHabeas\\Sample\\V1\\GPBMetadata\xea\x02\x12Habeas::Sample::V1b\x06proto3"
 
 var (

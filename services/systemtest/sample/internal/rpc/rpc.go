@@ -10,8 +10,8 @@ import (
 	"time"
 
 	samplev1 "habeas.internal/proto/gen/habeas/sample/v1"
-	sealv1 "habeas.internal/proto/gen/habeas/seal/v1"
 	"habeas.internal/services/internal/es"
+	"habeas.internal/services/internal/es/eventpb"
 	"habeas.internal/services/internal/es/jetstream"
 	"habeas.internal/services/internal/es/readmodel"
 	"habeas.internal/services/internal/personal"
@@ -28,11 +28,6 @@ import (
 // Handler runs the commands of books.
 type Handler = es.Handler[sample.Book, sample.Command, sample.Event]
 
-// Opener opens personal fields.
-type Opener interface {
-	Open(ctx context.Context, purpose string, f seal.Field, s *sealv1.Sealed) ([]byte, error)
-}
-
 // Timers wakes books.
 type Timers interface {
 	SetTimer(ctx context.Context, t jetstream.Timer) error
@@ -44,7 +39,7 @@ type Server struct {
 	Context string // the context that books live in
 	Handler Handler
 	Reader  *readmodel.Reader
-	Opener  Opener
+	Opener  eventpb.Opener
 	Timers  Timers
 	Random  io.Reader
 	Now     func() time.Time
@@ -144,12 +139,12 @@ func (s *Server) ListGuests(r *samplev1.ListGuestsRequest, out grpc.ServerStream
 		if err != nil {
 			return err
 		}
-		for i, ev := range events {
+		for _, ev := range events {
 			e, ok := ev.(sample.Signed)
 			if !ok {
 				continue
 			}
-			guest, err := s.guest(ctx, wire.Field(agg, es.EventID(rec.ID, i)), e)
+			guest, err := s.guest(ctx, agg, e)
 			if err != nil {
 				return err
 			}
@@ -166,28 +161,24 @@ func (s *Server) ListGuests(r *samplev1.ListGuestsRequest, out grpc.ServerStream
 }
 
 // guest opens a name. What is erased says so; it is never an empty name.
-func (s *Server) guest(ctx context.Context, f seal.Field, e sample.Signed) (*samplev1.ListGuestsResponse, error) {
-	var box sealv1.Sealed
-	if err := proto.Unmarshal(e.Name.Box(), &box); err != nil {
-		return nil, fmt.Errorf("read sealed name: %w", err)
-	}
-	name, err := s.Opener.Open(ctx, kit.PurposeFrom(ctx), f, &box)
+func (s *Server) guest(ctx context.Context, agg es.Aggregate, e sample.Signed) (*samplev1.ListGuestsResponse, error) {
+	name, err := eventpb.Open(ctx, s.Opener, kit.PurposeFrom(ctx), agg, e.Name)
 	if errors.Is(err, seal.ErrErased) {
 		return &samplev1.ListGuestsResponse{Entry: e.Entry, Erased: true}, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open name: %w", err)
 	}
-	return &samplev1.ListGuestsResponse{Entry: e.Entry, Name: string(name)}, nil
+	return &samplev1.ListGuestsResponse{Entry: e.Entry, Name: name}, nil
 }
 
 // NewHandler makes the handler of books on a log.
-func NewHandler(h Handler, sealer wire.Sealer) (Handler, error) {
-	registry, err := wire.Registry()
+func NewHandler(h Handler, sealer eventpb.Sealer) (Handler, error) {
+	codec, err := wire.Codec()
 	if err != nil {
 		return h, err
 	}
-	h.Registry, h.Encode = registry, wire.Encoder(sealer)
+	h.Registry, h.Encode = codec.Registry(), codec.Encode(sealer)
 	h.Decide, h.Evolve = sample.Decide, sample.Evolve
 	h.Refuse = func(reason string) error { return sample.Refusal(reason) }
 	if h.Random == nil {

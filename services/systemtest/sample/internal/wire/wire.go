@@ -3,137 +3,71 @@
 package wire
 
 import (
-	"context"
-	"errors"
-	"fmt"
-
 	samplev1 "habeas.internal/proto/gen/habeas/sample/v1"
 	sealv1 "habeas.internal/proto/gen/habeas/seal/v1"
-	"habeas.internal/services/internal/es"
-	"habeas.internal/services/internal/personal"
+	"habeas.internal/services/internal/es/eventpb"
 	"habeas.internal/services/internal/seal"
 	"habeas.internal/services/systemtest/sample"
-
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
-// Names of the events.
-const (
-	typeOpened    = "book.opened"
-	typeSigned    = "book.signed"
-	typeRefused   = "book.signing_refused"
-	typeClosed    = "book.closed"
-	typeAnnounced = "book.announced"
-)
-
-// FieldName is the path of the one personal field.
-const FieldName = "name"
-
-// Sealer seals a personal field under its holder's key.
-type Sealer interface {
-	Seal(ctx context.Context, purpose string, id seal.KeyID, f seal.Field, plaintext []byte) (*sealv1.Sealed, error)
-}
-
-// Registry reads the book's events.
-func Registry() (es.Registry[sample.Event], error) {
-	return es.NewRegistry(
-		es.Type[sample.Event]{Name: typeOpened, Schema: 1, Decode: decodeOpened},
-		es.Type[sample.Event]{Name: typeSigned, Schema: 1, Decode: decodeSigned},
-		es.Type[sample.Event]{Name: typeRefused, Schema: 1, Decode: decodeRefused},
-		es.Type[sample.Event]{Name: typeClosed, Schema: 1, Decode: decodeClosed},
-		es.Type[sample.Event]{Name: typeAnnounced, Schema: 1, Decode: decodeAnnounced},
+// Codec is that of the book's events. In an event of BookOpened and the others
+// without a personal field nothing is sealed.
+func Codec() (eventpb.Codec[sample.Event], error) {
+	return eventpb.New(
+		eventpb.Of[sample.Event](packOpened, unpackOpened),
+		eventpb.Of[sample.Event](packSigned, unpackSigned),
+		eventpb.Of[sample.Event](packRefused, unpackRefused),
+		eventpb.Of[sample.Event](packClosed, unpackClosed),
+		eventpb.Of[sample.Event](packAnnounced, unpackAnnounced),
 	)
 }
 
-func decodeOpened(b []byte) (sample.Event, error) {
-	var w samplev1.BookOpened
-	err := proto.Unmarshal(b, &w)
-	return sample.Opened{ClosesAt: w.GetClosesAt().AsTime()}, err
+func packOpened(_ *eventpb.Writer, e sample.Opened) *samplev1.BookOpened {
+	return &samplev1.BookOpened{ClosesAt: eventpb.Stamp(e.ClosesAt)}
 }
 
-func decodeSigned(b []byte) (sample.Event, error) {
-	var w samplev1.GuestSigned
-	if err := proto.Unmarshal(b, &w); err != nil {
-		return nil, err
+func unpackOpened(_ *eventpb.Reader, m *samplev1.BookOpened) sample.Opened {
+	return sample.Opened{ClosesAt: eventpb.Moment(m.GetClosesAt())}
+}
+
+// pathName is the path of the one personal field.
+const pathName = "name"
+
+func packSigned(w *eventpb.Writer, e sample.Signed) *samplev1.GuestSigned {
+	return &samplev1.GuestSigned{
+		Entry: e.Entry,
+		Name:  w.Seal(seal.Subject, e.Guest, sealv1.KeyClass_KEY_CLASS_PROFILE, pathName, e.Name),
 	}
-	h, err := seal.Parse(w.GetName())
+}
+
+func unpackSigned(r *eventpb.Reader, m *samplev1.GuestSigned) sample.Signed {
+	h, err := seal.Parse(m.GetName())
 	if err != nil {
-		return nil, err
+		r.Fail(err)
 	}
-	box, err := proto.MarshalOptions{Deterministic: true}.Marshal(w.GetName())
-	return sample.Signed{Entry: w.GetEntry(), Guest: h.Holder.Ref(), Name: personal.Sealed(box)}, err
+	return sample.Signed{Entry: m.GetEntry(), Guest: h.Holder.Ref(), Name: r.Text(m.GetName(), pathName)}
 }
 
-func decodeRefused(b []byte) (sample.Event, error) {
-	var w samplev1.SigningRefused
-	err := proto.Unmarshal(b, &w)
-	return sample.SigningRefused{Reason: w.GetReason()}, err
+func packRefused(_ *eventpb.Writer, e sample.SigningRefused) *samplev1.SigningRefused {
+	return &samplev1.SigningRefused{Reason: e.Reason}
 }
 
-func decodeClosed(b []byte) (sample.Event, error) {
-	var w samplev1.BookClosed
-	err := proto.Unmarshal(b, &w)
-	return sample.Closed{ByTimer: w.GetByTimer()}, err
+func unpackRefused(_ *eventpb.Reader, m *samplev1.SigningRefused) sample.SigningRefused {
+	return sample.SigningRefused{Reason: m.GetReason()}
 }
 
-func decodeAnnounced(b []byte) (sample.Event, error) {
-	return sample.Announced{}, proto.Unmarshal(b, &samplev1.ClosingAnnounced{})
+func packClosed(_ *eventpb.Writer, e sample.Closed) *samplev1.BookClosed {
+	return &samplev1.BookClosed{ByTimer: e.ByTimer}
 }
 
-// Encoder writes the book's events, with names sealed by s.
-func Encoder(s Sealer) func(context.Context, es.Aggregate, string, sample.Event) (es.Event, error) {
-	return func(ctx context.Context, agg es.Aggregate, eventID string, ev sample.Event) (es.Event, error) {
-		switch e := ev.(type) {
-		case sample.Opened:
-			return event(typeOpened, &samplev1.BookOpened{ClosesAt: timestamppb.New(e.ClosesAt)})
-		case sample.Signed:
-			name, err := sealName(ctx, s, agg, eventID, e)
-			if err != nil {
-				return es.Event{}, err
-			}
-			return event(typeSigned, &samplev1.GuestSigned{Entry: e.Entry, Name: name})
-		case sample.SigningRefused:
-			return event(typeRefused, &samplev1.SigningRefused{Reason: e.Reason})
-		case sample.Closed:
-			return event(typeClosed, &samplev1.BookClosed{ByTimer: e.ByTimer})
-		case sample.Announced:
-			return event(typeAnnounced, &samplev1.ClosingAnnounced{})
-		}
-		return es.Event{}, errors.New("encode: unknown event")
-	}
+func unpackClosed(_ *eventpb.Reader, m *samplev1.BookClosed) sample.Closed {
+	return sample.Closed{ByTimer: m.GetByTimer()}
 }
 
-func event(name string, m proto.Message) (es.Event, error) {
-	data, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
-	if err != nil {
-		return es.Event{}, fmt.Errorf("encode %s: %w", name, err)
-	}
-	return es.Event{Type: name, Schema: 1, Data: data}, nil
+func packAnnounced(*eventpb.Writer, sample.Announced) *samplev1.ClosingAnnounced {
+	return &samplev1.ClosingAnnounced{}
 }
 
-// sealName seals a fresh name and passes on one that is sealed already.
-func sealName(ctx context.Context, s Sealer, agg es.Aggregate, eventID string, e sample.Signed) (*sealv1.Sealed, error) {
-	clear, fresh := e.Name.Reveal()
-	if !fresh {
-		var w sealv1.Sealed
-		if err := proto.Unmarshal(e.Name.Box(), &w); err != nil {
-			return nil, fmt.Errorf("read sealed name: %w", err)
-		}
-		return &w, nil
-	}
-	holder, err := seal.NewHolder(seal.Subject, e.Guest)
-	if err != nil {
-		return nil, fmt.Errorf("name holder: %w", err)
-	}
-	id := seal.KeyID{Tenant: agg.Tenant, Holder: holder, Class: sealv1.KeyClass_KEY_CLASS_PROFILE}
-	return s.Seal(ctx, "record", id, Field(agg, eventID), []byte(clear))
-}
-
-// Field is the place of the name in an event.
-func Field(agg es.Aggregate, eventID string) seal.Field {
-	return seal.Field{
-		Tenant: agg.Tenant, Context: agg.Context, AggregateType: agg.Type, AggregateID: agg.ID,
-		EventID: eventID, Path: FieldName,
-	}
+func unpackAnnounced(*eventpb.Reader, *samplev1.ClosingAnnounced) sample.Announced {
+	return sample.Announced{}
 }

@@ -28,15 +28,15 @@ func (fixed) Seal(_ context.Context, _ string, id seal.KeyID, f seal.Field, plai
 }
 
 func TestTheBooksEventsStayReadable(t *testing.T) {
-	registry, err := wire.Registry()
+	codec, err := wire.Codec()
 	if err != nil {
 		t.Fatal(err)
 	}
 	agg := es.Aggregate{Context: "identity", Tenant: "t1", Type: sample.AggregateType, ID: "aaaaaaaaaaaaaaaaaaaaaaaaaa"}
 	encode := func(e sample.Event) (es.Event, error) {
-		return wire.Encoder(fixed{})(context.Background(), agg, es.EventID(agg.ID, 0), e)
+		return codec.Encode(fixed{})(context.Background(), agg, es.EventID(agg.ID, 0), e)
 	}
-	estest.Corpus(t, "testdata", registry, encode, []sample.Event{
+	estest.Corpus(t, "testdata", codec.Registry(), encode, []sample.Event{
 		sample.Opened{ClosesAt: time.Unix(1790000000, 0).UTC()},
 		sample.Signed{Entry: 7, Guest: "aaaaaaaaaaaaaaaaaaaaaaaaaa", Name: personal.Clear("Jane Example")},
 		sample.SigningRefused{Reason: "BOOK_CLOSED"},

@@ -1,0 +1,142 @@
+// Package connector is how fulfilment reaches the systems that hold personal
+// data. A system is described by a dataset: collections of rows, each column
+// with the category of what it holds. A part is what one collection holds of
+// one category; it is what a leaf of a manifest speaks of.
+//
+// What an implementation owes its callers:
+//
+//   - Locate and Collect change nothing.
+//   - Erase is one transaction up to the system's limit of rows; beyond it,
+//     chunks, with the rows that identify the person last, so that one that
+//     was cut off finds the person again. To repeat it is harmless.
+//   - Rows that others refer to as well are left as they are, and counted as
+//     shared.
+//   - An error says in a closed vocabulary what is wrong (see Error) and never
+//     holds a value from the system.
+package connector
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Identifier is a value by which a person is known, normalised by identity. It
+// is personal data: it is never logged.
+type Identifier struct {
+	Kind  string // "email", "phone", "account", "device", "cookie", "sso"
+	Value string
+}
+
+// String hides the value.
+func (Identifier) String() string { return "[redacted]" }
+
+// GoString hides the value from %#v.
+func (Identifier) GoString() string { return "[redacted]" }
+
+// Person is who is looked for.
+type Person struct {
+	Identifiers []Identifier
+	// Key makes digests of row keys; it is the request's own.
+	Key []byte
+}
+
+// Part is what one collection holds of one category.
+type Part struct {
+	Collection string
+	Category   string // dotted name, such as "user.contact.email"
+}
+
+// Found is what a system holds of a person in one part. Every part of the
+// dataset that has personal data is found, with zero rows if need be.
+type Found struct {
+	Part
+	Rows   uint64   // that are the person's
+	Shared uint64   // further rows that the person's refer to and others' too
+	Digest [32]byte // keyed digest of the rows' keys, in order; zero without rows
+	// Since is the latest start event among the rows, from the column that the
+	// dataset names for it; zero when it names none.
+	Since time.Time
+}
+
+// Order says what is to become of one part. An erasure brings an order for
+// every part that was found with rows, so that the system knows what to keep.
+type Order struct {
+	Part
+	Erase bool // false: keep
+}
+
+// Done is what became of one part.
+type Done struct {
+	Part
+	Deleted uint64 // rows removed
+	Masked  uint64 // rows whose values were overwritten
+	Shared  uint64 // rows left because others refer to them
+}
+
+// Column is one value of a row.
+type Column struct {
+	Name     string
+	Category string // empty when the dataset gives none
+	Value    any    // nil, bool, int64, float64, string, []byte or time.Time; decimals are strings
+}
+
+// Row is one row of a person.
+type Row struct {
+	Collection string
+	Columns    []Column
+}
+
+// System is one data system.
+type System interface {
+	// Check compares the description with the system and returns remarks. An
+	// error means that the system can't be used by this description.
+	Check(ctx context.Context) (remarks []string, err error)
+	// IdentityColumns names for a kind of identifier the columns that hold it,
+	// as "collection.column".
+	IdentityColumns(kind string) []string
+	// Locate counts what the system holds of a person.
+	Locate(ctx context.Context, p Person) ([]Found, error)
+	// Collect gives every row of a person to yield, shared ones included, in a
+	// fixed order, without holding more than one page in memory.
+	Collect(ctx context.Context, p Person, yield func(Row) error) error
+	// Erase carries out orders.
+	Erase(ctx context.Context, p Person, orders []Order) ([]Done, error)
+	// Verify reads again what the parts ordered to be erased hold of the
+	// person. Anything above zero rows means that the erasure is not whole.
+	Verify(ctx context.Context, p Person, orders []Order) ([]Found, error)
+	// Close lets go of the system.
+	Close() error
+}
+
+// Error is why a system could not be used. It is the reason code of a leaf.
+type Error string
+
+// Error is the code.
+func (e Error) Error() string { return string(e) }
+
+// Reason is the code.
+func (e Error) Reason() string { return string(e) }
+
+// Reasons why a system could not be used.
+const (
+	// ErrUnreachable means that the system does not answer; worth another try.
+	ErrUnreachable = Error("SYSTEM_UNREACHABLE")
+	// ErrDenied means that the system refuses the connection's rights.
+	ErrDenied = Error("SYSTEM_DENIED")
+	// ErrMismatch means that the system is not as its dataset says.
+	ErrMismatch = Error("DATASET_MISMATCH")
+	// ErrConstraint means that a rule of the system forbids the change.
+	ErrConstraint = Error("SYSTEM_CONSTRAINT")
+	// ErrTooLarge means that a value is beyond what is carried.
+	ErrTooLarge = Error("VALUE_TOO_LARGE")
+)
+
+// Reason is the code of an error from a system; SYSTEM_ERROR when it has none.
+func Reason(err error) string {
+	var e Error
+	if errors.As(err, &e) {
+		return e.Reason()
+	}
+	return "SYSTEM_ERROR"
+}

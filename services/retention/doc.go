@@ -1,0 +1,3 @@
+// Package retention is the service that knows what must be kept, until when, and
+// why.
+package retention
