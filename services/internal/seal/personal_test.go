@@ -8,9 +8,12 @@ import (
 	"strings"
 	"testing"
 
+	_ "habeas.internal/proto/gen/habeas/consent/v1"
+	_ "habeas.internal/proto/gen/habeas/fulfilment/v1"
 	_ "habeas.internal/proto/gen/habeas/identity/v1"
 	logv1 "habeas.internal/proto/gen/habeas/log/v1"
 	optionsv1 "habeas.internal/proto/gen/habeas/options/v1"
+	_ "habeas.internal/proto/gen/habeas/retention/v1"
 	_ "habeas.internal/proto/gen/habeas/sample/v1"
 	sealv1 "habeas.internal/proto/gen/habeas/seal/v1"
 
