@@ -15,7 +15,21 @@ const (
 // Digester digests the bodies of commands, so that a command id that comes
 // again with another body is noticed and the body itself is kept nowhere. A
 // digest is the pepper's epoch, eight bytes big-endian, and the MAC.
-type Digester struct{ peppers *Cache }
+type Digester struct{ peppers Source }
+
+// Source knows the live peppers for digests. A Cache is one; a service that
+// holds no peppers of its own asks for them.
+type Source interface {
+	// Set is the tenant's live peppers, at most a lease old.
+	Set(ctx context.Context, tenant string) (Set, error)
+	// Fresh is the tenant's live peppers as they are now.
+	Fresh(ctx context.Context, tenant string) (Set, error)
+}
+
+var _ Source = (*Cache)(nil)
+
+// DigestWith makes a Digester on a source.
+func DigestWith(s Source) *Digester { return &Digester{peppers: s} }
 
 // NewDigester makes a Digester that keeps a tenant's peppers for a lease.
 func NewDigester(keeper *Keeper, now func() time.Time, lease time.Duration) *Digester {

@@ -100,6 +100,18 @@ func (p Pepper) MAC(label string, parts ...[]byte) [sha256.Size]byte {
 	return out
 }
 
+// NewPepper makes a pepper of its bytes, which it copies.
+func NewPepper(epoch uint64, secret []byte) (Pepper, error) {
+	if epoch == 0 || len(secret) != secretSize {
+		return Pepper{}, fmt.Errorf("epoch or length of a pepper: %w", kek.ErrMismatch)
+	}
+	return Pepper{Epoch: epoch, secret: append([]byte(nil), secret...)}, nil
+}
+
+// Material is a copy of the pepper's bytes, for handing it to a service over an
+// authenticated channel.
+func (p Pepper) Material() []byte { return append([]byte(nil), p.secret...) }
+
 // String hides the pepper.
 func (p Pepper) String() string { return fmt.Sprintf("pepper %d [redacted]", p.Epoch) }
 

@@ -146,7 +146,11 @@ type KeyGot struct {
 	// How long it may be used, from before it was asked for.
 	Lease *durationpb.Duration `protobuf:"bytes,3,opt,name=lease,proto3" json:"lease,omitempty"`
 	// Why there is none: KEY_NOT_FOUND, KEY_DESTROYED.
-	Reason        string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	// When it was destroyed.
+	DestroyedAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=destroyed_at,json=destroyedAt,proto3" json:"destroyed_at,omitempty"`
+	// Closed vocabulary: why it was destroyed.
+	DestroyReason string `protobuf:"bytes,6,opt,name=destroy_reason,json=destroyReason,proto3" json:"destroy_reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -209,11 +213,28 @@ func (x *KeyGot) GetReason() string {
 	return ""
 }
 
+func (x *KeyGot) GetDestroyedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DestroyedAt
+	}
+	return nil
+}
+
+func (x *KeyGot) GetDestroyReason() string {
+	if x != nil {
+		return x.DestroyReason
+	}
+	return ""
+}
+
 // GetKeysRequest asks for several keys at once.
 type GetKeysRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The keys.
-	Wants         []*KeyWant `protobuf:"bytes,1,rep,name=wants,proto3" json:"wants,omitempty"`
+	Wants []*KeyWant `protobuf:"bytes,1,rep,name=wants,proto3" json:"wants,omitempty"`
+	// The reference under which the caller has joined the fence; empty if it has
+	// not. Keys given to anybody else are waited out.
+	Reader        string `protobuf:"bytes,2,opt,name=reader,proto3" json:"reader,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -253,6 +274,13 @@ func (x *GetKeysRequest) GetWants() []*KeyWant {
 		return x.Wants
 	}
 	return nil
+}
+
+func (x *GetKeysRequest) GetReader() string {
+	if x != nil {
+		return x.Reader
+	}
+	return ""
 }
 
 // GetKeysResponse answers in the order asked.
@@ -301,18 +329,168 @@ func (x *GetKeysResponse) GetKeys() []*KeyGot {
 	return nil
 }
 
+// GetDigestKeysRequest is empty: the keys are those of the caller's tenant.
+type GetDigestKeysRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetDigestKeysRequest) Reset() {
+	*x = GetDigestKeysRequest{}
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetDigestKeysRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetDigestKeysRequest) ProtoMessage() {}
+
+func (x *GetDigestKeysRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetDigestKeysRequest.ProtoReflect.Descriptor instead.
+func (*GetDigestKeysRequest) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_key_service_proto_rawDescGZIP(), []int{5}
+}
+
+// DigestKey is one live key for digests.
+type DigestKey struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its epoch, from 1.
+	Epoch uint64 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// The key, 32 bytes.
+	Material      []byte `protobuf:"bytes,2,opt,name=material,proto3" json:"material,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DigestKey) Reset() {
+	*x = DigestKey{}
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DigestKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DigestKey) ProtoMessage() {}
+
+func (x *DigestKey) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DigestKey.ProtoReflect.Descriptor instead.
+func (*DigestKey) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_key_service_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *DigestKey) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *DigestKey) GetMaterial() []byte {
+	if x != nil {
+		return x.Material
+	}
+	return nil
+}
+
+// GetDigestKeysResponse holds at least one key.
+type GetDigestKeysResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The live keys, oldest first.
+	Keys []*DigestKey `protobuf:"bytes,1,rep,name=keys,proto3" json:"keys,omitempty"`
+	// How long they may be used, from before they were asked for.
+	Lease         *durationpb.Duration `protobuf:"bytes,2,opt,name=lease,proto3" json:"lease,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetDigestKeysResponse) Reset() {
+	*x = GetDigestKeysResponse{}
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetDigestKeysResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetDigestKeysResponse) ProtoMessage() {}
+
+func (x *GetDigestKeysResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetDigestKeysResponse.ProtoReflect.Descriptor instead.
+func (*GetDigestKeysResponse) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_key_service_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *GetDigestKeysResponse) GetKeys() []*DigestKey {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
+func (x *GetDigestKeysResponse) GetLease() *durationpb.Duration {
+	if x != nil {
+		return x.Lease
+	}
+	return nil
+}
+
 // FollowDropsRequest confirms a drop; the first one of a stream joins.
 type FollowDropsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Number of the drop that is confirmed; zero to join.
-	Number        uint64 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	Number uint64 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// On joining: a random reference that the caller makes for this stream, and
+	// names when it asks for keys.
+	Reader        string `protobuf:"bytes,2,opt,name=reader,proto3" json:"reader,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *FollowDropsRequest) Reset() {
 	*x = FollowDropsRequest{}
-	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[5]
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -324,7 +502,7 @@ func (x *FollowDropsRequest) String() string {
 func (*FollowDropsRequest) ProtoMessage() {}
 
 func (x *FollowDropsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[5]
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -337,7 +515,7 @@ func (x *FollowDropsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowDropsRequest.ProtoReflect.Descriptor instead.
 func (*FollowDropsRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_key_service_proto_rawDescGZIP(), []int{5}
+	return file_habeas_identity_v1_key_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *FollowDropsRequest) GetNumber() uint64 {
@@ -345,6 +523,13 @@ func (x *FollowDropsRequest) GetNumber() uint64 {
 		return x.Number
 	}
 	return 0
+}
+
+func (x *FollowDropsRequest) GetReader() string {
+	if x != nil {
+		return x.Reader
+	}
+	return ""
 }
 
 // FollowDropsResponse names a key to forget; the first one of a stream, with
@@ -363,7 +548,7 @@ type FollowDropsResponse struct {
 
 func (x *FollowDropsResponse) Reset() {
 	*x = FollowDropsResponse{}
-	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[6]
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -375,7 +560,7 @@ func (x *FollowDropsResponse) String() string {
 func (*FollowDropsResponse) ProtoMessage() {}
 
 func (x *FollowDropsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[6]
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -388,7 +573,7 @@ func (x *FollowDropsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowDropsResponse.ProtoReflect.Descriptor instead.
 func (*FollowDropsResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_key_service_proto_rawDescGZIP(), []int{6}
+	return file_habeas_identity_v1_key_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *FollowDropsResponse) GetNumber() uint64 {
@@ -427,7 +612,7 @@ type DestroyKeysRequest struct {
 
 func (x *DestroyKeysRequest) Reset() {
 	*x = DestroyKeysRequest{}
-	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[7]
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -439,7 +624,7 @@ func (x *DestroyKeysRequest) String() string {
 func (*DestroyKeysRequest) ProtoMessage() {}
 
 func (x *DestroyKeysRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[7]
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -452,7 +637,7 @@ func (x *DestroyKeysRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DestroyKeysRequest.ProtoReflect.Descriptor instead.
 func (*DestroyKeysRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_key_service_proto_rawDescGZIP(), []int{7}
+	return file_habeas_identity_v1_key_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *DestroyKeysRequest) GetRequestId() string {
@@ -487,7 +672,7 @@ type DestroyKeysResponse struct {
 
 func (x *DestroyKeysResponse) Reset() {
 	*x = DestroyKeysResponse{}
-	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[8]
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -499,7 +684,7 @@ func (x *DestroyKeysResponse) String() string {
 func (*DestroyKeysResponse) ProtoMessage() {}
 
 func (x *DestroyKeysResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[8]
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -512,7 +697,7 @@ func (x *DestroyKeysResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DestroyKeysResponse.ProtoReflect.Descriptor instead.
 func (*DestroyKeysResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_key_service_proto_rawDescGZIP(), []int{8}
+	return file_habeas_identity_v1_key_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *DestroyKeysResponse) GetResidueEndsAt() *timestamppb.Timestamp {
@@ -537,7 +722,7 @@ type SuppressedValue struct {
 
 func (x *SuppressedValue) Reset() {
 	*x = SuppressedValue{}
-	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[9]
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -549,7 +734,7 @@ func (x *SuppressedValue) String() string {
 func (*SuppressedValue) ProtoMessage() {}
 
 func (x *SuppressedValue) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[9]
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -562,7 +747,7 @@ func (x *SuppressedValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuppressedValue.ProtoReflect.Descriptor instead.
 func (*SuppressedValue) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_key_service_proto_rawDescGZIP(), []int{9}
+	return file_habeas_identity_v1_key_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *SuppressedValue) GetSystem() string {
@@ -601,7 +786,7 @@ type SuppressRequest struct {
 
 func (x *SuppressRequest) Reset() {
 	*x = SuppressRequest{}
-	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[10]
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -613,7 +798,7 @@ func (x *SuppressRequest) String() string {
 func (*SuppressRequest) ProtoMessage() {}
 
 func (x *SuppressRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[10]
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -626,7 +811,7 @@ func (x *SuppressRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuppressRequest.ProtoReflect.Descriptor instead.
 func (*SuppressRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_key_service_proto_rawDescGZIP(), []int{10}
+	return file_habeas_identity_v1_key_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *SuppressRequest) GetValues() []*SuppressedValue {
@@ -659,7 +844,7 @@ type SuppressResponse struct {
 
 func (x *SuppressResponse) Reset() {
 	*x = SuppressResponse{}
-	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[11]
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -671,7 +856,7 @@ func (x *SuppressResponse) String() string {
 func (*SuppressResponse) ProtoMessage() {}
 
 func (x *SuppressResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[11]
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -684,7 +869,7 @@ func (x *SuppressResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuppressResponse.ProtoReflect.Descriptor instead.
 func (*SuppressResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_key_service_proto_rawDescGZIP(), []int{11}
+	return file_habeas_identity_v1_key_service_proto_rawDescGZIP(), []int{14}
 }
 
 // CheckSuppressedRequest asks for several values.
@@ -698,7 +883,7 @@ type CheckSuppressedRequest struct {
 
 func (x *CheckSuppressedRequest) Reset() {
 	*x = CheckSuppressedRequest{}
-	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[12]
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -710,7 +895,7 @@ func (x *CheckSuppressedRequest) String() string {
 func (*CheckSuppressedRequest) ProtoMessage() {}
 
 func (x *CheckSuppressedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[12]
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -723,7 +908,7 @@ func (x *CheckSuppressedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckSuppressedRequest.ProtoReflect.Descriptor instead.
 func (*CheckSuppressedRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_key_service_proto_rawDescGZIP(), []int{12}
+	return file_habeas_identity_v1_key_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *CheckSuppressedRequest) GetValues() []*SuppressedValue {
@@ -744,7 +929,7 @@ type CheckSuppressedResponse struct {
 
 func (x *CheckSuppressedResponse) Reset() {
 	*x = CheckSuppressedResponse{}
-	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[13]
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -756,7 +941,7 @@ func (x *CheckSuppressedResponse) String() string {
 func (*CheckSuppressedResponse) ProtoMessage() {}
 
 func (x *CheckSuppressedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[13]
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -769,7 +954,7 @@ func (x *CheckSuppressedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckSuppressedResponse.ProtoReflect.Descriptor instead.
 func (*CheckSuppressedResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_key_service_proto_rawDescGZIP(), []int{13}
+	return file_habeas_identity_v1_key_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *CheckSuppressedResponse) GetErasureRefs() []string {
@@ -790,18 +975,29 @@ const file_habeas_identity_v1_key_service_proto_rawDesc = "" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x05class\"X\n" +
 	"\aKeyWant\x125\n" +
 	"\x03key\x18\x01 \x01(\v2\x1b.habeas.identity.v1.KeyNameB\x06\xbaH\x03\xc8\x01\x01R\x03key\x12\x16\n" +
-	"\x06create\x18\x02 \x01(\bR\x06create\"\x87\x01\n" +
+	"\x06create\x18\x02 \x01(\bR\x06create\"\xed\x01\n" +
 	"\x06KeyGot\x12\x1a\n" +
 	"\bmaterial\x18\x01 \x01(\fR\bmaterial\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\rR\aversion\x12/\n" +
 	"\x05lease\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x05lease\x12\x16\n" +
-	"\x06reason\x18\x04 \x01(\tR\x06reason\"P\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x12=\n" +
+	"\fdestroyed_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\vdestroyedAt\x12%\n" +
+	"\x0edestroy_reason\x18\x06 \x01(\tR\rdestroyReason\"\x82\x01\n" +
 	"\x0eGetKeysRequest\x12>\n" +
-	"\x05wants\x18\x01 \x03(\v2\x1b.habeas.identity.v1.KeyWantB\v\xbaH\b\x92\x01\x05\b\x01\x10\x80\x04R\x05wants\"A\n" +
+	"\x05wants\x18\x01 \x03(\v2\x1b.habeas.identity.v1.KeyWantB\v\xbaH\b\x92\x01\x05\b\x01\x10\x80\x04R\x05wants\x120\n" +
+	"\x06reader\x18\x02 \x01(\tB\x18\xbaH\x15r\x132\x11^([a-z2-7]{26})?$R\x06reader\"A\n" +
 	"\x0fGetKeysResponse\x12.\n" +
-	"\x04keys\x18\x01 \x03(\v2\x1a.habeas.identity.v1.KeyGotR\x04keys\",\n" +
+	"\x04keys\x18\x01 \x03(\v2\x1a.habeas.identity.v1.KeyGotR\x04keys\"\x16\n" +
+	"\x14GetDigestKeysRequest\"=\n" +
+	"\tDigestKey\x12\x14\n" +
+	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x1a\n" +
+	"\bmaterial\x18\x02 \x01(\fR\bmaterial\"{\n" +
+	"\x15GetDigestKeysResponse\x121\n" +
+	"\x04keys\x18\x01 \x03(\v2\x1d.habeas.identity.v1.DigestKeyR\x04keys\x12/\n" +
+	"\x05lease\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x05lease\"^\n" +
 	"\x12FollowDropsRequest\x12\x16\n" +
-	"\x06number\x18\x01 \x01(\x04R\x06number\"t\n" +
+	"\x06number\x18\x01 \x01(\x04R\x06number\x120\n" +
+	"\x06reader\x18\x02 \x01(\tB\x18\xbaH\x15r\x132\x11^([a-z2-7]{26})?$R\x06reader\"t\n" +
 	"\x13FollowDropsResponse\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x16\n" +
 	"\x06tenant\x18\x02 \x01(\tR\x06tenant\x12-\n" +
@@ -829,11 +1025,13 @@ const file_habeas_identity_v1_key_service_proto_rawDesc = "" +
 	"\x16CheckSuppressedRequest\x12H\n" +
 	"\x06values\x18\x01 \x03(\v2#.habeas.identity.v1.SuppressedValueB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\x06values\"<\n" +
 	"\x17CheckSuppressedResponse\x12!\n" +
-	"\ferasure_refs\x18\x01 \x03(\tR\verasureRefs2\xdc\x02\n" +
+	"\ferasure_refs\x18\x01 \x03(\tR\verasureRefs2\xd4\x03\n" +
 	"\n" +
 	"KeyService\x12c\n" +
 	"\aGetKeys\x12\".habeas.identity.v1.GetKeysRequest\x1a#.habeas.identity.v1.GetKeysResponse\"\x0f\x8a\xb5\x18\a\n" +
 	"\x01\f\x10\x05\x18\x01\x92\xb5\x18\x00\x12v\n" +
+	"\rGetDigestKeys\x12(.habeas.identity.v1.GetDigestKeysRequest\x1a).habeas.identity.v1.GetDigestKeysResponse\"\x10\x8a\xb5\x18\x05\n" +
+	"\x01\f\x10\x05\x92\xb5\x18\x00\x90\x02\x01\x12v\n" +
 	"\vFollowDrops\x12&.habeas.identity.v1.FollowDropsRequest\x1a'.habeas.identity.v1.FollowDropsResponse\"\x12\x8a\xb5\x18\x05\n" +
 	"\x01\f\x10\x02\x92\xb5\x18\x05\x1a\x03\b\x90\x1c(\x010\x01\x12q\n" +
 	"\vDestroyKeys\x12&.habeas.identity.v1.DestroyKeysRequest\x1a'.habeas.identity.v1.DestroyKeysResponse\"\x11\x8a\xb5\x18\x05\n" +
@@ -857,53 +1055,61 @@ func file_habeas_identity_v1_key_service_proto_rawDescGZIP() []byte {
 	return file_habeas_identity_v1_key_service_proto_rawDescData
 }
 
-var file_habeas_identity_v1_key_service_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_habeas_identity_v1_key_service_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_habeas_identity_v1_key_service_proto_goTypes = []any{
 	(*KeyName)(nil),                 // 0: habeas.identity.v1.KeyName
 	(*KeyWant)(nil),                 // 1: habeas.identity.v1.KeyWant
 	(*KeyGot)(nil),                  // 2: habeas.identity.v1.KeyGot
 	(*GetKeysRequest)(nil),          // 3: habeas.identity.v1.GetKeysRequest
 	(*GetKeysResponse)(nil),         // 4: habeas.identity.v1.GetKeysResponse
-	(*FollowDropsRequest)(nil),      // 5: habeas.identity.v1.FollowDropsRequest
-	(*FollowDropsResponse)(nil),     // 6: habeas.identity.v1.FollowDropsResponse
-	(*DestroyKeysRequest)(nil),      // 7: habeas.identity.v1.DestroyKeysRequest
-	(*DestroyKeysResponse)(nil),     // 8: habeas.identity.v1.DestroyKeysResponse
-	(*SuppressedValue)(nil),         // 9: habeas.identity.v1.SuppressedValue
-	(*SuppressRequest)(nil),         // 10: habeas.identity.v1.SuppressRequest
-	(*SuppressResponse)(nil),        // 11: habeas.identity.v1.SuppressResponse
-	(*CheckSuppressedRequest)(nil),  // 12: habeas.identity.v1.CheckSuppressedRequest
-	(*CheckSuppressedResponse)(nil), // 13: habeas.identity.v1.CheckSuppressedResponse
-	(v1.KeyClass)(0),                // 14: habeas.seal.v1.KeyClass
-	(*durationpb.Duration)(nil),     // 15: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil),   // 16: google.protobuf.Timestamp
+	(*GetDigestKeysRequest)(nil),    // 5: habeas.identity.v1.GetDigestKeysRequest
+	(*DigestKey)(nil),               // 6: habeas.identity.v1.DigestKey
+	(*GetDigestKeysResponse)(nil),   // 7: habeas.identity.v1.GetDigestKeysResponse
+	(*FollowDropsRequest)(nil),      // 8: habeas.identity.v1.FollowDropsRequest
+	(*FollowDropsResponse)(nil),     // 9: habeas.identity.v1.FollowDropsResponse
+	(*DestroyKeysRequest)(nil),      // 10: habeas.identity.v1.DestroyKeysRequest
+	(*DestroyKeysResponse)(nil),     // 11: habeas.identity.v1.DestroyKeysResponse
+	(*SuppressedValue)(nil),         // 12: habeas.identity.v1.SuppressedValue
+	(*SuppressRequest)(nil),         // 13: habeas.identity.v1.SuppressRequest
+	(*SuppressResponse)(nil),        // 14: habeas.identity.v1.SuppressResponse
+	(*CheckSuppressedRequest)(nil),  // 15: habeas.identity.v1.CheckSuppressedRequest
+	(*CheckSuppressedResponse)(nil), // 16: habeas.identity.v1.CheckSuppressedResponse
+	(v1.KeyClass)(0),                // 17: habeas.seal.v1.KeyClass
+	(*durationpb.Duration)(nil),     // 18: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil),   // 19: google.protobuf.Timestamp
 }
 var file_habeas_identity_v1_key_service_proto_depIdxs = []int32{
-	14, // 0: habeas.identity.v1.KeyName.class:type_name -> habeas.seal.v1.KeyClass
+	17, // 0: habeas.identity.v1.KeyName.class:type_name -> habeas.seal.v1.KeyClass
 	0,  // 1: habeas.identity.v1.KeyWant.key:type_name -> habeas.identity.v1.KeyName
-	15, // 2: habeas.identity.v1.KeyGot.lease:type_name -> google.protobuf.Duration
-	1,  // 3: habeas.identity.v1.GetKeysRequest.wants:type_name -> habeas.identity.v1.KeyWant
-	2,  // 4: habeas.identity.v1.GetKeysResponse.keys:type_name -> habeas.identity.v1.KeyGot
-	0,  // 5: habeas.identity.v1.FollowDropsResponse.key:type_name -> habeas.identity.v1.KeyName
-	0,  // 6: habeas.identity.v1.DestroyKeysRequest.keys:type_name -> habeas.identity.v1.KeyName
-	16, // 7: habeas.identity.v1.DestroyKeysResponse.residue_ends_at:type_name -> google.protobuf.Timestamp
-	9,  // 8: habeas.identity.v1.SuppressRequest.values:type_name -> habeas.identity.v1.SuppressedValue
-	16, // 9: habeas.identity.v1.SuppressRequest.until:type_name -> google.protobuf.Timestamp
-	9,  // 10: habeas.identity.v1.CheckSuppressedRequest.values:type_name -> habeas.identity.v1.SuppressedValue
-	3,  // 11: habeas.identity.v1.KeyService.GetKeys:input_type -> habeas.identity.v1.GetKeysRequest
-	5,  // 12: habeas.identity.v1.KeyService.FollowDrops:input_type -> habeas.identity.v1.FollowDropsRequest
-	7,  // 13: habeas.identity.v1.KeyService.DestroyKeys:input_type -> habeas.identity.v1.DestroyKeysRequest
-	10, // 14: habeas.identity.v1.SuppressionService.Suppress:input_type -> habeas.identity.v1.SuppressRequest
-	12, // 15: habeas.identity.v1.SuppressionService.CheckSuppressed:input_type -> habeas.identity.v1.CheckSuppressedRequest
-	4,  // 16: habeas.identity.v1.KeyService.GetKeys:output_type -> habeas.identity.v1.GetKeysResponse
-	6,  // 17: habeas.identity.v1.KeyService.FollowDrops:output_type -> habeas.identity.v1.FollowDropsResponse
-	8,  // 18: habeas.identity.v1.KeyService.DestroyKeys:output_type -> habeas.identity.v1.DestroyKeysResponse
-	11, // 19: habeas.identity.v1.SuppressionService.Suppress:output_type -> habeas.identity.v1.SuppressResponse
-	13, // 20: habeas.identity.v1.SuppressionService.CheckSuppressed:output_type -> habeas.identity.v1.CheckSuppressedResponse
-	16, // [16:21] is the sub-list for method output_type
-	11, // [11:16] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	18, // 2: habeas.identity.v1.KeyGot.lease:type_name -> google.protobuf.Duration
+	19, // 3: habeas.identity.v1.KeyGot.destroyed_at:type_name -> google.protobuf.Timestamp
+	1,  // 4: habeas.identity.v1.GetKeysRequest.wants:type_name -> habeas.identity.v1.KeyWant
+	2,  // 5: habeas.identity.v1.GetKeysResponse.keys:type_name -> habeas.identity.v1.KeyGot
+	6,  // 6: habeas.identity.v1.GetDigestKeysResponse.keys:type_name -> habeas.identity.v1.DigestKey
+	18, // 7: habeas.identity.v1.GetDigestKeysResponse.lease:type_name -> google.protobuf.Duration
+	0,  // 8: habeas.identity.v1.FollowDropsResponse.key:type_name -> habeas.identity.v1.KeyName
+	0,  // 9: habeas.identity.v1.DestroyKeysRequest.keys:type_name -> habeas.identity.v1.KeyName
+	19, // 10: habeas.identity.v1.DestroyKeysResponse.residue_ends_at:type_name -> google.protobuf.Timestamp
+	12, // 11: habeas.identity.v1.SuppressRequest.values:type_name -> habeas.identity.v1.SuppressedValue
+	19, // 12: habeas.identity.v1.SuppressRequest.until:type_name -> google.protobuf.Timestamp
+	12, // 13: habeas.identity.v1.CheckSuppressedRequest.values:type_name -> habeas.identity.v1.SuppressedValue
+	3,  // 14: habeas.identity.v1.KeyService.GetKeys:input_type -> habeas.identity.v1.GetKeysRequest
+	5,  // 15: habeas.identity.v1.KeyService.GetDigestKeys:input_type -> habeas.identity.v1.GetDigestKeysRequest
+	8,  // 16: habeas.identity.v1.KeyService.FollowDrops:input_type -> habeas.identity.v1.FollowDropsRequest
+	10, // 17: habeas.identity.v1.KeyService.DestroyKeys:input_type -> habeas.identity.v1.DestroyKeysRequest
+	13, // 18: habeas.identity.v1.SuppressionService.Suppress:input_type -> habeas.identity.v1.SuppressRequest
+	15, // 19: habeas.identity.v1.SuppressionService.CheckSuppressed:input_type -> habeas.identity.v1.CheckSuppressedRequest
+	4,  // 20: habeas.identity.v1.KeyService.GetKeys:output_type -> habeas.identity.v1.GetKeysResponse
+	7,  // 21: habeas.identity.v1.KeyService.GetDigestKeys:output_type -> habeas.identity.v1.GetDigestKeysResponse
+	9,  // 22: habeas.identity.v1.KeyService.FollowDrops:output_type -> habeas.identity.v1.FollowDropsResponse
+	11, // 23: habeas.identity.v1.KeyService.DestroyKeys:output_type -> habeas.identity.v1.DestroyKeysResponse
+	14, // 24: habeas.identity.v1.SuppressionService.Suppress:output_type -> habeas.identity.v1.SuppressResponse
+	16, // 25: habeas.identity.v1.SuppressionService.CheckSuppressed:output_type -> habeas.identity.v1.CheckSuppressedResponse
+	20, // [20:26] is the sub-list for method output_type
+	14, // [14:20] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_habeas_identity_v1_key_service_proto_init() }
@@ -917,7 +1123,7 @@ func file_habeas_identity_v1_key_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_identity_v1_key_service_proto_rawDesc), len(file_habeas_identity_v1_key_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   14,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -19,9 +19,10 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	KeyService_GetKeys_FullMethodName     = "/habeas.identity.v1.KeyService/GetKeys"
-	KeyService_FollowDrops_FullMethodName = "/habeas.identity.v1.KeyService/FollowDrops"
-	KeyService_DestroyKeys_FullMethodName = "/habeas.identity.v1.KeyService/DestroyKeys"
+	KeyService_GetKeys_FullMethodName       = "/habeas.identity.v1.KeyService/GetKeys"
+	KeyService_GetDigestKeys_FullMethodName = "/habeas.identity.v1.KeyService/GetDigestKeys"
+	KeyService_FollowDrops_FullMethodName   = "/habeas.identity.v1.KeyService/FollowDrops"
+	KeyService_DestroyKeys_FullMethodName   = "/habeas.identity.v1.KeyService/DestroyKeys"
 )
 
 // KeyServiceClient is the client API for KeyService service.
@@ -34,9 +35,14 @@ type KeyServiceClient interface {
 	// GetKeys returns leased keys, in the order asked. Each answer stands for
 	// itself: one key that is destroyed fails no other.
 	GetKeys(ctx context.Context, in *GetKeysRequest, opts ...grpc.CallOption) (*GetKeysResponse, error)
+	// GetDigestKeys returns the caller's tenant's keys for the digests of command
+	// bodies, oldest first, leased: by them a service tells a repeated command
+	// from a reused id. Digests are made under the last one.
+	GetDigestKeys(ctx context.Context, in *GetDigestKeysRequest, opts ...grpc.CallOption) (*GetDigestKeysResponse, error)
 	// FollowDrops joins the fence: the service tells which keys to forget, and
 	// the caller confirms each. A caller that has not joined is waited out for
-	// the length of a lease.
+	// the length of a lease. Drops are those of every tenant: the tenant that the
+	// call states is not looked at.
 	FollowDrops(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[FollowDropsRequest, FollowDropsResponse], error)
 	// DestroyKeys ends the keys of a holder that is no subject: of a request
 	// whose last notice is out, or of a package that has expired.
@@ -55,6 +61,16 @@ func (c *keyServiceClient) GetKeys(ctx context.Context, in *GetKeysRequest, opts
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetKeysResponse)
 	err := c.cc.Invoke(ctx, KeyService_GetKeys_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *keyServiceClient) GetDigestKeys(ctx context.Context, in *GetDigestKeysRequest, opts ...grpc.CallOption) (*GetDigestKeysResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetDigestKeysResponse)
+	err := c.cc.Invoke(ctx, KeyService_GetDigestKeys_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -94,9 +110,14 @@ type KeyServiceServer interface {
 	// GetKeys returns leased keys, in the order asked. Each answer stands for
 	// itself: one key that is destroyed fails no other.
 	GetKeys(context.Context, *GetKeysRequest) (*GetKeysResponse, error)
+	// GetDigestKeys returns the caller's tenant's keys for the digests of command
+	// bodies, oldest first, leased: by them a service tells a repeated command
+	// from a reused id. Digests are made under the last one.
+	GetDigestKeys(context.Context, *GetDigestKeysRequest) (*GetDigestKeysResponse, error)
 	// FollowDrops joins the fence: the service tells which keys to forget, and
 	// the caller confirms each. A caller that has not joined is waited out for
-	// the length of a lease.
+	// the length of a lease. Drops are those of every tenant: the tenant that the
+	// call states is not looked at.
 	FollowDrops(grpc.BidiStreamingServer[FollowDropsRequest, FollowDropsResponse]) error
 	// DestroyKeys ends the keys of a holder that is no subject: of a request
 	// whose last notice is out, or of a package that has expired.
@@ -113,6 +134,9 @@ type UnimplementedKeyServiceServer struct{}
 
 func (UnimplementedKeyServiceServer) GetKeys(context.Context, *GetKeysRequest) (*GetKeysResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetKeys not implemented")
+}
+func (UnimplementedKeyServiceServer) GetDigestKeys(context.Context, *GetDigestKeysRequest) (*GetDigestKeysResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetDigestKeys not implemented")
 }
 func (UnimplementedKeyServiceServer) FollowDrops(grpc.BidiStreamingServer[FollowDropsRequest, FollowDropsResponse]) error {
 	return status.Error(codes.Unimplemented, "method FollowDrops not implemented")
@@ -159,6 +183,24 @@ func _KeyService_GetKeys_Handler(srv interface{}, ctx context.Context, dec func(
 	return interceptor(ctx, in, info, handler)
 }
 
+func _KeyService_GetDigestKeys_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetDigestKeysRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(KeyServiceServer).GetDigestKeys(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: KeyService_GetDigestKeys_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(KeyServiceServer).GetDigestKeys(ctx, req.(*GetDigestKeysRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _KeyService_FollowDrops_Handler(srv interface{}, stream grpc.ServerStream) error {
 	return srv.(KeyServiceServer).FollowDrops(&grpc.GenericServerStream[FollowDropsRequest, FollowDropsResponse]{ServerStream: stream})
 }
@@ -194,6 +236,10 @@ var KeyService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetKeys",
 			Handler:    _KeyService_GetKeys_Handler,
+		},
+		{
+			MethodName: "GetDigestKeys",
+			Handler:    _KeyService_GetDigestKeys_Handler,
 		},
 		{
 			MethodName: "DestroyKeys",
