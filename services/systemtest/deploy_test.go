@@ -12,17 +12,6 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-// grants is who may do what in production. The sample is not among them.
-func grants() []jetstream.Grant {
-	return []jetstream.Grant{
-		{Name: "identity", Owns: []string{"identity"}, Vault: true},
-		{Name: "consent", Owns: []string{"consent"}, Reads: []string{"identity"}},
-		{Name: "retention", Owns: []string{"retention"}, Reads: []string{"identity", "consent", "fulfilment"}},
-		{Name: "fulfilment", Owns: []string{"fulfilment"}, Reads: []string{"identity", "consent", "retention"}},
-		{Name: "audit", Reads: []string{"identity", "consent", "retention", "fulfilment"}},
-	}
-}
-
 // exampleKeys are public nkeys whose private halves were thrown away.
 func exampleKeys() map[string]string {
 	return map[string]string{
@@ -42,7 +31,7 @@ func exampleNode(t *testing.T) string {
 	top := jetstream.Topology{Contexts: jetstream.Contexts(), Shards: 16, Replicas: 3}
 	keys := exampleKeys()
 	users := []natsd.User{{PublicKey: keys["admin"], Unrestricted: true}}
-	for _, g := range grants() {
+	for _, g := range jetstream.Grants() {
 		r := jetstream.RightsOf(top, g)
 		users = append(users, natsd.User{PublicKey: keys[g.Name], Publish: r.Publish, Subscribe: r.Subscribe})
 	}

@@ -18,6 +18,17 @@ type Grant struct {
 	Vault bool     // keys, lookup rows and the suppression set: identity alone
 }
 
+// Grants is what each service does in an installation of all of them.
+func Grants() []Grant {
+	return []Grant{
+		{Name: "identity", Owns: []string{"identity"}, Vault: true},
+		{Name: "consent", Owns: []string{"consent"}, Reads: []string{"identity"}},
+		{Name: "retention", Owns: []string{"retention"}, Reads: []string{"identity", "consent", "fulfilment"}},
+		{Name: "fulfilment", Owns: []string{"fulfilment"}, Reads: []string{"identity", "consent", "retention"}},
+		{Name: "audit", Reads: []string{"identity", "consent", "retention", "fulfilment"}},
+	}
+}
+
 // InboxPrefix is the prefix of a user's reply subjects. With one of its own,
 // no user can read another's replies.
 func InboxPrefix(user string) string { return "_INBOX_" + user }
