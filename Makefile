@@ -2,13 +2,17 @@
 SHELL := /bin/bash
 PKGS := ./proto/... ./services/...
 FUZZTIME ?= 30s
+DATA ?= .habeas
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help gen fmt lint test test-long chaos fuzz bench verify check
+.PHONY: help run gen fmt lint test test-long chaos fuzz bench verify check
 
 help: ## list these verbs
 	@sed -nE 's/^([a-z-]+):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r v s; do printf '%-12s %s\n' "$$v" "$$s"; done
+
+run: ## run everything in one process, with a demo; Ctrl-C stops it
+	go run ./services/habeas up --data $(DATA)
 
 gen: ## write proto/gen from the protos
 	tools/gen

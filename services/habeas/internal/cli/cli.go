@@ -130,7 +130,7 @@ func newRoot(s Streams) (*cobra.Command, error) {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	set.common(root.PersistentFlags())
 	a := &app{Streams: s, set: set}
-	root.AddCommand(a.provision(), a.export(), a.importing(), a.doctor(), a.parked(), a.version())
+	root.AddCommand(a.up(), a.provision(), a.export(), a.importing(), a.doctor(), a.parked(), a.version())
 	return strict(root), nil
 }
 

@@ -1,0 +1,143 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"habeas.internal/services/internal/daemon"
+	"habeas.internal/services/internal/daemon/env"
+	"habeas.internal/services/internal/es/jetstream"
+	"habeas.internal/services/internal/es/keyfile"
+)
+
+// grants is who may do what on the log.
+func grants() []jetstream.Grant {
+	return []jetstream.Grant{
+		{Name: "identity", Owns: []string{"identity"}, Vault: true},
+		{Name: "consent", Owns: []string{"consent"}, Reads: []string{"identity"}},
+		{Name: "retention", Owns: []string{"retention"}, Reads: []string{"identity", "consent", "fulfilment"}},
+		{Name: "fulfilment", Owns: []string{"fulfilment"}, Reads: []string{"identity", "consent", "retention"}},
+		{Name: auditUser, Reads: jetstream.Contexts()},
+	}
+}
+
+// program is a service as this process starts it.
+type program struct {
+	name string
+	run  func(ctx context.Context, environ []string, w daemon.World) error
+	// own are the variables that only this service has.
+	own func(in *Installation) []string
+}
+
+// configured makes a program's run of a daemon's Run: the configuration goes
+// through the same variables as in production.
+func configured[C any](run func(context.Context, C, daemon.World) error) func(context.Context, []string, daemon.World) error {
+	return func(ctx context.Context, environ []string, w daemon.World) error {
+		var cfg C
+		if err := env.Load(environ, &cfg); err != nil {
+			return err
+		}
+		return run(ctx, cfg, w)
+	}
+}
+
+// service is a running one.
+type service struct {
+	name   string
+	addr   string
+	ops    string
+	cancel context.CancelFunc
+	ended  chan error
+}
+
+// end stops the service and returns how it ended.
+func (s *service) end() error {
+	s.cancel()
+	return <-s.ended
+}
+
+// startServices starts one after the other, so that each finds the ones that
+// it calls.
+func (in *Installation) startServices(ctx context.Context) error {
+	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
+	in.stop = stop
+	for _, p := range programs() {
+		in.cfg.Progress(p.name)
+		if err := in.start(ctx, watching, p); err != nil {
+			return fmt.Errorf("start %s: %w", p.name, err)
+		}
+	}
+	return nil
+}
+
+func (in *Installation) start(ctx, watching context.Context, p program) error {
+	environ, err := in.environ(p)
+	if err != nil {
+		return err
+	}
+	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	started, ended := make(chan daemon.Running, 1), make(chan error, 1)
+	go func() {
+		ended <- p.run(own, environ, daemon.World{Out: in.logs, Started: func(r daemon.Running) { started <- r }})
+	}()
+	limit := time.NewTimer(startLimit)
+	defer limit.Stop()
+	select {
+	case r := <-started:
+		s := &service{name: p.name, addr: r.Addr.String(), ops: r.Ops, cancel: cancel, ended: make(chan error, 1)}
+		in.run = append(in.run, s)
+		go in.watch(watching, s, ended)
+		return nil
+	case err := <-ended:
+		cancel()
+		return err
+	case <-limit.C:
+		err = errors.New("did not start in time")
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	cancel()
+	return errors.Join(err, <-ended)
+}
+
+// watch tells of a service that ends before it was asked to.
+func (in *Installation) watch(watching context.Context, s *service, ended <-chan error) {
+	err := <-ended
+	if watching.Err() == nil {
+		in.failed <- fmt.Errorf("%s ended: %w", s.name, errors.Join(err, daemon.ErrEnded))
+	}
+	s.ended <- err
+}
+
+// environ is what the service reads in production, with this folder's values.
+func (in *Installation) environ(p program) ([]string, error) {
+	id, err := in.identity(p.name)
+	if err != nil {
+		return nil, err
+	}
+	vars := []string{
+		"HABEAS_INSTANCE=local", "HABEAS_GRPC_LISTEN=127.0.0.1:0", "HABEAS_OPS_LISTEN=127.0.0.1:0",
+		"HABEAS_TLS_CERT=" + id.CertFile, "HABEAS_TLS_KEY=" + id.KeyFile, "HABEAS_TLS_CA=" + id.CAFile,
+		"HABEAS_TLS_TRUST_DOMAIN=" + TrustDomain, "HABEAS_TLS_NAMESPACE=" + Namespace,
+		"HABEAS_TOKEN_ISSUER=" + issuer, "HABEAS_TOKEN_AUDIENCE=" + audience, "HABEAS_TOKEN_KEYS=" + in.tokens.KeySet(),
+		"HABEAS_NATS_URL=" + in.natsURL(), "HABEAS_NATS_SEED=" + in.rights[p.name].SeedFile,
+		"HABEAS_REDIS_URL=" + in.redis.url,
+		"HABEAS_EVENTLOG_KEY=" + in.logKey, "HABEAS_EVENTLOG_SHARDS=" + fmt.Sprint(Shards),
+		"HABEAS_EVENTLOG_SERVICE_KEY=" + filepath.Join(in.places.keys(), p.name+keyfile.Private),
+		"HABEAS_OTLP_FILE=" + in.places.spans(), "HABEAS_OTLP_RATIO=1",
+	}
+	return append(vars, p.own(in)...), nil
+}
+
+// target is where a service that runs already answers.
+func (in *Installation) target(name string) string {
+	for _, s := range in.run {
+		if s.name == name {
+			return s.addr
+		}
+	}
+	return ""
+}
