@@ -340,7 +340,8 @@ func (Fact) EnumDescriptor() ([]byte, []int) {
 	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{4}
 }
 
-// RecordDecisionRequest is one act of a person.
+// RecordDecisionRequest is one act of a person: on a purpose, or on giving a
+// category of data at all.
 type RecordDecisionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Client-made id of the command (AIP-155).
@@ -349,7 +350,7 @@ type RecordDecisionRequest struct {
 	SubjectRef string `protobuf:"bytes,2,opt,name=subject_ref,json=subjectRef,proto3" json:"subject_ref,omitempty"`
 	// The policy.
 	Policy string `protobuf:"bytes,3,opt,name=policy,proto3" json:"policy,omitempty"`
-	// Purpose in it: a dotted name.
+	// Purpose in it: a dotted name. Empty when the act is about a category.
 	Purpose string `protobuf:"bytes,4,opt,name=purpose,proto3" json:"purpose,omitempty"`
 	// What was decided.
 	Decision Decision `protobuf:"varint,5,opt,name=decision,proto3,enum=habeas.consent.v1.Decision" json:"decision,omitempty"`
@@ -361,7 +362,10 @@ type RecordDecisionRequest struct {
 	// explicit grant without one is refused.
 	Evidence string `protobuf:"bytes,8,opt,name=evidence,proto3" json:"evidence,omitempty"`
 	// Classes of recipients included; sharing is no part of consent to use.
-	Recipients    []string `protobuf:"bytes,9,rep,name=recipients,proto3" json:"recipients,omitempty"`
+	Recipients []string `protobuf:"bytes,9,rep,name=recipients,proto3" json:"recipients,omitempty"`
+	// Category that the person declines to give, or gives after all: refused,
+	// withdrawn or given. Giving it permits no purpose.
+	Category      string `protobuf:"bytes,10,opt,name=category,proto3" json:"category,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -459,7 +463,14 @@ func (x *RecordDecisionRequest) GetRecipients() []string {
 	return nil
 }
 
-// RecordDecisionResponse is empty but for the token.
+func (x *RecordDecisionRequest) GetCategory() string {
+	if x != nil {
+		return x.Category
+	}
+	return ""
+}
+
+// RecordDecisionResponse says what the decision has changed.
 type RecordDecisionResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Pass it to reads that must see this command.
@@ -514,6 +525,153 @@ func (x *RecordDecisionResponse) GetFeaturesUnavailable() []string {
 	return nil
 }
 
+// AcceptPolicyRequest is a person's acceptance of a version.
+type AcceptPolicyRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Client-made id of the command (AIP-155).
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The person.
+	SubjectRef string `protobuf:"bytes,2,opt,name=subject_ref,json=subjectRef,proto3" json:"subject_ref,omitempty"`
+	// The policy.
+	Policy string `protobuf:"bytes,3,opt,name=policy,proto3" json:"policy,omitempty"`
+	// The version.
+	Version uint32 `protobuf:"varint,4,opt,name=version,proto3" json:"version,omitempty"`
+	// How it was expressed: by saying so, or implied by use.
+	Expression Expression `protobuf:"varint,5,opt,name=expression,proto3,enum=habeas.consent.v1.Expression" json:"expression,omitempty"`
+	// When the person acted; not in the future, and not before the posting.
+	AcceptedAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=accepted_at,json=acceptedAt,proto3" json:"accepted_at,omitempty"`
+	// Hash of the text that the person saw, or a reference to evidence; an
+	// explicit acceptance without one is refused.
+	Evidence      string `protobuf:"bytes,7,opt,name=evidence,proto3" json:"evidence,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AcceptPolicyRequest) Reset() {
+	*x = AcceptPolicyRequest{}
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AcceptPolicyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AcceptPolicyRequest) ProtoMessage() {}
+
+func (x *AcceptPolicyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AcceptPolicyRequest.ProtoReflect.Descriptor instead.
+func (*AcceptPolicyRequest) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *AcceptPolicyRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *AcceptPolicyRequest) GetSubjectRef() string {
+	if x != nil {
+		return x.SubjectRef
+	}
+	return ""
+}
+
+func (x *AcceptPolicyRequest) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *AcceptPolicyRequest) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *AcceptPolicyRequest) GetExpression() Expression {
+	if x != nil {
+		return x.Expression
+	}
+	return Expression_EXPRESSION_UNSPECIFIED
+}
+
+func (x *AcceptPolicyRequest) GetAcceptedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AcceptedAt
+	}
+	return nil
+}
+
+func (x *AcceptPolicyRequest) GetEvidence() string {
+	if x != nil {
+		return x.Evidence
+	}
+	return ""
+}
+
+// AcceptPolicyResponse is empty but for the token.
+type AcceptPolicyResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Pass it to reads that must see this command.
+	ConsistencyToken string `protobuf:"bytes,1,opt,name=consistency_token,json=consistencyToken,proto3" json:"consistency_token,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *AcceptPolicyResponse) Reset() {
+	*x = AcceptPolicyResponse{}
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AcceptPolicyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AcceptPolicyResponse) ProtoMessage() {}
+
+func (x *AcceptPolicyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AcceptPolicyResponse.ProtoReflect.Descriptor instead.
+func (*AcceptPolicyResponse) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *AcceptPolicyResponse) GetConsistencyToken() string {
+	if x != nil {
+		return x.ConsistencyToken
+	}
+	return ""
+}
+
 // WithdrawAllRequest names a person.
 type WithdrawAllRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -529,7 +687,7 @@ type WithdrawAllRequest struct {
 
 func (x *WithdrawAllRequest) Reset() {
 	*x = WithdrawAllRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[2]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -541,7 +699,7 @@ func (x *WithdrawAllRequest) String() string {
 func (*WithdrawAllRequest) ProtoMessage() {}
 
 func (x *WithdrawAllRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[2]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -554,7 +712,7 @@ func (x *WithdrawAllRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WithdrawAllRequest.ProtoReflect.Descriptor instead.
 func (*WithdrawAllRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{2}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *WithdrawAllRequest) GetRequestId() string {
@@ -591,7 +749,7 @@ type WithdrawAllResponse struct {
 
 func (x *WithdrawAllResponse) Reset() {
 	*x = WithdrawAllResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[3]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -603,7 +761,7 @@ func (x *WithdrawAllResponse) String() string {
 func (*WithdrawAllResponse) ProtoMessage() {}
 
 func (x *WithdrawAllResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[3]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -616,7 +774,7 @@ func (x *WithdrawAllResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WithdrawAllResponse.ProtoReflect.Descriptor instead.
 func (*WithdrawAllResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{3}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *WithdrawAllResponse) GetWithdrawn() []string {
@@ -668,7 +826,7 @@ type Question struct {
 
 func (x *Question) Reset() {
 	*x = Question{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[4]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -680,7 +838,7 @@ func (x *Question) String() string {
 func (*Question) ProtoMessage() {}
 
 func (x *Question) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[4]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -693,7 +851,7 @@ func (x *Question) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Question.ProtoReflect.Descriptor instead.
 func (*Question) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{4}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Question) GetSubjectRef() string {
@@ -806,7 +964,7 @@ type Answer struct {
 
 func (x *Answer) Reset() {
 	*x = Answer{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[5]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -818,7 +976,7 @@ func (x *Answer) String() string {
 func (*Answer) ProtoMessage() {}
 
 func (x *Answer) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[5]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -831,7 +989,7 @@ func (x *Answer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Answer.ProtoReflect.Descriptor instead.
 func (*Answer) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{5}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Answer) GetAllowed() bool {
@@ -882,7 +1040,7 @@ type CheckRequest struct {
 
 func (x *CheckRequest) Reset() {
 	*x = CheckRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[6]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -894,7 +1052,7 @@ func (x *CheckRequest) String() string {
 func (*CheckRequest) ProtoMessage() {}
 
 func (x *CheckRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[6]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -907,7 +1065,7 @@ func (x *CheckRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckRequest.ProtoReflect.Descriptor instead.
 func (*CheckRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{6}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *CheckRequest) GetQuestion() *Question {
@@ -937,7 +1095,7 @@ type CheckResponse struct {
 
 func (x *CheckResponse) Reset() {
 	*x = CheckResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[7]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -949,7 +1107,7 @@ func (x *CheckResponse) String() string {
 func (*CheckResponse) ProtoMessage() {}
 
 func (x *CheckResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[7]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -962,7 +1120,7 @@ func (x *CheckResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckResponse.ProtoReflect.Descriptor instead.
 func (*CheckResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{7}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *CheckResponse) GetAnswer() *Answer {
@@ -992,7 +1150,7 @@ type BatchCheckRequest struct {
 
 func (x *BatchCheckRequest) Reset() {
 	*x = BatchCheckRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[8]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1004,7 +1162,7 @@ func (x *BatchCheckRequest) String() string {
 func (*BatchCheckRequest) ProtoMessage() {}
 
 func (x *BatchCheckRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[8]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1017,7 +1175,7 @@ func (x *BatchCheckRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchCheckRequest.ProtoReflect.Descriptor instead.
 func (*BatchCheckRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{8}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *BatchCheckRequest) GetQuestions() []*Question {
@@ -1045,7 +1203,7 @@ type BatchCheckResponse struct {
 
 func (x *BatchCheckResponse) Reset() {
 	*x = BatchCheckResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[9]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1057,7 +1215,7 @@ func (x *BatchCheckResponse) String() string {
 func (*BatchCheckResponse) ProtoMessage() {}
 
 func (x *BatchCheckResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[9]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1070,7 +1228,7 @@ func (x *BatchCheckResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchCheckResponse.ProtoReflect.Descriptor instead.
 func (*BatchCheckResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{9}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *BatchCheckResponse) GetAnswers() []*Answer {
@@ -1097,7 +1255,7 @@ type ListDecisionsRequest struct {
 
 func (x *ListDecisionsRequest) Reset() {
 	*x = ListDecisionsRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[10]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1109,7 +1267,7 @@ func (x *ListDecisionsRequest) String() string {
 func (*ListDecisionsRequest) ProtoMessage() {}
 
 func (x *ListDecisionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[10]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1122,7 +1280,7 @@ func (x *ListDecisionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDecisionsRequest.ProtoReflect.Descriptor instead.
 func (*ListDecisionsRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{10}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ListDecisionsRequest) GetSubjectRef() string {
@@ -1170,15 +1328,19 @@ type RecordedDecision struct {
 	DecidedAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=decided_at,json=decidedAt,proto3" json:"decided_at,omitempty"`
 	// When it was recorded.
 	RecordedAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=recorded_at,json=recordedAt,proto3" json:"recorded_at,omitempty"`
-	// It is the effective one of its purpose.
-	Effective     bool `protobuf:"varint,8,opt,name=effective,proto3" json:"effective,omitempty"`
+	// It is the effective one of its purpose or category.
+	Effective bool `protobuf:"varint,8,opt,name=effective,proto3" json:"effective,omitempty"`
+	// The category, when the act is about one.
+	Category string `protobuf:"bytes,9,opt,name=category,proto3" json:"category,omitempty"`
+	// Classes of recipients that the decision includes.
+	Recipients    []string `protobuf:"bytes,10,rep,name=recipients,proto3" json:"recipients,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RecordedDecision) Reset() {
 	*x = RecordedDecision{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[11]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1190,7 +1352,7 @@ func (x *RecordedDecision) String() string {
 func (*RecordedDecision) ProtoMessage() {}
 
 func (x *RecordedDecision) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[11]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1203,7 +1365,7 @@ func (x *RecordedDecision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordedDecision.ProtoReflect.Descriptor instead.
 func (*RecordedDecision) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{11}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *RecordedDecision) GetPolicy() string {
@@ -1262,6 +1424,20 @@ func (x *RecordedDecision) GetEffective() bool {
 	return false
 }
 
+func (x *RecordedDecision) GetCategory() string {
+	if x != nil {
+		return x.Category
+	}
+	return ""
+}
+
+func (x *RecordedDecision) GetRecipients() []string {
+	if x != nil {
+		return x.Recipients
+	}
+	return nil
+}
+
 // ListDecisionsResponse holds a page of acts.
 type ListDecisionsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1275,7 +1451,7 @@ type ListDecisionsResponse struct {
 
 func (x *ListDecisionsResponse) Reset() {
 	*x = ListDecisionsResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[12]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1287,7 +1463,7 @@ func (x *ListDecisionsResponse) String() string {
 func (*ListDecisionsResponse) ProtoMessage() {}
 
 func (x *ListDecisionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[12]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1300,7 +1476,7 @@ func (x *ListDecisionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDecisionsResponse.ProtoReflect.Descriptor instead.
 func (*ListDecisionsResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{12}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListDecisionsResponse) GetDecisions() []*RecordedDecision {
@@ -1335,7 +1511,7 @@ type ApplyFactRequest struct {
 
 func (x *ApplyFactRequest) Reset() {
 	*x = ApplyFactRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[13]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1347,7 +1523,7 @@ func (x *ApplyFactRequest) String() string {
 func (*ApplyFactRequest) ProtoMessage() {}
 
 func (x *ApplyFactRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[13]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1360,7 +1536,7 @@ func (x *ApplyFactRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyFactRequest.ProtoReflect.Descriptor instead.
 func (*ApplyFactRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{13}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ApplyFactRequest) GetRequestId() string {
@@ -1402,7 +1578,7 @@ type ApplyFactResponse struct {
 
 func (x *ApplyFactResponse) Reset() {
 	*x = ApplyFactResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[14]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1414,7 +1590,7 @@ func (x *ApplyFactResponse) String() string {
 func (*ApplyFactResponse) ProtoMessage() {}
 
 func (x *ApplyFactResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[14]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1427,7 +1603,7 @@ func (x *ApplyFactResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyFactResponse.ProtoReflect.Descriptor instead.
 func (*ApplyFactResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{14}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ApplyFactResponse) GetConsistencyToken() string {
@@ -1450,7 +1626,7 @@ type PublishPolicyRequest struct {
 
 func (x *PublishPolicyRequest) Reset() {
 	*x = PublishPolicyRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[15]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1462,7 +1638,7 @@ func (x *PublishPolicyRequest) String() string {
 func (*PublishPolicyRequest) ProtoMessage() {}
 
 func (x *PublishPolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[15]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1475,7 +1651,7 @@ func (x *PublishPolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishPolicyRequest.ProtoReflect.Descriptor instead.
 func (*PublishPolicyRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{15}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *PublishPolicyRequest) GetRequestId() string {
@@ -1509,7 +1685,7 @@ type PublishPolicyResponse struct {
 
 func (x *PublishPolicyResponse) Reset() {
 	*x = PublishPolicyResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[16]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1521,7 +1697,7 @@ func (x *PublishPolicyResponse) String() string {
 func (*PublishPolicyResponse) ProtoMessage() {}
 
 func (x *PublishPolicyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[16]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1534,7 +1710,7 @@ func (x *PublishPolicyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishPolicyResponse.ProtoReflect.Descriptor instead.
 func (*PublishPolicyResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{16}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *PublishPolicyResponse) GetPolicy() string {
@@ -1584,7 +1760,7 @@ type PostPolicyRequest struct {
 
 func (x *PostPolicyRequest) Reset() {
 	*x = PostPolicyRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[17]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1596,7 +1772,7 @@ func (x *PostPolicyRequest) String() string {
 func (*PostPolicyRequest) ProtoMessage() {}
 
 func (x *PostPolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[17]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1609,7 +1785,7 @@ func (x *PostPolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PostPolicyRequest.ProtoReflect.Descriptor instead.
 func (*PostPolicyRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{17}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *PostPolicyRequest) GetRequestId() string {
@@ -1658,7 +1834,7 @@ type PostPolicyResponse struct {
 
 func (x *PostPolicyResponse) Reset() {
 	*x = PostPolicyResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[18]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1670,7 +1846,7 @@ func (x *PostPolicyResponse) String() string {
 func (*PostPolicyResponse) ProtoMessage() {}
 
 func (x *PostPolicyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[18]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1683,7 +1859,7 @@ func (x *PostPolicyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PostPolicyResponse.ProtoReflect.Descriptor instead.
 func (*PostPolicyResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{18}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *PostPolicyResponse) GetConsistencyToken() string {
@@ -1706,7 +1882,7 @@ type GetPolicyRequest struct {
 
 func (x *GetPolicyRequest) Reset() {
 	*x = GetPolicyRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[19]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1718,7 +1894,7 @@ func (x *GetPolicyRequest) String() string {
 func (*GetPolicyRequest) ProtoMessage() {}
 
 func (x *GetPolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[19]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1731,7 +1907,7 @@ func (x *GetPolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPolicyRequest.ProtoReflect.Descriptor instead.
 func (*GetPolicyRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{19}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *GetPolicyRequest) GetPolicy() string {
@@ -1767,7 +1943,7 @@ type GetPolicyResponse struct {
 
 func (x *GetPolicyResponse) Reset() {
 	*x = GetPolicyResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[20]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1779,7 +1955,7 @@ func (x *GetPolicyResponse) String() string {
 func (*GetPolicyResponse) ProtoMessage() {}
 
 func (x *GetPolicyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[20]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1792,7 +1968,7 @@ func (x *GetPolicyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPolicyResponse.ProtoReflect.Descriptor instead.
 func (*GetPolicyResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{20}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *GetPolicyResponse) GetPolicy() string {
@@ -1843,7 +2019,7 @@ type ListPoliciesRequest struct {
 
 func (x *ListPoliciesRequest) Reset() {
 	*x = ListPoliciesRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[21]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1855,7 +2031,7 @@ func (x *ListPoliciesRequest) String() string {
 func (*ListPoliciesRequest) ProtoMessage() {}
 
 func (x *ListPoliciesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[21]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1868,7 +2044,7 @@ func (x *ListPoliciesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPoliciesRequest.ProtoReflect.Descriptor instead.
 func (*ListPoliciesRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{21}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ListPoliciesRequest) GetPageSize() int32 {
@@ -1902,7 +2078,7 @@ type PolicyVersion struct {
 
 func (x *PolicyVersion) Reset() {
 	*x = PolicyVersion{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[22]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1914,7 +2090,7 @@ func (x *PolicyVersion) String() string {
 func (*PolicyVersion) ProtoMessage() {}
 
 func (x *PolicyVersion) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[22]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1927,7 +2103,7 @@ func (x *PolicyVersion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyVersion.ProtoReflect.Descriptor instead.
 func (*PolicyVersion) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{22}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *PolicyVersion) GetPolicy() string {
@@ -1971,7 +2147,7 @@ type ListPoliciesResponse struct {
 
 func (x *ListPoliciesResponse) Reset() {
 	*x = ListPoliciesResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[23]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1983,7 +2159,7 @@ func (x *ListPoliciesResponse) String() string {
 func (*ListPoliciesResponse) ProtoMessage() {}
 
 func (x *ListPoliciesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[23]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1996,7 +2172,7 @@ func (x *ListPoliciesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPoliciesResponse.ProtoReflect.Descriptor instead.
 func (*ListPoliciesResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{23}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ListPoliciesResponse) GetVersions() []*PolicyVersion {
@@ -2017,14 +2193,14 @@ var File_habeas_consent_v1_consent_service_proto protoreflect.FileDescriptor
 
 const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"\n" +
-	"'habeas/consent/v1/consent_service.proto\x12\x11habeas.consent.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fhabeas/options/v1/options.proto\"\xc4\x04\n" +
+	"'habeas/consent/v1/consent_service.proto\x12\x11habeas.consent.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fhabeas/options/v1/options.proto\"\xfe\x05\n" +
 	"\x15RecordDecisionRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x126\n" +
 	"\vsubject_ref\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
 	"subjectRef\x125\n" +
-	"\x06policy\x18\x03 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x06policy\x129\n" +
-	"\apurpose\x18\x04 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z][a-z0-9_.]{0,126}$R\apurpose\x12C\n" +
+	"\x06policy\x18\x03 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x06policy\x12<\n" +
+	"\apurpose\x18\x04 \x01(\tB\"\xbaH\x1fr\x1d2\x1b^([a-z][a-z0-9_.]{0,126})?$R\apurpose\x12C\n" +
 	"\bdecision\x18\x05 \x01(\x0e2\x1b.habeas.consent.v1.DecisionB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\bdecision\x12I\n" +
 	"\n" +
@@ -2036,10 +2212,29 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"\bevidence\x18\b \x01(\tB!\xbaH\x1er\x1c2\x1a^[A-Za-z0-9+/=:_-]{0,128}$R\bevidence\x12F\n" +
 	"\n" +
 	"recipients\x18\t \x03(\tB&\xbaH#\x92\x01 \x10 \"\x1cr\x1a2\x18^[a-z][a-z0-9_.]{0,126}$R\n" +
-	"recipients\"x\n" +
+	"recipients\x12>\n" +
+	"\bcategory\x18\n" +
+	" \x01(\tB\"\xbaH\x1fr\x1d2\x1b^([a-z][a-z0-9_.]{0,126})?$R\bcategory:u\xbaHr\x1ap\n" +
+	"\x13purpose_or_category\x12*name a purpose or a category, and not both\x1a-(this.purpose == '') != (this.category == '')\"x\n" +
 	"\x16RecordDecisionResponse\x12+\n" +
 	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\x121\n" +
-	"\x14features_unavailable\x18\x02 \x03(\tR\x13featuresUnavailable\"\xb8\x01\n" +
+	"\x14features_unavailable\x18\x02 \x03(\tR\x13featuresUnavailable\"\x9f\x03\n" +
+	"\x13AcceptPolicyRequest\x12'\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x126\n" +
+	"\vsubject_ref\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
+	"subjectRef\x125\n" +
+	"\x06policy\x18\x03 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x06policy\x12!\n" +
+	"\aversion\x18\x04 \x01(\rB\a\xbaH\x04*\x02(\x01R\aversion\x12I\n" +
+	"\n" +
+	"expression\x18\x05 \x01(\x0e2\x1d.habeas.consent.v1.ExpressionB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\n" +
+	"expression\x12C\n" +
+	"\vaccepted_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\n" +
+	"acceptedAt\x12=\n" +
+	"\bevidence\x18\a \x01(\tB!\xbaH\x1er\x1c2\x1a^[A-Za-z0-9+/=:_-]{0,128}$R\bevidence\"C\n" +
+	"\x14AcceptPolicyResponse\x12+\n" +
+	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\xb8\x01\n" +
 	"\x12WithdrawAllRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x126\n" +
@@ -2095,7 +2290,7 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"\tpage_size\x18\x03 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\tpageToken\"\xec\x02\n" +
+	"page_token\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\tpageToken\"\xa8\x03\n" +
 	"\x10RecordedDecision\x12\x16\n" +
 	"\x06policy\x18\x01 \x01(\tR\x06policy\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\rR\aversion\x12\x18\n" +
@@ -2108,7 +2303,12 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"decided_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\tdecidedAt\x12;\n" +
 	"\vrecorded_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"recordedAt\x12\x1c\n" +
-	"\teffective\x18\b \x01(\bR\teffective\"\x82\x01\n" +
+	"\teffective\x18\b \x01(\bR\teffective\x12\x1a\n" +
+	"\bcategory\x18\t \x01(\tR\bcategory\x12\x1e\n" +
+	"\n" +
+	"recipients\x18\n" +
+	" \x03(\tR\n" +
+	"recipients\"\x82\x01\n" +
 	"\x15ListDecisionsResponse\x12A\n" +
 	"\tdecisions\x18\x01 \x03(\v2#.habeas.consent.v1.RecordedDecisionR\tdecisions\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xda\x01\n" +
@@ -2195,9 +2395,11 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"\x0fFACT_RESTRICTED\x10\x01\x12\x15\n" +
 	"\x11FACT_UNRESTRICTED\x10\x02\x12\x0f\n" +
 	"\vFACT_CLOSED\x10\x03\x12\x0f\n" +
-	"\vFACT_ERASED\x10\x042\xad\x05\n" +
+	"\vFACT_ERASED\x10\x042\x9e\x06\n" +
 	"\x0eConsentService\x12u\n" +
 	"\x0eRecordDecision\x12(.habeas.consent.v1.RecordDecisionRequest\x1a).habeas.consent.v1.RecordDecisionResponse\"\x0e\x8a\xb5\x18\x06\n" +
+	"\x02\x01\v\x10\x01\x92\xb5\x18\x00\x12o\n" +
+	"\fAcceptPolicy\x12&.habeas.consent.v1.AcceptPolicyRequest\x1a'.habeas.consent.v1.AcceptPolicyResponse\"\x0e\x8a\xb5\x18\x06\n" +
 	"\x02\x01\v\x10\x01\x92\xb5\x18\x00\x12l\n" +
 	"\vWithdrawAll\x12%.habeas.consent.v1.WithdrawAllRequest\x1a&.habeas.consent.v1.WithdrawAllResponse\"\x0e\x8a\xb5\x18\x06\n" +
 	"\x02\x01\v\x10\x01\x92\xb5\x18\x00\x12`\n" +
@@ -2237,7 +2439,7 @@ func file_habeas_consent_v1_consent_service_proto_rawDescGZIP() []byte {
 }
 
 var file_habeas_consent_v1_consent_service_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_habeas_consent_v1_consent_service_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_habeas_consent_v1_consent_service_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_habeas_consent_v1_consent_service_proto_goTypes = []any{
 	(Decision)(0),                  // 0: habeas.consent.v1.Decision
 	(Expression)(0),                // 1: habeas.consent.v1.Expression
@@ -2246,79 +2448,85 @@ var file_habeas_consent_v1_consent_service_proto_goTypes = []any{
 	(Fact)(0),                      // 4: habeas.consent.v1.Fact
 	(*RecordDecisionRequest)(nil),  // 5: habeas.consent.v1.RecordDecisionRequest
 	(*RecordDecisionResponse)(nil), // 6: habeas.consent.v1.RecordDecisionResponse
-	(*WithdrawAllRequest)(nil),     // 7: habeas.consent.v1.WithdrawAllRequest
-	(*WithdrawAllResponse)(nil),    // 8: habeas.consent.v1.WithdrawAllResponse
-	(*Question)(nil),               // 9: habeas.consent.v1.Question
-	(*Answer)(nil),                 // 10: habeas.consent.v1.Answer
-	(*CheckRequest)(nil),           // 11: habeas.consent.v1.CheckRequest
-	(*CheckResponse)(nil),          // 12: habeas.consent.v1.CheckResponse
-	(*BatchCheckRequest)(nil),      // 13: habeas.consent.v1.BatchCheckRequest
-	(*BatchCheckResponse)(nil),     // 14: habeas.consent.v1.BatchCheckResponse
-	(*ListDecisionsRequest)(nil),   // 15: habeas.consent.v1.ListDecisionsRequest
-	(*RecordedDecision)(nil),       // 16: habeas.consent.v1.RecordedDecision
-	(*ListDecisionsResponse)(nil),  // 17: habeas.consent.v1.ListDecisionsResponse
-	(*ApplyFactRequest)(nil),       // 18: habeas.consent.v1.ApplyFactRequest
-	(*ApplyFactResponse)(nil),      // 19: habeas.consent.v1.ApplyFactResponse
-	(*PublishPolicyRequest)(nil),   // 20: habeas.consent.v1.PublishPolicyRequest
-	(*PublishPolicyResponse)(nil),  // 21: habeas.consent.v1.PublishPolicyResponse
-	(*PostPolicyRequest)(nil),      // 22: habeas.consent.v1.PostPolicyRequest
-	(*PostPolicyResponse)(nil),     // 23: habeas.consent.v1.PostPolicyResponse
-	(*GetPolicyRequest)(nil),       // 24: habeas.consent.v1.GetPolicyRequest
-	(*GetPolicyResponse)(nil),      // 25: habeas.consent.v1.GetPolicyResponse
-	(*ListPoliciesRequest)(nil),    // 26: habeas.consent.v1.ListPoliciesRequest
-	(*PolicyVersion)(nil),          // 27: habeas.consent.v1.PolicyVersion
-	(*ListPoliciesResponse)(nil),   // 28: habeas.consent.v1.ListPoliciesResponse
-	(*timestamppb.Timestamp)(nil),  // 29: google.protobuf.Timestamp
+	(*AcceptPolicyRequest)(nil),    // 7: habeas.consent.v1.AcceptPolicyRequest
+	(*AcceptPolicyResponse)(nil),   // 8: habeas.consent.v1.AcceptPolicyResponse
+	(*WithdrawAllRequest)(nil),     // 9: habeas.consent.v1.WithdrawAllRequest
+	(*WithdrawAllResponse)(nil),    // 10: habeas.consent.v1.WithdrawAllResponse
+	(*Question)(nil),               // 11: habeas.consent.v1.Question
+	(*Answer)(nil),                 // 12: habeas.consent.v1.Answer
+	(*CheckRequest)(nil),           // 13: habeas.consent.v1.CheckRequest
+	(*CheckResponse)(nil),          // 14: habeas.consent.v1.CheckResponse
+	(*BatchCheckRequest)(nil),      // 15: habeas.consent.v1.BatchCheckRequest
+	(*BatchCheckResponse)(nil),     // 16: habeas.consent.v1.BatchCheckResponse
+	(*ListDecisionsRequest)(nil),   // 17: habeas.consent.v1.ListDecisionsRequest
+	(*RecordedDecision)(nil),       // 18: habeas.consent.v1.RecordedDecision
+	(*ListDecisionsResponse)(nil),  // 19: habeas.consent.v1.ListDecisionsResponse
+	(*ApplyFactRequest)(nil),       // 20: habeas.consent.v1.ApplyFactRequest
+	(*ApplyFactResponse)(nil),      // 21: habeas.consent.v1.ApplyFactResponse
+	(*PublishPolicyRequest)(nil),   // 22: habeas.consent.v1.PublishPolicyRequest
+	(*PublishPolicyResponse)(nil),  // 23: habeas.consent.v1.PublishPolicyResponse
+	(*PostPolicyRequest)(nil),      // 24: habeas.consent.v1.PostPolicyRequest
+	(*PostPolicyResponse)(nil),     // 25: habeas.consent.v1.PostPolicyResponse
+	(*GetPolicyRequest)(nil),       // 26: habeas.consent.v1.GetPolicyRequest
+	(*GetPolicyResponse)(nil),      // 27: habeas.consent.v1.GetPolicyResponse
+	(*ListPoliciesRequest)(nil),    // 28: habeas.consent.v1.ListPoliciesRequest
+	(*PolicyVersion)(nil),          // 29: habeas.consent.v1.PolicyVersion
+	(*ListPoliciesResponse)(nil),   // 30: habeas.consent.v1.ListPoliciesResponse
+	(*timestamppb.Timestamp)(nil),  // 31: google.protobuf.Timestamp
 }
 var file_habeas_consent_v1_consent_service_proto_depIdxs = []int32{
 	0,  // 0: habeas.consent.v1.RecordDecisionRequest.decision:type_name -> habeas.consent.v1.Decision
 	1,  // 1: habeas.consent.v1.RecordDecisionRequest.expression:type_name -> habeas.consent.v1.Expression
-	29, // 2: habeas.consent.v1.RecordDecisionRequest.decided_at:type_name -> google.protobuf.Timestamp
-	29, // 3: habeas.consent.v1.WithdrawAllRequest.decided_at:type_name -> google.protobuf.Timestamp
-	2,  // 4: habeas.consent.v1.Question.action:type_name -> habeas.consent.v1.Action
-	3,  // 5: habeas.consent.v1.Question.source:type_name -> habeas.consent.v1.Source
-	29, // 6: habeas.consent.v1.Question.collected_at:type_name -> google.protobuf.Timestamp
-	29, // 7: habeas.consent.v1.Question.at:type_name -> google.protobuf.Timestamp
-	9,  // 8: habeas.consent.v1.CheckRequest.question:type_name -> habeas.consent.v1.Question
-	10, // 9: habeas.consent.v1.CheckResponse.answer:type_name -> habeas.consent.v1.Answer
-	9,  // 10: habeas.consent.v1.BatchCheckRequest.questions:type_name -> habeas.consent.v1.Question
-	10, // 11: habeas.consent.v1.BatchCheckResponse.answers:type_name -> habeas.consent.v1.Answer
-	29, // 12: habeas.consent.v1.ListDecisionsRequest.at:type_name -> google.protobuf.Timestamp
-	0,  // 13: habeas.consent.v1.RecordedDecision.decision:type_name -> habeas.consent.v1.Decision
-	1,  // 14: habeas.consent.v1.RecordedDecision.expression:type_name -> habeas.consent.v1.Expression
-	29, // 15: habeas.consent.v1.RecordedDecision.decided_at:type_name -> google.protobuf.Timestamp
-	29, // 16: habeas.consent.v1.RecordedDecision.recorded_at:type_name -> google.protobuf.Timestamp
-	16, // 17: habeas.consent.v1.ListDecisionsResponse.decisions:type_name -> habeas.consent.v1.RecordedDecision
-	4,  // 18: habeas.consent.v1.ApplyFactRequest.fact:type_name -> habeas.consent.v1.Fact
-	29, // 19: habeas.consent.v1.PostPolicyRequest.posted_at:type_name -> google.protobuf.Timestamp
-	29, // 20: habeas.consent.v1.GetPolicyResponse.posted_at:type_name -> google.protobuf.Timestamp
-	29, // 21: habeas.consent.v1.PolicyVersion.posted_at:type_name -> google.protobuf.Timestamp
-	27, // 22: habeas.consent.v1.ListPoliciesResponse.versions:type_name -> habeas.consent.v1.PolicyVersion
-	5,  // 23: habeas.consent.v1.ConsentService.RecordDecision:input_type -> habeas.consent.v1.RecordDecisionRequest
-	7,  // 24: habeas.consent.v1.ConsentService.WithdrawAll:input_type -> habeas.consent.v1.WithdrawAllRequest
-	11, // 25: habeas.consent.v1.ConsentService.Check:input_type -> habeas.consent.v1.CheckRequest
-	13, // 26: habeas.consent.v1.ConsentService.BatchCheck:input_type -> habeas.consent.v1.BatchCheckRequest
-	15, // 27: habeas.consent.v1.ConsentService.ListDecisions:input_type -> habeas.consent.v1.ListDecisionsRequest
-	18, // 28: habeas.consent.v1.ConsentService.ApplyFact:input_type -> habeas.consent.v1.ApplyFactRequest
-	20, // 29: habeas.consent.v1.PolicyService.PublishPolicy:input_type -> habeas.consent.v1.PublishPolicyRequest
-	22, // 30: habeas.consent.v1.PolicyService.PostPolicy:input_type -> habeas.consent.v1.PostPolicyRequest
-	24, // 31: habeas.consent.v1.PolicyService.GetPolicy:input_type -> habeas.consent.v1.GetPolicyRequest
-	26, // 32: habeas.consent.v1.PolicyService.ListPolicies:input_type -> habeas.consent.v1.ListPoliciesRequest
-	6,  // 33: habeas.consent.v1.ConsentService.RecordDecision:output_type -> habeas.consent.v1.RecordDecisionResponse
-	8,  // 34: habeas.consent.v1.ConsentService.WithdrawAll:output_type -> habeas.consent.v1.WithdrawAllResponse
-	12, // 35: habeas.consent.v1.ConsentService.Check:output_type -> habeas.consent.v1.CheckResponse
-	14, // 36: habeas.consent.v1.ConsentService.BatchCheck:output_type -> habeas.consent.v1.BatchCheckResponse
-	17, // 37: habeas.consent.v1.ConsentService.ListDecisions:output_type -> habeas.consent.v1.ListDecisionsResponse
-	19, // 38: habeas.consent.v1.ConsentService.ApplyFact:output_type -> habeas.consent.v1.ApplyFactResponse
-	21, // 39: habeas.consent.v1.PolicyService.PublishPolicy:output_type -> habeas.consent.v1.PublishPolicyResponse
-	23, // 40: habeas.consent.v1.PolicyService.PostPolicy:output_type -> habeas.consent.v1.PostPolicyResponse
-	25, // 41: habeas.consent.v1.PolicyService.GetPolicy:output_type -> habeas.consent.v1.GetPolicyResponse
-	28, // 42: habeas.consent.v1.PolicyService.ListPolicies:output_type -> habeas.consent.v1.ListPoliciesResponse
-	33, // [33:43] is the sub-list for method output_type
-	23, // [23:33] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	31, // 2: habeas.consent.v1.RecordDecisionRequest.decided_at:type_name -> google.protobuf.Timestamp
+	1,  // 3: habeas.consent.v1.AcceptPolicyRequest.expression:type_name -> habeas.consent.v1.Expression
+	31, // 4: habeas.consent.v1.AcceptPolicyRequest.accepted_at:type_name -> google.protobuf.Timestamp
+	31, // 5: habeas.consent.v1.WithdrawAllRequest.decided_at:type_name -> google.protobuf.Timestamp
+	2,  // 6: habeas.consent.v1.Question.action:type_name -> habeas.consent.v1.Action
+	3,  // 7: habeas.consent.v1.Question.source:type_name -> habeas.consent.v1.Source
+	31, // 8: habeas.consent.v1.Question.collected_at:type_name -> google.protobuf.Timestamp
+	31, // 9: habeas.consent.v1.Question.at:type_name -> google.protobuf.Timestamp
+	11, // 10: habeas.consent.v1.CheckRequest.question:type_name -> habeas.consent.v1.Question
+	12, // 11: habeas.consent.v1.CheckResponse.answer:type_name -> habeas.consent.v1.Answer
+	11, // 12: habeas.consent.v1.BatchCheckRequest.questions:type_name -> habeas.consent.v1.Question
+	12, // 13: habeas.consent.v1.BatchCheckResponse.answers:type_name -> habeas.consent.v1.Answer
+	31, // 14: habeas.consent.v1.ListDecisionsRequest.at:type_name -> google.protobuf.Timestamp
+	0,  // 15: habeas.consent.v1.RecordedDecision.decision:type_name -> habeas.consent.v1.Decision
+	1,  // 16: habeas.consent.v1.RecordedDecision.expression:type_name -> habeas.consent.v1.Expression
+	31, // 17: habeas.consent.v1.RecordedDecision.decided_at:type_name -> google.protobuf.Timestamp
+	31, // 18: habeas.consent.v1.RecordedDecision.recorded_at:type_name -> google.protobuf.Timestamp
+	18, // 19: habeas.consent.v1.ListDecisionsResponse.decisions:type_name -> habeas.consent.v1.RecordedDecision
+	4,  // 20: habeas.consent.v1.ApplyFactRequest.fact:type_name -> habeas.consent.v1.Fact
+	31, // 21: habeas.consent.v1.PostPolicyRequest.posted_at:type_name -> google.protobuf.Timestamp
+	31, // 22: habeas.consent.v1.GetPolicyResponse.posted_at:type_name -> google.protobuf.Timestamp
+	31, // 23: habeas.consent.v1.PolicyVersion.posted_at:type_name -> google.protobuf.Timestamp
+	29, // 24: habeas.consent.v1.ListPoliciesResponse.versions:type_name -> habeas.consent.v1.PolicyVersion
+	5,  // 25: habeas.consent.v1.ConsentService.RecordDecision:input_type -> habeas.consent.v1.RecordDecisionRequest
+	7,  // 26: habeas.consent.v1.ConsentService.AcceptPolicy:input_type -> habeas.consent.v1.AcceptPolicyRequest
+	9,  // 27: habeas.consent.v1.ConsentService.WithdrawAll:input_type -> habeas.consent.v1.WithdrawAllRequest
+	13, // 28: habeas.consent.v1.ConsentService.Check:input_type -> habeas.consent.v1.CheckRequest
+	15, // 29: habeas.consent.v1.ConsentService.BatchCheck:input_type -> habeas.consent.v1.BatchCheckRequest
+	17, // 30: habeas.consent.v1.ConsentService.ListDecisions:input_type -> habeas.consent.v1.ListDecisionsRequest
+	20, // 31: habeas.consent.v1.ConsentService.ApplyFact:input_type -> habeas.consent.v1.ApplyFactRequest
+	22, // 32: habeas.consent.v1.PolicyService.PublishPolicy:input_type -> habeas.consent.v1.PublishPolicyRequest
+	24, // 33: habeas.consent.v1.PolicyService.PostPolicy:input_type -> habeas.consent.v1.PostPolicyRequest
+	26, // 34: habeas.consent.v1.PolicyService.GetPolicy:input_type -> habeas.consent.v1.GetPolicyRequest
+	28, // 35: habeas.consent.v1.PolicyService.ListPolicies:input_type -> habeas.consent.v1.ListPoliciesRequest
+	6,  // 36: habeas.consent.v1.ConsentService.RecordDecision:output_type -> habeas.consent.v1.RecordDecisionResponse
+	8,  // 37: habeas.consent.v1.ConsentService.AcceptPolicy:output_type -> habeas.consent.v1.AcceptPolicyResponse
+	10, // 38: habeas.consent.v1.ConsentService.WithdrawAll:output_type -> habeas.consent.v1.WithdrawAllResponse
+	14, // 39: habeas.consent.v1.ConsentService.Check:output_type -> habeas.consent.v1.CheckResponse
+	16, // 40: habeas.consent.v1.ConsentService.BatchCheck:output_type -> habeas.consent.v1.BatchCheckResponse
+	19, // 41: habeas.consent.v1.ConsentService.ListDecisions:output_type -> habeas.consent.v1.ListDecisionsResponse
+	21, // 42: habeas.consent.v1.ConsentService.ApplyFact:output_type -> habeas.consent.v1.ApplyFactResponse
+	23, // 43: habeas.consent.v1.PolicyService.PublishPolicy:output_type -> habeas.consent.v1.PublishPolicyResponse
+	25, // 44: habeas.consent.v1.PolicyService.PostPolicy:output_type -> habeas.consent.v1.PostPolicyResponse
+	27, // 45: habeas.consent.v1.PolicyService.GetPolicy:output_type -> habeas.consent.v1.GetPolicyResponse
+	30, // 46: habeas.consent.v1.PolicyService.ListPolicies:output_type -> habeas.consent.v1.ListPoliciesResponse
+	36, // [36:47] is the sub-list for method output_type
+	25, // [25:36] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_habeas_consent_v1_consent_service_proto_init() }
@@ -2332,7 +2540,7 @@ func file_habeas_consent_v1_consent_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_consent_v1_consent_service_proto_rawDesc), len(file_habeas_consent_v1_consent_service_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   24,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -23,6 +23,7 @@ const _ = grpc.SupportPackageIsVersion9
 
 const (
 	ConsentService_RecordDecision_FullMethodName = "/habeas.consent.v1.ConsentService/RecordDecision"
+	ConsentService_AcceptPolicy_FullMethodName   = "/habeas.consent.v1.ConsentService/AcceptPolicy"
 	ConsentService_WithdrawAll_FullMethodName    = "/habeas.consent.v1.ConsentService/WithdrawAll"
 	ConsentService_Check_FullMethodName          = "/habeas.consent.v1.ConsentService/Check"
 	ConsentService_BatchCheck_FullMethodName     = "/habeas.consent.v1.ConsentService/BatchCheck"
@@ -39,6 +40,10 @@ type ConsentServiceClient interface {
 	// RecordDecision records one act of a person on one purpose: given, refused
 	// or withdrawn. It binds at once.
 	RecordDecision(ctx context.Context, in *RecordDecisionRequest, opts ...grpc.CallOption) (*RecordDecisionResponse, error)
+	// AcceptPolicy records that a person accepted a version of a policy, by
+	// saying so or by using the service after it was posted. Using is never
+	// enough where the policy promises to ask.
+	AcceptPolicy(ctx context.Context, in *AcceptPolicyRequest, opts ...grpc.CallOption) (*AcceptPolicyResponse, error)
 	// WithdrawAll withdraws every purpose that a person has given.
 	WithdrawAll(ctx context.Context, in *WithdrawAllRequest, opts ...grpc.CallOption) (*WithdrawAllResponse, error)
 	// Check answers whether an action on a person's data is allowed, and by
@@ -66,6 +71,16 @@ func (c *consentServiceClient) RecordDecision(ctx context.Context, in *RecordDec
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(RecordDecisionResponse)
 	err := c.cc.Invoke(ctx, ConsentService_RecordDecision_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *consentServiceClient) AcceptPolicy(ctx context.Context, in *AcceptPolicyRequest, opts ...grpc.CallOption) (*AcceptPolicyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AcceptPolicyResponse)
+	err := c.cc.Invoke(ctx, ConsentService_AcceptPolicy_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -131,6 +146,10 @@ type ConsentServiceServer interface {
 	// RecordDecision records one act of a person on one purpose: given, refused
 	// or withdrawn. It binds at once.
 	RecordDecision(context.Context, *RecordDecisionRequest) (*RecordDecisionResponse, error)
+	// AcceptPolicy records that a person accepted a version of a policy, by
+	// saying so or by using the service after it was posted. Using is never
+	// enough where the policy promises to ask.
+	AcceptPolicy(context.Context, *AcceptPolicyRequest) (*AcceptPolicyResponse, error)
 	// WithdrawAll withdraws every purpose that a person has given.
 	WithdrawAll(context.Context, *WithdrawAllRequest) (*WithdrawAllResponse, error)
 	// Check answers whether an action on a person's data is allowed, and by
@@ -156,6 +175,9 @@ type UnimplementedConsentServiceServer struct{}
 
 func (UnimplementedConsentServiceServer) RecordDecision(context.Context, *RecordDecisionRequest) (*RecordDecisionResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RecordDecision not implemented")
+}
+func (UnimplementedConsentServiceServer) AcceptPolicy(context.Context, *AcceptPolicyRequest) (*AcceptPolicyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method AcceptPolicy not implemented")
 }
 func (UnimplementedConsentServiceServer) WithdrawAll(context.Context, *WithdrawAllRequest) (*WithdrawAllResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method WithdrawAll not implemented")
@@ -207,6 +229,24 @@ func _ConsentService_RecordDecision_Handler(srv interface{}, ctx context.Context
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(ConsentServiceServer).RecordDecision(ctx, req.(*RecordDecisionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ConsentService_AcceptPolicy_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AcceptPolicyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ConsentServiceServer).AcceptPolicy(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ConsentService_AcceptPolicy_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ConsentServiceServer).AcceptPolicy(ctx, req.(*AcceptPolicyRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -311,6 +351,10 @@ var ConsentService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RecordDecision",
 			Handler:    _ConsentService_RecordDecision_Handler,
+		},
+		{
+			MethodName: "AcceptPolicy",
+			Handler:    _ConsentService_AcceptPolicy_Handler,
 		},
 		{
 			MethodName: "WithdrawAll",
