@@ -40,7 +40,7 @@ func (in *Installation) startLog(ctx context.Context) error {
 	}
 	in.rights = map[string]natsd.UserKey{}
 	var users []natsd.User
-	for _, g := range append([]jetstream.Grant{{Name: adminUser}}, grants()...) {
+	for _, g := range append([]jetstream.Grant{{Name: adminUser}}, jetstream.Grants()...) {
 		key, err := natsd.OpenUserKey(in.places.users(), g.Name)
 		if err != nil {
 			return err

@@ -9,20 +9,8 @@ import (
 
 	"habeas.internal/services/internal/daemon"
 	"habeas.internal/services/internal/daemon/env"
-	"habeas.internal/services/internal/es/jetstream"
 	"habeas.internal/services/internal/es/keyfile"
 )
-
-// grants is who may do what on the log.
-func grants() []jetstream.Grant {
-	return []jetstream.Grant{
-		{Name: "identity", Owns: []string{"identity"}, Vault: true},
-		{Name: "consent", Owns: []string{"consent"}, Reads: []string{"identity"}},
-		{Name: "retention", Owns: []string{"retention"}, Reads: []string{"identity", "consent", "fulfilment"}},
-		{Name: "fulfilment", Owns: []string{"fulfilment"}, Reads: []string{"identity", "consent", "retention"}},
-		{Name: auditUser, Reads: jetstream.Contexts()},
-	}
-}
 
 // program is a service as this process starts it.
 type program struct {

@@ -1,0 +1,205 @@
+package audit_test
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+	"habeas.internal/services/audit"
+	"habeas.internal/services/internal/es"
+	"habeas.internal/services/internal/es/jetstream"
+	"habeas.internal/services/internal/es/jetstream/jstest"
+	"habeas.internal/services/internal/testserver"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+// history is a log that a test writes.
+type history struct {
+	log   *jetstream.Log
+	heads map[es.Aggregate]es.Head
+}
+
+func contexts() []string { return []string{"identity", "consent"} }
+
+func newHistory(t *testing.T) *history {
+	t.Helper()
+	server := testserver.NATS(t)
+	in := jstest.New(t, 2, 1, contexts()...)
+	in.Provision(t, server.Connect(t, testserver.Admin))
+	cfg := in.Config(t, server.Connect(t, testserver.Admin))
+	log, err := jetstream.Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(log.Close)
+	for _, c := range contexts() {
+		if err := log.AnnounceInstance(t.Context(), rand.Reader, in.Service, in.Name, c, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return &history{log: log, heads: map[es.Aggregate]es.Head{}}
+}
+
+func id(t *testing.T) string {
+	t.Helper()
+	text, err := es.NewID(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// write appends an event of a type to an aggregate and returns when it was
+// stored.
+func (h *history) write(t *testing.T, agg es.Aggregate, event string, m proto.Message) time.Time {
+	t.Helper()
+	data, err := proto.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := h.log.Append(t.Context(), h.heads[agg], es.Commit{
+		ID: id(t), CommandID: id(t), Aggregate: agg, Time: time.Now(),
+		Events: []es.Event{{Type: event, Schema: 1, Data: data}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h.heads[agg], err = h.heads[agg].Next(r); err != nil {
+		t.Fatal(err)
+	}
+	return r.Stored
+}
+
+func (h *history) replay(t *testing.T, f audit.Filter) ([]audit.Entry, audit.Summary) {
+	t.Helper()
+	var all []audit.Entry
+	s, err := audit.New(h.log, contexts()).Replay(t.Context(), f, func(e audit.Entry) error {
+		all = append(all, e)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all, s
+}
+
+func destroyed(holder string) *identityv1.KeyDestroyed {
+	return &identityv1.KeyDestroyed{Holder: holder, Reason: "erasure", KeyCommit: []byte{1, 2}, DestroyedAt: timestamppb.New(time.Unix(1, 0))}
+}
+
+const keyDestroyed = "keyring.key_destroyed"
+
+func TestAReplayMergesStreamsInTheOrderOfStorage(t *testing.T) {
+	h := newHistory(t)
+	const n = 40
+	for range n {
+		h.write(t, es.Aggregate{Context: "identity", Tenant: "t1", Type: "keyring", ID: id(t)}, keyDestroyed, destroyed("subject-"+id(t)))
+		h.write(t, es.Aggregate{Context: "consent", Tenant: "t2", Type: "thing", ID: id(t)}, "thing.done", destroyed("x"))
+	}
+	all, s := h.replay(t, audit.Filter{})
+	if !s.Verified || s.Streams != 4 || s.Read != uint64(len(all)) || s.Unknown != n {
+		t.Errorf("summary is %+v of %d", s, len(all))
+	}
+	domain := 0
+	for i, e := range all {
+		if i > 0 && e.Stored.Before(all[i-1].Stored) {
+			t.Fatalf("%s %d comes too late", e.Stream, e.Sequence)
+		}
+		if e.Tenant != es.LogTenant {
+			domain++
+		}
+	}
+	if domain != 2*n {
+		t.Errorf("%d commits, want %d", domain, 2*n)
+	}
+	one, s := h.replay(t, audit.Filter{Tenant: "t1"})
+	if len(one) != n || s.Unknown != 0 {
+		t.Errorf("tenant t1 has %d commits", len(one))
+	}
+}
+
+func TestEventsAreShownByTheirFields(t *testing.T) {
+	h := newHistory(t)
+	h.write(t, es.Aggregate{Context: "identity", Tenant: "t1", Type: "keyring", ID: "k"}, keyDestroyed, destroyed("subject-abc"))
+	all, _ := h.replay(t, audit.Filter{Tenant: "t1"})
+	text, err := json.Marshal(all[0].Events[0].Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"destroyed_at":"1970-01-01T00:00:01Z","holder":"subject-abc","key_commit":"0102","reason":"erasure"}`
+	if string(text) != want {
+		t.Errorf("got  %s\nwant %s", text, want)
+	}
+}
+
+func TestAPersonIsFoundInEveryContext(t *testing.T) {
+	h := newHistory(t)
+	ref, other, request := id(t), id(t), id(t)
+	whole := es.Aggregate{Context: "consent", Tenant: "t1", Type: "request", ID: request}
+	h.write(t, es.Aggregate{Context: "identity", Tenant: "t1", Type: "subject", ID: ref}, "subject.strange", destroyed(""))
+	h.write(t, whole, "request.strange", destroyed("")) // nobody yet
+	keys := es.Aggregate{Context: "identity", Tenant: "t1", Type: "keyring", ID: "k"}
+	h.write(t, keys, keyDestroyed, destroyed("subject-"+other))
+	h.write(t, keys, keyDestroyed, destroyed("subject-"+ref))
+	h.write(t, es.Aggregate{Context: "identity", Tenant: "t1", Type: "request", ID: request}, keyDestroyed, destroyed("subject-"+ref))
+	h.write(t, es.Aggregate{Context: "identity", Tenant: "t1", Type: "notice", ID: id(t)}, keyDestroyed, destroyed("request-"+request))
+
+	all, s := h.replay(t, audit.Filter{Subject: ref})
+	var got []string
+	for _, e := range all {
+		got = append(got, e.Context+"."+e.Aggregate)
+	}
+	want := "identity.subject consent.request identity.keyring identity.request identity.notice"
+	if strings.Join(got, " ") != want || !s.Verified {
+		t.Errorf("got  %v\nwant %s", got, want)
+	}
+	all, _ = h.replay(t, audit.Filter{Request: request})
+	if len(all) != 3 {
+		t.Errorf("the request has %d commits, want 3", len(all))
+	}
+}
+
+func TestAReplayEndsAtAMoment(t *testing.T) {
+	h := newHistory(t)
+	agg := es.Aggregate{Context: "identity", Tenant: "t1", Type: "keyring", ID: "k"}
+	first := h.write(t, agg, keyDestroyed, destroyed("a"))
+	if first.IsZero() {
+		all, _ := h.replay(t, audit.Filter{Tenant: "t1"})
+		first = all[0].Stored
+	}
+	h.write(t, agg, keyDestroyed, destroyed("b"))
+	if all, _ := h.replay(t, audit.Filter{Tenant: "t1", Until: first}); len(all) != 1 || all[0].Version != 1 {
+		t.Errorf("%d commits", len(all))
+	}
+}
+
+func TestWhatTheCallerCannotShowEndsTheReplay(t *testing.T) {
+	h := newHistory(t)
+	enough := errors.New("enough")
+	_, err := audit.New(h.log, contexts()).Replay(t.Context(), audit.Filter{}, func(audit.Entry) error { return enough })
+	if !errors.Is(err, enough) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAMessageThatIsNotWhatItsTypeSaysIsNamed(t *testing.T) {
+	h := newHistory(t)
+	agg := es.Aggregate{Context: "identity", Tenant: "t1", Type: "keyring", ID: "k"}
+	_, err := h.log.Append(t.Context(), es.Head{}, es.Commit{
+		ID: id(t), CommandID: id(t), Aggregate: agg, Time: time.Now(),
+		Events: []es.Event{{Type: keyDestroyed, Schema: 1, Data: []byte{0xff}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = audit.New(h.log, contexts()).Replay(t.Context(), audit.Filter{}, func(audit.Entry) error { return nil })
+	if err == nil || !strings.Contains(err.Error(), keyDestroyed) {
+		t.Errorf("got %v", err)
+	}
+}
