@@ -1,5 +1,6 @@
 // Package wire is the stored form of identity's events. Those of keys hold
-// references, commitments and figures, nothing personal: nothing is sealed.
+// references, commitments and figures, nothing personal: nothing is sealed. In
+// those of subjects and verifications the values and the codes are.
 package wire
 
 import (

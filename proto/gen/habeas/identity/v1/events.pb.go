@@ -340,6 +340,991 @@ func (x *PepperEpochDestroyed) GetDestroyedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+// TenantCreated: a tenant is there.
+type TenantCreated struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What it is called.
+	DisplayName string `protobuf:"bytes,1,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// IANA time zone.
+	TimeZone string `protobuf:"bytes,2,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
+	// Code of the holiday calendar; empty for none.
+	Calendar string `protobuf:"bytes,3,opt,name=calendar,proto3" json:"calendar,omitempty"`
+	// When.
+	CreatedAt     *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TenantCreated) Reset() {
+	*x = TenantCreated{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TenantCreated) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TenantCreated) ProtoMessage() {}
+
+func (x *TenantCreated) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TenantCreated.ProtoReflect.Descriptor instead.
+func (*TenantCreated) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *TenantCreated) GetDisplayName() string {
+	if x != nil {
+		return x.DisplayName
+	}
+	return ""
+}
+
+func (x *TenantCreated) GetTimeZone() string {
+	if x != nil {
+		return x.TimeZone
+	}
+	return ""
+}
+
+func (x *TenantCreated) GetCalendar() string {
+	if x != nil {
+		return x.Calendar
+	}
+	return ""
+}
+
+func (x *TenantCreated) GetCreatedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreatedAt
+	}
+	return nil
+}
+
+// TenantCreationRefused: somebody wanted an id that is taken.
+type TenantCreationRefused struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Reason code.
+	Reason        string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TenantCreationRefused) Reset() {
+	*x = TenantCreationRefused{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TenantCreationRefused) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TenantCreationRefused) ProtoMessage() {}
+
+func (x *TenantCreationRefused) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TenantCreationRefused.ProtoReflect.Descriptor instead.
+func (*TenantCreationRefused) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *TenantCreationRefused) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// SubjectRegistered: a person is known. The identifiers follow in the same
+// commit, one event each.
+type SubjectRegistered struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When.
+	RegisteredAt  *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=registered_at,json=registeredAt,proto3" json:"registered_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubjectRegistered) Reset() {
+	*x = SubjectRegistered{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubjectRegistered) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubjectRegistered) ProtoMessage() {}
+
+func (x *SubjectRegistered) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubjectRegistered.ProtoReflect.Descriptor instead.
+func (*SubjectRegistered) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *SubjectRegistered) GetRegisteredAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RegisteredAt
+	}
+	return nil
+}
+
+// IdentifierLinked: a person holds an identifier.
+type IdentifierLinked struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of the identifier, from 1; never used again.
+	Number uint32 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// What it is: "email", "phone", "account", "device", "cookie", "sso".
+	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	// The value, normalised.
+	Value *v1.Sealed `protobuf:"bytes,3,opt,name=value,proto3" json:"value,omitempty"`
+	// The command that claimed the value's lookup row.
+	Claim         string `protobuf:"bytes,4,opt,name=claim,proto3" json:"claim,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IdentifierLinked) Reset() {
+	*x = IdentifierLinked{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IdentifierLinked) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IdentifierLinked) ProtoMessage() {}
+
+func (x *IdentifierLinked) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IdentifierLinked.ProtoReflect.Descriptor instead.
+func (*IdentifierLinked) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *IdentifierLinked) GetNumber() uint32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *IdentifierLinked) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *IdentifierLinked) GetValue() *v1.Sealed {
+	if x != nil {
+		return x.Value
+	}
+	return nil
+}
+
+func (x *IdentifierLinked) GetClaim() string {
+	if x != nil {
+		return x.Claim
+	}
+	return ""
+}
+
+// IdentifierUnlinked: a person holds an identifier no more.
+type IdentifierUnlinked struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of the identifier.
+	Number        uint32 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IdentifierUnlinked) Reset() {
+	*x = IdentifierUnlinked{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IdentifierUnlinked) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IdentifierUnlinked) ProtoMessage() {}
+
+func (x *IdentifierUnlinked) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IdentifierUnlinked.ProtoReflect.Descriptor instead.
+func (*IdentifierUnlinked) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *IdentifierUnlinked) GetNumber() uint32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+// ClaimBarred: a claim of a lookup row was given up before its identifier was
+// linked, and never will be.
+type ClaimBarred struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The command that claimed.
+	Claim         string `protobuf:"bytes,1,opt,name=claim,proto3" json:"claim,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClaimBarred) Reset() {
+	*x = ClaimBarred{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClaimBarred) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClaimBarred) ProtoMessage() {}
+
+func (x *ClaimBarred) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClaimBarred.ProtoReflect.Descriptor instead.
+func (*ClaimBarred) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ClaimBarred) GetClaim() string {
+	if x != nil {
+		return x.Claim
+	}
+	return ""
+}
+
+// IdentifiersRead: somebody was shown a person's identifiers in clear.
+type IdentifiersRead struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The purpose that the reader stated.
+	Purpose string `protobuf:"bytes,1,opt,name=purpose,proto3" json:"purpose,omitempty"`
+	// The service that read; empty for none.
+	Service string `protobuf:"bytes,2,opt,name=service,proto3" json:"service,omitempty"`
+	// Pseudonym of the person or client in the reader's token; empty for none.
+	Caller string `protobuf:"bytes,3,opt,name=caller,proto3" json:"caller,omitempty"`
+	// Roles of the reader.
+	Roles         []string `protobuf:"bytes,4,rep,name=roles,proto3" json:"roles,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IdentifiersRead) Reset() {
+	*x = IdentifiersRead{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IdentifiersRead) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IdentifiersRead) ProtoMessage() {}
+
+func (x *IdentifiersRead) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IdentifiersRead.ProtoReflect.Descriptor instead.
+func (*IdentifiersRead) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *IdentifiersRead) GetPurpose() string {
+	if x != nil {
+		return x.Purpose
+	}
+	return ""
+}
+
+func (x *IdentifiersRead) GetService() string {
+	if x != nil {
+		return x.Service
+	}
+	return ""
+}
+
+func (x *IdentifiersRead) GetCaller() string {
+	if x != nil {
+		return x.Caller
+	}
+	return ""
+}
+
+func (x *IdentifiersRead) GetRoles() []string {
+	if x != nil {
+		return x.Roles
+	}
+	return nil
+}
+
+// ForgettingBegun: a person holds no identifier any more; lookup rows and keys
+// are being destroyed.
+type ForgettingBegun struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The fulfilment request that asked for it.
+	Request       string `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ForgettingBegun) Reset() {
+	*x = ForgettingBegun{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ForgettingBegun) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ForgettingBegun) ProtoMessage() {}
+
+func (x *ForgettingBegun) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ForgettingBegun.ProtoReflect.Descriptor instead.
+func (*ForgettingBegun) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ForgettingBegun) GetRequest() string {
+	if x != nil {
+		return x.Request
+	}
+	return ""
+}
+
+// SubjectForgotten: a person's lookup rows and profile keys are gone.
+type SubjectForgotten struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The fulfilment request that asked for it.
+	Request string `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
+	// Data keys destroyed.
+	KeysDestroyed uint32 `protobuf:"varint,2,opt,name=keys_destroyed,json=keysDestroyed,proto3" json:"keys_destroyed,omitempty"`
+	// When the last wrapped copy of them ends at the latest.
+	ResidueEndsAt *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=residue_ends_at,json=residueEndsAt,proto3" json:"residue_ends_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubjectForgotten) Reset() {
+	*x = SubjectForgotten{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubjectForgotten) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubjectForgotten) ProtoMessage() {}
+
+func (x *SubjectForgotten) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubjectForgotten.ProtoReflect.Descriptor instead.
+func (*SubjectForgotten) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *SubjectForgotten) GetRequest() string {
+	if x != nil {
+		return x.Request
+	}
+	return ""
+}
+
+func (x *SubjectForgotten) GetKeysDestroyed() uint32 {
+	if x != nil {
+		return x.KeysDestroyed
+	}
+	return 0
+}
+
+func (x *SubjectForgotten) GetResidueEndsAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ResidueEndsAt
+	}
+	return nil
+}
+
+// SubjectChangeRefused: a rule refused to change or to show a person's
+// identifiers.
+type SubjectChangeRefused struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What was asked for: "link", "unlink", "read".
+	Change string `protobuf:"bytes,1,opt,name=change,proto3" json:"change,omitempty"`
+	// Reason code.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubjectChangeRefused) Reset() {
+	*x = SubjectChangeRefused{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubjectChangeRefused) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubjectChangeRefused) ProtoMessage() {}
+
+func (x *SubjectChangeRefused) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubjectChangeRefused.ProtoReflect.Descriptor instead.
+func (*SubjectChangeRefused) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *SubjectChangeRefused) GetChange() string {
+	if x != nil {
+		return x.Change
+	}
+	return ""
+}
+
+func (x *SubjectChangeRefused) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// VerificationStarted: somebody has to prove who they are.
+type VerificationStarted struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The fulfilment request that waits for it.
+	Request string `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
+	// Who the caller believes to be asking; empty for nobody.
+	SubjectRef string `protobuf:"bytes,2,opt,name=subject_ref,json=subjectRef,proto3" json:"subject_ref,omitempty"`
+	// The one-time code, under the request's evidence key.
+	Code *v1.Sealed `protobuf:"bytes,3,opt,name=code,proto3" json:"code,omitempty"`
+	// When the code ends.
+	ExpiresAt     *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VerificationStarted) Reset() {
+	*x = VerificationStarted{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerificationStarted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerificationStarted) ProtoMessage() {}
+
+func (x *VerificationStarted) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerificationStarted.ProtoReflect.Descriptor instead.
+func (*VerificationStarted) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *VerificationStarted) GetRequest() string {
+	if x != nil {
+		return x.Request
+	}
+	return ""
+}
+
+func (x *VerificationStarted) GetSubjectRef() string {
+	if x != nil {
+		return x.SubjectRef
+	}
+	return ""
+}
+
+func (x *VerificationStarted) GetCode() *v1.Sealed {
+	if x != nil {
+		return x.Code
+	}
+	return nil
+}
+
+func (x *VerificationStarted) GetExpiresAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpiresAt
+	}
+	return nil
+}
+
+// CodeDispatched: the code is about to be sent to an identifier of the subject.
+type CodeDispatched struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of the identifier.
+	Identifier    uint32 `protobuf:"varint,1,opt,name=identifier,proto3" json:"identifier,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CodeDispatched) Reset() {
+	*x = CodeDispatched{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CodeDispatched) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CodeDispatched) ProtoMessage() {}
+
+func (x *CodeDispatched) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CodeDispatched.ProtoReflect.Descriptor instead.
+func (*CodeDispatched) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *CodeDispatched) GetIdentifier() uint32 {
+	if x != nil {
+		return x.Identifier
+	}
+	return 0
+}
+
+// CodeSent: the mail service has taken the code.
+type CodeSent struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CodeSent) Reset() {
+	*x = CodeSent{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CodeSent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CodeSent) ProtoMessage() {}
+
+func (x *CodeSent) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CodeSent.ProtoReflect.Descriptor instead.
+func (*CodeSent) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{15}
+}
+
+// CodeNotSent: the code will not be sent.
+type CodeNotSent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Reason code.
+	Reason        string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CodeNotSent) Reset() {
+	*x = CodeNotSent{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CodeNotSent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CodeNotSent) ProtoMessage() {}
+
+func (x *CodeNotSent) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CodeNotSent.ProtoReflect.Descriptor instead.
+func (*CodeNotSent) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *CodeNotSent) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// AttemptFailed: a wrong code was given.
+type AttemptFailed struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Wrong attempts so far.
+	Attempts      uint32 `protobuf:"varint,1,opt,name=attempts,proto3" json:"attempts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AttemptFailed) Reset() {
+	*x = AttemptFailed{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AttemptFailed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AttemptFailed) ProtoMessage() {}
+
+func (x *AttemptFailed) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AttemptFailed.ProtoReflect.Descriptor instead.
+func (*AttemptFailed) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *AttemptFailed) GetAttempts() uint32 {
+	if x != nil {
+		return x.Attempts
+	}
+	return 0
+}
+
+// VerificationFailed: the verification has failed for good.
+type VerificationFailed struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The fulfilment request that waited for it.
+	Request string `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
+	// Reason code.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VerificationFailed) Reset() {
+	*x = VerificationFailed{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerificationFailed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerificationFailed) ProtoMessage() {}
+
+func (x *VerificationFailed) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerificationFailed.ProtoReflect.Descriptor instead.
+func (*VerificationFailed) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *VerificationFailed) GetRequest() string {
+	if x != nil {
+		return x.Request
+	}
+	return ""
+}
+
+func (x *VerificationFailed) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// VerificationPassed: the subject has proved who they are.
+type VerificationPassed struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The fulfilment request that waited for it.
+	Request string `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
+	// Who was verified.
+	SubjectRef string `protobuf:"bytes,2,opt,name=subject_ref,json=subjectRef,proto3" json:"subject_ref,omitempty"`
+	// Level of assurance, 1 to 4.
+	AssuranceLevel uint32 `protobuf:"varint,3,opt,name=assurance_level,json=assuranceLevel,proto3" json:"assurance_level,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *VerificationPassed) Reset() {
+	*x = VerificationPassed{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerificationPassed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerificationPassed) ProtoMessage() {}
+
+func (x *VerificationPassed) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerificationPassed.ProtoReflect.Descriptor instead.
+func (*VerificationPassed) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *VerificationPassed) GetRequest() string {
+	if x != nil {
+		return x.Request
+	}
+	return ""
+}
+
+func (x *VerificationPassed) GetSubjectRef() string {
+	if x != nil {
+		return x.SubjectRef
+	}
+	return ""
+}
+
+func (x *VerificationPassed) GetAssuranceLevel() uint32 {
+	if x != nil {
+		return x.AssuranceLevel
+	}
+	return 0
+}
+
+// VerificationCheckRefused: an attempt came after the end.
+type VerificationCheckRefused struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Reason code.
+	Reason        string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VerificationCheckRefused) Reset() {
+	*x = VerificationCheckRefused{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerificationCheckRefused) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerificationCheckRefused) ProtoMessage() {}
+
+func (x *VerificationCheckRefused) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerificationCheckRefused.ProtoReflect.Descriptor instead.
+func (*VerificationCheckRefused) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *VerificationCheckRefused) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 var File_habeas_identity_v1_events_proto protoreflect.FileDescriptor
 
 const file_habeas_identity_v1_events_proto_rawDesc = "" +
@@ -372,7 +1357,66 @@ const file_habeas_identity_v1_events_proto_rawDesc = "" +
 	"\apurpose\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\apurpose\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12!\n" +
 	"\frows_carried\x18\x03 \x01(\rR\vrowsCarried\x12=\n" +
-	"\fdestroyed_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\vdestroyedAt:\x1a\xa2\xb5\x18\x16pepper.epoch_destroyedB\xc8\x01\n" +
+	"\fdestroyed_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\vdestroyedAt:\x1a\xa2\xb5\x18\x16pepper.epoch_destroyed\"\xcc\x01\n" +
+	"\rTenantCreated\x12'\n" +
+	"\fdisplay_name\x18\x01 \x01(\tB\x04\x98\xb5\x18\x05R\vdisplayName\x12!\n" +
+	"\ttime_zone\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\btimeZone\x12 \n" +
+	"\bcalendar\x18\x03 \x01(\tB\x04\x98\xb5\x18\x03R\bcalendar\x129\n" +
+	"\n" +
+	"created_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt:\x12\xa2\xb5\x18\x0etenant.created\"R\n" +
+	"\x15TenantCreationRefused\x12\x1c\n" +
+	"\x06reason\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x1b\xa2\xb5\x18\x17tenant.creation_refused\"l\n" +
+	"\x11SubjectRegistered\x12?\n" +
+	"\rregistered_at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\fregisteredAt:\x16\xa2\xb5\x18\x12subject.registered\"\xb3\x01\n" +
+	"\x10IdentifierLinked\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\rR\x06number\x12\x18\n" +
+	"\x04kind\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\x04kind\x122\n" +
+	"\x05value\x18\x03 \x01(\v2\x16.habeas.seal.v1.SealedB\x04\x98\xb5\x18\x01R\x05value\x12\x1a\n" +
+	"\x05claim\x18\x04 \x01(\tB\x04\x98\xb5\x18\x02R\x05claim:\x1d\xa2\xb5\x18\x19subject.identifier_linked\"M\n" +
+	"\x12IdentifierUnlinked\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\rR\x06number:\x1f\xa2\xb5\x18\x1bsubject.identifier_unlinked\"C\n" +
+	"\vClaimBarred\x12\x1a\n" +
+	"\x05claim\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\x05claim:\x18\xa2\xb5\x18\x14subject.claim_barred\"\xa9\x01\n" +
+	"\x0fIdentifiersRead\x12\x1e\n" +
+	"\apurpose\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\apurpose\x12\x1e\n" +
+	"\aservice\x18\x02 \x01(\tB\x04\x98\xb5\x18\x02R\aservice\x12\x1c\n" +
+	"\x06caller\x18\x03 \x01(\tB\x04\x98\xb5\x18\x02R\x06caller\x12\x1a\n" +
+	"\x05roles\x18\x04 \x03(\tB\x04\x98\xb5\x18\x03R\x05roles:\x1c\xa2\xb5\x18\x18subject.identifiers_read\"O\n" +
+	"\x0fForgettingBegun\x12\x1e\n" +
+	"\arequest\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\arequest:\x1c\xa2\xb5\x18\x18subject.forgetting_begun\"\xb4\x01\n" +
+	"\x10SubjectForgotten\x12\x1e\n" +
+	"\arequest\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\arequest\x12%\n" +
+	"\x0ekeys_destroyed\x18\x02 \x01(\rR\rkeysDestroyed\x12B\n" +
+	"\x0fresidue_ends_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\rresidueEndsAt:\x15\xa2\xb5\x18\x11subject.forgotten\"n\n" +
+	"\x14SubjectChangeRefused\x12\x1c\n" +
+	"\x06change\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06change\x12\x1c\n" +
+	"\x06reason\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x1a\xa2\xb5\x18\x16subject.change_refused\"\xe3\x01\n" +
+	"\x13VerificationStarted\x12\x1e\n" +
+	"\arequest\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\arequest\x12%\n" +
+	"\vsubject_ref\x18\x02 \x01(\tB\x04\x98\xb5\x18\x02R\n" +
+	"subjectRef\x120\n" +
+	"\x04code\x18\x03 \x01(\v2\x16.habeas.seal.v1.SealedB\x04\x98\xb5\x18\x01R\x04code\x129\n" +
+	"\n" +
+	"expires_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt:\x18\xa2\xb5\x18\x14verification.started\"R\n" +
+	"\x0eCodeDispatched\x12\x1e\n" +
+	"\n" +
+	"identifier\x18\x01 \x01(\rR\n" +
+	"identifier: \xa2\xb5\x18\x1cverification.code_dispatched\"&\n" +
+	"\bCodeSent:\x1a\xa2\xb5\x18\x16verification.code_sent\"K\n" +
+	"\vCodeNotSent\x12\x1c\n" +
+	"\x06reason\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x1e\xa2\xb5\x18\x1averification.code_not_sent\"L\n" +
+	"\rAttemptFailed\x12\x1a\n" +
+	"\battempts\x18\x01 \x01(\rR\battempts:\x1f\xa2\xb5\x18\x1bverification.attempt_failed\"k\n" +
+	"\x12VerificationFailed\x12\x1e\n" +
+	"\arequest\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\arequest\x12\x1c\n" +
+	"\x06reason\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x17\xa2\xb5\x18\x13verification.failed\"\x9d\x01\n" +
+	"\x12VerificationPassed\x12\x1e\n" +
+	"\arequest\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\arequest\x12%\n" +
+	"\vsubject_ref\x18\x02 \x01(\tB\x04\x98\xb5\x18\x02R\n" +
+	"subjectRef\x12'\n" +
+	"\x0fassurance_level\x18\x03 \x01(\rR\x0eassuranceLevel:\x17\xa2\xb5\x18\x13verification.passed\"X\n" +
+	"\x18VerificationCheckRefused\x12\x1c\n" +
+	"\x06reason\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x1e\xa2\xb5\x18\x1averification.check_refusedB\xc8\x01\n" +
 	"\x16com.habeas.identity.v1B\vEventsProtoP\x01Z7habeas.internal/proto/gen/habeas/identity/v1;identityv1\xa2\x02\x03HIX\xaa\x02\x12Habeas.Identity.V1\xca\x02\x12Habeas\\Identity\\V1\xe2\x02\x1eHabeas\\Identity\\V1\\GPBMetadata\xea\x02\x14Habeas::Identity::V1b\x06proto3"
 
 var (
@@ -387,25 +1431,50 @@ func file_habeas_identity_v1_events_proto_rawDescGZIP() []byte {
 	return file_habeas_identity_v1_events_proto_rawDescData
 }
 
-var file_habeas_identity_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_habeas_identity_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_habeas_identity_v1_events_proto_goTypes = []any{
-	(*KeyDestroyed)(nil),          // 0: habeas.identity.v1.KeyDestroyed
-	(*KekEpochDestroyed)(nil),     // 1: habeas.identity.v1.KekEpochDestroyed
-	(*PepperEpochDestroyed)(nil),  // 2: habeas.identity.v1.PepperEpochDestroyed
-	(v1.KeyClass)(0),              // 3: habeas.seal.v1.KeyClass
-	(*timestamppb.Timestamp)(nil), // 4: google.protobuf.Timestamp
+	(*KeyDestroyed)(nil),             // 0: habeas.identity.v1.KeyDestroyed
+	(*KekEpochDestroyed)(nil),        // 1: habeas.identity.v1.KekEpochDestroyed
+	(*PepperEpochDestroyed)(nil),     // 2: habeas.identity.v1.PepperEpochDestroyed
+	(*TenantCreated)(nil),            // 3: habeas.identity.v1.TenantCreated
+	(*TenantCreationRefused)(nil),    // 4: habeas.identity.v1.TenantCreationRefused
+	(*SubjectRegistered)(nil),        // 5: habeas.identity.v1.SubjectRegistered
+	(*IdentifierLinked)(nil),         // 6: habeas.identity.v1.IdentifierLinked
+	(*IdentifierUnlinked)(nil),       // 7: habeas.identity.v1.IdentifierUnlinked
+	(*ClaimBarred)(nil),              // 8: habeas.identity.v1.ClaimBarred
+	(*IdentifiersRead)(nil),          // 9: habeas.identity.v1.IdentifiersRead
+	(*ForgettingBegun)(nil),          // 10: habeas.identity.v1.ForgettingBegun
+	(*SubjectForgotten)(nil),         // 11: habeas.identity.v1.SubjectForgotten
+	(*SubjectChangeRefused)(nil),     // 12: habeas.identity.v1.SubjectChangeRefused
+	(*VerificationStarted)(nil),      // 13: habeas.identity.v1.VerificationStarted
+	(*CodeDispatched)(nil),           // 14: habeas.identity.v1.CodeDispatched
+	(*CodeSent)(nil),                 // 15: habeas.identity.v1.CodeSent
+	(*CodeNotSent)(nil),              // 16: habeas.identity.v1.CodeNotSent
+	(*AttemptFailed)(nil),            // 17: habeas.identity.v1.AttemptFailed
+	(*VerificationFailed)(nil),       // 18: habeas.identity.v1.VerificationFailed
+	(*VerificationPassed)(nil),       // 19: habeas.identity.v1.VerificationPassed
+	(*VerificationCheckRefused)(nil), // 20: habeas.identity.v1.VerificationCheckRefused
+	(v1.KeyClass)(0),                 // 21: habeas.seal.v1.KeyClass
+	(*timestamppb.Timestamp)(nil),    // 22: google.protobuf.Timestamp
+	(*v1.Sealed)(nil),                // 23: habeas.seal.v1.Sealed
 }
 var file_habeas_identity_v1_events_proto_depIdxs = []int32{
-	3, // 0: habeas.identity.v1.KeyDestroyed.class:type_name -> habeas.seal.v1.KeyClass
-	4, // 1: habeas.identity.v1.KeyDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
-	4, // 2: habeas.identity.v1.KeyDestroyed.residue_horizon:type_name -> google.protobuf.Timestamp
-	4, // 3: habeas.identity.v1.KekEpochDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
-	4, // 4: habeas.identity.v1.PepperEpochDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	21, // 0: habeas.identity.v1.KeyDestroyed.class:type_name -> habeas.seal.v1.KeyClass
+	22, // 1: habeas.identity.v1.KeyDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
+	22, // 2: habeas.identity.v1.KeyDestroyed.residue_horizon:type_name -> google.protobuf.Timestamp
+	22, // 3: habeas.identity.v1.KekEpochDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
+	22, // 4: habeas.identity.v1.PepperEpochDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
+	22, // 5: habeas.identity.v1.TenantCreated.created_at:type_name -> google.protobuf.Timestamp
+	22, // 6: habeas.identity.v1.SubjectRegistered.registered_at:type_name -> google.protobuf.Timestamp
+	23, // 7: habeas.identity.v1.IdentifierLinked.value:type_name -> habeas.seal.v1.Sealed
+	22, // 8: habeas.identity.v1.SubjectForgotten.residue_ends_at:type_name -> google.protobuf.Timestamp
+	23, // 9: habeas.identity.v1.VerificationStarted.code:type_name -> habeas.seal.v1.Sealed
+	22, // 10: habeas.identity.v1.VerificationStarted.expires_at:type_name -> google.protobuf.Timestamp
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_habeas_identity_v1_events_proto_init() }
@@ -419,7 +1488,7 @@ func file_habeas_identity_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_identity_v1_events_proto_rawDesc), len(file_habeas_identity_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   3,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

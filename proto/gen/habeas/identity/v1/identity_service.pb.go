@@ -320,8 +320,13 @@ type RegisterSubjectResponse struct {
 	SubjectRef string `protobuf:"bytes,1,opt,name=subject_ref,json=subjectRef,proto3" json:"subject_ref,omitempty"`
 	// Pass it to reads that must see this command.
 	ConsistencyToken string `protobuf:"bytes,2,opt,name=consistency_token,json=consistencyToken,proto3" json:"consistency_token,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// One of the identifiers stands in the suppression set for system "habeas",
+	// column "identifier.<kind>", such as "identifier.email": somebody had it
+	// erased, and a restore or an import may have brought it back. It is said
+	// here and recorded nowhere.
+	ErasedBefore  bool `protobuf:"varint,3,opt,name=erased_before,json=erasedBefore,proto3" json:"erased_before,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RegisterSubjectResponse) Reset() {
@@ -366,6 +371,13 @@ func (x *RegisterSubjectResponse) GetConsistencyToken() string {
 		return x.ConsistencyToken
 	}
 	return ""
+}
+
+func (x *RegisterSubjectResponse) GetErasedBefore() bool {
+	if x != nil {
+		return x.ErasedBefore
+	}
+	return false
 }
 
 // LinkIdentifierRequest names an identifier to add.
@@ -432,13 +444,15 @@ func (x *LinkIdentifierRequest) GetIdentifier() *Identifier {
 	return nil
 }
 
-// LinkIdentifierResponse is empty but for the token.
+// LinkIdentifierResponse tells what is known of the identifier.
 type LinkIdentifierResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Pass it to reads that must see this command.
 	ConsistencyToken string `protobuf:"bytes,1,opt,name=consistency_token,json=consistencyToken,proto3" json:"consistency_token,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// The identifier was erased before: see RegisterSubjectResponse.
+	ErasedBefore  bool `protobuf:"varint,2,opt,name=erased_before,json=erasedBefore,proto3" json:"erased_before,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *LinkIdentifierResponse) Reset() {
@@ -476,6 +490,13 @@ func (x *LinkIdentifierResponse) GetConsistencyToken() string {
 		return x.ConsistencyToken
 	}
 	return ""
+}
+
+func (x *LinkIdentifierResponse) GetErasedBefore() bool {
+	if x != nil {
+		return x.ErasedBefore
+	}
+	return false
 }
 
 // UnlinkIdentifierRequest names an identifier to take away.
@@ -1659,11 +1680,12 @@ const file_habeas_identity_v1_identity_service_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12L\n" +
 	"\videntifiers\x18\x02 \x03(\v2\x1e.habeas.identity.v1.IdentifierB\n" +
-	"\xbaH\a\x92\x01\x04\b\x01\x10\x10R\videntifiers\"g\n" +
+	"\xbaH\a\x92\x01\x04\b\x01\x10\x10R\videntifiers\"\x8c\x01\n" +
 	"\x17RegisterSubjectResponse\x12\x1f\n" +
 	"\vsubject_ref\x18\x01 \x01(\tR\n" +
 	"subjectRef\x12+\n" +
-	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\"\xc0\x01\n" +
+	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\x12#\n" +
+	"\rerased_before\x18\x03 \x01(\bR\ferasedBefore\"\xc0\x01\n" +
 	"\x15LinkIdentifierRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x126\n" +
@@ -1671,9 +1693,10 @@ const file_habeas_identity_v1_identity_service_proto_rawDesc = "" +
 	"subjectRef\x12F\n" +
 	"\n" +
 	"identifier\x18\x03 \x01(\v2\x1e.habeas.identity.v1.IdentifierB\x06\xbaH\x03\xc8\x01\x01R\n" +
-	"identifier\"E\n" +
+	"identifier\"j\n" +
 	"\x16LinkIdentifierResponse\x12+\n" +
-	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\xc2\x01\n" +
+	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\x12#\n" +
+	"\rerased_before\x18\x02 \x01(\bR\ferasedBefore\"\xc2\x01\n" +
 	"\x17UnlinkIdentifierRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x126\n" +

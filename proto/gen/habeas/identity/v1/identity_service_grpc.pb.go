@@ -39,9 +39,11 @@ type SubjectServiceClient interface {
 	// with the same request_id returns the same subject. An identifier that
 	// somebody holds already is refused with IDENTIFIER_TAKEN.
 	RegisterSubject(ctx context.Context, in *RegisterSubjectRequest, opts ...grpc.CallOption) (*RegisterSubjectResponse, error)
-	// LinkIdentifier gives a subject one more identifier.
+	// LinkIdentifier gives a subject one more identifier. A cookie id is known to
+	// nobody but its browser: it can't be linked, nor can anything be linked to a
+	// subject that is known by one.
 	LinkIdentifier(ctx context.Context, in *LinkIdentifierRequest, opts ...grpc.CallOption) (*LinkIdentifierResponse, error)
-	// UnlinkIdentifier takes an identifier from a subject.
+	// UnlinkIdentifier takes an identifier from a subject, but not the last one.
 	UnlinkIdentifier(ctx context.Context, in *UnlinkIdentifierRequest, opts ...grpc.CallOption) (*UnlinkIdentifierResponse, error)
 	// ResolveSubject finds who holds an identifier. SUBJECT_NOT_FOUND if nobody
 	// does.
@@ -146,9 +148,11 @@ type SubjectServiceServer interface {
 	// with the same request_id returns the same subject. An identifier that
 	// somebody holds already is refused with IDENTIFIER_TAKEN.
 	RegisterSubject(context.Context, *RegisterSubjectRequest) (*RegisterSubjectResponse, error)
-	// LinkIdentifier gives a subject one more identifier.
+	// LinkIdentifier gives a subject one more identifier. A cookie id is known to
+	// nobody but its browser: it can't be linked, nor can anything be linked to a
+	// subject that is known by one.
 	LinkIdentifier(context.Context, *LinkIdentifierRequest) (*LinkIdentifierResponse, error)
-	// UnlinkIdentifier takes an identifier from a subject.
+	// UnlinkIdentifier takes an identifier from a subject, but not the last one.
 	UnlinkIdentifier(context.Context, *UnlinkIdentifierRequest) (*UnlinkIdentifierResponse, error)
 	// ResolveSubject finds who holds an identifier. SUBJECT_NOT_FOUND if nobody
 	// does.

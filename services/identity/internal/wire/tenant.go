@@ -1,0 +1,36 @@
+package wire
+
+import (
+	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+	"habeas.internal/services/identity/tenant"
+	"habeas.internal/services/internal/es/eventpb"
+)
+
+// Tenant is the codec of tenants' events. Nothing in them is sealed.
+func Tenant() (eventpb.Codec[tenant.Event], error) {
+	return eventpb.New(
+		eventpb.Of[tenant.Event](packTenantCreated, unpackTenantCreated),
+		eventpb.Of[tenant.Event](packCreationRefused, unpackCreationRefused),
+	)
+}
+
+func packTenantCreated(_ *eventpb.Writer, e tenant.Created) *identityv1.TenantCreated {
+	return &identityv1.TenantCreated{
+		DisplayName: e.DisplayName, TimeZone: e.TimeZone, Calendar: e.Calendar, CreatedAt: eventpb.Stamp(e.At),
+	}
+}
+
+func unpackTenantCreated(_ *eventpb.Reader, m *identityv1.TenantCreated) tenant.Created {
+	return tenant.Created{
+		Settings: tenant.Settings{DisplayName: m.GetDisplayName(), TimeZone: m.GetTimeZone(), Calendar: m.GetCalendar()},
+		At:       eventpb.Moment(m.GetCreatedAt()),
+	}
+}
+
+func packCreationRefused(_ *eventpb.Writer, e tenant.CreationRefused) *identityv1.TenantCreationRefused {
+	return &identityv1.TenantCreationRefused{Reason: e.Reason}
+}
+
+func unpackCreationRefused(_ *eventpb.Reader, m *identityv1.TenantCreationRefused) tenant.CreationRefused {
+	return tenant.CreationRefused{Reason: m.GetReason()}
+}

@@ -1,0 +1,106 @@
+package subject
+
+import "slices"
+
+// Decide returns the events that cmd causes. A repeated command that finds its
+// result in place causes none.
+func Decide(s Subject, cmd Command) ([]Event, error) {
+	switch c := cmd.(type) {
+	case Register:
+		return register(s, c)
+	case Bar:
+		if slices.Contains(s.Claims, c.Claim) || slices.Contains(s.Barred, c.Claim) {
+			return nil, nil
+		}
+		return []Event{ClaimBarred(c)}, nil
+	case Link, Unlink, RecordRead, BeginForgetting, EndForgetting:
+		if s.Phase == Unknown {
+			return nil, ErrNotFound
+		}
+	}
+	switch c := cmd.(type) {
+	case Link:
+		return link(s, c)
+	case Unlink:
+		return unlink(s, c)
+	case RecordRead:
+		if s.Phase != Active {
+			return refuse(ChangeRead, ErrForgotten)
+		}
+		return []Event{IdentifiersRead(c)}, nil
+	case BeginForgetting:
+		if s.Phase != Active {
+			return nil, nil
+		}
+		return []Event{ForgettingBegun(c)}, nil
+	case EndForgetting:
+		if s.Phase != Forgetting {
+			return nil, nil
+		}
+		return []Event{Forgot{Request: s.Ending.Request, KeysDestroyed: c.KeysDestroyed, ResidueEndsAt: c.ResidueEndsAt}}, nil
+	case Register, Bar: // above
+	}
+	return nil, errUnknown
+}
+
+func refuse(change string, why Refusal) ([]Event, error) {
+	return []Event{ChangeRefused{Change: change, Reason: why.Reason()}}, why
+}
+
+func register(s Subject, c Register) ([]Event, error) {
+	if s.Phase != Unknown {
+		return nil, nil // its claims led here: the same command, again
+	}
+	if len(c.Identifiers) == 0 {
+		return nil, ErrNoIdentifier
+	}
+	events := []Event{Registered{At: c.At}}
+	for i, id := range c.Identifiers {
+		if slices.Contains(s.Barred, id.Claim) {
+			return nil, ErrBarred
+		}
+		if id.Kind == KindCookie && len(c.Identifiers) > 1 {
+			return nil, ErrMixed
+		}
+		events = append(events, linked(uint32(i)+1, id))
+	}
+	return events, nil
+}
+
+func linked(number uint32, c Claimed) Event {
+	return IdentifierLinked{Identifier{Number: number, Kind: c.Kind, Value: c.Value, Claim: c.Claim}}
+}
+
+func link(s Subject, c Link) ([]Event, error) {
+	switch {
+	case s.Phase != Active:
+		return refuse(ChangeLink, ErrForgotten)
+	case slices.Contains(s.Claims, c.Identifier.Claim):
+		return nil, nil
+	case slices.Contains(s.Barred, c.Identifier.Claim):
+		return nil, ErrBarred
+	case len(s.Held) >= MaxHeld:
+		return refuse(ChangeLink, ErrTooMany)
+	case c.Identifier.Kind == KindCookie || s.anonymous():
+		return refuse(ChangeLink, ErrAnalytics)
+	}
+	return []Event{linked(s.Last+1, c.Identifier)}, nil
+}
+
+// anonymous: known by an analytics identifier alone.
+func (s Subject) anonymous() bool {
+	return slices.ContainsFunc(s.Held, func(i Identifier) bool { return i.Kind == KindCookie })
+}
+
+func unlink(s Subject, c Unlink) ([]Event, error) {
+	_, held := s.Find(c.Number)
+	switch {
+	case s.Phase != Active:
+		return refuse(ChangeUnlink, ErrForgotten)
+	case !held:
+		return refuse(ChangeUnlink, ErrNotHeld)
+	case len(s.Held) == 1:
+		return refuse(ChangeUnlink, ErrLast)
+	}
+	return []Event{IdentifierUnlinked(c)}, nil
+}

@@ -1,0 +1,16 @@
+package tenant
+
+// Decide returns the events that cmd causes. A tenant is made once.
+func Decide(s Tenant, cmd Command) ([]Event, error) {
+	switch c := cmd.(type) {
+	case Create:
+		if s.Created {
+			return []Event{CreationRefused{Reason: ErrExists.Reason()}}, ErrExists
+		}
+		if c.DisplayName == "" || c.TimeZone == "" {
+			return nil, ErrIncomplete
+		}
+		return []Event{Created(c)}, nil
+	}
+	return nil, errUnknown
+}

@@ -1,0 +1,11 @@
+package tenant
+
+// Evolve folds one event into the state.
+func Evolve(s Tenant, ev Event) Tenant {
+	switch e := ev.(type) {
+	case Created:
+		s.Created, s.Settings, s.CreatedAt = true, e.Settings, e.At
+	case CreationRefused:
+	}
+	return s
+}

@@ -1,0 +1,23 @@
+package verification
+
+// Evolve folds one event into the state.
+func Evolve(s Verification, ev Event) Verification {
+	switch e := ev.(type) {
+	case Started:
+		s = Verification{Phase: Open, Request: e.Request, Subject: e.Subject, Code: e.Code, ExpiresAt: e.ExpiresAt}
+	case CodeDispatched:
+		s.Dispatch = UnderWay
+	case CodeSent:
+		s.Dispatch = Delivered
+	case CodeNotSent:
+		s.Dispatch = Withheld
+	case AttemptFailed:
+		s.Attempts = e.Attempts
+	case Ended:
+		s.Phase = Failed
+	case Succeeded:
+		s.Phase, s.Level = Passed, e.Level
+	case CheckRefused:
+	}
+	return s
+}

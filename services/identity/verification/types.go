@@ -1,0 +1,196 @@
+// Package verification decides whether who asks is who they say: a code goes to
+// a channel that the person is known to hold, and comes back within 15 minutes
+// and five attempts, once.
+//
+// A verification of a subject whom nobody knows is like any other, but for one
+// thing that shows nowhere outside: no code of it is ever on its way, so none
+// can pass.
+package verification
+
+import (
+	"errors"
+	"time"
+
+	"habeas.internal/services/internal/personal"
+)
+
+// AggregateType is the type of a verification in the log.
+const AggregateType = "verification"
+
+const (
+	// MaxAttempts is how often a code may be tried.
+	MaxAttempts = 5
+	// Lifetime is how long a code may be used.
+	Lifetime = 15 * time.Minute
+	// LevelCode is the level of assurance that a code sent to a known e-mail
+	// address proves: two points that match, the reference and the channel.
+	LevelCode = 2
+)
+
+// Phase is where a verification stands.
+type Phase int
+
+// The phases.
+const (
+	None Phase = iota
+	Open
+	Passed
+	Failed
+)
+
+// Verification is the state of one.
+type Verification struct {
+	Phase     Phase
+	Request   string        // the fulfilment request that waits for it
+	Subject   string        // who the caller believes to be asking; empty for nobody
+	Code      personal.Text // sealed under the request's evidence key
+	ExpiresAt time.Time
+	Dispatch  Dispatch
+	Attempts  uint32 // wrong ones
+	Level     uint32
+}
+
+// Dispatch is how far the code got on its way.
+type Dispatch int
+
+// The steps of a code's way.
+const (
+	Waiting   Dispatch = iota
+	UnderWay           // given to the mail service, perhaps several times
+	Delivered          // the mail service has taken it
+	Withheld           // it never went, or never will
+)
+
+// PhaseAt is where the verification stands at a moment: one that nobody ends
+// has failed when its time is over.
+func (s Verification) PhaseAt(now time.Time) Phase {
+	if s.Phase == Open && !now.Before(s.ExpiresAt) {
+		return Failed
+	}
+	return s.Phase
+}
+
+// AttemptsLeft is how many attempts there are at a moment.
+func (s Verification) AttemptsLeft(now time.Time) uint32 {
+	if s.PhaseAt(now) != Open {
+		return 0
+	}
+	return MaxAttempts - s.Attempts
+}
+
+// Command is Start, Send, Deliver, Withhold or Check.
+//
+//sumtype:decl
+type Command interface{ command() }
+
+// Start opens a verification.
+type Start struct {
+	Request string
+	Subject string
+	Code    personal.Text
+	At      time.Time
+}
+
+// Send says that the code is about to be sent to a known channel.
+type Send struct {
+	Identifier uint32 // number of the identifier at the subject
+	At         time.Time
+}
+
+// Deliver says that the mail service has taken the code.
+type Deliver struct{}
+
+// Withhold says that the code will not be sent.
+type Withhold struct{ Reason string }
+
+// Check is one attempt. Whether the code was right, its caller has compared.
+type Check struct {
+	Right bool
+	At    time.Time
+}
+
+func (Start) command()    {}
+func (Send) command()     {}
+func (Deliver) command()  {}
+func (Withhold) command() {}
+func (Check) command()    {}
+
+// Event is Started, CodeDispatched, CodeSent, CodeNotSent, AttemptFailed, Ended,
+// Succeeded or CheckRefused.
+//
+//sumtype:decl
+type Event interface{ event() }
+
+// Started says that somebody has to prove who they are.
+type Started struct {
+	Request   string
+	Subject   string
+	Code      personal.Text
+	ExpiresAt time.Time
+}
+
+// CodeDispatched says that the code is about to be sent to an identifier of the
+// subject's.
+type CodeDispatched struct{ Identifier uint32 }
+
+// CodeSent says that the mail service has taken the code.
+type CodeSent struct{}
+
+// CodeNotSent says that the code will not be sent.
+type CodeNotSent struct{ Reason string }
+
+// AttemptFailed says that a wrong code was given.
+type AttemptFailed struct{ Attempts uint32 }
+
+// Ended says that the verification has failed for good.
+type Ended struct {
+	Request string
+	Reason  string
+}
+
+// Succeeded says that the subject has proved who they are.
+type Succeeded struct {
+	Request string
+	Subject string
+	Level   uint32
+}
+
+// CheckRefused says that an attempt came after the end.
+type CheckRefused struct{ Reason string }
+
+func (Started) event()        {}
+func (CodeDispatched) event() {}
+func (CodeSent) event()       {}
+func (CodeNotSent) event()    {}
+func (AttemptFailed) event()  {}
+func (Ended) event()          {}
+func (Succeeded) event()      {}
+func (CheckRefused) event()   {}
+
+// Why a verification failed, and why a code was not sent.
+const (
+	ReasonExpired     = "EXPIRED"
+	ReasonAttempts    = "ATTEMPTS_EXHAUSTED"
+	ReasonNoChannel   = "NO_KNOWN_CHANNEL"
+	ReasonNoMail      = "MAIL_NOT_CONFIGURED"
+	ReasonUndelivered = "MAIL_REFUSED"
+	ReasonTooLate     = "TOO_LATE"
+)
+
+// Refusal is a rule's no, with its reason code.
+type Refusal string
+
+// Error is the code.
+func (r Refusal) Error() string { return string(r) }
+
+// Reason is the code.
+func (r Refusal) Reason() string { return string(r) }
+
+// ErrClosed refuses an attempt after the end.
+const ErrClosed = Refusal("VERIFICATION_CLOSED")
+
+var (
+	// ErrNotFound says that there is no such verification.
+	ErrNotFound = errors.New("verification does not exist")
+	errUnknown  = errors.New("unknown command")
+)
