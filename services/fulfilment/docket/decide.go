@@ -1,0 +1,91 @@
+package docket
+
+import "slices"
+
+// Decide returns the events that cmd causes. A repeated command that finds its
+// result in place causes none.
+func Decide(s Docket, cmd Command) ([]Event, error) {
+	switch c := cmd.(type) {
+	case Enter:
+		return enter(s, c), nil
+	case Leave:
+		return leave(s, c), nil
+	}
+	return nil, errUnknown
+}
+
+func enter(s Docket, c Enter) []Event {
+	if _, there := s.Find(c.Request); there || slices.Contains(s.Ended, c.Request) {
+		return nil
+	}
+	e := Entry{Request: c.Request, Right: c.Right, Place: Active}
+	for _, other := range s.Entries {
+		switch {
+		case other.Right == c.Right && other.Place != Duplicate:
+			e.Place, e.Behind = Duplicate, other.Request
+			return []Event{Entered(e)}
+		case other.Place == Active:
+			e.Place, e.Behind = Behind, other.Request
+		}
+	}
+	return []Event{Entered(e)}
+}
+
+func leave(s Docket, c Leave) []Event {
+	gone, there := s.Find(c.Request)
+	if !there {
+		return nil
+	}
+	out := []Event{Left(c)}
+	rest := slices.DeleteFunc(slices.Clone(s.Entries), func(e Entry) bool { return e.Request == c.Request })
+	if c.Fulfilled {
+		for _, e := range rest {
+			if e.Place == Duplicate && e.Behind == c.Request {
+				out = append(out, Answered{Request: e.Request, With: c.Request})
+			}
+		}
+		rest = slices.DeleteFunc(rest, func(e Entry) bool { return e.Place == Duplicate && e.Behind == c.Request })
+	}
+	if gone.Place == Active {
+		if next, ok := successor(rest); ok {
+			out = append(out, Promoted{Request: next})
+		}
+	}
+	return out
+}
+
+// successor is who is active next: the first access, else the first entry. A
+// duplicate whose original is gone is an entry like any other; one whose
+// original still waits is not asked.
+func successor(rest []Entry) (string, bool) {
+	next, found := "", false
+	for _, e := range rest {
+		waits := e.Place == Duplicate && slices.ContainsFunc(rest, func(o Entry) bool { return o.Request == e.Behind })
+		switch {
+		case waits:
+		case e.Right == Access:
+			return e.Request, true
+		case !found:
+			next, found = e.Request, true
+		}
+	}
+	return next, found
+}
+
+// Find is the entry of a request.
+func (s Docket) Find(request string) (Entry, bool) {
+	i := slices.IndexFunc(s.Entries, func(e Entry) bool { return e.Request == request })
+	if i < 0 {
+		return Entry{}, false
+	}
+	return s.Entries[i], true
+}
+
+// Current is the request that is active; empty if none is.
+func (s Docket) Current() string {
+	i := slices.IndexFunc(s.Entries, func(e Entry) bool { return e.Place == Active })
+	if i < 0 {
+		return ""
+	}
+	return s.Entries[i].Request
+}

@@ -1,0 +1,58 @@
+package docket
+
+import "slices"
+
+// Evolve folds one event into the state.
+func Evolve(s Docket, ev Event) Docket {
+	switch e := ev.(type) {
+	case Entered:
+		s.Entries = append(slices.Clip(s.Entries), Entry(e))
+	case Promoted:
+		s.Entries = promoted(s.Entries, e.Request)
+	case Answered:
+		s = without(s, e.Request)
+	case Left:
+		s = without(s, e.Request)
+		s.Entries = adopted(s.Entries, e)
+	}
+	return s
+}
+
+func promoted(entries []Entry, request string) []Entry {
+	out := slices.Clone(entries)
+	for i := range out {
+		if out[i].Request == request {
+			out[i].Place, out[i].Behind = Active, ""
+		}
+	}
+	return out
+}
+
+// adopted gives the duplicates of a request that left without having been
+// carried out to the first of them, which stands in its place.
+func adopted(entries []Entry, e Left) []Entry {
+	if e.Fulfilled {
+		return entries
+	}
+	out := slices.Clone(entries)
+	heir := ""
+	for i := range out {
+		switch {
+		case out[i].Behind != e.Request:
+		case out[i].Place == Duplicate && heir == "":
+			heir, out[i].Place, out[i].Behind = out[i].Request, Behind, ""
+		case out[i].Place == Duplicate:
+			out[i].Behind = heir
+		}
+	}
+	return out
+}
+
+func without(s Docket, request string) Docket {
+	s.Entries = slices.DeleteFunc(slices.Clone(s.Entries), func(e Entry) bool { return e.Request == request })
+	s.Ended = append(slices.Clip(s.Ended), request)
+	if len(s.Ended) > remembered {
+		s.Ended = slices.Clone(s.Ended[1:])
+	}
+	return s
+}

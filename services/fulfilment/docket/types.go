@@ -1,0 +1,101 @@
+// Package docket keeps the verified requests of one person in order. There is
+// one docket for each person, because rights of one person have to wait for one
+// another.
+//
+// Rules: one request of a person is active at a time; a request for what an
+// earlier one asks already is its duplicate, and is answered with it if that one
+// is carried out, and takes its place if it is not; an access goes before an
+// erasure that waits. A request that nobody has verified never gets here, and so
+// never blocks another.
+package docket
+
+import "errors"
+
+// AggregateType is the type of a docket in the log.
+const AggregateType = "docket"
+
+// Place is where a request stands. The numbers are the contract's.
+type Place uint8
+
+// The places.
+const (
+	Active    Place = 1
+	Duplicate Place = 2
+	Behind    Place = 3
+)
+
+// Right is what a request asks for. The numbers are the contract's.
+type Right uint8
+
+// The rights.
+const (
+	Access  Right = 1
+	Erasure Right = 2
+)
+
+// Entry is a request in the docket.
+type Entry struct {
+	Request string
+	Right   Right
+	Place   Place
+	Behind  string
+}
+
+// Docket is the state: the entries in the order in which they came.
+type Docket struct {
+	Entries []Entry
+	// Ended are the last requests that left, so that a late repeat does not
+	// bring one back.
+	Ended []string
+}
+
+// remembered bounds how many requests that left are known by name.
+const remembered = 64
+
+// Command is Enter or Leave.
+//
+//sumtype:decl
+type Command interface{ command() }
+
+// Enter brings a verified request.
+type Enter struct {
+	Request string
+	Right   Right
+}
+
+// Leave takes a request out. Fulfilled: it was carried out, and answers its
+// duplicates.
+type Leave struct {
+	Request   string
+	Fulfilled bool
+}
+
+func (Enter) command() {}
+func (Leave) command() {}
+
+// Event is Entered, Promoted, Answered or Left.
+//
+//sumtype:decl
+type Event interface{ event() }
+
+// Entered says that a request has a place.
+type Entered Entry
+
+// Promoted says that a request that waited is active.
+type Promoted struct{ Request string }
+
+// Answered says that a duplicate ends with the request that it waited for.
+type Answered struct{ Request, With string }
+
+// Left says that a request is no longer in the docket.
+type Left struct {
+	Request   string
+	Fulfilled bool
+}
+
+func (Entered) event()  {}
+func (Promoted) event() {}
+func (Answered) event() {}
+func (Left) event()     {}
+
+var errUnknown = errors.New("unknown command")

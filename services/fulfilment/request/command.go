@@ -1,0 +1,224 @@
+package request
+
+import (
+	"time"
+
+	"habeas.internal/services/internal/personal"
+)
+
+// Command is what a request may be asked to do. Withdraw, Retry, ReadPackage and
+// CheckOpen come from people; the others from the request's own process.
+//
+//sumtype:decl
+type Command interface{ command() }
+
+// Submit takes the request in.
+type Submit struct {
+	Right      Right
+	Kind       uint8
+	Identifier personal.Text
+	Channel    string
+	Terms      Terms
+	Submitter  string
+	ReceivedAt time.Time
+	At         time.Time
+}
+
+// NoteVerification records that identity was asked to verify the person.
+type NoteVerification struct {
+	Verification  string
+	ExpiresAt, At time.Time
+}
+
+// CheckOpen refuses unless a code may be handed in.
+type CheckOpen struct{}
+
+// Verify records who asks.
+type Verify struct {
+	SubjectRef string
+	Level      uint32
+	At         time.Time
+}
+
+// FailVerification records that nobody was proven.
+type FailVerification struct {
+	Reason string
+	At     time.Time
+}
+
+// Queue records that another request comes first.
+type Queue struct {
+	Behind    string
+	SameRight bool
+	At        time.Time
+}
+
+// Activate gives the request its turn.
+type Activate struct{ At time.Time }
+
+// NoteContact keeps where the person can be told; a zero text says nowhere.
+type NoteContact struct{ Address personal.Text }
+
+// Freeze records that consent restricts the person.
+type Freeze struct{ At time.Time }
+
+// CommitManifest fixes the scope.
+type CommitManifest struct {
+	Leaves   []Planned
+	Schedule uint32
+	At       time.Time
+}
+
+// DecideLeaves brings the decisions of a system that could not be asked before.
+type DecideLeaves struct {
+	System string
+	Leaves []Planned
+	At     time.Time
+}
+
+// StartLeaves says what is about to be touched.
+type StartLeaves struct {
+	System   string
+	Permit   string
+	PermitAt time.Time
+	Leaves   []Found
+	At       time.Time
+}
+
+// NoteSuppression records that identifying values are remembered.
+type NoteSuppression struct {
+	ErasureRef string
+	Values     uint32
+	Until      time.Time
+}
+
+// CompleteLeaves says what became of leaves. Reread: what was to be erased was
+// looked for again, and is not there.
+type CompleteLeaves struct {
+	System string
+	Leaves []Done
+	Reread bool
+	At     time.Time
+}
+
+// FailStep says that a step did not succeed.
+type FailStep struct {
+	Step   Step
+	System string
+	Reason string
+	At     time.Time
+}
+
+// DeferLeaves says that a hold binds.
+type DeferLeaves struct {
+	System string
+	Reason string
+	At     time.Time
+}
+
+// Resume tries at once what is deferred: its reason is gone.
+type Resume struct {
+	Cause string
+	At    time.Time
+}
+
+// Retry tries at once what has failed.
+type Retry struct{ At time.Time }
+
+// BeginPackage names the package before it is written.
+type BeginPackage struct{ Package string }
+
+// FinishPackage says that the package is whole, and what is in it.
+type FinishPackage struct {
+	Package   string
+	Size      uint64
+	ExpiresAt time.Time
+	Leaves    []Done
+	At        time.Time
+}
+
+// ReadPackage records that somebody is about to be given the package.
+type ReadPackage struct {
+	Purpose, Roles, Reader string
+	At                     time.Time
+}
+
+// ExpirePackage records that the package is gone.
+type ExpirePackage struct{ ResidueEndsAt time.Time }
+
+// TellRecipients records that the recipients were told.
+type TellRecipients struct{ Recipients uint32 }
+
+// NoteForgotten records that identity has forgotten the person.
+type NoteForgotten struct {
+	KeysDestroyed uint32
+	ResidueEndsAt time.Time
+}
+
+// EndRestriction records what consent was told.
+type EndRestriction struct{ Erased bool }
+
+// OweNotice records that a message is owed.
+type OweNotice struct{ Notice, Template string }
+
+// EndNotice records what became of a message.
+type EndNotice struct {
+	Notice string
+	Sent   bool
+	Reason string
+}
+
+// Withdraw ends the request at the person's wish.
+type Withdraw struct{ At time.Time }
+
+// AnswerWith closes the request as a duplicate.
+type AnswerWith struct {
+	Request string
+	At      time.Time
+}
+
+// Close closes the request, if everything is done.
+type Close struct{ At time.Time }
+
+// LeaveDocket records that the docket knows of the end.
+type LeaveDocket struct{}
+
+// DestroyKey records that the request's key is gone.
+type DestroyKey struct{ ResidueEndsAt time.Time }
+
+// Finish records that nothing is left to be done.
+type Finish struct{}
+
+func (Submit) command()           {}
+func (NoteVerification) command() {}
+func (CheckOpen) command()        {}
+func (Verify) command()           {}
+func (FailVerification) command() {}
+func (Queue) command()            {}
+func (Activate) command()         {}
+func (NoteContact) command()      {}
+func (Freeze) command()           {}
+func (CommitManifest) command()   {}
+func (DecideLeaves) command()     {}
+func (StartLeaves) command()      {}
+func (NoteSuppression) command()  {}
+func (CompleteLeaves) command()   {}
+func (FailStep) command()         {}
+func (DeferLeaves) command()      {}
+func (Resume) command()           {}
+func (Retry) command()            {}
+func (BeginPackage) command()     {}
+func (FinishPackage) command()    {}
+func (ReadPackage) command()      {}
+func (ExpirePackage) command()    {}
+func (TellRecipients) command()   {}
+func (NoteForgotten) command()    {}
+func (EndRestriction) command()   {}
+func (OweNotice) command()        {}
+func (EndNotice) command()        {}
+func (Withdraw) command()         {}
+func (AnswerWith) command()       {}
+func (Close) command()            {}
+func (LeaveDocket) command()      {}
+func (DestroyKey) command()       {}
+func (Finish) command()           {}

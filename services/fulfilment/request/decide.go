@@ -1,0 +1,245 @@
+package request
+
+import (
+	"errors"
+	"slices"
+	"time"
+)
+
+var (
+	// ErrNoRequest says that there is no such request.
+	ErrNoRequest = errors.New("request does not exist")
+	// ErrInFuture says that a request would have been received later than now.
+	ErrInFuture = errors.New("request would be received in the future")
+	// ErrOutOfStep says that the request is not where the command belongs; its
+	// process reads the state again.
+	ErrOutOfStep = errors.New("request is not at this step")
+	// ErrNotReread says that rows would count as erased before anybody looked.
+	ErrNotReread = errors.New("erased leaf was not read again")
+	// ErrNotInManifest says that a command speaks of a part that the manifest
+	// does not have, or decides otherwise.
+	ErrNotInManifest = errors.New("leaf is not in the manifest")
+
+	errUnknown = errors.New("unknown command")
+)
+
+// Decide returns the events that cmd causes. A repeated or late command that
+// finds its result in place causes none.
+func Decide(s Request, cmd Command) ([]Event, error) {
+	if _, ok := cmd.(Submit); !ok && !s.Submitted {
+		return nil, ErrNoRequest
+	}
+	switch c := cmd.(type) {
+	case Submit:
+		return submit(s, c)
+	case CheckOpen, Withdraw, Retry, ReadPackage:
+		return asked(s, c)
+	case NoteVerification, Verify, FailVerification, Queue, Activate, NoteContact, Freeze:
+		return opening(s, c)
+	case CommitManifest, DecideLeaves, StartLeaves, NoteSuppression, CompleteLeaves:
+		return work(s, c)
+	case FailStep:
+		return failStep(s, c), nil
+	case DeferLeaves:
+		return deferLeaves(s, c), nil
+	case Resume:
+		return resume(s, c.Cause, c.At), nil
+	case BeginPackage, FinishPackage, ExpirePackage:
+		return packaging(s, c)
+	case TellRecipients, NoteForgotten, EndRestriction, OweNotice, EndNotice:
+		return ending(s, c)
+	case AnswerWith, Close, LeaveDocket, DestroyKey, Finish:
+		return closing(s, c)
+	}
+	return nil, errUnknown
+}
+
+func submit(s Request, c Submit) ([]Event, error) {
+	if s.Submitted {
+		return nil, nil
+	}
+	if c.ReceivedAt.After(c.At) {
+		return nil, ErrInFuture
+	}
+	return []Event{Submitted(c)}, nil
+}
+
+func refuse(command string, r Refusal) ([]Event, error) {
+	return []Event{CommandRefused{Command: command, Reason: r.Reason()}}, r
+}
+
+// asked decides what people ask of a request.
+func asked(s Request, cmd Command) ([]Event, error) {
+	switch c := cmd.(type) { //nolint:gochecksumtype // Decide chose what people ask
+	case CheckOpen:
+		if s.Closed || s.Withdrawn || s.Verification == "" || s.SubjectRef != "" || s.Unverified != "" {
+			return refuse("verify", ErrNotOpen)
+		}
+		return nil, nil
+	case Withdraw:
+		switch {
+		case s.Withdrawn:
+			return nil, nil
+		case s.Closed:
+			return refuse("withdraw", ErrOver)
+		case s.begun():
+			return refuse("withdraw", ErrTooLate)
+		}
+		return []Event{Withdrawn(c)}, nil
+	case Retry:
+		switch {
+		case s.Closed:
+			return refuse("retry", ErrOver)
+		case len(s.Failures) == 0:
+			return refuse("retry", ErrNothingFailed)
+		}
+		return []Event{Resumed{Cause: "retry", At: c.At}}, nil
+	case ReadPackage:
+		if !s.Package.Ready || s.Package.Expired || !c.At.Before(s.Package.ExpiresAt) {
+			return refuse("download", ErrNoPackage)
+		}
+		return []Event{PackageRead(c)}, nil
+	}
+	return nil, errUnknown
+}
+
+// over reports whether the process has nothing more to do inside.
+func (s Request) over() bool { return s.Closed || s.Withdrawn || s.Unverified != "" }
+
+// opening decides what happens before there is a manifest.
+func opening(s Request, cmd Command) ([]Event, error) {
+	if s.over() {
+		return nil, ErrOutOfStep
+	}
+	switch c := cmd.(type) { //nolint:gochecksumtype // Decide chose what opens a request
+	case NoteVerification:
+		return once(s.Verification != "", VerificationStarted(c))
+	case Verify:
+		return once(s.SubjectRef != "", Verified(c))
+	case FailVerification:
+		return once(s.SubjectRef != "", VerificationFailed(c))
+	case Queue:
+		if s.SubjectRef == "" {
+			return nil, ErrOutOfStep
+		}
+		return once(s.Placed, Queued(c))
+	case Activate:
+		if s.SubjectRef == "" {
+			return nil, ErrOutOfStep
+		}
+		return once(s.Active, Activated(c))
+	case NoteContact:
+		if s.SubjectRef == "" {
+			return nil, ErrOutOfStep
+		}
+		return once(s.ContactNoted, ContactNoted(c))
+	case Freeze:
+		if !s.Active {
+			return nil, ErrOutOfStep
+		}
+		return once(s.Frozen, Frozen(c))
+	}
+	return nil, errUnknown
+}
+
+// once is an event unless its result is in place.
+func once(inPlace bool, ev Event) ([]Event, error) {
+	if inPlace {
+		return nil, nil
+	}
+	return []Event{ev}, nil
+}
+
+// backoff is how long a step that failed n times in a row waits.
+func backoff(n uint32) time.Duration {
+	waits := []time.Duration{
+		time.Second, 5 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute, 30 * time.Minute,
+	}
+	if int(n) <= len(waits) && n > 0 {
+		return waits[n-1]
+	}
+	return time.Hour
+}
+
+func failStep(s Request, c FailStep) []Event {
+	f, _ := s.failure(c.Step, c.System)
+	if s.Finished || c.At.Before(f.NextTryAt) { // a late report of a try that was made before
+		return nil
+	}
+	n := f.Failures + 1
+	return []Event{StepFailed{
+		Step: c.Step, System: c.System, Failures: n, Reason: c.Reason, NextTryAt: c.At.Add(backoff(n)), At: c.At,
+	}}
+}
+
+// holdLookedAt is how often a hold is asked about that nobody said was released.
+const holdLookedAt = 6 * time.Hour
+
+func deferLeaves(s Request, c DeferLeaves) []Event {
+	f, failed := s.failure(StepErase, c.System)
+	y, known := s.system(c.System)
+	if s.over() || !known || (failed && y.Deferred != "" && c.At.Before(f.NextTryAt)) {
+		return nil
+	}
+	return []Event{LeavesDeferred{System: c.System, Reason: c.Reason, NextTryAt: c.At.Add(holdLookedAt), At: c.At}}
+}
+
+// resume tries at once what waits, if anything does.
+func resume(s Request, cause string, at time.Time) []Event {
+	waits := slices.ContainsFunc(s.Failures, func(f Failure) bool { return f.NextTryAt.After(at) })
+	if s.Closed || !waits {
+		return nil
+	}
+	return []Event{Resumed{Cause: cause, At: at}}
+}
+
+// packaging decides the life of the package.
+func packaging(s Request, cmd Command) ([]Event, error) {
+	switch c := cmd.(type) { //nolint:gochecksumtype // Decide chose what concerns the package
+	case BeginPackage:
+		if s.over() || s.Right != Access || !s.Planned || s.Package.Ready || !allStarted(s) {
+			return nil, ErrOutOfStep
+		}
+		return []Event{PackageBegun(c)}, nil
+	case FinishPackage:
+		if s.Package.Ready && s.Package.Name == c.Package {
+			return nil, nil
+		}
+		if s.over() || s.Package.Name != c.Package || s.done() {
+			return nil, ErrOutOfStep
+		}
+		return finishPackage(s, c)
+	case ExpirePackage:
+		if s.Package.Name == "" || s.Package.Expired {
+			return nil, nil
+		}
+		return []Event{PackageExpired{Package: s.Package.Name, ResidueEndsAt: c.ResidueEndsAt}}, nil
+	}
+	return nil, errUnknown
+}
+
+func allStarted(s Request) bool {
+	return !slices.ContainsFunc(s.Leaves, func(l Leaf) bool { return !l.Started })
+}
+
+func finishPackage(s Request, c FinishPackage) ([]Event, error) {
+	out := []Event{PackageReady{Package: c.Package, Size: c.Size, ExpiresAt: c.ExpiresAt}}
+	for _, y := range s.Systems {
+		leaves := slices.DeleteFunc(slices.Clone(c.Leaves), func(d Done) bool {
+			return !slices.ContainsFunc(s.of(y.Name), func(l Leaf) bool { return l.Leaf == d.Leaf })
+		})
+		more, err := complete(s, CompleteLeaves{System: y.Name, Leaves: leaves, At: c.At})
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, more...)
+	}
+	state := s
+	for _, ev := range out {
+		state = Evolve(state, ev)
+	}
+	if !state.done() {
+		return nil, ErrNotInManifest // the package would lack a leaf
+	}
+	return out, nil
+}

@@ -1,0 +1,249 @@
+package request
+
+import (
+	"slices"
+)
+
+// Evolve folds one event into the state.
+func Evolve(s Request, ev Event) Request {
+	s.Events++
+	switch e := ev.(type) {
+	case Submitted:
+		s.Submitted, s.Right, s.Kind, s.Identifier = true, e.Right, e.Kind, e.Identifier
+		s.Channel, s.Terms, s.ReceivedAt, s.Submitter, s.Since = e.Channel, e.Terms, e.ReceivedAt, e.Submitter, e.At
+	case NoticeOwed:
+		s.Notices = append(slices.Clip(s.Notices), Notice{ID: e.Notice, Template: e.Template})
+		s.Failures = others(s.Failures, StepAcknowledge, "")
+	case NoticeEnded:
+		s.Notices = changed(s.Notices, func(n *Notice) { n.Ended = n.Ended || n.ID == e.Notice })
+	case VerificationStarted:
+		s.Verification, s.VerificationAt, s.Since = e.Verification, e.ExpiresAt, e.At
+	case Verified:
+		s.SubjectRef, s.Level, s.Since = e.SubjectRef, e.Level, e.At
+	case VerificationFailed:
+		s.Unverified, s.Since = e.Reason, e.At
+	case Queued:
+		s.Placed, s.Behind, s.SameRight, s.Since = true, e.Behind, e.SameRight, e.At
+	case Activated:
+		s.Placed, s.Active, s.Since = true, true, e.At
+	case ContactNoted:
+		s.ContactNoted, s.Contact = true, e.Address
+	case Frozen:
+		s.Frozen, s.Since = true, e.At
+	case Withdrawn:
+		s.Withdrawn, s.Since = true, e.At
+	case Closed:
+		s.Closed, s.Outcome, s.DuplicateOf, s.ClosedAt, s.Since = true, e.Outcome, e.DuplicateOf, e.At, e.At
+	case DocketLeft:
+		s.DocketLeft = true
+	case KeyDestroyed:
+		s.KeyDestroyed = true
+	case Finished:
+		s.Finished = true
+	case PackageBegun, PackageReady, PackageRead, PackageExpired:
+		s.Package = evolvePackage(s.Package, e)
+	case RecipientsTold:
+		s.RecipientsTold = true
+	case SubjectForgotten:
+		s.Forgotten = true
+	case RestrictionEnded:
+		s.RestrictionEnded = true
+	case ManifestCommitted, LeavesDecided, LeavesStarted, ValuesSuppressed, LeavesCompleted, StepFailed, LeavesDeferred, Resumed:
+		s = evolveWork(s, e)
+	case CommandRefused:
+	}
+	return clearFailures(s, ev)
+}
+
+func evolvePackage(p Package, ev Event) Package {
+	switch e := ev.(type) { //nolint:gochecksumtype // Evolve chose the events of packages
+	case PackageBegun:
+		p = Package{Name: e.Package}
+	case PackageReady:
+		p = Package{Name: e.Package, Ready: true, Size: e.Size, ExpiresAt: e.ExpiresAt}
+	case PackageExpired:
+		p.Expired = true
+	}
+	return p
+}
+
+func evolveWork(s Request, ev Event) Request {
+	switch e := ev.(type) { //nolint:gochecksumtype // Evolve chose the events of the work
+	case ManifestCommitted:
+		s.Planned, s.Since = true, e.At
+		for _, p := range e.Leaves {
+			s.Leaves = append(slices.Clip(s.Leaves), Leaf{Planned: p})
+			if _, known := s.system(p.System); !known {
+				s.Systems = append(slices.Clip(s.Systems), System{Name: p.System, Since: e.At})
+			}
+		}
+	case LeavesDecided:
+		for _, p := range e.Leaves {
+			s.Leaves = changed(s.Leaves, func(l *Leaf) {
+				if l.Leaf == p.Leaf {
+					l.Planned = p
+				}
+			})
+		}
+		s.Systems = tried(s.Systems, e.System, func(y *System) { y.Since = e.At })
+	case LeavesStarted:
+		s = started(s, e)
+	case ValuesSuppressed:
+		s.Suppressed, s.ErasureRef = true, e.ErasureRef
+	case LeavesCompleted:
+		s = completed(s, e)
+	case StepFailed:
+		s.Failures = append(others(s.Failures, e.Step, e.System), Failure(e))
+		s.Systems = tried(s.Systems, e.System, func(*System) {})
+	case LeavesDeferred:
+		s.Systems = tried(s.Systems, e.System, func(y *System) {
+			if y.Deferred == "" {
+				y.Since = e.At
+			}
+			y.Deferred = e.Reason
+		})
+		deferral := Failure{Step: StepErase, System: e.System, Reason: e.Reason, NextTryAt: e.NextTryAt, At: e.At}
+		s.Failures = append(others(s.Failures, StepErase, e.System), deferral)
+	case Resumed:
+		s.Failures = changed(s.Failures, func(f *Failure) { f.NextTryAt = e.At })
+		s.Systems = changed(s.Systems, func(y *System) { y.Tries++ })
+	}
+	return s
+}
+
+func started(s Request, e LeavesStarted) Request {
+	s.Systems = tried(s.Systems, e.System, func(y *System) {
+		y.Attempts, y.Permit, y.PermitAt, y.Deferred, y.Since = e.Attempt, e.Permit, e.PermitAt, "", e.At
+	})
+	for _, f := range e.Leaves {
+		s.Leaves = changed(s.Leaves, func(l *Leaf) {
+			if l.Leaf == f.Leaf {
+				l.Started, l.RowsFound = true, max(l.RowsFound, f.Rows)
+			}
+		})
+	}
+	return s
+}
+
+func completed(s Request, e LeavesCompleted) Request {
+	for _, d := range e.Leaves {
+		s.Leaves = changed(s.Leaves, func(l *Leaf) {
+			if l.Leaf == d.Leaf {
+				l.Outcome, l.Deleted, l.Masked, l.Shared, l.Collected = d.Outcome, d.Deleted, d.Masked, d.Shared, d.Collected
+			}
+		})
+	}
+	s.Systems = tried(s.Systems, e.System, func(y *System) { y.Deferred, y.Since = "", e.At })
+	s.Failures = others(others(s.Failures, StepErase, e.System), StepLocate, e.System)
+	if s.done() {
+		s.Since = e.At
+	}
+	return s
+}
+
+// clearFailures forgets the failures of steps that an event shows to have
+// succeeded.
+func clearFailures(s Request, ev Event) Request {
+	if step := succeeded(ev); step != "" {
+		s.Failures = others(s.Failures, step, "")
+	}
+	return s
+}
+
+func succeeded(ev Event) Step {
+	switch ev.(type) { //nolint:gochecksumtype // the others end no step
+	case VerificationStarted:
+		return StepVerify
+	case Verified, VerificationFailed:
+		return StepFollowUp
+	case Queued, Activated:
+		return StepEnter
+	case ContactNoted:
+		return StepContact
+	case Frozen:
+		return StepFreeze
+	case ManifestCommitted:
+		return StepPlan
+	case PackageReady:
+		return StepCollect
+	case RecipientsTold:
+		return StepTell
+	case SubjectForgotten:
+		return StepForget
+	case RestrictionEnded:
+		return StepUnfreeze
+	case Closed:
+		return StepClose
+	case DocketLeft:
+		return StepLeave
+	case KeyDestroyed:
+		return StepDestroyKey
+	case PackageExpired:
+		return StepExpire
+	case NoticeOwed:
+		return StepNotify
+	}
+	return ""
+}
+
+// changed is a copy of list in which f has changed elements.
+func changed[T any](list []T, f func(*T)) []T {
+	out := slices.Clone(list)
+	for i := range out {
+		f(&out[i])
+	}
+	return out
+}
+
+func tried(list []System, name string, f func(*System)) []System {
+	return changed(list, func(y *System) {
+		if y.Name == name {
+			y.Tries++
+			f(y)
+		}
+	})
+}
+
+func others(list []Failure, step Step, system string) []Failure {
+	return slices.DeleteFunc(slices.Clone(list), func(f Failure) bool { return f.Step == step && f.System == system })
+}
+
+func (s Request) system(name string) (System, bool) {
+	i := slices.IndexFunc(s.Systems, func(y System) bool { return y.Name == name })
+	if i < 0 {
+		return System{}, false
+	}
+	return s.Systems[i], true
+}
+
+func (s Request) failure(step Step, system string) (Failure, bool) {
+	i := slices.IndexFunc(s.Failures, func(f Failure) bool { return f.Step == step && f.System == system })
+	if i < 0 {
+		return Failure{}, false
+	}
+	return s.Failures[i], true
+}
+
+// of are the leaves of a system.
+func (s Request) of(system string) []Leaf {
+	return slices.DeleteFunc(slices.Clone(s.Leaves), func(l Leaf) bool { return l.System != system })
+}
+
+// LeavesOf are the leaves of a system, in the order of the manifest.
+func (s Request) LeavesOf(system string) []Leaf { return s.of(system) }
+
+// SystemOf is how far the work on a system got.
+func (s Request) SystemOf(system string) System {
+	y, _ := s.system(system)
+	return y
+}
+
+// done reports whether every leaf has ended.
+func (s Request) done() bool {
+	return s.Planned && !slices.ContainsFunc(s.Leaves, func(l Leaf) bool { return !l.Ended() })
+}
+
+// begun reports whether anything may have been touched.
+func (s Request) begun() bool {
+	return slices.ContainsFunc(s.Leaves, func(l Leaf) bool { return l.Started || l.Ended() })
+}

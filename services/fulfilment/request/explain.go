@@ -1,0 +1,152 @@
+package request
+
+import (
+	"time"
+)
+
+// Stage is where a request stands. The numbers are the contract's.
+type Stage uint8
+
+// The stages.
+const (
+	Received   Stage = 1
+	Waiting    Stage = 2
+	Planning   Stage = 3
+	Running    Stage = 4
+	Concluding Stage = 5
+	Over       Stage = 6
+)
+
+// Stage is where the request stands.
+func (s Request) Stage() Stage {
+	switch {
+	case s.Closed:
+		return Over
+	case s.Withdrawn, s.Unverified != "":
+		return Concluding
+	case s.SubjectRef == "":
+		return Received
+	case s.Placed && !s.Active:
+		return Waiting
+	case !s.Planned:
+		return Planning
+	case !s.done():
+		return Running
+	}
+	return Concluding
+}
+
+// Explanation says who must act next, on what, since when, and from when on it
+// is overdue.
+type Explanation struct {
+	Actor     string
+	Awaited   string
+	System    string
+	Reason    string
+	Since     time.Time
+	OverdueAt time.Time
+	NextTryAt time.Time
+}
+
+// Who acts.
+const (
+	ActorPerson     = "person"
+	ActorFulfilment = "fulfilment"
+	ActorRetention  = "retention"
+	ActorSystem     = "system"
+	ActorNobody     = "nobody"
+)
+
+// Explain says how the request stands. Every state that is not closed has an
+// actor, something awaited, a beginning and a moment of being overdue.
+func Explain(s Request) Explanation {
+	x := Explanation{Actor: ActorFulfilment, Since: s.Since, OverdueAt: s.Terms.DueAt}
+	switch {
+	case s.Closed:
+		return Explanation{Actor: ActorNobody, Awaited: "nothing", Since: s.ClosedAt}
+	case s.Withdrawn, s.Unverified != "":
+		x.Awaited = "request.close"
+	case s.SubjectRef == "" && s.Verification == "":
+		x.Awaited = "verification.start"
+	case s.SubjectRef == "":
+		x.Actor, x.Awaited, x.OverdueAt = ActorPerson, "verification.code", s.VerificationAt
+		x.NextTryAt = s.VerificationAt
+	case s.Placed && !s.Active:
+		x.Awaited = "docket.turn"
+	case !s.Planned:
+		x.Awaited = "manifest.commit"
+	case !s.done():
+		return explainWork(s, x)
+	default:
+		x.Awaited = "request.close"
+	}
+	return withFailure(s, x)
+}
+
+// withFailure adds the step that keeps the request where it is.
+func withFailure(s Request, x Explanation) Explanation {
+	for _, f := range s.Failures {
+		if x.NextTryAt.IsZero() || f.NextTryAt.Before(x.NextTryAt) || x.Actor == ActorFulfilment {
+			x.Awaited, x.System, x.Reason, x.NextTryAt = string(f.Step)+".retry", f.System, f.Reason, f.NextTryAt
+			if f.System != "" {
+				x.Actor = ActorSystem
+			}
+		}
+	}
+	return x
+}
+
+// explainWork names the system that is waited for longest: first one that
+// fails, then one that a hold binds, then one that is being worked on.
+func explainWork(s Request, x Explanation) Explanation {
+	var failing, held, busy *System
+	for i, y := range s.Systems {
+		_, failed := s.failure(StepErase, y.Name)
+		_, lost := s.failure(StepLocate, y.Name)
+		switch {
+		case allEnded(s.of(y.Name)):
+		case y.Deferred != "":
+			held = earlier(held, &s.Systems[i])
+		case failed || lost:
+			failing = earlier(failing, &s.Systems[i])
+		default:
+			busy = earlier(busy, &s.Systems[i])
+		}
+	}
+	switch {
+	case failing != nil:
+		f, ok := s.failure(StepErase, failing.Name)
+		if !ok {
+			f, _ = s.failure(StepLocate, failing.Name)
+		}
+		x.Actor, x.Awaited, x.System, x.Reason = ActorSystem, "leaf.retry", failing.Name, f.Reason
+		x.Since, x.NextTryAt = failing.Since, f.NextTryAt
+	case held != nil:
+		f, _ := s.failure(StepErase, held.Name)
+		x.Actor, x.Awaited, x.System, x.Reason = ActorRetention, "hold.release", held.Name, held.Deferred
+		x.Since, x.NextTryAt = held.Since, f.NextTryAt
+	default:
+		x.Awaited = "leaf.carry"
+		if busy != nil {
+			x.System, x.Since = busy.Name, busy.Since
+		}
+		return withFailure(s, x)
+	}
+	return x
+}
+
+func allEnded(leaves []Leaf) bool {
+	for _, l := range leaves {
+		if !l.Ended() {
+			return false
+		}
+	}
+	return true
+}
+
+func earlier(a, b *System) *System {
+	if a == nil || b.Since.Before(a.Since) {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,219 @@
+package request
+
+import (
+	"slices"
+	"time"
+)
+
+// Step is something that the request's process has to do outside.
+type Step string
+
+// The steps, in the order of a request's life.
+const (
+	StepAcknowledge Step = "acknowledge"
+	StepVerify      Step = "verify"
+	StepFollowUp    Step = "follow_up"
+	StepContact     Step = "contact"
+	StepEnter       Step = "enter"
+	StepFreeze      Step = "freeze"
+	StepPlan        Step = "plan"
+	StepLocate      Step = "locate"
+	StepErase       Step = "erase"
+	StepCollect     Step = "collect"
+	StepTell        Step = "tell_recipients"
+	StepForget      Step = "forget"
+	StepUnfreeze    Step = "unfreeze"
+	StepNotify      Step = "notify"
+	StepClose       Step = "close"
+	StepLeave       Step = "leave"
+	StepExpire      Step = "expire_package"
+	StepDestroyKey  Step = "destroy_key"
+	StepFinish      Step = "finish"
+)
+
+// Effect is a step that is due, on a system if it is about one.
+type Effect struct {
+	Step   Step
+	System string
+}
+
+// Next lists what is due at a moment. It follows from the state alone, so that
+// whoever takes over after a crash does what is left and nothing else.
+func Next(s Request, now time.Time) []Effect {
+	var due []Effect
+	for _, e := range pending(s, now) {
+		if f, failed := s.failure(e.Step, e.System); !failed || !now.Before(f.NextTryAt) {
+			due = append(due, e)
+		}
+	}
+	return due
+}
+
+// Wake is the next moment at which something becomes due by itself; zero if
+// nothing does.
+func Wake(s Request, now time.Time) time.Time {
+	var at time.Time
+	add := func(t time.Time) {
+		if !t.IsZero() && (at.IsZero() || t.Before(at)) {
+			at = t
+		}
+	}
+	for _, e := range pending(s, now) {
+		if f, failed := s.failure(e.Step, e.System); failed {
+			add(f.NextTryAt)
+		} else {
+			add(now)
+		}
+	}
+	if s.Submitted && !s.Closed && s.SubjectRef == "" {
+		add(s.VerificationAt)
+	}
+	if s.Package.Ready && !s.Package.Expired {
+		add(s.Package.ExpiresAt)
+	}
+	return at
+}
+
+// pending lists what is to be done, whether or not it is tried again yet.
+func pending(s Request, now time.Time) []Effect {
+	switch {
+	case !s.Submitted || s.Finished:
+		return nil
+	case !s.owed(TemplateAcknowledged) && !s.Closed:
+		return one(StepAcknowledge)
+	case s.Closed:
+		return afterwards(s, now)
+	case s.Withdrawn && s.Frozen && !s.RestrictionEnded:
+		return one(StepUnfreeze)
+	case s.Withdrawn, s.Unverified != "":
+		return one(StepClose)
+	case s.SubjectRef == "":
+		return verifying(s, now)
+	case !s.ContactNoted:
+		return one(StepContact)
+	case !s.Placed:
+		return one(StepEnter)
+	case !s.Active:
+		return nil // another request's end wakes it
+	case s.Right == Erasure && !s.Frozen:
+		return one(StepFreeze)
+	case !s.Planned:
+		return one(StepPlan)
+	case !s.done():
+		return working(s)
+	}
+	return concluding(s)
+}
+
+func one(step Step) []Effect { return []Effect{{Step: step}} }
+
+func verifying(s Request, now time.Time) []Effect {
+	switch {
+	case s.Verification == "":
+		return one(StepVerify)
+	case !now.Before(s.VerificationAt):
+		return one(StepFollowUp)
+	}
+	return nil
+}
+
+// working has an effect for each system: none waits for another.
+func working(s Request) []Effect {
+	if s.Right == Access {
+		return one(StepCollect)
+	}
+	var out []Effect
+	for _, y := range s.Systems {
+		leaves := s.of(y.Name)
+		switch {
+		case !slices.ContainsFunc(leaves, func(l Leaf) bool { return !l.Ended() }):
+		case slices.ContainsFunc(leaves, func(l Leaf) bool { return l.Decision == Undecided }):
+			out = append(out, Effect{StepLocate, y.Name})
+		default:
+			out = append(out, Effect{StepErase, y.Name})
+		}
+	}
+	return out
+}
+
+func concluding(s Request) []Effect {
+	if s.Right == Erasure {
+		switch {
+		case !s.RecipientsTold:
+			return one(StepTell)
+		case !s.Forgotten:
+			return one(StepForget)
+		case !s.RestrictionEnded:
+			return one(StepUnfreeze)
+		}
+	}
+	if !s.owed(s.Conclusion()) {
+		return one(StepNotify)
+	}
+	return one(StepClose)
+}
+
+// afterwards is what remains of a closed request.
+func afterwards(s Request, now time.Time) []Effect {
+	var out []Effect
+	if s.Placed && !s.DocketLeft {
+		out = append(out, Effect{Step: StepLeave})
+	}
+	conclusion := s.Conclusion()
+	if conclusion != "" && s.ContactNoted && !s.KeyDestroyed && !s.owed(conclusion) {
+		out = append(out, Effect{Step: StepNotify})
+	} else if !s.KeyDestroyed && s.told() {
+		out = append(out, Effect{Step: StepDestroyKey})
+	}
+	live := s.Package.Name != "" && !s.Package.Expired
+	if live && (!s.Package.Ready || !now.Before(s.Package.ExpiresAt)) {
+		out = append(out, Effect{Step: StepExpire})
+	}
+	if len(out) == 0 && !live && s.KeyDestroyed {
+		out = one(StepFinish)
+	}
+	return out
+}
+
+// The messages that a person is owed.
+const (
+	TemplateAcknowledged = "acknowledged"
+	TemplateErased       = "erased"
+	TemplateReady        = "package_ready"
+	TemplateNothing      = "nothing_held"
+	TemplateWithdrawn    = "withdrawn"
+	TemplateDuplicate    = "duplicate"
+)
+
+// Conclusion is the message that tells how the request ended; empty if none is
+// owed.
+func (s Request) Conclusion() string {
+	outcome := s.Outcome
+	if !s.Closed {
+		outcome = s.Verdict()
+	}
+	switch outcome {
+	case Complete, CompleteWithRetained:
+		if s.Right == Access {
+			return TemplateReady
+		}
+		return TemplateErased
+	case NothingHeld:
+		return TemplateNothing
+	case WithdrawnByPerson:
+		return TemplateWithdrawn
+	case Duplicate:
+		return TemplateDuplicate
+	case NoOutcome, NotVerified:
+	}
+	return ""
+}
+
+func (s Request) owed(template string) bool {
+	return slices.ContainsFunc(s.Notices, func(n Notice) bool { return n.Template == template })
+}
+
+// told reports whether no message is under way.
+func (s Request) told() bool {
+	return !slices.ContainsFunc(s.Notices, func(n Notice) bool { return !n.Ended })
+}

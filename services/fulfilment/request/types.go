@@ -1,0 +1,246 @@
+// Package request is the life of one request, from arrival to its end: who
+// asks, what is in its scope, what became of each part, and so how it ended.
+//
+// States: received, verified, queued or active, planned, running, concluding,
+// closed, finished. Rules: nothing is planned before the person is verified; the
+// scope is fixed before anything is touched, and no leaf is ever added to it or
+// taken from it; a leaf that is to be erased is started, with what was found,
+// before it is touched, and ends only after it was read again; the outcome is
+// computed from the leaves; a request is closed when every leaf has ended, and
+// nothing that was closed opens again; it can be withdrawn until the first leaf
+// is started.
+package request
+
+import (
+	"time"
+
+	"habeas.internal/services/internal/personal"
+)
+
+// AggregateType is the type of a request in the log.
+const AggregateType = "request"
+
+// Right is what a person asks for. The numbers are the contract's.
+type Right uint8
+
+// The rights.
+const (
+	Access  Right = 1
+	Erasure Right = 2
+)
+
+// Outcome is how a request ended. The numbers are the contract's.
+type Outcome uint8
+
+// The outcomes.
+const (
+	NoOutcome            Outcome = 0
+	Complete             Outcome = 1
+	CompleteWithRetained Outcome = 2
+	NothingHeld          Outcome = 3
+	NotVerified          Outcome = 4
+	WithdrawnByPerson    Outcome = 5
+	Duplicate            Outcome = 6
+)
+
+// LeafOutcome is how a leaf ended. The numbers are the contract's.
+type LeafOutcome uint8
+
+// The outcomes of leaves. Failed is none of them: a leaf that failed is tried
+// again.
+const (
+	Open      LeafOutcome = 0
+	Erased    LeafOutcome = 1
+	Masked    LeafOutcome = 2
+	Collected LeafOutcome = 3
+	Retained  LeafOutcome = 4
+	NotHeld   LeafOutcome = 5
+)
+
+// Decision is what is to become of a leaf.
+type Decision uint8
+
+// The decisions. Undecided: the system could not be asked yet.
+const (
+	Undecided Decision = 0
+	Erase     Decision = 1
+	Keep      Decision = 2
+	Collect   Decision = 3
+)
+
+// Planned is one part of the manifest: its scope and what was decided.
+type Planned struct {
+	Leaf       uint32 // number in the manifest, from 1
+	System     string
+	Version    uint32 // of the system's description
+	Collection string
+	Category   string
+	Decision   Decision
+	Rows       uint64 // found
+	Ground     string
+	Authority  string
+	Until      time.Time
+	Rule       string
+}
+
+// Leaf is a part of the manifest as it stands.
+type Leaf struct {
+	Planned
+	Started   bool
+	RowsFound uint64 // the most that was found at any start
+	Outcome   LeafOutcome
+	Deleted   uint64
+	Masked    uint64
+	Shared    uint64
+	Collected uint64
+}
+
+// Ended reports whether the leaf has an outcome.
+func (l Leaf) Ended() bool { return l.Outcome != Open }
+
+// Found is what is there of a leaf right before it is carried out.
+type Found struct {
+	Leaf   uint32
+	Rows   uint64
+	Digest []byte
+}
+
+// Done is what became of a leaf.
+type Done struct {
+	Leaf      uint32
+	Deleted   uint64
+	Masked    uint64
+	Shared    uint64
+	Collected uint64
+}
+
+// Ended is how a leaf ended.
+type Ended struct {
+	Done
+	Outcome LeafOutcome
+}
+
+// System is how far the work on one system got.
+type System struct {
+	Name     string
+	Attempts uint32 // times that its leaves were started
+	Tries    int    // events that changed how it is tried; numbers its commands
+	Permit   string
+	PermitAt time.Time // end of the permit
+	Deferred string    // reason code of what it waits for; empty if for nothing
+	Since    time.Time
+}
+
+// Failure is a step that does not succeed.
+type Failure struct {
+	Step      Step
+	System    string
+	Failures  uint32
+	Reason    string
+	NextTryAt time.Time
+	At        time.Time
+}
+
+// Notice is a message that is owed about the request.
+type Notice struct {
+	ID       string
+	Template string
+	Ended    bool
+}
+
+// Package is the answer to an access request.
+type Package struct {
+	Name      string // in the store
+	Ready     bool
+	Size      uint64
+	ExpiresAt time.Time
+	Expired   bool
+}
+
+// Request is the state of one request.
+type Request struct {
+	Events     int // folded so far; numbers the commands of its process
+	Submitted  bool
+	Right      Right
+	Kind       uint8 // of the identifier; the contract's number
+	Identifier personal.Text
+	Terms      Terms
+	Channel    string
+	ReceivedAt time.Time
+	Submitter  string
+
+	Verification   string
+	VerificationAt time.Time // its end
+	SubjectRef     string
+	Level          uint32
+	Unverified     string // reason code, once it failed
+
+	Placed       bool // in the docket
+	Active       bool
+	Behind       string
+	SameRight    bool
+	ContactNoted bool
+	Contact      personal.Text
+	Frozen       bool
+
+	Planned    bool
+	Leaves     []Leaf
+	Systems    []System
+	Failures   []Failure
+	Suppressed bool
+	ErasureRef string
+
+	Package          Package
+	RecipientsTold   bool
+	Forgotten        bool
+	RestrictionEnded bool
+	Notices          []Notice
+
+	Withdrawn    bool
+	Closed       bool
+	Outcome      Outcome
+	DuplicateOf  string
+	ClosedAt     time.Time
+	DocketLeft   bool
+	KeyDestroyed bool
+	Finished     bool
+
+	Since time.Time // when what is awaited now began to be
+}
+
+// Terms are what was pinned when the request was received. They never change.
+type Terms struct {
+	Policy        string
+	PolicyVersion uint32
+	Pack          string // "name@version"
+	PackHash      string
+	Rule          string // that decided the due date
+	Calendar      string
+	Zone          string
+	DueAt         time.Time
+	AcknowledgeBy time.Time
+}
+
+// Refusal is a rule's no, with its reason code.
+type Refusal string
+
+// Error is the code.
+func (r Refusal) Error() string { return string(r) }
+
+// Reason is the code.
+func (r Refusal) Reason() string { return string(r) }
+
+// What a caller may be told.
+const (
+	// ErrTooLate refuses to withdraw what has been started or is over.
+	ErrTooLate = Refusal("REQUEST_ALREADY_STARTED")
+	// ErrOver refuses to change what is closed.
+	ErrOver = Refusal("REQUEST_CLOSED")
+	// ErrNothingFailed refuses to retry what has not failed.
+	ErrNothingFailed = Refusal("NOTHING_TO_RETRY")
+	// ErrNoPackage refuses a download where there is no package, or none any
+	// more.
+	ErrNoPackage = Refusal("PACKAGE_NOT_AVAILABLE")
+	// ErrNotOpen refuses a code where no verification is open.
+	ErrNotOpen = Refusal("VERIFICATION_NOT_OPEN")
+)

@@ -1,0 +1,201 @@
+package request
+
+import (
+	"slices"
+)
+
+// work decides the manifest and what becomes of its leaves.
+func work(s Request, cmd Command) ([]Event, error) {
+	if s.over() || !s.Active {
+		return nil, ErrOutOfStep
+	}
+	switch c := cmd.(type) { //nolint:gochecksumtype // Decide chose what concerns the work
+	case CommitManifest:
+		return commit(s, c)
+	case DecideLeaves:
+		return decideLeaves(s, c)
+	case StartLeaves:
+		return start(s, c)
+	case NoteSuppression:
+		return once(s.Suppressed, ValuesSuppressed(c))
+	case CompleteLeaves:
+		return complete(s, c)
+	}
+	return nil, errUnknown
+}
+
+func commit(s Request, c CommitManifest) ([]Event, error) {
+	if s.Planned {
+		return nil, nil
+	}
+	if s.Right == Erasure && !s.Frozen {
+		return nil, ErrOutOfStep
+	}
+	for i, p := range c.Leaves {
+		if p.Leaf != uint32(i)+1 || p.System == "" || !s.fits(p) {
+			return nil, ErrNotInManifest
+		}
+	}
+	if len(c.Leaves) == 0 {
+		return nil, ErrNotInManifest
+	}
+	return []Event{ManifestCommitted(c)}, nil
+}
+
+// fits reports whether a decision belongs to the right, and says all that it has
+// to: what is kept has a ground, an authority and an end.
+func (s Request) fits(p Planned) bool {
+	switch p.Decision {
+	case Collect:
+		return s.Right == Access
+	case Erase:
+		return s.Right == Erasure
+	case Keep:
+		return s.Right == Erasure && p.Ground != "" && p.Authority != "" && !p.Until.IsZero()
+	case Undecided:
+		return s.Right == Erasure
+	}
+	return false
+}
+
+func decideLeaves(s Request, c DecideLeaves) ([]Event, error) {
+	mine := s.of(c.System)
+	if len(mine) == 0 || len(mine) != len(c.Leaves) {
+		return nil, ErrNotInManifest
+	}
+	for i, l := range mine {
+		p := c.Leaves[i]
+		if l.Decision != Undecided {
+			return nil, nil // decided already
+		}
+		same := l.Leaf == p.Leaf && l.System == p.System && l.Version == p.Version &&
+			l.Collection == p.Collection && l.Category == p.Category
+		if !same || p.Decision == Undecided || !s.fits(p) {
+			return nil, ErrNotInManifest
+		}
+	}
+	return []Event{LeavesDecided(c)}, nil
+}
+
+func start(s Request, c StartLeaves) ([]Event, error) {
+	y, known := s.system(c.System)
+	if !known {
+		return nil, ErrNotInManifest
+	}
+	for _, f := range c.Leaves {
+		l, ok := s.leaf(f.Leaf)
+		switch {
+		case !ok || l.System != c.System || l.Decision == Undecided:
+			return nil, ErrNotInManifest
+		case l.Ended():
+			return nil, ErrOutOfStep
+		case l.Decision == Erase && f.Rows > 0 && (c.Permit == "" || !c.PermitAt.After(c.At)):
+			return nil, ErrOutOfStep // nothing is destroyed without a permit
+		}
+	}
+	if len(c.Leaves) == 0 {
+		return nil, ErrNotInManifest
+	}
+	return []Event{LeavesStarted{
+		System: c.System, Attempt: y.Attempts + 1, Permit: c.Permit, PermitAt: c.PermitAt, Leaves: c.Leaves, At: c.At,
+	}}, nil
+}
+
+func complete(s Request, c CompleteLeaves) ([]Event, error) {
+	ev := LeavesCompleted{System: c.System, At: c.At}
+	for _, d := range c.Leaves {
+		l, ok := s.leaf(d.Leaf)
+		switch {
+		case !ok || l.System != c.System || l.Decision == Undecided:
+			return nil, ErrNotInManifest
+		case l.Ended():
+			continue // done already: an outcome never changes
+		case !l.Started:
+			return nil, ErrOutOfStep
+		case l.Decision == Erase && l.RowsFound > 0 && !c.Reread:
+			return nil, ErrNotReread
+		case l.Decision != Erase && d.Deleted+d.Masked > 0:
+			return nil, ErrNotInManifest
+		}
+		ev.Leaves = append(ev.Leaves, Ended{Done: d, Outcome: leafOutcome(l, d)})
+	}
+	if len(ev.Leaves) == 0 {
+		return nil, nil
+	}
+	return []Event{ev}, nil
+}
+
+func (s Request) leaf(n uint32) (Leaf, bool) {
+	i := slices.IndexFunc(s.Leaves, func(l Leaf) bool { return l.Leaf == n })
+	if i < 0 {
+		return Leaf{}, false
+	}
+	return s.Leaves[i], true
+}
+
+// ending decides what concludes a request.
+func ending(s Request, cmd Command) ([]Event, error) {
+	switch c := cmd.(type) { //nolint:gochecksumtype // Decide chose what concludes
+	case TellRecipients:
+		if !s.done() {
+			return nil, ErrOutOfStep
+		}
+		return once(s.RecipientsTold, RecipientsTold(c))
+	case NoteForgotten:
+		if !s.done() || s.Right != Erasure {
+			return nil, ErrOutOfStep
+		}
+		return once(s.Forgotten, SubjectForgotten(c))
+	case EndRestriction:
+		if c.Erased != s.Forgotten || !s.Frozen {
+			return nil, ErrOutOfStep
+		}
+		return once(s.RestrictionEnded, RestrictionEnded(c))
+	case OweNotice:
+		return once(s.owed(c.Template) || s.KeyDestroyed, NoticeOwed(c))
+	case EndNotice:
+		i := slices.IndexFunc(s.Notices, func(n Notice) bool { return n.ID == c.Notice })
+		return once(i < 0 || s.Notices[i].Ended, NoticeEnded(c))
+	}
+	return nil, errUnknown
+}
+
+// closing decides the end of a request and what follows it.
+func closing(s Request, cmd Command) ([]Event, error) {
+	switch c := cmd.(type) { //nolint:gochecksumtype // Decide chose what closes
+	case AnswerWith:
+		if s.Active && !s.Closed {
+			return nil, ErrOutOfStep
+		}
+		return once(s.Closed, Closed{Outcome: Duplicate, DuplicateOf: c.Request, At: c.At})
+	case Close:
+		if s.Closed {
+			return nil, nil
+		}
+		verdict := s.Verdict()
+		unwound := !s.Frozen || s.RestrictionEnded
+		forgotten := s.Right != Erasure || s.Forgotten || s.Withdrawn || s.Unverified != ""
+		if verdict == NoOutcome || !unwound || !forgotten {
+			return nil, ErrOutOfStep
+		}
+		return []Event{Closed{Outcome: verdict, At: c.At}}, nil
+	}
+	if !s.Closed {
+		return nil, ErrOutOfStep
+	}
+	switch c := cmd.(type) { //nolint:gochecksumtype // the rest of what closes
+	case LeaveDocket:
+		return once(s.DocketLeft, DocketLeft(c))
+	case DestroyKey:
+		if !s.told() {
+			return nil, ErrOutOfStep
+		}
+		return once(s.KeyDestroyed, KeyDestroyed(c))
+	case Finish:
+		if !s.KeyDestroyed {
+			return nil, ErrOutOfStep
+		}
+		return once(s.Finished, Finished(c))
+	}
+	return nil, errUnknown
+}
