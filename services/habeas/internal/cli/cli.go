@@ -8,11 +8,13 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 
+	"habeas.internal/services/habeas/internal/remote"
 	"habeas.internal/services/internal/daemon/env"
 	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/es/archive"
@@ -31,12 +33,17 @@ const (
 	ExitFailed = 1
 	// ExitUsage: the command was not understood or its configuration is wrong.
 	ExitUsage = 2
-	// ExitUnavailable: the log could not be reached, or did not answer in time.
-	// The same command may be run again.
+	// ExitUnavailable: the log or a service could not be reached, or did not
+	// answer in time. The same command may be run again.
 	ExitUnavailable = 3
-	// ExitRefused: what was found is damaged, belongs to something else or is
-	// not what was signed. Running the command again changes nothing.
+	// ExitRefused: a rule forbids it, or the answer is no; or what was found is
+	// damaged, belongs to something else or is not what was signed. Running the
+	// command again changes nothing.
 	ExitRefused = 4
+	// ExitDenied: the token is not good, or does not allow it.
+	ExitDenied = 5
+	// ExitNotFound: there is nothing of that name or id.
+	ExitNotFound = 6
 )
 
 // Streams are what the command reads and writes, and its environment.
@@ -60,7 +67,7 @@ func Run(ctx context.Context, args []string, s Streams) int {
 		return ExitOK
 	}
 	if !errors.Is(err, errAlreadySaid) {
-		_, _ = fmt.Fprintln(s.Err, "habeas:", err)
+		sayError(s.Err, root, err)
 	}
 	return exitCode(err)
 }
@@ -82,13 +89,36 @@ type codedError struct {
 
 func (e codedError) Unwrap() error { return e.error }
 
+// sayError writes an error for people, or where JSON was asked for and a service
+// answered, as JSON.
+func sayError(w io.Writer, root *cobra.Command, err error) {
+	answer := remote.As(err)
+	var form string
+	if root != nil {
+		form, _ = root.PersistentFlags().GetString("output")
+	}
+	if answer == nil || form != outputJSON {
+		_, _ = fmt.Fprintln(w, "habeas:", err)
+		return
+	}
+	text, err := json.MarshalIndent(map[string]any{"error": map[string]any{
+		"code": answer.Code.String(), "reason": answer.Reason, "message": answer.Message, "fields": answer.Fields,
+		"advice": answer.Advice(), "again": answer.Again,
+	}}, "", "  ")
+	if err == nil {
+		_, _ = fmt.Fprintf(w, "%s\n", text)
+	}
+}
+
 func exitCode(err error) int {
 	var coded codedError
 	var usage usageError
 	var problem env.Problem
-	switch {
+	switch answer := remote.As(err); {
 	case errors.As(err, &coded):
 		return coded.code
+	case answer != nil:
+		return remoteExit(answer.Code)
 	case errors.As(err, &usage), errors.As(err, &problem):
 		return ExitUsage
 	case isRefusal(err):
@@ -107,10 +137,14 @@ func isRefusal(err error) bool {
 		errors.Is(err, keyfile.ErrExposed) || errors.Is(err, keyfile.ErrMalformed)
 }
 
-const about = `habeas looks after an installation's event log.
+const about = `habeas runs an installation, speaks to its services, and looks after its event log.
 
-Every flag that names a variable can be set by it. Exit codes: 0 done or well, 1 failed or needing attention,
-2 usage or configuration, 3 log not reachable (run it again), 4 refused: damaged, foreign or unsigned.`
+Every flag that names a variable can be set by it. Commands of people speak to the services by a client
+configuration, which "habeas up" writes; those of operators speak to the log as its administrator.
+
+Exit codes: 0 done, well or allowed; 1 failed or needing attention; 2 usage, configuration or a value that is not
+valid; 3 not reachable, run it again; 4 refused: by a rule, or damaged, foreign or unsigned; 5 not allowed by the
+token; 6 not found.`
 
 func newRoot(s Streams) (*cobra.Command, error) {
 	set, err := settingsFrom(s.Environ)
@@ -118,9 +152,8 @@ func newRoot(s Streams) (*cobra.Command, error) {
 		return nil, usageError{err}
 	}
 	root := &cobra.Command{
-		Use: "habeas", Short: "look after an installation", Long: about,
+		Use: "habeas", Short: "run an installation, speak to it, look after it", Long: about,
 		SilenceErrors: true, SilenceUsage: true, Args: cobra.NoArgs,
-		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 		PersistentPreRunE: func(*cobra.Command, []string) error { return set.check() },
 		RunE:              func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
@@ -130,7 +163,8 @@ func newRoot(s Streams) (*cobra.Command, error) {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	set.common(root.PersistentFlags())
 	a := &app{Streams: s, set: set}
-	root.AddCommand(a.up(), a.provision(), a.export(), a.importing(), a.doctor(), a.parked(), a.version())
+	root.AddCommand(a.up(), a.tenant(), a.policy(), a.subject(), a.consent(), a.request(), a.system(), a.hold(),
+		a.audit(), a.trace(), a.provision(), a.export(), a.importing(), a.doctor(), a.parked(), a.version())
 	return strict(root), nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"habeas.internal/services/internal/daemon/env"
 	"habeas.internal/services/internal/es/jetstream"
@@ -19,8 +20,12 @@ type settings struct {
 	EventLog logSettings  `env:"EVENTLOG"`
 	Keys     string       `env:"KEYS" default:"" help:"folder of the log's key and the services' keys"`
 
-	output string
-	quiet  bool
+	Config string     `env:"CONFIG" default:"" help:"client configuration; default: .habeas/client.yaml"`
+	Token  env.Secret `env:"TOKEN" default:"" help:"bearer token, in place of the client configuration's"`
+
+	output  string
+	quiet   bool
+	timeout time.Duration
 }
 
 type natsSettings struct {
@@ -75,9 +80,13 @@ func (s *settings) common(f *pflag.FlagSet) {
 	f.StringSliceVar(&s.EventLog.Contexts, "contexts", s.EventLog.Contexts, "contexts of the log (HABEAS_EVENTLOG_CONTEXTS)")
 	f.IntVar(&s.EventLog.Shards, "shards", s.EventLog.Shards, "shards of each context (HABEAS_EVENTLOG_SHARDS)")
 	f.IntVar(&s.EventLog.Replicas, "replicas", s.EventLog.Replicas, "replicas of each stream (HABEAS_EVENTLOG_REPLICAS)")
+	f.StringVar(&s.Config, "config", s.Config, "client configuration (HABEAS_CONFIG); default .habeas/client.yaml")
+	f.DurationVar(&s.timeout, "timeout", defaultTimeout, "most that one call to a service may take")
 	f.StringVarP(&s.output, "output", "o", outputTable, "table or json")
 	f.BoolVarP(&s.quiet, "quiet", "q", false, "no progress on standard error")
 }
+
+const defaultTimeout = 10 * time.Second
 
 // Forms of a result.
 const (

@@ -1,0 +1,227 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"google.golang.org/grpc"
+)
+
+func (a *app) consent() *cobra.Command {
+	return group("consent", "what people agreed to, and what that allows",
+		a.consentRecord(), a.consentWithdraw(), a.consentCheck(), a.consentHistory())
+}
+
+// decision is a person's act as flags state it.
+type decision struct {
+	repeat
+	policy, purpose, kind, evidence string
+	implied                         bool
+	recipients                      []string
+}
+
+func (d *decision) flags(f *pflag.FlagSet) {
+	d.repeat.flags(f, "when the person acted")
+	f.StringVar(&d.policy, "policy", "", "the policy")
+	f.StringVar(&d.purpose, "purpose", "", "the purpose, a dotted name")
+	f.BoolVar(&d.implied, "implied", false, "expressed by using the service; explicitly if not set")
+}
+
+func (a *app) consentRecord() *cobra.Command {
+	var d decision
+	c := &cobra.Command{
+		Use: "record SUBJECT", Short: "record one act of a person on one purpose", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error { return a.decide(c.Context(), args[0], &d) },
+	}
+	d.flags(c.Flags())
+	c.Flags().StringVar(&d.kind, "decision", "given", "given, refused, withdrawn or offered")
+	c.Flags().StringVar(&d.evidence, "evidence", "", "hash of the text that the person saw, or a reference to evidence")
+	c.Flags().StringSliceVar(&d.recipients, "recipient", nil, "classes of recipients included")
+	return c
+}
+
+func (a *app) decide(ctx context.Context, subject string, d *decision) error {
+	d.fill()
+	kind, err := enum[consentv1.Decision]("--decision", d.kind, "DECISION_", consentv1.Decision_value)
+	if err != nil {
+		return err
+	}
+	at, err := d.moment()
+	if err != nil {
+		return err
+	}
+	how := consentv1.Expression_EXPRESSION_EXPLICIT
+	if d.implied {
+		how = consentv1.Expression_EXPRESSION_IMPLIED
+	}
+	return a.consents(func(conn *grpc.ClientConn) error {
+		resp, err := consentv1.NewConsentServiceClient(conn).RecordDecision(ctx, &consentv1.RecordDecisionRequest{
+			RequestId: d.id, SubjectRef: subject, Policy: d.policy, Purpose: d.purpose, Decision: kind, Expression: how,
+			DecidedAt: at, Evidence: d.evidence, Recipients: d.recipients,
+		})
+		if err != nil {
+			return d.failed(err, true)
+		}
+		rows := []string{fmt.Sprintf("%s: %s %s", d.purpose, d.policy, short(kind.String(), "DECISION_"))}
+		for _, f := range resp.GetFeaturesUnavailable() {
+			rows = append(rows, "not available without it: "+f)
+		}
+		return a.show(resp, rows)
+	})
+}
+
+func (a *app) consentWithdraw() *cobra.Command {
+	d := decision{kind: "withdrawn"}
+	var all bool
+	c := &cobra.Command{
+		Use: "withdraw SUBJECT", Short: "record that a person withdrew one purpose, or all", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if all == (d.purpose != "") {
+				return usageError{errors.New("one of --purpose and --all is needed")}
+			}
+			if !all {
+				return a.decide(c.Context(), args[0], &d)
+			}
+			return a.withdrawAll(c.Context(), args[0], &d.repeat)
+		},
+	}
+	d.flags(c.Flags())
+	c.Flags().BoolVar(&all, "all", false, "every purpose of every policy")
+	return c
+}
+
+func (a *app) withdrawAll(ctx context.Context, subject string, r *repeat) error {
+	r.fill()
+	at, err := r.moment()
+	if err != nil {
+		return err
+	}
+	return a.consents(func(conn *grpc.ClientConn) error {
+		resp, err := consentv1.NewConsentServiceClient(conn).WithdrawAll(ctx,
+			&consentv1.WithdrawAllRequest{RequestId: r.id, SubjectRef: subject, DecidedAt: at})
+		if err != nil {
+			return r.failed(err, true)
+		}
+		return a.show(resp, append([]string{"WITHDRAWN"}, resp.GetWithdrawn()...))
+	})
+}
+
+// question is what check asks.
+type question struct {
+	q                       consentv1.Question
+	action, source          string
+	collectedAt, at, waited string
+}
+
+func (a *app) consentCheck() *cobra.Command {
+	var q question
+	c := &cobra.Command{
+		Use: "check SUBJECT", Short: "ask whether something is allowed", Args: cobra.ExactArgs(1),
+		Long: `Check asks one question and shows the answer with its reason, legal basis, clause and policy version. The exit
+code is 0 when it is allowed and 4 when it is not.`,
+		RunE: func(c *cobra.Command, args []string) error { return a.runCheck(c.Context(), args[0], &q) },
+	}
+	f := c.Flags()
+	f.StringVar(&q.q.Policy, "policy", "", "the policy")
+	f.StringVar(&q.action, "action", "use", "collect, access, use, preserve or disclose")
+	f.StringVar(&q.q.Purpose, "purpose", "", "for what, a dotted name")
+	f.StringSliceVar(&q.q.Categories, "category", nil, "with which data, dotted names; all must be allowed")
+	f.StringVar(&q.source, "source", "", "how the data came in: online, offline, cookie, affiliate, third-party, observed or registration")
+	f.StringVar(&q.collectedAt, "collected-at", "", "when the data was collected, RFC 3339")
+	f.StringVar(&q.q.Recipient, "recipient", "", "who gets it")
+	f.StringVar(&q.q.Region, "region", "", "where it goes")
+	f.StringVar(&q.q.Channel, "channel", "", "by which channel")
+	f.Uint64Var(&q.q.Cohort, "cohort", 0, "size of the group that an aggregate speaks of")
+	f.Uint64Var(&q.q.Complement, "complement", 0, "size of the rest of its population")
+	f.StringVar(&q.at, "at", "", "the moment asked about, RFC 3339; now if empty")
+	f.StringVar(&q.waited, "consistency-token", "", "wait for the state that a command's token names")
+	return c
+}
+
+func (a *app) runCheck(ctx context.Context, subject string, q *question) (err error) {
+	q.q.SubjectRef = subject
+	if q.q.Action, err = enum[consentv1.Action]("--action", q.action, "ACTION_", consentv1.Action_value); err != nil {
+		return err
+	}
+	if q.source != "" {
+		if q.q.Source, err = enum[consentv1.Source]("--source", q.source, "SOURCE_", consentv1.Source_value); err != nil {
+			return err
+		}
+	}
+	if q.q.CollectedAt, err = parseMoment("--collected-at", q.collectedAt); err != nil {
+		return err
+	}
+	if q.q.At, err = parseMoment("--at", q.at); err != nil {
+		return err
+	}
+	return a.consents(func(conn *grpc.ClientConn) error {
+		resp, err := consentv1.NewConsentServiceClient(conn).Check(ctx,
+			&consentv1.CheckRequest{Question: &q.q, ConsistencyToken: q.waited})
+		if err != nil {
+			return err
+		}
+		n := resp.GetAnswer()
+		word := "no"
+		if n.GetAllowed() {
+			word = "yes"
+		}
+		err = a.show(resp, []string{
+			"ALLOWED\tREASON\tBASIS\tCLAUSE\tVERSION",
+			cells(word, dash(n.GetReason()), dash(n.GetBasis()), dash(n.GetClause()), n.GetVersion()),
+		})
+		if err == nil && !n.GetAllowed() {
+			err = codedError{errAlreadySaid, ExitRefused}
+		}
+		return err
+	})
+}
+
+func (a *app) consentHistory() *cobra.Command {
+	var p page
+	var at string
+	c := &cobra.Command{
+		Use: "history SUBJECT", Short: "list a person's acts in the order they were recorded", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error { return a.runHistory(c.Context(), args[0], at, &p) },
+	}
+	p.flags(c.Flags())
+	c.Flags().StringVar(&at, "at", "", "as it was recorded at a moment, RFC 3339; now if empty")
+	return c
+}
+
+func (a *app) runHistory(ctx context.Context, subject, moment string, p *page) error {
+	at, err := parseMoment("--at", moment)
+	if err != nil {
+		return err
+	}
+	return a.consents(func(conn *grpc.ClientConn) error {
+		all := &consentv1.ListDecisionsResponse{}
+		err := p.all(func(token string) (string, error) {
+			resp, err := consentv1.NewConsentServiceClient(conn).ListDecisions(ctx,
+				&consentv1.ListDecisionsRequest{SubjectRef: subject, At: at, PageSize: p.size, PageToken: token})
+			all.Decisions = append(all.Decisions, resp.GetDecisions()...)
+			return resp.GetNextPageToken(), err
+		})
+		if err != nil {
+			return err
+		}
+		rows := []string{"ACTED\tPOLICY\tVERSION\tPURPOSE\tDECISION\tEXPRESSION\tEFFECTIVE"}
+		for _, d := range all.GetDecisions() {
+			rows = append(rows, cells(day(d.GetDecidedAt()), d.GetPolicy(), d.GetVersion(), d.GetPurpose(),
+				short(d.GetDecision().String(), "DECISION_"), short(d.GetExpression().String(), "EXPRESSION_"), mark(d.GetEffective())))
+		}
+		return a.show(all, rows)
+	})
+}
+
+// mark shows a truth in a table.
+func mark(yes bool) string {
+	if yes {
+		return "yes"
+	}
+	return "-"
+}

@@ -1,0 +1,85 @@
+package cli
+
+import (
+	"strings"
+
+	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/grpc"
+)
+
+func (a *app) subject() *cobra.Command {
+	return group("subject", "people, by reference", a.subjectRegister(), a.subjectResolve(), a.subjectShow())
+}
+
+func (a *app) subjectRegister() *cobra.Command {
+	var r repeat
+	var by identifiers
+	c := &cobra.Command{
+		Use: "register", Short: "register a person by what they are known by", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			r.fill()
+			known, err := by.read(a)
+			if err != nil {
+				return err
+			}
+			return a.identity(func(conn *grpc.ClientConn) error {
+				resp, err := identityv1.NewSubjectServiceClient(conn).RegisterSubject(c.Context(),
+					&identityv1.RegisterSubjectRequest{RequestId: r.id, Identifiers: known})
+				if err != nil {
+					return r.failed(err, false)
+				}
+				return a.show(resp, []string{"SUBJECT", resp.GetSubjectRef()})
+			})
+		},
+	}
+	r.flags(c.Flags(), "")
+	by.flags(c.Flags())
+	return c
+}
+
+func (a *app) subjectResolve() *cobra.Command {
+	var by identifiers
+	c := &cobra.Command{
+		Use: "resolve", Short: "find a person's reference", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			known, err := by.one(a)
+			if err != nil {
+				return err
+			}
+			return a.identity(func(conn *grpc.ClientConn) error {
+				resp, err := identityv1.NewSubjectServiceClient(conn).ResolveSubject(c.Context(),
+					&identityv1.ResolveSubjectRequest{Identifier: known})
+				if err != nil {
+					return err
+				}
+				return a.show(resp, []string{"SUBJECT", resp.GetSubjectRef()})
+			})
+		},
+	}
+	by.flags(c.Flags())
+	return c
+}
+
+func (a *app) subjectShow() *cobra.Command {
+	return &cobra.Command{
+		Use: "show SUBJECT", Short: "show a person's state, never who it is", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.identity(func(conn *grpc.ClientConn) error {
+				s, err := identityv1.NewSubjectServiceClient(conn).GetSubject(c.Context(), &identityv1.GetSubjectRequest{SubjectRef: args[0]})
+				if err != nil {
+					return err
+				}
+				var kinds []string
+				for _, k := range s.GetKinds() {
+					kinds = append(kinds, short(k.String(), "IDENTIFIER_KIND_"))
+				}
+				return a.show(s, []string{
+					"SUBJECT\tSTATE\tKNOWN BY\tSINCE",
+					cells(args[0], short(s.GetState().String(), "SUBJECT_STATE_"), dash(strings.Join(kinds, " ")), day(s.GetRegisteredAt())),
+				})
+			})
+		},
+	}
+}

@@ -1,0 +1,108 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+
+	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/grpc"
+)
+
+func (a *app) system() *cobra.Command {
+	return group("system", "data systems that hold personal data", a.systemRegister(), a.systemList(), a.systemShow())
+}
+
+func (a *app) systemRegister() *cobra.Command {
+	var r repeat
+	var kind, file string
+	s := &fulfilmentv1.System{}
+	c := &cobra.Command{
+		Use: "register SYSTEM", Short: "register a system, or a new version of it", Args: cobra.ExactArgs(1),
+		Long: "Register describes what a system holds by a fideslang dataset; see docs/datasets.md. Its structure is compared first.",
+		RunE: func(c *cobra.Command, args []string) (err error) {
+			r.fill()
+			s.System = args[0]
+			if s.Connection == "" {
+				s.Connection = args[0]
+			}
+			if s.Connector, err = enum[fulfilmentv1.ConnectorKind]("--connector", kind, "CONNECTOR_KIND_", fulfilmentv1.ConnectorKind_value); err != nil {
+				return err
+			}
+			if s.Dataset, err = os.ReadFile(file); err != nil {
+				return usageError{fmt.Errorf("read --dataset: %w", err)}
+			}
+			return a.fulfilment(func(conn *grpc.ClientConn) error {
+				resp, err := fulfilmentv1.NewSystemServiceClient(conn).RegisterSystem(c.Context(),
+					&fulfilmentv1.RegisterSystemRequest{RequestId: r.id, System: s})
+				if err != nil {
+					return r.failed(err, false)
+				}
+				rows := []string{"SYSTEM\tVERSION", cells(s.GetSystem(), resp.GetVersion())}
+				for _, remark := range resp.GetRemarks() {
+					a.warn(remark)
+				}
+				return a.show(resp, rows)
+			})
+		},
+	}
+	r.flags(c.Flags(), "")
+	c.Flags().StringVar(&kind, "connector", "", "postgresql, mysql or sqlite")
+	c.Flags().StringVar(&s.Connection, "connection", "", "name of the connection in fulfilment's configuration; the system's if empty")
+	c.Flags().StringVar(&s.Region, "region", "us", "region in which the data lies")
+	c.Flags().Uint32Var(&s.BackupDays, "backup-days", 0, "days for which its backups hold what was erased")
+	c.Flags().StringVar(&file, "dataset", "", "file of the dataset, YAML")
+	return c
+}
+
+func (a *app) systemList() *cobra.Command {
+	var p page
+	c := &cobra.Command{
+		Use: "list", Short: "list systems", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.fulfilment(func(conn *grpc.ClientConn) error {
+				all := &fulfilmentv1.ListSystemsResponse{}
+				err := p.all(func(token string) (string, error) {
+					resp, err := fulfilmentv1.NewSystemServiceClient(conn).ListSystems(c.Context(),
+						&fulfilmentv1.ListSystemsRequest{PageSize: p.size, PageToken: token})
+					all.Systems = append(all.Systems, resp.GetSystems()...)
+					return resp.GetNextPageToken(), err
+				})
+				if err != nil {
+					return err
+				}
+				rows := []string{"SYSTEM\tCONNECTOR\tREGION\tVERSION\tCOLLECTIONS"}
+				for _, s := range all.GetSystems() {
+					rows = append(rows, cells(s.GetSystem(), short(s.GetConnector().String(), "CONNECTOR_KIND_"),
+						s.GetRegion(), s.GetVersion(), s.GetCollections()))
+				}
+				return a.show(all, rows)
+			})
+		},
+	}
+	p.flags(c.Flags())
+	return c
+}
+
+func (a *app) systemShow() *cobra.Command {
+	return &cobra.Command{
+		Use: "show SYSTEM", Short: "show a system and its dataset", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.fulfilment(func(conn *grpc.ClientConn) error {
+				resp, err := fulfilmentv1.NewSystemServiceClient(conn).GetSystem(c.Context(), &fulfilmentv1.GetSystemRequest{System: args[0]})
+				if err != nil {
+					return err
+				}
+				s := resp.GetSystem()
+				return a.show(resp,
+					[]string{
+						"SYSTEM\tVERSION\tCONNECTOR\tCONNECTION\tREGION\tBACKUP DAYS\tREGISTERED",
+						cells(s.GetSystem(), resp.GetVersion(), short(s.GetConnector().String(), "CONNECTOR_KIND_"), s.GetConnection(),
+							s.GetRegion(), s.GetBackupDays(), day(resp.GetRegisteredAt())),
+					},
+					[]string{string(s.GetDataset())})
+			})
+		},
+	}
+}

@@ -1,0 +1,67 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/grpc"
+)
+
+func (a *app) tenant() *cobra.Command {
+	return group("tenant", "the organisation whose world the token opens", a.tenantCreate(), a.tenantGet())
+}
+
+func (a *app) tenantCreate() *cobra.Command {
+	var r repeat
+	req := &identityv1.CreateTenantRequest{}
+	c := &cobra.Command{
+		Use: "create TENANT", Short: "create a tenant", Args: cobra.ExactArgs(1),
+		Long: "Create makes the tenant of the token. The role platform_admin is needed.",
+		RunE: func(c *cobra.Command, args []string) error {
+			r.fill()
+			req.RequestId, req.Tenant = r.id, args[0]
+			if req.DisplayName == "" {
+				req.DisplayName = args[0]
+			}
+			return a.identity(func(conn *grpc.ClientConn) error {
+				resp, err := identityv1.NewTenantServiceClient(conn).CreateTenant(c.Context(), req)
+				if err != nil {
+					return r.failed(err, false)
+				}
+				return a.show(resp, []string{fmt.Sprintf("tenant %s is there", req.GetTenant())})
+			})
+		},
+	}
+	r.flags(c.Flags(), "")
+	c.Flags().StringVar(&req.DisplayName, "name", "", "name for people; the tenant's id if empty")
+	c.Flags().StringVar(&req.TimeZone, "zone", "UTC", "IANA time zone in which its deadlines end")
+	c.Flags().StringVar(&req.Calendar, "calendar", "", "calendar of holidays, such as us or de")
+	return c
+}
+
+func (a *app) tenantGet() *cobra.Command {
+	return &cobra.Command{
+		Use: "get", Short: "show the tenant of the token", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return a.runTenantGet(c.Context()) },
+	}
+}
+
+func (a *app) runTenantGet(ctx context.Context) error {
+	return a.identity(func(conn *grpc.ClientConn) error {
+		t, err := identityv1.NewTenantServiceClient(conn).GetTenant(ctx, &identityv1.GetTenantRequest{})
+		if err != nil {
+			return err
+		}
+		return a.show(t, []string{
+			"TENANT\tNAME\tZONE\tCALENDAR", cells(t.GetTenant(), t.GetDisplayName(), t.GetTimeZone(), dash(t.GetCalendar())),
+		})
+	})
+}
+
+func (a *app) identity(do func(*grpc.ClientConn) error) error   { return a.reach("identity", do) }
+func (a *app) consents(do func(*grpc.ClientConn) error) error   { return a.reach("consent", do) }
+func (a *app) retention(do func(*grpc.ClientConn) error) error  { return a.reach("retention", do) }
+func (a *app) fulfilment(do func(*grpc.ClientConn) error) error { return a.reach("fulfilment", do) }

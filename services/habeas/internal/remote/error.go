@@ -1,0 +1,142 @@
+package remote
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// Error is what a service answered instead of a success.
+type Error struct {
+	Code    codes.Code
+	Reason  string
+	Message string
+	Fields  []Field
+	Retry   time.Duration // when to come back; zero if the service does not say
+	// Again are the flags that make a repetition the same command.
+	Again string
+}
+
+// Field is one field of the request and what is wrong with it.
+type Field struct {
+	Name   string `json:"field"`
+	Reason string `json:"reason,omitempty"`
+	Text   string `json:"description,omitempty"`
+}
+
+// Of reads a service's error; nil and what is no answer stay as they are.
+func Of(err error) error {
+	s, ok := status.FromError(err)
+	if err == nil || !ok {
+		return err
+	}
+	e := &Error{Code: s.Code(), Message: s.Message()}
+	for _, d := range s.Details() {
+		switch d := d.(type) {
+		case *errdetails.ErrorInfo:
+			e.Reason = d.GetReason()
+		case *errdetails.BadRequest:
+			for _, v := range d.GetFieldViolations() {
+				e.Fields = append(e.Fields, Field{v.GetField(), v.GetReason(), v.GetDescription()})
+			}
+		case *errdetails.RetryInfo:
+			e.Retry = d.GetRetryDelay().AsDuration()
+		}
+	}
+	return e
+}
+
+// As returns the service's answer within err, or nil.
+func As(err error) *Error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return nil
+}
+
+// Error is all of it, a line each.
+func (e *Error) Error() string {
+	lines := []string{e.headline()}
+	for _, f := range e.Fields {
+		lines = append(lines, fmt.Sprintf("  field %s: %s", f.Name, text(f)))
+	}
+	if advice := e.Advice(); advice != "" {
+		lines = append(lines, "  what to do: "+advice)
+	}
+	if e.Again != "" {
+		lines = append(lines, "  the same command again: "+e.Again)
+	}
+	return strings.Join(lines, "\n")
+}
+
+func (e *Error) headline() string {
+	if e.Reason == "" {
+		return fmt.Sprintf("%s: %s", codeText(e.Code), e.Message)
+	}
+	return fmt.Sprintf("%s: %s: %s", codeText(e.Code), e.Reason, e.Message)
+}
+
+func text(f Field) string {
+	if f.Text == "" {
+		return f.Reason
+	}
+	return f.Text
+}
+
+func codeText(c codes.Code) string {
+	switch c {
+	case codes.FailedPrecondition, codes.AlreadyExists, codes.Aborted, codes.OutOfRange:
+		return "refused"
+	case codes.InvalidArgument:
+		return "not valid"
+	case codes.NotFound:
+		return "not found"
+	case codes.PermissionDenied:
+		return "not allowed"
+	case codes.Unauthenticated:
+		return "not authenticated"
+	case codes.Unavailable:
+		return "not available"
+	case codes.DeadlineExceeded:
+		return "no answer in time"
+	case codes.ResourceExhausted:
+		return "too much"
+	default:
+		return "failed"
+	}
+}
+
+// Advice is what the caller can do about it; empty when nothing is known.
+func (e *Error) Advice() string {
+	switch e.Code {
+	case codes.InvalidArgument:
+		return "correct what is named"
+	case codes.NotFound:
+		return "check the name or id, and the tenant of your token"
+	case codes.PermissionDenied:
+		return "use a token with a role that the method allows"
+	case codes.Unauthenticated:
+		return "get a fresh token; `habeas up` writes one into its client.yaml at each start"
+	case codes.Unavailable, codes.Aborted:
+		if e.Retry > 0 {
+			return fmt.Sprintf("try again in %s", e.Retry)
+		}
+		return "try again; `habeas doctor` says what is not well"
+	case codes.DeadlineExceeded:
+		return "nobody knows whether it was done: repeat the same command"
+	case codes.ResourceExhausted:
+		return "send less, or wait before the next call"
+	case codes.AlreadyExists:
+		return "if you meant to repeat a command, repeat it unchanged; if not, leave out --request-id"
+	case codes.Internal, codes.DataLoss, codes.Unknown:
+		return "look for the trace in the service's log"
+	default:
+		return ""
+	}
+}
