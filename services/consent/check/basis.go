@@ -1,0 +1,126 @@
+package check
+
+import "slices"
+
+// W3C DPV names of bases.
+const (
+	dpvExplicit   = "dpv:ExplicitlyExpressedConsent"
+	dpvImplied    = "dpv:ImpliedConsent"
+	dpvLegitimate = "dpv:LegitimateInterest"
+	dpvContract   = "dpv:ContractPerformance"
+	dpvAnonymised = "dpv:AnonymisedData"
+)
+
+// basis is the answer of a described purpose for a category in its matrix.
+func (v Version) basis(p Policy, who Person, q Question, category string) Answer {
+	purpose, d := v.Purposes[q.Purpose], who.Purposes[q.Purpose]
+	switch purpose.Basis {
+	case OptIn:
+		return v.consent(p, who, q, category, purpose.Clause)
+	case OptOut:
+		return v.optOut(who, q, purpose.Offer, purpose.Clause)
+	case Described, Contract, Aggregate:
+		if d.Status == Refused {
+			return v.no(ConsentRefused, v.Clauses.Decline)
+		}
+		if d.Status == Withdrawn {
+			return v.no(ConsentWithdrawn, v.Clauses.Decline)
+		}
+		return v.allowed(purpose, d, q)
+	case Legal: // answered before anything a person decides
+	}
+	return v.no(PurposeNotDescribed, v.Clauses.Undescribed)
+}
+
+func (v Version) allowed(purpose Purpose, d Decision, q Question) Answer {
+	switch {
+	case purpose.Basis == Contract:
+		return v.yes(ContractNeeds, dpvContract, purpose.Clause)
+	case purpose.Basis == Aggregate && (v.Minimum == 0 || q.Cohort < v.Minimum || q.Complement < v.Minimum):
+		return v.no(CohortTooSmall, v.Clauses.Aggregates)
+	case purpose.Basis == Aggregate:
+		return v.yes(Aggregated, dpvAnonymised, purpose.Clause)
+	case d.Status == Given && d.Explicit:
+		return v.yes(PurposeDescribed, dpvExplicit, purpose.Clause)
+	case d.Status == Given && v.Implied:
+		return v.yes(PurposeDescribed, dpvImplied, purpose.Clause)
+	}
+	return v.yes(PurposeDescribed, dpvLegitimate, purpose.Clause)
+}
+
+// optOut allows until the person says no, and, where the way out must be
+// offered, not before it was.
+func (v Version) optOut(who Person, q Question, offer bool, clause string) Answer {
+	d := who.Purposes[q.Purpose]
+	switch {
+	case d.Status == Refused || d.Status == Withdrawn:
+		return v.no(OptedOut, clause)
+	case d.lacks() == "":
+		return v.yes(ConsentGiven, dpvExplicit, clause)
+	case offer && !d.Offered:
+		return v.no(NotOffered, clause)
+	}
+	return v.yes(NotOptedOut, dpvLegitimate, clause)
+}
+
+// consent allows by an explicit grant alone, and only what the version that
+// the person saw would have covered.
+func (v Version) consent(p Policy, who Person, q Question, category, clause string) Answer {
+	d := who.Purposes[q.Purpose]
+	if r := d.lacks(); r != "" {
+		return v.no(r, clause)
+	}
+	if d.Version < v.Number && !covers(p, d.Version, q.Purpose, category) {
+		return v.no(ConsentNarrower, v.Clauses.Versions)
+	}
+	return v.yes(ConsentGiven, dpvExplicit, clause)
+}
+
+// covers reports whether a grant under an older version spoke of a category.
+// Where the purpose was not described then, the grant was for the purpose
+// itself.
+func covers(p Policy, version uint32, purpose, category string) bool {
+	i := slices.IndexFunc(p.Versions, func(v Version) bool { return v.Number == version })
+	if i < 0 {
+		return false
+	}
+	seen := p.Versions[i]
+	if _, known := seen.Categories[category]; !known {
+		return false
+	}
+	was, described := seen.Purposes[purpose]
+	beyond := !seen.Closed && (seen.Categories[category].Registration || seen.Categories[category].Sensitive)
+	return !described || was.Categories[category] || beyond
+}
+
+// lacks is what a decision lacks to be an explicit, proven grant; empty for one
+// that lacks nothing.
+func (d Decision) lacks() Reason {
+	switch {
+	case d.Status == Refused:
+		return ConsentRefused
+	case d.Status == Withdrawn:
+		return ConsentWithdrawn
+	case d.Status != Given:
+		return ConsentMissing
+	case !d.Explicit:
+		return ConsentImplied
+	case !d.Evidence:
+		return ConsentUnproven
+	}
+	return ""
+}
+
+// disclose is the answer when somebody else is to get what may be used. No
+// agreement with a recipient is known here, so the best answer is why not.
+func (v Version) disclose(who Person, q Question, category string) Answer {
+	if q.Recipient == "" {
+		return v.no(RecipientMissing, v.Clauses.Sharing)
+	}
+	d := who.Purposes[q.Purpose]
+	named := d.lacks() == "" && slices.Contains(d.Recipients, q.Recipient)
+	if v.Clauses.Sensitive != "" && v.Categories[category].Sensitive && !named {
+		return v.no(SharingNotOptedIn, v.Clauses.Sensitive)
+	}
+	return v.no(AgreementUnknown, v.Clauses.Sharing)
+}

@@ -1,0 +1,219 @@
+package check
+
+import (
+	"slices"
+	"strings"
+)
+
+// Ask answers a question. It allows what every version that has a say allows
+// for every category, and says no with the first reason otherwise.
+func Ask(p Policy, who Person, q Question) Answer {
+	inForce := slices.DeleteFunc(slices.Clone(p.Versions), func(v Version) bool {
+		return v.InForce.IsZero() || v.InForce.After(q.At)
+	})
+	if len(inForce) == 0 {
+		return Answer{Reason: NoPolicy}
+	}
+	current := inForce[len(inForce)-1]
+	if q.CollectedAt.After(q.At) {
+		return current.no(CollectedLater, current.Clauses.Versions)
+	}
+	if len(q.Categories) == 0 {
+		return current.no(NoCategories, current.Clauses.Scope)
+	}
+	var first Answer
+	for i, v := range deciding(inForce, who, q) {
+		a := v.ask(p, who, q)
+		if !a.Allowed {
+			return a
+		}
+		if i == 0 {
+			first = a
+		}
+	}
+	return first
+}
+
+// deciding lists the versions that have a say, oldest first, never none. An
+// explicit grant under a later version takes the earlier ones' say.
+func deciding(inForce []Version, who Person, q Question) []Version {
+	current := inForce[len(inForce)-1]
+	from := collectedUnder(inForce, q)
+	if current.Accepted {
+		from = acceptedUnder(inForce, who, from)
+	}
+	if d := who.Purposes[q.Purpose]; d.lacks() == "" {
+		for from < len(inForce)-1 && inForce[from].Number < d.Version {
+			from++
+		}
+	}
+	return inForce[from:]
+}
+
+// collectedUnder is the index of the version in force when the data was
+// collected. If that is not known, or there was none yet, all have a say.
+func collectedUnder(inForce []Version, q Question) int {
+	from := 0
+	if q.CollectedAt.IsZero() {
+		return from
+	}
+	for i, v := range inForce {
+		if !v.InForce.After(q.CollectedAt) {
+			from = i
+		}
+	}
+	return from
+}
+
+// acceptedUnder is the index of the version that binds a person who must accept
+// explicitly what reduces rights: the accepted one, or the one under which the
+// person or the data came, whichever is earlier.
+func acceptedUnder(inForce []Version, who Person, collected int) int {
+	if i := slices.IndexFunc(inForce, func(v Version) bool { return v.Number == who.Accepted }); i >= 0 {
+		return i
+	}
+	came := 0
+	for i, v := range inForce {
+		if !who.Since.IsZero() && !v.InForce.After(who.Since) {
+			came = i
+		}
+	}
+	if who.Since.IsZero() {
+		return collected
+	}
+	return min(came, collected)
+}
+
+func (v Version) no(r Reason, clause string) Answer {
+	return Answer{Reason: r, Clause: clause, Version: v.Number}
+}
+
+func (v Version) yes(r Reason, basis, clause string) Answer {
+	return Answer{Allowed: true, Reason: r, Basis: basis, Clause: clause, Version: v.Number}
+}
+
+// ask is the answer of one version: what holds for the question as a whole,
+// then each category.
+func (v Version) ask(p Policy, who Person, q Question) Answer {
+	if id, ok := strings.CutPrefix(q.Purpose, GroundPrefix); ok {
+		return v.ground(id)
+	}
+	purpose := v.Purposes[q.Purpose]
+	if a := v.facts(who, q, purpose.Basis == Legal); a.Reason != "" {
+		return a
+	}
+	if v.Regions != nil && q.Region != "" && !v.Regions[q.Region] {
+		return v.no(RegionNotAllowed, v.Clauses.Regions)
+	}
+	switch q.Action {
+	case Collect, Access, Use, Preserve, Disclose:
+	default:
+		return v.no(ActionUnknown, v.Clauses.Scope)
+	}
+	if q.Recipient != "" && q.Action != Disclose {
+		return v.no(RecipientNotExpected, v.Clauses.Sharing)
+	}
+	var out Answer
+	for i, name := range q.Categories {
+		a := v.category(p, who, q, name)
+		if a.Allowed && q.Action == Disclose {
+			a = v.disclose(who, q, name)
+		}
+		if !a.Allowed {
+			return a
+		}
+		if i == 0 || a.Reason == ConsentGiven {
+			out = a
+		}
+	}
+	return out
+}
+
+// ground: a use on a ground needs its own record of who believed what
+// necessary; no question holds that.
+func (v Version) ground(id string) Answer {
+	clause, ok := v.Grounds[id]
+	if !ok {
+		return v.no(GroundUnknown, v.Clauses.Sharing)
+	}
+	return v.no(GroundNotRecorded, clause)
+}
+
+// facts are what no policy can allow away. What law demands goes on, and so
+// does mere keeping while a person's data is frozen or the account is closed.
+func (v Version) facts(who Person, q Question, legal bool) Answer {
+	keeping := q.Action == Preserve
+	switch {
+	case legal:
+	case who.Erased:
+		return v.no(PersonErased, v.Clauses.Remainder)
+	case who.Restricted && !keeping:
+		return v.no(PersonRestricted, v.Clauses.Remainder)
+	case who.Closed && !keeping:
+		return v.no(AccountClosed, v.Clauses.Remainder)
+	}
+	return Answer{}
+}
+
+// category is the answer for one category before anybody else gets it.
+func (v Version) category(p Policy, who Person, q Question, name string) Answer {
+	cat, ok := v.Categories[name]
+	if !ok {
+		return v.no(CategoryUnknown, v.Clauses.Scope)
+	}
+	purpose, described := v.Purposes[q.Purpose]
+	if a := v.source(q, cat, purpose.Basis == Legal); a.Reason != "" {
+		return a
+	}
+	if who.Declined[name] && purpose.Basis != Legal {
+		return v.no(CategoryDeclined, v.Clauses.Decline)
+	}
+	registered := v.Clauses.Registration != "" && (cat.Registration || q.Source == Registered && cat.Personal)
+	sensitive := v.Clauses.Sensitive != "" && cat.Sensitive
+	switch {
+	case !described && v.Closed:
+		return v.no(PurposeNotDescribed, v.Clauses.Undescribed)
+	case described && !purpose.Actions[q.Action]:
+		return v.no(ActionNotFor, purpose.Clause)
+	case described && !v.channel(purpose, q):
+		return v.no(ChannelNotFor, purpose.Clause)
+	case purpose.Basis == Legal:
+		if !purpose.Categories[name] {
+			return v.no(PurposeNotFor, v.Clauses.Matrix)
+		}
+		return v.yes(LegalGround, "dpv:LegalObligation", purpose.Clause)
+	case registered && !(cat.CollectedFor[q.Purpose] || !cat.Registration && purpose.Categories[name]):
+		return v.consent(p, who, q, name, v.Clauses.Registration)
+	case sensitive && !(purpose.Categories[name] && purpose.Basis != OptOut):
+		return v.consent(p, who, q, name, v.Clauses.Sensitive)
+	case !described:
+		return v.optOut(who, q, true, v.Clauses.Undescribed)
+	case !purpose.Categories[name]:
+		return v.no(PurposeNotFor, v.Clauses.Matrix)
+	}
+	return v.basis(p, who, q, name)
+}
+
+func (v Version) channel(p Purpose, q Question) bool {
+	return len(p.Channels) == 0 || p.Channels[q.Channel] || q.Channel == "" && q.Action != Use
+}
+
+// source is the answer when the way in which the data came forbids it. Data of
+// which nobody knows how it came is no data of this policy.
+func (v Version) source(q Question, cat Category, legal bool) Answer {
+	if q.Source == "" {
+		return v.no(SourceUnknown, v.Clauses.Scope)
+	}
+	rule, limited := v.Sources[q.Source]
+	switch {
+	case limited && !rule.Accepted:
+		return v.no(SourceNotCovered, rule.Clause)
+	case limited && cat.Personal && !rule.Personal:
+		return v.no(SourceNotPersonal, rule.Clause)
+	case !cat.Sources[q.Source]:
+		return v.no(SourceNotOf, cat.Clause)
+	case limited && len(rule.Purposes) > 0 && !rule.Purposes[q.Purpose] && !legal:
+		return v.no(SourceNotFor, rule.Clause)
+	}
+	return Answer{}
+}

@@ -1,0 +1,202 @@
+package check
+
+import "time"
+
+// Policy is the versions of one policy, oldest first, of which only those
+// count that are in force.
+type Policy struct {
+	ID       string
+	Versions []Version
+}
+
+// Version is one version, ready to be asked. Its maps are never changed.
+type Version struct {
+	Number     uint32
+	InForce    time.Time // from this moment on
+	Accepted   bool      // binds a person by explicit acceptance, not by the moment of collection
+	Implied    bool      // implied consent is a basis, though never for an opt-in
+	Closed     bool      // what is not described is forbidden
+	Categories map[string]Category
+	Purposes   map[string]Purpose
+	Sources    map[Source]SourceRule
+	Grounds    map[string]string // clause by id
+	Regions    map[string]bool   // nil: no promise
+	Minimum    uint64            // of a group and its complement; zero: no aggregates
+	Clauses    Clauses
+}
+
+// Clauses names the promises behind the answers that no single category or
+// purpose gives. An empty one is no promise, and then no rule.
+type Clauses struct {
+	Scope, Versions, Consent, Registration, Sensitive, Undescribed string
+	Matrix, Decline, Remainder, Sharing, Regions, Aggregates       string
+}
+
+// Category is a kind of data.
+type Category struct {
+	Personal, Sensitive, Registration bool
+
+	CollectedFor map[string]bool
+	Sources      map[Source]bool
+	Clause       string
+}
+
+// Purpose is something that data is used for.
+type Purpose struct {
+	Basis      Basis
+	Offer      bool // denied until a way out was offered
+	Categories map[string]bool
+	Actions    map[Action]bool
+	Channels   map[string]bool // empty: any
+	Clause     string
+}
+
+// SourceRule limits data by how it came in.
+type SourceRule struct {
+	Accepted, Personal bool
+
+	Purposes map[string]bool // empty: no limit
+	Clause   string
+}
+
+// Basis is why a purpose may be followed.
+type Basis string
+
+// The bases of purposes.
+const (
+	Described Basis = "described"
+	Contract  Basis = "contract"
+	OptIn     Basis = "opt_in"
+	OptOut    Basis = "opt_out"
+	Legal     Basis = "legal"
+	Aggregate Basis = "aggregate"
+)
+
+// Action is what somebody wants to do.
+type Action string
+
+// The actions.
+const (
+	Collect  Action = "collect"
+	Access   Action = "access"
+	Use      Action = "use"
+	Preserve Action = "preserve"
+	Disclose Action = "disclose"
+)
+
+// Source is how data came in; empty is not known.
+type Source string
+
+// The sources that rules treat apart.
+const (
+	Registered Source = "registration"
+)
+
+// Person is what is known of somebody under one policy.
+type Person struct {
+	Since      time.Time // of the first record; zero: nothing was ever recorded
+	Purposes   map[string]Decision
+	Declined   map[string]bool // categories
+	Accepted   uint32          // version accepted explicitly
+	Restricted bool
+	Closed     bool
+	Erased     bool
+}
+
+// Status is what the effective decision on a purpose says.
+type Status string
+
+// The states of a purpose.
+const (
+	Given     Status = "given"
+	Refused   Status = "refused"
+	Withdrawn Status = "withdrawn"
+)
+
+// Decision is the effective one of a purpose. Two never add up.
+type Decision struct {
+	Status     Status // empty: none, at most an offer
+	Explicit   bool
+	Evidence   bool
+	Offered    bool   // a way out was offered at some time
+	Version    uint32 // that the person saw
+	Recipients []string
+}
+
+// Question is everything else that an answer depends on.
+type Question struct {
+	Action      Action
+	Purpose     string
+	Categories  []string
+	Source      Source
+	CollectedAt time.Time // zero: not known
+	Recipient   string
+	Region      string
+	Channel     string
+	Cohort      uint64
+	Complement  uint64
+	At          time.Time
+}
+
+// Answer is yes or no, and why.
+type Answer struct {
+	Allowed bool
+	Reason  Reason
+	Basis   string // a W3C DPV name; empty when denied
+	Clause  string
+	Version uint32
+}
+
+// Reason is a code from a closed vocabulary.
+type Reason string
+
+// Why something is allowed.
+const (
+	ConsentGiven     Reason = "CONSENT_GIVEN"
+	PurposeDescribed Reason = "PURPOSE_DESCRIBED"
+	ContractNeeds    Reason = "CONTRACT_NEEDS"
+	NotOptedOut      Reason = "NOT_OPTED_OUT"
+	LegalGround      Reason = "LEGAL_GROUND"
+	Aggregated       Reason = "AGGREGATED"
+)
+
+// Why something is denied.
+const (
+	NoPolicy             Reason = "POLICY_NOT_IN_FORCE"
+	CollectedLater       Reason = "COLLECTED_IN_FUTURE"
+	NoCategories         Reason = "CATEGORIES_MISSING"
+	ActionUnknown        Reason = "ACTION_UNKNOWN"
+	CategoryUnknown      Reason = "CATEGORY_UNKNOWN"
+	PurposeNotDescribed  Reason = "PURPOSE_NOT_DESCRIBED"
+	PurposeNotFor        Reason = "PURPOSE_NOT_FOR_CATEGORY"
+	ActionNotFor         Reason = "ACTION_NOT_FOR_PURPOSE"
+	ChannelNotFor        Reason = "CHANNEL_NOT_FOR_PURPOSE"
+	SourceUnknown        Reason = "SOURCE_UNKNOWN"
+	SourceNotCovered     Reason = "SOURCE_NOT_COVERED"
+	SourceNotPersonal    Reason = "SOURCE_NOT_FOR_PERSONAL_DATA"
+	SourceNotFor         Reason = "SOURCE_NOT_FOR_PURPOSE"
+	SourceNotOf          Reason = "SOURCE_NOT_OF_CATEGORY"
+	RegionNotAllowed     Reason = "REGION_NOT_ALLOWED"
+	ConsentMissing       Reason = "CONSENT_MISSING"
+	ConsentImplied       Reason = "CONSENT_NOT_EXPLICIT"
+	ConsentUnproven      Reason = "CONSENT_WITHOUT_EVIDENCE"
+	ConsentRefused       Reason = "CONSENT_REFUSED"
+	ConsentWithdrawn     Reason = "CONSENT_WITHDRAWN"
+	ConsentNarrower      Reason = "CONSENT_DOES_NOT_COVER"
+	NotOffered           Reason = "WAY_OUT_NOT_OFFERED"
+	OptedOut             Reason = "OPTED_OUT"
+	CategoryDeclined     Reason = "CATEGORY_DECLINED"
+	GroundUnknown        Reason = "GROUND_UNKNOWN"
+	GroundNotRecorded    Reason = "GROUND_NOT_RECORDED"
+	PersonRestricted     Reason = "PERSON_RESTRICTED"
+	AccountClosed        Reason = "ACCOUNT_CLOSED"
+	PersonErased         Reason = "PERSON_ERASED"
+	CohortTooSmall       Reason = "COHORT_TOO_SMALL"
+	RecipientMissing     Reason = "RECIPIENT_MISSING"
+	SharingNotOptedIn    Reason = "SHARING_NOT_OPTED_IN"
+	AgreementUnknown     Reason = "RECIPIENT_AGREEMENT_UNKNOWN"
+	RecipientNotExpected Reason = "RECIPIENT_NOT_EXPECTED"
+)
+
+// GroundPrefix starts the purposes that stand for grounds of the policy.
+const GroundPrefix = "ground."

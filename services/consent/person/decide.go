@@ -1,0 +1,176 @@
+package person
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// Decide returns the events that cmd causes. A repeated fact causes none.
+func Decide(s Person, cmd Command) ([]Event, error) {
+	switch c := cmd.(type) {
+	case Record:
+		return record(s, c)
+	case WithdrawAll:
+		return withdrawAll(s, c)
+	case Accept:
+		return accept(s, c)
+	case Apply:
+		return apply(s, c)
+	}
+	return nil, errUnknown
+}
+
+func record(s Person, c Record) ([]Event, error) {
+	if c.Decision.DecidedAt.After(c.At) {
+		return nil, ErrInFuture
+	}
+	if r := forbids(s, c); r != "" {
+		if s.Since.IsZero() { // a refusal makes nobody known
+			return nil, r
+		}
+		return []Event{DecisionRefused{Policy: c.Policy, Reason: r.Reason()}}, r
+	}
+	d := c.Decision
+	d.Version, d.RecordedAt = c.Version, c.At
+	return []Event{DecisionRecorded{Policy: c.Policy, Purpose: c.Purpose, Category: c.Category, Decision: d}}, nil
+}
+
+// forbids is the rule that a decision breaks. A no is never forbidden, but for
+// one about data that the policy doesn't name.
+func forbids(s Person, c Record) Refusal {
+	d, gives := c.Decision, c.Decision.Status == Given || c.Decision.Status == Offered
+	switch {
+	case c.Category != "" && !c.Known:
+		return ErrCategoryUnknown
+	case c.Category != "" && d.Status == Offered:
+		return ErrNoOffer
+	case tooMany(s, c):
+		return ErrTooMany
+	case !gives:
+		return ""
+	case !c.Known:
+		return ErrNotDescribed
+	case s.Erased:
+		return ErrErased
+	case s.Closed:
+		return ErrClosed
+	case d.Status == Given && d.Explicit && d.Evidence == "":
+		return ErrNoEvidence
+	case d.Status == Given && !d.Explicit && saidNo(s, c):
+		return ErrImplied
+	}
+	return ""
+}
+
+func tooMany(s Person, c Record) bool {
+	_, purpose := s.Purposes[Topic{c.Policy, c.Purpose}]
+	_, category := s.Categories[Topic{c.Policy, c.Category}]
+	return c.Purpose != "" && !purpose && len(s.Purposes) >= MaxTopics ||
+		c.Category != "" && !category && len(s.Categories) >= MaxTopics
+}
+
+func saidNo(s Person, c Record) bool {
+	d := s.Categories[Topic{c.Policy, c.Category}]
+	if c.Purpose != "" {
+		d = s.Purposes[Topic{c.Policy, c.Purpose}].Decision
+	}
+	return d.Status == Refused || d.Status == Withdrawn
+}
+
+func withdrawAll(s Person, c WithdrawAll) ([]Event, error) {
+	if c.DecidedAt.After(c.At) {
+		return nil, ErrInFuture
+	}
+	var topics []Topic
+	for t, p := range s.Purposes {
+		standing := p.Decision.Status == Given || p.Decision.Status == 0 && p.Offered
+		if standing && !p.Decision.DecidedAt.After(c.DecidedAt) {
+			topics = append(topics, t)
+		}
+	}
+	if len(topics) == 0 {
+		return nil, nil
+	}
+	slices.SortFunc(topics, func(a, b Topic) int {
+		return cmp.Or(cmp.Compare(a.Policy, b.Policy), cmp.Compare(a.Name, b.Name))
+	})
+	return []Event{AllWithdrawn{Purposes: topics, DecidedAt: c.DecidedAt, RecordedAt: c.At}}, nil
+}
+
+func accept(s Person, c Accept) ([]Event, error) {
+	if c.AcceptedAt.After(c.At) {
+		return nil, ErrInFuture
+	}
+	var r Refusal
+	switch {
+	case c.PostedAt.IsZero() || c.AcceptedAt.Before(c.PostedAt):
+		r = ErrNotPosted
+	case c.Explicit && c.Evidence == "":
+		r = ErrNoEvidence
+	case s.Erased:
+		r = ErrErased
+	case s.Closed:
+		r = ErrClosed
+	case c.accepted(s).Version >= c.Version:
+		return nil, nil
+	default:
+		return []Event{PolicyAccepted{
+			Policy: c.Policy, Version: c.Version, Explicit: c.Explicit, Evidence: c.Evidence,
+			AcceptedAt: c.AcceptedAt, RecordedAt: c.At,
+		}}, nil
+	}
+	if s.Since.IsZero() {
+		return nil, r
+	}
+	return []Event{AcceptanceRefused{Policy: c.Policy, Reason: r.Reason()}}, r
+}
+
+func (c Accept) accepted(s Person) Acceptance {
+	if c.Explicit {
+		return s.Accepted[c.Policy]
+	}
+	return s.Used[c.Policy]
+}
+
+func apply(s Person, c Apply) ([]Event, error) {
+	var holds bool
+	switch c.Fact {
+	case Restricted:
+		holds = s.Restricting[c.Cause]
+	case Unrestricted:
+		holds = !s.Restricting[c.Cause]
+	case Closed:
+		holds = s.Closed
+	case Erased:
+		holds = s.Erased
+	default:
+		return nil, errUnknown
+	}
+	if holds {
+		return nil, nil
+	}
+	return []Event{FactApplied{Fact: c.Fact, Cause: c.Cause, RecordedAt: c.At}}, nil
+}
+
+// later reports whether a decision replaces the one that is effective.
+func later(old, d Decision) bool {
+	said := old.Status != 0 && old.Explicit
+	switch {
+	case d.Status == Given && !d.Explicit && (said || no(old)):
+		return false
+	case d.DecidedAt.Equal(old.DecidedAt):
+		return old.Status == 0 || no(d) || !no(old)
+	}
+	return old.Status == 0 || d.DecidedAt.After(old.DecidedAt)
+}
+
+func no(d Decision) bool { return d.Status == Refused || d.Status == Withdrawn }
+
+// first is the earlier of two moments of which the first may be missing.
+func first(old, at time.Time) time.Time {
+	if old.IsZero() {
+		return at
+	}
+	return old
+}

@@ -1,0 +1,79 @@
+package person
+
+import "maps"
+
+// Evolve folds one event into the state. It never changes a state that
+// somebody else may hold.
+func Evolve(s Person, ev Event) Person {
+	switch e := ev.(type) {
+	case DecisionRecorded:
+		s.Since = first(s.Since, e.Decision.RecordedAt)
+		s = decided(s, e)
+	case DecisionRefused:
+	case AllWithdrawn:
+		s.Since = first(s.Since, e.RecordedAt)
+		for _, t := range e.Purposes {
+			s = decided(s, DecisionRecorded{Policy: t.Policy, Purpose: t.Name, Decision: Decision{
+				Status: Withdrawn, Explicit: true, Version: s.Purposes[t].Decision.Version,
+				DecidedAt: e.DecidedAt, RecordedAt: e.RecordedAt,
+			}})
+		}
+	case PolicyAccepted:
+		s.Since = first(s.Since, e.RecordedAt)
+		a := Acceptance{Version: e.Version, At: e.AcceptedAt}
+		if e.Explicit {
+			s.Accepted = with(s.Accepted, e.Policy, a)
+		} else {
+			s.Used = with(s.Used, e.Policy, a)
+		}
+	case AcceptanceRefused:
+	case FactApplied:
+		s.Since = first(s.Since, e.RecordedAt)
+		s = applied(s, e)
+	}
+	return s
+}
+
+func decided(s Person, e DecisionRecorded) Person {
+	if e.Category != "" {
+		t := Topic{e.Policy, e.Category}
+		if later(s.Categories[t], e.Decision) {
+			s.Categories = with(s.Categories, t, e.Decision)
+		}
+		return s
+	}
+	t := Topic{e.Policy, e.Purpose}
+	p := s.Purposes[t]
+	switch {
+	case e.Decision.Status == Offered:
+		p.Offered = true
+	case later(p.Decision, e.Decision):
+		p.Decision = e.Decision
+	}
+	s.Purposes = with(s.Purposes, t, p)
+	return s
+}
+
+func applied(s Person, e FactApplied) Person {
+	switch e.Fact {
+	case Restricted:
+		s.Restricting = with(s.Restricting, e.Cause, true)
+	case Unrestricted:
+		s.Restricting = maps.Clone(s.Restricting)
+		delete(s.Restricting, e.Cause)
+	case Closed:
+		s.Closed = true
+	case Erased:
+		s.Erased = true
+	}
+	return s
+}
+
+func with[K comparable, V any](m map[K]V, k K, v V) map[K]V {
+	m = maps.Clone(m)
+	if m == nil {
+		m = map[K]V{}
+	}
+	m[k] = v
+	return m
+}

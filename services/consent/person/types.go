@@ -1,0 +1,203 @@
+package person
+
+import (
+	"errors"
+	"time"
+)
+
+// AggregateType is the type of a person in the log; its id is the subject_ref.
+const AggregateType = "person"
+
+// Person is the state of one person.
+type Person struct {
+	Since       time.Time             // of the first record; zero: nothing was recorded
+	Purposes    map[Topic]Purpose     // effective decisions on purposes
+	Categories  map[Topic]Decision    // on giving data at all, by category
+	Accepted    map[string]Acceptance // newest by policy, explicit
+	Used        map[string]Acceptance // newest by policy, by use
+	Restricting map[string]bool       // causes
+	Closed      bool
+	Erased      bool
+}
+
+// Topic is a purpose or a category of a policy.
+type Topic struct{ Policy, Name string }
+
+// Purpose is what is effective for one purpose.
+type Purpose struct {
+	Decision Decision // zero: none yet
+	Offered  bool     // a way out was offered
+}
+
+// Decision is one act.
+type Decision struct {
+	Status     Status
+	Explicit   bool
+	Evidence   string
+	Version    uint32 // of the policy
+	DecidedAt  time.Time
+	RecordedAt time.Time
+	Recipients []string
+}
+
+// Acceptance is that of a version.
+type Acceptance struct {
+	Version uint32
+	At      time.Time
+}
+
+// Status is what was decided.
+type Status int
+
+// The kinds of acts.
+const (
+	Given Status = iota + 1
+	Refused
+	Withdrawn
+	Offered
+)
+
+// Fact is what another service knows.
+type Fact int
+
+// The facts.
+const (
+	Restricted Fact = iota + 1
+	Unrestricted
+	Closed
+	Erased
+)
+
+// Command is Record, WithdrawAll, Accept or Apply.
+//
+//sumtype:decl
+type Command interface{ command() }
+
+// Record is one act on a purpose or a category. Known says that the policy in
+// force allows to be asked about it.
+type Record struct {
+	Policy   string
+	Version  uint32 // in force now
+	Purpose  string
+	Category string
+	Known    bool
+	Decision Decision // RecordedAt is At
+	At       time.Time
+}
+
+// WithdrawAll withdraws what was given or offered until the act.
+type WithdrawAll struct{ DecidedAt, At time.Time }
+
+// Accept accepts a version of a policy.
+type Accept struct {
+	Policy     string
+	Version    uint32
+	PostedAt   time.Time // from when the version can be accepted; zero: never posted
+	Explicit   bool
+	Evidence   string
+	AcceptedAt time.Time
+	At         time.Time
+}
+
+// Apply states a fact.
+type Apply struct {
+	Fact  Fact
+	Cause string
+	At    time.Time
+}
+
+func (Record) command()      {}
+func (WithdrawAll) command() {}
+func (Accept) command()      {}
+func (Apply) command()       {}
+
+// Event is DecisionRecorded, DecisionRefused, AllWithdrawn, PolicyAccepted,
+// AcceptanceRefused or FactApplied.
+//
+//sumtype:decl
+type Event interface{ event() }
+
+// DecisionRecorded says what a person did.
+type DecisionRecorded struct {
+	Policy   string
+	Purpose  string
+	Category string
+	Decision Decision
+}
+
+// DecisionRefused says that a rule forbade a decision.
+type DecisionRefused struct{ Policy, Reason string }
+
+// AllWithdrawn says what a person withdrew at once.
+type AllWithdrawn struct {
+	Purposes              []Topic
+	DecidedAt, RecordedAt time.Time
+}
+
+// PolicyAccepted says that a person accepted a version.
+type PolicyAccepted struct {
+	Policy                 string
+	Version                uint32
+	Explicit               bool
+	Evidence               string
+	AcceptedAt, RecordedAt time.Time
+}
+
+// AcceptanceRefused says that a rule forbade an acceptance.
+type AcceptanceRefused struct{ Policy, Reason string }
+
+// FactApplied says what another service knows.
+type FactApplied struct {
+	Fact       Fact
+	Cause      string
+	RecordedAt time.Time
+}
+
+func (DecisionRecorded) event()  {}
+func (DecisionRefused) event()   {}
+func (AllWithdrawn) event()      {}
+func (PolicyAccepted) event()    {}
+func (AcceptanceRefused) event() {}
+func (FactApplied) event()       {}
+
+// Refusal is a rule's no, with its reason code.
+type Refusal string
+
+// Error is the code.
+func (r Refusal) Error() string { return string(r) }
+
+// Reason is the code.
+func (r Refusal) Reason() string { return string(r) }
+
+// What a caller may be told.
+const (
+	// ErrNotDescribed refuses a grant for what the policy excludes.
+	ErrNotDescribed = Refusal("PURPOSE_NOT_DESCRIBED")
+	// ErrCategoryUnknown refuses a decision about data that the policy does not
+	// name.
+	ErrCategoryUnknown = Refusal("CATEGORY_UNKNOWN")
+	// ErrNoEvidence refuses what is said to be explicit and can't be shown.
+	ErrNoEvidence = Refusal("EVIDENCE_REQUIRED")
+	// ErrImplied refuses to take silence for a yes after a no.
+	ErrImplied = Refusal("IMPLIED_AFTER_REFUSAL")
+	// ErrClosed refuses a grant for a closed account.
+	ErrClosed = Refusal("ACCOUNT_CLOSED")
+	// ErrErased refuses a grant of an erased person.
+	ErrErased = Refusal("PERSON_ERASED")
+	// ErrNotPosted refuses to accept what nobody could read then.
+	ErrNotPosted = Refusal("VERSION_NOT_POSTED")
+	// ErrNoOffer refuses to offer a category: it is given or declined.
+	ErrNoOffer = Refusal("CATEGORY_NOT_OFFERED")
+	// ErrTooMany refuses the purpose after the most that a person may have.
+	ErrTooMany = Refusal("TOO_MANY_DECISIONS")
+)
+
+// MaxTopics is the most purposes, and the most categories, that a person may
+// have decided on.
+const MaxTopics = 2000
+
+var (
+	// ErrInFuture says that an act lies ahead.
+	ErrInFuture = errors.New("act would lie in the future")
+	errUnknown  = errors.New("unknown command")
+)

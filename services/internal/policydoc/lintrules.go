@@ -1,0 +1,240 @@
+package policydoc
+
+import "strings"
+
+// The words that a policy may use.
+func sources() []string {
+	return []string{"online", "offline", "cookie", "affiliate", "third_party", "observed", "registration"}
+}
+
+func actions() []string { return []string{"collect", "access", "use", "preserve", "disclose"} }
+
+func bases() []string {
+	return []string{"described", "contract", "opt_in", "opt_out", "legal", "aggregate"}
+}
+
+func rights() []string {
+	return []string{
+		"access", "portability", "erasure", "rectification", "restriction", "objection", "opt_out",
+		"disclosure_list", "complaint", "withdrawal", "unsubscribe",
+	}
+}
+
+func ends() []string {
+	return []string{"collected", "last_used", "account_closed", "purpose_ended", "delivered", "case_closed", "consent_withdrawn"}
+}
+
+// ReservedPurpose starts the names under which Check is asked about grounds.
+const ReservedPurpose = "ground."
+
+func (l *linter) head() {
+	d := l.doc
+	l.match("policy", d.Policy, idPattern)
+	if d.Version < 1 {
+		l.fail("version", CodeMalformed, "versions count from 1")
+	}
+	l.given("title", d.Title)
+	l.given("publisher", d.Publisher)
+	l.oneOf("role", d.Role, "controller", "processor")
+	l.date("effective", d.Effective, CodeMissing)
+	l.date("modified", d.Modified, CodeModifiedMissing)
+	l.match("text_sha256", d.TextSHA256, hashPattern)
+	l.match("zone", d.Zone, zonePattern)
+	for i, r := range d.Rules {
+		l.match(item("rules", i), r, idPattern)
+	}
+	l.unique("rules", d.Rules)
+	l.oneOf("scope.products", d.Scope.Products, "all")
+	l.oneOf("versions.binds", d.Versions.Binds, "collected", "accepted")
+	if len(d.Consent.Expressions) == 0 {
+		l.fail("consent.expressions", CodeMissing, "must be given")
+	}
+	l.eachOneOf("consent.expressions", d.Consent.Expressions, []string{"explicit", "implied"})
+	l.oneOf("undescribed.mode", d.Undescribed.Mode, "closed", "offer")
+	if len(d.Categories) == 0 {
+		l.fail("categories", CodeMissing, "must be given")
+	}
+	if len(d.Purposes) == 0 {
+		l.fail("purposes", CodeMissing, "must be given")
+	}
+	for i, c := range d.Clauses {
+		l.given(item("clauses", i)+".says", c.Says)
+	}
+}
+
+func (l *linter) lintCategories() {
+	for i, c := range l.doc.Categories {
+		at := item("categories", i)
+		l.given(at+".title", c.Title)
+		if len(c.Sources) == 0 {
+			l.fail(at+".sources", CodeMissing, "must be given")
+		}
+		l.eachOneOf(at+".sources", c.Sources, sources())
+		if c.Sensitive && !c.Personal {
+			l.fail(at+".sensitive", CodeNotPersonal, "what is sensitive is personal")
+		}
+		if c.Registration && len(c.CollectedFor) == 0 {
+			l.fail(at+".collected_for", CodeCollectedForMissing, "say what registration data is collected for")
+		}
+		l.known(at+".collected_for", c.CollectedFor, l.purposes, CodePurposeUnknown)
+		l.end(at+".ends", c)
+	}
+}
+
+func (l *linter) end(at string, c Category) {
+	if c.Ends == nil {
+		if c.Personal {
+			l.fail(at, CodeRetentionEndMissing, "say when data of this category ends")
+		}
+		return
+	}
+	l.oneOf(at+".after", c.Ends.After, ends()...)
+	l.period(at+".period", c.Ends.Period)
+}
+
+func (l *linter) lintPurposes() {
+	for i, p := range l.doc.Purposes {
+		at := item("purposes", i)
+		l.given(at+".title", p.Title)
+		if strings.HasPrefix(p.ID, ReservedPurpose) {
+			l.fail(at+".id", CodeReservedName, "names that start with ground. stand for grounds")
+		}
+		l.oneOf(at+".basis", p.Basis, bases()...)
+		if len(p.Categories) == 0 {
+			l.fail(at+".categories", CodeMissing, "must be given")
+		}
+		l.known(at+".categories", p.Categories, l.categories, CodeCategoryUnknown)
+		l.eachOneOf(at+".actions", p.Actions, actions())
+		for j, c := range p.Channels {
+			l.match(item(at+".channels", j), c, dottedPattern)
+		}
+		l.unique(at+".channels", p.Channels)
+		if p.Offer && p.Basis != "opt_out" {
+			l.fail(at+".offer", CodeOfferWithoutOptOut, "only what can be opted out of is offered")
+		}
+	}
+}
+
+func (l *linter) lintSources() {
+	var seen []string
+	for i, s := range l.doc.Sources {
+		at := item("sources", i)
+		l.oneOf(at+".source", s.Source, sources()...)
+		l.known(at+".purposes", s.Purposes, l.purposes, CodePurposeUnknown)
+		seen = append(seen, s.Source)
+	}
+	l.unique("sources", seen)
+	seen = nil
+	for i, s := range l.doc.Signals {
+		l.oneOf(item("signals", i)+".signal", s.Signal, "gpc", "dnt")
+		seen = append(seen, s.Signal)
+	}
+	l.unique("signals", seen)
+}
+
+func (l *linter) lintSharing() {
+	var seen []string
+	for i, r := range l.doc.Sharing.Recipients {
+		at := item("sharing.recipients", i)
+		l.match(at+".kind", r.Kind, dottedPattern)
+		for j, u := range r.Undertakings {
+			l.match(item(at+".undertakings", j), u, dottedPattern)
+		}
+		l.unique(at+".undertakings", r.Undertakings)
+		seen = append(seen, r.Kind)
+	}
+	l.unique("sharing.recipients", seen)
+	for i, f := range l.doc.Sharing.Forbidden {
+		l.match(item("sharing.forbidden", i)+".what", f.What, dottedPattern)
+	}
+	seen = nil
+	for i, g := range l.doc.Grounds {
+		at := item("grounds", i)
+		l.match(at+".id", g.ID, dottedPattern)
+		l.given(at+".title", g.Title)
+		l.eachOneOf(at+".actions", g.Actions, actions())
+		l.eachOneOf(at+".requires", g.Requires,
+			[]string{"belief", "believed_by", "categories", "recipient", "document", "imminent"})
+		seen = append(seen, g.ID)
+	}
+	l.unique("grounds", seen)
+}
+
+func (l *linter) lintLimits() {
+	for i, r := range l.doc.Regions.Allowed {
+		l.match(item("regions.allowed", i), r, regionPattern)
+	}
+	if a := l.doc.Ages; a != nil {
+		if a.Minimum < 1 || a.Minimum > 99 {
+			l.fail("ages.minimum", CodeMalformed, "is no age")
+		}
+		l.period("ages.erase", a.Erase)
+	}
+	if a := l.doc.Aggregates; a != nil && a.Minimum < 2 {
+		l.fail("aggregates.minimum", CodeMalformed, "a group of one is a person")
+	}
+}
+
+// lintRequests: some rights cost nothing and need no proof, whatever a policy
+// says.
+func (l *linter) lintRequests() {
+	var seen []string
+	for i, r := range l.doc.Requests.Rights {
+		at := item("requests.rights", i)
+		l.oneOf(at+".right", r.Right, rights()...)
+		if r.Fee && r.Right != "access" && r.Right != "rectification" {
+			l.fail(at+".fee", CodeFeeForbidden, "only access and rectification may cost anything")
+		}
+		seen = append(seen, r.Right)
+	}
+	l.unique("requests.rights", seen)
+	for i, d := range l.doc.Requests.Decline {
+		at := item("requests.decline", i)
+		l.match(at+".ground", d.Ground, dottedPattern)
+		l.eachOneOf(at+".rights", d.Rights, rights())
+		for j, r := range d.Rights {
+			if r == "withdrawal" || r == "unsubscribe" || r == "opt_out" || r == "complaint" {
+				l.fail(item(at+".rights", j), CodeDeclineForbidden, "this right is never declined")
+			}
+		}
+	}
+	for i, c := range l.doc.Clocks {
+		at := item("clocks", i)
+		l.oneOf(at+".right", c.Right, rights()...)
+		l.period(at+".period", c.Period)
+	}
+}
+
+func (l *linter) lintRetention() {
+	var seen []string
+	for i, r := range l.doc.Retention {
+		at := item("retention", i)
+		l.match(at+".rule", r.Rule, idPattern)
+		if !l.covers(r.Category) {
+			l.fail(at+".category", CodeCategoryUnknown, "no category of this document is it or below it")
+		}
+		for j, s := range r.Systems {
+			l.match(item(at+".systems", j), s, idPattern)
+		}
+		l.period(at+".period", r.Period)
+		l.match(at+".ground", r.Ground, dottedPattern)
+		l.given(at+".authority", r.Authority)
+		if len(r.Authority) > 200 {
+			l.fail(at+".authority", CodeTooLarge, "is too long")
+		}
+		seen = append(seen, r.Rule)
+	}
+	l.unique("retention", seen)
+}
+
+func (l *linter) covers(category string) bool {
+	if l.categories[category] {
+		return true
+	}
+	for id := range l.categories {
+		if category != "" && strings.HasPrefix(id, category+".") {
+			return true
+		}
+	}
+	return false
+}

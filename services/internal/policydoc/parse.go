@@ -1,0 +1,134 @@
+package policydoc
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Limits of a document.
+const (
+	// MaxBytes is the most that Parse reads.
+	MaxBytes = 500_000
+
+	maxDepth = 12
+	maxNodes = 40_000
+	maxItems = 1000
+	maxText  = 4000
+	maxKey   = 40
+)
+
+// Reason codes of documents that can't be read.
+const (
+	CodeSyntax       = "SYNTAX"
+	CodeTooLarge     = "TOO_LARGE"
+	CodeAlias        = "ALIAS"
+	CodeKind         = "KIND"
+	CodeUnknownKey   = "KEY_UNKNOWN"
+	CodeDuplicateKey = "KEY_DUPLICATE"
+)
+
+// Problem is one thing that is wrong with a document. It shows no value of the
+// document but keys and ids.
+type Problem struct {
+	Path string // "purposes[2].basis"
+	Line int    // from 1; zero where there is none
+	Code string // upper snake case
+	Text string // constant
+}
+
+// String is one line for a person.
+func (p Problem) String() string {
+	at := p.Path
+	if p.Line > 0 {
+		at = "line " + strconv.Itoa(p.Line) + ": " + at
+	}
+	return at + ": " + p.Code + ": " + p.Text
+}
+
+// Problems is everything that is wrong with a document.
+type Problems []Problem
+
+// Error lists all of them.
+func (p Problems) Error() string {
+	lines := make([]string, len(p))
+	for i, one := range p {
+		lines[i] = one.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Parse reads a document and lints it. Its error is Problems. It holds at most
+// a small multiple of MaxBytes in memory, and never panics.
+func Parse(data []byte) (Document, error) {
+	doc, tree, problems := read(data)
+	if len(problems) == 0 {
+		problems = lint(doc, tree)
+	}
+	if len(problems) > 0 {
+		return Document{}, problems
+	}
+	return doc, nil
+}
+
+func read(data []byte) (Document, *yaml.Node, Problems) {
+	var doc Document
+	if len(data) > MaxBytes {
+		return doc, nil, Problems{{Code: CodeTooLarge, Text: "the document has too many bytes"}}
+	}
+	tree, err := parseYAML(data)
+	if err != nil {
+		return doc, nil, Problems{{Line: lineOf(err), Code: CodeSyntax, Text: "is no single YAML document"}}
+	}
+	d := new(decoder)
+	budget := maxNodes
+	d.walk(tree, "", 0, &budget)
+	if len(d.problems) == 0 {
+		d.mapping(tree, "", reflect.ValueOf(&doc).Elem())
+	}
+	return doc, tree, d.problems
+}
+
+var errDocuments = errors.New("not exactly one document")
+
+func parseYAML(data []byte) (tree *yaml.Node, err error) {
+	// The YAML library reports some malformed input by a panic that it does
+	// not catch itself.
+	defer func() {
+		if r := recover(); r != nil {
+			err = errDocuments
+		}
+	}()
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	var doc, more yaml.Node
+	if err := dec.Decode(&doc); err != nil {
+		return nil, fmt.Errorf("read: %w", err)
+	}
+	if err := dec.Decode(&more); !errors.Is(err, io.EOF) {
+		return nil, errDocuments
+	}
+	if doc.Kind != yaml.DocumentNode || len(doc.Content) != 1 {
+		return nil, errDocuments
+	}
+	return doc.Content[0], nil
+}
+
+// lineOf finds the line in the library's text, "yaml: line 3: …".
+func lineOf(err error) int {
+	_, rest, ok := strings.Cut(err.Error(), "line ")
+	if !ok {
+		return 0
+	}
+	digits, _, _ := strings.Cut(rest, ":")
+	n, err := strconv.Atoi(digits)
+	if err != nil {
+		return 0
+	}
+	return n
+}

@@ -1,0 +1,232 @@
+package policydoc
+
+// Document is one version of a policy.
+type Document struct {
+	Policy     string `yaml:"policy"`  // id, such as "caseworks"
+	Version    int    `yaml:"version"` // from 1 without a hole
+	Title      string `yaml:"title"`
+	Publisher  string `yaml:"publisher"`
+	Role       string `yaml:"role"`        // controller or processor
+	Effective  string `yaml:"effective"`   // first day on which it decides
+	Modified   string `yaml:"modified"`    // day of its last change
+	TextSHA256 string `yaml:"text_sha256"` // of the text that people read, hex
+	Zone       string `yaml:"zone"`        // IANA time zone of the publisher
+
+	Rules       []string `yaml:"rules"` // rule packs that apply, such as "gdpr"
+	Scope       Scope    `yaml:"scope"`
+	Versions    Versions `yaml:"versions"`
+	Consent     Consent  `yaml:"consent"`
+	Undescribed Beyond   `yaml:"undescribed"`
+	Matrix      Clause   `yaml:"matrix"`
+	Decline     Clause   `yaml:"decline"`
+	Remainder   Clause   `yaml:"remainder"`
+
+	Categories []Category  `yaml:"categories"`
+	Purposes   []Purpose   `yaml:"purposes"`
+	Sources    []Source    `yaml:"sources"`
+	Signals    []Signal    `yaml:"signals"`
+	Sharing    Sharing     `yaml:"sharing"`
+	Grounds    []Ground    `yaml:"grounds"`
+	Regions    Regions     `yaml:"regions"`
+	Ages       *Ages       `yaml:"ages"`
+	Aggregates *Aggregates `yaml:"aggregates"`
+	Requests   Requests    `yaml:"requests"`
+	Clocks     []Clock     `yaml:"clocks"`
+	Retention  []Retention `yaml:"retention"`
+	Clauses    []Promise   `yaml:"clauses"`
+}
+
+// Clause names the published promise that a rule keeps.
+type Clause struct {
+	Clause string `yaml:"clause"`
+}
+
+// Scope says what the policy covers.
+type Scope struct {
+	Products string `yaml:"products"` // all: an unlisted product is covered too
+	Clause   string `yaml:"clause"`
+}
+
+// Versions says which version decides once there are several.
+type Versions struct {
+	// Binds is collected: data is judged by the version in force when it was
+	// collected, and by every later one that narrows; or accepted: by the one
+	// that the person has accepted explicitly, and until then by all since
+	// the person came.
+	Binds  string `yaml:"binds"`
+	Clause string `yaml:"clause"`
+}
+
+// Consent says which expressions count and where consent is always needed.
+type Consent struct {
+	Expressions  []string `yaml:"expressions"` // explicit, implied
+	Clause       string   `yaml:"clause"`
+	Registration *Clause  `yaml:"registration"` // other purposes need a grant
+	Sensitive    *Clause  `yaml:"sensitive"`    // undescribed purposes and sharing need one
+}
+
+// Beyond says what becomes of purposes that the policy doesn't describe:
+// closed, or offer (denied until a way out was offered, then until it is taken).
+type Beyond struct {
+	Mode   string `yaml:"mode"`
+	Clause string `yaml:"clause"`
+}
+
+// Category is a kind of data.
+type Category struct {
+	ID           string   `yaml:"id"`
+	Title        string   `yaml:"title"`
+	Sources      []string `yaml:"sources"`
+	Personal     bool     `yaml:"personal"`
+	Sensitive    bool     `yaml:"sensitive"`
+	Registration bool     `yaml:"registration"`
+	CollectedFor []string `yaml:"collected_for"` // of a registration category
+	Features     []string `yaml:"features"`      // that need it
+	Ends         *End     `yaml:"ends"`
+	Clause       string   `yaml:"clause"`
+}
+
+// End says when data of a category is over by itself.
+type End struct {
+	After  string `yaml:"after"`  // the event from which the period counts
+	Period string `yaml:"period"` // ISO 8601, such as "P2Y"
+	House  bool   `yaml:"house"`  // our choice where the text is silent
+}
+
+// Purpose is something that data is used for.
+type Purpose struct {
+	ID         string   `yaml:"id"`
+	Title      string   `yaml:"title"`
+	Basis      string   `yaml:"basis"`
+	Categories []string `yaml:"categories"`
+	Actions    []string `yaml:"actions"`  // empty: all but disclose
+	Channels   []string `yaml:"channels"` // empty: any
+	Features   []string `yaml:"features"` // that need it
+	Offer      bool     `yaml:"offer"`    // opt_out: denied until offered
+	Clause     string   `yaml:"clause"`
+	House      bool     `yaml:"house"`
+}
+
+// Source limits data by how it came in.
+type Source struct {
+	Source   string   `yaml:"source"`
+	Accepted bool     `yaml:"accepted"`
+	Personal bool     `yaml:"personal"` // may fill a personal category
+	Purposes []string `yaml:"purposes"` // the only ones; empty: no limit
+	Clause   string   `yaml:"clause"`
+}
+
+// Signal says whether a browser's signal is honoured.
+type Signal struct {
+	Signal   string `yaml:"signal"` // gpc, dnt
+	Honoured bool   `yaml:"honoured"`
+	Clause   string `yaml:"clause"`
+	House    bool   `yaml:"house"`
+}
+
+// Sharing says who may receive data.
+type Sharing struct {
+	Clause     string      `yaml:"clause"`
+	Recipients []Recipient `yaml:"recipients"`
+	Forbidden  []Forbidden `yaml:"forbidden"`
+}
+
+// Recipient is a kind of recipient and what it must have undertaken.
+type Recipient struct {
+	Kind         string   `yaml:"kind"`
+	Undertakings []string `yaml:"undertakings"`
+	Consent      bool     `yaml:"consent"` // of the person, besides the agreement
+	Notice       bool     `yaml:"notice"`  // to the person, before
+	Clause       string   `yaml:"clause"`
+	House        bool     `yaml:"house"`
+}
+
+// Forbidden is a disclosure that nothing but a ground of law permits.
+type Forbidden struct {
+	What   string   `yaml:"what"`
+	Exempt []string `yaml:"exempt"`
+	Clause string   `yaml:"clause"`
+}
+
+// Ground is a necessity that permits without consent.
+type Ground struct {
+	ID       string   `yaml:"id"`
+	Title    string   `yaml:"title"`
+	Actions  []string `yaml:"actions"`
+	Requires []string `yaml:"requires"` // fields of the record of each use
+	Clause   string   `yaml:"clause"`
+}
+
+// Regions says where data may be; no list is no promise.
+type Regions struct {
+	Allowed []string `yaml:"allowed"`
+	Exempt  []string `yaml:"exempt"`
+	Clause  string   `yaml:"clause"`
+}
+
+// Ages says from which age a person may use the service.
+type Ages struct {
+	Minimum        int    `yaml:"minimum"`
+	Representative bool   `yaml:"representative"` // below it, through one
+	ParentalCures  bool   `yaml:"parental_cures"` // a parent's consent is enough
+	Erase          string `yaml:"erase"`          // period after which found data is gone
+	Clause         string `yaml:"clause"`
+}
+
+// Aggregates says when figures about a group are no personal data.
+type Aggregates struct {
+	Minimum    int    `yaml:"minimum"` // of the group and of its complement
+	Deidentify bool   `yaml:"deidentify"`
+	Clause     string `yaml:"clause"`
+}
+
+// Requests says how a person's requests are handled.
+type Requests struct {
+	Rights  []Right   `yaml:"rights"`
+	Decline []Decline `yaml:"decline"`
+}
+
+// Right is something that a person may ask for.
+type Right struct {
+	Right    string `yaml:"right"`
+	Verified bool   `yaml:"verified"`  // only after the person was verified
+	Fee      bool   `yaml:"fee"`       // may be charged for disproportionate effort
+	Approval bool   `yaml:"approval"`  // of the controller, for a processor
+	AskedFor string `yaml:"asked_for"` // where
+	Clause   string `yaml:"clause"`
+	House    bool   `yaml:"house"`
+}
+
+// Decline is a ground on which rights may be declined.
+type Decline struct {
+	Ground string   `yaml:"ground"`
+	Rights []string `yaml:"rights"`
+	Clause string   `yaml:"clause"`
+}
+
+// Clock is a time limit that the policy itself promises.
+type Clock struct {
+	Right       string `yaml:"right"`
+	Period      string `yaml:"period"`
+	NoExtension bool   `yaml:"no_extension"`
+	Clause      string `yaml:"clause"`
+	House       bool   `yaml:"house"`
+}
+
+// Retention is a duty or a right to keep data although it was asked to be
+// erased. The retention service reads this list.
+type Retention struct {
+	Rule      string   `yaml:"rule"`
+	Category  string   `yaml:"category"`
+	Systems   []string `yaml:"systems"`
+	Period    string   `yaml:"period"`
+	Ground    string   `yaml:"ground"`
+	Authority string   `yaml:"authority"`
+}
+
+// Promise is a sentence of the text, by the id under which it is shown.
+type Promise struct {
+	ID    string `yaml:"id"`
+	Says  string `yaml:"says"`
+	House bool   `yaml:"house"` // part of its meaning is our choice
+}
