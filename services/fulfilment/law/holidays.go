@@ -5,13 +5,14 @@ import "time"
 // calendarVersion changes with any rule below. A request pins it.
 const calendarVersion = "2026.1"
 
-// CalendarOf is a calendar by its code: "none" (weekends only), "us" (federal),
+// CalendarOf is a calendar by its code: "none" or "" (weekends only), "us" (federal),
 // "us-ca" (California's state holidays), "gb-eng", "de" (those of the whole
 // country) or "eu" (what nearly all member states share).
 func CalendarOf(code string) (Calendar, bool) {
 	var rules []holiday
 	switch code {
-	case "none":
+	case "", "none":
+		code = "none"
 	case "us":
 		rules = federal()
 	case "us-ca":

@@ -94,7 +94,9 @@ type PutScheduleRequest struct {
 	// Version of the policy that the schedule comes from.
 	PolicyVersion uint32 `protobuf:"varint,3,opt,name=policy_version,json=policyVersion,proto3" json:"policy_version,omitempty"`
 	// The rules. What no rule names may be erased.
-	Rules         []*Rule `protobuf:"bytes,4,rep,name=rules,proto3" json:"rules,omitempty"`
+	Rules []*Rule `protobuf:"bytes,4,rep,name=rules,proto3" json:"rules,omitempty"`
+	// The moment from which it decides; unset, or in the past, means now.
+	From          *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=from,proto3" json:"from,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -153,6 +155,13 @@ func (x *PutScheduleRequest) GetPolicyVersion() uint32 {
 func (x *PutScheduleRequest) GetRules() []*Rule {
 	if x != nil {
 		return x.Rules
+	}
+	return nil
+}
+
+func (x *PutScheduleRequest) GetFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.From
 	}
 	return nil
 }
@@ -308,7 +317,9 @@ func (x *PutScheduleResponse) GetConsistencyToken() string {
 type GetScheduleRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The policy.
-	Policy        string `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	Policy string `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	// Version of the schedule; zero means the one that is in force now.
+	Version       uint32 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -350,7 +361,14 @@ func (x *GetScheduleRequest) GetPolicy() string {
 	return ""
 }
 
-// GetScheduleResponse holds the schedule in force.
+func (x *GetScheduleRequest) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// GetScheduleResponse holds a schedule.
 type GetScheduleResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Version of the schedule.
@@ -358,7 +376,9 @@ type GetScheduleResponse struct {
 	// Version of the policy that it comes from.
 	PolicyVersion uint32 `protobuf:"varint,2,opt,name=policy_version,json=policyVersion,proto3" json:"policy_version,omitempty"`
 	// Its rules.
-	Rules         []*Rule `protobuf:"bytes,3,rep,name=rules,proto3" json:"rules,omitempty"`
+	Rules []*Rule `protobuf:"bytes,3,rep,name=rules,proto3" json:"rules,omitempty"`
+	// The moment from which it decides.
+	From          *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=from,proto3" json:"from,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -410,6 +430,13 @@ func (x *GetScheduleResponse) GetPolicyVersion() uint32 {
 func (x *GetScheduleResponse) GetRules() []*Rule {
 	if x != nil {
 		return x.Rules
+	}
+	return nil
+}
+
+func (x *GetScheduleResponse) GetFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.From
 	}
 	return nil
 }
@@ -648,7 +675,9 @@ type EvaluateResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// One for each item.
 	Verdicts []*ItemVerdict `protobuf:"bytes,1,rep,name=verdicts,proto3" json:"verdicts,omitempty"`
-	// Version of the schedule that decided; zero when there is none.
+	// Version of the schedule that decided. A policy of which retention knows no
+	// schedule is an error, SCHEDULE_NOT_FOUND: what is not known may not be
+	// erased.
 	ScheduleVersion uint32 `protobuf:"varint,2,opt,name=schedule_version,json=scheduleVersion,proto3" json:"schedule_version,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
@@ -1343,7 +1372,8 @@ type RequestPermitResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Its id.
 	Permit string `protobuf:"bytes,1,opt,name=permit,proto3" json:"permit,omitempty"`
-	// When it ends: at most 60 seconds from now.
+	// When its use must have ended: at most 60 seconds from now. Retention counts
+	// it as open for some seconds more, so that clocks need not agree exactly.
 	ExpiresAt     *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1507,13 +1537,14 @@ var File_habeas_retention_v1_retention_service_proto protoreflect.FileDescriptor
 
 const file_habeas_retention_v1_retention_service_proto_rawDesc = "" +
 	"\n" +
-	"+habeas/retention/v1/retention_service.proto\x12\x13habeas.retention.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fhabeas/options/v1/options.proto\"\xe0\x01\n" +
+	"+habeas/retention/v1/retention_service.proto\x12\x13habeas.retention.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fhabeas/options/v1/options.proto\"\x90\x02\n" +
 	"\x12PutScheduleRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x125\n" +
 	"\x06policy\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x06policy\x12.\n" +
 	"\x0epolicy_version\x18\x03 \x01(\rB\a\xbaH\x04*\x02(\x01R\rpolicyVersion\x12:\n" +
-	"\x05rules\x18\x04 \x03(\v2\x19.habeas.retention.v1.RuleB\t\xbaH\x06\x92\x01\x03\x10\xf4\x03R\x05rules\"\xe7\x02\n" +
+	"\x05rules\x18\x04 \x03(\v2\x19.habeas.retention.v1.RuleB\t\xbaH\x06\x92\x01\x03\x10\xf4\x03R\x05rules\x12.\n" +
+	"\x04from\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\"\xe7\x02\n" +
 	"\x04Rule\x121\n" +
 	"\x04rule\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x04rule\x12;\n" +
 	"\bcategory\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z][a-z0-9_.]{0,126}$R\bcategory\x12>\n" +
@@ -1524,13 +1555,15 @@ const file_habeas_retention_v1_retention_service_proto_rawDesc = "" +
 	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\tauthority\"\\\n" +
 	"\x13PutScheduleResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12+\n" +
-	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\"K\n" +
+	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\"e\n" +
 	"\x12GetScheduleRequest\x125\n" +
-	"\x06policy\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x06policy\"\x87\x01\n" +
+	"\x06policy\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x06policy\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\rR\aversion\"\xb7\x01\n" +
 	"\x13GetScheduleResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12%\n" +
 	"\x0epolicy_version\x18\x02 \x01(\rR\rpolicyVersion\x12/\n" +
-	"\x05rules\x18\x03 \x03(\v2\x19.habeas.retention.v1.RuleR\x05rules\"\xe1\x01\n" +
+	"\x05rules\x18\x03 \x03(\v2\x19.habeas.retention.v1.RuleR\x05rules\x12.\n" +
+	"\x04from\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\"\xe1\x01\n" +
 	"\x04Item\x125\n" +
 	"\x06system\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x06system\x12*\n" +
 	"\n" +
@@ -1554,15 +1587,14 @@ const file_habeas_retention_v1_retention_service_proto_rawDesc = "" +
 	"\x02by\x18\x05 \x01(\tR\x02by\"{\n" +
 	"\x10EvaluateResponse\x12<\n" +
 	"\bverdicts\x18\x01 \x03(\v2 .habeas.retention.v1.ItemVerdictR\bverdicts\x12)\n" +
-	"\x10schedule_version\x18\x02 \x01(\rR\x0fscheduleVersion\"\x97\x02\n" +
+	"\x10schedule_version\x18\x02 \x01(\rR\x0fscheduleVersion\"\xbe\x02\n" +
 	"\x10PlaceHoldRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x126\n" +
 	"\vsubject_ref\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
 	"subjectRef\x127\n" +
-	"\x06ground\x18\x03 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z][a-z0-9_.]{0,126}$R\x06ground\x12(\n" +
-	"\tauthority\x18\x04 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\tauthority\x12?\n" +
+	"\x06ground\x18\x03 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z][a-z0-9_.]{0,126}$R\x06ground\x12O\n" +
+	"\tauthority\x18\x04 \x01(\tB1\xbaH.r,2*^[A-Za-z0-9][A-Za-z0-9 .,:/()#§-]{0,199}$R\tauthority\x12?\n" +
 	"\treview_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\breviewAt\"\xd4\x01\n" +
 	"\x11PlaceHoldResponse\x12\x12\n" +
 	"\x04hold\x18\x01 \x01(\tR\x04hold\x12\x1c\n" +
@@ -1685,43 +1717,45 @@ var file_habeas_retention_v1_retention_service_proto_goTypes = []any{
 }
 var file_habeas_retention_v1_retention_service_proto_depIdxs = []int32{
 	2,  // 0: habeas.retention.v1.PutScheduleRequest.rules:type_name -> habeas.retention.v1.Rule
-	2,  // 1: habeas.retention.v1.GetScheduleResponse.rules:type_name -> habeas.retention.v1.Rule
-	22, // 2: habeas.retention.v1.Item.started_at:type_name -> google.protobuf.Timestamp
-	6,  // 3: habeas.retention.v1.EvaluateRequest.items:type_name -> habeas.retention.v1.Item
-	22, // 4: habeas.retention.v1.EvaluateRequest.at:type_name -> google.protobuf.Timestamp
-	0,  // 5: habeas.retention.v1.ItemVerdict.verdict:type_name -> habeas.retention.v1.Verdict
-	22, // 6: habeas.retention.v1.ItemVerdict.until:type_name -> google.protobuf.Timestamp
-	8,  // 7: habeas.retention.v1.EvaluateResponse.verdicts:type_name -> habeas.retention.v1.ItemVerdict
-	22, // 8: habeas.retention.v1.PlaceHoldRequest.review_at:type_name -> google.protobuf.Timestamp
-	22, // 9: habeas.retention.v1.PlaceHoldResponse.effective_by:type_name -> google.protobuf.Timestamp
-	22, // 10: habeas.retention.v1.Hold.placed_at:type_name -> google.protobuf.Timestamp
-	22, // 11: habeas.retention.v1.Hold.review_at:type_name -> google.protobuf.Timestamp
-	22, // 12: habeas.retention.v1.Hold.released_at:type_name -> google.protobuf.Timestamp
-	22, // 13: habeas.retention.v1.Permit.expires_at:type_name -> google.protobuf.Timestamp
-	15, // 14: habeas.retention.v1.GetPersonResponse.holds:type_name -> habeas.retention.v1.Hold
-	16, // 15: habeas.retention.v1.GetPersonResponse.permits:type_name -> habeas.retention.v1.Permit
-	22, // 16: habeas.retention.v1.RequestPermitResponse.expires_at:type_name -> google.protobuf.Timestamp
-	1,  // 17: habeas.retention.v1.RetentionService.PutSchedule:input_type -> habeas.retention.v1.PutScheduleRequest
-	4,  // 18: habeas.retention.v1.RetentionService.GetSchedule:input_type -> habeas.retention.v1.GetScheduleRequest
-	7,  // 19: habeas.retention.v1.RetentionService.Evaluate:input_type -> habeas.retention.v1.EvaluateRequest
-	10, // 20: habeas.retention.v1.RetentionService.PlaceHold:input_type -> habeas.retention.v1.PlaceHoldRequest
-	12, // 21: habeas.retention.v1.RetentionService.ReleaseHold:input_type -> habeas.retention.v1.ReleaseHoldRequest
-	14, // 22: habeas.retention.v1.RetentionService.GetPerson:input_type -> habeas.retention.v1.GetPersonRequest
-	18, // 23: habeas.retention.v1.RetentionService.RequestPermit:input_type -> habeas.retention.v1.RequestPermitRequest
-	20, // 24: habeas.retention.v1.RetentionService.EndPermit:input_type -> habeas.retention.v1.EndPermitRequest
-	3,  // 25: habeas.retention.v1.RetentionService.PutSchedule:output_type -> habeas.retention.v1.PutScheduleResponse
-	5,  // 26: habeas.retention.v1.RetentionService.GetSchedule:output_type -> habeas.retention.v1.GetScheduleResponse
-	9,  // 27: habeas.retention.v1.RetentionService.Evaluate:output_type -> habeas.retention.v1.EvaluateResponse
-	11, // 28: habeas.retention.v1.RetentionService.PlaceHold:output_type -> habeas.retention.v1.PlaceHoldResponse
-	13, // 29: habeas.retention.v1.RetentionService.ReleaseHold:output_type -> habeas.retention.v1.ReleaseHoldResponse
-	17, // 30: habeas.retention.v1.RetentionService.GetPerson:output_type -> habeas.retention.v1.GetPersonResponse
-	19, // 31: habeas.retention.v1.RetentionService.RequestPermit:output_type -> habeas.retention.v1.RequestPermitResponse
-	21, // 32: habeas.retention.v1.RetentionService.EndPermit:output_type -> habeas.retention.v1.EndPermitResponse
-	25, // [25:33] is the sub-list for method output_type
-	17, // [17:25] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	22, // 1: habeas.retention.v1.PutScheduleRequest.from:type_name -> google.protobuf.Timestamp
+	2,  // 2: habeas.retention.v1.GetScheduleResponse.rules:type_name -> habeas.retention.v1.Rule
+	22, // 3: habeas.retention.v1.GetScheduleResponse.from:type_name -> google.protobuf.Timestamp
+	22, // 4: habeas.retention.v1.Item.started_at:type_name -> google.protobuf.Timestamp
+	6,  // 5: habeas.retention.v1.EvaluateRequest.items:type_name -> habeas.retention.v1.Item
+	22, // 6: habeas.retention.v1.EvaluateRequest.at:type_name -> google.protobuf.Timestamp
+	0,  // 7: habeas.retention.v1.ItemVerdict.verdict:type_name -> habeas.retention.v1.Verdict
+	22, // 8: habeas.retention.v1.ItemVerdict.until:type_name -> google.protobuf.Timestamp
+	8,  // 9: habeas.retention.v1.EvaluateResponse.verdicts:type_name -> habeas.retention.v1.ItemVerdict
+	22, // 10: habeas.retention.v1.PlaceHoldRequest.review_at:type_name -> google.protobuf.Timestamp
+	22, // 11: habeas.retention.v1.PlaceHoldResponse.effective_by:type_name -> google.protobuf.Timestamp
+	22, // 12: habeas.retention.v1.Hold.placed_at:type_name -> google.protobuf.Timestamp
+	22, // 13: habeas.retention.v1.Hold.review_at:type_name -> google.protobuf.Timestamp
+	22, // 14: habeas.retention.v1.Hold.released_at:type_name -> google.protobuf.Timestamp
+	22, // 15: habeas.retention.v1.Permit.expires_at:type_name -> google.protobuf.Timestamp
+	15, // 16: habeas.retention.v1.GetPersonResponse.holds:type_name -> habeas.retention.v1.Hold
+	16, // 17: habeas.retention.v1.GetPersonResponse.permits:type_name -> habeas.retention.v1.Permit
+	22, // 18: habeas.retention.v1.RequestPermitResponse.expires_at:type_name -> google.protobuf.Timestamp
+	1,  // 19: habeas.retention.v1.RetentionService.PutSchedule:input_type -> habeas.retention.v1.PutScheduleRequest
+	4,  // 20: habeas.retention.v1.RetentionService.GetSchedule:input_type -> habeas.retention.v1.GetScheduleRequest
+	7,  // 21: habeas.retention.v1.RetentionService.Evaluate:input_type -> habeas.retention.v1.EvaluateRequest
+	10, // 22: habeas.retention.v1.RetentionService.PlaceHold:input_type -> habeas.retention.v1.PlaceHoldRequest
+	12, // 23: habeas.retention.v1.RetentionService.ReleaseHold:input_type -> habeas.retention.v1.ReleaseHoldRequest
+	14, // 24: habeas.retention.v1.RetentionService.GetPerson:input_type -> habeas.retention.v1.GetPersonRequest
+	18, // 25: habeas.retention.v1.RetentionService.RequestPermit:input_type -> habeas.retention.v1.RequestPermitRequest
+	20, // 26: habeas.retention.v1.RetentionService.EndPermit:input_type -> habeas.retention.v1.EndPermitRequest
+	3,  // 27: habeas.retention.v1.RetentionService.PutSchedule:output_type -> habeas.retention.v1.PutScheduleResponse
+	5,  // 28: habeas.retention.v1.RetentionService.GetSchedule:output_type -> habeas.retention.v1.GetScheduleResponse
+	9,  // 29: habeas.retention.v1.RetentionService.Evaluate:output_type -> habeas.retention.v1.EvaluateResponse
+	11, // 30: habeas.retention.v1.RetentionService.PlaceHold:output_type -> habeas.retention.v1.PlaceHoldResponse
+	13, // 31: habeas.retention.v1.RetentionService.ReleaseHold:output_type -> habeas.retention.v1.ReleaseHoldResponse
+	17, // 32: habeas.retention.v1.RetentionService.GetPerson:output_type -> habeas.retention.v1.GetPersonResponse
+	19, // 33: habeas.retention.v1.RetentionService.RequestPermit:output_type -> habeas.retention.v1.RequestPermitResponse
+	21, // 34: habeas.retention.v1.RetentionService.EndPermit:output_type -> habeas.retention.v1.EndPermitResponse
+	27, // [27:35] is the sub-list for method output_type
+	19, // [19:27] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_habeas_retention_v1_retention_service_proto_init() }

@@ -55,7 +55,9 @@ type RetentionServiceClient interface {
 	// GetPerson returns the holds and permits of a person.
 	GetPerson(ctx context.Context, in *GetPersonRequest, opts ...grpc.CallOption) (*GetPersonResponse, error)
 	// RequestPermit asks to destroy for the next minute at most. A person under
-	// a hold gets PERSON_ON_HOLD, and nothing may be touched.
+	// a hold gets PERSON_ON_HOLD, and nothing may be touched. A request has one
+	// open permit a system: another is refused, PERMIT_OPEN. A repeat of a call
+	// whose permit is over is refused, PERMIT_OVER: ask again under a new id.
 	RequestPermit(ctx context.Context, in *RequestPermitRequest, opts ...grpc.CallOption) (*RequestPermitResponse, error)
 	// EndPermit gives a permit back and says what it destroyed.
 	EndPermit(ctx context.Context, in *EndPermitRequest, opts ...grpc.CallOption) (*EndPermitResponse, error)
@@ -172,7 +174,9 @@ type RetentionServiceServer interface {
 	// GetPerson returns the holds and permits of a person.
 	GetPerson(context.Context, *GetPersonRequest) (*GetPersonResponse, error)
 	// RequestPermit asks to destroy for the next minute at most. A person under
-	// a hold gets PERSON_ON_HOLD, and nothing may be touched.
+	// a hold gets PERSON_ON_HOLD, and nothing may be touched. A request has one
+	// open permit a system: another is refused, PERMIT_OPEN. A repeat of a call
+	// whose permit is over is refused, PERMIT_OVER: ask again under a new id.
 	RequestPermit(context.Context, *RequestPermitRequest) (*RequestPermitResponse, error)
 	// EndPermit gives a permit back and says what it destroyed.
 	EndPermit(context.Context, *EndPermitRequest) (*EndPermitResponse, error)

@@ -1,0 +1,28 @@
+package rpc
+
+import (
+	"habeas.internal/services/internal/es/esfault"
+	"habeas.internal/services/internal/keyclient"
+	"habeas.internal/services/internal/rpc/fault"
+	"habeas.internal/services/retention/person"
+	"habeas.internal/services/retention/schedule"
+
+	"google.golang.org/grpc/codes"
+)
+
+// Errors is the one table from retention's errors to what a caller is told.
+// The rows of keys and of the event store follow.
+func Errors() fault.Table {
+	table := fault.Table{
+		{Err: schedule.ErrNoSchedule, Code: codes.NotFound, Reason: "SCHEDULE_NOT_FOUND"},
+		{Err: schedule.ErrPeriod, Code: codes.InvalidArgument, Reason: "PERIOD_MALFORMED"},
+		{Err: fault.Type[schedule.Refusal](), Code: codes.FailedPrecondition},
+		{Err: person.ErrNoHold, Code: codes.NotFound, Reason: "HOLD_NOT_FOUND"},
+		{Err: person.ErrNoPermit, Code: codes.NotFound, Reason: "PERMIT_NOT_FOUND"},
+		{Err: person.ErrPermitOver, Code: codes.FailedPrecondition, Reason: "PERMIT_OVER"},
+		{Err: person.ErrReviewInPast, Code: codes.InvalidArgument, Reason: "REVIEW_IN_PAST"},
+		{Err: fault.Type[person.Refusal](), Code: codes.FailedPrecondition},
+		{Err: ErrZoneUnknown, Code: codes.Unavailable, Reason: "ZONE_UNKNOWN"},
+	}
+	return append(append(table, keyclient.Table()...), esfault.Table()...)
+}

@@ -1,0 +1,68 @@
+package rpc
+
+import (
+	"fmt"
+
+	"habeas.internal/services/internal/es"
+	"habeas.internal/services/retention/internal/wire"
+	"habeas.internal/services/retention/person"
+	"habeas.internal/services/retention/schedule"
+
+	"google.golang.org/protobuf/proto"
+)
+
+// Context is the context that retention owns.
+const Context = "retention"
+
+// Schedules runs the commands of schedules.
+type Schedules = es.Handler[schedule.Schedule, schedule.Command, schedule.Event]
+
+// Persons runs the commands of persons.
+type Persons = es.Handler[person.Person, person.Command, person.Event]
+
+// NewSchedules makes the handler of schedules on a log. h holds what differs
+// between installations: store, verifier, digester, tracer, randomness.
+func NewSchedules(h Schedules) (Schedules, error) {
+	codec, err := wire.Schedule()
+	if err != nil {
+		return h, err
+	}
+	h.Registry, h.Encode = codec.Registry(), codec.Encode(nil)
+	h.Decide, h.Evolve = schedule.Decide, schedule.Evolve
+	h.Refuse = func(reason string) error { return schedule.Refusal(reason) }
+	return h, nil
+}
+
+// NewPersons makes the handler of persons on a log, as NewSchedules does.
+func NewPersons(h Persons) (Persons, error) {
+	codec, err := wire.Person()
+	if err != nil {
+		return h, err
+	}
+	h.Registry, h.Encode = codec.Registry(), codec.Encode(nil)
+	h.Decide, h.Evolve = person.Decide, person.Evolve
+	h.Refuse = func(reason string) error { return person.Refusal(reason) }
+	return h, nil
+}
+
+// ScheduleOf is the aggregate of a policy's schedule.
+func ScheduleOf(tenant, policy string) es.Aggregate {
+	return es.Aggregate{
+		Context: Context, Tenant: tenant, Type: schedule.AggregateType,
+		ID: es.DeriveID(tenant, schedule.AggregateType, policy),
+	}
+}
+
+// PersonOf is the aggregate of a person.
+func PersonOf(tenant, subject string) es.Aggregate {
+	return es.Aggregate{Context: Context, Tenant: tenant, Type: person.AggregateType, ID: subject}
+}
+
+// bodyOf is a request as the command's body: it tells a repeat from a reuse.
+func bodyOf(request proto.Message) ([]byte, error) {
+	body, err := proto.MarshalOptions{Deterministic: true}.Marshal(request)
+	if err != nil {
+		return nil, fmt.Errorf("encode command body: %w", err)
+	}
+	return body, nil
+}

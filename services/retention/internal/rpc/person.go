@@ -1,0 +1,96 @@
+package rpc
+
+import (
+	"context"
+
+	retentionv1 "habeas.internal/proto/gen/habeas/retention/v1"
+	"habeas.internal/services/internal/es"
+	"habeas.internal/services/internal/es/eventpb"
+	"habeas.internal/services/retention/person"
+)
+
+// PlaceHold places a hold whose id derives from the request's. A repeat tells
+// how far the hold has come by now.
+func (s *Server) PlaceHold(ctx context.Context, r *retentionv1.PlaceHoldRequest) (*retentionv1.PlaceHoldResponse, error) {
+	body, err := bodyOf(r)
+	if err != nil {
+		return nil, err
+	}
+	now := s.Now()
+	id := es.DeriveID(tenant(ctx), retentionv1.RetentionService_PlaceHold_FullMethodName, r.GetRequestId())
+	res, err := s.handle(ctx, r.GetSubjectRef(), es.Command[person.Command]{
+		ID: r.GetRequestId(), Client: true, Body: body, At: now, Data: person.PlaceHold{
+			Hold: id, Ground: r.GetGround(), Authority: r.GetAuthority(), ReviewAt: r.GetReviewAt().AsTime(), At: now,
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	e := res.State.Effect(id, now)
+	out := &retentionv1.PlaceHoldResponse{
+		Hold: id, Effective: e.Effective, EffectiveBy: eventpb.Stamp(e.By), ConsistencyToken: res.Token().Encode(),
+	}
+	for _, p := range e.Open {
+		out.OpenPermits = append(out.OpenPermits, p.System)
+	}
+	return out, nil
+}
+
+// ReleaseHold ends a hold.
+func (s *Server) ReleaseHold(ctx context.Context, r *retentionv1.ReleaseHoldRequest) (*retentionv1.ReleaseHoldResponse, error) {
+	body, err := bodyOf(r)
+	if err != nil {
+		return nil, err
+	}
+	now := s.Now()
+	res, err := s.handle(ctx, r.GetSubjectRef(), es.Command[person.Command]{
+		ID: r.GetRequestId(), Client: true, Body: body, At: now, Data: person.ReleaseHold{Hold: r.GetHold(), At: now},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &retentionv1.ReleaseHoldResponse{ConsistencyToken: res.Token().Encode()}, nil
+}
+
+// RequestPermit gives a permit whose id derives from the request's. A repeat
+// gets the first permit, as long as it may still be used: what was given back
+// or has expired is not given out again.
+func (s *Server) RequestPermit(ctx context.Context, r *retentionv1.RequestPermitRequest) (*retentionv1.RequestPermitResponse, error) {
+	plan, _, err := s.Schedules.Load(ctx, ScheduleOf(tenant(ctx), r.GetPolicy()), es.Leader)
+	if err != nil {
+		return nil, err
+	}
+	now := s.Now()
+	v, err := plan.InForce(now)
+	if err != nil {
+		return nil, err
+	}
+	id := es.DeriveID(tenant(ctx), retentionv1.RetentionService_RequestPermit_FullMethodName, r.GetRequestId())
+	res, err := s.handle(ctx, r.GetSubjectRef(), es.Command[person.Command]{
+		ID: id, At: now, Data: person.RequestPermit{
+			Permit: id, Request: r.GetRequest(), System: r.GetSystem(), Policy: r.GetPolicy(), ScheduleVersion: v.Number, At: now,
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	p, ok := res.State.Permit(id)
+	if !ok || !p.Usable(s.Now()) || p.Request != r.GetRequest() || p.System != r.GetSystem() {
+		return nil, person.ErrPermitOver
+	}
+	return &retentionv1.RequestPermitResponse{Permit: id, ExpiresAt: eventpb.Stamp(p.ExpiresAt)}, nil
+}
+
+// EndPermit gives a permit back.
+func (s *Server) EndPermit(ctx context.Context, r *retentionv1.EndPermitRequest) (*retentionv1.EndPermitResponse, error) {
+	now := s.Now()
+	// The id derives from the method too: a saga may name both steps alike.
+	id := es.DeriveID(tenant(ctx), retentionv1.RetentionService_EndPermit_FullMethodName, r.GetRequestId())
+	_, err := s.handle(ctx, r.GetSubjectRef(), es.Command[person.Command]{
+		ID: id, At: now, Data: person.EndPermit{Permit: r.GetPermit(), RowsDestroyed: r.GetRowsDestroyed(), At: now},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &retentionv1.EndPermitResponse{}, nil
+}

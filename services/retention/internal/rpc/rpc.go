@@ -1,0 +1,174 @@
+// Package rpc answers retention's calls: decode, handle, encode. Answers are
+// read from the aggregates themselves, by way of the leader: there is no read
+// model to be behind.
+package rpc
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	retentionv1 "habeas.internal/proto/gen/habeas/retention/v1"
+	"habeas.internal/services/internal/es"
+	"habeas.internal/services/internal/es/eventpb"
+	kit "habeas.internal/services/internal/rpc"
+	"habeas.internal/services/retention/person"
+	"habeas.internal/services/retention/schedule"
+)
+
+// ErrZoneUnknown says that the time zone of the tenant couldn't be learnt, so
+// that no period can be counted.
+var ErrZoneUnknown = errors.New("time zone of the tenant is not known")
+
+// Server implements RetentionService.
+type Server struct {
+	retentionv1.UnimplementedRetentionServiceServer
+	Schedules Schedules
+	Persons   Persons
+	// Zone is the time zone of a tenant's establishment; its error is one of
+	// the table.
+	Zone func(ctx context.Context, tenant string) (*time.Location, error)
+	Now  func() time.Time
+}
+
+// PutSchedule replaces the schedule of a policy.
+func (s *Server) PutSchedule(ctx context.Context, r *retentionv1.PutScheduleRequest) (*retentionv1.PutScheduleResponse, error) {
+	now := s.Now()
+	put := schedule.Put{Policy: r.GetPolicy(), PolicyVersion: r.GetPolicyVersion(), From: eventpb.Moment(r.GetFrom()), At: now}
+	for _, m := range r.GetRules() {
+		period, err := schedule.ParsePeriod(m.GetPeriod())
+		if err != nil {
+			return nil, err
+		}
+		put.Rules = append(put.Rules, schedule.Rule{
+			ID: m.GetRule(), Category: m.GetCategory(), Systems: m.GetSystems(), Period: period,
+			Ground: m.GetGround(), Authority: m.GetAuthority(),
+		})
+	}
+	body, err := bodyOf(r)
+	if err != nil {
+		return nil, err
+	}
+	res, err := s.Schedules.Handle(ctx, ScheduleOf(tenant(ctx), r.GetPolicy()), es.Command[schedule.Command]{
+		ID: r.GetRequestId(), Client: true, Body: body, At: now, Meta: es.Meta{Correlation: r.GetRequestId()}, Data: put,
+	})
+	if err != nil {
+		return nil, err
+	}
+	number := uint32(len(res.State.Versions))
+	for _, ev := range res.Events { // a repeat is answered with the first call's version
+		if e, ok := ev.(schedule.Replaced); ok {
+			number = e.Number
+		}
+	}
+	return &retentionv1.PutScheduleResponse{Version: number, ConsistencyToken: res.Token().Encode()}, nil
+}
+
+// GetSchedule returns a version of a schedule.
+func (s *Server) GetSchedule(ctx context.Context, r *retentionv1.GetScheduleRequest) (*retentionv1.GetScheduleResponse, error) {
+	state, _, err := s.Schedules.Load(ctx, ScheduleOf(tenant(ctx), r.GetPolicy()), es.Leader)
+	if err != nil {
+		return nil, err
+	}
+	v, err := state.InForce(s.Now())
+	if r.GetVersion() != 0 {
+		v, err = state.Version(r.GetVersion())
+	}
+	if err != nil {
+		return nil, err
+	}
+	out := &retentionv1.GetScheduleResponse{Version: v.Number, PolicyVersion: v.PolicyVersion, From: eventpb.Stamp(v.From)}
+	for _, rule := range v.Rules {
+		out.Rules = append(out.Rules, &retentionv1.Rule{
+			Rule: rule.ID, Category: rule.Category, Systems: rule.Systems, Period: rule.Period.String(),
+			Ground: rule.Ground, Authority: rule.Authority,
+		})
+	}
+	return out, nil
+}
+
+// Evaluate says of each item whether it may be erased.
+func (s *Server) Evaluate(ctx context.Context, r *retentionv1.EvaluateRequest) (*retentionv1.EvaluateResponse, error) {
+	at := s.Now()
+	if r.GetAt() != nil {
+		at = r.GetAt().AsTime()
+	}
+	zone, err := s.Zone(ctx, tenant(ctx))
+	if err != nil {
+		return nil, err
+	}
+	plan, _, err := s.Schedules.Load(ctx, ScheduleOf(tenant(ctx), r.GetPolicy()), es.Leader)
+	if err != nil {
+		return nil, err
+	}
+	v, err := plan.InForce(at)
+	if err != nil {
+		return nil, err
+	}
+	who, _, err := s.Persons.Load(ctx, PersonOf(tenant(ctx), r.GetSubjectRef()), es.Leader)
+	if err != nil {
+		return nil, err
+	}
+	q := schedule.Question{Rules: v.Rules, At: at, Zone: zone}
+	for _, h := range who.Holds {
+		if h.Binds() {
+			q.Holds = append(q.Holds, schedule.Hold{ID: h.ID, Ground: h.Ground, Authority: h.Authority})
+		}
+	}
+	for _, i := range r.GetItems() {
+		q.Items = append(q.Items, schedule.Item{
+			System: i.GetSystem(), Collection: i.GetCollection(), Category: i.GetCategory(), StartedAt: eventpb.Moment(i.GetStartedAt()),
+		})
+	}
+	out := &retentionv1.EvaluateResponse{ScheduleVersion: v.Number}
+	for _, j := range schedule.Evaluate(q) {
+		out.Verdicts = append(out.Verdicts, &retentionv1.ItemVerdict{
+			Verdict: verdict(j.Verdict), Until: eventpb.Stamp(j.Until), Ground: j.Ground, Authority: j.Authority, By: j.By,
+		})
+	}
+	return out, nil
+}
+
+func verdict(v schedule.Verdict) retentionv1.Verdict {
+	switch v {
+	case schedule.Erase:
+		return retentionv1.Verdict_VERDICT_ERASE
+	case schedule.Keep:
+		return retentionv1.Verdict_VERDICT_KEEP
+	case schedule.Wait:
+		return retentionv1.Verdict_VERDICT_HOLD
+	case schedule.None:
+	}
+	return retentionv1.Verdict_VERDICT_UNSPECIFIED
+}
+
+func tenant(ctx context.Context) string { return kit.PrincipalFrom(ctx).Tenant }
+
+// GetPerson returns what binds a person; of one that nothing is known of,
+// nothing does.
+func (s *Server) GetPerson(ctx context.Context, r *retentionv1.GetPersonRequest) (*retentionv1.GetPersonResponse, error) {
+	who, _, err := s.Persons.Load(ctx, PersonOf(tenant(ctx), r.GetSubjectRef()), es.Leader)
+	if err != nil {
+		return nil, err
+	}
+	out := &retentionv1.GetPersonResponse{}
+	for _, h := range who.Holds {
+		out.Holds = append(out.Holds, &retentionv1.Hold{
+			Hold: h.ID, Ground: h.Ground, Authority: h.Authority, PlacedAt: eventpb.Stamp(h.PlacedAt),
+			ReviewAt: eventpb.Stamp(h.ReviewAt), ReleasedAt: eventpb.Stamp(h.ReleasedAt),
+		})
+	}
+	for _, p := range who.Permits {
+		out.Permits = append(out.Permits, &retentionv1.Permit{
+			Permit: p.ID, System: p.System, Request: p.Request, ExpiresAt: eventpb.Stamp(p.ExpiresAt),
+			RowsDestroyed: p.RowsDestroyed, Ended: p.Ended,
+		})
+	}
+	return out, nil
+}
+
+// handle runs a client's command on a person.
+func (s *Server) handle(ctx context.Context, subject string, cmd es.Command[person.Command]) (es.Result[person.Person, person.Event], error) {
+	cmd.Meta.Correlation = cmd.ID
+	return s.Persons.Handle(ctx, PersonOf(tenant(ctx), subject), cmd)
+}

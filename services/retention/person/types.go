@@ -1,0 +1,169 @@
+// Package person is what binds the destruction of one person's data: holds,
+// which forbid it, and permits, without which it doesn't happen.
+package person
+
+import (
+	"errors"
+	"time"
+)
+
+// AggregateType is the type of a person in the log.
+const AggregateType = "person"
+
+const (
+	// Life is for how long a permit may be used.
+	Life = 50 * time.Second
+	// Slack is how much longer a permit counts as open than its holder may use
+	// it, so that their clock and ours need not agree exactly. Both together
+	// are the minute after which a hold is effective at the latest.
+	Slack = 10 * time.Second
+	// remembered is how many permits the state keeps; open ones are always kept.
+	remembered = 64
+)
+
+// Person is the state of one person.
+type Person struct {
+	Holds   []Hold   // in the order placed
+	Permits []Permit // the last ones, in the order given
+}
+
+// Hold is a duty to keep everything of a person.
+type Hold struct {
+	ID, Ground, Authority string
+	PlacedAt, ReviewAt    time.Time
+	ReleasedAt            time.Time // zero while it binds
+}
+
+// Binds says that the hold was not released.
+func (h Hold) Binds() bool { return h.ReleasedAt.IsZero() }
+
+// Permit is leave to destroy for a short time.
+type Permit struct {
+	ID, Request, System string
+	Policy              string
+	ScheduleVersion     uint32
+	GivenAt, ExpiresAt  time.Time
+	Ended               bool // it was given back
+	RowsDestroyed       uint64
+}
+
+// Open says that something may still be destroyed under the permit: it was
+// neither given back nor has it expired for certain.
+func (p Permit) Open(at time.Time) bool { return !p.Ended && at.Before(p.over()) }
+
+// over is when the permit is over even if it was not given back.
+func (p Permit) over() time.Time { return p.ExpiresAt.Add(Slack) }
+
+// Usable says that its holder may still destroy under it.
+func (p Permit) Usable(at time.Time) bool { return !p.Ended && at.Before(p.ExpiresAt) }
+
+// Command is PlaceHold, ReleaseHold, RequestPermit or EndPermit.
+//
+//sumtype:decl
+type Command interface{ command() }
+
+// PlaceHold orders that nothing is destroyed.
+type PlaceHold struct {
+	Hold, Ground, Authority string
+	ReviewAt, At            time.Time
+}
+
+// ReleaseHold ends a hold.
+type ReleaseHold struct {
+	Hold string
+	At   time.Time
+}
+
+// RequestPermit asks to destroy.
+type RequestPermit struct {
+	Permit, Request, System string
+	Policy                  string
+	ScheduleVersion         uint32
+	At                      time.Time
+}
+
+// EndPermit gives a permit back.
+type EndPermit struct {
+	Permit        string
+	RowsDestroyed uint64
+	At            time.Time
+}
+
+func (PlaceHold) command()     {}
+func (ReleaseHold) command()   {}
+func (RequestPermit) command() {}
+func (EndPermit) command()     {}
+
+// Event is HoldPlaced, HoldReleased, PermitGiven, PermitRefused or PermitEnded.
+//
+//sumtype:decl
+type Event interface{ event() }
+
+// HoldPlaced says that no new permit is given.
+type HoldPlaced struct {
+	Hold, Ground, Authority string
+	PlacedAt, ReviewAt      time.Time
+	OpenPermits             []string  // open then
+	EffectiveBy             time.Time // when the last of them is over; zero: at once
+}
+
+// HoldReleased says that a hold binds no more.
+type HoldReleased struct {
+	Hold       string
+	ReleasedAt time.Time
+	Free       bool // no other hold binds
+}
+
+// PermitGiven says that a request may destroy in a system.
+type PermitGiven struct {
+	Permit, Request, System string
+	Policy                  string
+	ScheduleVersion         uint32
+	GivenAt, ExpiresAt      time.Time
+}
+
+// PermitRefused says that a request may not.
+type PermitRefused struct{ Request, System, Reason string }
+
+// PermitEnded says that a permit was given back.
+type PermitEnded struct {
+	Permit        string
+	RowsDestroyed uint64
+	EndedAt       time.Time
+	Late          bool // it had expired before
+}
+
+func (HoldPlaced) event()    {}
+func (HoldReleased) event()  {}
+func (PermitGiven) event()   {}
+func (PermitRefused) event() {}
+func (PermitEnded) event()   {}
+
+// Refusal is a rule's no, with its reason code.
+type Refusal string
+
+// Error is the code.
+func (r Refusal) Error() string { return string(r) }
+
+// Reason is the code.
+func (r Refusal) Reason() string { return string(r) }
+
+// What a caller may be told.
+const (
+	// ErrOnHold refuses a permit while a hold binds.
+	ErrOnHold = Refusal("PERSON_ON_HOLD")
+	// ErrPermitOpen refuses a second permit for a request in a system.
+	ErrPermitOpen = Refusal("PERMIT_OPEN")
+)
+
+var (
+	// ErrNoHold says that there is no such hold.
+	ErrNoHold = errors.New("hold does not exist")
+	// ErrNoPermit says that there is no such permit.
+	ErrNoPermit = errors.New("permit does not exist")
+	// ErrPermitOver says that the permit that a call once got is over.
+	ErrPermitOver = errors.New("permit is over")
+	// ErrReviewInPast says that a hold's review would be due already.
+	ErrReviewInPast = errors.New("review would be in the past")
+	errUnknown      = errors.New("unknown command")
+)

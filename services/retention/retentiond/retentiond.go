@@ -1,0 +1,146 @@
+// Package retentiond wires the retention service by hand: configuration,
+// equipment, log, peers, handlers, parts.
+package retentiond
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net"
+	"time"
+
+	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
+	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+	retentionv1 "habeas.internal/proto/gen/habeas/retention/v1"
+	"habeas.internal/services/internal/daemon"
+	"habeas.internal/services/internal/es"
+	"habeas.internal/services/internal/es/jetstream/member"
+	"habeas.internal/services/internal/keyclient"
+	kit "habeas.internal/services/internal/rpc"
+	"habeas.internal/services/internal/rpc/client"
+	"habeas.internal/services/retention/internal/follow"
+	"habeas.internal/services/retention/internal/rpc"
+	"habeas.internal/services/retention/internal/zone"
+
+	"google.golang.org/grpc"
+)
+
+// Name is the service's name: in certificates, as user of the log, and in the
+// announcements of its keys.
+const Name = "retention"
+
+// Version is the build's version.
+const Version = "0.1"
+
+// Config is the daemon's configuration, from the environment.
+type Config struct {
+	daemon.Common
+	EventLog member.Config `env:"EVENTLOG"`
+	Identity client.Peer   `env:"IDENTITY"`
+	Consent  client.Peer   `env:"CONSENT"`
+}
+
+// Run runs the daemon until ctx ends.
+func Run(ctx context.Context, cfg Config, w daemon.World) error {
+	k, err := daemon.Start(ctx, daemon.Config{
+		Service: Name, Version: Version, Common: cfg.Common, Out: w.Out, Now: time.Now,
+	})
+	if err != nil {
+		return err
+	}
+	defer k.Close()
+	m, err := member.Join(ctx, cfg.EventLog, k, cfg.Common, Name, rpc.Context, "consent")
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	p, err := dial(cfg, k)
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	s, err := handlers(k, m, p.keys.Digester())
+	if err != nil {
+		return err
+	}
+	s.Zone = zone.New(identityv1.NewTenantServiceClient(p.identity), time.Now).Of
+	server, lis, err := serve(ctx, k, s)
+	if err != nil {
+		return err
+	}
+	if w.Started != nil {
+		w.Started(daemon.Running{Addr: lis.Addr(), Ops: k.OpsAddr})
+	}
+	process := follow.Process(s.Schedules, consentv1.NewPolicyServiceClient(p.consent), time.Now)
+	return k.Run(ctx,
+		member.Reader("schedules", func(ctx context.Context) error { return m.Log.RunProcess(ctx, process) }),
+		daemon.Part{Name: "keys", Run: p.keys.Run},
+		daemon.ServeGRPC(server, lis),
+	)
+}
+
+// peers are the services that are asked.
+type peers struct {
+	identity, consent *grpc.ClientConn
+	keys              *keyclient.Client
+}
+
+func dial(cfg Config, k *daemon.Kit) (p *peers, err error) {
+	p = &peers{}
+	defer func() {
+		if err != nil {
+			p.close()
+		}
+	}()
+	p.identity, err = cfg.Identity.Dial(k.RPC(), "identity", keyclient.ServiceName, identityv1.TenantService_ServiceDesc.ServiceName)
+	if err != nil {
+		return p, fmt.Errorf("connect to identity: %w", err)
+	}
+	p.consent, err = cfg.Consent.Dial(k.RPC(), "consent", consentv1.PolicyService_ServiceDesc.ServiceName)
+	if err != nil {
+		return p, fmt.Errorf("connect to consent: %w", err)
+	}
+	p.keys, err = keyclient.New(keyclient.Config{
+		Conn: p.identity, Reader: Name, Now: time.Now, Random: rand.Reader, Logger: k.Log,
+	})
+	return p, err
+}
+
+func (p *peers) close() {
+	if p.keys != nil {
+		p.keys.Close()
+	}
+	for _, conn := range []*grpc.ClientConn{p.consent, p.identity} {
+		if conn != nil {
+			_ = conn.Close()
+		}
+	}
+}
+
+func handlers(k *daemon.Kit, m *member.Member, digester es.Digester) (*rpc.Server, error) {
+	tracer := k.Telemetry.Tracers.Tracer(Name)
+	schedules, err := rpc.NewSchedules(rpc.Schedules{
+		Store: m.Log, Verifier: m.Log.Verifier(), Digester: digester, Tracer: tracer, Random: rand.Reader,
+	})
+	if err != nil {
+		return nil, err
+	}
+	persons, err := rpc.NewPersons(rpc.Persons{
+		Store: m.Log, Verifier: m.Log.Verifier(), Digester: digester, Tracer: tracer, Random: rand.Reader,
+	})
+	return &rpc.Server{Schedules: schedules, Persons: persons, Now: time.Now}, err
+}
+
+// serve opens the door. Of the services only fulfilment may come in.
+func serve(ctx context.Context, k *daemon.Kit, s *rpc.Server) (*kit.Server, net.Listener, error) {
+	cfg := k.RPC()
+	cfg.Services = []kit.Service{{Desc: &retentionv1.RetentionService_ServiceDesc, Impl: s}}
+	cfg.Callers = map[string][]string{retentionv1.RetentionService_ServiceDesc.ServiceName: {"fulfilment"}}
+	cfg.Errors = rpc.Errors()
+	server, err := kit.NewServer(cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	lis, err := k.Listen(ctx)
+	return server, lis, err
+}
