@@ -72,6 +72,11 @@ type Done struct {
 	Deleted uint64 // rows removed
 	Masked  uint64 // rows whose values were overwritten
 	Shared  uint64 // rows left because others refer to them
+	// Kept is how many rows stay with a value of the part that can't be taken
+	// out of them: a key by which rows that have to stay are joined, such as a
+	// row's number, or a column that the dataset says to keep. Where it is not
+	// zero the part was not erased as a whole.
+	Kept uint64
 }
 
 // Column is one value of a row.
@@ -100,10 +105,17 @@ type System interface {
 	// Collect gives every row of a person to yield, shared ones included, in a
 	// fixed order, without holding more than one page in memory.
 	Collect(ctx context.Context, p Person, yield func(Row) error) error
-	// Erase carries out orders.
+	// Erase carries out orders. Before it commits it reads again what it changed,
+	// so that a commit means that the rows found hold nothing of the erased parts.
+	// Repeated after a crash it carries on, and finds nothing if it was done.
 	Erase(ctx context.Context, p Person, orders []Order) ([]Done, error)
 	// Verify reads again what the parts ordered to be erased hold of the
-	// person. Anything above zero rows means that the erasure is not whole.
+	// person, found by the same identifiers in every identity column. Anything
+	// above zero rows means that the erasure is not whole. Rows whose identifiers
+	// were erased are not found any more: that those hold nothing was read again
+	// by Erase before it committed, so that a crash between the two loses no
+	// knowledge and no row keys need to be remembered. Rows that are shared, and
+	// values that Done counts as kept, are not counted.
 	Verify(ctx context.Context, p Person, orders []Order) ([]Found, error)
 	// Close lets go of the system.
 	Close() error
@@ -128,6 +140,8 @@ const (
 	ErrMismatch = Error("DATASET_MISMATCH")
 	// ErrConstraint means that a rule of the system forbids the change.
 	ErrConstraint = Error("SYSTEM_CONSTRAINT")
+	// ErrBusy means that others hold what would be changed; worth another try.
+	ErrBusy = Error("SYSTEM_BUSY")
 	// ErrTooLarge means that a value is beyond what is carried.
 	ErrTooLarge = Error("VALUE_TOO_LARGE")
 )

@@ -1,0 +1,214 @@
+package sqlsystem
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+
+	"habeas.internal/services/fulfilment/internal/connector"
+)
+
+// apply erases rows of one table: it deletes those that it may, overwrites the
+// others, and reads both again.
+func (e *erasure) apply(ctx context.Context, tx *sql.Tx, task *task, keys [][]any) error {
+	var staying [][]any
+	for some := range slices.Chunk(keys, batch) {
+		left, err := e.remove(ctx, tx, task, some)
+		if err != nil {
+			return err
+		}
+		staying = append(staying, left...)
+	}
+	// Within a table rows can refer to each other: those that were kept only by
+	// rows that are gone now go as well.
+	for before := len(staying) + 1; task.deletes && task.inward() && len(staying) > 0 && len(staying) < before; {
+		before = len(staying)
+		var still [][]any
+		for some := range slices.Chunk(staying, batch) {
+			left, err := e.remove(ctx, tx, task, some)
+			if err != nil {
+				return err
+			}
+			still = append(still, left...)
+		}
+		staying = still
+	}
+	for some := range slices.Chunk(staying, batch) {
+		if err := e.overwrite(ctx, tx, task, some); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// remove deletes the rows that nothing refers to and returns the others' keys.
+func (e *erasure) remove(ctx context.Context, tx *sql.Tx, task *task, keys [][]any) ([][]any, error) {
+	if !task.deletes {
+		return keys, nil
+	}
+	t := task.table
+	free := keys
+	if len(t.referrers) > 0 {
+		q := e.search(e.plan, e.person)
+		q.put("SELECT ")
+		q.keyColumns(t)
+		q.put(" FROM ", q.quoted(t.name), " t WHERE ")
+		q.among(t, "t", keys)
+		q.put(" AND ")
+		q.unreferred(t)
+		var err error
+		if free, err = e.keysOf(ctx, tx, t, q.statement); err != nil {
+			return nil, err
+		}
+	}
+	if len(free) == 0 {
+		return keys, nil
+	}
+	st := newStatement(e.dialect).put("DELETE FROM ", e.dialect.quote(t.name), " WHERE ")
+	st.among(t, e.dialect.quote(t.name), free)
+	result, err := tx.ExecContext(ctx, st.String(), st.args...)
+	if err != nil {
+		return nil, err
+	}
+	n, err := result.RowsAffected()
+	if err != nil {
+		return nil, err
+	}
+	if err := e.nothing(ctx, tx, t, free, func(st *statement) { st.put("1 = 1") }); err != nil {
+		return nil, err
+	}
+	task.deleted += uint64(n)
+	return without(keys, free), nil
+}
+
+// without lists the keys that are not among others.
+func without(keys, others [][]any) [][]any {
+	if len(keys) == len(others) {
+		return nil
+	}
+	gone := map[string]bool{}
+	for _, key := range others {
+		gone[fingerprint(key)] = true
+	}
+	return slices.DeleteFunc(slices.Clone(keys), func(key []any) bool { return gone[fingerprint(key)] })
+}
+
+func fingerprint(key []any) string {
+	d := newDigest(nil, "")
+	d.add(key)
+	sum := d.sum()
+	return string(sum[:])
+}
+
+// overwrite masks what rows hold of the erased parts. Rows that hold nothing of
+// them are not touched.
+func (e *erasure) overwrite(ctx context.Context, tx *sql.Tx, task *task, keys [][]any) error {
+	task.keep(uint64(len(keys)))
+	if !task.masks() {
+		return nil
+	}
+	holding, err := e.holding(ctx, tx, task, keys)
+	if err != nil || len(holding) == 0 {
+		return err
+	}
+	if task.impossible() {
+		return failed("mask in "+task.name, connector.ErrConstraint, "")
+	}
+	size := batch
+	if task.tokens() {
+		size = 1
+	}
+	for some := range slices.Chunk(holding, size) {
+		if err := e.update(ctx, tx, task, some); err != nil {
+			return err
+		}
+	}
+	return e.nothing(ctx, tx, task.table, holding, func(st *statement) { st.anyHeld(task.erased, "t") })
+}
+
+// holding reads which rows hold something, part by part.
+func (e *erasure) holding(ctx context.Context, tx *sql.Tx, task *task, keys [][]any) ([][]any, error) {
+	t := task.table
+	st := e.search(e.plan, e.person)
+	st.put("SELECT ")
+	st.keyColumns(t)
+	for _, part := range task.parts {
+		st.put(", CASE WHEN ")
+		st.anyHeld(task.of(part), "t")
+		st.put(" THEN 1 ELSE 0 END")
+	}
+	st.put(" FROM ", e.dialect.quote(t.name), " t WHERE ")
+	st.among(t, "t", keys)
+	st.put(" AND (")
+	st.anyHeldOrImpossible(task.erased, "t")
+	st.put(")")
+	var found [][]any
+	values, into := scanned(len(t.keys))
+	flags := make([]int64, len(task.parts))
+	for i := range flags {
+		into = append(into, &flags[i])
+	}
+	err := each(ctx, tx, st.String(), st.args, func(rows *sql.Rows) error {
+		if err := rows.Scan(into...); err != nil {
+			return err
+		}
+		found = append(found, t.keyOf(values))
+		for i, part := range task.parts {
+			task.masked[part.Category] += uint64(flags[i])
+		}
+		return nil
+	})
+	return found, err
+}
+
+// anyHeldOrImpossible also counts what could not be overwritten.
+func (s *statement) anyHeldOrImpossible(fields []field, alias string) {
+	for _, f := range fields {
+		if f.mask.way == maskImpossible {
+			s.put(alias, ".", s.dialect.quote(f.Name), " IS NOT NULL OR ")
+		}
+	}
+	s.anyHeld(fields, alias)
+}
+
+func (e *erasure) update(ctx context.Context, tx *sql.Tx, task *task, keys [][]any) error {
+	t := task.table
+	st := newStatement(e.dialect).put("UPDATE ", e.dialect.quote(t.name), " SET ")
+	first := true
+	for _, f := range task.erased {
+		if !f.mask.masks() {
+			continue
+		}
+		if !first {
+			st.put(", ")
+		}
+		first = false
+		st.put(e.dialect.quote(f.Name), " = ")
+		st.set(f)
+	}
+	st.put(" WHERE ")
+	st.among(t, e.dialect.quote(t.name), keys)
+	_, err := tx.ExecContext(ctx, st.String(), st.args...)
+	return err
+}
+
+// nothing reads again that none of some rows meets a condition any more. A
+// trigger or rule of the database could have undone what was written.
+func (e *erasure) nothing(ctx context.Context, tx *sql.Tx, t *table, keys [][]any, condition func(*statement)) error {
+	for some := range slices.Chunk(keys, batch) {
+		st := newStatement(e.dialect).put("SELECT count(*) FROM ", e.dialect.quote(t.name), " t WHERE ")
+		st.among(t, "t", some)
+		st.put(" AND (")
+		condition(st)
+		st.put(")")
+		var left int64
+		err := each(ctx, tx, st.String(), st.args, func(rows *sql.Rows) error { return rows.Scan(&left) })
+		if err != nil {
+			return err
+		}
+		if left > 0 {
+			return failed("read "+t.name+" again", connector.ErrConstraint, "")
+		}
+	}
+	return nil
+}

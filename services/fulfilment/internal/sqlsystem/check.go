@@ -1,0 +1,143 @@
+package sqlsystem
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"habeas.internal/services/fulfilment/internal/connector"
+	"habeas.internal/services/fulfilment/internal/dataset"
+)
+
+// compare holds a dataset against a catalogue: everything that it names must
+// exist and be usable. Remarks are names, never values.
+func compare(d *dataset.Dataset, c *catalogue) (remarks []string, err error) {
+	for _, problem := range d.Remarks {
+		remarks = append(remarks, problem.String())
+	}
+	var wrong []string
+	for _, collection := range d.Collections {
+		if collection.Skip {
+			continue
+		}
+		t, ok := c.tables[collection.Name]
+		if !ok {
+			wrong = append(wrong, "no table "+collection.Name)
+			continue
+		}
+		wrong = append(wrong, t.compare(collection)...)
+		for _, col := range t.columns {
+			if _, ok := collection.Field(col.name); !ok {
+				remarks = append(remarks, fmt.Sprintf("column %s.%s is not described", t.name, col.name))
+			}
+		}
+		for _, trigger := range t.triggers {
+			remarks = append(remarks, fmt.Sprintf("table %s has the trigger %s, which runs at an erasure", t.name, trigger))
+		}
+	}
+	remarks = append(remarks, undescribed(d, c)...)
+	if len(wrong) > 0 {
+		return append(remarks, wrong...), failed("compare with dataset: "+strings.Join(wrong, "; "), connector.ErrMismatch, "")
+	}
+	return remarks, nil
+}
+
+func (t *relation) compare(c dataset.Collection) []string {
+	var wrong []string
+	if len(t.key()) == 0 {
+		wrong = append(wrong, "no key in table "+t.name)
+	}
+	for _, f := range c.Fields {
+		col, ok := t.column(f.Name)
+		name := t.name + "." + f.Name
+		switch {
+		case !ok:
+			wrong = append(wrong, "no column "+name)
+		case !fits(f.Type, col.class):
+			wrong = append(wrong, "column "+name+" is not of type "+f.Type)
+		case f.PrimaryKey && !slices.Contains(t.key(), f.Name):
+			wrong = append(wrong, "column "+name+" is not in the key")
+		case f.Start && col.class != classTime:
+			wrong = append(wrong, "column "+name+" holds no time")
+		case f.Identity != "" && !slices.Contains([]class{classText, classInt, classUUID}, col.class):
+			wrong = append(wrong, "column "+name+" can hold no identifier")
+		case col.length > 0 && f.Mask.Strategy == dataset.Fixed && len(f.Mask.Value+f.Mask.Suffix) > col.length:
+			wrong = append(wrong, "column "+name+" has no room for its mask")
+		case f.Mask.Strategy == dataset.Null && !col.nullable:
+			wrong = append(wrong, "column "+name+" can't be null, as its mask is")
+		case f.Mask.Strategy != dataset.ByType && f.Mask.Strategy != dataset.Null && col.class != classText:
+			wrong = append(wrong, "column "+name+" holds no text, as its mask is")
+		}
+	}
+	return wrong
+}
+
+// fits says whether a stated type can be that of a column.
+func fits(stated string, c class) bool {
+	switch stated {
+	case "string":
+		return c != classInt && c != classFloat && c != classBool
+	case "integer":
+		return c == classInt || c == classDecimal || c == classTime
+	case "float":
+		return c == classFloat || c == classDecimal
+	case "boolean":
+		return c == classBool || c == classInt
+	default: // unstated, or arrays and object ids, which each database has its own types for
+		return true
+	}
+}
+
+// undescribed remarks on tables that refer to a described one and are not
+// described: they may hold more of the same people.
+func undescribed(d *dataset.Dataset, c *catalogue) []string {
+	var remarks []string
+	for _, k := range c.keys {
+		target, described := d.Collection(k.target)
+		if _, ok := d.Collection(k.table); !ok && described && len(target.Categories()) > 0 {
+			remarks = append(remarks, fmt.Sprintf("table %s refers to %s and is not described", k.table, k.target))
+		}
+	}
+	slices.Sort(remarks)
+	return slices.Compact(remarks)
+}
+
+// check looks at what only the plan shows.
+func (p *plan) check(c *catalogue) (remarks []string, err error) {
+	var wrong []string
+	for _, t := range p.order {
+		for _, e := range slices.Concat(t.down, t.up, t.self) {
+			from, _ := p.tables[e.From].column(e.FromField)
+			to, _ := t.column(e.ToField)
+			if family(from.class) != family(to.class) {
+				wrong = append(wrong, fmt.Sprintf("%s.%s and %s.%s are of different types", e.From, e.FromField, e.To, e.ToField))
+			}
+		}
+		for _, f := range t.fields {
+			if f.mask.way == maskImpossible && len(f.Personal()) > 0 {
+				remarks = append(remarks, fmt.Sprintf("column %s.%s can't be masked: rows that must stay can't be erased", t.name, f.Name))
+			}
+			if f.Identity == "email" && !f.column.folds && !slices.ContainsFunc(c.folded[t.name], func(definition string) bool {
+				return strings.Contains(definition, f.Name)
+			}) {
+				remarks = append(remarks, fmt.Sprintf("column %s.%s has no index on its lower-case form: to find a person reads the whole table", t.name, f.Name))
+			}
+		}
+	}
+	if len(wrong) > 0 {
+		return append(remarks, wrong...), failed("compare with dataset: "+strings.Join(wrong, "; "), connector.ErrMismatch, "")
+	}
+	return remarks, nil
+}
+
+// family groups classes whose values a database compares without being told how.
+func family(c class) class {
+	switch c {
+	case classInt, classFloat, classDecimal:
+		return classInt
+	case classText, classEnum:
+		return classText
+	default:
+		return c
+	}
+}

@@ -1,0 +1,49 @@
+package sqlsystem
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+
+	"habeas.internal/services/fulfilment/internal/connector"
+)
+
+// errUnknown is a failure that no driver explains.
+var errUnknown = errors.New("the database failed")
+
+// failed makes an error without a word of the database's own: what was being
+// done, a code that is public, and the reason.
+func failed(doing string, reason error, code string) error {
+	if reason == nil {
+		reason = errUnknown
+	}
+	if code != "" {
+		return fmt.Errorf("sql: %s (%s): %w", doing, code, reason)
+	}
+	return fmt.Errorf("sql: %s: %w", doing, reason)
+}
+
+// failed translates an error of the driver; those that are translated already
+// pass.
+func (s *System) failed(ctx context.Context, doing string, err error) error {
+	var known connector.Error
+	switch {
+	case errors.As(err, &known):
+		return err
+	case ctx.Err() != nil:
+		return failed(doing, ctx.Err(), "")
+	}
+	if code, reason := s.dialect.classify(err); reason != nil || code != "" {
+		return failed(doing, reason, code)
+	}
+	var network net.Error
+	if errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, sql.ErrConnDone) || errors.As(err, &network) {
+		return failed(doing, connector.ErrUnreachable, "")
+	}
+	return failed(doing, nil, "")
+}

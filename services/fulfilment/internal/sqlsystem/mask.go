@@ -1,0 +1,175 @@
+package sqlsystem
+
+import (
+	"crypto/rand"
+	"strings"
+	"time"
+
+	"habeas.internal/services/fulfilment/internal/dataset"
+)
+
+// mask is how the values of a column are overwritten when their row stays.
+type mask struct {
+	way maskWay
+	// value is what is written, for constants.
+	value any
+	// expression is written instead of the value if it is not empty.
+	expression string
+	// prefix, room and suffix make tokens.
+	prefix, suffix string
+	room           int
+}
+
+type maskWay int
+
+const (
+	// maskNever: a generated column, or one that the description keeps.
+	maskNever maskWay = iota
+	// maskLeft: a number that joins rows and says nothing by itself.
+	maskLeft
+	maskNull
+	maskConstant
+	maskToken
+	// maskImpossible: nothing is known that the column would take.
+	maskImpossible
+)
+
+// What tells a token from data.
+const (
+	longPrefix  = "erased-"
+	shortPrefix = "~"
+	longToken   = 27
+)
+
+func maskOf(f field, inKey bool) mask {
+	c := f.column
+	switch {
+	case f.Keep, c.generated:
+		return mask{way: maskNever}
+	case inKey && c.class != classText, !c.nullable && f.joint && c.class != classText:
+		return mask{way: maskLeft}
+	case inKey:
+		return token(f, "", 0)
+	}
+	switch f.Mask.Strategy {
+	case dataset.Null:
+		if c.nullable {
+			return mask{way: maskNull}
+		}
+		return mask{way: maskImpossible}
+	case dataset.Fixed:
+		return mask{way: maskConstant, value: f.Mask.Value + f.Mask.Suffix}
+	case dataset.Random:
+		return token(f, f.Mask.Suffix, f.Mask.Length)
+	case dataset.ByType:
+	}
+	if c.nullable {
+		return mask{way: maskNull}
+	}
+	return byType(f)
+}
+
+func byType(f field) mask {
+	constant := func(value any) mask { return mask{way: maskConstant, value: value} }
+	c := f.column
+	switch c.class {
+	case classText:
+		if c.unique || f.joint {
+			return token(f, "", 0)
+		}
+		return constant("")
+	case classInt, classFloat, classDecimal:
+		return mask{way: maskConstant, value: 0, expression: "0"}
+	case classBool:
+		return constant(false)
+	case classTime:
+		if strings.HasPrefix(c.declared, "timestamp") {
+			return constant(time.Unix(0, 0).UTC().AddDate(0, 0, 1)) // MySQL's first moment is a second late
+		}
+		return constant(time.Unix(0, 0).UTC())
+	case classBytes:
+		return constant([]byte{})
+	case classUUID:
+		return constant("00000000-0000-0000-0000-000000000000")
+	case classJSON:
+		return constant("{}")
+	case classEnum:
+		return constant(c.label)
+	case classPoint:
+		return mask{way: maskConstant, value: "POINT(0 0)", expression: "ST_GeomFromText('POINT(0 0)')"}
+	default:
+		return mask{way: maskImpossible}
+	}
+}
+
+// token masks with a text that is different for every row.
+func token(f field, suffix string, wished int) mask {
+	room := longToken
+	for _, limit := range []int{wished, f.Length - len(suffix), f.column.length - len(suffix)} {
+		if limit > 0 {
+			room = min(room, limit)
+		}
+	}
+	prefix := longPrefix
+	if room < longToken {
+		prefix = shortPrefix
+	}
+	return mask{way: maskToken, prefix: prefix, suffix: suffix, room: room}
+}
+
+// made is a value to write.
+func (m mask) made() any {
+	switch m.way {
+	case maskConstant:
+		return m.value
+	case maskToken:
+		text := m.prefix + strings.ToLower(rand.Text())
+		return text[:min(len(text), m.room)] + m.suffix
+	default:
+		return nil
+	}
+}
+
+// masks says whether the column can be overwritten at all.
+func (m mask) masks() bool { return m.way == maskNull || m.way == maskConstant || m.way == maskToken }
+
+// held writes whether a column holds something else than its mask.
+func (s *statement) held(f field, expr string) {
+	s.put("(", expr, " IS NOT NULL")
+	switch f.mask.way {
+	case maskConstant:
+		s.put(" AND NOT (")
+		s.equalsMask(f, expr)
+		s.put(")")
+	case maskToken:
+		s.put(" AND NOT (", s.dialect.exact(expr, f.column), " LIKE ")
+		s.cast(f.mask.prefix+"%"+f.mask.suffix, classText).put(")")
+	case maskNull, maskNever, maskLeft, maskImpossible:
+	}
+	s.put(")")
+}
+
+func (s *statement) equalsMask(f field, expr string) {
+	_, postgresql := s.dialect.(postgres)
+	switch c := f.column.class; {
+	case c == classPoint && !postgresql:
+		s.put("ST_AsText(", expr, ") = 'POINT(0 0)'")
+	case f.mask.expression != "":
+		s.put(expr, " = ", f.mask.expression)
+	case c == classText, c == classJSON, c == classEnum:
+		s.put(s.dialect.exact(expr, f.column), " = ").cast(f.mask.value, classText)
+	case c == classUUID:
+		s.put(s.dialect.exact(expr, f.column), " = ").cast(f.mask.value, classUUID)
+	default:
+		s.put(expr, " = ").arg(f.mask.value)
+	}
+}
+
+// set writes what is written into a column.
+func (s *statement) set(f field) {
+	if f.mask.way == maskConstant && f.mask.expression != "" {
+		s.put(f.mask.expression)
+		return
+	}
+	s.arg(f.mask.made())
+}

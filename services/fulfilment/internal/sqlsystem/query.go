@@ -1,0 +1,228 @@
+package sqlsystem
+
+import (
+	"slices"
+	"strconv"
+
+	"habeas.internal/services/fulfilment/internal/connector"
+	"habeas.internal/services/fulfilment/internal/dataset"
+)
+
+// search writes the queries that find a person's rows. Each table becomes up to
+// four named subqueries, by its index: o, rows that are the person's by identity
+// or because they refer to one that is; u, rows that the person's refer to; m,
+// those that are the person's in the end; h, those that are shared.
+type search struct {
+	*statement
+	plan   *plan
+	person connector.Person
+}
+
+func (s *System) search(plan *plan, p connector.Person) *search {
+	return &search{statement: newStatement(s.dialect), plan: plan, person: p}
+}
+
+// id is the name of a subquery.
+func id(letter string, t *table) string { return letter + strconv.Itoa(t.index) }
+
+// carried is the name under which a subquery has a column of a table.
+func carried(t *table, name string) string {
+	return "c" + strconv.Itoa(slices.Index(t.carried, name))
+}
+
+func (q *search) quoted(name string) string { return q.dialect.quote(name) }
+
+// from writes the subqueries that table t needs.
+func (q *search) from(t *table) {
+	needed := map[*table]bool{}
+	q.need(t, needed)
+	q.put("WITH RECURSIVE ")
+	first := true
+	for _, other := range q.plan.order {
+		if !needed[other] {
+			continue
+		}
+		if !first {
+			q.put(", ")
+		}
+		first = false
+		q.own(other)
+		q.settled(other)
+	}
+	q.put(" ")
+}
+
+func (q *search) need(t *table, needed map[*table]bool) {
+	if needed[t] {
+		return
+	}
+	needed[t] = true
+	for _, e := range slices.Concat(t.down, t.up) {
+		q.need(q.plan.tables[e.From], needed)
+	}
+	if len(t.up) == 0 {
+		return
+	}
+	for _, k := range q.plan.sharers(t) {
+		if other := q.plan.tables[k.table]; other != nil && other.index < t.index {
+			q.need(other, needed)
+		}
+	}
+}
+
+// columns writes the carried columns of alias t.
+func (q *search) columns(t *table) {
+	q.list(len(t.carried), ", ", func(i int) {
+		q.put("t.", q.quoted(t.carried[i]), " AS c", strconv.Itoa(i))
+	})
+}
+
+func (q *search) own(t *table) {
+	q.put(id("o", t), " AS (SELECT ")
+	q.columns(t)
+	q.put(" FROM ", q.quoted(t.name), " t WHERE ")
+	q.identified(t)
+	for _, e := range t.down {
+		q.put(" UNION ")
+		q.step(t, e, "m")
+	}
+	if len(t.self) > 0 {
+		q.put(" UNION SELECT ")
+		q.columns(t)
+		q.put(" FROM ", q.quoted(t.name), " t JOIN ", id("o", t), " s ON (")
+		q.list(len(t.self), " OR ", func(i int) {
+			q.put("t.", q.quoted(t.self[i].ToField), " = s.", carried(t, t.self[i].FromField))
+		})
+		q.put(") WHERE NOT (")
+		q.elses(t)
+		q.put(")")
+	}
+	q.put(")")
+}
+
+// step writes the rows of t to which an edge leads.
+func (q *search) step(t *table, e dataset.Edge, letter string) {
+	source := q.plan.tables[e.From]
+	q.put("SELECT ")
+	q.columns(t)
+	q.put(" FROM ", q.quoted(t.name), " t JOIN ", id(letter, source), " s ON t.",
+		q.quoted(e.ToField), " = s.", carried(source, e.FromField))
+}
+
+// settled writes which rows are the person's and which are shared.
+func (q *search) settled(t *table) {
+	if t.collection.Shared {
+		q.put(", ", id("m", t), " AS (SELECT * FROM ", id("o", t), " WHERE 1 = 0)")
+		q.put(", ", id("h", t), " AS (SELECT * FROM ", id("o", t))
+		for _, e := range t.up {
+			q.put(" UNION ")
+			q.step(t, e, "m")
+		}
+		q.put(")")
+		return
+	}
+	if len(t.up) == 0 {
+		q.put(", ", id("m", t), " AS (SELECT * FROM ", id("o", t), ")")
+		return
+	}
+	q.put(", ", id("u", t), " AS (")
+	q.list(len(t.up), " UNION ", func(i int) { q.step(t, t.up[i], "m") })
+	q.put("), ", id("w", t), " AS (SELECT t.*, CASE WHEN ")
+	q.shared(t)
+	q.put(" THEN 1 ELSE 0 END AS shared FROM ", id("u", t), " t)")
+	kept := func(value string) {
+		q.put("SELECT ")
+		q.list(len(t.carried), ", ", func(i int) { q.put("w.c", strconv.Itoa(i)) })
+		q.put(" FROM ", id("w", t), " w WHERE w.shared = ", value)
+	}
+	q.put(", ", id("m", t), " AS (SELECT * FROM ", id("o", t), " UNION ")
+	kept("0")
+	q.put("), ", id("h", t), " AS (")
+	kept("1")
+	q.put(" AND NOT EXISTS (SELECT 1 FROM ", id("o", t), " o WHERE ")
+	q.sameKey(t, "o", "w")
+	q.put("))")
+}
+
+func (q *search) sameKey(t *table, a, b string) {
+	q.list(len(t.keys), " AND ", func(i int) {
+		name := carried(t, t.keys[i])
+		q.put(a, ".", name, " = ", b, ".", name)
+	})
+}
+
+// shared writes whether a row t of subquery u is anybody else's too.
+func (q *search) shared(t *table) {
+	for _, k := range q.plan.sharers(t) {
+		q.put("EXISTS (SELECT 1 FROM ", q.quoted(k.table), " x WHERE ")
+		q.list(len(k.columns), " AND ", func(i int) {
+			q.put("x.", q.quoted(k.columns[i]), " = t.", carried(t, k.targetColumns[i]))
+		})
+		other, letter := q.plan.tables[k.table], "m"
+		if other == t {
+			letter = "o"
+		}
+		if other != nil && (other.index < t.index || other == t) {
+			q.put(" AND NOT EXISTS (SELECT 1 FROM ", id(letter, other), " y WHERE ")
+			q.list(len(other.keys), " AND ", func(i int) {
+				q.put("y.", carried(other, other.keys[i]), " = x.", q.quoted(other.keys[i]))
+			})
+			q.put(")")
+		}
+		q.put(") OR ")
+	}
+	q.put("EXISTS (SELECT 1 FROM ", q.quoted(t.name), " t1 WHERE ")
+	q.list(len(t.keys), " AND ", func(i int) {
+		q.put("t1.", q.quoted(t.keys[i]), " = t.", carried(t, t.keys[i]))
+	})
+	q.put(" AND (")
+	q.elsesOf(t, "t1")
+	q.put("))")
+}
+
+// elses writes whether row t bears an identity that is not the person's.
+func (q *search) elses(t *table) { q.elsesOf(t, "t") }
+
+func (q *search) elsesOf(t *table, alias string) {
+	for _, f := range t.fields {
+		if f.Identity == "" {
+			continue
+		}
+		expr := alias + "." + q.quoted(f.Name)
+		q.put("(", expr, " IS NOT NULL")
+		if f.column.class == classText {
+			q.put(" AND ", expr, " <> ''")
+		}
+		q.put(" AND NOT (")
+		q.matches(f, expr)
+		q.put(")) OR ")
+	}
+	q.put("1 = 0")
+}
+
+// identified writes whether row t bears an identity of the person.
+func (q *search) identified(t *table) {
+	for _, f := range t.fields {
+		if f.Identity != "" {
+			q.put("(")
+			q.matches(f, "t."+q.quoted(f.Name))
+			q.put(") OR ")
+		}
+	}
+	q.put("1 = 0")
+}
+
+// rows writes a query for a person's rows in t, without conditions or an order.
+func (q *search) rows(t *table, letter string, columns func()) {
+	q.from(t)
+	q.put("SELECT ")
+	columns()
+	q.put(" FROM ", q.quoted(t.name), " t JOIN ", id(letter, t), " m ON ")
+	q.list(len(t.keys), " AND ", func(i int) {
+		q.put("t.", q.quoted(t.keys[i]), " = m.", carried(t, t.keys[i]))
+	})
+}
+
+func (q *search) keyColumns(t *table) {
+	q.list(len(t.keys), ", ", func(i int) { q.put("t.", q.quoted(t.keys[i])) })
+}

@@ -1,0 +1,208 @@
+package sqlsystem
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"modernc.org/sqlite"
+
+	"habeas.internal/services/fulfilment/internal/connector"
+)
+
+// sqliteDialect speaks SQLite 3. The schema is that of the file.
+type sqliteDialect struct{}
+
+func (sqliteDialect) driver() string           { return "sqlite" }
+func (sqliteDialect) quote(name string) string { return quoted(name, `"`) }
+func (sqliteDialect) placeholder(int) string   { return "?" }
+func (sqliteDialect) forUpdate() string        { return "" } // a transaction that writes is alone
+
+// dsn holds foreign keys, waits for others and takes the write lock at the start
+// of a transaction.
+func (sqliteDialect) dsn(given string) (string, error) {
+	separator := "?"
+	if strings.Contains(given, "?") {
+		separator = "&"
+	}
+	return given + separator + "_pragma=foreign_keys(1)&_pragma=busy_timeout(5000)&_txlock=immediate", nil
+}
+
+func (sqliteDialect) folded(expr string, _ *column) string {
+	return "lower(CAST(" + expr + " AS TEXT)) COLLATE BINARY"
+}
+
+func (sqliteDialect) exact(expr string, c *column) string {
+	if c.class == classInt {
+		return expr
+	}
+	return "CAST(" + expr + " AS TEXT) COLLATE BINARY"
+}
+
+func (sqliteDialect) parameter(placeholder string, _ class) string { return placeholder }
+func (sqliteDialect) selected(expr string, _ *column) string       { return expr }
+
+const sqliteColumns = `
+SELECT m.name, c.name, c.type, NOT c."notnull" AND c.pk = 0, c.hidden IN (2, 3), c.pk
+FROM sqlite_schema m JOIN pragma_table_xinfo(m.name) c
+WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite~_%' ESCAPE '~' AND c.hidden <> 1
+ORDER BY m.name, c.cid`
+
+const sqliteUniques = `
+SELECT m.name, i.name, c.name
+FROM sqlite_schema m JOIN pragma_index_list(m.name) i JOIN pragma_index_info(i.name) c
+WHERE m.type = 'table' AND i."unique" AND i.origin <> 'pk' AND NOT i.partial AND c.name IS NOT NULL
+ORDER BY m.name, i.seq, c.seqno`
+
+const sqliteForeign = `
+SELECT m.name, f.id, f."table", f."from", coalesce(f."to", ''), f.seq, f.on_delete IN ('CASCADE', 'SET NULL', 'SET DEFAULT')
+FROM sqlite_schema m JOIN pragma_foreign_key_list(m.name) f
+WHERE m.type = 'table'
+ORDER BY m.name, f.id, f.seq`
+
+const sqliteOthers = `
+SELECT type, tbl_name, name, coalesce(sql, '')
+FROM sqlite_schema
+WHERE type = 'trigger' OR (type = 'index' AND sql LIKE '%lower(%')
+ORDER BY tbl_name, name`
+
+func (s sqliteDialect) read(ctx context.Context, q querier, _ string) (*catalogue, error) {
+	c := newCatalogue()
+	if err := s.columns(ctx, q, c); err != nil {
+		return nil, err
+	}
+	var last string
+	err := each(ctx, q, sqliteUniques, nil, func(rows *sql.Rows) error {
+		var table, index, name string
+		err := rows.Scan(&table, &index, &name)
+		c.addKey(table, index, false, name, &last)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = each(ctx, q, sqliteForeign, nil, func(rows *sql.Rows) error {
+		var k foreignKey
+		var id, place int
+		var name, target string
+		err := rows.Scan(&k.table, &id, &k.target, &name, &target, &place, &k.onDeleteChanges)
+		k.name = strconv.Itoa(id)
+		if t, ok := c.tables[k.target]; ok && target == "" && place < len(t.primary) {
+			target = t.primary[place]
+		}
+		c.addForeign(k, name, target)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = each(ctx, q, sqliteOthers, nil, func(rows *sql.Rows) error {
+		var kind, table, name, text string
+		err := rows.Scan(&kind, &table, &name, &text)
+		if kind == "trigger" {
+			c.table(table).triggers = append(c.table(table).triggers, name)
+		} else {
+			c.folded[table] = append(c.folded[table], text)
+		}
+		return err
+	})
+	c.finish()
+	return c, err
+}
+
+func (s sqliteDialect) columns(ctx context.Context, q querier, c *catalogue) error {
+	sized := regexp.MustCompile(`\((\d+)\)`)
+	places := map[string]map[int]string{}
+	err := each(ctx, q, sqliteColumns, nil, func(rows *sql.Rows) error {
+		var table string
+		var place int
+		var col column
+		err := rows.Scan(&table, &col.name, &col.declared, &col.nullable, &col.generated, &place)
+		col.class = s.class(strings.ToUpper(col.declared))
+		if found := sized.FindStringSubmatch(col.declared); found != nil && col.class == classText {
+			col.length, _ = strconv.Atoi(found[1]) // SQLite itself does not hold it
+		}
+		t := c.table(table)
+		t.columns = append(t.columns, col)
+		if place > 0 {
+			if places[table] == nil {
+				places[table] = map[int]string{}
+			}
+			places[table][place] = col.name
+		}
+		return err
+	})
+	for table, names := range places {
+		for place := 1; place <= len(names); place++ {
+			c.tables[table].primary = append(c.tables[table].primary, names[place])
+		}
+	}
+	return err
+}
+
+// class follows the database's own rules of affinity, with the common names for
+// what it keeps as text or number.
+func (sqliteDialect) class(declared string) class {
+	has := func(text string) bool { return strings.Contains(declared, text) }
+	switch {
+	case has("INT"):
+		return classInt
+	case has("CHAR"), has("CLOB"), has("TEXT"):
+		return classText
+	case has("DATE"), has("TIME"):
+		return classTime
+	case has("BOOL"):
+		return classBool
+	case has("BLOB"), declared == "":
+		return classBytes
+	case has("REAL"), has("FLOA"), has("DOUB"):
+		return classFloat
+	case has("DECIMAL"), has("NUMERIC"):
+		return classDecimal
+	case has("UUID"):
+		return classUUID
+	case has("JSON"):
+		return classJSON
+	default:
+		return classOther
+	}
+}
+
+// Primary result codes of SQLite.
+const (
+	sqliteError      = 1
+	sqlitePermission = 3
+	sqliteBusy       = 5
+	sqliteLocked     = 6
+	sqliteReadOnly   = 8
+	sqliteInput      = 10
+	sqliteCantOpen   = 14
+	sqliteConstraint = 19
+	sqliteAuth       = 23
+	sqliteNotADB     = 26
+)
+
+func (sqliteDialect) classify(err error) (code string, reason error) {
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return "", nil
+	}
+	code = strconv.Itoa(e.Code())
+	switch e.Code() & 0xff {
+	case sqlitePermission, sqliteReadOnly, sqliteAuth:
+		return code, connector.ErrDenied
+	case sqliteConstraint:
+		return code, connector.ErrConstraint
+	case sqliteError:
+		return code, connector.ErrMismatch
+	case sqliteBusy, sqliteLocked:
+		return code, connector.ErrBusy
+	case sqliteInput, sqliteCantOpen, sqliteNotADB:
+		return code, connector.ErrUnreachable
+	default:
+		return code, nil
+	}
+}

@@ -1,0 +1,136 @@
+package sqlsystem
+
+import (
+	"slices"
+
+	"habeas.internal/services/fulfilment/internal/connector"
+)
+
+// task is what an erasure does in one table.
+type task struct {
+	*table
+	// erased are the columns of which every category is ordered erased.
+	erased []field
+	// deletes says that rows go if nothing keeps them.
+	deletes bool
+	// anchors says that other rows are found through these, so that they are
+	// locked whatever becomes of them.
+	anchors bool
+	// ordered are the categories that are ordered erased.
+	ordered map[string]bool
+	// chunked says that the table was gone through in chunks.
+	chunked bool
+
+	keys            [][]any
+	deleted, shared uint64
+	masked, kept    map[string]uint64 // by category
+}
+
+func (t *task) concerned() bool { return t.deletes || len(t.erased) > 0 }
+
+// tasks turns orders into what is done in each table. What nobody ordered
+// erased is kept.
+func (p *plan) tasks(orders []connector.Order) (map[*table]*task, error) {
+	tasks := map[*table]*task{}
+	for _, t := range p.order {
+		down, up := p.leads(t)
+		tasks[t] = &task{
+			table: t, ordered: map[string]bool{}, masked: map[string]uint64{}, kept: map[string]uint64{},
+			anchors: len(down)+len(up) > 0,
+		}
+	}
+	for _, order := range orders {
+		t := p.tables[order.Collection]
+		if t == nil || !slices.Contains(t.parts, order.Part) {
+			return nil, failed("read orders", connector.ErrMismatch, "")
+		}
+		if order.Erase {
+			tasks[t].ordered[order.Category] = true
+		}
+	}
+	for _, order := range orders { // one that says keep wins
+		if !order.Erase {
+			delete(tasks[p.tables[order.Collection]].ordered, order.Category)
+		}
+	}
+	for _, t := range p.order {
+		p.settle(tasks, tasks[t])
+	}
+	return tasks, nil
+}
+
+// settle derives what is erased in a table and whether its rows may go. Rows
+// without anything personal go with those that they refer to.
+func (p *plan) settle(tasks map[*table]*task, t *task) {
+	if t.collection.Shared || t.collection.Keep {
+		return
+	}
+	keeps := false
+	for _, f := range t.fields {
+		keeps = keeps || f.Keep
+		personal := f.Personal()
+		ordered := func(category string) bool { return t.ordered[category] }
+		if len(personal) > 0 && !slices.ContainsFunc(personal, func(c string) bool { return !ordered(c) }) {
+			t.erased = append(t.erased, f)
+		}
+	}
+	if len(t.parts) > 0 {
+		t.deletes = !keeps && len(t.ordered) == len(t.parts)
+		return
+	}
+	t.deletes = !keeps && len(t.down) > 0 && len(t.up) == 0
+	for _, e := range t.down {
+		t.deletes = t.deletes && tasks[p.tables[e.From]].deletes
+	}
+}
+
+// inward says whether rows of the table refer to others of it.
+func (t *task) inward() bool {
+	return slices.ContainsFunc(t.referrers, func(k foreignKey) bool { return k.table == t.name })
+}
+
+func (t *task) masks() bool {
+	return slices.ContainsFunc(t.erased, func(f field) bool { return f.mask.masks() || f.mask.way == maskImpossible })
+}
+
+func (t *task) tokens() bool {
+	return slices.ContainsFunc(t.erased, func(f field) bool { return f.mask.way == maskToken })
+}
+
+func (t *task) impossible() bool {
+	return slices.ContainsFunc(t.erased, func(f field) bool { return f.mask.way == maskImpossible })
+}
+
+// of lists the erased columns of a part.
+func (t *task) of(part connector.Part) []field {
+	return slices.DeleteFunc(slices.Clone(t.erased), func(f field) bool {
+		return !slices.Contains(f.Personal(), part.Category)
+	})
+}
+
+// keep counts rows that stay with values that are left.
+func (t *task) keep(rows uint64) {
+	for _, part := range t.parts {
+		if slices.ContainsFunc(t.of(part), func(f field) bool {
+			return f.mask.way == maskLeft || f.mask.way == maskNever
+		}) {
+			t.kept[part.Category] += rows
+		}
+	}
+}
+
+// done tells what became of every part that was ordered erased.
+func (e *erasure) done(orders []connector.Order) []connector.Done {
+	var all []connector.Done
+	for _, order := range orders {
+		if !order.Erase {
+			continue
+		}
+		t := e.tasks[e.plan.tables[order.Collection]]
+		all = append(all, connector.Done{
+			Part: order.Part, Deleted: t.deleted, Shared: t.shared,
+			Masked: t.masked[order.Category], Kept: t.kept[order.Category],
+		})
+	}
+	return all
+}
