@@ -11,20 +11,20 @@ type Right string
 
 // The rights that packs speak of.
 const (
-	Access        Right = "access"
-	Portability   Right = "portability"
-	Erasure       Right = "erasure"
-	Rectification Right = "rectification"
-	Restriction   Right = "restriction"
-	Objection     Right = "objection"
-	OptOut        Right = "opt_out"
-	Limit         Right = "limit"       // the use of sensitive data
-	Disclosures   Right = "disclosures" // the list of who received data
+	Access         Right = "access"
+	Portability    Right = "portability"
+	Erasure        Right = "erasure"
+	Rectification  Right = "rectification"
+	Restriction    Right = "restriction"
+	Objection      Right = "objection"
+	OptOut         Right = "opt_out"
+	Limit          Right = "limit"           // the use of sensitive data
+	DisclosureList Right = "disclosure_list" // the list of who received data
 )
 
 // Rights lists all of them.
 func Rights() []Right {
-	return []Right{Access, Portability, Erasure, Rectification, Restriction, Objection, OptOut, Limit, Disclosures}
+	return []Right{Access, Portability, Erasure, Rectification, Restriction, Objection, OptOut, Limit, DisclosureList}
 }
 
 // Roll is what happens to an end that falls on a day that is not worked.

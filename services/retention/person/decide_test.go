@@ -72,7 +72,9 @@ func TestHolds(t *testing.T) {
 				given("p2", "r", "c", noon().Add(-2*time.Second)), given("p3", "r", "d", noon().Add(-2*time.Second)),
 				person.PermitEnded{Permit: "p3"},
 			},
-			place, []person.Event{with}, nil,
+			place,
+			[]person.Event{with},
+			nil,
 		},
 		{"one that is not there can't be released", nil, person.ReleaseHold{Hold: "h1", At: noon()}, nil, person.ErrNoHold},
 		{

@@ -32,21 +32,26 @@ func version(number, policyVersion uint32, from time.Time, rules ...schedule.Rul
 	}}
 }
 
-func TestDecide(t *testing.T) {
+func put(policyVersion uint32, from time.Time, rules ...schedule.Rule) schedule.Put {
+	return schedule.Put{Policy: "main", PolicyVersion: policyVersion, From: from, Rules: rules, At: at(10)}
+}
+
+func refused(policyVersion uint32, no schedule.Refusal) []schedule.Event {
+	return []schedule.Event{schedule.ReplacementRefused{PolicyVersion: policyVersion, Reason: no.Reason()}}
+}
+
+// check is a row of the tables below.
+type check struct {
+	name  string
+	given []schedule.Event
+	when  schedule.Put
+	then  []schedule.Event
+	err   error
+}
+
+func TestVersions(t *testing.T) {
 	first := version(1, 1, at(1), invoices())
-	put := func(policyVersion uint32, from time.Time, rules ...schedule.Rule) schedule.Put {
-		return schedule.Put{Policy: "main", PolicyVersion: policyVersion, From: from, Rules: rules, At: at(10)}
-	}
-	refused := func(policyVersion uint32, no schedule.Refusal) []schedule.Event {
-		return []schedule.Event{schedule.ReplacementRefused{PolicyVersion: policyVersion, Reason: no.Reason()}}
-	}
-	for _, tc := range []struct {
-		name  string
-		given []schedule.Event
-		when  schedule.Put
-		then  []schedule.Event
-		err   error
-	}{
+	run(t, []check{
 		{"the first schedule is version 1", nil, put(1, at(10), invoices()), []schedule.Event{version(1, 1, at(10), invoices())}, nil},
 		{"it counts from now when its time is past or unset", nil, put(1, time.Time{}, invoices()), []schedule.Event{version(1, 1, at(10), invoices())}, nil},
 		{"one to come counts from then", nil, put(1, at(20), invoices()), []schedule.Event{version(1, 1, at(20), invoices())}, nil},
@@ -76,8 +81,15 @@ func TestDecide(t *testing.T) {
 			"an older policy is taken while the newer is still to come",
 			[]schedule.Event{version(1, 2, at(20), invoices())},
 			put(1, at(10), invoices()),
-			[]schedule.Event{version(2, 1, at(10), invoices())}, nil,
+			[]schedule.Event{version(2, 1, at(10), invoices())},
+			nil,
 		},
+	})
+}
+
+func TestRulesThatAreRefused(t *testing.T) {
+	first := version(1, 1, at(1), invoices())
+	run(t, []check{
 		{
 			"a rule without an end is refused", []schedule.Event{first},
 			put(2, at(10), changed(func(r *schedule.Rule) { r.Period = schedule.Period{} })...),
@@ -112,7 +124,12 @@ func TestDecide(t *testing.T) {
 			"two rules of one id are refused", []schedule.Event{first},
 			put(2, at(10), invoices(), invoices()), refused(2, schedule.ErrRuleTwice), schedule.ErrRuleTwice,
 		},
-	} {
+	})
+}
+
+func run(t *testing.T, table []check) {
+	t.Helper()
+	for _, tc := range table {
 		t.Run(tc.name, func(t *testing.T) {
 			got, err := schedule.Decide(fold(tc.given...), tc.when)
 			if !errors.Is(err, tc.err) {
