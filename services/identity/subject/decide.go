@@ -54,7 +54,10 @@ func register(s Subject, c Register) ([]Event, error) {
 	if len(c.Identifiers) == 0 {
 		return nil, ErrNoIdentifier
 	}
-	events := []Event{Registered{At: c.At}}
+	if slices.Contains(s.Barred, c.Claim) {
+		return nil, ErrBarred
+	}
+	events := []Event{Registered{Claim: c.Claim, At: c.At}}
 	for i, id := range c.Identifiers {
 		if slices.Contains(s.Barred, id.Claim) {
 			return nil, ErrBarred
@@ -71,6 +74,13 @@ func linked(number uint32, c Claimed) Event {
 	return IdentifierLinked{Identifier{Number: number, Kind: c.Kind, Value: c.Value, Claim: c.Claim}}
 }
 
+// Linkable reports whether a link would be decided by nothing but who holds the
+// value: only then is it worth a claim.
+func Linkable(s Subject, c Link) bool {
+	events, err := link(s, c)
+	return err == nil && len(events) > 0
+}
+
 func link(s Subject, c Link) ([]Event, error) {
 	switch {
 	case s.Phase != Active:
@@ -79,6 +89,8 @@ func link(s Subject, c Link) ([]Event, error) {
 		return nil, nil
 	case slices.Contains(s.Barred, c.Identifier.Claim):
 		return nil, ErrBarred
+	case c.Taken:
+		return refuse(ChangeLink, ErrTaken)
 	case len(s.Held) >= MaxHeld:
 		return refuse(ChangeLink, ErrTooMany)
 	case c.Identifier.Kind == KindCookie || s.anonymous():

@@ -7,6 +7,7 @@ func Evolve(s Subject, ev Event) Subject {
 	switch e := ev.(type) {
 	case Registered:
 		s.Phase, s.RegisteredAt = Active, e.At
+		s.Claims = append(slices.Clip(s.Claims), e.Claim)
 	case IdentifierLinked:
 		s.Held = append(slices.Clip(s.Held), e.Identifier)
 		s.Claims = append(slices.Clip(s.Claims), e.Identifier.Claim)

@@ -31,7 +31,7 @@ type Subject struct {
 	Held         []Identifier // in the order linked
 	Removed      []Identifier // taken away; their lookup rows may have to be
 	Last         uint32       // number of the last identifier ever linked
-	Claims       []string     // of all identifiers ever linked
+	Claims       []string     // of the registration and of all identifiers ever linked
 	Barred       []string     // claims that will never be linked
 	Ending       Ending
 }
@@ -67,14 +67,18 @@ type Claimed struct {
 //sumtype:decl
 type Command interface{ command() }
 
-// Register makes a subject known.
+// Register makes a subject known. Claim is that of the command itself.
 type Register struct {
+	Claim       string
 	Identifiers []Claimed
 	At          time.Time
 }
 
-// Link gives a subject one more identifier.
-type Link struct{ Identifier Claimed }
+// Link gives a subject one more identifier, unless somebody else holds it.
+type Link struct {
+	Identifier Claimed
+	Taken      bool
+}
 
 // Unlink takes an identifier away; Number zero is one that is not held.
 type Unlink struct{ Number uint32 }
@@ -118,7 +122,10 @@ type Event interface{ event() }
 
 // Registered says that a subject is known. Its first identifiers follow, each
 // with an event of its own, in the same commit.
-type Registered struct{ At time.Time }
+type Registered struct {
+	Claim string
+	At    time.Time
+}
 
 // IdentifierLinked says that a subject holds an identifier. Its value is sealed
 // under the subject's own key.
@@ -176,6 +183,8 @@ func (r Refusal) Reason() string { return string(r) }
 
 // What a caller may be told.
 const (
+	// ErrTaken refuses an identifier that somebody holds.
+	ErrTaken = Refusal("IDENTIFIER_TAKEN")
 	// ErrForgotten refuses to touch a subject that is, or is being, forgotten.
 	ErrForgotten = Refusal("SUBJECT_FORGOTTEN")
 	// ErrLast refuses to take the last identifier away.

@@ -6,7 +6,7 @@ func Evolve(s Verification, ev Event) Verification {
 	case Started:
 		s = Verification{Phase: Open, Request: e.Request, Subject: e.Subject, Code: e.Code, ExpiresAt: e.ExpiresAt}
 	case CodeDispatched:
-		s.Dispatch = UnderWay
+		s.Dispatch, s.Channel = UnderWay, e.Identifier
 	case CodeSent:
 		s.Dispatch = Delivered
 	case CodeNotSent:

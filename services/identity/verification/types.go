@@ -46,6 +46,7 @@ type Verification struct {
 	Code      personal.Text // sealed under the request's evidence key
 	ExpiresAt time.Time
 	Dispatch  Dispatch
+	Channel   uint32 // number of the identifier that the code goes to
 	Attempts  uint32 // wrong ones
 	Level     uint32
 }

@@ -57,7 +57,7 @@ func TestTenantsEventsStayReadable(t *testing.T) {
 func TestSubjectsEventsStayReadable(t *testing.T) {
 	codec, err := wire.Subject()
 	corpus(t, subject.AggregateType, codec, err, []subject.Event{
-		subject.Registered{At: noon},
+		subject.Registered{Claim: "c0", At: noon},
 		subject.IdentifierLinked{Identifier: subject.Identifier{
 			Number: 1, Kind: "email", Value: personal.Clear("jane@example.com"), Claim: "c1",
 		}},

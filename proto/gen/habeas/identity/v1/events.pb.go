@@ -464,7 +464,9 @@ func (x *TenantCreationRefused) GetReason() string {
 type SubjectRegistered struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// When.
-	RegisteredAt  *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=registered_at,json=registeredAt,proto3" json:"registered_at,omitempty"`
+	RegisteredAt *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=registered_at,json=registeredAt,proto3" json:"registered_at,omitempty"`
+	// The command that claimed the identifiers.
+	Claim         string `protobuf:"bytes,2,opt,name=claim,proto3" json:"claim,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -504,6 +506,13 @@ func (x *SubjectRegistered) GetRegisteredAt() *timestamppb.Timestamp {
 		return x.RegisteredAt
 	}
 	return nil
+}
+
+func (x *SubjectRegistered) GetClaim() string {
+	if x != nil {
+		return x.Claim
+	}
+	return ""
 }
 
 // IdentifierLinked: a person holds an identifier.
@@ -1365,9 +1374,10 @@ const file_habeas_identity_v1_events_proto_rawDesc = "" +
 	"\n" +
 	"created_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt:\x12\xa2\xb5\x18\x0etenant.created\"R\n" +
 	"\x15TenantCreationRefused\x12\x1c\n" +
-	"\x06reason\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x1b\xa2\xb5\x18\x17tenant.creation_refused\"l\n" +
+	"\x06reason\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x1b\xa2\xb5\x18\x17tenant.creation_refused\"\x88\x01\n" +
 	"\x11SubjectRegistered\x12?\n" +
-	"\rregistered_at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\fregisteredAt:\x16\xa2\xb5\x18\x12subject.registered\"\xb3\x01\n" +
+	"\rregistered_at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\fregisteredAt\x12\x1a\n" +
+	"\x05claim\x18\x02 \x01(\tB\x04\x98\xb5\x18\x02R\x05claim:\x16\xa2\xb5\x18\x12subject.registered\"\xb3\x01\n" +
 	"\x10IdentifierLinked\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\rR\x06number\x12\x18\n" +
 	"\x04kind\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\x04kind\x122\n" +

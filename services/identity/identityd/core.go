@@ -1,0 +1,124 @@
+package identityd
+
+import (
+	"context"
+	"crypto/rand"
+	"time"
+
+	"habeas.internal/services/identity/internal/mail"
+	"habeas.internal/services/identity/internal/otp"
+	"habeas.internal/services/identity/internal/registry"
+	"habeas.internal/services/identity/internal/rpc"
+	"habeas.internal/services/identity/internal/tenants"
+	"habeas.internal/services/identity/internal/upkeep"
+	"habeas.internal/services/identity/internal/wire"
+	"habeas.internal/services/identity/subject"
+	"habeas.internal/services/identity/tenant"
+	"habeas.internal/services/identity/verification"
+	"habeas.internal/services/internal/daemon"
+	"habeas.internal/services/internal/es"
+	"habeas.internal/services/internal/es/eventpb"
+	"habeas.internal/services/internal/es/jetstream/member"
+	"habeas.internal/services/internal/seal/lookup"
+	"habeas.internal/services/internal/seal/pepper"
+)
+
+// core is what the handlers and processes work with.
+type core struct {
+	directory *tenants.Directory
+	registry  *registry.Registry
+	desk      *otp.Desk
+	table     *lookup.Table
+	mail      *mail.Sender
+}
+
+// handler makes a handler of one kind of aggregate.
+func handler[S, C, E any](
+	k *daemon.Kit, m *member.Member, s *keys, codec eventpb.Codec[E],
+	decide func(S, C) ([]E, error), evolve func(S, E) S, refuse func(string) error,
+) es.Handler[S, C, E] {
+	return es.Handler[S, C, E]{
+		Store: m.Log, Verifier: m.Log.Verifier(), Digester: s.digester, Tracer: k.Telemetry.Tracers.Tracer(Name), Random: rand.Reader,
+		Registry: codec.Registry(), Encode: codec.Encode(s.cache), Decide: decide, Evolve: evolve, Refuse: refuse,
+	}
+}
+
+func newCore(cfg Config, k *daemon.Kit, m *member.Member, s *keys) (*core, error) {
+	tenantCodec, err := wire.Tenant()
+	if err != nil {
+		return nil, err
+	}
+	subjectCodec, err := wire.Subject()
+	if err != nil {
+		return nil, err
+	}
+	verificationCodec, err := wire.Verification()
+	if err != nil {
+		return nil, err
+	}
+	subjects := handler(k, m, s, subjectCodec, subject.Decide, subject.Evolve,
+		func(reason string) error { return subject.Refusal(reason) })
+	c := &core{
+		directory: &tenants.Directory{Handler: handler(k, m, s, tenantCodec, tenant.Decide, tenant.Evolve,
+			func(reason string) error { return tenant.Refusal(reason) })},
+		desk: &otp.Desk{
+			Verifications: handler(k, m, s, verificationCodec, verification.Decide, verification.Evolve,
+				func(reason string) error { return verification.Refusal(reason) }),
+			Opener: s.cache, Random: rand.Reader, Now: time.Now,
+		},
+	}
+	if c.mail, err = mail.New(cfg.SMTP); err != nil {
+		return nil, err
+	}
+	c.table, err = lookup.New(lookup.Config{
+		Rows: s.rows, Peppers: s.peppers, Now: time.Now, Grace: cfg.Vault.Grace, Lease: cfg.Vault.Lease,
+		Log: registry.Holdings{Subjects: subjects, Opener: s.cache, Now: time.Now},
+	})
+	if err != nil {
+		return nil, err
+	}
+	c.registry, err = registry.New(registry.Config{
+		Subjects: subjects, Table: c.table, Opener: s.cache, Destroy: s.vault.Destroy, Residue: s.ledger.Residue,
+		Random: rand.Reader, Now: time.Now, Log: k.Log,
+	})
+	return c, err
+}
+
+func (c *core) services(s *keys, leaving <-chan struct{}) rpc.Services {
+	return rpc.Services{
+		Tenants:       &rpc.Tenants{Directory: c.directory, Now: time.Now},
+		Subjects:      &rpc.Subjects{Registry: c.registry, Suppression: s.suppression, Now: time.Now},
+		Verifications: &rpc.Verifications{Desk: c.desk, Now: time.Now},
+		Keys:          &rpc.Keys{Vault: s.vault, Fence: s.fence, Peppers: s.digests, Residue: s.ledger.Residue, Leaving: leaving},
+		Suppression:   &rpc.Suppression{Set: s.suppression},
+	}
+}
+
+// How often things are looked after.
+const (
+	often   = 30 * time.Second
+	hourly  = time.Hour
+	weekly  = 7 * 24 * time.Hour
+	markGap = 10 * time.Minute
+)
+
+// upkeepParts are the scheduled works. A pepper of the suppression set can't
+// carry rows over, so it is asked weekly whether the next may begin or the last
+// may end; that of the lookup table moves when an operator says so.
+func upkeepParts(k *daemon.Kit, m *member.Member, s *keys, c *core) []daemon.Part {
+	tasks := []upkeep.Task{
+		{Name: "finish-destructions", Every: often, Do: func(ctx context.Context) error { _, err := s.vault.Resume(ctx); return err }},
+		{Name: "settle-claims", Every: often, Do: func(ctx context.Context) error { _, _, err := c.table.Sweep(ctx); return err }},
+		{Name: "mark-vault", Every: markGap, Do: func(ctx context.Context) error { return s.mark(ctx, m) }},
+		{Name: "end-epochs", Every: hourly, Do: func(ctx context.Context) error { _, err := s.keks.RotateDirty(ctx); return err }},
+		{Name: "expire-suppressions", Every: hourly, Do: func(ctx context.Context) error { _, err := s.suppression.Expire(ctx); return err }},
+		{Name: "turn-suppression-pepper", Every: weekly, Do: func(ctx context.Context) error {
+			return s.each(ctx, pepper.Suppression, s.suppression.Rotate)
+		}},
+	}
+	var parts []daemon.Part
+	for _, t := range tasks {
+		parts = append(parts, daemon.Part{Name: t.Name, Run: func(ctx context.Context) error { return t.Run(ctx, k.Log) }})
+	}
+	return parts
+}

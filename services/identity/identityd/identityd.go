@@ -1,0 +1,111 @@
+// Package identityd wires the identity service by hand: configuration,
+// equipment, log, keys, registry, handlers, parts. It keeps no read model: its
+// answers come from the log and from the rows beside it.
+package identityd
+
+import (
+	"context"
+	"net"
+	"time"
+	_ "time/tzdata" // time zones of tenants are checked on machines that have none
+
+	"habeas.internal/services/identity/internal/mail"
+	"habeas.internal/services/identity/internal/otp"
+	"habeas.internal/services/identity/internal/rpc"
+	"habeas.internal/services/internal/daemon"
+	"habeas.internal/services/internal/es/jetstream/member"
+	kit "habeas.internal/services/internal/rpc"
+)
+
+// Config is the daemon's configuration, from the environment.
+type Config struct {
+	daemon.Common
+	EventLog member.Config `env:"EVENTLOG"`
+	Vault    Vault         `env:"VAULT"`
+	SMTP     mail.Config   `env:"SMTP"`
+}
+
+// Vault says where the keys that wrap data keys are, and how keys are lent.
+type Vault struct {
+	Keys   string        `env:"KEYS" help:"folder of the key-encryption keys"`
+	Lease  time.Duration `env:"LEASE" default:"30s" min:"100ms" max:"5m" help:"how long a process may use a key after it asked for it"`
+	Alone  bool          `env:"ALONE" default:"false" help:"no other instance of identity runs: destructions need not wait out a lease when every holder answers"`
+	Epoch  time.Duration `env:"EPOCH" default:"168h" min:"1m" help:"how long a key-encryption key outlives the first destroyed key under it"`
+	Window time.Duration `env:"WINDOW" default:"24h" min:"1s" help:"what re-wrapping and the key store's own delay may add to that"`
+	Grace  time.Duration `env:"CLAIM_GRACE" default:"1m" min:"1s" help:"how long a claimed identifier waits for its event"`
+}
+
+// Name is the service's name: in certificates, as user of the log, and in the
+// announcements of its keys.
+const Name = "identity"
+
+// Context is the context that identity owns.
+const Context = "identity"
+
+// Run runs the daemon until ctx ends.
+func Run(ctx context.Context, cfg Config, w daemon.World) error {
+	k, err := daemon.Start(ctx, daemon.Config{
+		Service: Name, Version: version, Common: cfg.Common, Out: w.Out, Now: time.Now,
+		LogKeys: []string{"purpose", "reader", "tenant", "count", "task"},
+	})
+	if err != nil {
+		return err
+	}
+	defer k.Close()
+	m, err := member.Join(ctx, cfg.EventLog, k, cfg.Common, Name, Context)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	keys, err := openKeys(ctx, cfg.Vault, k, m)
+	if err != nil {
+		return err
+	}
+	defer keys.close()
+	core, err := newCore(cfg, k, m, keys)
+	if err != nil {
+		return err
+	}
+	leaving := make(chan struct{})
+	server, lis, err := serve(ctx, k, core.services(keys, leaving), core)
+	if err != nil {
+		return err
+	}
+	if w.Started != nil {
+		w.Started(daemon.Running{Addr: lis.Addr(), Ops: k.OpsAddr})
+	}
+	delivery := otp.Delivery{Desk: core.desk, Registry: core.registry, Mail: core.mail, Name: core.directory.Name}.Process()
+	tidying := core.registry.Tidying()
+	parts := []daemon.Part{
+		member.Reader("code-delivery", func(ctx context.Context) error { return m.Log.RunProcess(ctx, delivery) }),
+		member.Reader("lookup-rows", func(ctx context.Context) error { return m.Log.RunProcess(ctx, tidying) }),
+	}
+	parts = append(parts, upkeepParts(k, m, keys, core)...)
+	return k.Run(ctx, append(parts, grpcPart(server, lis, leaving))...)
+}
+
+// version is the build's, until builds carry one.
+const version = "dev"
+
+func serve(ctx context.Context, k *daemon.Kit, s rpc.Services, c *core) (*kit.Server, net.Listener, error) {
+	cfg := k.RPC()
+	cfg.Services, cfg.Callers, cfg.Errors, cfg.Limit = s.Register(), rpc.Callers(), rpc.Errors(), rpc.Admit(c.directory)
+	server, err := kit.NewServer(cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	lis, err := k.Listen(ctx)
+	return server, lis, err
+}
+
+// grpcPart sends those who follow drops elsewhere before it waits for calls to
+// finish: they would stay as long as they are let.
+func grpcPart(server *kit.Server, lis net.Listener, leaving chan struct{}) daemon.Part {
+	part := daemon.ServeGRPC(server, lis)
+	stop := part.Stop
+	part.Stop = func(ctx context.Context) error {
+		close(leaving)
+		return stop(ctx)
+	}
+	return part
+}

@@ -1,0 +1,166 @@
+package identityd
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	"habeas.internal/services/identity/keyledger"
+	"habeas.internal/services/internal/daemon"
+	"habeas.internal/services/internal/es"
+	"habeas.internal/services/internal/es/jetstream/member"
+	"habeas.internal/services/internal/seal"
+	"habeas.internal/services/internal/seal/fence"
+	"habeas.internal/services/internal/seal/kek"
+	"habeas.internal/services/internal/seal/keycache"
+	"habeas.internal/services/internal/seal/kms"
+	"habeas.internal/services/internal/seal/pepper"
+	"habeas.internal/services/internal/seal/rows"
+	"habeas.internal/services/internal/seal/suppression"
+	"habeas.internal/services/internal/seal/vault"
+)
+
+// keys is everything about keys. No other service has any of it.
+type keys struct {
+	rows        rows.Store
+	ledger      *keyledger.Ledger
+	vault       *vault.Vault
+	keks        *kek.Keeper
+	fence       *fence.Registry
+	peppers     *pepper.Keeper
+	suppression *suppression.Set
+	cache       *keycache.Cache
+	digester    *pepper.Digester
+	digests     *pepper.Cache // the same peppers, for handing out
+	close       func()
+}
+
+const (
+	slack     = time.Second // for clocks of other machines
+	cacheSize = 50_000
+)
+
+// openKeys opens the vault and replays every destruction that the log knows,
+// before anything is handed out.
+func openKeys(ctx context.Context, cfg Vault, k *daemon.Kit, m *member.Member) (*keys, error) {
+	store, err := m.Rows(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := &keys{rows: store, close: store.Close}
+	if err := out.open(ctx, cfg, k, m); err != nil {
+		store.Close()
+		return nil, err
+	}
+	leave := out.fence.Join(Name, out.cache)
+	out.close = func() {
+		out.cache.Close()
+		leave(true)
+		store.Close()
+	}
+	return out, nil
+}
+
+func (s *keys) open(ctx context.Context, cfg Vault, k *daemon.Kit, m *member.Member) error {
+	wrapping, err := kms.OpenFile(cfg.Keys)
+	if err != nil {
+		return err
+	}
+	s.ledger, err = keyledger.New(keyledger.Config{
+		Log: m.Log, Verifier: m.Log.Verifier(), Tracer: k.Telemetry.Tracers.Tracer(Name), Random: rand.Reader, Now: time.Now,
+	})
+	if err != nil {
+		return err
+	}
+	s.keks, err = kek.New(kek.Config{
+		Rows: s.rows, KMS: wrapping, Ledger: s.ledger, Kinds: []kek.Kind{vault.Rows(), pepper.Rows()},
+		Now: time.Now, Epoch: cfg.Epoch, Window: cfg.Window,
+	})
+	if err != nil {
+		return err
+	}
+	s.peppers, err = pepper.New(pepper.Config{Rows: s.rows, Keeper: s.keks, Ledger: s.ledger, Now: time.Now})
+	if err != nil {
+		return err
+	}
+	s.digests = pepper.NewCache(s.peppers, pepper.Idempotency, time.Now, cfg.Lease)
+	s.digester = pepper.DigestWith(s.digests)
+	s.suppression, err = suppression.New(suppression.Config{Rows: s.rows, Peppers: s.peppers, Now: time.Now, Lease: cfg.Lease})
+	if err != nil {
+		return err
+	}
+	s.fence, err = fence.New(fence.Config{Lease: cfg.Lease, Slack: slack, Alone: cfg.Alone, Now: time.Now})
+	if err != nil {
+		return err
+	}
+	s.vault, err = vault.New(vault.Config{
+		Rows: s.rows, Keeper: s.keks, Fence: s.fence, Ledger: s.ledger, Now: time.Now, Record: recorder(k.Log),
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.replay(ctx, m); err != nil {
+		return err
+	}
+	s.cache, err = keycache.New(keycache.Config{
+		Source: vault.Local{Vault: s.vault, Reader: Name}, Size: cacheSize, Now: time.Now, Random: rand.Reader,
+	})
+	return err
+}
+
+// replay tells the vault of every destruction that it may have missed.
+func (s *keys) replay(ctx context.Context, m *member.Member) error {
+	after, err := s.vault.ReplayAfter(ctx)
+	if err != nil {
+		return err
+	}
+	end, err := m.Log.End(ctx, Context)
+	if err != nil {
+		return err
+	}
+	if _, err := s.vault.ReplayDestructions(ctx, s.ledger.Destructions(ctx, es.Token(after))); err != nil {
+		return fmt.Errorf("replay destructions: %w", err)
+	}
+	return s.vault.Mark(ctx, slices.Collect(maps.Values(end)))
+}
+
+// mark notes how far the vault is told, so that the next start is short. The
+// log is read before: a key leaves its row before its end enters the log.
+func (s *keys) mark(ctx context.Context, m *member.Member) error {
+	end, err := m.Log.End(ctx, Context)
+	if err != nil {
+		return err
+	}
+	return s.vault.Mark(ctx, slices.Collect(maps.Values(end)))
+}
+
+// tenantToken is the place of the tenant in the subject of a row.
+const tenantToken = 4
+
+// each does something for every tenant that has a pepper of a purpose.
+func (s *keys) each(ctx context.Context, purpose pepper.Purpose, do func(ctx context.Context, tenant string) error) error {
+	for row, err := range s.rows.List(ctx, rows.VaultSubject("*", "pepper", "*", string(purpose)), 0) {
+		if err != nil {
+			return fmt.Errorf("list peppers: %w", err)
+		}
+		if err := do(ctx, rows.Tokens(row.Subject)[tenantToken]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// recorder writes down who got how many keys of which tenant, and why.
+func recorder(log *slog.Logger) vault.Recorder {
+	return func(ctx context.Context, access vault.Access, ids []seal.KeyID) error {
+		if len(ids) > 0 {
+			log.InfoContext(ctx, "keys read", slog.String("purpose", access.Purpose), slog.String("reader", access.Reader),
+				slog.String("tenant", ids[0].Tenant), slog.Int("count", len(ids)))
+		}
+		return nil
+	}
+}

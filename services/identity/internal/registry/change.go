@@ -1,0 +1,153 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"habeas.internal/services/identity/subject"
+	"habeas.internal/services/internal/es"
+	"habeas.internal/services/internal/personal"
+	"habeas.internal/services/internal/seal"
+	"habeas.internal/services/internal/seal/vault"
+
+	sealv1 "habeas.internal/proto/gen/habeas/seal/v1"
+)
+
+// Link gives a subject one more value. One that it holds already changes
+// nothing.
+func (r *Registry) Link(ctx context.Context, tenant, ref string, cmd Command, v Value) (Result, error) {
+	s, err := r.Load(ctx, tenant, ref)
+	if err != nil {
+		return Result{}, err
+	}
+	claim := es.DeriveID(tenant, "link", cmd.ID)
+	data := subject.Link{Identifier: subject.Claimed{Kind: v.Kind, Value: personal.Clear(v.Text), Claim: claim}}
+	claimed := false
+	if !s.Linked(claim) && subject.Linkable(s, data) {
+		number, err := r.holding(ctx, tenant, ref, s, v)
+		if err != nil || number != 0 {
+			return Result{State: s}, err
+		}
+		err = r.claimFor(ctx, tenant, v, ref, claim)
+		if err != nil && !errors.Is(err, subject.ErrTaken) {
+			return Result{}, err
+		}
+		data.Taken, claimed = err != nil, err == nil
+	}
+	cmd.Data = data
+	res, err := r.cfg.Subjects.Handle(ctx, Aggregate(tenant, ref), cmd)
+	var refused subject.Refusal
+	never := errors.As(err, &refused) || errors.Is(err, subject.ErrBarred) || errors.Is(err, es.ErrCommandReused)
+	switch {
+	case err == nil && holds(res.State, claim):
+		r.confirm(ctx, tenant, ref, claim, v)
+	case claimed && never:
+		return res, errors.Join(err, r.cfg.Table.Release(ctx, v.in(tenant), claim))
+	}
+	return res, err
+}
+
+// Unlink takes a value from a subject, and then its row.
+func (r *Registry) Unlink(ctx context.Context, tenant, ref string, cmd Command, v Value) (Result, error) {
+	s, err := r.Load(ctx, tenant, ref)
+	if err != nil {
+		return Result{}, err
+	}
+	number, err := r.holding(ctx, tenant, ref, s, v)
+	if err != nil {
+		return Result{}, err
+	}
+	cmd.Data = subject.Unlink{Number: number}
+	res, err := r.cfg.Subjects.Handle(ctx, Aggregate(tenant, ref), cmd)
+	if err != nil {
+		return res, err
+	}
+	return res, r.Tidy(ctx, tenant, ref)
+}
+
+// Tidy removes the rows of values that a subject held once and holds no more.
+func (r *Registry) Tidy(ctx context.Context, tenant, ref string) error {
+	s, err := r.Load(ctx, tenant, ref)
+	if err != nil {
+		return err
+	}
+	for _, i := range s.Removed {
+		v, err := r.Open(ctx, purposeErase, tenant, ref, i)
+		if errors.Is(err, seal.ErrErased) {
+			continue // keys go after rows
+		}
+		if err != nil {
+			return fmt.Errorf("open identifier: %w", err)
+		}
+		again, err := r.holding(ctx, tenant, ref, s, v)
+		if err != nil {
+			return err
+		}
+		if again != 0 {
+			continue
+		}
+		if err := r.cfg.Table.Erase(ctx, v.in(tenant), ref); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reasonErasure is why a forgotten subject's keys are destroyed.
+const reasonErasure = "erasure"
+
+// Forget ends a subject: recorded, rows deleted, key destroyed behind the
+// fence, recorded.
+func (r *Registry) Forget(ctx context.Context, tenant, ref, commandID, request string) (subject.Ending, Result, error) {
+	agg := Aggregate(tenant, ref)
+	res, err := r.cfg.Subjects.Handle(ctx, agg, Command{
+		ID: commandID, At: r.cfg.Now(), Meta: es.Meta{Correlation: request}, Data: subject.BeginForgetting{Request: request},
+	})
+	if err != nil || res.State.Phase == subject.Forgotten {
+		return res.State.Ending, res, err
+	}
+	if err := r.Tidy(ctx, tenant, ref); err != nil {
+		return subject.Ending{}, res, fmt.Errorf("delete lookup rows: %w", err)
+	}
+	keys, err := r.destroy(ctx, tenant, ref, request)
+	if err != nil {
+		return subject.Ending{}, res, err
+	}
+	residue, err := r.cfg.Residue(ctx, keys)
+	if err != nil {
+		return subject.Ending{}, res, err
+	}
+	res, err = r.cfg.Subjects.Handle(ctx, agg, Command{
+		ID: es.DeriveID(tenant, "end-forgetting", ref), At: r.cfg.Now(), Meta: es.Meta{Correlation: request},
+		Data: subject.EndForgetting{KeysDestroyed: uint32(len(keys)), ResidueEndsAt: residue.Truncate(time.Microsecond)},
+	})
+	return res.State.Ending, res, err
+}
+
+func (r *Registry) destroy(ctx context.Context, tenant, ref, request string) ([]seal.KeyID, error) {
+	holder, err := seal.NewHolder(seal.Subject, ref)
+	if err != nil {
+		return nil, err
+	}
+	id := seal.KeyID{Tenant: tenant, Holder: holder, Class: sealv1.KeyClass_KEY_CLASS_PROFILE}
+	err = r.cfg.Destroy(ctx, vault.Order{Key: id, Reason: reasonErasure, CommandID: request})
+	if err != nil {
+		return nil, fmt.Errorf("destroy key: %w", err)
+	}
+	return []seal.KeyID{id}, nil
+}
+
+// Record writes down that somebody is about to see a subject's identifiers,
+// and returns what they are.
+func (r *Registry) Record(ctx context.Context, tenant, ref string, read subject.Read) (subject.Subject, error) {
+	id, err := es.NewID(r.cfg.Random)
+	if err != nil {
+		return subject.Subject{}, err
+	}
+	res, err := r.cfg.Subjects.Handle(ctx, Aggregate(tenant, ref), Command{
+		ID: id, At: r.cfg.Now(), Data: subject.RecordRead{Read: read},
+	})
+	return res.State, err
+}

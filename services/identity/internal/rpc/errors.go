@@ -1,0 +1,58 @@
+package rpc
+
+import (
+	"slices"
+	"time"
+
+	"habeas.internal/services/identity/subject"
+	"habeas.internal/services/identity/tenant"
+	"habeas.internal/services/identity/verification"
+	"habeas.internal/services/internal/es/esfault"
+	"habeas.internal/services/internal/rpc/fault"
+	"habeas.internal/services/internal/seal"
+	"habeas.internal/services/internal/seal/kek"
+	"habeas.internal/services/internal/seal/lookup"
+	"habeas.internal/services/internal/seal/pepper"
+	"habeas.internal/services/internal/seal/suppression"
+	"habeas.internal/services/internal/seal/vault"
+
+	"google.golang.org/grpc/codes"
+)
+
+// Errors is the one table from identity's errors to what a caller is told. The
+// event store's rows follow.
+func Errors() fault.Table {
+	return slices.Concat(domain(), keys(), esfault.Table())
+}
+
+func domain() fault.Table {
+	return fault.Table{
+		{Err: tenant.ErrNotFound, Code: codes.NotFound, Reason: "TENANT_NOT_FOUND"},
+		{Err: tenant.ErrIncomplete, Code: codes.InvalidArgument, Reason: "TENANT_INCOMPLETE"},
+		{Err: tenant.ErrExists, Code: codes.AlreadyExists, Reason: "TENANT_EXISTS", Text: "tenant exists already"},
+		{Err: fault.Type[tenant.Refusal](), Code: codes.FailedPrecondition},
+		{Err: subject.ErrNotFound, Code: codes.NotFound, Reason: "SUBJECT_NOT_FOUND"},
+		{Err: subject.ErrNoIdentifier, Code: codes.InvalidArgument, Reason: "IDENTIFIER_REQUIRED"},
+		{Err: subject.ErrMixed, Code: codes.InvalidArgument, Reason: "IDENTIFIER_IS_ANALYTICS"},
+		{Err: subject.ErrBarred, Code: codes.Aborted, Reason: "CLAIM_GIVEN_UP"},
+		{Err: subject.ErrTaken, Code: codes.AlreadyExists, Reason: "IDENTIFIER_TAKEN", Text: "identifier is held by somebody"},
+		{Err: fault.Type[subject.Refusal](), Code: codes.FailedPrecondition},
+		{Err: verification.ErrNotFound, Code: codes.NotFound, Reason: "VERIFICATION_NOT_FOUND"},
+		{Err: fault.Type[verification.Refusal](), Code: codes.FailedPrecondition},
+	}
+}
+
+func keys() fault.Table {
+	return fault.Table{
+		{Err: seal.ErrErased, Code: codes.FailedPrecondition, Reason: "KEY_DESTROYED", Text: "the key is destroyed"},
+		{Err: lookup.ErrBusy, Code: codes.Aborted, Reason: "IDENTIFIER_BUSY", Retry: time.Second},
+		{Err: lookup.ErrContended, Code: codes.Aborted, Reason: "CONTENDED"},
+		{Err: pepper.ErrContended, Code: codes.Aborted, Reason: "CONTENDED"},
+		{Err: suppression.ErrContended, Code: codes.Aborted, Reason: "CONTENDED"},
+		{Err: kek.ErrContended, Code: codes.Aborted, Reason: "CONTENDED"},
+		{Err: vault.ErrContended, Code: codes.Aborted, Reason: "CONTENDED"},
+		{Err: vault.ErrNotReady, Code: codes.Unavailable, Reason: "VAULT_NOT_READY"},
+		{Err: vault.ErrNoKey, Code: codes.NotFound, Reason: "KEY_NOT_FOUND"},
+		{Err: errLeaving, Code: codes.Unavailable, Reason: "LEAVING"},
+	}
+}

@@ -1,0 +1,86 @@
+// Package rpc answers identity's calls: decode, hand to the registry, the desk
+// or the vault, encode. Every answer is that of the leader of the log, so a
+// consistency token is always met already.
+package rpc
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+	"habeas.internal/services/identity/internal/tenants"
+	"habeas.internal/services/internal/es"
+	kit "habeas.internal/services/internal/rpc"
+
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+// command wraps what a client asks for; its data is filled in further down. The
+// body is the request itself.
+func command[C any](now time.Time, id string, request proto.Message) (es.Command[C], error) {
+	body, err := proto.MarshalOptions{Deterministic: true}.Marshal(request)
+	if err != nil {
+		return es.Command[C]{}, fmt.Errorf("encode command body: %w", err)
+	}
+	return es.Command[C]{ID: id, Client: true, Body: body, At: now, Meta: es.Meta{Correlation: id}}, nil
+}
+
+// tenantOf is the only tenant that a call may touch.
+func tenantOf(ctx context.Context) string { return kit.PrincipalFrom(ctx).Tenant }
+
+// stamp is a moment, or nothing.
+func stamp(t time.Time) *timestamppb.Timestamp {
+	if t.IsZero() {
+		return nil
+	}
+	return timestamppb.New(t)
+}
+
+// Admit refuses a call for a tenant that does not exist, whatever it asks. It
+// is rpc.Config's Limit.
+func Admit(directory *tenants.Directory) func(ctx context.Context, method string) error {
+	return func(ctx context.Context, method string) error {
+		switch method {
+		case identityv1.TenantService_CreateTenant_FullMethodName, identityv1.KeyService_FollowDrops_FullMethodName:
+			return nil
+		}
+		_, err := directory.Get(ctx, tenantOf(ctx))
+		return err
+	}
+}
+
+// Services are the implementations of identity's gRPC services.
+type Services struct {
+	Tenants       *Tenants
+	Subjects      *Subjects
+	Verifications *Verifications
+	Keys          *Keys
+	Suppression   *Suppression
+}
+
+// Register lists them with their descriptions.
+func (s Services) Register() []kit.Service {
+	return []kit.Service{
+		{Desc: &identityv1.TenantService_ServiceDesc, Impl: s.Tenants},
+		{Desc: &identityv1.SubjectService_ServiceDesc, Impl: s.Subjects},
+		{Desc: &identityv1.VerificationService_ServiceDesc, Impl: s.Verifications},
+		{Desc: &identityv1.KeyService_ServiceDesc, Impl: s.Keys},
+		{Desc: &identityv1.SuppressionService_ServiceDesc, Impl: s.Suppression},
+	}
+}
+
+// Callers says which services may call which of identity's.
+func Callers() map[string][]string {
+	peers := []string{"consent", "retention", "fulfilment", "audit"}
+	out := map[string][]string{}
+	for _, desc := range []grpc.ServiceDesc{
+		identityv1.TenantService_ServiceDesc, identityv1.SubjectService_ServiceDesc, identityv1.VerificationService_ServiceDesc,
+		identityv1.KeyService_ServiceDesc, identityv1.SuppressionService_ServiceDesc,
+	} {
+		out[desc.ServiceName] = peers
+	}
+	return out
+}

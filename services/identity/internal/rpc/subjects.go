@@ -1,0 +1,192 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+	optionsv1 "habeas.internal/proto/gen/habeas/options/v1"
+	"habeas.internal/services/identity/internal/registry"
+	"habeas.internal/services/identity/subject"
+	"habeas.internal/services/internal/es"
+	kit "habeas.internal/services/internal/rpc"
+	"habeas.internal/services/internal/seal"
+	"habeas.internal/services/internal/seal/suppression"
+)
+
+// Subjects implements SubjectService.
+type Subjects struct {
+	identityv1.UnimplementedSubjectServiceServer
+	Registry    *registry.Registry
+	Suppression *suppression.Set
+	Now         func() time.Time
+}
+
+// RegisterSubject makes a subject.
+func (s *Subjects) RegisterSubject(ctx context.Context, r *identityv1.RegisterSubjectRequest) (*identityv1.RegisterSubjectResponse, error) {
+	values, err := normalAll("identifiers", r.GetIdentifiers())
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range values {
+		if v.Kind == subject.KindCookie && len(values) > 1 {
+			return nil, subject.ErrMixed
+		}
+	}
+	erased, err := s.erasedBefore(ctx, values...)
+	if err != nil {
+		return nil, err
+	}
+	cmd, err := command[subject.Command](s.Now(), r.GetRequestId(), r)
+	if err != nil {
+		return nil, err
+	}
+	ref, res, err := s.Registry.Register(ctx, tenantOf(ctx), cmd, values)
+	if err != nil {
+		return nil, err
+	}
+	return &identityv1.RegisterSubjectResponse{
+		SubjectRef: ref, ConsistencyToken: res.Token().Encode(), ErasedBefore: erased,
+	}, nil
+}
+
+// System and column prefix under which Habeas's own identifiers stand in the
+// suppression set.
+const (
+	ownSystem = "habeas"
+	ownColumn = "identifier."
+)
+
+// erasedBefore only reports: who registers again of their own will is welcome,
+// and who was restored by mistake can be found by it.
+func (s *Subjects) erasedBefore(ctx context.Context, values ...registry.Value) (bool, error) {
+	for _, v := range values {
+		_, found, err := s.Suppression.Contains(ctx, suppression.Entry{
+			Tenant: tenantOf(ctx), System: ownSystem, Column: ownColumn + v.Kind, Value: v.Text,
+		})
+		if err != nil || found {
+			return found, err
+		}
+	}
+	return false, nil
+}
+
+// LinkIdentifier gives a subject one more identifier.
+func (s *Subjects) LinkIdentifier(ctx context.Context, r *identityv1.LinkIdentifierRequest) (*identityv1.LinkIdentifierResponse, error) {
+	v, err := normal("identifier", r.GetIdentifier())
+	if err != nil {
+		return nil, err
+	}
+	erased, err := s.erasedBefore(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	cmd, err := command[subject.Command](s.Now(), r.GetRequestId(), r)
+	if err != nil {
+		return nil, err
+	}
+	res, err := s.Registry.Link(ctx, tenantOf(ctx), r.GetSubjectRef(), cmd, v)
+	if err != nil {
+		return nil, err
+	}
+	return &identityv1.LinkIdentifierResponse{ConsistencyToken: res.Token().Encode(), ErasedBefore: erased}, nil
+}
+
+// UnlinkIdentifier takes an identifier from a subject.
+func (s *Subjects) UnlinkIdentifier(ctx context.Context, r *identityv1.UnlinkIdentifierRequest) (*identityv1.UnlinkIdentifierResponse, error) {
+	v, err := normal("identifier", r.GetIdentifier())
+	if err != nil {
+		return nil, err
+	}
+	cmd, err := command[subject.Command](s.Now(), r.GetRequestId(), r)
+	if err != nil {
+		return nil, err
+	}
+	res, err := s.Registry.Unlink(ctx, tenantOf(ctx), r.GetSubjectRef(), cmd, v)
+	if err != nil {
+		return nil, err
+	}
+	return &identityv1.UnlinkIdentifierResponse{ConsistencyToken: res.Token().Encode()}, nil
+}
+
+// ResolveSubject finds who holds an identifier.
+func (s *Subjects) ResolveSubject(ctx context.Context, r *identityv1.ResolveSubjectRequest) (*identityv1.ResolveSubjectResponse, error) {
+	v, err := normal("identifier", r.GetIdentifier())
+	if err != nil {
+		return nil, err
+	}
+	ref, err := s.Registry.Resolve(ctx, tenantOf(ctx), v)
+	if err != nil {
+		return nil, err
+	}
+	return &identityv1.ResolveSubjectResponse{SubjectRef: ref}, nil
+}
+
+// GetSubject says where a subject stands.
+func (s *Subjects) GetSubject(ctx context.Context, r *identityv1.GetSubjectRequest) (*identityv1.GetSubjectResponse, error) {
+	if _, err := es.ParseToken(r.GetConsistencyToken()); err != nil {
+		return nil, err
+	}
+	who, err := s.Registry.Load(ctx, tenantOf(ctx), r.GetSubjectRef())
+	if err != nil {
+		return nil, err
+	}
+	out := &identityv1.GetSubjectResponse{
+		State: identityv1.SubjectState_SUBJECT_STATE_ACTIVE, RegisteredAt: stamp(who.RegisteredAt),
+	}
+	if who.Phase != subject.Active {
+		out.State = identityv1.SubjectState_SUBJECT_STATE_FORGOTTEN
+	}
+	for _, i := range who.Held {
+		out.Kinds = append(out.Kinds, kindFrom(i.Kind))
+	}
+	return out, nil
+}
+
+// ListIdentifiers records the read, then opens what is held.
+func (s *Subjects) ListIdentifiers(ctx context.Context, r *identityv1.ListIdentifiersRequest) (*identityv1.ListIdentifiersResponse, error) {
+	caller, tenant := kit.PrincipalFrom(ctx), tenantOf(ctx)
+	who, err := s.Registry.Record(ctx, tenant, r.GetSubjectRef(), subject.Read{
+		Purpose: kit.PurposeFrom(ctx), Service: caller.Service, Caller: caller.Subject, Roles: roles(caller),
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := &identityv1.ListIdentifiersResponse{}
+	for _, i := range who.Held {
+		v, err := s.Registry.Open(ctx, kit.PurposeFrom(ctx), tenant, r.GetSubjectRef(), i)
+		if errors.Is(err, seal.ErrErased) {
+			return nil, subject.ErrForgotten
+		}
+		if err != nil {
+			return nil, err
+		}
+		out.Identifiers = append(out.Identifiers, &identityv1.Identifier{Kind: kindFrom(v.Kind), Value: v.Text})
+	}
+	return out, nil
+}
+
+// roles are those of a caller, by their words.
+func roles(p kit.Principal) []string {
+	var out []string
+	for n := range len(optionsv1.Role_name) {
+		role := optionsv1.Role(n)
+		if p.Roles.Has(role) {
+			out = append(out, strings.ToLower(strings.TrimPrefix(role.String(), "ROLE_")))
+		}
+	}
+	return out
+}
+
+// ForgetSubject ends a subject.
+func (s *Subjects) ForgetSubject(ctx context.Context, r *identityv1.ForgetSubjectRequest) (*identityv1.ForgetSubjectResponse, error) {
+	end, res, err := s.Registry.Forget(ctx, tenantOf(ctx), r.GetSubjectRef(), r.GetRequestId(), r.GetRequest())
+	if err != nil {
+		return nil, err
+	}
+	return &identityv1.ForgetSubjectResponse{
+		KeysDestroyed: end.KeysDestroyed, ResidueEndsAt: stamp(end.ResidueEndsAt), ConsistencyToken: res.Token().Encode(),
+	}, nil
+}

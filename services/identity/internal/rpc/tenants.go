@@ -1,0 +1,53 @@
+package rpc
+
+import (
+	"context"
+	"time"
+
+	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+	"habeas.internal/services/identity/internal/tenants"
+	"habeas.internal/services/identity/tenant"
+	"habeas.internal/services/internal/es"
+	"habeas.internal/services/internal/rpc/fault"
+)
+
+// Tenants implements TenantService.
+type Tenants struct {
+	identityv1.UnimplementedTenantServiceServer
+	Directory *tenants.Directory
+	Now       func() time.Time
+}
+
+// CreateTenant makes a tenant.
+func (s *Tenants) CreateTenant(ctx context.Context, r *identityv1.CreateTenantRequest) (*identityv1.CreateTenantResponse, error) {
+	if _, err := time.LoadLocation(r.GetTimeZone()); err != nil || r.GetTimeZone() == "Local" {
+		return nil, fault.FieldErrors{{Field: "time_zone", Rule: "TIME_ZONE", Text: "must be an IANA time zone"}}
+	}
+	cmd, err := command[tenant.Command](s.Now(), r.GetRequestId(), r)
+	if err != nil {
+		return nil, err
+	}
+	cmd.Data = tenant.Create{At: cmd.At, Settings: tenant.Settings{
+		DisplayName: r.GetDisplayName(), TimeZone: r.GetTimeZone(), Calendar: r.GetCalendar(),
+	}}
+	res, err := s.Directory.Handler.Handle(ctx, tenants.Aggregate(r.GetTenant()), cmd)
+	if err != nil {
+		return nil, err
+	}
+	return &identityv1.CreateTenantResponse{ConsistencyToken: res.Token().Encode()}, nil
+}
+
+// GetTenant describes the caller's tenant.
+func (s *Tenants) GetTenant(ctx context.Context, r *identityv1.GetTenantRequest) (*identityv1.GetTenantResponse, error) {
+	if _, err := es.ParseToken(r.GetConsistencyToken()); err != nil {
+		return nil, err
+	}
+	id := tenantOf(ctx)
+	t, err := s.Directory.Get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return &identityv1.GetTenantResponse{
+		Tenant: id, DisplayName: t.DisplayName, TimeZone: t.TimeZone, Calendar: t.Calendar,
+	}, nil
+}

@@ -1,0 +1,87 @@
+package rpc
+
+import (
+	"context"
+	"time"
+
+	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+	"habeas.internal/services/identity/internal/otp"
+	"habeas.internal/services/identity/verification"
+)
+
+// Verifications implements VerificationService.
+type Verifications struct {
+	identityv1.UnimplementedVerificationServiceServer
+	Desk *otp.Desk
+	Now  func() time.Time
+}
+
+// StartVerification opens a verification. Whether anybody is known plays no
+// part here.
+func (s *Verifications) StartVerification(
+	ctx context.Context, r *identityv1.StartVerificationRequest,
+) (*identityv1.StartVerificationResponse, error) {
+	cmd, err := command[verification.Command](s.Now(), r.GetRequestId(), r)
+	if err != nil {
+		return nil, err
+	}
+	id, res, err := s.Desk.Start(ctx, tenantOf(ctx), cmd, r.GetRequest(), r.GetSubjectRef())
+	if err != nil {
+		return nil, err
+	}
+	return &identityv1.StartVerificationResponse{Verification: id, ExpiresAt: stamp(res.State.ExpiresAt)}, nil
+}
+
+// CheckCode takes one attempt. A repeat is answered as the first time.
+func (s *Verifications) CheckCode(ctx context.Context, r *identityv1.CheckCodeRequest) (*identityv1.CheckCodeResponse, error) {
+	cmd, err := command[verification.Command](s.Now(), r.GetRequestId(), r)
+	if err != nil {
+		return nil, err
+	}
+	res, err := s.Desk.Check(ctx, tenantOf(ctx), r.GetVerification(), cmd, r.GetCode())
+	if err != nil {
+		return nil, err
+	}
+	return outcome(res.Events), nil
+}
+
+// outcome is what one attempt has done.
+func outcome(events []verification.Event) *identityv1.CheckCodeResponse {
+	out := &identityv1.CheckCodeResponse{State: identityv1.VerificationState_VERIFICATION_STATE_OPEN}
+	for _, ev := range events {
+		switch e := ev.(type) {
+		case verification.AttemptFailed:
+			out.AttemptsLeft = verification.MaxAttempts - e.Attempts
+		case verification.Ended:
+			out.State, out.AttemptsLeft = identityv1.VerificationState_VERIFICATION_STATE_FAILED, 0
+		case verification.Succeeded:
+			out.State, out.AssuranceLevel = identityv1.VerificationState_VERIFICATION_STATE_PASSED, e.Level
+		case verification.Started, verification.CodeDispatched, verification.CodeSent, verification.CodeNotSent,
+			verification.CheckRefused: // no attempt's result
+		}
+	}
+	return out
+}
+
+// GetVerification says how far a verification got. Who it is about, it says
+// only when they have proved it.
+func (s *Verifications) GetVerification(
+	ctx context.Context, r *identityv1.GetVerificationRequest,
+) (*identityv1.GetVerificationResponse, error) {
+	v, err := s.Desk.Load(ctx, tenantOf(ctx), r.GetVerification())
+	if err != nil {
+		return nil, err
+	}
+	out := &identityv1.GetVerificationResponse{
+		State: identityv1.VerificationState_VERIFICATION_STATE_OPEN, Request: v.Request, ExpiresAt: stamp(v.ExpiresAt),
+	}
+	switch v.PhaseAt(s.Now()) {
+	case verification.Failed:
+		out.State = identityv1.VerificationState_VERIFICATION_STATE_FAILED
+	case verification.Passed:
+		out.State = identityv1.VerificationState_VERIFICATION_STATE_PASSED
+		out.SubjectRef, out.AssuranceLevel = v.Subject, v.Level
+	case verification.Open, verification.None:
+	}
+	return out, nil
+}

@@ -1,0 +1,53 @@
+// Package tenants knows which tenants there are. That one exists is remembered,
+// because none ever ceases to; that one does not is asked each time.
+package tenants
+
+import (
+	"context"
+	"sync"
+
+	"habeas.internal/services/identity/tenant"
+	"habeas.internal/services/internal/es"
+)
+
+// Context is the context that tenants live in.
+const Context = "identity"
+
+// Handler runs the commands of tenants.
+type Handler = es.Handler[tenant.Tenant, tenant.Command, tenant.Event]
+
+// Directory answers for all tenants. It may be used by several goroutines.
+type Directory struct {
+	Handler Handler
+
+	known sync.Map // of tenant ids to tenant.Tenant
+}
+
+// Aggregate is that of a tenant, which lies in its own world.
+func Aggregate(id string) es.Aggregate {
+	return es.Aggregate{Context: Context, Tenant: id, Type: tenant.AggregateType, ID: id}
+}
+
+// Get returns a tenant, or tenant.ErrNotFound.
+func (d *Directory) Get(ctx context.Context, id string) (tenant.Tenant, error) {
+	if have, ok := d.known.Load(id); ok {
+		if t, ok := have.(tenant.Tenant); ok {
+			return t, nil
+		}
+	}
+	t, _, err := d.Handler.Load(ctx, Aggregate(id), es.Leader)
+	if err != nil {
+		return t, err
+	}
+	if !t.Created {
+		return t, tenant.ErrNotFound
+	}
+	d.known.Store(id, t)
+	return t, nil
+}
+
+// Name is what a tenant calls itself.
+func (d *Directory) Name(ctx context.Context, id string) (string, error) {
+	t, err := d.Get(ctx, id)
+	return t.DisplayName, err
+}
