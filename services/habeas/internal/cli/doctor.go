@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"habeas.internal/services/habeas/internal/local"
 	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/es/jetstream"
 
@@ -16,11 +17,12 @@ import (
 func (a *app) doctor() *cobra.Command {
 	var read bool
 	c := &cobra.Command{
-		Use: "doctor", Short: "say whether the event log is well", Args: cobra.NoArgs,
+		Use: "doctor", Short: "say whether the event log and the services are well", Args: cobra.NoArgs,
 		Long: `Doctor looks at every stream: that it exists, that its configuration is the one that its signed genesis names,
 that nothing is missing, how its replicas stand. With --system-seed it asks each server for the figures of its
 own copy, since one that calls itself current may have holes. With --read it reads every commit and verifies
-its chain and signature: a single message that is gone shows in no figures. It changes nothing.
+its chain and signature: a single message that is gone shows in no figures. Where there is a client configuration,
+it asks each service whether it is ready. It changes nothing.
 
 Exit codes: 0 well, 1 needs attention (a replica is behind, messages are parked), 3 could not be told, 4 damaged.`,
 		RunE: func(c *cobra.Command, _ []string) error { return a.runDoctor(c.Context(), read) },
@@ -55,6 +57,8 @@ type diagnosis struct {
 	State   string            `json:"state"`
 	Parked  int               `json:"parked"`
 	Streams []streamDiagnosis `json:"streams"`
+	// Services are those of the client configuration; none without one.
+	Services []serviceDiagnosis `json:"services,omitempty"`
 }
 
 type streamDiagnosis struct {
@@ -78,6 +82,7 @@ type replicaDiagnosis struct {
 }
 
 func (a *app) runDoctor(ctx context.Context, read bool) error {
+	client, found := a.adopt()
 	key, err := a.logKey()
 	if err != nil {
 		return err
@@ -109,6 +114,11 @@ func (a *app) runDoctor(ctx context.Context, read bool) error {
 			return err
 		}
 	}
+	if found {
+		if err := a.addServices(ctx, client, &d); err != nil {
+			return err
+		}
+	}
 	if err := a.printDiagnosis(d); err != nil {
 		return err
 	}
@@ -116,6 +126,18 @@ func (a *app) runDoctor(ctx context.Context, read bool) error {
 		return codedError{errAlreadySaid, code}
 	}
 	return nil
+}
+
+// addServices asks the services; the worst of all states is the diagnosis.
+func (a *app) addServices(ctx context.Context, c local.Client, d *diagnosis) (err error) {
+	d.Services, err = a.diagnoseServices(ctx, c)
+	for _, s := range d.Services {
+		worst, _ := rank(d.State)
+		if order, _ := rank(s.State); order > worst {
+			d.State = s.State
+		}
+	}
+	return err
 }
 
 func (a *app) countParked(ctx context.Context, cfg jetstream.Config, d *diagnosis) error {
@@ -186,6 +208,13 @@ func (a *app) printDiagnosis(d diagnosis) error {
 	tables := [][]string{streams}
 	if len(details) > 0 {
 		tables = append(tables, details)
+	}
+	if len(d.Services) > 0 {
+		services := []string{"SERVICE\tSTATE\tREASON\tADDRESS"}
+		for _, s := range d.Services {
+			services = append(services, cells(s.Name, s.State, dash(s.Reason), s.Address))
+		}
+		tables = append(tables, services)
 	}
 	return a.print(d, append(tables, []string{"STATE\tPARKED", cells(d.State, d.Parked)})...)
 }

@@ -33,6 +33,7 @@ type parkedMessage struct {
 }
 
 func (a *app) runParkedList(ctx context.Context) error {
+	a.adopt()
 	log, closing, err := a.open(ctx)
 	if err != nil {
 		return err

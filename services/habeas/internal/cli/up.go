@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"habeas.internal/services/habeas/internal/demo"
 	"habeas.internal/services/habeas/internal/local"
 
 	"github.com/spf13/cobra"
@@ -57,6 +58,10 @@ func (a *app) runUp(ctx context.Context, f upFlags) (err error) {
 	if !a.set.quiet {
 		cfg.Progress = func(what string) { _, _ = fmt.Fprintf(a.Err, "%6.1fs  %s\n", time.Since(began).Seconds(), what) }
 	}
+	folder, err := a.prepareDemo(ctx, f, &cfg)
+	if err != nil {
+		return err
+	}
 	in, err := local.Start(ctx, cfg)
 	if errors.Is(err, local.ErrInUse) {
 		return codedError{err, ExitUnavailable}
@@ -68,13 +73,49 @@ func (a *app) runUp(ctx context.Context, f upFlags) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, in.Stop()) }()
-	if err := a.printUp(in, f.data); err != nil {
+	out := upOf(in, f.data)
+	if folder != "" {
+		story, err := a.playDemo(ctx, in, folder)
+		if err != nil && ctx.Err() != nil {
+			return nil // asked to stop meanwhile
+		}
+		if err != nil {
+			return err
+		}
+		out.Demo = &story
+	}
+	if err := a.printUp(out); err != nil || f.once {
 		return err
 	}
-	if f.once {
-		return nil
-	}
 	return serveUp(ctx, in)
+}
+
+// prepareDemo makes the demo's systems, unless none is wanted, and returns
+// their folder.
+func (a *app) prepareDemo(ctx context.Context, f upFlags, cfg *local.Config) (folder string, err error) {
+	if f.noDemo {
+		return "", nil
+	}
+	if folder, err = filepath.Abs(filepath.Join(f.data, "demo")); err != nil {
+		return "", fmt.Errorf("find data folder: %w", err)
+	}
+	if cfg.Connections, err = demo.Connections(folder); err != nil {
+		return "", err
+	}
+	return folder, demo.Prepare(ctx, folder)
+}
+
+// demoLimit is far more than a demo takes.
+const demoLimit = 3 * time.Minute
+
+// playDemo tells its story on standard output, or where a program reads that,
+// on standard error.
+func (a *app) playDemo(ctx context.Context, in *local.Installation, folder string) (demo.Story, error) {
+	w := a.Out
+	if a.set.output == outputJSON {
+		w = a.Err
+	}
+	return demo.Run(ctx, demo.Config{Dir: folder, Client: in.Client(), Mail: in.Mail(), Out: w, Limit: demoLimit})
 }
 
 // renewEvery keeps the developer's token good while the installation runs.
@@ -105,22 +146,44 @@ type upResult struct {
 	Endpoints map[string]string `json:"endpoints"`
 	Log       string            `json:"log"`
 	Spans     string            `json:"spans"`
+	Demo      *demo.Story       `json:"demo,omitempty"`
 }
 
-func (a *app) printUp(in *local.Installation, data string) error {
+func upOf(in *local.Installation, data string) upResult {
 	c := in.Client()
-	out := upResult{
+	return upResult{
 		Client: filepath.Join(data, local.ClientFile), Tenant: c.Tenant, Endpoints: c.Endpoints,
 		Log: filepath.Join(data, "habeas.log"), Spans: filepath.Join(data, "spans.jsonl"),
 	}
+}
+
+func (a *app) printUp(out upResult) error {
 	rows := []string{"SERVICE\tADDRESS"}
 	for _, name := range local.Services() {
-		if addr := c.Endpoints[name]; addr != "" {
+		if addr := out.Endpoints[name]; addr != "" {
 			rows = append(rows, cells(name, addr))
 		}
 	}
-	files := []string{
-		cells("client", out.Client), cells("log", out.Log), cells("spans", out.Spans),
+	files := []string{cells("client", out.Client), cells("log", out.Log), cells("spans", out.Spans)}
+	return a.print(out, append([][]string{rows, files}, next(out)...)...)
+}
+
+// next says what to try.
+func next(out upResult) [][]string {
+	var config string
+	if out.Client != filepath.Join(defaultData, local.ClientFile) {
+		config = " --config " + out.Client
 	}
-	return a.print(out, rows, files)
+	const program = "go run ./services/habeas"
+	lines := []string{"Try, in another terminal, with " + program + config + ":"}
+	if out.Demo != nil {
+		for _, q := range out.Demo.Requests {
+			lines = append(lines, "  request explain "+q.Request, "  trace "+q.Request, "  audit replay --request "+q.Request)
+			if q.Right == "access" {
+				lines = append(lines, "  request download "+q.Request)
+			}
+		}
+		lines = append(lines, "  request list", "  policy list", "  system list")
+	}
+	return [][]string{append(lines, "  doctor", "  help")}
 }

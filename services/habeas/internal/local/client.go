@@ -54,6 +54,8 @@ type ClientLog struct {
 	CA     string `yaml:"ca"`
 	Key    string `yaml:"key"`
 	Shards int    `yaml:"shards"`
+	// Admin is the file of the administrator's seed, where this machine has it.
+	Admin string `yaml:"admin,omitempty"`
 	// Data is the data folder of an installation that `habeas up` runs; its log
 	// can be read when it does not run.
 	Data string `yaml:"data,omitempty"`
@@ -101,7 +103,7 @@ func (in *Installation) describe(context.Context) error {
 		Endpoints: map[string]string{}, Spans: in.places.spans(),
 		Log: ClientLog{
 			URL: in.natsURL(), User: auditUser, Seed: in.rights[auditUser].SeedFile, CA: in.ca.CertFile(),
-			Key: in.logKey, Shards: Shards, Data: in.places.dir,
+			Key: in.logKey, Shards: Shards, Admin: in.rights[adminUser].SeedFile, Data: in.places.dir,
 		},
 	}
 	ops := map[string]string{}

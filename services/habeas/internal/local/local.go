@@ -13,7 +13,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"time"
@@ -24,6 +26,8 @@ import (
 	"habeas.internal/services/internal/es/keyfile"
 	"habeas.internal/services/internal/localca"
 	"habeas.internal/services/internal/natsd"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // What every identity of the installation shares.
@@ -160,8 +164,28 @@ func (in *Installation) claim(context.Context) (err error) {
 	if err := in.places.make(); err != nil {
 		return err
 	}
-	in.logs, err = openLog(in.places.log(), in.cfg.Verbose)
-	return err
+	if in.logs, err = openLog(in.places.log(), in.cfg.Verbose); err != nil {
+		return err
+	}
+	return in.connect()
+}
+
+// connect writes down the data systems that fulfilment may reach, unless the
+// owner of the folder has done so.
+func (in *Installation) connect() error {
+	known := map[string]Connection{}
+	text, err := os.ReadFile(in.places.connections())
+	if err == nil {
+		err = yaml.Unmarshal(text, &known)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("read connections: %w", err)
+	}
+	maps.Copy(known, in.cfg.Connections)
+	if text, err = yaml.Marshal(known); err != nil {
+		return fmt.Errorf("write connections: %w", err)
+	}
+	return writeSecret(in.places.connections(), text)
 }
 
 func (in *Installation) startIdentity(context.Context) (err error) {

@@ -1,9 +1,37 @@
 package local
 
-// programs are the services in the order in which they start.
-func programs() []program {
-	return nil
-}
+import (
+	"strings"
+
+	"habeas.internal/services/identity/identityd"
+)
 
 // Services are the names of the services in the order in which they start.
 func Services() []string { return []string{"identity", "consent", "retention", "fulfilment"} }
+
+// sender is whom the services' mail comes from.
+const sender = "no-reply@habeas.localhost"
+
+// programs are the services in the order in which they start: each finds the
+// ones that it calls.
+func programs() []program {
+	return []program{
+		{name: "identity", run: configured(identityd.Run), own: func(in *Installation) []string {
+			return append(in.smtp(), "HABEAS_VAULT_KEYS="+in.places.keks(), "HABEAS_VAULT_ALONE=true")
+		}},
+	}
+}
+
+// smtp leads mail to the sink.
+func (in *Installation) smtp() []string {
+	return []string{"HABEAS_SMTP_ADDR=" + in.mail.Addr(), "HABEAS_SMTP_FROM=" + sender, "HABEAS_SMTP_TLS=none"}
+}
+
+// peers says where the named services answer.
+func (in *Installation) peers(names ...string) []string {
+	var out []string
+	for _, name := range names {
+		out = append(out, "HABEAS_"+strings.ToUpper(name)+"_TARGET="+in.target(name))
+	}
+	return out
+}

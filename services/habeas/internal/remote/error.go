@@ -69,10 +69,20 @@ func (e *Error) Error() string {
 	if advice := e.Advice(); advice != "" {
 		lines = append(lines, "  what to do: "+advice)
 	}
-	if e.Again != "" {
+	if e.Again != "" && e.worthRepeating() {
 		lines = append(lines, "  the same command again: "+e.Again)
 	}
 	return strings.Join(lines, "\n")
+}
+
+// worthRepeating reports an outcome that the same command may change or tell.
+func (e *Error) worthRepeating() bool {
+	switch e.Code {
+	case codes.Unavailable, codes.DeadlineExceeded, codes.Aborted, codes.Internal, codes.Unknown, codes.ResourceExhausted, codes.Canceled:
+		return true
+	default:
+		return false
+	}
 }
 
 func (e *Error) headline() string {

@@ -1,0 +1,167 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+	"time"
+
+	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
+	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+	"habeas.internal/services/habeas/internal/devmail"
+)
+
+// ask is what one person asks for.
+type ask struct {
+	right  fulfilmentv1.Right
+	policy string
+	person Person
+}
+
+// asks picks two people who are in both systems, others in each run.
+func (p *player) asks() []ask {
+	var both []Person
+	for _, person := range p.people {
+		if person.Shop && person.Messenger {
+			both = append(both, person)
+		}
+	}
+	at := 2 * p.state.Runs
+	return []ask{
+		{fulfilmentv1.Right_RIGHT_ACCESS, "personnel-technology", both[at%len(both)]},
+		{fulfilmentv1.Right_RIGHT_ERASURE, "caseworks", both[(at+1)%len(both)]},
+	}
+}
+
+// follow files a request, verifies it with the code that was sent, and watches
+// it to its end.
+func (p *player) follow(ctx context.Context, a ask) (Followed, error) {
+	out := Followed{Right: word(a.right.String(), "RIGHT_")}
+	var err error
+	if out.Before, err = p.count(ctx, a.person.Email); err != nil {
+		return out, err
+	}
+	mails := p.cfg.Mail.Count(a.person.Email)
+	p.say("\n%s asks for %s under the policy %s.", a.person.Name, out.Right, a.policy)
+	p.say("  The e-mail address stands in %d places of the two databases.", out.Before)
+	filed, err := p.requests.SubmitRequest(ctx, &fulfilmentv1.SubmitRequestRequest{
+		RequestId: p.requestID(fmt.Sprintf("submit %s %d", out.Right, p.state.Runs)), Right: a.right,
+		Identifier: email(a.person), Policy: a.policy, Channel: "web",
+	})
+	if err != nil {
+		return out, err
+	}
+	out.Request = filed.GetRequest()
+	p.say("  request %s, due %s", out.Request, filed.GetDueAt().AsTime().Format("2 January 2006"))
+	if err := p.verify(ctx, a, out.Request, mails); err != nil {
+		return out, err
+	}
+	q, err := p.watch(ctx, out.Request)
+	if err != nil {
+		return out, err
+	}
+	out.Subject, out.Outcome = q.GetSubjectRef(), word(q.GetOutcome().String(), "OUTCOME_")
+	if out.After, err = p.count(ctx, a.person.Email); err != nil {
+		return out, err
+	}
+	p.tell(a, q, out)
+	return out, nil
+}
+
+// verify hands in the code of the mail.
+func (p *player) verify(ctx context.Context, a ask, request string, before int) error {
+	digits := regexp.MustCompile(`\b[0-9]{8}\b`)
+	mail, err := p.cfg.Mail.Find(ctx, a.person.Email, func(m devmail.Message) bool {
+		return p.cfg.Mail.Count(a.person.Email) > before && digits.MatchString(m.Text)
+	})
+	if err != nil {
+		return err
+	}
+	code := digits.FindString(mail.Text)
+	p.say("  a code went to the address on file: %s", code)
+	resp, err := p.requests.VerifyRequest(ctx, &fulfilmentv1.VerifyRequestRequest{
+		RequestId: p.requestID("verify " + request), Request: request, Code: code,
+	})
+	if err != nil {
+		return err
+	}
+	if resp.GetState() != identityv1.VerificationState_VERIFICATION_STATE_PASSED {
+		return fmt.Errorf("the code of the mail was not taken: %s", resp.GetState())
+	}
+	return nil
+}
+
+// watch prints each change until the request is closed.
+func (p *player) watch(ctx context.Context, request string) (*fulfilmentv1.Request, error) {
+	stream, err := p.requests.WatchRequest(ctx, &fulfilmentv1.WatchRequestRequest{Request: request})
+	if err != nil {
+		return nil, err
+	}
+	var last *fulfilmentv1.Request
+	began, said := time.Now(), ""
+	for {
+		resp, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		last = resp.GetRequest()
+		line := word(last.GetState().String(), "REQUEST_STATE_") + progress(last)
+		if line != said {
+			p.say("  %5.2fs  %s", time.Since(began).Seconds(), line)
+			said = line
+		}
+		if last.GetState() == fulfilmentv1.RequestState_REQUEST_STATE_CLOSED {
+			break
+		}
+	}
+	if last.GetState() != fulfilmentv1.RequestState_REQUEST_STATE_CLOSED {
+		return nil, fmt.Errorf("the watch of request %s ended before it was closed", request)
+	}
+	return last, nil
+}
+
+func progress(q *fulfilmentv1.Request) string {
+	done := 0
+	for _, l := range q.GetLeaves() {
+		if o := l.GetOutcome(); o != fulfilmentv1.LeafOutcome_LEAF_OUTCOME_UNSPECIFIED && o != fulfilmentv1.LeafOutcome_LEAF_OUTCOME_FAILED {
+			done++
+		}
+	}
+	if len(q.GetLeaves()) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %d of %d leaves", done, len(q.GetLeaves()))
+}
+
+// word is an enum value as a sentence has it.
+func word(name, prefix string) string {
+	return strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(name, prefix)), "_", " ")
+}
+
+// tell says what came of a request.
+func (p *player) tell(a ask, q *fulfilmentv1.Request, f Followed) {
+	p.say("  Outcome: %s.", f.Outcome)
+	for _, l := range q.GetLeaves() {
+		line := fmt.Sprintf("    %-10s %-12s %-22s %3d rows  %s", l.GetSystem(), l.GetCollection(), l.GetCategory(), l.GetRowsFound(),
+			word(l.GetOutcome().String(), "LEAF_OUTCOME_"))
+		if l.GetReason() != "" {
+			line += ": " + l.GetReason()
+		}
+		if l.GetUntil() != nil {
+			line += fmt.Sprintf(" (%s), until %s", l.GetAuthority(), l.GetUntil().AsTime().Format("2 January 2006"))
+		}
+		p.say("%s", line)
+	}
+	if q.GetPackageUri() != "" {
+		p.say("  The package lies sealed at %s until %s.", q.GetPackageUri(), q.GetPackageExpiresAt().AsTime().Format("2 January 2006"))
+	}
+	if a.right == fulfilmentv1.Right_RIGHT_ERASURE {
+		p.say("  A scan of every column finds the e-mail address in %d places; it was %d.", f.After, f.Before)
+	}
+}
