@@ -18,7 +18,7 @@ func Decide(s Notice, cmd Command) ([]Event, error) {
 		}
 		return []Event{Drafted(c)}, nil
 	case Attempt:
-		if s.Ended() || c.At.Before(s.NextTryAt) {
+		if !s.Due(c.At) {
 			return nil, ErrNotDue
 		}
 		id := s.MessageID
@@ -38,7 +38,7 @@ func Decide(s Notice, cmd Command) ([]Event, error) {
 }
 
 func fail(s Notice, c NoteFailure) []Event {
-	if s.Ended() || c.At.Before(s.NextTryAt) {
+	if s.Ended() || !s.trying() {
 		return nil
 	}
 	ev := Failed{Reason: c.Reason, Reply: c.Reply, At: c.At}
@@ -58,7 +58,21 @@ func backoff(n uint32) time.Duration {
 	return 12 * time.Hour
 }
 
+// patience is how long a try that was begun is left alone.
+const patience = 2 * time.Minute
+
+// trying reports whether a try was begun whose end is not known.
+func (n Notice) trying() bool { return n.Attempts > n.Tried }
+
+// DueAt is when the message is to be tried; it means nothing once it has ended.
+func (n Notice) DueAt() time.Time {
+	if n.trying() {
+		return n.At.Add(patience)
+	}
+	return n.NextTryAt
+}
+
 // Due reports whether the message is to be tried at a moment.
 func (n Notice) Due(now time.Time) bool {
-	return n.Drafted && !n.Ended() && !now.Before(n.NextTryAt)
+	return n.Drafted && !n.Ended() && !now.Before(n.DueAt())
 }

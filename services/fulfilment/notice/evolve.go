@@ -11,6 +11,7 @@ func Evolve(s Notice, ev Event) Notice {
 		s.Sent, s.Reply, s.At = true, e.Reply, e.At
 	case Failed:
 		s.Failures++
+		s.Tried = s.Attempts
 		s.NextTryAt, s.Reason, s.Reply, s.At = e.NextTryAt, e.Reason, e.Reply, e.At
 		s.GivenUp = e.NextTryAt.IsZero()
 	}

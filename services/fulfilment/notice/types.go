@@ -21,6 +21,7 @@ type Notice struct {
 	Address   personal.Text
 	MessageID string
 	Attempts  uint32
+	Tried     uint32 // the last attempt whose end is known
 	Failures  uint32
 	NextTryAt time.Time
 	Reason    string

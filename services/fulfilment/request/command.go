@@ -62,11 +62,13 @@ type NoteContact struct{ Address personal.Text }
 // Freeze records that consent restricts the person.
 type Freeze struct{ At time.Time }
 
-// CommitManifest fixes the scope.
+// CommitManifest fixes the scope. DigestKey is the random key of the digests of
+// row keys.
 type CommitManifest struct {
-	Leaves   []Planned
-	Schedule uint32
-	At       time.Time
+	Leaves    []Planned
+	Schedule  uint32
+	DigestKey personal.Text
+	At        time.Time
 }
 
 // DecideLeaves brings the decisions of a system that could not be asked before.
@@ -87,6 +89,7 @@ type StartLeaves struct {
 
 // NoteSuppression records that identifying values are remembered.
 type NoteSuppression struct {
+	System     string
 	ErasureRef string
 	Values     uint32
 	Until      time.Time
@@ -159,7 +162,11 @@ type NoteForgotten struct {
 type EndRestriction struct{ Erased bool }
 
 // OweNotice records that a message is owed.
-type OweNotice struct{ Notice, Template string }
+// Unaddressed: there is nowhere to send it, and it ends at once.
+type OweNotice struct {
+	Notice, Template string
+	Unaddressed      bool
+}
 
 // EndNotice records what became of a message.
 type EndNotice struct {

@@ -71,9 +71,10 @@ type Frozen struct{ At time.Time }
 
 // ManifestCommitted fixes the scope.
 type ManifestCommitted struct {
-	Leaves   []Planned
-	Schedule uint32
-	At       time.Time
+	Leaves    []Planned
+	Schedule  uint32
+	DigestKey personal.Text
+	At        time.Time
 }
 
 // LeavesDecided brings decisions that were open.
@@ -95,6 +96,7 @@ type LeavesStarted struct {
 
 // ValuesSuppressed says that identifying values are remembered.
 type ValuesSuppressed struct {
+	System     string
 	ErasureRef string
 	Values     uint32
 	Until      time.Time

@@ -70,7 +70,7 @@ func evolvePackage(p Package, ev Event) Package {
 func evolveWork(s Request, ev Event) Request {
 	switch e := ev.(type) { //nolint:gochecksumtype // Evolve chose the events of the work
 	case ManifestCommitted:
-		s.Planned, s.Since = true, e.At
+		s.Planned, s.DigestKey, s.Since = true, e.DigestKey, e.At
 		for _, p := range e.Leaves {
 			s.Leaves = append(slices.Clip(s.Leaves), Leaf{Planned: p})
 			if _, known := s.system(p.System); !known {
@@ -89,12 +89,12 @@ func evolveWork(s Request, ev Event) Request {
 	case LeavesStarted:
 		s = started(s, e)
 	case ValuesSuppressed:
-		s.Suppressed, s.ErasureRef = true, e.ErasureRef
+		s.Systems = changed(s.Systems, func(y *System) { y.Suppressed = y.Suppressed || y.Name == e.System })
 	case LeavesCompleted:
 		s = completed(s, e)
 	case StepFailed:
 		s.Failures = append(others(s.Failures, e.Step, e.System), Failure(e))
-		s.Systems = tried(s.Systems, e.System, func(*System) {})
+		s.Systems = tried(s.Systems, e.System, func(y *System) { y.Permit = "" })
 	case LeavesDeferred:
 		s.Systems = tried(s.Systems, e.System, func(y *System) {
 			if y.Deferred == "" {

@@ -68,6 +68,11 @@ func Wake(s Request, now time.Time) time.Time {
 	if s.Submitted && !s.Closed && s.SubjectRef == "" {
 		add(s.VerificationAt)
 	}
+	for _, y := range s.Systems {
+		if !s.Closed && y.busy(now) && !allEnded(s.of(y.Name)) {
+			add(y.PermitAt)
+		}
+	}
 	if s.Package.Ready && !s.Package.Expired {
 		add(s.Package.ExpiresAt)
 	}
@@ -100,7 +105,7 @@ func pending(s Request, now time.Time) []Effect {
 	case !s.Planned:
 		return one(StepPlan)
 	case !s.done():
-		return working(s)
+		return working(s, now)
 	}
 	return concluding(s)
 }
@@ -118,7 +123,7 @@ func verifying(s Request, now time.Time) []Effect {
 }
 
 // working has an effect for each system: none waits for another.
-func working(s Request) []Effect {
+func working(s Request, now time.Time) []Effect {
 	if s.Right == Access {
 		return one(StepCollect)
 	}
@@ -126,7 +131,7 @@ func working(s Request) []Effect {
 	for _, y := range s.Systems {
 		leaves := s.of(y.Name)
 		switch {
-		case !slices.ContainsFunc(leaves, func(l Leaf) bool { return !l.Ended() }):
+		case allEnded(leaves), y.busy(now):
 		case slices.ContainsFunc(leaves, func(l Leaf) bool { return l.Decision == Undecided }):
 			out = append(out, Effect{StepLocate, y.Name})
 		default:
@@ -135,6 +140,10 @@ func working(s Request) []Effect {
 	}
 	return out
 }
+
+// busy reports whether somebody may be at work on the system: a try that was
+// begun under a permit is left alone until it ends.
+func (y System) busy(now time.Time) bool { return y.Permit != "" && now.Before(y.PermitAt) }
 
 func concluding(s Request) []Effect {
 	if s.Right == Erasure {

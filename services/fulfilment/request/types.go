@@ -128,7 +128,9 @@ type System struct {
 	Permit   string
 	PermitAt time.Time // end of the permit
 	Deferred string    // reason code of what it waits for; empty if for nothing
-	Since    time.Time
+	// Suppressed: its identifying values are remembered.
+	Suppressed bool
+	Since      time.Time
 }
 
 // Failure is a step that does not succeed.
@@ -183,12 +185,11 @@ type Request struct {
 	Contact      personal.Text
 	Frozen       bool
 
-	Planned    bool
-	Leaves     []Leaf
-	Systems    []System
-	Failures   []Failure
-	Suppressed bool
-	ErasureRef string
+	Planned   bool
+	Leaves    []Leaf
+	Systems   []System
+	Failures  []Failure
+	DigestKey personal.Text
 
 	Package          Package
 	RecipientsTold   bool

@@ -17,7 +17,8 @@ func work(s Request, cmd Command) ([]Event, error) {
 	case StartLeaves:
 		return start(s, c)
 	case NoteSuppression:
-		return once(s.Suppressed, ValuesSuppressed(c))
+		y, known := s.system(c.System)
+		return once(!known || y.Suppressed, ValuesSuppressed(c))
 	case CompleteLeaves:
 		return complete(s, c)
 	}
@@ -81,6 +82,9 @@ func start(s Request, c StartLeaves) ([]Event, error) {
 	y, known := s.system(c.System)
 	if !known {
 		return nil, ErrNotInManifest
+	}
+	if y.busy(c.At) {
+		return nil, ErrOutOfStep // somebody is at work
 	}
 	for _, f := range c.Leaves {
 		l, ok := s.leaf(f.Leaf)
@@ -152,12 +156,26 @@ func ending(s Request, cmd Command) ([]Event, error) {
 		}
 		return once(s.RestrictionEnded, RestrictionEnded(c))
 	case OweNotice:
-		return once(s.owed(c.Template) || s.KeyDestroyed, NoticeOwed(c))
+		return owe(s, c), nil
 	case EndNotice:
 		i := slices.IndexFunc(s.Notices, func(n Notice) bool { return n.ID == c.Notice })
-		return once(i < 0 || s.Notices[i].Ended, NoticeEnded(c))
+		if i < 0 {
+			return nil, ErrOutOfStep // that it is owed will be recorded in a moment
+		}
+		return once(s.Notices[i].Ended, NoticeEnded(c))
 	}
 	return nil, errUnknown
+}
+
+func owe(s Request, c OweNotice) []Event {
+	if s.owed(c.Template) || s.KeyDestroyed {
+		return nil
+	}
+	out := []Event{NoticeOwed{Notice: c.Notice, Template: c.Template}}
+	if c.Unaddressed {
+		out = append(out, NoticeEnded{Notice: c.Notice, Reason: "NO_ADDRESS"})
+	}
+	return out
 }
 
 // closing decides the end of a request and what follows it.

@@ -62,7 +62,10 @@ func opening() []entry {
 	}
 }
 
-const pathIdentifier = "identifier"
+const (
+	pathIdentifier = "identifier"
+	pathDigestKey  = "digest_key"
+)
 
 func packSubmitted(w *eventpb.Writer, e request.Submitted) *fulfilmentv1.RequestSubmitted {
 	return &fulfilmentv1.RequestSubmitted{
@@ -114,11 +117,15 @@ func unpackPlanned(list []*fulfilmentv1.PlannedLeaf) []request.Planned {
 
 func working() []entry {
 	return []entry{
-		eventpb.Of[request.Event](func(_ *eventpb.Writer, e request.ManifestCommitted) *fulfilmentv1.ManifestCommitted {
-			return &fulfilmentv1.ManifestCommitted{Leaves: packPlanned(e.Leaves), ScheduleVersion: e.Schedule, At: eventpb.Stamp(e.At)}
-		}, func(_ *eventpb.Reader, m *fulfilmentv1.ManifestCommitted) request.ManifestCommitted {
+		eventpb.Of[request.Event](func(w *eventpb.Writer, e request.ManifestCommitted) *fulfilmentv1.ManifestCommitted {
+			return &fulfilmentv1.ManifestCommitted{
+				Leaves: packPlanned(e.Leaves), ScheduleVersion: e.Schedule, At: eventpb.Stamp(e.At),
+				DigestKey: sealed(w, w.Aggregate().ID, pathDigestKey, e.DigestKey),
+			}
+		}, func(r *eventpb.Reader, m *fulfilmentv1.ManifestCommitted) request.ManifestCommitted {
 			return request.ManifestCommitted{
 				Leaves: unpackPlanned(m.GetLeaves()), Schedule: m.GetScheduleVersion(), At: eventpb.Moment(m.GetAt()),
+				DigestKey: r.Text(m.GetDigestKey(), pathDigestKey),
 			}
 		}),
 		eventpb.Of[request.Event](func(_ *eventpb.Writer, e request.LeavesDecided) *fulfilmentv1.LeavesDecided {
@@ -128,9 +135,13 @@ func working() []entry {
 		}),
 		eventpb.Of[request.Event](packStarted, unpackStarted),
 		eventpb.Of[request.Event](func(_ *eventpb.Writer, e request.ValuesSuppressed) *fulfilmentv1.ValuesSuppressed {
-			return &fulfilmentv1.ValuesSuppressed{ErasureRef: e.ErasureRef, Values: e.Values, Until: eventpb.Stamp(e.Until)}
+			return &fulfilmentv1.ValuesSuppressed{
+				System: e.System, ErasureRef: e.ErasureRef, Values: e.Values, Until: eventpb.Stamp(e.Until),
+			}
 		}, func(_ *eventpb.Reader, m *fulfilmentv1.ValuesSuppressed) request.ValuesSuppressed {
-			return request.ValuesSuppressed{ErasureRef: m.GetErasureRef(), Values: m.GetValues(), Until: eventpb.Moment(m.GetUntil())}
+			return request.ValuesSuppressed{
+				System: m.GetSystem(), ErasureRef: m.GetErasureRef(), Values: m.GetValues(), Until: eventpb.Moment(m.GetUntil()),
+			}
 		}),
 		eventpb.Of[request.Event](packCompleted, unpackCompleted),
 		eventpb.Of[request.Event](func(_ *eventpb.Writer, e request.StepFailed) *fulfilmentv1.StepFailed {

@@ -110,13 +110,13 @@ func TestTheEventsOfRequestsStayReadable(t *testing.T) {
 		request.Activated{At: at()},
 		request.ContactNoted{Address: personal.Clear("jane@example.com")},
 		request.Frozen{At: at()},
-		request.ManifestCommitted{Leaves: planned, Schedule: 2, At: at()},
+		request.ManifestCommitted{Leaves: planned, Schedule: 2, DigestKey: personal.Clear("k"), At: at()},
 		request.LeavesDecided{System: "shop", Leaves: planned, At: at()},
 		request.LeavesStarted{
 			System: "shop", Attempt: 2, Permit: id, PermitAt: at(),
 			Leaves: []request.Found{{Leaf: 1, Rows: 7, Digest: []byte{1, 2}}}, At: at(),
 		},
-		request.ValuesSuppressed{ErasureRef: id, Values: 3, Until: at()},
+		request.ValuesSuppressed{System: "shop", ErasureRef: id, Values: 3, Until: at()},
 		request.LeavesCompleted{System: "shop", Leaves: []request.Ended{{
 			Done: request.Done{Leaf: 1, Deleted: 1, Masked: 2, Shared: 3, Collected: 4}, Outcome: request.Erased,
 		}}, At: at()},

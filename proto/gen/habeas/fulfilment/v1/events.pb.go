@@ -1768,7 +1768,9 @@ type ManifestCommitted struct {
 	// Version of the retention schedule that decided; zero when there is none.
 	ScheduleVersion uint32 `protobuf:"varint,2,opt,name=schedule_version,json=scheduleVersion,proto3" json:"schedule_version,omitempty"`
 	// When.
-	At            *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
+	At *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
+	// Key of the digests of row keys, under the request's key: it ends with it.
+	DigestKey     *v1.Sealed `protobuf:"bytes,4,opt,name=digest_key,json=digestKey,proto3" json:"digest_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1820,6 +1822,13 @@ func (x *ManifestCommitted) GetScheduleVersion() uint32 {
 func (x *ManifestCommitted) GetAt() *timestamppb.Timestamp {
 	if x != nil {
 		return x.At
+	}
+	return nil
+}
+
+func (x *ManifestCommitted) GetDigestKey() *v1.Sealed {
+	if x != nil {
+		return x.DigestKey
 	}
 	return nil
 }
@@ -2045,8 +2054,8 @@ func (x *LeavesStarted) GetAt() *timestamppb.Timestamp {
 	return nil
 }
 
-// ValuesSuppressed: the person's identifying values are remembered, keyed, so
-// that nothing brings them back.
+// ValuesSuppressed: the person's identifying values in a system are remembered,
+// keyed, so that nothing brings them back.
 type ValuesSuppressed struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Random reference of the erasure.
@@ -2054,7 +2063,9 @@ type ValuesSuppressed struct {
 	// Values remembered.
 	Values uint32 `protobuf:"varint,2,opt,name=values,proto3" json:"values,omitempty"`
 	// Until when.
-	Until         *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=until,proto3" json:"until,omitempty"`
+	Until *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=until,proto3" json:"until,omitempty"`
+	// The system.
+	System        string `protobuf:"bytes,4,opt,name=system,proto3" json:"system,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2108,6 +2119,13 @@ func (x *ValuesSuppressed) GetUntil() *timestamppb.Timestamp {
 		return x.Until
 	}
 	return nil
+}
+
+func (x *ValuesSuppressed) GetSystem() string {
+	if x != nil {
+		return x.System
+	}
+	return ""
 }
 
 // CompletedLeaf is a leaf that has ended.
@@ -3283,11 +3301,13 @@ const file_habeas_fulfilment_v1_events_proto_rawDesc = "" +
 	"\tauthority\x18\t \x01(\tB\x04\x98\xb5\x18\x05R\tauthority\x120\n" +
 	"\x05until\x18\n" +
 	" \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x18\n" +
-	"\x04rule\x18\v \x01(\tB\x04\x98\xb5\x18\x03R\x04rule\"\xc5\x01\n" +
+	"\x04rule\x18\v \x01(\tB\x04\x98\xb5\x18\x03R\x04rule\"\x82\x02\n" +
 	"\x11ManifestCommitted\x129\n" +
 	"\x06leaves\x18\x01 \x03(\v2!.habeas.fulfilment.v1.PlannedLeafR\x06leaves\x12)\n" +
 	"\x10schedule_version\x18\x02 \x01(\rR\x0fscheduleVersion\x12*\n" +
-	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at:\x1e\xa2\xb5\x18\x1arequest.manifest_committed\"\xb0\x01\n" +
+	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12;\n" +
+	"\n" +
+	"digest_key\x18\x04 \x01(\v2\x16.habeas.seal.v1.SealedB\x04\x98\xb5\x18\x01R\tdigestKey:\x1e\xa2\xb5\x18\x1arequest.manifest_committed\"\xb0\x01\n" +
 	"\rLeavesDecided\x12\x1c\n" +
 	"\x06system\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06system\x129\n" +
 	"\x06leaves\x18\x02 \x03(\v2!.habeas.fulfilment.v1.PlannedLeafR\x06leaves\x12*\n" +
@@ -3302,12 +3322,13 @@ const file_habeas_fulfilment_v1_events_proto_rawDesc = "" +
 	"\x06permit\x18\x03 \x01(\tB\x04\x98\xb5\x18\x02R\x06permit\x12@\n" +
 	"\x0epermit_ends_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\fpermitEndsAt\x129\n" +
 	"\x06leaves\x18\x05 \x03(\v2!.habeas.fulfilment.v1.StartedLeafR\x06leaves\x12*\n" +
-	"\x02at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x02at:\x1a\xa2\xb5\x18\x16request.leaves_started\"\xa2\x01\n" +
+	"\x02at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x02at:\x1a\xa2\xb5\x18\x16request.leaves_started\"\xc0\x01\n" +
 	"\x10ValuesSuppressed\x12%\n" +
 	"\verasure_ref\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\n" +
 	"erasureRef\x12\x16\n" +
 	"\x06values\x18\x02 \x01(\rR\x06values\x120\n" +
-	"\x05until\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05until:\x1d\xa2\xb5\x18\x19request.values_suppressed\"\xc8\x01\n" +
+	"\x05until\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x1c\n" +
+	"\x06system\x18\x04 \x01(\tB\x04\x98\xb5\x18\x03R\x06system:\x1d\xa2\xb5\x18\x19request.values_suppressed\"\xc8\x01\n" +
 	"\rCompletedLeaf\x12\x12\n" +
 	"\x04leaf\x18\x01 \x01(\rR\x04leaf\x12;\n" +
 	"\aoutcome\x18\x02 \x01(\x0e2!.habeas.fulfilment.v1.LeafOutcomeR\aoutcome\x12\x18\n" +
@@ -3488,33 +3509,34 @@ var file_habeas_fulfilment_v1_events_proto_depIdxs = []int32{
 	49, // 28: habeas.fulfilment.v1.PlannedLeaf.until:type_name -> google.protobuf.Timestamp
 	24, // 29: habeas.fulfilment.v1.ManifestCommitted.leaves:type_name -> habeas.fulfilment.v1.PlannedLeaf
 	49, // 30: habeas.fulfilment.v1.ManifestCommitted.at:type_name -> google.protobuf.Timestamp
-	24, // 31: habeas.fulfilment.v1.LeavesDecided.leaves:type_name -> habeas.fulfilment.v1.PlannedLeaf
-	49, // 32: habeas.fulfilment.v1.LeavesDecided.at:type_name -> google.protobuf.Timestamp
-	49, // 33: habeas.fulfilment.v1.LeavesStarted.permit_ends_at:type_name -> google.protobuf.Timestamp
-	27, // 34: habeas.fulfilment.v1.LeavesStarted.leaves:type_name -> habeas.fulfilment.v1.StartedLeaf
-	49, // 35: habeas.fulfilment.v1.LeavesStarted.at:type_name -> google.protobuf.Timestamp
-	49, // 36: habeas.fulfilment.v1.ValuesSuppressed.until:type_name -> google.protobuf.Timestamp
-	53, // 37: habeas.fulfilment.v1.CompletedLeaf.outcome:type_name -> habeas.fulfilment.v1.LeafOutcome
-	30, // 38: habeas.fulfilment.v1.LeavesCompleted.leaves:type_name -> habeas.fulfilment.v1.CompletedLeaf
-	49, // 39: habeas.fulfilment.v1.LeavesCompleted.at:type_name -> google.protobuf.Timestamp
-	49, // 40: habeas.fulfilment.v1.StepFailed.next_try_at:type_name -> google.protobuf.Timestamp
-	49, // 41: habeas.fulfilment.v1.StepFailed.at:type_name -> google.protobuf.Timestamp
-	49, // 42: habeas.fulfilment.v1.LeavesDeferred.next_try_at:type_name -> google.protobuf.Timestamp
-	49, // 43: habeas.fulfilment.v1.LeavesDeferred.at:type_name -> google.protobuf.Timestamp
-	49, // 44: habeas.fulfilment.v1.RequestResumed.at:type_name -> google.protobuf.Timestamp
-	49, // 45: habeas.fulfilment.v1.PackageReady.expires_at:type_name -> google.protobuf.Timestamp
-	49, // 46: habeas.fulfilment.v1.PackageRead.at:type_name -> google.protobuf.Timestamp
-	49, // 47: habeas.fulfilment.v1.PackageExpired.residue_ends_at:type_name -> google.protobuf.Timestamp
-	49, // 48: habeas.fulfilment.v1.SubjectForgotten.residue_ends_at:type_name -> google.protobuf.Timestamp
-	49, // 49: habeas.fulfilment.v1.RequestWithdrawn.at:type_name -> google.protobuf.Timestamp
-	54, // 50: habeas.fulfilment.v1.RequestClosed.outcome:type_name -> habeas.fulfilment.v1.Outcome
-	49, // 51: habeas.fulfilment.v1.RequestClosed.at:type_name -> google.protobuf.Timestamp
-	49, // 52: habeas.fulfilment.v1.RequestKeyDestroyed.residue_ends_at:type_name -> google.protobuf.Timestamp
-	53, // [53:53] is the sub-list for method output_type
-	53, // [53:53] is the sub-list for method input_type
-	53, // [53:53] is the sub-list for extension type_name
-	53, // [53:53] is the sub-list for extension extendee
-	0,  // [0:53] is the sub-list for field type_name
+	51, // 31: habeas.fulfilment.v1.ManifestCommitted.digest_key:type_name -> habeas.seal.v1.Sealed
+	24, // 32: habeas.fulfilment.v1.LeavesDecided.leaves:type_name -> habeas.fulfilment.v1.PlannedLeaf
+	49, // 33: habeas.fulfilment.v1.LeavesDecided.at:type_name -> google.protobuf.Timestamp
+	49, // 34: habeas.fulfilment.v1.LeavesStarted.permit_ends_at:type_name -> google.protobuf.Timestamp
+	27, // 35: habeas.fulfilment.v1.LeavesStarted.leaves:type_name -> habeas.fulfilment.v1.StartedLeaf
+	49, // 36: habeas.fulfilment.v1.LeavesStarted.at:type_name -> google.protobuf.Timestamp
+	49, // 37: habeas.fulfilment.v1.ValuesSuppressed.until:type_name -> google.protobuf.Timestamp
+	53, // 38: habeas.fulfilment.v1.CompletedLeaf.outcome:type_name -> habeas.fulfilment.v1.LeafOutcome
+	30, // 39: habeas.fulfilment.v1.LeavesCompleted.leaves:type_name -> habeas.fulfilment.v1.CompletedLeaf
+	49, // 40: habeas.fulfilment.v1.LeavesCompleted.at:type_name -> google.protobuf.Timestamp
+	49, // 41: habeas.fulfilment.v1.StepFailed.next_try_at:type_name -> google.protobuf.Timestamp
+	49, // 42: habeas.fulfilment.v1.StepFailed.at:type_name -> google.protobuf.Timestamp
+	49, // 43: habeas.fulfilment.v1.LeavesDeferred.next_try_at:type_name -> google.protobuf.Timestamp
+	49, // 44: habeas.fulfilment.v1.LeavesDeferred.at:type_name -> google.protobuf.Timestamp
+	49, // 45: habeas.fulfilment.v1.RequestResumed.at:type_name -> google.protobuf.Timestamp
+	49, // 46: habeas.fulfilment.v1.PackageReady.expires_at:type_name -> google.protobuf.Timestamp
+	49, // 47: habeas.fulfilment.v1.PackageRead.at:type_name -> google.protobuf.Timestamp
+	49, // 48: habeas.fulfilment.v1.PackageExpired.residue_ends_at:type_name -> google.protobuf.Timestamp
+	49, // 49: habeas.fulfilment.v1.SubjectForgotten.residue_ends_at:type_name -> google.protobuf.Timestamp
+	49, // 50: habeas.fulfilment.v1.RequestWithdrawn.at:type_name -> google.protobuf.Timestamp
+	54, // 51: habeas.fulfilment.v1.RequestClosed.outcome:type_name -> habeas.fulfilment.v1.Outcome
+	49, // 52: habeas.fulfilment.v1.RequestClosed.at:type_name -> google.protobuf.Timestamp
+	49, // 53: habeas.fulfilment.v1.RequestKeyDestroyed.residue_ends_at:type_name -> google.protobuf.Timestamp
+	54, // [54:54] is the sub-list for method output_type
+	54, // [54:54] is the sub-list for method input_type
+	54, // [54:54] is the sub-list for extension type_name
+	54, // [54:54] is the sub-list for extension extendee
+	0,  // [0:54] is the sub-list for field type_name
 }
 
 func init() { file_habeas_fulfilment_v1_events_proto_init() }

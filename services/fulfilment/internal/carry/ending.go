@@ -1,0 +1,156 @@
+package carry
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
+	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+	sealv1 "habeas.internal/proto/gen/habeas/seal/v1"
+	"habeas.internal/services/fulfilment/notice"
+	"habeas.internal/services/fulfilment/request"
+	"habeas.internal/services/internal/es"
+	"habeas.internal/services/internal/es/eventpb"
+	"habeas.internal/services/internal/personal"
+	"habeas.internal/services/internal/seal"
+)
+
+// tell records that the recipients were told. No recipient is registered for a
+// person yet, and the event says so by its number.
+func (j *journey) tell(ctx context.Context) error {
+	return j.note(ctx, request.StepTell, request.TellRecipients{})
+}
+
+// destroyTimeout is as long as the fence may take.
+const destroyTimeout = 60 * time.Second
+
+// forget ends what identity knows of the person. What is retained lies in the
+// systems under its own ground and does not need it.
+func (j *journey) forget(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, destroyTimeout)
+	defer cancel()
+	got, err := j.cfg.Peers.Subjects.ForgetSubject(ctx, &identityv1.ForgetSubjectRequest{
+		RequestId: j.id("forget", 1), SubjectRef: j.s.SubjectRef, Request: j.agg.ID,
+	})
+	if err != nil && !gone(err) {
+		return fmt.Errorf("forget subject: %w", err)
+	}
+	if err := j.point(PointForgotten); err != nil {
+		return err
+	}
+	return j.note(ctx, request.StepForget, request.NoteForgotten{
+		KeysDestroyed: got.GetKeysDestroyed(), ResidueEndsAt: eventpb.Moment(got.GetResidueEndsAt()),
+	})
+}
+
+// unfreeze tells consent how the request has ended: the person is erased, or
+// free again.
+func (j *journey) unfreeze(ctx context.Context) error {
+	fact := consentv1.Fact_FACT_UNRESTRICTED
+	if j.s.Forgotten {
+		fact = consentv1.Fact_FACT_ERASED
+	}
+	_, err := j.cfg.Peers.Consent.ApplyFact(ctx, &consentv1.ApplyFactRequest{
+		RequestId: j.id("unfreeze", 1), SubjectRef: j.s.SubjectRef, Fact: fact, Cause: j.agg.ID,
+	})
+	if err != nil {
+		return fmt.Errorf("end restriction: %w", err)
+	}
+	if err := j.point(PointUnfrozen); err != nil {
+		return err
+	}
+	return j.note(ctx, request.StepUnfreeze, request.EndRestriction{Erased: j.s.Forgotten})
+}
+
+func (j *journey) notify(ctx context.Context) error {
+	address := personal.Text{}
+	if j.s.Contact.Box() != nil {
+		text, err := eventpb.Open(ctx, j.cfg.Opener, purpose, j.agg, j.s.Contact)
+		if err != nil {
+			return fmt.Errorf("open contact: %w", err)
+		}
+		address = personal.Clear(text)
+	}
+	return j.owe(ctx, j.s.Conclusion(), address)
+}
+
+// NoticeOf is a request's notice of a template.
+func NoticeOf(tenant, requestID, template string) es.Aggregate {
+	return es.Aggregate{
+		Context: Context, Tenant: tenant, Type: notice.AggregateType, ID: es.DeriveID(tenant, "notice/"+template, requestID),
+	}
+}
+
+// owe drafts a message and records that it is owed. It is drafted first: a
+// message that is owed and that nobody drafts would be waited for forever.
+func (j *journey) owe(ctx context.Context, template string, address personal.Text) error {
+	agg := NoticeOf(j.agg.Tenant, j.agg.ID, template)
+	text, known := address.Reveal()
+	known = known && text != ""
+	if known {
+		_, err := j.cfg.Notices.Handle(ctx, agg, es.Command[notice.Command]{
+			ID: es.StepID(agg, "draft", 1), At: j.cfg.Now(), Meta: es.Meta{Correlation: j.agg.ID},
+			Data: notice.Draft{Request: j.agg.ID, Template: template, Address: address, At: j.cfg.Now()},
+		})
+		if err != nil {
+			return fmt.Errorf("draft notice: %w", err)
+		}
+		if err := j.point(PointDrafted); err != nil {
+			return err
+		}
+	}
+	return j.record(ctx, j.agg, j.s, "owe/"+template, request.OweNotice{Notice: agg.ID, Template: template, Unaddressed: !known})
+}
+
+func (j *journey) close(ctx context.Context) error {
+	return j.note(ctx, request.StepClose, request.Close{At: j.cfg.Now()})
+}
+
+// destroy ends a key of the request and says when its last copy ends.
+func (j *journey) destroy(ctx context.Context, class sealv1.KeyClass, step, reason string) (time.Time, error) {
+	holder, err := seal.NewHolder(seal.Request, j.agg.ID)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("name holder: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, destroyTimeout)
+	defer cancel()
+	got, err := j.cfg.Peers.Keys.DestroyKeys(ctx, &identityv1.DestroyKeysRequest{
+		RequestId: j.id(step, 1), Reason: reason, Keys: []*identityv1.KeyName{{Holder: holder.String(), Class: class}},
+	})
+	if err != nil && !gone(err) {
+		return time.Time{}, fmt.Errorf("destroy key: %w", err)
+	}
+	return eventpb.Moment(got.GetResidueEndsAt()), nil
+}
+
+func (j *journey) destroyKey(ctx context.Context) error {
+	ends, err := j.destroy(ctx, sealv1.KeyClass_KEY_CLASS_REQUEST, "destroy-request-key", "request-closed")
+	if err != nil {
+		return err
+	}
+	if err := j.point(PointKeyDestroyed); err != nil {
+		return err
+	}
+	return j.note(ctx, request.StepDestroyKey, request.DestroyKey{ResidueEndsAt: ends})
+}
+
+// expire ends a package: the key first, so that what a copy of the store still
+// holds is unreadable, then its bytes.
+func (j *journey) expire(ctx context.Context) error {
+	ends, err := j.destroy(ctx, sealv1.KeyClass_KEY_CLASS_PACKAGE, "destroy-package-key", "package-expired")
+	if err != nil {
+		return err
+	}
+	if err := j.cfg.Packages.Delete(ctx, j.agg.Tenant, j.s.Package.Name); err != nil {
+		return err
+	}
+	if err := j.point(PointPackageExpired); err != nil {
+		return err
+	}
+	return j.note(ctx, request.StepExpire, request.ExpirePackage{ResidueEndsAt: ends})
+}
+
+func (j *journey) finish(ctx context.Context) error {
+	return j.note(ctx, request.StepFinish, request.Finish{})
+}

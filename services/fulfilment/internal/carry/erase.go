@@ -1,0 +1,340 @@
+package carry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+	retentionv1 "habeas.internal/proto/gen/habeas/retention/v1"
+	"habeas.internal/services/fulfilment/internal/connector"
+	"habeas.internal/services/fulfilment/request"
+	"habeas.internal/services/fulfilment/system"
+	"habeas.internal/services/internal/es"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+const (
+	// permitMargin is what must be left of a permit before anything is touched.
+	permitMargin = 10 * time.Second
+	// permitReserve is cut from the time that a system gets, so that its work
+	// has ended when the permit ends.
+	permitReserve = 3 * time.Second
+	verifyTimeout = 30 * time.Second
+)
+
+// erasure is the work on one system.
+type erasure struct {
+	*journey
+	name    string
+	version system.Version
+	sys     connector.System
+	person  connector.Person
+	leaves  []request.Leaf
+	found   []connector.Found
+	orders  []connector.Order
+}
+
+// erase carries out the leaves of one system: look, ask for a permit, record,
+// remember the identifying values, erase, read again, give the permit back,
+// record.
+func (j *journey) erase(ctx context.Context, name string) error {
+	x := &erasure{journey: j, name: name, leaves: j.s.LeavesOf(name)}
+	var err error
+	if x.version, err = j.version(ctx, name, x.leaves[0].Version); err != nil {
+		return err
+	}
+	if x.person, err = j.person(ctx); err != nil {
+		return err
+	}
+	if x.sys, err = j.cfg.Connect.Open(ctx, x.version.Description); err != nil {
+		return err
+	}
+	defer func() { _ = x.sys.Close() }()
+	if err := x.look(ctx); err != nil {
+		return err
+	}
+	if err := x.endFormer(ctx); err != nil {
+		return err
+	}
+	if !x.destructive() {
+		return x.settle(ctx)
+	}
+	return x.destroy(ctx)
+}
+
+func (x *erasure) look(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, locateTimeout)
+	defer cancel()
+	var err error
+	if x.found, err = x.sys.Locate(ctx, x.person); err != nil {
+		return err
+	}
+	for _, f := range x.found {
+		l, ok := x.leafOf(f.Part)
+		switch {
+		case f.Rows == 0:
+		case !ok:
+			return connector.ErrMismatch // more than the manifest names
+		default:
+			x.orders = append(x.orders, connector.Order{Part: f.Part, Erase: l.Decision == request.Erase})
+		}
+	}
+	return x.point(PointLocated)
+}
+
+func (x *erasure) leafOf(p connector.Part) (request.Leaf, bool) {
+	i := slices.IndexFunc(x.leaves, func(l request.Leaf) bool { return l.Collection == p.Collection && l.Category == p.Category })
+	if i < 0 {
+		return request.Leaf{}, false
+	}
+	return x.leaves[i], true
+}
+
+func (x *erasure) rowsOf(l request.Leaf) connector.Found {
+	i := slices.IndexFunc(x.found, func(f connector.Found) bool { return f.Collection == l.Collection && f.Category == l.Category })
+	if i < 0 {
+		return connector.Found{}
+	}
+	return x.found[i]
+}
+
+func (x *erasure) destructive() bool {
+	return slices.ContainsFunc(x.orders, func(o connector.Order) bool { return o.Erase })
+}
+
+// counts is what is there now, for the record that precedes the work.
+func (x *erasure) counts() []request.Found {
+	var out []request.Found
+	for _, l := range x.leaves {
+		f := x.rowsOf(l)
+		found := request.Found{Leaf: l.Leaf, Rows: f.Rows}
+		if f.Rows > 0 {
+			found.Digest = f.Digest[:]
+		}
+		out = append(out, found)
+	}
+	return out
+}
+
+// settle ends the leaves of a system in which nothing is to be destroyed: it
+// holds nothing of it, or it is all kept, or an earlier try had done its work
+// before it was cut off.
+func (x *erasure) settle(ctx context.Context) error {
+	if err := x.absent(ctx, x.everything()); err != nil {
+		return err
+	}
+	if err := x.step(ctx, "start", request.StartLeaves{System: x.name, Leaves: x.counts(), At: x.cfg.Now()}); err != nil {
+		return err
+	}
+	return x.complete(ctx, nil)
+}
+
+// everything orders all that is to be erased, found or not.
+func (x *erasure) everything() []connector.Order {
+	var out []connector.Order
+	for _, l := range x.leaves {
+		out = append(out, connector.Order{
+			Part: connector.Part{Collection: l.Collection, Category: l.Category}, Erase: l.Decision == request.Erase,
+		})
+	}
+	return out
+}
+
+func (x *erasure) step(ctx context.Context, step string, cmd request.Command) error {
+	return x.record(ctx, x.agg, x.s, step+"/"+x.name, cmd)
+}
+
+// onHold is retention's answer for a person under a hold.
+const onHold = "PERSON_ON_HOLD"
+
+func (x *erasure) destroy(ctx context.Context) error {
+	permit, err := x.cfg.Peers.Retention.RequestPermit(ctx, &retentionv1.RequestPermitRequest{
+		RequestId:  x.id("permit/"+x.name, x.s.SystemOf(x.name).Tries+1),
+		SubjectRef: x.s.SubjectRef, Request: x.agg.ID, System: x.name, Policy: x.s.Terms.Policy,
+	})
+	if answered(err) == onHold {
+		return x.step(ctx, "defer", request.DeferLeaves{System: x.name, Reason: onHold, At: x.cfg.Now()})
+	}
+	if err != nil {
+		return fmt.Errorf("request permit: %w", err)
+	}
+	if err := x.point(PointPermitted); err != nil {
+		return err
+	}
+	ends := permit.GetExpiresAt().AsTime()
+	if x.cfg.Now().Add(permitMargin).After(ends) {
+		return failPermitShort
+	}
+	if err := x.begin(ctx, permit.GetPermit(), ends); err != nil {
+		return err
+	}
+	done, failed := x.under(ctx, ends)
+	var crash crashed
+	if errors.As(failed, &crash) {
+		return failed
+	}
+	if err := x.end(ctx, permit.GetPermit(), total(done)); err != nil {
+		return errors.Join(failed, err)
+	}
+	if err := x.point(PointPermitEnded); err != nil {
+		return err
+	}
+	if failed != nil {
+		return failed
+	}
+	return x.complete(ctx, done)
+}
+
+// begin records what is about to be touched. Who finds that recorded already is
+// the second of two: the first one has the permit.
+func (x *erasure) begin(ctx context.Context, permit string, ends time.Time) error {
+	now := x.cfg.Now()
+	res, err := x.cfg.Requests.Handle(ctx, x.agg, es.Command[request.Command]{
+		ID: es.StepID(x.agg, "start/"+x.name, x.s.Events), At: now, Meta: es.Meta{Correlation: x.agg.ID},
+		Data: request.StartLeaves{System: x.name, Permit: permit, PermitAt: ends, Leaves: x.counts(), At: now},
+	})
+	switch {
+	case err != nil:
+		return fmt.Errorf("record start: %w", err)
+	case res.Repeated:
+		return request.ErrOutOfStep
+	}
+	return x.point(PointStarted)
+}
+
+// under does what needs the permit.
+func (x *erasure) under(ctx context.Context, ends time.Time) ([]connector.Done, error) {
+	if err := x.suppress(ctx); err != nil {
+		return nil, err
+	}
+	left := ends.Sub(x.cfg.Now())
+	if left < permitMargin {
+		return nil, failPermitShort
+	}
+	work, cancel := context.WithTimeout(ctx, left-permitReserve)
+	defer cancel()
+	done, err := x.sys.Erase(work, x.person, x.orders)
+	if err != nil {
+		if ctx.Err() == nil && work.Err() != nil {
+			err = failPermitShort
+		}
+		return done, err
+	}
+	if err := x.point(PointErased); err != nil {
+		return done, err
+	}
+	if err := x.absent(ctx, x.orders); err != nil {
+		return done, err
+	}
+	return done, x.point(PointVerifiedAbsent)
+}
+
+// absent reads again. Rows that remain mean that the erasure is not whole.
+func (x *erasure) absent(ctx context.Context, orders []connector.Order) error {
+	ctx, cancel := context.WithTimeout(ctx, verifyTimeout)
+	defer cancel()
+	left, err := x.sys.Verify(ctx, x.person, orders)
+	if err != nil {
+		return err
+	}
+	erase := func(p connector.Part) bool {
+		return slices.Contains(orders, connector.Order{Part: p, Erase: true})
+	}
+	if slices.ContainsFunc(left, func(f connector.Found) bool { return f.Rows > 0 && erase(f.Part) }) {
+		return failRowsRemain
+	}
+	return nil
+}
+
+// suppress has identity remember the identifying values of this system, so that
+// nothing brings them back unnoticed. It is recorded once and done before
+// anything is touched.
+func (x *erasure) suppress(ctx context.Context) error {
+	if x.s.SystemOf(x.name).Suppressed {
+		return nil
+	}
+	var values []*identityv1.SuppressedValue
+	for _, id := range x.person.Identifiers {
+		for _, column := range x.sys.IdentityColumns(id.Kind) {
+			values = append(values, &identityv1.SuppressedValue{System: x.name, Column: column, Value: id.Value})
+		}
+	}
+	until := x.cfg.Now().AddDate(0, 0, max(1, int(x.version.BackupDays)))
+	ref := es.DeriveID(x.agg.Tenant, "erasure", x.agg.ID)
+	for chunk := range slices.Chunk(values, 256) {
+		_, err := x.cfg.Peers.Suppression.Suppress(ctx, &identityv1.SuppressRequest{
+			Values: chunk, ErasureRef: ref, Until: timestamppb.New(until),
+		})
+		if err != nil {
+			return fmt.Errorf("suppress: %w", err)
+		}
+	}
+	err := x.step(ctx, "suppress", request.NoteSuppression{System: x.name, ErasureRef: ref, Values: uint32(len(values)), Until: until})
+	if err != nil {
+		return err
+	}
+	return x.point(PointSuppressed)
+}
+
+// complete records how the leaves ended.
+func (x *erasure) complete(ctx context.Context, done []connector.Done) error {
+	var out []request.Done
+	for _, l := range x.leaves {
+		if l.Ended() {
+			continue
+		}
+		d := request.Done{Leaf: l.Leaf, Shared: x.rowsOf(l).Shared}
+		for _, one := range done {
+			if one.Collection == l.Collection && one.Category == l.Category && l.Decision == request.Erase {
+				d.Deleted, d.Masked, d.Shared = one.Deleted, one.Masked, max(d.Shared, one.Shared)
+			}
+		}
+		out = append(out, d)
+	}
+	err := x.step(ctx, "complete", request.CompleteLeaves{System: x.name, Leaves: out, Reread: true, At: x.cfg.Now()})
+	if err != nil {
+		return err
+	}
+	return x.point(PointCompleted)
+}
+
+// endFormer gives back the permit of a try that was cut off. What it destroyed
+// is the difference between what it had found and what is there now.
+func (x *erasure) endFormer(ctx context.Context) error {
+	former := x.s.SystemOf(x.name).Permit
+	if former == "" {
+		return nil
+	}
+	destroyed := uint64(0)
+	for _, l := range x.leaves {
+		if now := x.rowsOf(l).Rows; l.Decision == request.Erase && l.RowsFound > now {
+			destroyed += l.RowsFound - now
+		}
+	}
+	return x.end(ctx, former, destroyed)
+}
+
+// end gives a permit back, whatever becomes of the caller: a hold waits for it.
+func (x *erasure) end(ctx context.Context, permit string, rows uint64) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	_, err := x.cfg.Peers.Retention.EndPermit(ctx, &retentionv1.EndPermitRequest{
+		RequestId: x.id("end-permit/"+permit, 1), SubjectRef: x.s.SubjectRef, Permit: permit, RowsDestroyed: rows,
+	})
+	if err != nil && !gone(err) && answered(err) != "PERMIT_ENDED" {
+		return fmt.Errorf("end permit: %w", err)
+	}
+	return nil
+}
+
+func total(done []connector.Done) uint64 {
+	n := uint64(0)
+	for _, d := range done {
+		n += d.Deleted + d.Masked
+	}
+	return n
+}

@@ -1,0 +1,254 @@
+package carry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
+	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+	"habeas.internal/services/fulfilment/docket"
+	"habeas.internal/services/fulfilment/internal/connector"
+	"habeas.internal/services/fulfilment/request"
+	"habeas.internal/services/internal/es"
+	"habeas.internal/services/internal/es/eventpb"
+	"habeas.internal/services/internal/personal"
+	"habeas.internal/services/internal/rpc/client"
+)
+
+// purpose is why this service reads keys and identifiers.
+const purpose = "fulfilment"
+
+const kindEmail = uint8(identityv1.IdentifierKind_IDENTIFIER_KIND_EMAIL)
+
+// identifier opens what the request says about its requester.
+func (j *journey) identifier(ctx context.Context) (*identityv1.Identifier, error) {
+	value, err := eventpb.Open(ctx, j.cfg.Opener, purpose, j.agg, j.s.Identifier)
+	if err != nil {
+		return nil, fmt.Errorf("open identifier: %w", err)
+	}
+	return &identityv1.Identifier{Kind: identityv1.IdentifierKind(j.s.Kind), Value: value}, nil
+}
+
+func (j *journey) acknowledge(ctx context.Context) error {
+	address := personal.Text{}
+	if j.s.Kind == kindEmail {
+		id, err := j.identifier(ctx)
+		if err != nil {
+			return err
+		}
+		address = personal.Clear(strings.TrimSpace(id.GetValue()))
+	}
+	return j.owe(ctx, request.TemplateAcknowledged, address)
+}
+
+// verify asks identity to verify the person. Whether anybody is known is not
+// told to whoever asked: the steps are the same.
+func (j *journey) verify(ctx context.Context) error {
+	id, err := j.identifier(ctx)
+	if err != nil {
+		return err
+	}
+	found, err := j.cfg.Peers.Subjects.ResolveSubject(ctx, &identityv1.ResolveSubjectRequest{Identifier: id})
+	if err != nil && !gone(err) && answered(err) != "IDENTIFIER_INVALID" {
+		return fmt.Errorf("resolve subject: %w", err)
+	}
+	ref := found.GetSubjectRef()
+	v, err := j.cfg.Peers.Verifications.StartVerification(ctx, &identityv1.StartVerificationRequest{
+		RequestId: j.id("verify/"+ref, 1), Request: j.agg.ID, SubjectRef: ref,
+	})
+	if err != nil {
+		return fmt.Errorf("start verification: %w", err)
+	}
+	if err := j.point(PointVerificationAsked); err != nil {
+		return err
+	}
+	return j.note(ctx, request.StepVerify, request.NoteVerification{
+		Verification: v.GetVerification(), ExpiresAt: v.GetExpiresAt().AsTime(), At: j.cfg.Now(),
+	})
+}
+
+// grace is how long after its end a verification may still be decided.
+const grace = 30 * time.Second
+
+func (j *journey) followUp(ctx context.Context) error {
+	return j.FollowUp(ctx, j.agg, j.s)
+}
+
+// FollowUp asks identity how a request's verification stands and records what
+// has been decided.
+func (c *Carrier) FollowUp(ctx context.Context, agg es.Aggregate, s request.Request) error {
+	v, err := c.cfg.Peers.Verifications.GetVerification(ctx, &identityv1.GetVerificationRequest{Verification: s.Verification})
+	if err != nil {
+		return fmt.Errorf("get verification: %w", err)
+	}
+	now := c.cfg.Now()
+	var cmd request.Command
+	switch v.GetState() {
+	case identityv1.VerificationState_VERIFICATION_STATE_PASSED:
+		cmd = request.Verify{SubjectRef: v.GetSubjectRef(), Level: v.GetAssuranceLevel(), At: now}
+	case identityv1.VerificationState_VERIFICATION_STATE_FAILED:
+		cmd = request.FailVerification{Reason: "VERIFICATION_FAILED", At: now}
+	case identityv1.VerificationState_VERIFICATION_STATE_OPEN, identityv1.VerificationState_VERIFICATION_STATE_UNSPECIFIED:
+		if now.Before(s.VerificationAt.Add(grace)) {
+			return failNotOver
+		}
+		cmd = request.FailVerification{Reason: "VERIFICATION_EXPIRED", At: now}
+	}
+	return c.record(ctx, agg, s, string(request.StepFollowUp), cmd)
+}
+
+// contact keeps where the person can be told: identity may have forgotten it by
+// then.
+func (j *journey) contact(ctx context.Context) error {
+	people, err := j.identifiers(ctx)
+	if err != nil {
+		return err
+	}
+	address := personal.Text{}
+	if i := slices.IndexFunc(people, func(p connector.Identifier) bool { return p.Kind == "email" }); i >= 0 {
+		address = personal.Clear(people[i].Value)
+	}
+	return j.note(ctx, request.StepContact, request.NoteContact{Address: address})
+}
+
+// identifiers are all by which the person is known: the one that the request
+// brought first, then identity's.
+func (j *journey) identifiers(ctx context.Context) ([]connector.Identifier, error) {
+	own, err := j.identifier(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := []connector.Identifier{plain(own)}
+	known, err := j.cfg.Peers.Subjects.ListIdentifiers(client.WithPurpose(ctx, purpose), &identityv1.ListIdentifiersRequest{SubjectRef: j.s.SubjectRef})
+	if err != nil && !gone(err) {
+		return nil, fmt.Errorf("list identifiers: %w", err)
+	}
+	for _, id := range known.GetIdentifiers() {
+		if p := plain(id); !slices.Contains(out, p) {
+			out = append(out, p)
+		}
+	}
+	return out, nil
+}
+
+// plain is an identifier as connectors know it, normalised.
+func plain(id *identityv1.Identifier) connector.Identifier {
+	value := strings.TrimSpace(id.GetValue())
+	if id.GetKind() == identityv1.IdentifierKind_IDENTIFIER_KIND_EMAIL {
+		value = strings.ToLower(value)
+	}
+	return connector.Identifier{
+		Kind: strings.ToLower(strings.TrimPrefix(id.GetKind().String(), "IDENTIFIER_KIND_")), Value: value,
+	}
+}
+
+// person is who is looked for in the systems.
+func (j *journey) person(ctx context.Context) (connector.Person, error) {
+	ids, err := j.identifiers(ctx)
+	if err != nil {
+		return connector.Person{}, err
+	}
+	key, err := eventpb.Open(ctx, j.cfg.Opener, purpose, j.agg, j.s.DigestKey)
+	if err != nil {
+		return connector.Person{}, fmt.Errorf("open digest key: %w", err)
+	}
+	return connector.Person{Identifiers: ids, Key: []byte(key)}, nil
+}
+
+// DocketOf is the docket of a person.
+func DocketOf(tenant, subject string) es.Aggregate {
+	return es.Aggregate{Context: Context, Tenant: tenant, Type: docket.AggregateType, ID: es.DeriveID(tenant, "docket", subject)}
+}
+
+// RequestOf is a request by its id.
+func RequestOf(tenant, id string) es.Aggregate {
+	return es.Aggregate{Context: Context, Tenant: tenant, Type: request.AggregateType, ID: id}
+}
+
+func (j *journey) enter(ctx context.Context) error {
+	agg := DocketOf(j.agg.Tenant, j.s.SubjectRef)
+	res, err := j.cfg.Dockets.Handle(ctx, agg, es.Command[docket.Command]{
+		ID: j.id("enter", 1), At: j.cfg.Now(), Meta: es.Meta{Correlation: j.agg.ID},
+		Data: docket.Enter{Request: j.agg.ID, Right: docket.Right(j.s.Right)},
+	})
+	if err != nil {
+		return fmt.Errorf("enter docket: %w", err)
+	}
+	if err := j.point(PointEntered); err != nil {
+		return err
+	}
+	e, there := res.State.Find(j.agg.ID)
+	switch {
+	case !there: // answered or promoted meanwhile: the docket's own process tells
+		return request.ErrOutOfStep
+	case e.Place == docket.Active:
+		return j.note(ctx, request.StepEnter, request.Activate{At: j.cfg.Now()})
+	}
+	return j.note(ctx, request.StepEnter, request.Queue{
+		Behind: e.Behind, SameRight: e.Place == docket.Duplicate, At: j.cfg.Now(),
+	})
+}
+
+// leave tells the docket that the request is over.
+func (j *journey) leave(ctx context.Context) error {
+	fulfilled := slices.Contains([]request.Outcome{
+		request.Complete, request.CompleteWithRetained, request.NothingHeld,
+	}, j.s.Outcome)
+	_, err := j.cfg.Dockets.Handle(ctx, DocketOf(j.agg.Tenant, j.s.SubjectRef), es.Command[docket.Command]{
+		ID: j.id("leave", 1), At: j.cfg.Now(), Meta: es.Meta{Correlation: j.agg.ID},
+		Data: docket.Leave{Request: j.agg.ID, Fulfilled: fulfilled},
+	})
+	if err != nil {
+		return fmt.Errorf("leave docket: %w", err)
+	}
+	if err := j.point(PointLeft); err != nil {
+		return err
+	}
+	return j.note(ctx, request.StepLeave, request.LeaveDocket{})
+}
+
+// docketed tells the requests that a docket's commit speaks of.
+func (c *Carrier) docketed(ctx context.Context, r es.Recorded) error {
+	events, err := c.cfg.Dockets.Registry.DecodeAll(r.Commit)
+	if err != nil {
+		return err
+	}
+	for _, ev := range events {
+		var to string
+		var cmd request.Command
+		switch e := ev.(type) { //nolint:gochecksumtype // the others tell nobody anything new
+		case docket.Promoted:
+			to, cmd = e.Request, request.Activate{At: r.Time}
+		case docket.Answered:
+			to, cmd = e.Request, request.AnswerWith{Request: e.With, At: r.Time}
+		default:
+			continue
+		}
+		agg := RequestOf(r.Aggregate.Tenant, to)
+		_, err := c.cfg.Requests.Handle(ctx, agg, es.Command[request.Command]{
+			ID: es.StepID(agg, "docket/"+r.ID, 1), At: c.cfg.Now(), Data: cmd,
+			Meta: es.Meta{Correlation: to, Causation: es.EventID(r.ID, 0)},
+		})
+		if err != nil && !errors.Is(err, request.ErrOutOfStep) { // it is over: it leaves by itself
+			return fmt.Errorf("tell request: %w", err)
+		}
+	}
+	return nil
+}
+
+func (j *journey) freeze(ctx context.Context) error {
+	_, err := j.cfg.Peers.Consent.ApplyFact(ctx, &consentv1.ApplyFactRequest{
+		RequestId: j.id("freeze", 1), SubjectRef: j.s.SubjectRef, Fact: consentv1.Fact_FACT_RESTRICTED, Cause: j.agg.ID,
+	})
+	if err != nil {
+		return fmt.Errorf("restrict: %w", err)
+	}
+	if err := j.point(PointFrozen); err != nil {
+		return err
+	}
+	return j.note(ctx, request.StepFreeze, request.Freeze{At: j.cfg.Now()})
+}

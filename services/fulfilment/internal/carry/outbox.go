@@ -1,0 +1,122 @@
+package carry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"habeas.internal/services/fulfilment/internal/mail"
+	"habeas.internal/services/fulfilment/notice"
+	"habeas.internal/services/fulfilment/request"
+	"habeas.internal/services/internal/es"
+	"habeas.internal/services/internal/es/eventpb"
+	"habeas.internal/services/internal/es/jetstream"
+	"habeas.internal/services/internal/rpc/client"
+	"habeas.internal/services/internal/seal"
+)
+
+// Deliver sends a notice if it is due, and tells its request when it has ended.
+// The attempt is recorded before it is made; one that was cut off is made again
+// with the same Message-ID, so that a receiver can tell that it is the same.
+func (c *Carrier) Deliver(ctx context.Context, agg es.Aggregate) error {
+	ctx = client.WithTenant(ctx, agg.Tenant)
+	n, _, err := c.cfg.Notices.Load(ctx, agg, es.Leader)
+	if err != nil {
+		return fmt.Errorf("load notice: %w", err)
+	}
+	if n.Due(c.cfg.Now()) {
+		if n, err = c.attempt(ctx, agg, n); errors.Is(err, notice.ErrNotDue) {
+			return nil // somebody else was faster
+		} else if err != nil {
+			return err
+		}
+	}
+	switch {
+	case n.Ended():
+		return c.ended(ctx, agg, n)
+	case n.Drafted:
+		return c.cfg.Timers.SetTimer(ctx, jetstream.Timer{Aggregate: agg, Name: TimerNotice, At: n.DueAt()})
+	}
+	return nil
+}
+
+func (c *Carrier) attempt(ctx context.Context, agg es.Aggregate, n notice.Notice) (notice.Notice, error) {
+	id, err := es.NewID(c.cfg.Random)
+	if err != nil {
+		return n, err
+	}
+	n, err = c.noted(ctx, agg, n, "attempt", notice.Attempt{MessageID: id, At: c.cfg.Now()})
+	if err != nil {
+		return n, err
+	}
+	reply, err := c.send(ctx, agg, n)
+	var failure mail.Failure
+	switch {
+	case err == nil:
+		return c.noted(ctx, agg, n, "sent", notice.NoteSent{Reply: reply.Code, At: c.cfg.Now()})
+	case errors.As(err, &failure):
+		return c.noted(ctx, agg, n, "failed", notice.NoteFailure{
+			Reason: failure.Code, Reply: failure.Reply, Final: failure.Final, At: c.cfg.Now(),
+		})
+	case errors.Is(err, seal.ErrErased), errors.Is(err, mail.ErrTemplate):
+		return c.noted(ctx, agg, n, "failed", notice.NoteFailure{Reason: "ADDRESS_GONE", Final: true, At: c.cfg.Now()})
+	case ctx.Err() != nil || isLog(err):
+		return n, err
+	}
+	return c.noted(ctx, agg, n, "failed", notice.NoteFailure{Reason: reasonOf(err), At: c.cfg.Now()})
+}
+
+func (c *Carrier) noted(ctx context.Context, agg es.Aggregate, n notice.Notice, step string, cmd notice.Command) (notice.Notice, error) {
+	res, err := c.cfg.Notices.Handle(ctx, agg, es.Command[notice.Command]{
+		ID: es.StepID(agg, step, int(n.Attempts)*2+int(n.Failures)), At: c.cfg.Now(), Data: cmd, Meta: es.Meta{Correlation: n.Request},
+	})
+	if err != nil {
+		return n, fmt.Errorf("record %s: %w", step, err)
+	}
+	return res.State, nil
+}
+
+func (c *Carrier) send(ctx context.Context, agg es.Aggregate, n notice.Notice) (mail.Reply, error) {
+	s, _, err := c.cfg.Requests.Load(ctx, RequestOf(agg.Tenant, n.Request), es.Leader)
+	if err != nil {
+		return mail.Reply{}, fmt.Errorf("load request: %w", err)
+	}
+	m, err := mail.Render(n.Template, facts(n.Request, s))
+	if err != nil {
+		return mail.Reply{}, err
+	}
+	m.MessageID = n.MessageID
+	if m.To, err = eventpb.Open(ctx, c.cfg.Opener, purpose, agg, n.Address); err != nil {
+		return mail.Reply{}, fmt.Errorf("open address: %w", err)
+	}
+	return c.cfg.Mailer.Send(ctx, m)
+}
+
+func facts(id string, s request.Request) mail.Facts {
+	f := mail.Facts{
+		Request: id, Erasure: s.Right == request.Erasure, ReceivedAt: s.ReceivedAt, DueAt: s.Terms.DueAt,
+		ExpiresAt: s.Package.ExpiresAt, Other: s.DuplicateOf,
+	}
+	for _, l := range s.Leaves {
+		if l.Outcome == request.Retained {
+			f.Kept = append(f.Kept, mail.Kept{
+				System: l.System, Collection: l.Collection, Category: l.Category,
+				Ground: l.Ground, Authority: l.Authority, Until: l.Until,
+			})
+		}
+	}
+	return f
+}
+
+// ended tells the request what became of its notice.
+func (c *Carrier) ended(ctx context.Context, agg es.Aggregate, n notice.Notice) error {
+	req := RequestOf(agg.Tenant, n.Request)
+	_, err := c.cfg.Requests.Handle(ctx, req, es.Command[request.Command]{
+		ID: es.StepID(agg, "ended", 1), At: c.cfg.Now(), Meta: es.Meta{Correlation: n.Request},
+		Data: request.EndNotice{Notice: agg.ID, Sent: n.Sent, Reason: n.Reason},
+	})
+	if err != nil {
+		return fmt.Errorf("tell request: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,266 @@
+package carry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	retentionv1 "habeas.internal/proto/gen/habeas/retention/v1"
+	"habeas.internal/services/fulfilment/catalogue"
+	"habeas.internal/services/fulfilment/internal/connector"
+	"habeas.internal/services/fulfilment/request"
+	"habeas.internal/services/fulfilment/system"
+	"habeas.internal/services/internal/es"
+	"habeas.internal/services/internal/es/eventpb"
+	"habeas.internal/services/internal/personal"
+)
+
+// locateTimeout bounds how long a system may take to say what it holds.
+const locateTimeout = 30 * time.Second
+
+// maxLeaves bounds a manifest, so that it fits a commit.
+const maxLeaves = 2000
+
+// CatalogueOf is a tenant's catalogue.
+func CatalogueOf(tenant string) es.Aggregate {
+	return es.Aggregate{Context: Context, Tenant: tenant, Type: catalogue.AggregateType, ID: catalogue.ID}
+}
+
+// SystemOf is a system by its id.
+func SystemOf(tenant, id string) es.Aggregate {
+	return es.Aggregate{Context: Context, Tenant: tenant, Type: system.AggregateType, ID: es.DeriveID(tenant, "system", id)}
+}
+
+// version is a system's description as it was pinned.
+func (j *journey) version(ctx context.Context, id string, number uint32) (system.Version, error) {
+	s, _, err := j.cfg.Systems.Load(ctx, SystemOf(j.agg.Tenant, id), es.Leader)
+	if err != nil {
+		return system.Version{}, fmt.Errorf("load system: %w", err)
+	}
+	v, ok := s.Version(number)
+	if !ok {
+		return system.Version{}, system.ErrNoSystem
+	}
+	return v, nil
+}
+
+// scope is what one system may hold, and what it does if it could be asked.
+type scope struct {
+	version system.Version
+	parts   []connector.Part
+	found   []connector.Found
+	located bool
+}
+
+// plan fixes the scope. A system that can't be asked now is in it all the same,
+// with what its description names; its leaves are decided when it answers.
+func (j *journey) plan(ctx context.Context) error {
+	c, _, err := j.cfg.Catalogues.Load(ctx, CatalogueOf(j.agg.Tenant), es.Leader)
+	if err != nil {
+		return fmt.Errorf("load catalogue: %w", err)
+	}
+	if len(c.Entries) == 0 {
+		return failNoSystems
+	}
+	key, err := es.NewID(j.cfg.Random)
+	if err != nil {
+		return err
+	}
+	ids, err := j.identifiers(ctx)
+	if err != nil {
+		return err
+	}
+	person := connector.Person{Identifiers: ids, Key: []byte(key)}
+	var leaves []request.Planned
+	schedule := uint32(0)
+	for _, e := range c.Entries {
+		sc, err := j.scope(ctx, e, person)
+		if err != nil {
+			return err
+		}
+		more, version, err := j.decide(ctx, sc, j.cfg.Now())
+		if err != nil {
+			return err
+		}
+		leaves, schedule = append(leaves, more...), max(schedule, version)
+	}
+	if len(leaves) > maxLeaves {
+		return failTooLarge
+	}
+	for i := range leaves {
+		leaves[i].Leaf = uint32(i) + 1
+	}
+	if err := j.point(PointPlanned); err != nil {
+		return err
+	}
+	return j.note(ctx, request.StepPlan, request.CommitManifest{
+		Leaves: leaves, Schedule: schedule, DigestKey: personal.Clear(key), At: j.cfg.Now(),
+	})
+}
+
+func (j *journey) scope(ctx context.Context, e catalogue.Entry, p connector.Person) (scope, error) {
+	v, err := j.version(ctx, e.System, e.Version)
+	if err != nil {
+		return scope{}, err
+	}
+	sc := scope{version: v}
+	sc.found, err = j.look(ctx, v, p)
+	if err == nil {
+		sc.located = true
+		for _, f := range sc.found {
+			sc.parts = append(sc.parts, f.Part)
+		}
+		return sc, nil
+	}
+	if ctx.Err() != nil {
+		return scope{}, err
+	}
+	sc.parts, err = j.cfg.Connect.Parts(v.Description)
+	return sc, err
+}
+
+// look asks a system what it holds.
+func (j *journey) look(ctx context.Context, v system.Version, p connector.Person) ([]connector.Found, error) {
+	ctx, cancel := context.WithTimeout(ctx, locateTimeout)
+	defer cancel()
+	sys, err := j.cfg.Connect.Open(ctx, v.Description)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = sys.Close() }()
+	return sys.Locate(ctx, p)
+}
+
+// decide says what is to become of each part of a system.
+func (j *journey) decide(ctx context.Context, sc scope, at time.Time) ([]request.Planned, uint32, error) {
+	out := make([]request.Planned, 0, len(sc.parts))
+	for _, p := range sc.parts {
+		leaf := request.Planned{
+			System: sc.version.System, Version: sc.version.Number, Collection: p.Collection, Category: p.Category,
+			Decision: request.Undecided,
+		}
+		if j.s.Right == request.Access {
+			leaf.Decision = request.Collect
+		}
+		for _, f := range sc.found {
+			if f.Part == p {
+				leaf.Rows = f.Rows
+			}
+		}
+		out = append(out, leaf)
+	}
+	if j.s.Right == request.Access || !sc.located {
+		return out, 0, nil
+	}
+	version, err := j.evaluate(ctx, sc, out, at)
+	return out, version, err
+}
+
+// evaluate fills in retention's verdict on each part that holds something. What
+// holds nothing has nothing to keep.
+func (j *journey) evaluate(ctx context.Context, sc scope, leaves []request.Planned, at time.Time) (uint32, error) {
+	var items []*retentionv1.Item
+	var of []int
+	for i, f := range sc.found {
+		leaves[i].Decision = request.Erase
+		if f.Rows == 0 {
+			continue
+		}
+		items = append(items, &retentionv1.Item{
+			System: sc.version.System, Collection: f.Collection, Category: f.Category, StartedAt: eventpb.Stamp(f.Since),
+		})
+		of = append(of, i)
+	}
+	version := uint32(0)
+	for chunk, places := range chunks(items, of) {
+		got, err := j.cfg.Peers.Retention.Evaluate(ctx, &retentionv1.EvaluateRequest{
+			SubjectRef: j.s.SubjectRef, Policy: j.s.Terms.Policy, Items: chunk, At: eventpb.Stamp(at),
+		})
+		if err != nil {
+			return 0, fmt.Errorf("evaluate: %w", err)
+		}
+		if len(got.GetVerdicts()) != len(chunk) {
+			return 0, failVerdict
+		}
+		version = got.GetScheduleVersion()
+		for k, v := range got.GetVerdicts() {
+			if err := apply(&leaves[places[k]], v); err != nil {
+				return 0, err
+			}
+		}
+	}
+	return version, nil
+}
+
+// chunks cuts a question into parts that one call may hold.
+func chunks(items []*retentionv1.Item, of []int) func(yield func([]*retentionv1.Item, []int) bool) {
+	const most = 1000
+	return func(yield func([]*retentionv1.Item, []int) bool) {
+		for len(items) > 0 {
+			n := min(most, len(items))
+			if !yield(items[:n], of[:n]) {
+				return
+			}
+			items, of = items[n:], of[n:]
+		}
+	}
+}
+
+// apply is a verdict as a decision. A hold decides nothing: it is asked about
+// again right before anything is touched. What is no verdict permits nothing.
+func apply(leaf *request.Planned, v *retentionv1.ItemVerdict) error {
+	switch v.GetVerdict() {
+	case retentionv1.Verdict_VERDICT_ERASE, retentionv1.Verdict_VERDICT_HOLD:
+		leaf.Decision = request.Erase
+	case retentionv1.Verdict_VERDICT_KEEP:
+		leaf.Decision, leaf.Ground, leaf.Authority = request.Keep, v.GetGround(), v.GetAuthority()
+		leaf.Until, leaf.Rule = eventpb.Moment(v.GetUntil()), v.GetBy()
+	default:
+		return failVerdict
+	}
+	return nil
+}
+
+// locate decides the leaves of a system that could not be asked before.
+func (j *journey) locate(ctx context.Context, name string) error {
+	leaves := j.s.LeavesOf(name)
+	v, err := j.version(ctx, name, leaves[0].Version)
+	if err != nil {
+		return err
+	}
+	person, err := j.person(ctx)
+	if err != nil {
+		return err
+	}
+	all, err := j.look(ctx, v, person)
+	if err != nil {
+		return err
+	}
+	sc := scope{version: v, located: true}
+	for _, l := range leaves {
+		part := connector.Part{Collection: l.Collection, Category: l.Category}
+		i := slices.IndexFunc(all, func(f connector.Found) bool { return f.Part == part })
+		f := connector.Found{Part: part}
+		if i >= 0 {
+			f, all = all[i], slices.Delete(all, i, i+1)
+		}
+		sc.parts, sc.found = append(sc.parts, part), append(sc.found, f)
+	}
+	if slices.ContainsFunc(all, func(f connector.Found) bool { return f.Rows > 0 }) {
+		return connector.ErrMismatch // it holds what the manifest does not name
+	}
+	decided, _, err := j.decide(ctx, sc, j.cfg.Now())
+	if err != nil {
+		return err
+	}
+	for i := range decided {
+		decided[i].Leaf = leaves[i].Leaf
+	}
+	err = j.record(ctx, j.agg, j.s, "locate/"+name, request.DecideLeaves{System: name, Leaves: decided, At: j.cfg.Now()})
+	if errors.Is(err, request.ErrNotInManifest) {
+		return connector.ErrMismatch
+	}
+	return err
+}

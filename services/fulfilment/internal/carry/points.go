@@ -1,0 +1,34 @@
+package carry
+
+// The points at which a process may die, for tests that make it.
+const (
+	PointVerificationAsked = "verification_asked"
+	PointEntered           = "docket_entered"
+	PointFrozen            = "consent_restricted"
+	PointPlanned           = "before_manifest"
+	PointLocated           = "located"
+	PointPermitted         = "permitted"
+	PointStarted           = "leaves_started"
+	PointSuppressed        = "suppressed"
+	PointErased            = "erased"
+	PointVerifiedAbsent    = "absence_verified"
+	PointPermitEnded       = "permit_ended"
+	PointCompleted         = "leaves_completed"
+	PointPackageBegun      = "package_begun"
+	PointPackageWritten    = "package_written"
+	PointForgotten         = "subject_forgotten"
+	PointUnfrozen          = "consent_told"
+	PointDrafted           = "notice_drafted"
+	PointLeft              = "docket_left"
+	PointKeyDestroyed      = "key_destroyed"
+	PointPackageExpired    = "package_deleted"
+)
+
+// Points lists them all.
+func Points() []string {
+	return []string{
+		PointVerificationAsked, PointEntered, PointFrozen, PointPlanned, PointLocated, PointPermitted, PointStarted,
+		PointSuppressed, PointErased, PointVerifiedAbsent, PointPermitEnded, PointCompleted, PointPackageBegun,
+		PointPackageWritten, PointForgotten, PointUnfrozen, PointDrafted, PointLeft, PointKeyDestroyed, PointPackageExpired,
+	}
+}

@@ -1,0 +1,153 @@
+package carry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"habeas.internal/services/fulfilment/catalogue"
+	"habeas.internal/services/fulfilment/docket"
+	"habeas.internal/services/fulfilment/notice"
+	"habeas.internal/services/fulfilment/request"
+	"habeas.internal/services/fulfilment/system"
+	"habeas.internal/services/internal/es"
+	"habeas.internal/services/internal/es/jetstream"
+)
+
+// codeVersion is noted on commits that are parked.
+const codeVersion = "1"
+
+// Process reacts to the commits of this service.
+func (c *Carrier) Process() jetstream.Process {
+	return jetstream.Process{Name: "carry", Context: Context, CodeVersion: codeVersion, Workers: 8, React: c.React}
+}
+
+// React does what a commit of this service asks for.
+func (c *Carrier) React(ctx context.Context, r es.Recorded) error {
+	switch r.Aggregate.Type {
+	case request.AggregateType:
+		return c.Carry(ctx, r.Aggregate)
+	case docket.AggregateType:
+		return c.docketed(ctx, r)
+	case notice.AggregateType:
+		return c.Deliver(ctx, r.Aggregate)
+	case system.AggregateType:
+		return c.list(ctx, r.Aggregate)
+	}
+	return nil
+}
+
+// Alarm wakes requests and notices.
+func (c *Carrier) Alarm() jetstream.Alarm {
+	return jetstream.Alarm{Name: "carry", Context: Context, Due: func(ctx context.Context, t jetstream.Timer) error {
+		return c.Resume(ctx, t.Aggregate)
+	}}
+}
+
+// Resume goes on with a request or a notice, wherever it stands.
+func (c *Carrier) Resume(ctx context.Context, agg es.Aggregate) error {
+	switch agg.Type {
+	case notice.AggregateType:
+		return c.Deliver(ctx, agg)
+	case request.AggregateType:
+	default:
+		return nil
+	}
+	if err := c.Carry(ctx, agg); err != nil {
+		return err
+	}
+	s, _, err := c.cfg.Requests.Load(ctx, agg, es.Leader)
+	if err != nil {
+		return fmt.Errorf("load request: %w", err)
+	}
+	for _, n := range s.Notices {
+		if n.Ended {
+			continue
+		}
+		if err := c.Deliver(ctx, es.Aggregate{Context: Context, Tenant: agg.Tenant, Type: notice.AggregateType, ID: n.ID}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// list shows a system's version in the catalogue. Who registered it does so as
+// well; this is for one whose process died in between.
+func (c *Carrier) list(ctx context.Context, agg es.Aggregate) error {
+	s, _, err := c.cfg.Systems.Load(ctx, agg, es.Leader)
+	if err != nil {
+		return fmt.Errorf("load system: %w", err)
+	}
+	v, ok := s.Latest()
+	if !ok {
+		return nil
+	}
+	return c.List(ctx, agg.Tenant, v, s.Retired)
+}
+
+// List shows a version of a system in the tenant's catalogue, or takes the
+// system off.
+func (c *Carrier) List(ctx context.Context, tenant string, v system.Version, retired bool) error {
+	agg := CatalogueOf(tenant)
+	var cmd catalogue.Command = catalogue.List{
+		System: v.System, Version: v.Number, Connector: v.Connector, Region: v.Region, Collections: v.Collections,
+	}
+	if retired {
+		cmd = catalogue.Delist{System: v.System}
+	}
+	_, err := c.cfg.Catalogues.Handle(ctx, agg, es.Command[catalogue.Command]{
+		ID: es.StepID(SystemOf(tenant, v.System), fmt.Sprintf("list/%t", retired), int(v.Number)), At: c.cfg.Now(), Data: cmd,
+	})
+	if err != nil {
+		return fmt.Errorf("list system: %w", err)
+	}
+	return nil
+}
+
+const (
+	retentionContext = "retention"
+	personType       = "person"
+	holdReleased     = "person.hold_released"
+)
+
+// Holds resumes what waited for a hold that retention has released.
+func (c *Carrier) Holds() jetstream.Process {
+	return jetstream.Process{Name: "fulfilment-holds", Context: retentionContext, CodeVersion: codeVersion, React: c.released}
+}
+
+func (c *Carrier) released(ctx context.Context, r es.Recorded) error {
+	if r.Aggregate.Type != personType {
+		return nil
+	}
+	for i, ev := range r.Events {
+		if ev.Type != holdReleased {
+			continue
+		}
+		if err := c.resume(ctx, r, i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Carrier) resume(ctx context.Context, r es.Recorded, i int) error {
+	d, _, err := c.cfg.Dockets.Load(ctx, DocketOf(r.Aggregate.Tenant, r.Aggregate.ID), es.Leader)
+	if err != nil {
+		return fmt.Errorf("load docket: %w", err)
+	}
+	current := d.Current()
+	if current == "" {
+		return nil
+	}
+	agg := RequestOf(r.Aggregate.Tenant, current)
+	at := c.cfg.Now().Truncate(time.Microsecond)
+	_, err = c.cfg.Requests.Handle(ctx, agg, es.Command[request.Command]{
+		ID: es.StepID(agg, "released/"+r.ID, i), At: at, Data: request.Resume{Cause: "hold_released", At: at},
+		Meta: es.Meta{Correlation: current, Causation: es.EventID(r.ID, i)},
+	})
+	if err != nil && !errors.Is(err, request.ErrOutOfStep) && !errors.Is(err, request.ErrNoRequest) {
+		return fmt.Errorf("resume request: %w", err)
+	}
+	return nil // its own commit makes it go on
+}

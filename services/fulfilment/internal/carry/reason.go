@@ -1,0 +1,75 @@
+package carry
+
+import (
+	"errors"
+
+	"habeas.internal/services/fulfilment/internal/connector"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// Failure is why a step did not succeed, where no system and no other service
+// has said it.
+type Failure string
+
+// Error is the code.
+func (f Failure) Error() string { return string(f) }
+
+// Reason is the code.
+func (f Failure) Reason() string { return string(f) }
+
+// Why steps fail.
+const (
+	failNoSystems   = Failure("NO_SYSTEMS")
+	failRowsRemain  = Failure("ROWS_REMAIN")
+	failPermitShort = Failure("PERMIT_TOO_SHORT")
+	failVerdict     = Failure("VERDICT_UNKNOWN")
+	failNotOver     = Failure("VERIFICATION_OPEN")
+	failTooLarge    = Failure("MANIFEST_TOO_LARGE")
+)
+
+// reasonOf is the reason code of a step's failure. It never holds a value.
+func reasonOf(err error) string {
+	var f Failure
+	if errors.As(err, &f) {
+		return f.Reason()
+	}
+	var c connector.Error
+	if errors.As(err, &c) {
+		return c.Reason()
+	}
+	if reason := answered(err); reason != "" {
+		return reason
+	}
+	var coded interface{ Reason() string }
+	if errors.As(err, &coded) {
+		return coded.Reason()
+	}
+	return "STEP_ERROR"
+}
+
+// answered is the reason in another service's answer.
+func answered(err error) string {
+	st, ok := status.FromError(err)
+	if !ok || st.Code() == codes.OK {
+		return ""
+	}
+	for _, d := range st.Details() {
+		if info, ok := d.(*errdetails.ErrorInfo); ok && info.GetReason() != "" {
+			return info.GetReason()
+		}
+	}
+	if st.Code() == codes.Unavailable || st.Code() == codes.DeadlineExceeded {
+		return "PEER_UNAVAILABLE"
+	}
+	return "PEER_ERROR"
+}
+
+// gone reports whether another service says that what was asked for is not
+// there, or not there any more.
+func gone(err error) bool {
+	reason := answered(err)
+	return status.Code(err) == codes.NotFound || reason == "SUBJECT_FORGOTTEN" || reason == "SUBJECT_NOT_FOUND"
+}
