@@ -170,6 +170,8 @@ func (v Version) category(p Policy, who Person, q Question, name string) Answer 
 	}
 	registered := v.Clauses.Registration != "" && (cat.Registration || q.Source == Registered && cat.Personal)
 	sensitive := v.Clauses.Sensitive != "" && cat.Sensitive
+	listed := purpose.Categories[name]
+	collectedFor := cat.CollectedFor[q.Purpose] || !cat.Registration && listed
 	switch {
 	case !described && v.Closed:
 		return v.no(PurposeNotDescribed, v.Clauses.Undescribed)
@@ -178,17 +180,17 @@ func (v Version) category(p Policy, who Person, q Question, name string) Answer 
 	case described && !v.channel(purpose, q):
 		return v.no(ChannelNotFor, purpose.Clause)
 	case purpose.Basis == Legal:
-		if !purpose.Categories[name] {
+		if !listed {
 			return v.no(PurposeNotFor, v.Clauses.Matrix)
 		}
 		return v.yes(LegalGround, "dpv:LegalObligation", purpose.Clause)
-	case registered && !(cat.CollectedFor[q.Purpose] || !cat.Registration && purpose.Categories[name]):
+	case registered && !collectedFor:
 		return v.consent(p, who, q, name, v.Clauses.Registration)
-	case sensitive && !(purpose.Categories[name] && purpose.Basis != OptOut):
+	case sensitive && (!listed || purpose.Basis == OptOut):
 		return v.consent(p, who, q, name, v.Clauses.Sensitive)
 	case !described:
 		return v.optOut(who, q, true, v.Clauses.Undescribed)
-	case !purpose.Categories[name]:
+	case !listed:
 		return v.no(PurposeNotFor, v.Clauses.Matrix)
 	}
 	return v.basis(p, who, q, name)

@@ -77,6 +77,16 @@ func Parse(data []byte) (Document, error) {
 	return doc, nil
 }
 
+// Read reads a document that was linted when it was published. Later rules do
+// not bind it. Its error is Problems.
+func Read(data []byte) (Document, error) {
+	doc, _, problems := read(data)
+	if len(problems) > 0 {
+		return Document{}, problems
+	}
+	return doc, nil
+}
+
 func read(data []byte) (Document, *yaml.Node, Problems) {
 	var doc Document
 	if len(data) > MaxBytes {

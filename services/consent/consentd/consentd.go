@@ -1,0 +1,148 @@
+// Package consentd wires the consent service by hand: configuration, equipment,
+// log, keys, read model, handlers, parts.
+package consentd
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net"
+	"time"
+
+	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
+	"habeas.internal/services/consent/internal/rpc"
+	"habeas.internal/services/consent/internal/view"
+	"habeas.internal/services/consent/internal/wire"
+	"habeas.internal/services/internal/daemon"
+	"habeas.internal/services/internal/es/jetstream"
+	"habeas.internal/services/internal/es/jetstream/member"
+	"habeas.internal/services/internal/es/readmodel"
+	"habeas.internal/services/internal/keyclient"
+	kit "habeas.internal/services/internal/rpc"
+	"habeas.internal/services/internal/rpc/client"
+
+	"github.com/redis/go-redis/v9"
+	"google.golang.org/grpc"
+)
+
+// Name is the service's name: in certificates, as user of the log, and in the
+// announcements of its keys.
+const Name = "consent"
+
+// Version is the build's version.
+const Version = "0.1"
+
+// Config is the daemon's configuration, from the environment.
+type Config struct {
+	daemon.Common
+	EventLog member.Config `env:"EVENTLOG"`
+	Identity client.Peer   `env:"IDENTITY"`
+}
+
+// Run runs the daemon until ctx ends.
+func Run(ctx context.Context, cfg Config, w daemon.World) error {
+	k, err := daemon.Start(ctx, daemon.Config{
+		Service: Name, Version: Version, Common: cfg.Common, Out: w.Out, Now: time.Now,
+	})
+	if err != nil {
+		return err
+	}
+	defer k.Close()
+	m, err := member.Join(ctx, cfg.EventLog, k, cfg.Common, Name, rpc.Context)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	identity, err := cfg.Identity.Dial(k.RPC(), "identity", keyclient.ServiceName)
+	if err != nil {
+		return fmt.Errorf("connect to identity: %w", err)
+	}
+	defer func() { _ = identity.Close() }()
+	keys, err := openKeys(k, identity)
+	if err != nil {
+		return err
+	}
+	defer keys.Close()
+	list, err := openView(ctx, cfg, m)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = list.client.Close() }()
+	server, lis, err := serve(ctx, k, rpc.Config{
+		Store: m.Log, Verifier: m.Log.Verifier(), Digester: keys.Digester(), Tracer: k.Telemetry.Tracers.Tracer(Name),
+		Random: rand.Reader, Locator: m.Log, Lister: list.lister, Now: time.Now,
+	})
+	if err != nil {
+		return err
+	}
+	if w.Started != nil {
+		w.Started(daemon.Running{Addr: lis.Addr(), Ops: k.OpsAddr})
+	}
+	return k.Run(ctx,
+		member.Reader("projection", func(ctx context.Context) error { return m.Log.Project(ctx, list.projection) }),
+		daemon.Part{Name: "keys", Run: keys.Run},
+		daemon.ServeGRPC(server, lis),
+	)
+}
+
+// openKeys makes the client of identity's keys. No event of consent is sealed:
+// only the digests of commands need a key.
+func openKeys(k *daemon.Kit, identity *grpc.ClientConn) (*keyclient.Client, error) {
+	return keyclient.New(keyclient.Config{Conn: identity, Reader: Name, Now: time.Now, Random: rand.Reader, Logger: k.Log})
+}
+
+// policies is the list of policies and what keeps it.
+type policies struct {
+	client     redis.UniversalClient
+	lister     view.Lister
+	projection jetstream.Projection
+}
+
+func openView(ctx context.Context, cfg Config, m *member.Member) (policies, error) {
+	codec, err := wire.Policy()
+	if err != nil {
+		return policies{}, err
+	}
+	redisClient, err := member.Redis(cfg.Common)
+	if err != nil {
+		return policies{}, err
+	}
+	model := view.Model(codec.Registry())
+	reader, err := readmodel.NewReader(ctx, redisClient, model, m.Log, rpc.Context)
+	if err != nil {
+		_ = redisClient.Close()
+		return policies{}, err
+	}
+	return policies{
+		client: redisClient,
+		lister: view.Lister{Reader: reader, Shards: m.Shards(rpc.Context)},
+		projection: jetstream.Projection{
+			Name: model.Name, Context: rpc.Context, Sink: readmodel.NewSink(redisClient, model),
+		},
+	}, nil
+}
+
+// serve opens the door. Every other service may ask; fulfilment alone states
+// facts, which the access rules leave to services.
+func serve(ctx context.Context, k *daemon.Kit, c rpc.Config) (*kit.Server, net.Listener, error) {
+	consent, policy, err := rpc.New(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	cfg := k.RPC()
+	cfg.Services = []kit.Service{
+		{Desc: &consentv1.ConsentService_ServiceDesc, Impl: consent},
+		{Desc: &consentv1.PolicyService_ServiceDesc, Impl: policy},
+	}
+	cfg.Callers = map[string][]string{
+		consentv1.ConsentService_ServiceDesc.ServiceName: {"identity", "fulfilment"},
+		consentv1.PolicyService_ServiceDesc.ServiceName:  {"retention", "fulfilment"},
+	}
+	cfg.Errors = rpc.Errors()
+	server, err := kit.NewServer(cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	lis, err := k.Listen(ctx)
+	return server, lis, err
+}

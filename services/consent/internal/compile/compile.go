@@ -1,0 +1,122 @@
+// Package compile turns a policy document into the form in which it is asked.
+package compile
+
+import (
+	"fmt"
+	"time"
+
+	"habeas.internal/services/consent/check"
+	"habeas.internal/services/internal/policydoc"
+)
+
+// Compiled is a version with what the document says beyond Check.
+type Compiled struct {
+	Version  check.Version
+	Features []Feature
+}
+
+// Feature is something of the product that needs a purpose or a category.
+type Feature struct {
+	Name, Purpose, Category string
+}
+
+// Parse reads a document that was published.
+func Parse(document []byte) (Compiled, error) {
+	doc, err := policydoc.Read(document)
+	if err != nil {
+		return Compiled{}, fmt.Errorf("read policy: %w", err)
+	}
+	return Document(doc), nil
+}
+
+// Document compiles a document that was linted. The version is in force from
+// no moment yet.
+func Document(d policydoc.Document) Compiled {
+	out := Compiled{Version: check.Version{
+		Number: uint32(d.Version), Accepted: d.Versions.Binds == "accepted", Closed: d.Undescribed.Mode != "offer",
+		Implied:    set[string](d.Consent.Expressions)["implied"],
+		Categories: map[string]check.Category{}, Purposes: map[string]check.Purpose{},
+		Sources: map[check.Source]check.SourceRule{}, Grounds: map[string]string{},
+		Clauses: clauses(d),
+	}}
+	v := &out.Version
+	for _, c := range d.Categories {
+		v.Categories[c.ID] = check.Category{
+			Personal: c.Personal, Sensitive: c.Sensitive, Registration: c.Registration,
+			CollectedFor: set[string](c.CollectedFor), Sources: set[check.Source](c.Sources), Clause: c.Clause,
+		}
+		for _, f := range c.Features {
+			out.Features = append(out.Features, Feature{Name: f, Category: c.ID})
+		}
+	}
+	for _, p := range d.Purposes {
+		v.Purposes[p.ID] = purpose(p)
+		for _, f := range p.Features {
+			out.Features = append(out.Features, Feature{Name: f, Purpose: p.ID})
+		}
+	}
+	for _, s := range d.Sources {
+		v.Sources[check.Source(s.Source)] = check.SourceRule{
+			Accepted: s.Accepted, Personal: s.Personal, Purposes: set[string](s.Purposes), Clause: s.Clause,
+		}
+	}
+	for _, g := range d.Grounds {
+		v.Grounds[g.ID] = g.Clause
+	}
+	if len(d.Regions.Allowed) > 0 {
+		v.Regions = set[string](d.Regions.Allowed)
+	}
+	if d.Aggregates != nil {
+		v.Minimum = uint64(d.Aggregates.Minimum)
+	}
+	return out
+}
+
+func purpose(p policydoc.Purpose) check.Purpose {
+	actions := set[check.Action](p.Actions)
+	if len(actions) == 0 {
+		actions = map[check.Action]bool{check.Collect: true, check.Access: true, check.Use: true, check.Preserve: true}
+		if p.Basis != string(check.Legal) {
+			actions[check.Disclose] = true // Check asks for more before anything leaves
+		}
+	}
+	return check.Purpose{
+		Basis: check.Basis(p.Basis), Offer: p.Offer, Categories: set[string](p.Categories), Actions: actions,
+		Channels: set[string](p.Channels), Clause: p.Clause,
+	}
+}
+
+func clauses(d policydoc.Document) check.Clauses {
+	c := check.Clauses{
+		Scope: d.Scope.Clause, Versions: d.Versions.Clause, Consent: d.Consent.Clause, Undescribed: d.Undescribed.Clause,
+		Matrix: d.Matrix.Clause, Decline: d.Decline.Clause, Remainder: d.Remainder.Clause,
+		Sharing: d.Sharing.Clause, Regions: d.Regions.Clause,
+	}
+	if d.Consent.Registration != nil {
+		c.Registration = d.Consent.Registration.Clause
+	}
+	if d.Consent.Sensitive != nil {
+		c.Sensitive = d.Consent.Sensitive.Clause
+	}
+	if d.Aggregates != nil {
+		c.Aggregates = d.Aggregates.Clause
+	}
+	return c
+}
+
+func set[T ~string](words []string) map[T]bool {
+	out := make(map[T]bool, len(words))
+	for _, w := range words {
+		out[T(w)] = true
+	}
+	return out
+}
+
+// Effective is the moment of a document's effective day: midnight UTC.
+func Effective(d policydoc.Document) (time.Time, error) {
+	t, err := time.Parse(time.DateOnly, d.Effective)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read effective day: %w", err)
+	}
+	return t, nil
+}

@@ -1,0 +1,270 @@
+package rpc
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
+	"habeas.internal/services/consent/check"
+	"habeas.internal/services/consent/internal/wire"
+	"habeas.internal/services/consent/person"
+	"habeas.internal/services/internal/es"
+	"habeas.internal/services/internal/es/eventpb"
+)
+
+// Check answers one question.
+func (s *ConsentServer) Check(ctx context.Context, r *consentv1.CheckRequest) (*consentv1.CheckResponse, error) {
+	round, err := s.round(r.GetConsistencyToken())
+	if err != nil {
+		return nil, err
+	}
+	a, err := round.ask(ctx, "question", r.GetQuestion())
+	if err != nil {
+		return nil, err
+	}
+	return &consentv1.CheckResponse{Answer: a, ConsistencyToken: round.seen.Encode()}, nil
+}
+
+// BatchCheck answers several questions about one moment.
+func (s *ConsentServer) BatchCheck(ctx context.Context, r *consentv1.BatchCheckRequest) (*consentv1.BatchCheckResponse, error) {
+	round, err := s.round(r.GetConsistencyToken())
+	if err != nil {
+		return nil, err
+	}
+	out := &consentv1.BatchCheckResponse{Answers: make([]*consentv1.Answer, len(r.GetQuestions()))}
+	for i, q := range r.GetQuestions() {
+		if out.Answers[i], err = round.ask(ctx, "questions["+strconv.Itoa(i)+"]", q); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// round answers the questions of one call. Each policy and each person is read
+// once, so that all answers are about the same state.
+type round struct {
+	log      *log
+	now      time.Time
+	want     es.Token
+	seen     es.Token
+	policies map[string]rules
+	persons  map[string][]act
+}
+
+func (s *ConsentServer) round(token string) (*round, error) {
+	want, err := es.ParseToken(token)
+	if err != nil {
+		return nil, err
+	}
+	return &round{
+		log: s.log, now: s.log.Now(), want: want, seen: es.Token{},
+		policies: map[string]rules{}, persons: map[string][]act{},
+	}, nil
+}
+
+func (r *round) ask(ctx context.Context, field string, q *consentv1.Question) (*consentv1.Answer, error) {
+	at := r.now
+	if q.GetAt() != nil {
+		at = q.GetAt().AsTime()
+	}
+	if at.After(r.now) {
+		return nil, inFuture(field + ".at")
+	}
+	rules, err := r.policy(ctx, q.GetPolicy())
+	if err != nil {
+		return nil, err
+	}
+	acts, err := r.person(ctx, q.GetSubjectRef())
+	if err != nil {
+		return nil, err
+	}
+	a := check.Ask(rules.at(q.GetPolicy(), at), under(q.GetPolicy(), stateAt(acts, at)), question(q, at))
+	return &consentv1.Answer{
+		Allowed: a.Allowed, Reason: string(a.Reason), Basis: a.Basis, Clause: a.Clause, Version: a.Version,
+	}, nil
+}
+
+func (r *round) policy(ctx context.Context, id string) (rules, error) {
+	if p, ok := r.policies[id]; ok {
+		return p, nil
+	}
+	agg := policyAggregate(ctx, id)
+	if err := r.log.sameHistory(agg, r.want); err != nil {
+		return rules{}, err
+	}
+	p, token, err := r.log.rules(ctx, agg)
+	if err != nil {
+		return rules{}, err
+	}
+	r.policies[id], r.seen = p, r.seen.Merge(token)
+	return p, nil
+}
+
+func (r *round) person(ctx context.Context, subject string) ([]act, error) {
+	if acts, ok := r.persons[subject]; ok {
+		return acts, nil
+	}
+	agg := personAggregate(ctx, subject)
+	if err := r.log.sameHistory(agg, r.want); err != nil {
+		return nil, err
+	}
+	acts, token, err := r.log.history(ctx, agg)
+	if err != nil {
+		return nil, err
+	}
+	r.persons[subject], r.seen = acts, r.seen.Merge(token)
+	return acts, nil
+}
+
+// under is what a person's state says under one policy.
+func under(policy string, s person.Person) check.Person {
+	out := check.Person{
+		Since: s.Since, Purposes: map[string]check.Decision{}, Declined: map[string]bool{},
+		Accepted: s.Accepted[policy].Version, Restricted: len(s.Restricting) > 0, Closed: s.Closed, Erased: s.Erased,
+	}
+	for topic, p := range s.Purposes {
+		if topic.Policy != policy {
+			continue
+		}
+		out.Purposes[topic.Name] = check.Decision{
+			Status: status(p.Decision.Status), Explicit: p.Decision.Explicit, Evidence: p.Decision.Evidence != "",
+			Offered: p.Offered, Version: p.Decision.Version, Recipients: p.Decision.Recipients,
+		}
+	}
+	for topic, d := range s.Categories {
+		if topic.Policy == policy {
+			out.Declined[topic.Name] = d.Status != person.Given
+		}
+	}
+	return out
+}
+
+func status(s person.Status) check.Status {
+	switch s {
+	case person.Given:
+		return check.Given
+	case person.Refused:
+		return check.Refused
+	case person.Withdrawn:
+		return check.Withdrawn
+	case person.Offered:
+	}
+	return ""
+}
+
+func question(q *consentv1.Question, at time.Time) check.Question {
+	return check.Question{
+		Action: action(q.GetAction()), Purpose: q.GetPurpose(), Categories: q.GetCategories(), Source: source(q.GetSource()),
+		CollectedAt: eventpb.Moment(q.GetCollectedAt()), Recipient: q.GetRecipient(), Region: q.GetRegion(),
+		Channel: q.GetChannel(), Cohort: q.GetCohort(), Complement: q.GetComplement(), At: at,
+	}
+}
+
+func action(a consentv1.Action) check.Action {
+	switch a {
+	case consentv1.Action_ACTION_COLLECT:
+		return check.Collect
+	case consentv1.Action_ACTION_ACCESS:
+		return check.Access
+	case consentv1.Action_ACTION_USE:
+		return check.Use
+	case consentv1.Action_ACTION_PRESERVE:
+		return check.Preserve
+	case consentv1.Action_ACTION_DISCLOSE:
+		return check.Disclose
+	case consentv1.Action_ACTION_UNSPECIFIED:
+	}
+	return ""
+}
+
+func source(s consentv1.Source) check.Source {
+	switch s {
+	case consentv1.Source_SOURCE_ONLINE:
+		return "online"
+	case consentv1.Source_SOURCE_OFFLINE:
+		return "offline"
+	case consentv1.Source_SOURCE_COOKIE:
+		return "cookie"
+	case consentv1.Source_SOURCE_AFFILIATE:
+		return "affiliate"
+	case consentv1.Source_SOURCE_THIRD_PARTY:
+		return "third_party"
+	case consentv1.Source_SOURCE_OBSERVED:
+		return "observed"
+	case consentv1.Source_SOURCE_REGISTRATION:
+		return check.Registered
+	case consentv1.Source_SOURCE_UNSPECIFIED:
+	}
+	return ""
+}
+
+// ListDecisions returns a page of a person's acts.
+func (s *ConsentServer) ListDecisions(ctx context.Context, r *consentv1.ListDecisionsRequest) (*consentv1.ListDecisionsResponse, error) {
+	if err := own(ctx, r.GetSubjectRef()); err != nil {
+		return nil, err
+	}
+	offset, err := pageOffset(r.GetPageToken())
+	if err != nil {
+		return nil, err
+	}
+	at := s.log.Now()
+	if r.GetAt() != nil {
+		at = r.GetAt().AsTime()
+	}
+	agg := personAggregate(ctx, r.GetSubjectRef())
+	if err := s.log.sameToken(ctx, agg); err != nil {
+		return nil, err
+	}
+	acts, _, err := s.log.history(ctx, agg)
+	if err != nil {
+		return nil, err
+	}
+	rows, next := page(recorded(acts, at), offset, r.GetPageSize())
+	return &consentv1.ListDecisionsResponse{Decisions: rows, NextPageToken: next}, nil
+}
+
+// recorded lists the decisions that had been recorded at a moment.
+func recorded(acts []act, at time.Time) []*consentv1.RecordedDecision {
+	state := stateAt(acts, at)
+	var out []*consentv1.RecordedDecision
+	for _, a := range acts {
+		if a.at.After(at) {
+			break
+		}
+		for _, ev := range a.events {
+			out = append(out, rows(state, ev)...)
+		}
+	}
+	return out
+}
+
+func rows(state person.Person, ev person.Event) []*consentv1.RecordedDecision {
+	switch e := ev.(type) {
+	case person.DecisionRecorded:
+		effective := state.Purposes[person.Topic{Policy: e.Policy, Name: e.Purpose}].Decision
+		if e.Category != "" {
+			effective = state.Categories[person.Topic{Policy: e.Policy, Name: e.Category}]
+		}
+		return []*consentv1.RecordedDecision{row(e, effective)}
+	case person.AllWithdrawn:
+		var out []*consentv1.RecordedDecision
+		for _, t := range e.Purposes {
+			d := person.Decision{Status: person.Withdrawn, Explicit: true, DecidedAt: e.DecidedAt, RecordedAt: e.RecordedAt}
+			out = append(out, row(person.DecisionRecorded{Policy: t.Policy, Purpose: t.Name, Decision: d}, state.Purposes[t].Decision))
+		}
+		return out
+	case person.DecisionRefused, person.PolicyAccepted, person.AcceptanceRefused, person.FactApplied:
+	}
+	return nil
+}
+
+func row(e person.DecisionRecorded, effective person.Decision) *consentv1.RecordedDecision {
+	d := e.Decision
+	return &consentv1.RecordedDecision{
+		Policy: e.Policy, Version: d.Version, Purpose: e.Purpose, Category: e.Category,
+		Decision: wire.Decision(d.Status), Expression: wire.Expression(d.Explicit),
+		DecidedAt: eventpb.Stamp(d.DecidedAt), RecordedAt: eventpb.Stamp(d.RecordedAt), Recipients: d.Recipients,
+		Effective: d.Status == effective.Status && d.DecidedAt.Equal(effective.DecidedAt) && d.RecordedAt.Equal(effective.RecordedAt),
+	}
+}

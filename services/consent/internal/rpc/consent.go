@@ -1,0 +1,180 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
+	optionsv1 "habeas.internal/proto/gen/habeas/options/v1"
+	"habeas.internal/services/consent/check"
+	"habeas.internal/services/consent/internal/compile"
+	"habeas.internal/services/consent/internal/wire"
+	"habeas.internal/services/consent/person"
+	"habeas.internal/services/internal/es"
+	kit "habeas.internal/services/internal/rpc"
+	"habeas.internal/services/internal/rpc/auth"
+)
+
+// ConsentServer implements ConsentService.
+type ConsentServer struct {
+	consentv1.UnimplementedConsentServiceServer
+	log *log
+}
+
+// ErrNotOwn says that a person asked about somebody else.
+var ErrNotOwn = errors.New("a person may touch their own data only")
+
+// own lets a person who calls as such touch their own data only. Who has
+// another role that the method allows calls in that one.
+func own(ctx context.Context, subject string) error {
+	p := kit.PrincipalFrom(ctx)
+	_, rule := kit.MethodFrom(ctx)
+	for _, role := range rule.GetRoles() {
+		if role != optionsv1.Role_ROLE_SUBJECT && p.Roles.Intersects(auth.RolesOf(role)) {
+			return nil
+		}
+	}
+	if p.Subject == "" || p.Subject != subject {
+		return ErrNotOwn
+	}
+	return nil
+}
+
+// RecordDecision records one act of a person.
+func (s *ConsentServer) RecordDecision(ctx context.Context, r *consentv1.RecordDecisionRequest) (*consentv1.RecordDecisionResponse, error) {
+	if err := own(ctx, r.GetSubjectRef()); err != nil {
+		return nil, err
+	}
+	rules, _, err := s.log.rules(ctx, policyAggregate(ctx, r.GetPolicy()))
+	if err != nil {
+		return nil, err
+	}
+	if _, err := version(rules, 0); err != nil {
+		return nil, err
+	}
+	now := s.log.Now()
+	v, compiled, ok := rules.inForce(now)
+	if !ok {
+		return nil, ErrNotInForce
+	}
+	cmd, err := command[person.Command](r.GetRequestId(), r, now, person.Record{
+		Policy: r.GetPolicy(), Version: v.Number, Purpose: r.GetPurpose(), Category: r.GetCategory(),
+		Known: answerable(compiled.Version, r), At: now,
+		Decision: person.Decision{
+			Status: wire.Status(r.GetDecision()), Explicit: r.GetExpression() == consentv1.Expression_EXPRESSION_EXPLICIT,
+			Evidence: r.GetEvidence(), DecidedAt: r.GetDecidedAt().AsTime(), Recipients: r.GetRecipients(),
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	res, err := s.log.persons.Handle(ctx, personAggregate(ctx, r.GetSubjectRef()), cmd)
+	if errors.Is(err, person.ErrInFuture) {
+		return nil, inFuture("decided_at")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &consentv1.RecordDecisionResponse{
+		ConsistencyToken: res.Token().Encode(), FeaturesUnavailable: lost(compiled.Features, r),
+	}, nil
+}
+
+// answerable reports whether the version lets a person be asked at all.
+func answerable(v check.Version, r *consentv1.RecordDecisionRequest) bool {
+	if r.GetCategory() != "" {
+		_, known := v.Categories[r.GetCategory()]
+		return known
+	}
+	_, described := v.Purposes[r.GetPurpose()]
+	return described || !v.Closed && !strings.HasPrefix(r.GetPurpose(), check.GroundPrefix)
+}
+
+// lost lists the features that need what was just refused.
+func lost(features []compile.Feature, r *consentv1.RecordDecisionRequest) []string {
+	status := wire.Status(r.GetDecision())
+	if status != person.Refused && status != person.Withdrawn {
+		return nil
+	}
+	var out []string
+	for _, f := range features {
+		if f.Purpose == r.GetPurpose() && f.Category == r.GetCategory() {
+			out = append(out, f.Name)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// AcceptPolicy records that a person accepted a version.
+func (s *ConsentServer) AcceptPolicy(ctx context.Context, r *consentv1.AcceptPolicyRequest) (*consentv1.AcceptPolicyResponse, error) {
+	if err := own(ctx, r.GetSubjectRef()); err != nil {
+		return nil, err
+	}
+	rules, _, err := s.log.rules(ctx, policyAggregate(ctx, r.GetPolicy()))
+	if err != nil {
+		return nil, err
+	}
+	v, err := version(rules, r.GetVersion())
+	if err != nil {
+		return nil, err
+	}
+	now := s.log.Now()
+	cmd, err := command[person.Command](r.GetRequestId(), r, now, person.Accept{
+		Policy: r.GetPolicy(), Version: v.Number, PostedAt: v.PostedAt, Evidence: r.GetEvidence(),
+		Explicit:   r.GetExpression() == consentv1.Expression_EXPRESSION_EXPLICIT,
+		AcceptedAt: r.GetAcceptedAt().AsTime(), At: now,
+	})
+	if err != nil {
+		return nil, err
+	}
+	res, err := s.log.persons.Handle(ctx, personAggregate(ctx, r.GetSubjectRef()), cmd)
+	if errors.Is(err, person.ErrInFuture) {
+		return nil, inFuture("accepted_at")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &consentv1.AcceptPolicyResponse{ConsistencyToken: res.Token().Encode()}, nil
+}
+
+// WithdrawAll withdraws what a person has given.
+func (s *ConsentServer) WithdrawAll(ctx context.Context, r *consentv1.WithdrawAllRequest) (*consentv1.WithdrawAllResponse, error) {
+	if err := own(ctx, r.GetSubjectRef()); err != nil {
+		return nil, err
+	}
+	now := s.log.Now()
+	cmd, err := command[person.Command](r.GetRequestId(), r, now, person.WithdrawAll{DecidedAt: r.GetDecidedAt().AsTime(), At: now})
+	if err != nil {
+		return nil, err
+	}
+	res, err := s.log.persons.Handle(ctx, personAggregate(ctx, r.GetSubjectRef()), cmd)
+	if errors.Is(err, person.ErrInFuture) {
+		return nil, inFuture("decided_at")
+	}
+	if err != nil {
+		return nil, err
+	}
+	out := &consentv1.WithdrawAllResponse{ConsistencyToken: res.Token().Encode()}
+	for _, ev := range res.Events {
+		if e, ok := ev.(person.AllWithdrawn); ok {
+			out.Withdrawn = wire.Topics(e.Purposes)
+		}
+	}
+	return out, nil
+}
+
+// ApplyFact records what another service is about to record.
+func (s *ConsentServer) ApplyFact(ctx context.Context, r *consentv1.ApplyFactRequest) (*consentv1.ApplyFactResponse, error) {
+	now := s.log.Now()
+	res, err := s.log.persons.Handle(ctx, personAggregate(ctx, r.GetSubjectRef()), es.Command[person.Command]{
+		ID: r.GetRequestId(), At: now, Meta: es.Meta{Correlation: r.GetCause()},
+		Data: person.Apply{Fact: wire.Fact(r.GetFact()), Cause: r.GetCause(), At: now},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &consentv1.ApplyFactResponse{ConsistencyToken: res.Token().Encode()}, nil
+}

@@ -1,0 +1,27 @@
+package rpc
+
+import (
+	"slices"
+
+	"habeas.internal/services/consent/person"
+	"habeas.internal/services/consent/policy"
+	"habeas.internal/services/internal/es/esfault"
+	"habeas.internal/services/internal/keyclient"
+	"habeas.internal/services/internal/rpc/fault"
+
+	"google.golang.org/grpc/codes"
+)
+
+// Errors is the one table from consent's errors to what a caller is told. The
+// rows of the key client and of the event store follow.
+func Errors() fault.Table {
+	return append(fault.Table{
+		{Err: policy.ErrNoVersion, Code: codes.NotFound, Reason: "POLICY_NOT_FOUND"},
+		{Err: ErrNotInForce, Code: codes.FailedPrecondition, Reason: "POLICY_NOT_IN_FORCE"},
+		{Err: ErrNotOwn, Code: codes.PermissionDenied, Reason: "NOT_OWN_DATA"},
+		{Err: policy.ErrInFuture, Code: codes.InvalidArgument, Reason: fault.ReasonInvalid},
+		{Err: person.ErrInFuture, Code: codes.InvalidArgument, Reason: fault.ReasonInvalid},
+		{Err: fault.Type[policy.Refusal](), Code: codes.FailedPrecondition},
+		{Err: fault.Type[person.Refusal](), Code: codes.FailedPrecondition},
+	}, slices.Concat(keyclient.Table(), esfault.Table())...)
+}

@@ -1,0 +1,183 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"habeas.internal/services/consent/internal/view"
+	"habeas.internal/services/consent/internal/wire"
+	"habeas.internal/services/consent/person"
+	"habeas.internal/services/consent/policy"
+	"habeas.internal/services/internal/es"
+	kit "habeas.internal/services/internal/rpc"
+
+	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/protobuf/proto"
+)
+
+// Context is the context that policies and persons live in.
+const Context = "consent"
+
+type (
+	// Policies runs the commands of policies.
+	Policies = es.Handler[policy.Policy, policy.Command, policy.Event]
+	// Persons runs the commands of persons.
+	Persons = es.Handler[person.Person, person.Command, person.Event]
+)
+
+// Locator says in which stream an aggregate stands.
+type Locator interface {
+	Locate(agg es.Aggregate) (es.Position, error)
+}
+
+// Lister lists the policies of a tenant.
+type Lister interface {
+	List(ctx context.Context, tenant string, want es.Token) ([]view.Row, error)
+}
+
+// Config is what both services run on.
+type Config struct {
+	Store    es.Store
+	Verifier es.Verifier
+	Digester es.Digester
+	Tracer   trace.Tracer
+	Random   io.Reader
+	Locator  Locator
+	Lister   Lister
+	Now      func() time.Time
+}
+
+// log is the event log as the handlers use it.
+type log struct {
+	Config
+	policies Policies
+	persons  Persons
+	known    *known
+}
+
+// New makes the two services of consent.
+func New(cfg Config) (*ConsentServer, *PolicyServer, error) {
+	policies, err := wire.Policy()
+	if err != nil {
+		return nil, nil, err
+	}
+	persons, err := wire.Person()
+	if err != nil {
+		return nil, nil, err
+	}
+	l := &log{
+		Config: cfg,
+		policies: Policies{
+			Store: cfg.Store, Verifier: cfg.Verifier, Digester: cfg.Digester, Tracer: cfg.Tracer, Random: cfg.Random,
+			Registry: policies.Registry(), Encode: policies.Encode(nil), Decide: policy.Decide, Evolve: policy.Evolve,
+			Refuse: func(reason string) error { return policy.Refusal(reason) },
+		},
+		persons: Persons{
+			Store: cfg.Store, Verifier: cfg.Verifier, Digester: cfg.Digester, Tracer: cfg.Tracer, Random: cfg.Random,
+			Registry: persons.Registry(), Encode: persons.Encode(nil), Decide: person.Decide, Evolve: person.Evolve,
+			Refuse: func(reason string) error { return person.Refusal(reason) },
+		},
+		known: newKnown(),
+	}
+	return &ConsentServer{log: l}, &PolicyServer{log: l}, nil
+}
+
+// policyAggregate is a policy of the caller's tenant; its id is the policy's.
+func policyAggregate(ctx context.Context, id string) es.Aggregate {
+	return es.Aggregate{Context: Context, Tenant: kit.PrincipalFrom(ctx).Tenant, Type: policy.AggregateType, ID: id}
+}
+
+// personAggregate is a person of the caller's tenant.
+func personAggregate(ctx context.Context, subject string) es.Aggregate {
+	return es.Aggregate{Context: Context, Tenant: kit.PrincipalFrom(ctx).Tenant, Type: person.AggregateType, ID: subject}
+}
+
+// command wraps what a client asks for. The body is the request itself.
+func command[C any](id string, request proto.Message, at time.Time, data C) (es.Command[C], error) {
+	body, err := proto.MarshalOptions{Deterministic: true}.Marshal(request)
+	if err != nil {
+		return es.Command[C]{}, fmt.Errorf("encode command body: %w", err)
+	}
+	return es.Command[C]{ID: id, Client: true, Body: body, At: at, Meta: es.Meta{Correlation: id}, Data: data}, nil
+}
+
+// maxReads bounds how often a read is repeated that the leader disowns.
+const maxReads = 4
+
+// proven runs a read of an aggregate until the leader has proved that the head
+// it ended at is the last one.
+func (l *log) proven(ctx context.Context, agg es.Aggregate, read func() (es.Head, error)) (es.Token, error) {
+	for range maxReads {
+		head, err := read()
+		if err != nil {
+			return nil, err
+		}
+		err = l.Store.Confirm(ctx, agg, head)
+		if err == nil {
+			return l.token(agg, head)
+		}
+		if !errors.Is(err, es.ErrStale) {
+			return nil, fmt.Errorf("confirm: %w", err)
+		}
+	}
+	return nil, es.ErrContended
+}
+
+func (l *log) token(agg es.Aggregate, head es.Head) (es.Token, error) {
+	p, err := l.Locator.Locate(agg)
+	if err != nil {
+		return nil, err
+	}
+	p.Seq = head.Seq
+	return es.TokenAt(p), nil
+}
+
+// sameHistory refuses a token of another history of a stream that is about to
+// be read. A leader's proven read has seen everything else that a token can
+// speak of.
+func (l *log) sameHistory(agg es.Aggregate, want es.Token) error {
+	p, err := l.Locator.Locate(agg)
+	if err != nil {
+		return err
+	}
+	if w, ok := want[p.Stream]; ok && w.Epoch != p.Epoch {
+		return es.ErrOtherEpoch
+	}
+	return nil
+}
+
+// act is one commit of a person, as the history is read.
+type act struct {
+	at     time.Time
+	events []person.Event
+}
+
+// history reads what was recorded of a person, oldest first.
+func (l *log) history(ctx context.Context, agg es.Aggregate) (acts []act, token es.Token, err error) {
+	token, err = l.proven(ctx, agg, func() (es.Head, error) {
+		acts = nil
+		return es.Fold(ctx, l.Verifier, es.Head{}, l.Store.Load(ctx, agg, 0, es.Leader), func(r es.Recorded) error {
+			events, err := l.persons.Registry.DecodeAll(r.Commit)
+			acts = append(acts, act{at: r.Time, events: events})
+			return err
+		})
+	})
+	return acts, token, err
+}
+
+// stateAt folds what had been recorded at a moment.
+func stateAt(acts []act, at time.Time) person.Person {
+	var s person.Person
+	for _, a := range acts {
+		if a.at.After(at) {
+			break
+		}
+		for _, ev := range a.events {
+			s = person.Evolve(s, ev)
+		}
+	}
+	return s
+}

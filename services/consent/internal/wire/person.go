@@ -1,0 +1,195 @@
+package wire
+
+import (
+	"errors"
+	"strings"
+
+	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
+	"habeas.internal/services/consent/person"
+	"habeas.internal/services/internal/es/eventpb"
+)
+
+// Person is the codec of persons' events.
+func Person() (eventpb.Codec[person.Event], error) {
+	return eventpb.New(
+		eventpb.Of[person.Event](packDecision, unpackDecision),
+		eventpb.Of[person.Event](packDecisionRefused, unpackDecisionRefused),
+		eventpb.Of[person.Event](packAllWithdrawn, unpackAllWithdrawn),
+		eventpb.Of[person.Event](packAccepted, unpackAccepted),
+		eventpb.Of[person.Event](packAcceptanceRefused, unpackAcceptanceRefused),
+		eventpb.Of[person.Event](packFact, unpackFact),
+	)
+}
+
+var errStored = errors.New("stored event of a person is malformed")
+
+// Status is a decision of the contract in the domain's words; zero for none.
+func Status(d consentv1.Decision) person.Status {
+	switch d {
+	case consentv1.Decision_DECISION_GIVEN:
+		return person.Given
+	case consentv1.Decision_DECISION_REFUSED:
+		return person.Refused
+	case consentv1.Decision_DECISION_WITHDRAWN:
+		return person.Withdrawn
+	case consentv1.Decision_DECISION_OFFERED:
+		return person.Offered
+	case consentv1.Decision_DECISION_UNSPECIFIED:
+	}
+	return 0
+}
+
+// Decision is the inverse of Status.
+func Decision(s person.Status) consentv1.Decision {
+	switch s {
+	case person.Given:
+		return consentv1.Decision_DECISION_GIVEN
+	case person.Refused:
+		return consentv1.Decision_DECISION_REFUSED
+	case person.Withdrawn:
+		return consentv1.Decision_DECISION_WITHDRAWN
+	case person.Offered:
+		return consentv1.Decision_DECISION_OFFERED
+	}
+	return consentv1.Decision_DECISION_UNSPECIFIED
+}
+
+// Fact is a fact of the contract in the domain's words; zero for none.
+func Fact(f consentv1.Fact) person.Fact {
+	switch f {
+	case consentv1.Fact_FACT_RESTRICTED:
+		return person.Restricted
+	case consentv1.Fact_FACT_UNRESTRICTED:
+		return person.Unrestricted
+	case consentv1.Fact_FACT_CLOSED:
+		return person.Closed
+	case consentv1.Fact_FACT_ERASED:
+		return person.Erased
+	case consentv1.Fact_FACT_UNSPECIFIED:
+	}
+	return 0
+}
+
+func factOf(f person.Fact) consentv1.Fact {
+	switch f {
+	case person.Restricted:
+		return consentv1.Fact_FACT_RESTRICTED
+	case person.Unrestricted:
+		return consentv1.Fact_FACT_UNRESTRICTED
+	case person.Closed:
+		return consentv1.Fact_FACT_CLOSED
+	case person.Erased:
+		return consentv1.Fact_FACT_ERASED
+	}
+	return consentv1.Fact_FACT_UNSPECIFIED
+}
+
+// Expression is how something was expressed.
+func Expression(explicit bool) consentv1.Expression {
+	if explicit {
+		return consentv1.Expression_EXPRESSION_EXPLICIT
+	}
+	return consentv1.Expression_EXPRESSION_IMPLIED
+}
+
+func explicit(r *eventpb.Reader, e consentv1.Expression) bool {
+	if e == consentv1.Expression_EXPRESSION_UNSPECIFIED {
+		r.Fail(errStored)
+	}
+	return e == consentv1.Expression_EXPRESSION_EXPLICIT
+}
+
+func packDecision(_ *eventpb.Writer, e person.DecisionRecorded) *consentv1.DecisionRecorded {
+	return &consentv1.DecisionRecorded{
+		Policy: e.Policy, Version: e.Decision.Version, Purpose: e.Purpose, Category: e.Category,
+		Decision: Decision(e.Decision.Status), Expression: Expression(e.Decision.Explicit),
+		DecidedAt: eventpb.Stamp(e.Decision.DecidedAt), RecordedAt: eventpb.Stamp(e.Decision.RecordedAt),
+		Evidence: e.Decision.Evidence, Recipients: e.Decision.Recipients,
+	}
+}
+
+func unpackDecision(r *eventpb.Reader, m *consentv1.DecisionRecorded) person.DecisionRecorded {
+	status := Status(m.GetDecision())
+	if status == 0 {
+		r.Fail(errStored)
+	}
+	return person.DecisionRecorded{
+		Policy: m.GetPolicy(), Purpose: m.GetPurpose(), Category: m.GetCategory(), Decision: person.Decision{
+			Status: status, Explicit: explicit(r, m.GetExpression()), Evidence: m.GetEvidence(), Version: m.GetVersion(),
+			DecidedAt: eventpb.Moment(m.GetDecidedAt()), RecordedAt: eventpb.Moment(m.GetRecordedAt()),
+			Recipients: m.GetRecipients(),
+		},
+	}
+}
+
+func packDecisionRefused(_ *eventpb.Writer, e person.DecisionRefused) *consentv1.DecisionRefused {
+	return &consentv1.DecisionRefused{Policy: e.Policy, Reason: e.Reason}
+}
+
+func unpackDecisionRefused(_ *eventpb.Reader, m *consentv1.DecisionRefused) person.DecisionRefused {
+	return person.DecisionRefused{Policy: m.GetPolicy(), Reason: m.GetReason()}
+}
+
+// topicSeparator stands between a policy and a purpose; neither can hold it.
+const topicSeparator = "/"
+
+// Topics names purposes as callers and events do: "policy/purpose".
+func Topics(topics []person.Topic) []string {
+	out := make([]string, len(topics))
+	for i, t := range topics {
+		out[i] = t.Policy + topicSeparator + t.Name
+	}
+	return out
+}
+
+func packAllWithdrawn(_ *eventpb.Writer, e person.AllWithdrawn) *consentv1.AllWithdrawn {
+	return &consentv1.AllWithdrawn{
+		Purposes: Topics(e.Purposes), DecidedAt: eventpb.Stamp(e.DecidedAt), RecordedAt: eventpb.Stamp(e.RecordedAt),
+	}
+}
+
+func unpackAllWithdrawn(r *eventpb.Reader, m *consentv1.AllWithdrawn) person.AllWithdrawn {
+	e := person.AllWithdrawn{DecidedAt: eventpb.Moment(m.GetDecidedAt()), RecordedAt: eventpb.Moment(m.GetRecordedAt())}
+	for _, topic := range m.GetPurposes() {
+		policy, purpose, ok := strings.Cut(topic, topicSeparator)
+		if !ok {
+			r.Fail(errStored)
+		}
+		e.Purposes = append(e.Purposes, person.Topic{Policy: policy, Name: purpose})
+	}
+	return e
+}
+
+func packAccepted(_ *eventpb.Writer, e person.PolicyAccepted) *consentv1.PolicyAccepted {
+	return &consentv1.PolicyAccepted{
+		Policy: e.Policy, Version: e.Version, Expression: Expression(e.Explicit), Evidence: e.Evidence,
+		AcceptedAt: eventpb.Stamp(e.AcceptedAt), RecordedAt: eventpb.Stamp(e.RecordedAt),
+	}
+}
+
+func unpackAccepted(r *eventpb.Reader, m *consentv1.PolicyAccepted) person.PolicyAccepted {
+	return person.PolicyAccepted{
+		Policy: m.GetPolicy(), Version: m.GetVersion(), Explicit: explicit(r, m.GetExpression()), Evidence: m.GetEvidence(),
+		AcceptedAt: eventpb.Moment(m.GetAcceptedAt()), RecordedAt: eventpb.Moment(m.GetRecordedAt()),
+	}
+}
+
+func packAcceptanceRefused(_ *eventpb.Writer, e person.AcceptanceRefused) *consentv1.AcceptanceRefused {
+	return &consentv1.AcceptanceRefused{Policy: e.Policy, Reason: e.Reason}
+}
+
+func unpackAcceptanceRefused(_ *eventpb.Reader, m *consentv1.AcceptanceRefused) person.AcceptanceRefused {
+	return person.AcceptanceRefused{Policy: m.GetPolicy(), Reason: m.GetReason()}
+}
+
+func packFact(_ *eventpb.Writer, e person.FactApplied) *consentv1.FactApplied {
+	return &consentv1.FactApplied{Fact: factOf(e.Fact), Cause: e.Cause, RecordedAt: eventpb.Stamp(e.RecordedAt)}
+}
+
+func unpackFact(r *eventpb.Reader, m *consentv1.FactApplied) person.FactApplied {
+	fact := Fact(m.GetFact())
+	if fact == 0 {
+		r.Fail(errStored)
+	}
+	return person.FactApplied{Fact: fact, Cause: m.GetCause(), RecordedAt: eventpb.Moment(m.GetRecordedAt())}
+}
