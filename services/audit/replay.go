@@ -65,6 +65,19 @@ type Auditor struct {
 	log      *jetstream.Log
 	contexts []string
 	events   *Registry
+	progress func(read uint64)
+}
+
+// Tell makes a long reading say now and then how many commits were read.
+func (a *Auditor) Tell(progress func(read uint64)) { a.progress = progress }
+
+// tellEvery is how many commits pass between two reports.
+const tellEvery = 1000
+
+func (a *Auditor) tell(read uint64) {
+	if a.progress != nil && read%tellEvery == 0 {
+		a.progress(read)
+	}
 }
 
 // New makes an auditor of the contexts that the log was opened for.
@@ -93,6 +106,7 @@ func (a *Auditor) Replay(ctx context.Context, f Filter, show func(Entry) error) 
 			return s, fmt.Errorf("replay: %w", err)
 		}
 		s.Read++
+		a.tell(s.Read)
 		if err := check.check(ctx, r); err != nil {
 			return s, fmt.Errorf("replay: %w", err)
 		}

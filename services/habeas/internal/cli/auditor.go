@@ -81,6 +81,9 @@ func (a *app) runReplay(ctx context.Context, auditor *audit.Auditor, f audit.Fil
 		_, _ = fmt.Fprintln(table, "STORED\tSTREAM\tSEQ\tEVENT\tAGGREGATE\tFIELDS")
 		show = func(e audit.Entry) error { return rowsOf(table, e) }
 	}
+	if !a.set.quiet {
+		auditor.Tell(a.reading())
+	}
 	s, err := auditor.Replay(ctx, f, show)
 	if table != nil {
 		err = errors.Join(err, table.Flush())
@@ -89,6 +92,17 @@ func (a *app) runReplay(ctx context.Context, auditor *audit.Auditor, f audit.Fil
 		return err
 	}
 	return a.printSummary(s)
+}
+
+// reading says now and then on standard error how far a replay is.
+func (a *app) reading() func(uint64) {
+	last := time.Now()
+	return func(read uint64) {
+		if time.Since(last) >= progressEvery {
+			last = time.Now()
+			_, _ = fmt.Fprintf(a.Err, "read %d commits\n", read)
+		}
+	}
 }
 
 func (a *app) printSummary(s audit.Summary) error {
