@@ -79,18 +79,23 @@ func TestHolds(t *testing.T) {
 		{"one that is not there can't be released", nil, person.ReleaseHold{Hold: "h1", At: noon()}, nil, person.ErrNoHold},
 		{
 			"the last one that is released sets the person free",
-			[]person.Event{placed("h1", noon())}, person.ReleaseHold{Hold: "h1", At: noon()},
-			[]person.Event{person.HoldReleased{Hold: "h1", ReleasedAt: noon(), Free: true}}, nil,
+			[]person.Event{placed("h1", noon())},
+			person.ReleaseHold{Hold: "h1", At: noon()},
+			[]person.Event{person.HoldReleased{Hold: "h1", ReleasedAt: noon(), Free: true}},
+			nil,
 		},
 		{
 			"while another binds, the person is not free",
-			[]person.Event{placed("h1", noon()), placed("h2", noon())}, person.ReleaseHold{Hold: "h1", At: noon()},
-			[]person.Event{person.HoldReleased{Hold: "h1", ReleasedAt: noon()}}, nil,
+			[]person.Event{placed("h1", noon()), placed("h2", noon())},
+			person.ReleaseHold{Hold: "h1", At: noon()},
+			[]person.Event{person.HoldReleased{Hold: "h1", ReleasedAt: noon()}},
+			nil,
 		},
 		{
 			"releasing it again is a no-op",
 			[]person.Event{placed("h1", noon()), person.HoldReleased{Hold: "h1", ReleasedAt: noon()}},
-			person.ReleaseHold{Hold: "h1", At: noon().Add(1)}, nil, nil,
+			person.ReleaseHold{Hold: "h1", At: noon().Add(1)},
+			nil, nil,
 		},
 	})
 }
@@ -124,12 +129,16 @@ func TestPermits(t *testing.T) {
 		{"asking for the same again is a no-op under a hold too", append(first, placed("h1", noon())), ask, nil, nil},
 		{"one that is not there can't end", nil, person.EndPermit{Permit: "p1", At: noon()}, nil, person.ErrNoPermit},
 		{
-			"it ends with what it destroyed", first, person.EndPermit{Permit: "p1", RowsDestroyed: 44, At: noon().Add(1)},
-			[]person.Event{person.PermitEnded{Permit: "p1", RowsDestroyed: 44, EndedAt: noon().Add(1)}}, nil,
+			"it ends with what it destroyed", first,
+			person.EndPermit{Permit: "p1", RowsDestroyed: 44, At: noon().Add(1)},
+			[]person.Event{person.PermitEnded{Permit: "p1", RowsDestroyed: 44, EndedAt: noon().Add(1)}},
+			nil,
 		},
 		{
-			"an end that comes late is on record as late", first, person.EndPermit{Permit: "p1", RowsDestroyed: 44, At: noon().Add(person.Life)},
-			[]person.Event{person.PermitEnded{Permit: "p1", RowsDestroyed: 44, EndedAt: noon().Add(person.Life), Late: true}}, nil,
+			"an end that comes late is on record as late", first,
+			person.EndPermit{Permit: "p1", RowsDestroyed: 44, At: noon().Add(person.Life)},
+			[]person.Event{person.PermitEnded{Permit: "p1", RowsDestroyed: 44, EndedAt: noon().Add(person.Life), Late: true}},
+			nil,
 		},
 		{"ending it again is a no-op", append(first, person.PermitEnded{Permit: "p1", RowsDestroyed: 44}), person.EndPermit{Permit: "p1", At: noon()}, nil, nil},
 	})

@@ -91,7 +91,8 @@ func TestRulesThatAreRefused(t *testing.T) {
 	first := version(1, 1, at(1), invoices())
 	run(t, []check{
 		{
-			"a rule without an end is refused", []schedule.Event{first},
+			"a rule without an end is refused",
+			[]schedule.Event{first},
 			put(2, at(10), changed(func(r *schedule.Rule) { r.Period = schedule.Period{} })...),
 			refused(2, schedule.ErrRuleWithoutEnd), schedule.ErrRuleWithoutEnd,
 		},
@@ -101,27 +102,32 @@ func TestRulesThatAreRefused(t *testing.T) {
 			nil, schedule.ErrRuleWithoutEnd,
 		},
 		{
-			"a rule without a ground is refused", []schedule.Event{first},
+			"a rule without a ground is refused",
+			[]schedule.Event{first},
 			put(2, at(10), changed(func(r *schedule.Rule) { r.Ground = "" })...),
 			refused(2, schedule.ErrRuleWithoutGround), schedule.ErrRuleWithoutGround,
 		},
 		{
-			"a rule without an authority is refused", []schedule.Event{first},
+			"a rule without an authority is refused",
+			[]schedule.Event{first},
 			put(2, at(10), changed(func(r *schedule.Rule) { r.Authority = "" })...),
 			refused(2, schedule.ErrRuleWithoutGround), schedule.ErrRuleWithoutGround,
 		},
 		{
-			"a rule without a category is refused", []schedule.Event{first},
+			"a rule without a category is refused",
+			[]schedule.Event{first},
 			put(2, at(10), changed(func(r *schedule.Rule) { r.Category = "user..name" })...),
 			refused(2, schedule.ErrRuleMalformed), schedule.ErrRuleMalformed,
 		},
 		{
-			"a rule without an id is refused", []schedule.Event{first},
+			"a rule without an id is refused",
+			[]schedule.Event{first},
 			put(2, at(10), changed(func(r *schedule.Rule) { r.ID = "" })...),
 			refused(2, schedule.ErrRuleMalformed), schedule.ErrRuleMalformed,
 		},
 		{
-			"two rules of one id are refused", []schedule.Event{first},
+			"two rules of one id are refused",
+			[]schedule.Event{first},
 			put(2, at(10), invoices(), invoices()), refused(2, schedule.ErrRuleTwice), schedule.ErrRuleTwice,
 		},
 	})

@@ -38,7 +38,18 @@ type plan struct {
 	rules []schedule.Rule
 }
 
-func parse(file []byte) (plan, error) {
+func parse(file []byte) (p plan, err error) {
+	// The YAML library reports some malformed input by a panic that it does
+	// not catch itself.
+	defer func() {
+		if r := recover(); r != nil {
+			p, err = plan{}, ErrDocument
+		}
+	}()
+	return read(file)
+}
+
+func read(file []byte) (plan, error) {
 	var d document
 	if err := yaml.Unmarshal(file, &d); err != nil {
 		return plan{}, fmt.Errorf("%w: %w", ErrDocument, err)

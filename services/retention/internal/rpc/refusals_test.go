@@ -60,8 +60,11 @@ func methods() []method {
 			"rules[0].authority":  rule(func(r *retentionv1.Rule) { r.Authority = "" }),
 			"rules[0].systems[0]": rule(func(r *retentionv1.Rule) { r.Systems = []string{"A"} }),
 		}, ""},
-		{"GetSchedule", person("product"), func() proto.Message { return &retentionv1.GetScheduleRequest{Policy: "main"} }, "policy",
-			map[string]proto.Message{"policy": &retentionv1.GetScheduleRequest{Policy: "Main"}}, "SCHEDULE_NOT_FOUND"},
+		{
+			"GetSchedule", person("product"), func() proto.Message { return &retentionv1.GetScheduleRequest{Policy: "main"} }, "policy",
+			map[string]proto.Message{"policy": &retentionv1.GetScheduleRequest{Policy: "Main"}},
+			"SCHEDULE_NOT_FOUND",
+		},
 		{"Evaluate", person("agent"), func() proto.Message { return evaluate(subject, item) }, "subject_ref", map[string]proto.Message{
 			"subject_ref":     evaluate("jane@example.org", item),
 			"items":           evaluate(subject),
@@ -77,8 +80,11 @@ func methods() []method {
 		}, "request_id", map[string]proto.Message{
 			"hold": &retentionv1.ReleaseHoldRequest{RequestId: uuid3, SubjectRef: subject, Hold: "h"},
 		}, "HOLD_NOT_FOUND"},
-		{"GetPerson", person("auditor"), func() proto.Message { return &retentionv1.GetPersonRequest{SubjectRef: subject} }, "subject_ref",
-			map[string]proto.Message{"subject_ref": &retentionv1.GetPersonRequest{SubjectRef: "a.b.>"}}, ""},
+		{
+			"GetPerson", person("auditor"), func() proto.Message { return &retentionv1.GetPersonRequest{SubjectRef: subject} }, "subject_ref",
+			map[string]proto.Message{"subject_ref": &retentionv1.GetPersonRequest{SubjectRef: "a.b.>"}},
+			"",
+		},
 		{"RequestPermit", service("fulfilment"), func() proto.Message { return permit(request, "shop") }, "request_id", map[string]proto.Message{
 			"request": permit("r", "shop"), "system": permit(request, "shop*"),
 		}, "SCHEDULE_NOT_FOUND"},
