@@ -71,7 +71,7 @@ func allServices() []string {
 
 // composers are the folders whose work it is to put services together.
 func composers() []string {
-	return []string{"habeas", "systemtest"}
+	return []string{"habeas", "systemtest", "conformance"}
 }
 
 // domainImports: what a rule decides follows from its arguments alone. Nothing

@@ -1,0 +1,31 @@
+package conformance_test
+
+func caseworks() []promise {
+	return []promise{
+		{id: "CW-01"},
+		{id: "CW-02"},
+		{id: "CW-03"},
+		{id: "CW-04"},
+		{id: "CW-05"},
+		{id: "CW-06"},
+		{id: "CW-07"},
+		{id: "CW-08"},
+		{id: "CW-09"},
+		{id: "CW-10"},
+		{id: "CW-11"},
+		{id: "CW-12"},
+		{id: "CW-13"},
+		{id: "CW-14"},
+		{id: "CW-15"},
+		{id: "CW-16"},
+		{id: "CW-17"},
+		{id: "CW-18"},
+		{id: "CW-19"},
+		{id: "CW-20"},
+		{id: "CW-21"},
+		{id: "CW-22"},
+		{id: "CW-23"},
+		{id: "CW-24"},
+		{id: "CW-25"},
+	}
+}

@@ -1,0 +1,94 @@
+package conformance_test
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// promise is one row of docs/promises.md and the test that shows it.
+type promise struct {
+	id   string
+	show func(t *testing.T, w *world) // nil: not yet
+}
+
+// notYet is the reason with which a row without a test is skipped, so that it
+// is never counted as kept.
+const notYet = "not yet"
+
+// outEnv names a file that takes the table.
+const outEnv = "HABEAS_CONFORMANCE_OUT"
+
+// TestPromises shows every promise and prints the table.
+func TestPromises(t *testing.T) {
+	w := newWorld(t)
+	verdicts := map[string]string{}
+	for _, p := range promises() {
+		verdicts[p.id] = "BROKEN"
+		t.Run(p.id, func(t *testing.T) {
+			if p.show == nil {
+				verdicts[p.id] = notYet
+				t.Skip("not yet")
+			}
+			p.show(t, w.of(t))
+			if !t.Failed() {
+				verdicts[p.id] = "kept"
+			}
+		})
+	}
+	table := render(t, verdicts)
+	t.Log("\n" + table)
+	if path := os.Getenv(outEnv); path != "" {
+		if err := os.WriteFile(path, []byte(table), 0o644); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+var row = regexp.MustCompile(`(?m)^\| ([A-Z]{2}-\d\d) \| ([^|]+) \|`)
+
+// described reads the ids and promises that the documentation lists.
+func described(t *testing.T) [][2]string {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/promises.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out [][2]string
+	for _, m := range row.FindAllStringSubmatch(string(text), -1) {
+		out = append(out, [2]string{m[1], strings.TrimSpace(m[2])})
+	}
+	return out
+}
+
+// render is the table with its counts.
+func render(t *testing.T, verdicts map[string]string) string {
+	t.Helper()
+	var b strings.Builder
+	counts := map[string]int{}
+	for _, d := range described(t) {
+		verdict := verdicts[d[0]]
+		counts[verdict]++
+		fmt.Fprintf(&b, "%-6s %-8s %s\n", d[0], verdict, d[1])
+	}
+	fmt.Fprintf(&b, "\n%d promises: %d kept, %d not yet, %d broken\n", len(verdicts), counts["kept"], counts[notYet], counts["BROKEN"])
+	return b.String()
+}
+
+// TestEveryPromiseHasARow holds the list of tests against the documentation:
+// the same 69 ids in the same order, each once.
+func TestEveryPromiseHasARow(t *testing.T) {
+	var documented, tested []string
+	for _, d := range described(t) {
+		documented = append(documented, d[0])
+	}
+	for _, p := range promises() {
+		tested = append(tested, p.id)
+	}
+	if len(documented) != 69 || !slices.Equal(documented, tested) {
+		t.Errorf("docs/promises.md has %d rows, the tests %d; they must be the same 69 in the same order", len(documented), len(tested))
+	}
+}

@@ -1,0 +1,22 @@
+package conformance_test
+
+func qcera() []promise {
+	return []promise{
+		{id: "QC-01"},
+		{id: "QC-02"},
+		{id: "QC-03"},
+		{id: "QC-04"},
+		{id: "QC-05"},
+		{id: "QC-06"},
+		{id: "QC-07"},
+		{id: "QC-08"},
+		{id: "QC-09"},
+		{id: "QC-10"},
+		{id: "QC-11"},
+		{id: "QC-12"},
+		{id: "QC-13"},
+		{id: "QC-14"},
+		{id: "QC-15"},
+		{id: "QC-16"},
+	}
+}
