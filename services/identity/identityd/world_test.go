@@ -2,6 +2,7 @@ package identityd_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -23,6 +24,7 @@ import (
 	"habeas.internal/services/internal/rpc"
 	"habeas.internal/services/internal/rpc/rpctest"
 	"habeas.internal/services/internal/testserver"
+	"habeas.internal/services/internal/testwait"
 
 	"github.com/google/uuid"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -46,6 +48,7 @@ type world struct {
 	spans  string
 	mails  *mailbox
 	alone  string
+	listen string // address for gRPC; a free one if empty
 }
 
 const shards = 2
@@ -89,6 +92,7 @@ func (w *world) environ(t *testing.T) []string {
 		t.Fatal(err)
 	}
 	return []string{
+		"HABEAS_GRPC_LISTEN=" + cmp.Or(w.listen, "127.0.0.1:0"),
 		"HABEAS_INSTANCE=test-1", "HABEAS_LOG_LEVEL=debug", "HABEAS_OTLP_RATIO=1", "HABEAS_OTLP_FILE=" + w.spans,
 		"HABEAS_TLS_CERT=" + w.id.CertFile, "HABEAS_TLS_KEY=" + w.id.KeyFile, "HABEAS_TLS_CA=" + w.id.CAFile,
 		"HABEAS_TLS_TRUST_DOMAIN=" + rpctest.TrustDomain, "HABEAS_TLS_NAMESPACE=" + rpctest.Namespace,
@@ -258,6 +262,21 @@ func (w *world) commits(t *testing.T) int {
 		}
 	}
 	return n
+}
+
+// quiet waits until the processes have caught up: two counts of the log's
+// commits, a while apart, are the same.
+func (w *world) quiet(t *testing.T) {
+	t.Helper()
+	last := -1
+	testwait.For(t, 20*time.Second, func() error {
+		now := w.commits(t)
+		if now != last {
+			last = now
+			return errNotYet
+		}
+		return nil
+	})
 }
 
 // history lists the types of an aggregate's events.

@@ -1,0 +1,350 @@
+package identityd_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+	sealv1 "habeas.internal/proto/gen/habeas/seal/v1"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+// malformed is a request that breaks a rule at a field.
+type malformed struct {
+	field string
+	call  call
+}
+
+type call func(ctx context.Context, c *api) error
+
+// method is one of identity's, with a good call of it and bad ones.
+type method struct {
+	name  string
+	role  string // one that may call; empty for services only
+	wrong string // one that may not
+	good  call
+	bad   []malformed
+	// foreign is what a good call gets in another tenant, where nothing that it
+	// names exists; empty when there it is as good as here.
+	foreign string
+}
+
+// unary drops the answer of a call.
+func unary[Q, A any](call func(*api) func(context.Context, Q, ...grpc.CallOption) (A, error), request Q) call {
+	return func(ctx context.Context, c *api) error {
+		_, err := call(c)(ctx, request)
+		return err
+	}
+}
+
+func methods(subject, verification string) []method {
+	return slices.Concat(subjectMethods(subject), verificationMethods(verification), tenantMethods(), keyMethods())
+}
+
+func subjectMethods(ref string) []method {
+	register := func(c *api) func(context.Context, *identityv1.RegisterSubjectRequest, ...grpc.CallOption) (*identityv1.RegisterSubjectResponse, error) {
+		return c.RegisterSubject
+	}
+	registers := func(ids ...*identityv1.Identifier) call {
+		return unary(register, &identityv1.RegisterSubjectRequest{RequestId: newRequestID(), Identifiers: ids})
+	}
+	links := func(ref string, id *identityv1.Identifier) call {
+		return func(ctx context.Context, c *api) error {
+			_, err := c.LinkIdentifier(ctx, &identityv1.LinkIdentifierRequest{RequestId: newRequestID(), SubjectRef: ref, Identifier: id})
+			return err
+		}
+	}
+	unlinks := func(ref string, id *identityv1.Identifier) call {
+		return func(ctx context.Context, c *api) error {
+			_, err := c.UnlinkIdentifier(ctx, &identityv1.UnlinkIdentifierRequest{RequestId: newRequestID(), SubjectRef: ref, Identifier: id})
+			return err
+		}
+	}
+	resolves := func(id *identityv1.Identifier) call {
+		return func(ctx context.Context, c *api) error {
+			_, err := c.ResolveSubject(ctx, &identityv1.ResolveSubjectRequest{Identifier: id})
+			return err
+		}
+	}
+	gets := func(r *identityv1.GetSubjectRequest) call {
+		return func(ctx context.Context, c *api) error { _, err := c.GetSubject(ctx, r); return err }
+	}
+	lists := func(ref string) call {
+		return func(ctx context.Context, c *api) error {
+			_, err := c.ListIdentifiers(withPurpose(ctx), &identityv1.ListIdentifiersRequest{SubjectRef: ref})
+			return err
+		}
+	}
+	forgets := func(id, ref, why string) call {
+		return func(ctx context.Context, c *api) error {
+			_, err := c.ForgetSubject(ctx, &identityv1.ForgetSubjectRequest{RequestId: id, SubjectRef: ref, Request: why})
+			return err
+		}
+	}
+	unspecified := &identityv1.Identifier{Value: "x"}
+	return []method{
+		{
+			name: identityv1.SubjectService_RegisterSubject_FullMethodName, role: "product", wrong: "verifier",
+			good: registers(email("fresh@example.com")),
+			bad: []malformed{
+				{"identifiers", registers()},
+				{"identifiers[0].kind", registers(unspecified)},
+				{"identifiers[0].value", registers(email("no address"))},
+				{"identifiers[0].value", registers(email("jäne@example.com"))},
+				{"identifiers[0].value", registers(phone("12345"))},
+				{"identifiers[1]", registers(email("a@example.com"), email("A@Example.com "))},
+				{"request_id", unary(register, &identityv1.RegisterSubjectRequest{RequestId: "1", Identifiers: []*identityv1.Identifier{email("a@example.com")}})},
+			},
+		},
+		{
+			name: identityv1.SubjectService_LinkIdentifier_FullMethodName, role: "product", wrong: "intake", foreign: "SUBJECT_NOT_FOUND",
+			good: links(ref, phone("+493011111111")),
+			bad:  []malformed{{"subject_ref", links("x", phone("+493011111111"))}, {"identifier", links(ref, nil)}, {"identifier.value", links(ref, phone("+0"))}},
+		},
+		{
+			name: identityv1.SubjectService_UnlinkIdentifier_FullMethodName, role: "product", wrong: "intake", foreign: "SUBJECT_NOT_FOUND",
+			good: unlinks(ref, phone("+493011111111")),
+			bad:  []malformed{{"subject_ref", unlinks("x", phone("+493011111111"))}, {"identifier.value", unlinks(ref, phone("+0"))}},
+		},
+		{
+			name: identityv1.SubjectService_ResolveSubject_FullMethodName, role: "intake", wrong: "auditor", foreign: "SUBJECT_NOT_FOUND",
+			good: resolves(email("jane@example.com")),
+			bad:  []malformed{{"identifier", resolves(nil)}, {"identifier.value", resolves(email("@"))}},
+		},
+		{
+			name: identityv1.SubjectService_GetSubject_FullMethodName, role: "auditor", wrong: "intake", foreign: "SUBJECT_NOT_FOUND",
+			good: gets(&identityv1.GetSubjectRequest{SubjectRef: ref}),
+			bad:  []malformed{{"subject_ref", gets(&identityv1.GetSubjectRequest{SubjectRef: "x"})}},
+		},
+		{
+			name: identityv1.SubjectService_ListIdentifiers_FullMethodName, role: "verifier", wrong: "product", foreign: "SUBJECT_NOT_FOUND",
+			good: lists(ref), bad: []malformed{{"subject_ref", lists("x")}},
+		},
+		{
+			name: identityv1.SubjectService_ForgetSubject_FullMethodName, wrong: "dpo", foreign: "SUBJECT_NOT_FOUND",
+			good: forgets("f", ref, request),
+			bad:  []malformed{{"request_id", forgets("", ref, request)}, {"subject_ref", forgets("f", "x", request)}, {"request", forgets("f", ref, "x")}},
+		},
+	}
+}
+
+func verificationMethods(id string) []method {
+	starts := func(r *identityv1.StartVerificationRequest) call {
+		return func(ctx context.Context, c *api) error { _, err := c.StartVerification(ctx, r); return err }
+	}
+	checks := func(id, code string) call {
+		return func(ctx context.Context, c *api) error {
+			_, err := c.CheckCode(ctx, &identityv1.CheckCodeRequest{RequestId: newRequestID(), Verification: id, Code: code})
+			return err
+		}
+	}
+	gets := func(id string) call {
+		return func(ctx context.Context, c *api) error {
+			_, err := c.GetVerification(ctx, &identityv1.GetVerificationRequest{Verification: id})
+			return err
+		}
+	}
+	return []method{
+		{
+			name: identityv1.VerificationService_StartVerification_FullMethodName, role: "intake", wrong: "product",
+			good: starts(&identityv1.StartVerificationRequest{RequestId: "s", Request: request}),
+			bad: []malformed{
+				{"request_id", starts(&identityv1.StartVerificationRequest{Request: request})},
+				{"request", starts(&identityv1.StartVerificationRequest{RequestId: "s", Request: "x"})},
+				{"subject_ref", starts(&identityv1.StartVerificationRequest{RequestId: "s", Request: request, SubjectRef: "x"})},
+			},
+		},
+		{
+			name: identityv1.VerificationService_CheckCode_FullMethodName, role: "verifier", wrong: "product", foreign: "VERIFICATION_NOT_FOUND",
+			good: checks(id, "1"), bad: []malformed{{"verification", checks("x", "1")}, {"code", checks(id, "")}},
+		},
+		{
+			name: identityv1.VerificationService_GetVerification_FullMethodName, role: "dpo", wrong: "product", foreign: "VERIFICATION_NOT_FOUND",
+			good: gets(id), bad: []malformed{{"verification", gets("x")}},
+		},
+	}
+}
+
+func tenantMethods() []method {
+	creates := func(change func(*identityv1.CreateTenantRequest)) call {
+		r := &identityv1.CreateTenantRequest{RequestId: newRequestID(), Tenant: "third", DisplayName: "Third", TimeZone: "UTC"}
+		change(r)
+		return func(ctx context.Context, c *api) error { _, err := c.CreateTenant(ctx, r); return err }
+	}
+	gets := func(token string) call {
+		return func(ctx context.Context, c *api) error {
+			_, err := c.GetTenant(ctx, &identityv1.GetTenantRequest{ConsistencyToken: token})
+			return err
+		}
+	}
+	return []method{
+		{
+			name: identityv1.TenantService_CreateTenant_FullMethodName, role: "platform_admin", wrong: "product",
+			good: creates(func(*identityv1.CreateTenantRequest) {}),
+			bad: []malformed{
+				{"tenant", creates(func(r *identityv1.CreateTenantRequest) { r.Tenant = "_log" })},
+				{"display_name", creates(func(r *identityv1.CreateTenantRequest) { r.DisplayName = "" })},
+				{"time_zone", creates(func(r *identityv1.CreateTenantRequest) { r.TimeZone = "Local" })},
+				{"time_zone", creates(func(r *identityv1.CreateTenantRequest) { r.TimeZone = "../../etc/passwd" })},
+				{"calendar", creates(func(r *identityv1.CreateTenantRequest) { r.Calendar = "Germany" })},
+			},
+		},
+		{name: identityv1.TenantService_GetTenant_FullMethodName, role: "product", wrong: "holder", good: gets("")},
+	}
+}
+
+func keyMethods() []method {
+	gets := func(holder string, class sealv1.KeyClass) call {
+		r := &identityv1.GetKeysRequest{Wants: []*identityv1.KeyWant{{Key: &identityv1.KeyName{Holder: holder, Class: class}}}}
+		return func(ctx context.Context, c *api) error { _, err := c.GetKeys(withPurpose(ctx), r); return err }
+	}
+	destroys := func(holder, reason string) call {
+		r := &identityv1.DestroyKeysRequest{
+			RequestId: "d", Reason: reason,
+			Keys: []*identityv1.KeyName{{Holder: holder, Class: sealv1.KeyClass_KEY_CLASS_REQUEST}},
+		}
+		return func(ctx context.Context, c *api) error { _, err := c.DestroyKeys(ctx, r); return err }
+	}
+	digests := func(ctx context.Context, c *api) error {
+		_, err := c.GetDigestKeys(ctx, &identityv1.GetDigestKeysRequest{})
+		return err
+	}
+	joins := func(r *identityv1.FollowDropsRequest) call {
+		return func(ctx context.Context, c *api) error {
+			ctx, cancel := context.WithCancel(ctx)
+			defer cancel()
+			stream, err := c.FollowDrops(ctx)
+			if err != nil {
+				return err
+			}
+			_ = stream.Send(r) // what went wrong, Recv says
+			_, err = stream.Recv()
+			return err
+		}
+	}
+	suppresses := func(ref string, until *timestamppb.Timestamp, v ...*identityv1.SuppressedValue) call {
+		return func(ctx context.Context, c *api) error {
+			_, err := c.Suppress(ctx, &identityv1.SuppressRequest{Values: v, ErasureRef: ref, Until: until})
+			return err
+		}
+	}
+	looks := func(v ...*identityv1.SuppressedValue) call {
+		return func(ctx context.Context, c *api) error {
+			_, err := c.CheckSuppressed(ctx, &identityv1.CheckSuppressedRequest{Values: v})
+			return err
+		}
+	}
+	value := &identityv1.SuppressedValue{System: "shop", Column: "a.b", Value: "x"}
+	profile, later := sealv1.KeyClass_KEY_CLASS_PROFILE, timestamppb.New(time.Now().Add(time.Hour))
+	return []method{
+		{
+			name: identityv1.KeyService_GetKeys_FullMethodName, wrong: "key_admin", good: gets("request-"+request, profile),
+			bad: []malformed{
+				{"wants[0].key.holder", gets("jane@example.com", profile)},
+				{"wants[0].key.class", gets("request-"+request, 0)},
+			},
+		},
+		{name: identityv1.KeyService_GetDigestKeys_FullMethodName, wrong: "key_admin", good: digests},
+		{
+			name: identityv1.KeyService_FollowDrops_FullMethodName, wrong: "key_admin", good: joins(&identityv1.FollowDropsRequest{Reader: request}),
+			bad: []malformed{{"reader", joins(&identityv1.FollowDropsRequest{})}, {"reader", joins(&identityv1.FollowDropsRequest{Reader: "x"})}},
+		},
+		{
+			name: identityv1.KeyService_DestroyKeys_FullMethodName, wrong: "key_admin", good: destroys("request-"+request, "request-closed"),
+			bad: []malformed{
+				{"keys[0].holder", destroys("subject-"+request, "request-closed")},
+				{"keys[0].holder", destroys("nobody", "request-closed")},
+				{"reason", destroys("request-"+request, "Because!")},
+			},
+		},
+		{
+			name: identityv1.SuppressionService_Suppress_FullMethodName, wrong: "holder", good: suppresses(request, later, value),
+			bad: []malformed{
+				{"values", suppresses(request, later)},
+				{"erasure_ref", suppresses("x", later, value)},
+				{"until", suppresses(request, nil, value)},
+				{"until", suppresses(request, &timestamppb.Timestamp{Nanos: -1}, value)},
+			},
+		},
+		{
+			name: identityv1.SuppressionService_CheckSuppressed_FullMethodName, role: "holder", wrong: "intake", good: looks(value),
+			bad: []malformed{{"values", looks()}, {"values[0].value", looks(&identityv1.SuppressedValue{System: "a", Column: "b"})}},
+		},
+	}
+}
+
+// caller is somebody who may call the method in a tenant.
+func (m method) caller(t *testing.T, d *running, tenant string) *api {
+	t.Helper()
+	if m.role == "" {
+		return d.service(t, "fulfilment", tenant)
+	}
+	return d.as(t, tenant, m.role)
+}
+
+func TestWhatIsRefusedLeavesNothing(t *testing.T) {
+	w, d := found(t)
+	d.create(t, "other")
+	ref := d.register(t, email("jane@example.com"), phone("+493011111111"))
+	started := must(d.as(t, tenant, "intake").StartVerification(deadline(t), &identityv1.StartVerificationRequest{
+		RequestId: "step-1", Request: request, SubjectRef: ref,
+	}))(t)
+	w.mails.code(t, "jane@example.com", 1)
+	w.quiet(t)
+	before := w.commits(t)
+	all := methods(ref, started.GetVerification())
+	for _, m := range all {
+		t.Run(m.name, func(t *testing.T) { m.refuses(t, d) })
+	}
+	if after := w.commits(t); after != before {
+		t.Errorf("%d commits were appended by calls that were refused", after-before)
+	}
+	t.Run("every method is here", func(t *testing.T) { complete(t, all) })
+}
+
+// refuses tries everything that must not work, and nothing that must.
+func (m method) refuses(t *testing.T, d *running) {
+	expect(t, m.good(deadline(t), d.as(t, tenant)), codes.Unauthenticated, "CREDENTIALS_REQUIRED")
+	expect(t, m.good(deadline(t), d.as(t, tenant, m.wrong)), codes.PermissionDenied, "ROLE_REQUIRED")
+	expect(t, m.good(deadline(t), d.service(t, "billing", tenant)), codes.PermissionDenied, "SERVICE_FORBIDDEN")
+	everywhere := m.name == identityv1.TenantService_CreateTenant_FullMethodName || m.name == identityv1.KeyService_FollowDrops_FullMethodName
+	if !everywhere {
+		expect(t, m.good(deadline(t), m.caller(t, d, "nowhere")), codes.NotFound, "TENANT_NOT_FOUND")
+	}
+	if m.foreign != "" {
+		expect(t, m.good(deadline(t), m.caller(t, d, "other")), codes.NotFound, m.foreign)
+	}
+	for _, b := range m.bad {
+		code, reason, field := answer(b.call(deadline(t), m.caller(t, d, tenant)))
+		if code != codes.InvalidArgument || reason != "INVALID_ARGUMENT" || field != b.field {
+			t.Errorf("got %s %s at %q, want InvalidArgument at %q", code, reason, field, b.field)
+		}
+	}
+}
+
+// complete fails if a method of identity's is not among those tested.
+func complete(t *testing.T, tested []method) {
+	for _, desc := range []grpc.ServiceDesc{
+		identityv1.TenantService_ServiceDesc, identityv1.SubjectService_ServiceDesc, identityv1.VerificationService_ServiceDesc,
+		identityv1.KeyService_ServiceDesc, identityv1.SuppressionService_ServiceDesc,
+	} {
+		var names []string
+		for _, m := range desc.Methods {
+			names = append(names, m.MethodName)
+		}
+		for _, s := range desc.Streams {
+			names = append(names, s.StreamName)
+		}
+		for _, name := range names {
+			full := "/" + desc.ServiceName + "/" + name
+			if !slices.ContainsFunc(tested, func(m method) bool { return m.name == full }) {
+				t.Errorf("%s is not tested", full)
+			}
+		}
+	}
+}
