@@ -184,6 +184,8 @@ func (v Version) category(p Policy, who Person, q Question, name string) Answer 
 			return v.no(PurposeNotFor, v.Clauses.Matrix)
 		}
 		return v.yes(LegalGround, "dpv:LegalObligation", purpose.Clause)
+	case v.Closed && !listed: // not even a grant opens what the policy closes
+		return v.no(PurposeNotFor, v.Clauses.Matrix)
 	case registered && !collectedFor:
 		return v.consent(p, who, q, name, v.Clauses.Registration)
 	case sensitive && (!listed || purpose.Basis == OptOut):
