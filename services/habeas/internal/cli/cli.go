@@ -164,7 +164,7 @@ func newRoot(s Streams) (*cobra.Command, error) {
 	set.common(root.PersistentFlags())
 	a := &app{Streams: s, set: set}
 	root.AddCommand(a.up(), a.tenant(), a.policy(), a.subject(), a.consent(), a.request(), a.system(), a.hold(),
-		a.audit(), a.trace(), a.provision(), a.export(), a.importing(), a.doctor(), a.parked(), a.version())
+		a.audit(), a.trace(), a.token(), a.provision(), a.export(), a.importing(), a.doctor(), a.parked(), a.version())
 	return strict(root), nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"habeas.internal/services/habeas/internal/demo"
+	"habeas.internal/services/habeas/internal/devmail"
 	"habeas.internal/services/habeas/internal/local"
 
 	"github.com/spf13/cobra"
@@ -20,6 +21,7 @@ type upFlags struct {
 	noDemo  bool
 	once    bool
 	verbose bool
+	mail    bool
 }
 
 // Names that `habeas up` uses unless it is told others.
@@ -46,6 +48,7 @@ request on screen. Ctrl-C stops it.`,
 	c.Flags().BoolVar(&f.noDemo, "no-demo", false, "run the services only")
 	c.Flags().BoolVar(&f.once, "once", false, "stop when the demo has ended")
 	c.Flags().BoolVar(&f.verbose, "verbose", false, "services' log lines on standard error too")
+	c.Flags().BoolVar(&f.mail, "show-mail", false, "show the mail that people would get, with its codes, on standard error")
 	return c
 }
 
@@ -54,6 +57,11 @@ func (a *app) runUp(ctx context.Context, f upFlags) (err error) {
 	cfg := local.Config{Dir: f.data, Tenant: f.tenant, Version: build().Version}
 	if f.verbose {
 		cfg.Verbose = a.Err
+	}
+	if f.mail {
+		cfg.ShowMail = func(m devmail.Message) {
+			_, _ = fmt.Fprintf(a.Err, "mail to %s: %s\n%s\n", m.To, m.Subject, m.Text)
+		}
 	}
 	if !a.set.quiet {
 		cfg.Progress = func(what string) { _, _ = fmt.Fprintf(a.Err, "%6.1fs  %s\n", time.Since(began).Seconds(), what) }

@@ -3,7 +3,6 @@ package demo
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io/fs"
 	"strings"
@@ -45,9 +44,6 @@ func (p *player) tenant(ctx context.Context) error {
 	return err
 }
 
-// postedAt is when the demo's policies were posted: before its data.
-func postedAt() time.Time { return epoch().AddDate(-10, 0, 0) }
-
 // publish publishes and posts the policies that come with Habeas.
 func (p *player) publish(ctx context.Context) error {
 	there, err := p.policies.ListPolicies(ctx, &consentv1.ListPoliciesRequest{})
@@ -74,17 +70,30 @@ func (p *player) publish(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		digest := sha256.Sum256(text)
-		_, err = p.policies.PostPolicy(ctx, &consentv1.PostPolicyRequest{
-			RequestId: p.requestID("post " + file), Policy: v.GetPolicy(), Version: v.GetVersion(),
-			TextHash: hex.EncodeToString(digest[:]), PostedAt: timestamppb.New(postedAt()),
-		})
-		if err != nil {
+		if err := p.post(ctx, text, v); err != nil {
 			return err
 		}
 		p.say("  policy %s, version %d, posted", v.GetPolicy(), v.GetVersion())
 	}
 	return nil
+}
+
+// post says that a version was posted on the day that its document names, with
+// the text whose hash it names.
+func (p *player) post(ctx context.Context, text []byte, v *consentv1.PublishPolicyResponse) error {
+	doc, err := policydoc.Parse(text)
+	if err != nil {
+		return fmt.Errorf("read policy: %w", err)
+	}
+	day, err := time.Parse(time.DateOnly, doc.Effective)
+	if err != nil {
+		return fmt.Errorf("read policy: %w", err)
+	}
+	_, err = p.policies.PostPolicy(ctx, &consentv1.PostPolicyRequest{
+		RequestId: p.requestID("post " + doc.Policy), Policy: v.GetPolicy(), Version: v.GetVersion(),
+		TextHash: doc.TextSHA256, PostedAt: timestamppb.New(day),
+	})
+	return err
 }
 
 // registrars is how many people are registered at once.

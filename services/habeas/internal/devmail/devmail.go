@@ -38,18 +38,20 @@ type Sink struct {
 	server *smtp.Server
 	addr   string
 
+	show    func(Message)
 	mu      sync.Mutex
 	mails   []Message
 	arrived chan struct{} // closed and replaced when a mail arrives
 }
 
-// Start listens on a free loopback port.
-func Start() (*Sink, error) {
+// Start listens on a free loopback port. show, unless it is nil, is given each
+// mail as it arrives.
+func Start(show func(Message)) (*Sink, error) {
 	lis, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("start mail sink: %w", err)
 	}
-	s := &Sink{addr: lis.Addr().String(), arrived: make(chan struct{})}
+	s := &Sink{addr: lis.Addr().String(), show: show, arrived: make(chan struct{})}
 	s.server = smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &session{sink: s}, nil }))
 	s.server.Domain = "localhost"
 	s.server.ReadTimeout, s.server.WriteTimeout = 10*time.Second, 10*time.Second
@@ -140,7 +142,11 @@ func (s *session) Data(r io.Reader) error {
 		return &smtp.SMTPError{Code: 554, EnhancedCode: smtp.EnhancedCode{5, 6, 0}, Message: "message is malformed"}
 	}
 	for _, to := range s.to {
-		s.sink.add(Message{To: to, Subject: subject, Text: text})
+		m := Message{To: to, Subject: subject, Text: text}
+		if s.sink.show != nil {
+			s.sink.show(m)
+		}
+		s.sink.add(m)
 	}
 	return nil
 }

@@ -20,7 +20,7 @@ func send(t *testing.T, s *devmail.Sink, to, message string) {
 
 func start(t *testing.T) *devmail.Sink {
 	t.Helper()
-	s, err := devmail.Start()
+	s, err := devmail.Start(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

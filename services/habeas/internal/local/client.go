@@ -131,9 +131,30 @@ func (in *Installation) Renew(ctx context.Context) error { return in.describe(ct
 // service, in the configured tenant.
 func (in *Installation) Token(now time.Time) (string, error) {
 	return in.tokens.Token(devissuer.Claims{
-		Tenant: in.cfg.Tenant, Subject: "developer", From: now, Life: tokenLife,
-		Roles: []string{
-			"product", "holder", "intake", "verifier", "agent", "approver", "dpo", "auditor", "key_admin", "platform_admin",
-		},
+		Tenant: in.cfg.Tenant, Subject: developer, From: now, Life: tokenLife, Roles: Roles(),
 	})
+}
+
+// developer is who a developer's tokens speak of.
+const developer = "developer"
+
+// Roles are those of a developer's token.
+func Roles() []string {
+	return []string{
+		"product", "holder", "intake", "verifier", "agent", "approver", "dpo", "auditor", "key_admin", "platform_admin",
+	}
+}
+
+// TokenOf signs a token with the key of a data folder, whether or not an
+// installation runs on it.
+func TokenOf(dir string, c devissuer.Claims) (string, error) {
+	folder := places{dir}.tokens()
+	if _, err := os.Stat(folder); err != nil {
+		return "", fmt.Errorf("there is no installation in %s: %w", dir, err)
+	}
+	s, err := devissuer.Open(folder)
+	if err != nil {
+		return "", err
+	}
+	return s.Token(c)
 }

@@ -54,6 +54,8 @@ type Config struct {
 	Connections map[string]Connection
 	// Verbose, when set, gets the services' log lines besides the log file.
 	Verbose io.Writer
+	// ShowMail, when set, is given each mail that the services send.
+	ShowMail func(devmail.Message)
 	// Progress is told what is being started; nil is quiet.
 	Progress func(what string)
 	// Version is the build's.
@@ -205,7 +207,7 @@ func (in *Installation) identity(name string) (*localca.Identity, error) {
 }
 
 func (in *Installation) startMail(context.Context) (err error) {
-	in.mail, err = devmail.Start()
+	in.mail, err = devmail.Start(in.cfg.ShowMail)
 	return err
 }
 

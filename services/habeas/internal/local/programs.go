@@ -3,7 +3,9 @@ package local
 import (
 	"strings"
 
+	"habeas.internal/services/consent/consentd"
 	"habeas.internal/services/identity/identityd"
+	"habeas.internal/services/retention/retentiond"
 )
 
 // Services are the names of the services in the order in which they start.
@@ -19,6 +21,8 @@ func programs() []program {
 		{name: "identity", run: configured(identityd.Run), own: func(in *Installation) []string {
 			return append(in.smtp(), "HABEAS_VAULT_KEYS="+in.places.keks(), "HABEAS_VAULT_ALONE=true")
 		}},
+		{name: "consent", run: configured(consentd.Run), own: func(in *Installation) []string { return in.peers("identity") }},
+		{name: "retention", run: configured(retentiond.Run), own: func(in *Installation) []string { return in.peers("identity", "consent") }},
 	}
 }
 
