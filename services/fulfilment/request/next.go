@@ -65,7 +65,7 @@ func Wake(s Request, now time.Time) time.Time {
 			add(now)
 		}
 	}
-	if s.Submitted && !s.Closed && s.SubjectRef == "" {
+	if s.Submitted && !s.over() && s.SubjectRef == "" && now.Before(s.VerificationAt) {
 		add(s.VerificationAt)
 	}
 	for _, y := range s.Systems {
@@ -73,7 +73,7 @@ func Wake(s Request, now time.Time) time.Time {
 			add(y.PermitAt)
 		}
 	}
-	if s.Package.Ready && !s.Package.Expired {
+	if s.Package.Ready && !s.Package.Expired && now.Before(s.Package.ExpiresAt) {
 		add(s.Package.ExpiresAt)
 	}
 	return at

@@ -244,7 +244,8 @@ func (j *journey) locate(ctx context.Context, name string) error {
 		i := slices.IndexFunc(all, func(f connector.Found) bool { return f.Part == part })
 		f := connector.Found{Part: part}
 		if i >= 0 {
-			f, all = all[i], slices.Delete(all, i, i+1)
+			f = all[i]
+			all = slices.Delete(all, i, i+1)
 		}
 		sc.parts, sc.found = append(sc.parts, part), append(sc.found, f)
 	}

@@ -1,0 +1,357 @@
+package fake
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
+	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+	retentionv1 "habeas.internal/proto/gen/habeas/retention/v1"
+	"habeas.internal/services/internal/es"
+	"habeas.internal/services/internal/es/eventpb/eventpbtest"
+	"habeas.internal/services/internal/seal"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+// Peers are identity, consent and retention as one value. They answer a command
+// id that they know with the first answer, as the services do.
+type Peers struct {
+	identityv1.SubjectServiceClient
+	identityv1.TenantServiceClient
+	identityv1.VerificationServiceClient
+	identityv1.KeyServiceClient
+	identityv1.SuppressionServiceClient
+	consentv1.ConsentServiceClient
+	consentv1.PolicyServiceClient
+	retentionv1.RetentionServiceClient
+
+	Clock *Clock
+	Keys  *eventpbtest.Keys
+	// Known maps an e-mail address to its subject.
+	Known map[string]string
+	// Keep names categories that must be kept.
+	Keep map[string]bool
+	// Code is the right one.
+	Code string
+
+	mu         sync.Mutex
+	Held       bool
+	Away       map[string]bool // by method: the service does not answer
+	Calls      []string        // "Method arg", in order
+	forgotten  map[string]bool
+	verified   map[string]*identityv1.GetVerificationResponse
+	attempts   uint32
+	permits    map[string]*retentionv1.RequestPermitResponse
+	open       map[string]time.Time // permit → its end
+	Suppressed []string
+	Facts      []consentv1.Fact
+	Destroyed  []string
+}
+
+// NewPeers makes peers at which nothing is known.
+func NewPeers(c *Clock, keys *eventpbtest.Keys) *Peers {
+	return &Peers{
+		Clock: c, Keys: keys, Known: map[string]string{}, Keep: map[string]bool{}, Away: map[string]bool{}, Code: "123456",
+		forgotten: map[string]bool{}, verified: map[string]*identityv1.GetVerificationResponse{},
+		permits: map[string]*retentionv1.RequestPermitResponse{}, open: map[string]time.Time{},
+	}
+}
+
+// Refuse is an answer with a code and a reason.
+func Refuse(code codes.Code, reason string) error {
+	s, err := status.New(code, "refused").WithDetails(&errdetails.ErrorInfo{Reason: reason, Domain: "habeas"})
+	if err != nil {
+		return err
+	}
+	return s.Err()
+}
+
+func (p *Peers) enter(method, arg string) (leave func(), err error) {
+	p.mu.Lock()
+	p.Calls = append(p.Calls, method+" "+arg)
+	if p.Away[method] {
+		p.mu.Unlock()
+		return nil, status.Error(codes.Unavailable, "away")
+	}
+	return p.mu.Unlock, nil
+}
+
+// Seen are the calls so far.
+func (p *Peers) Seen() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.Calls)
+}
+
+// Set changes the peers while they are in use.
+func (p *Peers) Set(change func(p *Peers)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	change(p)
+}
+
+func id(parts ...string) string { return es.DeriveID("fake", parts[0], fmt.Sprint(parts)) }
+
+// ResolveSubject finds who is known by an e-mail address.
+func (p *Peers) ResolveSubject(_ context.Context, r *identityv1.ResolveSubjectRequest, _ ...grpc.CallOption) (*identityv1.ResolveSubjectResponse, error) {
+	leave, err := p.enter("ResolveSubject", "")
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	ref, ok := p.Known[r.GetIdentifier().GetValue()]
+	if !ok || p.forgotten[ref] {
+		return nil, Refuse(codes.NotFound, "SUBJECT_NOT_FOUND")
+	}
+	return &identityv1.ResolveSubjectResponse{SubjectRef: ref}, nil
+}
+
+// ListIdentifiers returns a subject's address.
+func (p *Peers) ListIdentifiers(_ context.Context, r *identityv1.ListIdentifiersRequest, _ ...grpc.CallOption) (*identityv1.ListIdentifiersResponse, error) {
+	leave, err := p.enter("ListIdentifiers", "")
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	for address, ref := range p.Known {
+		if ref == r.GetSubjectRef() && !p.forgotten[ref] {
+			return &identityv1.ListIdentifiersResponse{Identifiers: []*identityv1.Identifier{{
+				Kind: identityv1.IdentifierKind_IDENTIFIER_KIND_EMAIL, Value: address,
+			}}}, nil
+		}
+	}
+	return nil, Refuse(codes.NotFound, "SUBJECT_NOT_FOUND")
+}
+
+// ForgetSubject forgets.
+func (p *Peers) ForgetSubject(_ context.Context, r *identityv1.ForgetSubjectRequest, _ ...grpc.CallOption) (*identityv1.ForgetSubjectResponse, error) {
+	leave, err := p.enter("ForgetSubject", r.GetSubjectRef())
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	p.forgotten[r.GetSubjectRef()] = true
+	return &identityv1.ForgetSubjectResponse{KeysDestroyed: 1, ResidueEndsAt: timestamppb.New(p.Clock.Now().AddDate(0, 0, 8))}, nil
+}
+
+// GetTenant describes the tenant.
+func (p *Peers) GetTenant(context.Context, *identityv1.GetTenantRequest, ...grpc.CallOption) (*identityv1.GetTenantResponse, error) {
+	leave, err := p.enter("GetTenant", "")
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	return &identityv1.GetTenantResponse{Tenant: "acme", TimeZone: "America/New_York", Calendar: "us"}, nil
+}
+
+// StartVerification sends a code to whoever is known.
+func (p *Peers) StartVerification(_ context.Context, r *identityv1.StartVerificationRequest, _ ...grpc.CallOption) (*identityv1.StartVerificationResponse, error) {
+	leave, err := p.enter("StartVerification", r.GetSubjectRef())
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	v := id("verification", r.GetRequestId())
+	if p.verified[v] == nil {
+		p.verified[v] = &identityv1.GetVerificationResponse{
+			State: identityv1.VerificationState_VERIFICATION_STATE_OPEN, Request: r.GetRequest(), SubjectRef: r.GetSubjectRef(),
+			ExpiresAt: timestamppb.New(p.Clock.Now().Add(15 * time.Minute)),
+		}
+	}
+	return &identityv1.StartVerificationResponse{Verification: v, ExpiresAt: p.verified[v].GetExpiresAt()}, nil
+}
+
+// CheckCode takes an attempt.
+func (p *Peers) CheckCode(_ context.Context, r *identityv1.CheckCodeRequest, _ ...grpc.CallOption) (*identityv1.CheckCodeResponse, error) {
+	leave, err := p.enter("CheckCode", "")
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	v := p.verified[r.GetVerification()]
+	if v == nil {
+		return nil, Refuse(codes.NotFound, "VERIFICATION_NOT_FOUND")
+	}
+	if v.GetState() == identityv1.VerificationState_VERIFICATION_STATE_OPEN {
+		if p.attempts++; r.GetCode() == p.Code && v.GetSubjectRef() != "" {
+			v.State, v.AssuranceLevel = identityv1.VerificationState_VERIFICATION_STATE_PASSED, 2
+		} else if p.attempts >= 5 {
+			v.State = identityv1.VerificationState_VERIFICATION_STATE_FAILED
+		}
+	}
+	return &identityv1.CheckCodeResponse{State: v.GetState(), AttemptsLeft: 5 - p.attempts, AssuranceLevel: v.GetAssuranceLevel()}, nil
+}
+
+// GetVerification says how far a verification got.
+func (p *Peers) GetVerification(_ context.Context, r *identityv1.GetVerificationRequest, _ ...grpc.CallOption) (*identityv1.GetVerificationResponse, error) {
+	leave, err := p.enter("GetVerification", "")
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	v := p.verified[r.GetVerification()]
+	if v == nil {
+		return nil, Refuse(codes.NotFound, "VERIFICATION_NOT_FOUND")
+	}
+	return &identityv1.GetVerificationResponse{
+		State: v.GetState(), Request: v.GetRequest(), SubjectRef: v.GetSubjectRef(), AssuranceLevel: v.GetAssuranceLevel(),
+		ExpiresAt: v.GetExpiresAt(),
+	}, nil
+}
+
+// DestroyKeys ends keys.
+func (p *Peers) DestroyKeys(_ context.Context, r *identityv1.DestroyKeysRequest, _ ...grpc.CallOption) (*identityv1.DestroyKeysResponse, error) {
+	leave, err := p.enter("DestroyKeys", r.GetReason())
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	for _, k := range r.GetKeys() {
+		holder, err := seal.ParseHolder(k.GetHolder())
+		if err != nil {
+			return nil, err
+		}
+		p.Keys.Destroy(seal.KeyID{Tenant: Tenant, Holder: holder, Class: k.GetClass()})
+		p.Destroyed = append(p.Destroyed, r.GetReason())
+	}
+	return &identityv1.DestroyKeysResponse{ResidueEndsAt: timestamppb.New(p.Clock.Now().AddDate(0, 0, 8))}, nil
+}
+
+// Suppress remembers values.
+func (p *Peers) Suppress(_ context.Context, r *identityv1.SuppressRequest, _ ...grpc.CallOption) (*identityv1.SuppressResponse, error) {
+	leave, err := p.enter("Suppress", r.GetErasureRef())
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	for _, v := range r.GetValues() {
+		p.Suppressed = append(p.Suppressed, v.GetSystem()+"."+v.GetColumn())
+	}
+	return &identityv1.SuppressResponse{}, nil
+}
+
+// ApplyFact notes a fact.
+func (p *Peers) ApplyFact(_ context.Context, r *consentv1.ApplyFactRequest, _ ...grpc.CallOption) (*consentv1.ApplyFactResponse, error) {
+	leave, err := p.enter("ApplyFact", r.GetFact().String())
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	p.Facts = append(p.Facts, r.GetFact())
+	return &consentv1.ApplyFactResponse{}, nil
+}
+
+// Evaluate keeps what is to be kept for ten years.
+func (p *Peers) Evaluate(_ context.Context, r *retentionv1.EvaluateRequest, _ ...grpc.CallOption) (*retentionv1.EvaluateResponse, error) {
+	leave, err := p.enter("Evaluate", "")
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	out := &retentionv1.EvaluateResponse{ScheduleVersion: 1}
+	for _, i := range r.GetItems() {
+		v := &retentionv1.ItemVerdict{Verdict: retentionv1.Verdict_VERDICT_ERASE}
+		if p.Keep[i.GetCategory()] {
+			v = &retentionv1.ItemVerdict{
+				Verdict: retentionv1.Verdict_VERDICT_KEEP, Ground: "legal_obligation.tax", Authority: "26 CFR 1.6001-1", By: "tax",
+				Until: timestamppb.New(p.Clock.Now().AddDate(10, 0, 0)),
+			}
+		}
+		out.Verdicts = append(out.Verdicts, v)
+	}
+	return out, nil
+}
+
+// RequestPermit gives a minute, unless a hold binds or a permit is open.
+func (p *Peers) RequestPermit(_ context.Context, r *retentionv1.RequestPermitRequest, _ ...grpc.CallOption) (*retentionv1.RequestPermitResponse, error) {
+	leave, err := p.enter("RequestPermit", r.GetSystem())
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	if got := p.permits[r.GetRequestId()]; got != nil {
+		return got, nil
+	}
+	if p.Held {
+		return nil, Refuse(codes.FailedPrecondition, "PERSON_ON_HOLD")
+	}
+	now := p.Clock.Now()
+	name := r.GetRequest() + r.GetSystem()
+	if now.Before(p.open[name]) {
+		return nil, Refuse(codes.FailedPrecondition, "PERMIT_OPEN")
+	}
+	got := &retentionv1.RequestPermitResponse{Permit: id("permit", r.GetRequestId()), ExpiresAt: timestamppb.New(now.Add(time.Minute))}
+	p.permits[r.GetRequestId()], p.open[name], p.open[got.GetPermit()] = got, now.Add(time.Minute), now.Add(time.Minute)
+	return got, nil
+}
+
+// Permitted reports whether a permit is open now.
+func (p *Peers) Permitted() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.Clock.Now()
+	for _, got := range p.permits {
+		if now.Before(p.open[got.GetPermit()]) {
+			return true
+		}
+	}
+	return false
+}
+
+// EndPermit takes a permit back.
+func (p *Peers) EndPermit(_ context.Context, r *retentionv1.EndPermitRequest, _ ...grpc.CallOption) (*retentionv1.EndPermitResponse, error) {
+	leave, err := p.enter("EndPermit", fmt.Sprint(r.GetRowsDestroyed()))
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	delete(p.open, r.GetPermit())
+	for name, ends := range p.open { // the slot of its request and system ends with it
+		if len(name) != 26 && ends.Equal(p.endOf(r.GetPermit())) {
+			delete(p.open, name)
+		}
+	}
+	return &retentionv1.EndPermitResponse{}, nil
+}
+
+func (p *Peers) endOf(permit string) time.Time {
+	for _, got := range p.permits {
+		if got.GetPermit() == permit {
+			return got.GetExpiresAt().AsTime()
+		}
+	}
+	return time.Time{}
+}
+
+// GetPolicy returns a document.
+func (p *Peers) GetPolicy(_ context.Context, r *consentv1.GetPolicyRequest, _ ...grpc.CallOption) (*consentv1.GetPolicyResponse, error) {
+	leave, err := p.enter("GetPolicy", r.GetPolicy())
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	if r.GetPolicy() != "shop" {
+		return nil, Refuse(codes.NotFound, "POLICY_NOT_FOUND")
+	}
+	return &consentv1.GetPolicyResponse{Policy: "shop", Version: 3, PostedAt: timestamppb.New(p.Clock.Now())}, nil
+}
+
+// ListPolicies returns the only one.
+func (p *Peers) ListPolicies(context.Context, *consentv1.ListPoliciesRequest, ...grpc.CallOption) (*consentv1.ListPoliciesResponse, error) {
+	leave, err := p.enter("ListPolicies", "")
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	return &consentv1.ListPoliciesResponse{Versions: []*consentv1.PolicyVersion{
+		{Policy: "shop", Version: 3, PostedAt: timestamppb.New(p.Clock.Now())},
+	}}, nil
+}

@@ -1,0 +1,227 @@
+package fake
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"slices"
+	"sync"
+
+	"habeas.internal/services/fulfilment/internal/connector"
+	"habeas.internal/services/fulfilment/internal/mail"
+	"habeas.internal/services/fulfilment/system"
+)
+
+// Tenant is the tenant of the tests.
+const Tenant = "acme"
+
+// Row is a row of a person in a collection, one value for each category.
+type Row struct {
+	Owner      string // e-mail address
+	Collection string
+	Values     map[string]string // by category; "" is masked
+}
+
+// Holder is a system that holds rows.
+type Holder struct {
+	mu         sync.Mutex
+	Name       string
+	Rows       []Row
+	Collection []connector.Part // described
+	Down       connector.Error  // it answers nothing else while set
+	Broken     connector.Error  // it fails to erase while set
+	Lies       bool             // it says that it has erased, and has not
+	Permitted  func() bool      // whether it may be changed now
+	Violations int              // times it was changed without leave
+	Erasures   int
+}
+
+// Systems opens holders by their names.
+type Systems struct{ Holders map[string]*Holder }
+
+// Open opens a holder.
+func (s Systems) Open(_ context.Context, d system.Description) (connector.System, error) {
+	h := s.Holders[d.System]
+	if h == nil {
+		return nil, connector.ErrUnreachable
+	}
+	return h, h.down()
+}
+
+// Parts are what a holder's description names.
+func (s Systems) Parts(d system.Description) ([]connector.Part, error) {
+	h := s.Holders[d.System]
+	if h == nil {
+		return nil, connector.ErrMismatch
+	}
+	return slices.Clone(h.Collection), nil
+}
+
+func (h *Holder) down() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.Down != "" {
+		return h.Down
+	}
+	return nil
+}
+
+// Set changes the holder while it is in use.
+func (h *Holder) Set(change func(h *Holder)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	change(h)
+}
+
+// Of counts the values that an owner still has.
+func (h *Holder) Of(owner string) (n int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, r := range h.Rows {
+		if r.Owner == owner {
+			n += len(r.Values)
+		}
+	}
+	return n
+}
+
+// Check finds nothing to say.
+func (h *Holder) Check(context.Context) ([]string, error) {
+	if err := h.down(); err != nil {
+		return nil, err
+	}
+	return []string{"customer.note is not described"}, nil
+}
+
+// IdentityColumns is one column for e-mail.
+func (h *Holder) IdentityColumns(kind string) []string {
+	if kind == "email" {
+		return []string{"customer.email"}
+	}
+	return nil
+}
+
+func known(p connector.Person, owner string) bool {
+	return slices.ContainsFunc(p.Identifiers, func(i connector.Identifier) bool { return i.Value == owner })
+}
+
+// Locate counts.
+func (h *Holder) Locate(_ context.Context, p connector.Person) ([]connector.Found, error) {
+	if err := h.down(); err != nil {
+		return nil, err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var out []connector.Found
+	for _, part := range h.Collection {
+		f := connector.Found{Part: part}
+		for _, r := range h.Rows {
+			if r.Collection == part.Collection && known(p, r.Owner) && r.Values[part.Category] != "" {
+				f.Rows++
+			}
+		}
+		if f.Rows > 0 {
+			f.Digest = sha256.Sum256(fmt.Append(p.Key, part, f.Rows))
+		}
+		out = append(out, f)
+	}
+	return out, nil
+}
+
+// Collect gives the rows of a person.
+func (h *Holder) Collect(_ context.Context, p connector.Person, yield func(connector.Row) error) error {
+	if err := h.down(); err != nil {
+		return err
+	}
+	h.mu.Lock()
+	rows := slices.Clone(h.Rows)
+	h.mu.Unlock()
+	for _, part := range collections(h.Collection) {
+		for _, r := range rows {
+			if r.Collection != part || !known(p, r.Owner) {
+				continue
+			}
+			row := connector.Row{Collection: part}
+			for _, c := range h.Collection {
+				if c.Collection == part {
+					row.Columns = append(row.Columns, connector.Column{Name: c.Category, Category: c.Category, Value: r.Values[c.Category]})
+				}
+			}
+			if err := yield(row); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func collections(parts []connector.Part) []string {
+	var out []string
+	for _, p := range parts {
+		if !slices.Contains(out, p.Collection) {
+			out = append(out, p.Collection)
+		}
+	}
+	return out
+}
+
+// Erase removes values, and rows without any.
+func (h *Holder) Erase(_ context.Context, p connector.Person, orders []connector.Order) ([]connector.Done, error) {
+	permitted := h.Permitted == nil || h.Permitted()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !permitted {
+		h.Violations++
+	}
+	if h.Broken != "" {
+		return nil, h.Broken
+	}
+	h.Erasures++
+	var out []connector.Done
+	for _, o := range orders {
+		d := connector.Done{Part: o.Part}
+		for _, r := range h.Rows {
+			if o.Erase && r.Collection == o.Collection && known(p, r.Owner) && r.Values[o.Category] != "" {
+				if d.Deleted++; !h.Lies {
+					delete(r.Values, o.Category)
+				}
+			}
+		}
+		out = append(out, d)
+	}
+	h.Rows = slices.DeleteFunc(h.Rows, func(r Row) bool { return len(r.Values) == 0 })
+	return out, nil
+}
+
+// Verify counts again.
+func (h *Holder) Verify(ctx context.Context, p connector.Person, _ []connector.Order) ([]connector.Found, error) {
+	return h.Locate(ctx, p)
+}
+
+// Close does nothing.
+func (h *Holder) Close() error { return nil }
+
+// Post is a mail server.
+type Post struct {
+	mu   sync.Mutex
+	Down error
+	Sent []mail.Message
+}
+
+// Send takes a message.
+func (p *Post) Send(_ context.Context, m mail.Message) (mail.Reply, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.Down != nil {
+		return mail.Reply{}, p.Down
+	}
+	p.Sent = append(p.Sent, m)
+	return mail.Reply{Code: 250}, nil
+}
+
+// Set changes the server while it is in use.
+func (p *Post) Set(change func(p *Post)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	change(p)
+}
