@@ -52,7 +52,7 @@ func (e *erasure) remove(ctx context.Context, tx *sql.Tx, task *task, keys [][]a
 		q := e.search(e.plan, e.person)
 		q.put("SELECT ")
 		q.keyColumns(t)
-		q.put(" FROM ", q.quoted(t.name), " t WHERE ")
+		q.put(" FROM ", q.table(t.name), " t WHERE ")
 		q.among(t, "t", keys)
 		q.put(" AND ")
 		q.unreferred(t)
@@ -64,7 +64,8 @@ func (e *erasure) remove(ctx context.Context, tx *sql.Tx, task *task, keys [][]a
 	if len(free) == 0 {
 		return keys, nil
 	}
-	st := newStatement(e.dialect).put("DELETE FROM ", e.dialect.quote(t.name), " WHERE ")
+	st := e.statement()
+	st.put("DELETE FROM ", st.table(t.name), " WHERE ")
 	st.among(t, e.dialect.quote(t.name), free)
 	result, err := tx.ExecContext(ctx, st.String(), st.args...)
 	if err != nil {
@@ -137,7 +138,7 @@ func (e *erasure) holding(ctx context.Context, tx *sql.Tx, task *task, keys [][]
 		st.anyHeld(task.of(part), "t")
 		st.put(" THEN 1 ELSE 0 END")
 	}
-	st.put(" FROM ", e.dialect.quote(t.name), " t WHERE ")
+	st.put(" FROM ", st.table(t.name), " t WHERE ")
 	st.among(t, "t", keys)
 	st.put(" AND (")
 	st.anyHeldOrImpossible(task.erased, "t")
@@ -173,7 +174,8 @@ func (s *statement) anyHeldOrImpossible(fields []field, alias string) {
 
 func (e *erasure) update(ctx context.Context, tx *sql.Tx, task *task, keys [][]any) error {
 	t := task.table
-	st := newStatement(e.dialect).put("UPDATE ", e.dialect.quote(t.name), " SET ")
+	st := e.statement()
+	st.put("UPDATE ", st.table(t.name), " SET ")
 	first := true
 	for _, f := range task.erased {
 		if !f.mask.masks() {
@@ -196,7 +198,8 @@ func (e *erasure) update(ctx context.Context, tx *sql.Tx, task *task, keys [][]a
 // trigger or rule of the database could have undone what was written.
 func (e *erasure) nothing(ctx context.Context, tx *sql.Tx, t *table, keys [][]any, condition func(*statement)) error {
 	for some := range slices.Chunk(keys, batch) {
-		st := newStatement(e.dialect).put("SELECT count(*) FROM ", e.dialect.quote(t.name), " t WHERE ")
+		st := e.statement()
+		st.put("SELECT count(*) FROM ", st.table(t.name), " t WHERE ")
 		st.among(t, "t", some)
 		st.put(" AND (")
 		condition(st)

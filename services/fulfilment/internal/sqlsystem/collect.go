@@ -54,7 +54,7 @@ func (s *System) page(ctx context.Context, plan *plan, t *table, p connector.Per
 	for _, f := range t.fields {
 		q.put(", ", s.dialect.selected("t."+q.quoted(f.Name), f.column))
 	}
-	q.put(" FROM ", q.quoted(t.name), " t JOIN (SELECT * FROM ", id("m", t))
+	q.put(" FROM ", q.table(t.name), " t JOIN (SELECT * FROM ", id("m", t))
 	if len(t.up) > 0 || t.collection.Shared {
 		q.put(" UNION SELECT * FROM ", id("h", t))
 	}

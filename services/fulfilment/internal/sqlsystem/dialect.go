@@ -59,10 +59,21 @@ func dialectOf(kind Kind) (dialect, bool) {
 type statement struct {
 	strings.Builder
 	dialect dialect
+	schema  string
 	args    []any
 }
 
-func newStatement(d dialect) *statement { return &statement{dialect: d} }
+func (s *System) statement() *statement {
+	return &statement{dialect: s.dialect, schema: s.config.Dataset.Schema}
+}
+
+// table is a table's name as a statement has it.
+func (s *statement) table(name string) string {
+	if s.schema == "" {
+		return s.dialect.quote(name)
+	}
+	return s.dialect.quote(s.schema) + "." + s.dialect.quote(name)
+}
 
 // put writes a mixture of texts.
 func (s *statement) put(texts ...string) *statement {

@@ -173,7 +173,7 @@ func (e *erasure) keysOf(ctx context.Context, tx *sql.Tx, t *table, q *statement
 func (q *search) unreferred(t *table) {
 	q.put("NOT (")
 	for _, k := range t.referrers {
-		q.put("EXISTS (SELECT 1 FROM ", q.quoted(k.table), " x WHERE ")
+		q.put("EXISTS (SELECT 1 FROM ", q.table(k.table), " x WHERE ")
 		q.list(len(k.columns), " AND ", func(i int) {
 			q.put("x.", q.quoted(k.columns[i]), " = t.", q.quoted(k.targetColumns[i]))
 		})

@@ -19,7 +19,7 @@ type search struct {
 }
 
 func (s *System) search(plan *plan, p connector.Person) *search {
-	return &search{statement: newStatement(s.dialect), plan: plan, person: p}
+	return &search{statement: s.statement(), plan: plan, person: p}
 }
 
 // id is the name of a subquery.
@@ -80,7 +80,7 @@ func (q *search) columns(t *table) {
 func (q *search) own(t *table) {
 	q.put(id("o", t), " AS (SELECT ")
 	q.columns(t)
-	q.put(" FROM ", q.quoted(t.name), " t WHERE ")
+	q.put(" FROM ", q.table(t.name), " t WHERE ")
 	q.identified(t)
 	for _, e := range t.down {
 		q.put(" UNION ")
@@ -89,7 +89,7 @@ func (q *search) own(t *table) {
 	if len(t.self) > 0 {
 		q.put(" UNION SELECT ")
 		q.columns(t)
-		q.put(" FROM ", q.quoted(t.name), " t JOIN ", id("o", t), " s ON (")
+		q.put(" FROM ", q.table(t.name), " t JOIN ", id("o", t), " s ON (")
 		q.list(len(t.self), " OR ", func(i int) {
 			q.put("t.", q.quoted(t.self[i].ToField), " = s.", carried(t, t.self[i].FromField))
 		})
@@ -105,7 +105,7 @@ func (q *search) step(t *table, e dataset.Edge, letter string) {
 	source := q.plan.tables[e.From]
 	q.put("SELECT ")
 	q.columns(t)
-	q.put(" FROM ", q.quoted(t.name), " t JOIN ", id(letter, source), " s ON t.",
+	q.put(" FROM ", q.table(t.name), " t JOIN ", id(letter, source), " s ON t.",
 		q.quoted(e.ToField), " = s.", carried(source, e.FromField))
 }
 
@@ -154,7 +154,7 @@ func (q *search) sameKey(t *table, a, b string) {
 // shared writes whether a row t of subquery u is anybody else's too.
 func (q *search) shared(t *table) {
 	for _, k := range q.plan.sharers(t) {
-		q.put("EXISTS (SELECT 1 FROM ", q.quoted(k.table), " x WHERE ")
+		q.put("EXISTS (SELECT 1 FROM ", q.table(k.table), " x WHERE ")
 		q.list(len(k.columns), " AND ", func(i int) {
 			q.put("x.", q.quoted(k.columns[i]), " = t.", carried(t, k.targetColumns[i]))
 		})
@@ -171,7 +171,7 @@ func (q *search) shared(t *table) {
 		}
 		q.put(") OR ")
 	}
-	q.put("EXISTS (SELECT 1 FROM ", q.quoted(t.name), " t1 WHERE ")
+	q.put("EXISTS (SELECT 1 FROM ", q.table(t.name), " t1 WHERE ")
 	q.list(len(t.keys), " AND ", func(i int) {
 		q.put("t1.", q.quoted(t.keys[i]), " = t.", carried(t, t.keys[i]))
 	})
@@ -217,7 +217,7 @@ func (q *search) rows(t *table, letter string, columns func()) {
 	q.from(t)
 	q.put("SELECT ")
 	columns()
-	q.put(" FROM ", q.quoted(t.name), " t JOIN ", id(letter, t), " m ON ")
+	q.put(" FROM ", q.table(t.name), " t JOIN ", id(letter, t), " m ON ")
 	q.list(len(t.keys), " AND ", func(i int) {
 		q.put("t.", q.quoted(t.keys[i]), " = m.", carried(t, t.keys[i]))
 	})

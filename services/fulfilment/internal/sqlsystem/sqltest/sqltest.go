@@ -55,6 +55,15 @@ func Postgres(t testing.TB, script string) *Database {
 	return open(t, sqlsystem.PostgreSQL, "pgx", server.URL())
 }
 
+// Another runs a script in a new database on the same PostgreSQL server.
+func (d *Database) Another(t testing.TB, name, script string) *Database {
+	t.Helper()
+	d.Run(t, "CREATE DATABASE "+name)
+	dsn := strings.Replace(d.DSN, "/postgres?", "/"+name+"?", 1)
+	run(t, []byte(script), "psql", "-q", "-v", "ON_ERROR_STOP=1", dsn)
+	return open(t, d.Kind, "pgx", dsn)
+}
+
 // MariaDB starts MariaDB and runs a script in a database of its own.
 func MariaDB(t testing.TB, script string) *Database {
 	t.Helper()
