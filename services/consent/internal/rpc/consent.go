@@ -15,6 +15,7 @@ import (
 	"habeas.internal/services/internal/es"
 	kit "habeas.internal/services/internal/rpc"
 	"habeas.internal/services/internal/rpc/auth"
+	"habeas.internal/services/internal/rpc/fault"
 )
 
 // ConsentServer implements ConsentService.
@@ -46,6 +47,11 @@ func own(ctx context.Context, subject string) error {
 func (s *ConsentServer) RecordDecision(ctx context.Context, r *consentv1.RecordDecisionRequest) (*consentv1.RecordDecisionResponse, error) {
 	if err := own(ctx, r.GetSubjectRef()); err != nil {
 		return nil, err
+	}
+	if (r.GetPurpose() == "") == (r.GetCategory() == "") {
+		return nil, fault.FieldErrors{{
+			Field: "purpose", Rule: "PURPOSE_OR_CATEGORY", Text: "name a purpose or a category, and not both",
+		}}
 	}
 	rules, _, err := s.log.rules(ctx, policyAggregate(ctx, r.GetPolicy()))
 	if err != nil {

@@ -279,3 +279,8 @@ func (w *world) decide(t *testing.T, policy, purpose string, d consentv1.Decisio
 	}
 	return res
 }
+
+// otherEpoch is a token that another history of the store has given out.
+func otherEpoch() string {
+	return es.TokenAt(es.Position{Stream: "memory", Epoch: "another", Seq: 1}).Encode()
+}

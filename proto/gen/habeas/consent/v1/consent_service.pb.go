@@ -341,7 +341,7 @@ func (Fact) EnumDescriptor() ([]byte, []int) {
 }
 
 // RecordDecisionRequest is one act of a person: on a purpose, or on giving a
-// category of data at all.
+// category of data at all; one of the two is named, and not both.
 type RecordDecisionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Client-made id of the command (AIP-155).
@@ -2193,7 +2193,7 @@ var File_habeas_consent_v1_consent_service_proto protoreflect.FileDescriptor
 
 const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"\n" +
-	"'habeas/consent/v1/consent_service.proto\x12\x11habeas.consent.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fhabeas/options/v1/options.proto\"\xfe\x05\n" +
+	"'habeas/consent/v1/consent_service.proto\x12\x11habeas.consent.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fhabeas/options/v1/options.proto\"\x87\x05\n" +
 	"\x15RecordDecisionRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x126\n" +
@@ -2214,8 +2214,7 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"recipients\x18\t \x03(\tB&\xbaH#\x92\x01 \x10 \"\x1cr\x1a2\x18^[a-z][a-z0-9_.]{0,126}$R\n" +
 	"recipients\x12>\n" +
 	"\bcategory\x18\n" +
-	" \x01(\tB\"\xbaH\x1fr\x1d2\x1b^([a-z][a-z0-9_.]{0,126})?$R\bcategory:u\xbaHr\x1ap\n" +
-	"\x13purpose_or_category\x12*name a purpose or a category, and not both\x1a-(this.purpose == '') != (this.category == '')\"x\n" +
+	" \x01(\tB\"\xbaH\x1fr\x1d2\x1b^([a-z][a-z0-9_.]{0,126})?$R\bcategory\"x\n" +
 	"\x16RecordDecisionResponse\x12+\n" +
 	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\x121\n" +
 	"\x14features_unavailable\x18\x02 \x03(\tR\x13featuresUnavailable\"\x9f\x03\n" +

@@ -1,0 +1,298 @@
+package rpc_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
+	kit "habeas.internal/services/internal/rpc"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+const uuid1 = "00000000-0000-4000-8000-999999999999"
+
+// method is one of the contract's: how it is called well, and what is wrong
+// with calls that are not.
+type method struct {
+	name   string
+	caller caller
+	good   func() proto.Message
+	empty  string                   // first field that an empty request lacks; none if empty is well
+	bad    map[string]proto.Message // by the field that is malformed
+	limit  int                      // bytes; zero: 64 KiB
+	wrong  string                   // a role that may not call
+	// foreign is the reason that a foreign tenant gets; empty: an answer about
+	// its own world.
+	foreign string
+}
+
+func decision(change func(*consentv1.RecordDecisionRequest)) *consentv1.RecordDecisionRequest {
+	r := &consentv1.RecordDecisionRequest{
+		RequestId: uuid1, SubjectRef: subject, Policy: "qcera", Purpose: "mail.periodic", Decision: given,
+		Expression: consentv1.Expression_EXPRESSION_EXPLICIT, DecidedAt: timestamppb.New(time.Now().Add(-time.Minute)), Evidence: "sha256:abc",
+	}
+	change(r)
+	return r
+}
+
+func acceptance(change func(*consentv1.AcceptPolicyRequest)) *consentv1.AcceptPolicyRequest {
+	r := &consentv1.AcceptPolicyRequest{
+		RequestId: uuid1, SubjectRef: subject, Policy: "qcera", Version: 1, Expression: consentv1.Expression_EXPRESSION_EXPLICIT,
+		AcceptedAt: timestamppb.Now(), Evidence: "sha256:abc",
+	}
+	change(r)
+	return r
+}
+
+func batch(questions ...*consentv1.Question) *consentv1.BatchCheckRequest {
+	return &consentv1.BatchCheckRequest{Questions: questions}
+}
+
+func consentMethods() []method {
+	tomorrow := timestamppb.New(time.Now().Add(24 * time.Hour))
+	fact := func(f consentv1.Fact, cause string) *consentv1.ApplyFactRequest {
+		return &consentv1.ApplyFactRequest{RequestId: "step-1", SubjectRef: subject, Fact: f, Cause: cause}
+	}
+	question := func(change func(*consentv1.Question)) *consentv1.CheckRequest {
+		return &consentv1.CheckRequest{Question: mail(change)}
+	}
+	return []method{
+		{name: "RecordDecision", caller: human("product"), wrong: "auditor", empty: "request_id", foreign: "POLICY_NOT_FOUND",
+			good: func() proto.Message { return decision(func(*consentv1.RecordDecisionRequest) {}) },
+			bad: map[string]proto.Message{
+				"subject_ref":   decision(func(r *consentv1.RecordDecisionRequest) { r.SubjectRef = "jane@example.org" }),
+				"policy":        decision(func(r *consentv1.RecordDecisionRequest) { r.Policy = "a.b.>" }),
+				"purpose":       decision(func(r *consentv1.RecordDecisionRequest) { r.Category = "visitor.email" }),
+				"category":      decision(func(r *consentv1.RecordDecisionRequest) { r.Purpose, r.Category = "", "Mail" }),
+				"decision":      decision(func(r *consentv1.RecordDecisionRequest) { r.Decision = 0 }),
+				"expression":    decision(func(r *consentv1.RecordDecisionRequest) { r.Expression = 9 }),
+				"decided_at":    decision(func(r *consentv1.RecordDecisionRequest) { r.DecidedAt = tomorrow }),
+				"evidence":      decision(func(r *consentv1.RecordDecisionRequest) { r.Evidence = "Jane said yes" }),
+				"recipients[0]": decision(func(r *consentv1.RecordDecisionRequest) { r.Recipients = []string{"A"} }),
+			}},
+		{name: "AcceptPolicy", caller: human("product"), wrong: "dpo", empty: "request_id", foreign: "POLICY_NOT_FOUND",
+			good: func() proto.Message { return acceptance(func(*consentv1.AcceptPolicyRequest) {}) },
+			bad: map[string]proto.Message{
+				"version":     acceptance(func(r *consentv1.AcceptPolicyRequest) { r.Version = 0 }),
+				"accepted_at": acceptance(func(r *consentv1.AcceptPolicyRequest) { r.AcceptedAt = tomorrow }),
+			}},
+		{name: "WithdrawAll", caller: human("product"), wrong: "dpo", empty: "request_id",
+			good: func() proto.Message {
+				return &consentv1.WithdrawAllRequest{RequestId: uuid1, SubjectRef: subject, DecidedAt: timestamppb.Now()}
+			},
+			bad: map[string]proto.Message{
+				"decided_at":  &consentv1.WithdrawAllRequest{RequestId: uuid1, SubjectRef: subject, DecidedAt: tomorrow},
+				"subject_ref": &consentv1.WithdrawAllRequest{RequestId: uuid1, SubjectRef: "s", DecidedAt: timestamppb.Now()},
+			}},
+		{name: "Check", caller: human("product"), wrong: "subject", empty: "question",
+			good: func() proto.Message { return question(func(*consentv1.Question) {}) },
+			bad: map[string]proto.Message{
+				"question.at":            question(func(q *consentv1.Question) { q.At = tomorrow }),
+				"question.action":        question(func(q *consentv1.Question) { q.Action = 0 }),
+				"question.purpose":       question(func(q *consentv1.Question) { q.Purpose = "" }),
+				"question.categories":    question(func(q *consentv1.Question) { q.Categories = nil }),
+				"question.categories[0]": question(func(q *consentv1.Question) { q.Categories = []string{"visitor.*"} }),
+				"question.source":        question(func(q *consentv1.Question) { q.Source = 99 }),
+				"question.region":        question(func(q *consentv1.Question) { q.Region = "Germany" }),
+				"consistency_token":      &consentv1.CheckRequest{Question: mail(), ConsistencyToken: strings.Repeat("x", 9000)},
+			}},
+		{name: "BatchCheck", caller: human("product"), wrong: "subject", empty: "questions", limit: 256 << 10,
+			good: func() proto.Message { return batch(mail()) },
+			bad: map[string]proto.Message{
+				"questions[1].at":      batch(mail(), mail(func(q *consentv1.Question) { q.At = tomorrow })),
+				"questions[0].channel": batch(mail(func(q *consentv1.Question) { q.Channel = "E Mail" })),
+				"questions":            batch(make([]*consentv1.Question, 501)...),
+			}},
+		{name: "ListDecisions", caller: human("auditor"), wrong: "intake", empty: "subject_ref",
+			good: func() proto.Message { return &consentv1.ListDecisionsRequest{SubjectRef: subject} },
+			bad: map[string]proto.Message{
+				"page_size":  &consentv1.ListDecisionsRequest{SubjectRef: subject, PageSize: 1001},
+				"page_token": &consentv1.ListDecisionsRequest{SubjectRef: subject, PageToken: "LTE"},
+			}},
+		{name: "ApplyFact", caller: service("fulfilment"), wrong: "product", empty: "request_id",
+			good: func() proto.Message { return fact(consentv1.Fact_FACT_RESTRICTED, cause) },
+			bad: map[string]proto.Message{
+				"fact": fact(0, cause), "cause": fact(consentv1.Fact_FACT_CLOSED, "a case"),
+			}},
+	}
+}
+
+func policyMethods(t *testing.T) []method {
+	t.Helper()
+	doc := document(t, "caseworks")
+	publish := func(b []byte) *consentv1.PublishPolicyRequest {
+		return &consentv1.PublishPolicyRequest{RequestId: uuid1, Document: b}
+	}
+	post := func(policy, hash string, at *timestamppb.Timestamp) *consentv1.PostPolicyRequest {
+		return &consentv1.PostPolicyRequest{RequestId: uuid1, Policy: policy, Version: 1, TextHash: hash, PostedAt: at}
+	}
+	hash := textHash(t, document(t, "qcera"))
+	return []method{
+		{name: "PublishPolicy", caller: human("dpo"), wrong: "product", empty: "request_id", limit: 512 << 10,
+			good: func() proto.Message { return publish(doc) },
+			bad: map[string]proto.Message{
+				"document":                   publish([]byte("policy: [")),
+				"document.modified":          publish(document(t, "caseworks", "modified: 2012-01-01 # house\n", "")),
+				"document.purposes[0].basis": publish(document(t, "caseworks", "basis: contract", "basis: hope")),
+			}},
+		{name: "PostPolicy", caller: human("dpo"), wrong: "product", empty: "request_id", foreign: "POLICY_NOT_FOUND",
+			good: func() proto.Message { return post("qcera", hash, timestamppb.Now()) },
+			bad: map[string]proto.Message{
+				"policy":    post("Qcera", hash, timestamppb.Now()),
+				"text_hash": post("qcera", "abc", timestamppb.Now()),
+				"posted_at": post("qcera", hash, timestamppb.New(time.Now().Add(time.Hour))),
+			}},
+		{name: "GetPolicy", caller: human("auditor"), wrong: "subject", empty: "policy", foreign: "POLICY_NOT_FOUND",
+			good: func() proto.Message { return &consentv1.GetPolicyRequest{Policy: "qcera"} },
+			bad:  map[string]proto.Message{"policy": &consentv1.GetPolicyRequest{Policy: "q*"}}},
+		{name: "ListPolicies", caller: human("auditor"), wrong: "subject",
+			good: func() proto.Message { return &consentv1.ListPoliciesRequest{} },
+			bad: map[string]proto.Message{
+				"page_size": &consentv1.ListPoliciesRequest{PageSize: -1}, "page_token": &consentv1.ListPoliciesRequest{PageToken: "%"},
+			}},
+	}
+}
+
+func TestEveryMethodRefusesWhatIsWrongAndStoresNothing(t *testing.T) {
+	w := newWorld(t)
+	b := document(t, "qcera")
+	if _, err := w.policies(t, human("dpo")).PublishPolicy(deadline(t), &consentv1.PublishPolicyRequest{RequestId: w.id(), Document: b}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := w.policies(t, human("dpo")).PostPolicy(deadline(t), &consentv1.PostPolicyRequest{
+		RequestId: w.id(), Policy: "qcera", Version: 1, TextHash: textHash(t, b), PostedAt: timestamppb.New(w.now().Add(-time.Hour)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := w.store.appends.Load()
+	for service, all := range map[string][]method{
+		consentv1.ConsentService_ServiceDesc.ServiceName: consentMethods(),
+		consentv1.PolicyService_ServiceDesc.ServiceName:  policyMethods(t),
+	} {
+		for _, m := range all {
+			t.Run(m.name, func(t *testing.T) { w.refuses(t, service, m) })
+		}
+	}
+	if n := w.store.appends.Load() - before; n != 0 {
+		t.Errorf("%d commits were appended", n)
+	}
+	if n, want := len(consentMethods())+len(policyMethods(t)), len(consentv1.ConsentService_ServiceDesc.Methods)+len(consentv1.PolicyService_ServiceDesc.Methods); n != want {
+		t.Errorf("%d methods are tested, the services have %d", n, want)
+	}
+}
+
+func (w *world) refuses(t *testing.T, path string, m method) {
+	t.Helper()
+	check := func(what string, c caller, r proto.Message, code codes.Code, reason, field string) {
+		t.Helper()
+		err := w.dial(t, c).Invoke(deadline(t), "/"+path+"/"+m.name, r, new(consentv1.ApplyFactResponse))
+		gotCode, gotReason, gotField := answer(err)
+		if gotCode != code || gotReason != reason || gotField != field {
+			t.Errorf("%s: answered %v %q %q, want %v %q %q", what, gotCode, gotReason, gotField, code, reason, field)
+		}
+	}
+	if m.empty != "" {
+		empty := m.good()
+		proto.Reset(empty)
+		check("empty", m.caller, empty, codes.InvalidArgument, "INVALID_ARGUMENT", m.empty)
+	}
+	for field, r := range m.bad {
+		check("malformed "+field, m.caller, r, codes.InvalidArgument, "INVALID_ARGUMENT", field)
+	}
+	limit, reason := 64<<10, "REQUEST_TOO_LARGE"
+	if m.limit > 0 {
+		limit = m.limit
+	}
+	if m.limit == 512<<10 { // what is beyond the server's largest limit, gRPC itself refuses
+		reason = ""
+	}
+	check("oversized", m.caller, oversized(m.good(), limit), codes.ResourceExhausted, reason, "")
+	check("nobody", caller{}, m.good(), codes.Unauthenticated, "CREDENTIALS_REQUIRED", "")
+	check("wrong role", human(m.wrong), m.good(), codes.PermissionDenied, "ROLE_REQUIRED", "")
+	check("a service that may not call", service("audit"), m.good(), codes.PermissionDenied, "SERVICE_FORBIDDEN", "")
+	if m.foreign == "" {
+		return
+	}
+	foreign := m.caller
+	foreign.tenant = "other"
+	check("foreign tenant", foreign, m.good(), codes.NotFound, m.foreign, "")
+}
+
+// oversized adds a field that nobody knows to a request, just beyond a limit.
+func oversized(r proto.Message, limit int) proto.Message {
+	field := protowire.AppendTag(nil, 1000, protowire.BytesType)
+	r.ProtoReflect().SetUnknown(protowire.AppendBytes(field, bytes.Repeat([]byte{'x'}, max(limit-proto.Size(r), 1))))
+	return r
+}
+
+func TestAForeignTenantSeesItsOwnWorldOnly(t *testing.T) {
+	w := newWorld(t)
+	w.publish(t, document(t, "qcera"))
+	w.decide(t, "qcera", "mail.periodic", given)
+	before := w.store.appends.Load()
+	other := caller{tenant: "other", subject: "actor-1", roles: []string{"product", "dpo"}}
+	c := w.consent(t, other)
+	res, err := c.Check(deadline(t), &consentv1.CheckRequest{Question: mail()})
+	if err != nil || res.GetAnswer().GetAllowed() || res.GetAnswer().GetReason() != "POLICY_NOT_IN_FORCE" {
+		t.Errorf("check: %v, error %v", res, err)
+	}
+	list, err := c.ListDecisions(deadline(t), &consentv1.ListDecisionsRequest{SubjectRef: subject})
+	if err != nil || len(list.GetDecisions()) != 0 {
+		t.Errorf("decisions: %v, error %v", list, err)
+	}
+	all, err := c.WithdrawAll(deadline(t), &consentv1.WithdrawAllRequest{RequestId: w.id(), SubjectRef: subject, DecidedAt: timestamppb.New(w.now())})
+	if err != nil || len(all.GetWithdrawn()) != 0 {
+		t.Errorf("withdrawn: %v, error %v", all, err)
+	}
+	policies, err := w.policies(t, other).ListPolicies(deadline(t), &consentv1.ListPoliciesRequest{})
+	if err != nil || len(policies.GetVersions()) != 0 {
+		t.Errorf("policies: %v, error %v", policies, err)
+	}
+	if n := w.store.appends.Load() - before; n != 0 {
+		t.Errorf("%d commits were appended", n)
+	}
+}
+
+func TestAPersonTouchesTheirOwnDataOnly(t *testing.T) {
+	w := newWorld(t)
+	w.publish(t, document(t, "qcera"))
+	before := w.store.appends.Load()
+	self, stranger := caller{tenant: "acme", subject: subject, roles: []string{"subject"}}, caller{tenant: "acme", subject: another, roles: []string{"subject"}}
+	_, err := w.consent(t, stranger).RecordDecision(deadline(t), decision(func(*consentv1.RecordDecisionRequest) {}))
+	expect(t, "a decision of somebody else", err, codes.PermissionDenied, "NOT_OWN_DATA")
+	_, err = w.consent(t, stranger).AcceptPolicy(deadline(t), acceptance(func(*consentv1.AcceptPolicyRequest) {}))
+	expect(t, "an acceptance of somebody else", err, codes.PermissionDenied, "NOT_OWN_DATA")
+	_, err = w.consent(t, stranger).ListDecisions(deadline(t), &consentv1.ListDecisionsRequest{SubjectRef: subject})
+	expect(t, "the decisions of somebody else", err, codes.PermissionDenied, "NOT_OWN_DATA")
+	if n := w.store.appends.Load() - before; n != 0 {
+		t.Errorf("%d commits were appended", n)
+	}
+	_, err = w.consent(t, self).RecordDecision(deadline(t), decision(func(r *consentv1.RecordDecisionRequest) { r.DecidedAt = timestamppb.New(w.now()) }))
+	expect(t, "one's own decision", err, codes.OK, "")
+	list, err := w.consent(t, self).ListDecisions(deadline(t), &consentv1.ListDecisionsRequest{SubjectRef: subject})
+	if err != nil || len(list.GetDecisions()) != 1 {
+		t.Errorf("one's own decisions: %v, error %v", list, err)
+	}
+}
+
+func TestATokenOfAnotherHistoryIsRefused(t *testing.T) {
+	w := newWorld(t)
+	w.publish(t, document(t, "qcera"))
+	_, err := w.consent(t, human("product")).Check(deadline(t), &consentv1.CheckRequest{Question: mail(), ConsistencyToken: "%"})
+	expect(t, "malformed", err, codes.InvalidArgument, "CONSISTENCY_TOKEN_MALFORMED")
+	_, err = w.consent(t, human("product")).Check(deadline(t), &consentv1.CheckRequest{Question: mail(), ConsistencyToken: otherEpoch()})
+	expect(t, "check", err, codes.FailedPrecondition, "TOKEN_OF_ANOTHER_EPOCH")
+	ctx := metadata.AppendToOutgoingContext(deadline(t), kit.MetadataConsistency, otherEpoch())
+	_, err = w.policies(t, human("auditor")).GetPolicy(ctx, &consentv1.GetPolicyRequest{Policy: "qcera"})
+	expect(t, "get", err, codes.FailedPrecondition, "TOKEN_OF_ANOTHER_EPOCH")
+	_, err = w.consent(t, human("auditor")).ListDecisions(ctx, &consentv1.ListDecisionsRequest{SubjectRef: subject})
+	expect(t, "list", err, codes.FailedPrecondition, "TOKEN_OF_ANOTHER_EPOCH")
+}
