@@ -30,6 +30,7 @@ type Stack struct {
 	NATS   *testserver.Server
 	Redis  *testserver.RedisServer
 	Mail   *Mailbox
+	Traces *Collector
 	Issuer *rpctest.Issuer
 	In     jstest.Installation
 	// Dir holds what the installation writes outside the log: certificates,
@@ -63,7 +64,7 @@ func Names() []string { return []string{"identity", "consent", "retention", "ful
 func New(t testing.TB) *Stack {
 	t.Helper()
 	s := &Stack{
-		t: t, Dir: t.TempDir(), Logs: new(Buffer), Issuer: rpctest.NewIssuer(t), Redis: testserver.Redis(t), Mail: newMailbox(t),
+		t: t, Dir: t.TempDir(), Logs: new(Buffer), Issuer: rpctest.NewIssuer(t), Redis: testserver.Redis(t), Mail: newMailbox(t), Traces: newCollector(t),
 		In: jstest.New(t, shards, 1, jetstream.Contexts()...), Connections: map[string]Connection{}, services: map[string]*service{},
 	}
 	var users []testserver.Option
@@ -122,7 +123,7 @@ func (s *Stack) environ(name string) []string {
 	svc := s.services[name]
 	env := []string{
 		"HABEAS_INSTANCE=" + name + "-1", "HABEAS_LOG_LEVEL=debug", "HABEAS_GRPC_LISTEN=" + svc.listen,
-		"HABEAS_OTLP_RATIO=1", "HABEAS_OTLP_FILE=" + s.Spans(name),
+		"HABEAS_OTLP_RATIO=1", "HABEAS_OTLP_FILE=" + s.Spans(name), "HABEAS_OTLP_ENDPOINT=http://" + s.Traces.Addr,
 		"HABEAS_TLS_CERT=" + svc.id.CertFile, "HABEAS_TLS_KEY=" + svc.id.KeyFile, "HABEAS_TLS_CA=" + svc.id.CAFile,
 		"HABEAS_TLS_TRUST_DOMAIN=" + rpctest.TrustDomain, "HABEAS_TLS_NAMESPACE=" + rpctest.Namespace,
 		"HABEAS_TOKEN_ISSUER=" + rpctest.TokenIssuer, "HABEAS_TOKEN_AUDIENCE=" + rpctest.TokenAudience, "HABEAS_TOKEN_KEYS=" + s.Issuer.Path,
