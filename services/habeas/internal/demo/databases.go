@@ -94,10 +94,11 @@ const shopSchema = `
 CREATE TABLE addresses (id INTEGER PRIMARY KEY, street TEXT NOT NULL, city TEXT NOT NULL, postcode TEXT NOT NULL);
 CREATE TABLE customers (
   id INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE, name TEXT NOT NULL, phone TEXT,
-  address_id INTEGER REFERENCES addresses (id), registered_at TEXT NOT NULL, newsletter INTEGER NOT NULL DEFAULT 0
+  address_id INTEGER REFERENCES addresses (id), registered_at DATETIME NOT NULL, newsletter INTEGER NOT NULL DEFAULT 0
 );
+CREATE INDEX customers_by_email ON customers (lower(CAST("email" AS TEXT)) COLLATE BINARY);
 CREATE TABLE orders (
-  id INTEGER PRIMARY KEY, customer_id INTEGER NOT NULL REFERENCES customers (id), ordered_at TEXT NOT NULL,
+  id INTEGER PRIMARY KEY, customer_id INTEGER NOT NULL REFERENCES customers (id), ordered_at DATETIME NOT NULL,
   billing_name TEXT NOT NULL, billing_address TEXT NOT NULL, card_last4 TEXT, card_token TEXT, total_cents INTEGER NOT NULL
 );
 CREATE INDEX orders_by_customer ON orders (customer_id);
@@ -106,7 +107,7 @@ CREATE TABLE order_lines (
   quantity INTEGER NOT NULL, price_cents INTEGER NOT NULL, PRIMARY KEY (order_id, line)
 );
 CREATE TABLE tickets (
-  id INTEGER PRIMARY KEY, customer_id INTEGER NOT NULL REFERENCES customers (id), opened_at TEXT NOT NULL,
+  id INTEGER PRIMARY KEY, customer_id INTEGER NOT NULL REFERENCES customers (id), opened_at DATETIME NOT NULL,
   subject TEXT NOT NULL, body TEXT NOT NULL
 );
 CREATE INDEX tickets_by_customer ON tickets (customer_id);
@@ -114,11 +115,12 @@ CREATE INDEX tickets_by_customer ON tickets (customer_id);
 
 const messengerSchema = `
 CREATE TABLE accounts (
-  id INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE, display_name TEXT NOT NULL, mobile TEXT, created_at TEXT NOT NULL
+  id INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE, display_name TEXT NOT NULL, mobile TEXT, created_at DATETIME NOT NULL
 );
+CREATE INDEX accounts_by_email ON accounts (lower(CAST("email" AS TEXT)) COLLATE BINARY);
 CREATE TABLE devices (
   id INTEGER PRIMARY KEY, account_id INTEGER NOT NULL REFERENCES accounts (id), device_id TEXT NOT NULL UNIQUE,
-  model TEXT NOT NULL, os TEXT NOT NULL, seen_at TEXT NOT NULL
+  model TEXT NOT NULL, os TEXT NOT NULL, seen_at DATETIME NOT NULL
 );
 CREATE INDEX devices_by_account ON devices (account_id);
 CREATE TABLE contacts (
@@ -127,7 +129,7 @@ CREATE TABLE contacts (
 );
 CREATE TABLE messages (
   id INTEGER PRIMARY KEY, sender_id INTEGER NOT NULL REFERENCES accounts (id),
-  recipient_id INTEGER NOT NULL REFERENCES accounts (id), sent_at TEXT NOT NULL, body TEXT NOT NULL
+  recipient_id INTEGER NOT NULL REFERENCES accounts (id), sent_at DATETIME NOT NULL, body TEXT NOT NULL
 );
 CREATE INDEX messages_by_sender ON messages (sender_id);
 CREATE INDEX messages_by_recipient ON messages (recipient_id);
@@ -152,7 +154,7 @@ func (f *filler) row(table string, values ...any) {
 // moment is within the given number of days before the epoch.
 func (f *filler) moment(days int) string {
 	ago := time.Duration(f.c.below(days*24*60)) * time.Minute
-	return epoch().Add(-ago).Format(time.RFC3339)
+	return epoch().Add(-ago).Format(time.DateTime)
 }
 
 func fillShop(ctx context.Context, tx *sql.Tx, people []Person) error {
