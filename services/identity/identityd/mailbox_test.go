@@ -104,3 +104,10 @@ func (b *mailbox) count() int {
 	defer b.mu.Unlock()
 	return len(b.mails)
 }
+
+// refuse lets the next mails wait, or refuses all of them for good.
+func (b *mailbox) refuse(next int, all bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.broken, b.closed = next, all
+}

@@ -20,6 +20,7 @@ type malformed struct {
 	call  call
 }
 
+// call is one call with its request.
 type call func(ctx context.Context, c *api) error
 
 // method is one of identity's, with a good call of it and bad ones.
@@ -34,71 +35,24 @@ type method struct {
 	foreign string
 }
 
-// unary drops the answer of a call.
-func unary[Q, A any](call func(*api) func(context.Context, Q, ...grpc.CallOption) (A, error), request Q) call {
-	return func(ctx context.Context, c *api) error {
-		_, err := call(c)(ctx, request)
-		return err
-	}
-}
-
 func methods(subject, verification string) []method {
-	return slices.Concat(subjectMethods(subject), verificationMethods(verification), tenantMethods(), keyMethods())
+	return slices.Concat(changeMethods(subject), subjectMethods(subject), verificationMethods(verification), tenantMethods(), keyMethods(), suppressionMethods())
 }
 
-func subjectMethods(ref string) []method {
-	register := func(c *api) func(context.Context, *identityv1.RegisterSubjectRequest, ...grpc.CallOption) (*identityv1.RegisterSubjectResponse, error) {
-		return c.RegisterSubject
-	}
-	registers := func(ids ...*identityv1.Identifier) call {
-		return unary(register, &identityv1.RegisterSubjectRequest{RequestId: newRequestID(), Identifiers: ids})
-	}
-	links := func(ref string, id *identityv1.Identifier) call {
-		return func(ctx context.Context, c *api) error {
-			_, err := c.LinkIdentifier(ctx, &identityv1.LinkIdentifierRequest{RequestId: newRequestID(), SubjectRef: ref, Identifier: id})
-			return err
-		}
-	}
-	unlinks := func(ref string, id *identityv1.Identifier) call {
-		return func(ctx context.Context, c *api) error {
-			_, err := c.UnlinkIdentifier(ctx, &identityv1.UnlinkIdentifierRequest{RequestId: newRequestID(), SubjectRef: ref, Identifier: id})
-			return err
-		}
-	}
-	resolves := func(id *identityv1.Identifier) call {
-		return func(ctx context.Context, c *api) error {
-			_, err := c.ResolveSubject(ctx, &identityv1.ResolveSubjectRequest{Identifier: id})
-			return err
-		}
-	}
-	gets := func(r *identityv1.GetSubjectRequest) call {
-		return func(ctx context.Context, c *api) error { _, err := c.GetSubject(ctx, r); return err }
-	}
-	lists := func(ref string) call {
-		return func(ctx context.Context, c *api) error {
-			_, err := c.ListIdentifiers(withPurpose(ctx), &identityv1.ListIdentifiersRequest{SubjectRef: ref})
-			return err
-		}
-	}
-	forgets := func(id, ref, why string) call {
-		return func(ctx context.Context, c *api) error {
-			_, err := c.ForgetSubject(ctx, &identityv1.ForgetSubjectRequest{RequestId: id, SubjectRef: ref, Request: why})
-			return err
-		}
-	}
+func changeMethods(ref string) []method {
 	unspecified := &identityv1.Identifier{Value: "x"}
 	return []method{
 		{
 			name: identityv1.SubjectService_RegisterSubject_FullMethodName, role: "product", wrong: "verifier",
-			good: registers(email("fresh@example.com")),
+			good: registers(newRequestID(), email("fresh@example.com")),
 			bad: []malformed{
-				{"identifiers", registers()},
-				{"identifiers[0].kind", registers(unspecified)},
-				{"identifiers[0].value", registers(email("no address"))},
-				{"identifiers[0].value", registers(email("jäne@example.com"))},
-				{"identifiers[0].value", registers(phone("12345"))},
-				{"identifiers[1]", registers(email("a@example.com"), email("A@Example.com "))},
-				{"request_id", unary(register, &identityv1.RegisterSubjectRequest{RequestId: "1", Identifiers: []*identityv1.Identifier{email("a@example.com")}})},
+				{"identifiers", registers(newRequestID())},
+				{"identifiers[0].kind", registers(newRequestID(), unspecified)},
+				{"identifiers[0].value", registers(newRequestID(), email("no address"))},
+				{"identifiers[0].value", registers(newRequestID(), email("jäne@example.com"))},
+				{"identifiers[0].value", registers(newRequestID(), phone("12345"))},
+				{"identifiers[1]", registers(newRequestID(), email("a@example.com"), email("A@Example.com "))},
+				{"request_id", registers("1", email("a@example.com"))},
 			},
 		},
 		{
@@ -111,6 +65,11 @@ func subjectMethods(ref string) []method {
 			good: unlinks(ref, phone("+493011111111")),
 			bad:  []malformed{{"subject_ref", unlinks("x", phone("+493011111111"))}, {"identifier.value", unlinks(ref, phone("+0"))}},
 		},
+	}
+}
+
+func subjectMethods(ref string) []method {
+	return []method{
 		{
 			name: identityv1.SubjectService_ResolveSubject_FullMethodName, role: "intake", wrong: "auditor", foreign: "SUBJECT_NOT_FOUND",
 			good: resolves(email("jane@example.com")),
@@ -118,8 +77,8 @@ func subjectMethods(ref string) []method {
 		},
 		{
 			name: identityv1.SubjectService_GetSubject_FullMethodName, role: "auditor", wrong: "intake", foreign: "SUBJECT_NOT_FOUND",
-			good: gets(&identityv1.GetSubjectRequest{SubjectRef: ref}),
-			bad:  []malformed{{"subject_ref", gets(&identityv1.GetSubjectRequest{SubjectRef: "x"})}},
+			good: getsSubject(&identityv1.GetSubjectRequest{SubjectRef: ref}),
+			bad:  []malformed{{"subject_ref", getsSubject(&identityv1.GetSubjectRequest{SubjectRef: "x"})}},
 		},
 		{
 			name: identityv1.SubjectService_ListIdentifiers_FullMethodName, role: "verifier", wrong: "product", foreign: "SUBJECT_NOT_FOUND",
@@ -134,21 +93,6 @@ func subjectMethods(ref string) []method {
 }
 
 func verificationMethods(id string) []method {
-	starts := func(r *identityv1.StartVerificationRequest) call {
-		return func(ctx context.Context, c *api) error { _, err := c.StartVerification(ctx, r); return err }
-	}
-	checks := func(id, code string) call {
-		return func(ctx context.Context, c *api) error {
-			_, err := c.CheckCode(ctx, &identityv1.CheckCodeRequest{RequestId: newRequestID(), Verification: id, Code: code})
-			return err
-		}
-	}
-	gets := func(id string) call {
-		return func(ctx context.Context, c *api) error {
-			_, err := c.GetVerification(ctx, &identityv1.GetVerificationRequest{Verification: id})
-			return err
-		}
-	}
 	return []method{
 		{
 			name: identityv1.VerificationService_StartVerification_FullMethodName, role: "intake", wrong: "product",
@@ -165,23 +109,12 @@ func verificationMethods(id string) []method {
 		},
 		{
 			name: identityv1.VerificationService_GetVerification_FullMethodName, role: "dpo", wrong: "product", foreign: "VERIFICATION_NOT_FOUND",
-			good: gets(id), bad: []malformed{{"verification", gets("x")}},
+			good: getsVerification(id), bad: []malformed{{"verification", getsVerification("x")}},
 		},
 	}
 }
 
 func tenantMethods() []method {
-	creates := func(change func(*identityv1.CreateTenantRequest)) call {
-		r := &identityv1.CreateTenantRequest{RequestId: newRequestID(), Tenant: "third", DisplayName: "Third", TimeZone: "UTC"}
-		change(r)
-		return func(ctx context.Context, c *api) error { _, err := c.CreateTenant(ctx, r); return err }
-	}
-	gets := func(token string) call {
-		return func(ctx context.Context, c *api) error {
-			_, err := c.GetTenant(ctx, &identityv1.GetTenantRequest{ConsistencyToken: token})
-			return err
-		}
-	}
 	return []method{
 		{
 			name: identityv1.TenantService_CreateTenant_FullMethodName, role: "platform_admin", wrong: "product",
@@ -194,59 +127,18 @@ func tenantMethods() []method {
 				{"calendar", creates(func(r *identityv1.CreateTenantRequest) { r.Calendar = "Germany" })},
 			},
 		},
-		{name: identityv1.TenantService_GetTenant_FullMethodName, role: "product", wrong: "holder", good: gets("")},
+		{name: identityv1.TenantService_GetTenant_FullMethodName, role: "product", wrong: "holder", good: getsTenant("")},
 	}
 }
 
 func keyMethods() []method {
-	gets := func(holder string, class sealv1.KeyClass) call {
-		r := &identityv1.GetKeysRequest{Wants: []*identityv1.KeyWant{{Key: &identityv1.KeyName{Holder: holder, Class: class}}}}
-		return func(ctx context.Context, c *api) error { _, err := c.GetKeys(withPurpose(ctx), r); return err }
-	}
-	destroys := func(holder, reason string) call {
-		r := &identityv1.DestroyKeysRequest{
-			RequestId: "d", Reason: reason,
-			Keys: []*identityv1.KeyName{{Holder: holder, Class: sealv1.KeyClass_KEY_CLASS_REQUEST}},
-		}
-		return func(ctx context.Context, c *api) error { _, err := c.DestroyKeys(ctx, r); return err }
-	}
-	digests := func(ctx context.Context, c *api) error {
-		_, err := c.GetDigestKeys(ctx, &identityv1.GetDigestKeysRequest{})
-		return err
-	}
-	joins := func(r *identityv1.FollowDropsRequest) call {
-		return func(ctx context.Context, c *api) error {
-			ctx, cancel := context.WithCancel(ctx)
-			defer cancel()
-			stream, err := c.FollowDrops(ctx)
-			if err != nil {
-				return err
-			}
-			_ = stream.Send(r) // what went wrong, Recv says
-			_, err = stream.Recv()
-			return err
-		}
-	}
-	suppresses := func(ref string, until *timestamppb.Timestamp, v ...*identityv1.SuppressedValue) call {
-		return func(ctx context.Context, c *api) error {
-			_, err := c.Suppress(ctx, &identityv1.SuppressRequest{Values: v, ErasureRef: ref, Until: until})
-			return err
-		}
-	}
-	looks := func(v ...*identityv1.SuppressedValue) call {
-		return func(ctx context.Context, c *api) error {
-			_, err := c.CheckSuppressed(ctx, &identityv1.CheckSuppressedRequest{Values: v})
-			return err
-		}
-	}
-	value := &identityv1.SuppressedValue{System: "shop", Column: "a.b", Value: "x"}
-	profile, later := sealv1.KeyClass_KEY_CLASS_PROFILE, timestamppb.New(time.Now().Add(time.Hour))
+	const profile = sealv1.KeyClass_KEY_CLASS_PROFILE
 	return []method{
 		{
-			name: identityv1.KeyService_GetKeys_FullMethodName, wrong: "key_admin", good: gets("request-"+request, profile),
+			name: identityv1.KeyService_GetKeys_FullMethodName, wrong: "key_admin", good: getsKeys("request-"+request, profile),
 			bad: []malformed{
-				{"wants[0].key.holder", gets("jane@example.com", profile)},
-				{"wants[0].key.class", gets("request-"+request, 0)},
+				{"wants[0].key.holder", getsKeys("jane@example.com", profile)},
+				{"wants[0].key.class", getsKeys("request-"+request, 0)},
 			},
 		},
 		{name: identityv1.KeyService_GetDigestKeys_FullMethodName, wrong: "key_admin", good: digests},
@@ -262,6 +154,12 @@ func keyMethods() []method {
 				{"reason", destroys("request-"+request, "Because!")},
 			},
 		},
+	}
+}
+
+func suppressionMethods() []method {
+	value, later := &identityv1.SuppressedValue{System: "shop", Column: "a.b", Value: "x"}, timestamppb.New(time.Now().Add(time.Hour))
+	return []method{
 		{
 			name: identityv1.SuppressionService_Suppress_FullMethodName, wrong: "holder", good: suppresses(request, later, value),
 			bad: []malformed{

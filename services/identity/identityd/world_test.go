@@ -55,6 +55,7 @@ const shards = 2
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	t.Parallel() // each has a log, a mailbox and a daemon of its own
 	w := &world{dir: t.TempDir(), logs: new(buffer), issuer: rpctest.NewIssuer(t), mails: newMailbox(t), alone: "true"}
 	w.spans = filepath.Join(w.dir, "spans.jsonl")
 	w.in = jstest.New(t, shards, 1, identityd.Context)
