@@ -23,7 +23,9 @@ func wants(t *testing.T, what string, got check.Answer, yes bool, reason check.R
 
 func TestDataIsJudgedByThePolicyInForceWhenItWasCollected(t *testing.T) {
 	p := policy(pack(t, pt), pack(t, pt, "purposes:\n", newPurpose))
-	research := func(change ...func(*check.Question)) check.Question { return of("tags.research", "tag.use", observed, change...) }
+	research := func(change ...func(*check.Question)) check.Question {
+		return of("tags.research", "tag.use", observed, change...)
+	}
 	undecided := check.Person{}
 	wants(t, "of the first version", check.Ask(p, undecided, research(collected(day(1)))), false, check.PurposeNotDescribed, 1)
 	wants(t, "a second before the second", check.Ask(p, undecided, research(collected(day(2).Add(-time.Second)))), false, check.PurposeNotDescribed, 1)

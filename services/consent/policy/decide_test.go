@@ -10,26 +10,34 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+func at() time.Time { return time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC) }
+
+func published(n uint32) policy.Published {
+	return policy.Published{Policy: "p", Version: n, Hash: "h", TextHash: "text", Recorded: at()}
+}
+
+func publish(n uint32, hash string) policy.Publish {
+	return policy.Publish{Policy: "p", Version: n, Hash: hash, TextHash: "text", At: at()}
+}
+
+func posted(n uint32, when time.Time) policy.Posted {
+	return policy.Posted{Policy: "p", Version: n, TextHash: "text", PostedAt: when, Recorded: at()}
+}
+
+func post(n uint32, when time.Time) policy.Post {
+	return policy.Post{Policy: "p", Version: n, TextHash: "text", PostedAt: when, At: at()}
+}
+
+func refusedPublishing(n uint32, r policy.Refusal) []policy.Event {
+	return []policy.Event{policy.PublishingRefused{Version: n, Reason: r.Reason()}}
+}
+
+func refusedPosting(n uint32, r policy.Refusal) []policy.Event {
+	return []policy.Event{policy.PostingRefused{Version: n, Reason: r.Reason()}}
+}
+
 func TestDecide(t *testing.T) {
-	noon := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	published := func(n uint32) policy.Published {
-		return policy.Published{Policy: "p", Version: n, Hash: "h", TextHash: "text", Recorded: noon}
-	}
-	publish := func(n uint32, hash string) policy.Publish {
-		return policy.Publish{Policy: "p", Version: n, Hash: hash, TextHash: "text", At: noon}
-	}
-	posted := func(n uint32, at time.Time) policy.Posted {
-		return policy.Posted{Policy: "p", Version: n, TextHash: "text", PostedAt: at, Recorded: noon}
-	}
-	post := func(n uint32, at time.Time) policy.Post {
-		return policy.Post{Policy: "p", Version: n, TextHash: "text", PostedAt: at, At: noon}
-	}
-	refusedPublishing := func(n uint32, r policy.Refusal) []policy.Event {
-		return []policy.Event{policy.PublishingRefused{Version: n, Reason: r.Reason()}}
-	}
-	refusedPosting := func(n uint32, r policy.Refusal) []policy.Event {
-		return []policy.Event{policy.PostingRefused{Version: n, Reason: r.Reason()}}
-	}
+	noon := at()
 	for _, tc := range []struct {
 		name  string
 		given []policy.Event

@@ -55,16 +55,18 @@ func batch(questions ...*consentv1.Question) *consentv1.BatchCheckRequest {
 	return &consentv1.BatchCheckRequest{Questions: questions}
 }
 
-func consentMethods() []method {
-	tomorrow := timestamppb.New(time.Now().Add(24 * time.Hour))
+func consentMethods() []method { return append(actMethods(), questionMethods()...) }
+
+// tomorrow lies in the future.
+func tomorrow() *timestamppb.Timestamp { return timestamppb.New(time.Now().Add(24 * time.Hour)) }
+
+func actMethods() []method {
 	fact := func(f consentv1.Fact, cause string) *consentv1.ApplyFactRequest {
 		return &consentv1.ApplyFactRequest{RequestId: "step-1", SubjectRef: subject, Fact: f, Cause: cause}
 	}
-	question := func(change func(*consentv1.Question)) *consentv1.CheckRequest {
-		return &consentv1.CheckRequest{Question: mail(change)}
-	}
 	return []method{
-		{name: "RecordDecision", caller: human("product"), wrong: "auditor", empty: "request_id", foreign: "POLICY_NOT_FOUND",
+		{
+			name: "RecordDecision", caller: human("product"), wrong: "auditor", empty: "request_id", foreign: "POLICY_NOT_FOUND",
 			good: func() proto.Message { return decision(func(*consentv1.RecordDecisionRequest) {}) },
 			bad: map[string]proto.Message{
 				"subject_ref":   decision(func(r *consentv1.RecordDecisionRequest) { r.SubjectRef = "jane@example.org" }),
@@ -73,28 +75,49 @@ func consentMethods() []method {
 				"category":      decision(func(r *consentv1.RecordDecisionRequest) { r.Purpose, r.Category = "", "Mail" }),
 				"decision":      decision(func(r *consentv1.RecordDecisionRequest) { r.Decision = 0 }),
 				"expression":    decision(func(r *consentv1.RecordDecisionRequest) { r.Expression = 9 }),
-				"decided_at":    decision(func(r *consentv1.RecordDecisionRequest) { r.DecidedAt = tomorrow }),
+				"decided_at":    decision(func(r *consentv1.RecordDecisionRequest) { r.DecidedAt = tomorrow() }),
 				"evidence":      decision(func(r *consentv1.RecordDecisionRequest) { r.Evidence = "Jane said yes" }),
 				"recipients[0]": decision(func(r *consentv1.RecordDecisionRequest) { r.Recipients = []string{"A"} }),
-			}},
-		{name: "AcceptPolicy", caller: human("product"), wrong: "dpo", empty: "request_id", foreign: "POLICY_NOT_FOUND",
+			},
+		},
+		{
+			name: "AcceptPolicy", caller: human("product"), wrong: "dpo", empty: "request_id", foreign: "POLICY_NOT_FOUND",
 			good: func() proto.Message { return acceptance(func(*consentv1.AcceptPolicyRequest) {}) },
 			bad: map[string]proto.Message{
 				"version":     acceptance(func(r *consentv1.AcceptPolicyRequest) { r.Version = 0 }),
-				"accepted_at": acceptance(func(r *consentv1.AcceptPolicyRequest) { r.AcceptedAt = tomorrow }),
-			}},
-		{name: "WithdrawAll", caller: human("product"), wrong: "dpo", empty: "request_id",
+				"accepted_at": acceptance(func(r *consentv1.AcceptPolicyRequest) { r.AcceptedAt = tomorrow() }),
+			},
+		},
+		{
+			name: "WithdrawAll", caller: human("product"), wrong: "dpo", empty: "request_id",
 			good: func() proto.Message {
 				return &consentv1.WithdrawAllRequest{RequestId: uuid1, SubjectRef: subject, DecidedAt: timestamppb.Now()}
 			},
 			bad: map[string]proto.Message{
-				"decided_at":  &consentv1.WithdrawAllRequest{RequestId: uuid1, SubjectRef: subject, DecidedAt: tomorrow},
+				"decided_at":  &consentv1.WithdrawAllRequest{RequestId: uuid1, SubjectRef: subject, DecidedAt: tomorrow()},
 				"subject_ref": &consentv1.WithdrawAllRequest{RequestId: uuid1, SubjectRef: "s", DecidedAt: timestamppb.Now()},
-			}},
-		{name: "Check", caller: human("product"), wrong: "subject", empty: "question",
+			},
+		},
+		{
+			name: "ApplyFact", caller: service("fulfilment"), wrong: "product", empty: "request_id",
+			good: func() proto.Message { return fact(consentv1.Fact_FACT_RESTRICTED, cause) },
+			bad: map[string]proto.Message{
+				"fact": fact(0, cause), "cause": fact(consentv1.Fact_FACT_CLOSED, "a case"),
+			},
+		},
+	}
+}
+
+func questionMethods() []method {
+	question := func(change func(*consentv1.Question)) *consentv1.CheckRequest {
+		return &consentv1.CheckRequest{Question: mail(change)}
+	}
+	return []method{
+		{
+			name: "Check", caller: human("product"), wrong: "subject", empty: "question",
 			good: func() proto.Message { return question(func(*consentv1.Question) {}) },
 			bad: map[string]proto.Message{
-				"question.at":            question(func(q *consentv1.Question) { q.At = tomorrow }),
+				"question.at":            question(func(q *consentv1.Question) { q.At = tomorrow() }),
 				"question.action":        question(func(q *consentv1.Question) { q.Action = 0 }),
 				"question.purpose":       question(func(q *consentv1.Question) { q.Purpose = "" }),
 				"question.categories":    question(func(q *consentv1.Question) { q.Categories = nil }),
@@ -102,25 +125,25 @@ func consentMethods() []method {
 				"question.source":        question(func(q *consentv1.Question) { q.Source = 99 }),
 				"question.region":        question(func(q *consentv1.Question) { q.Region = "Germany" }),
 				"consistency_token":      &consentv1.CheckRequest{Question: mail(), ConsistencyToken: strings.Repeat("x", 9000)},
-			}},
-		{name: "BatchCheck", caller: human("product"), wrong: "subject", empty: "questions", limit: 256 << 10,
+			},
+		},
+		{
+			name: "BatchCheck", caller: human("product"), wrong: "subject", empty: "questions", limit: 256 << 10,
 			good: func() proto.Message { return batch(mail()) },
 			bad: map[string]proto.Message{
-				"questions[1].at":      batch(mail(), mail(func(q *consentv1.Question) { q.At = tomorrow })),
+				"questions[1].at":      batch(mail(), mail(func(q *consentv1.Question) { q.At = tomorrow() })),
 				"questions[0].channel": batch(mail(func(q *consentv1.Question) { q.Channel = "E Mail" })),
 				"questions":            batch(make([]*consentv1.Question, 501)...),
-			}},
-		{name: "ListDecisions", caller: human("auditor"), wrong: "intake", empty: "subject_ref",
+			},
+		},
+		{
+			name: "ListDecisions", caller: human("auditor"), wrong: "intake", empty: "subject_ref",
 			good: func() proto.Message { return &consentv1.ListDecisionsRequest{SubjectRef: subject} },
 			bad: map[string]proto.Message{
 				"page_size":  &consentv1.ListDecisionsRequest{SubjectRef: subject, PageSize: 1001},
 				"page_token": &consentv1.ListDecisionsRequest{SubjectRef: subject, PageToken: "LTE"},
-			}},
-		{name: "ApplyFact", caller: service("fulfilment"), wrong: "product", empty: "request_id",
-			good: func() proto.Message { return fact(consentv1.Fact_FACT_RESTRICTED, cause) },
-			bad: map[string]proto.Message{
-				"fact": fact(0, cause), "cause": fact(consentv1.Fact_FACT_CLOSED, "a case"),
-			}},
+			},
+		},
 	}
 }
 
@@ -135,28 +158,36 @@ func policyMethods(t *testing.T) []method {
 	}
 	hash := textHash(t, document(t, "qcera"))
 	return []method{
-		{name: "PublishPolicy", caller: human("dpo"), wrong: "product", empty: "request_id", limit: 512 << 10,
+		{
+			name: "PublishPolicy", caller: human("dpo"), wrong: "product", empty: "request_id", limit: 512 << 10,
 			good: func() proto.Message { return publish(doc) },
 			bad: map[string]proto.Message{
 				"document":                   publish([]byte("policy: [")),
 				"document.modified":          publish(document(t, "caseworks", "modified: 2012-01-01 # house\n", "")),
 				"document.purposes[0].basis": publish(document(t, "caseworks", "basis: contract", "basis: hope")),
-			}},
-		{name: "PostPolicy", caller: human("dpo"), wrong: "product", empty: "request_id", foreign: "POLICY_NOT_FOUND",
+			},
+		},
+		{
+			name: "PostPolicy", caller: human("dpo"), wrong: "product", empty: "request_id", foreign: "POLICY_NOT_FOUND",
 			good: func() proto.Message { return post("qcera", hash, timestamppb.Now()) },
 			bad: map[string]proto.Message{
 				"policy":    post("Qcera", hash, timestamppb.Now()),
 				"text_hash": post("qcera", "abc", timestamppb.Now()),
 				"posted_at": post("qcera", hash, timestamppb.New(time.Now().Add(time.Hour))),
-			}},
-		{name: "GetPolicy", caller: human("auditor"), wrong: "subject", empty: "policy", foreign: "POLICY_NOT_FOUND",
+			},
+		},
+		{
+			name: "GetPolicy", caller: human("auditor"), wrong: "subject", empty: "policy", foreign: "POLICY_NOT_FOUND",
 			good: func() proto.Message { return &consentv1.GetPolicyRequest{Policy: "qcera"} },
-			bad:  map[string]proto.Message{"policy": &consentv1.GetPolicyRequest{Policy: "q*"}}},
-		{name: "ListPolicies", caller: human("auditor"), wrong: "subject",
+			bad:  map[string]proto.Message{"policy": &consentv1.GetPolicyRequest{Policy: "q*"}},
+		},
+		{
+			name: "ListPolicies", caller: human("auditor"), wrong: "subject",
 			good: func() proto.Message { return &consentv1.ListPoliciesRequest{} },
 			bad: map[string]proto.Message{
 				"page_size": &consentv1.ListPoliciesRequest{PageSize: -1}, "page_token": &consentv1.ListPoliciesRequest{PageToken: "%"},
-			}},
+			},
+		},
 	}
 }
 
