@@ -203,3 +203,29 @@ func TestAMessageThatIsNotWhatItsTypeSaysIsNamed(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestACommitThatNoAnnouncedKeySignedIsNamed(t *testing.T) {
+	h := newHistory(t)
+	agg := es.Aggregate{Context: "identity", Tenant: "t1", Type: "keyring", ID: "k"}
+	data, err := proto.Marshal(destroyed("a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = h.log.As(jstest.Signer(t)).Append(t.Context(), es.Head{}, es.Commit{
+		ID: id(t), CommandID: id(t), Aggregate: agg, Time: time.Now(),
+		Events: []es.Event{{Type: keyDestroyed, Schema: 1, Data: data}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	auditor := audit.New(h.log, contexts())
+	_, err = auditor.Replay(t.Context(), audit.Filter{}, func(audit.Entry) error { return nil })
+	var damaged *es.CorruptError
+	if !errors.As(err, &damaged) || damaged.Sequence == 0 {
+		t.Errorf("got %v", err)
+	}
+	s, err := auditor.Replay(t.Context(), audit.Filter{SkipSignatures: true}, func(audit.Entry) error { return nil })
+	if err != nil || s.Verified {
+		t.Errorf("without verification: %+v, %v", s, err)
+	}
+}
