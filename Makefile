@@ -25,11 +25,11 @@ lint: ## lint Go and protos, and hold the import rules
 	tools/lint-all $(PKGS)
 
 test: ## run every test that takes seconds; installs the servers they talk to
-	tools/setup redis-server postgres
+	tools/setup redis-server postgres mariadbd
 	go test -timeout 8m $(PKGS)
 
 test-long: ## run the tests that take minutes too (build tag long)
-	tools/setup redis-server postgres
+	tools/setup redis-server postgres mariadbd
 	go test -count=1 -timeout 2h -tags long $(PKGS)
 
 chaos: ## run the seeded campaigns that kill, pause and corrupt (TestChaos..., build tag long)
