@@ -23,7 +23,7 @@ func (p *player) count(ctx context.Context, text string) (n int, err error) {
 
 // Count says how many values of a database hold a text, in whatever case.
 func Count(ctx context.Context, path, text string) (n int, err error) {
-	db, err := sql.Open("sqlite", "file:"+path+"?mode=ro&_pragma=busy_timeout(5000)")
+	db, err := sql.Open("sqlite", fileURL(path)+"?mode=ro&_pragma=busy_timeout(5000)")
 	if err != nil {
 		return 0, err
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -46,6 +47,9 @@ func Systems() ([]System, error) {
 // Path is where a system's database lies.
 func (s System) Path(dir string) string { return filepath.Join(dir, s.Name+".db") }
 
+// fileURL is the data source name of a database file.
+func fileURL(path string) string { return (&url.URL{Scheme: "file", Path: path}).String() }
+
 // Make makes a system's database, unless it is there.
 func (s System) Make(ctx context.Context, dir string) (err error) {
 	path := s.Path(dir)
@@ -72,7 +76,7 @@ func (s System) Make(ctx context.Context, dir string) (err error) {
 }
 
 func (s System) write(ctx context.Context, path string) (err error) {
-	db, err := sql.Open("sqlite", path)
+	db, err := sql.Open("sqlite", fileURL(path))
 	if err != nil {
 		return err
 	}

@@ -66,7 +66,7 @@ func Connections(dir string) (map[string]local.Connection, error) {
 	}
 	out := map[string]local.Connection{}
 	for _, s := range systems {
-		out[s.Name] = local.Connection{Driver: "sqlite", DSN: "file:" + s.Path(dir)}
+		out[s.Name] = local.Connection{Driver: "sqlite", DSN: fileURL(s.Path(dir))}
 	}
 	return out, nil
 }
@@ -154,15 +154,18 @@ func (p *player) play(ctx context.Context) (Story, error) {
 			return story, err
 		}
 	}
-	for _, ask := range p.asks() {
+	asks, err := p.asks()
+	if err != nil {
+		return story, err
+	}
+	for _, ask := range asks {
 		f, err := p.follow(ctx, ask)
 		if err != nil {
 			return story, err
 		}
 		story.Requests = append(story.Requests, f)
 	}
-	p.state.Runs++
-	return story, p.save()
+	return story, nil
 }
 
 func (p *player) say(format string, args ...any) { _, _ = fmt.Fprintf(p.cfg.Out, format+"\n", args...) }

@@ -2,6 +2,7 @@ package demo_test
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -36,7 +37,7 @@ func TestThePeopleAreInventedAndAlwaysTheSame(t *testing.T) {
 }
 
 func TestTheDatabasesAreMadeOnceAndHoldThePeople(t *testing.T) {
-	dir := t.TempDir()
+	dir := filepath.Join(t.TempDir(), "a folder?")
 	if err := demo.Prepare(t.Context(), dir); err != nil {
 		t.Fatal(err)
 	}

@@ -21,8 +21,9 @@ type ask struct {
 	person Person
 }
 
-// asks picks two people who are in both systems, others in each run.
-func (p *player) asks() []ask {
+// asks picks two people who are in both systems, and remembers that they have
+// asked: a run that is cut off is not taken up, the next one asks for others.
+func (p *player) asks() ([]ask, error) {
 	var both []Person
 	for _, person := range p.people {
 		if person.Shop && person.Messenger {
@@ -30,10 +31,15 @@ func (p *player) asks() []ask {
 		}
 	}
 	at := 2 * p.state.Runs
-	return []ask{
-		{fulfilmentv1.Right_RIGHT_ACCESS, "personnel-technology", both[at%len(both)]},
-		{fulfilmentv1.Right_RIGHT_ERASURE, "caseworks", both[(at+1)%len(both)]},
+	if at+1 >= len(both) {
+		p.say("  Everyone has asked by now; --data names a fresh folder.")
+		return nil, nil
 	}
+	p.state.Runs++
+	return []ask{
+		{fulfilmentv1.Right_RIGHT_ACCESS, "personnel-technology", both[at]},
+		{fulfilmentv1.Right_RIGHT_ERASURE, "caseworks", both[at+1]},
+	}, p.save()
 }
 
 // follow files a request, verifies it with the code that was sent, and watches
