@@ -84,6 +84,15 @@ func newCore(cfg Config, k *daemon.Kit, m *member.Member, s *keys) (*core, error
 	return c, err
 }
 
+// maxCodes is how many codes one person is sent in an hour, at most.
+const maxCodes = 10
+
+func (c *core) delivery() otp.Delivery {
+	return otp.Delivery{
+		Desk: c.desk, Registry: c.registry, Mail: c.mail, Name: c.directory.Name, Pace: otp.NewPace(maxCodes, time.Hour),
+	}
+}
+
 func (c *core) services(s *keys, leaving <-chan struct{}) rpc.Services {
 	return rpc.Services{
 		Tenants:       &rpc.Tenants{Directory: c.directory, Now: time.Now},

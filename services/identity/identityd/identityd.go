@@ -10,7 +10,6 @@ import (
 	_ "time/tzdata" // time zones of tenants are checked on machines that have none
 
 	"habeas.internal/services/identity/internal/mail"
-	"habeas.internal/services/identity/internal/otp"
 	"habeas.internal/services/identity/internal/rpc"
 	"habeas.internal/services/internal/daemon"
 	"habeas.internal/services/internal/es/jetstream/member"
@@ -74,7 +73,7 @@ func Run(ctx context.Context, cfg Config, w daemon.World) error {
 	if w.Started != nil {
 		w.Started(daemon.Running{Addr: lis.Addr(), Ops: k.OpsAddr})
 	}
-	delivery := otp.Delivery{Desk: core.desk, Registry: core.registry, Mail: core.mail, Name: core.directory.Name}.Process()
+	delivery := core.delivery().Process()
 	tidying := core.registry.Tidying()
 	parts := []daemon.Part{
 		member.Reader("code-delivery", func(ctx context.Context) error { return m.Log.RunProcess(ctx, delivery) }),

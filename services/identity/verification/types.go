@@ -176,6 +176,7 @@ const (
 	ReasonNoMail      = "MAIL_NOT_CONFIGURED"
 	ReasonUndelivered = "MAIL_REFUSED"
 	ReasonTooLate     = "TOO_LATE"
+	ReasonTooMany     = "TOO_MANY_CODES"
 )
 
 // Refusal is a rule's no, with its reason code.

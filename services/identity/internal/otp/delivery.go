@@ -23,6 +23,7 @@ type Delivery struct {
 	Desk     *Desk
 	Registry *registry.Registry
 	Mail     *mail.Sender // nil: no mail service, and every code is withheld
+	Pace     *Pace
 	// Name is what a tenant calls itself, for the mail's text.
 	Name func(ctx context.Context, tenant string) (string, error)
 }
@@ -77,6 +78,9 @@ func (d Delivery) dispatch(ctx context.Context, r es.Recorded, s verification.Ve
 	}
 	if number == 0 {
 		return d.record(ctx, r, "withhold", verification.Withhold{Reason: verification.ReasonNoChannel})
+	}
+	if !d.Pace.Allow(r.Aggregate.Tenant, s.Subject, d.Desk.Now()) {
+		return d.record(ctx, r, "withhold", verification.Withhold{Reason: verification.ReasonTooMany})
 	}
 	return d.record(ctx, r, "dispatch", verification.Send{Identifier: number, At: d.Desk.Now()})
 }
