@@ -9,8 +9,7 @@
 //   - Erase is one transaction up to the system's limit of rows; beyond it,
 //     chunks, with the rows that identify the person last, so that one that
 //     was cut off finds the person again. To repeat it is harmless.
-//   - Rows that others refer to as well are left as they are, and counted as
-//     shared.
+//   - Rows that are others' as well are left as they are, and counted as shared.
 //   - An error says in a closed vocabulary what is wrong (see Error) and never
 //     holds a value from the system.
 package connector
@@ -52,7 +51,7 @@ type Part struct {
 type Found struct {
 	Part
 	Rows   uint64   // that are the person's
-	Shared uint64   // further rows that the person's refer to and others' too
+	Shared uint64   // further rows that are the person's and others' too
 	Digest [32]byte // keyed digest of the rows' keys, in order; zero without rows
 	// Since is the latest start event among the rows, from the column that the
 	// dataset names for it; zero when it names none.
@@ -71,7 +70,7 @@ type Done struct {
 	Part
 	Deleted uint64 // rows removed
 	Masked  uint64 // rows whose values were overwritten
-	Shared  uint64 // rows left because others refer to them
+	Shared  uint64 // rows left because they are others' too
 	// Kept is how many rows stay with a value of the part that can't be taken
 	// out of them: a key by which rows that have to stay are joined, such as a
 	// row's number, or a column that the dataset says to keep. Where it is not

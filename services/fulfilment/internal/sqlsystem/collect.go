@@ -55,13 +55,11 @@ func (s *System) page(ctx context.Context, plan *plan, t *table, p connector.Per
 		q.put(", ", s.dialect.selected("t."+q.quoted(f.Name), f.column))
 	}
 	q.put(" FROM ", q.table(t.name), " t JOIN (SELECT * FROM ", id("m", t))
-	if len(t.up) > 0 || t.collection.Shared {
+	if t.sharing() {
 		q.put(" UNION SELECT * FROM ", id("h", t))
 	}
 	q.put(") m ON ")
-	q.list(len(t.keys), " AND ", func(i int) {
-		q.put("t.", q.quoted(t.keys[i]), " = m.", carried(t, t.keys[i]))
-	})
+	q.onKey(t, "m")
 	if last != nil {
 		q.put(" WHERE ")
 		q.after(t, last)

@@ -4,7 +4,8 @@
 //
 // How rows are found. Rows whose identity column equals an identifier are the
 // person's. From there references are followed. A row that refers to one of the
-// person's is the person's too. A row that one of the person's refers to is the
+// person's is the person's too, unless by another followed reference it also
+// refers to a row that is not: then it is shared. A row that one of the person's refers to is the
 // person's if nobody else's refers to it and it bears nobody else's identity;
 // otherwise it is shared: shown, counted, never changed, and followed no further.
 //

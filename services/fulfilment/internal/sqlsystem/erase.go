@@ -91,6 +91,9 @@ func (e *erasure) whole(ctx context.Context, limit int) error {
 		rows := 0
 		for _, t := range e.plan.order {
 			task := e.tasks[t]
+			if err := e.inspect(ctx, tx, task); err != nil {
+				return err
+			}
 			if !task.concerned() && !task.anchors {
 				continue
 			}
@@ -116,18 +119,37 @@ func (e *erasure) whole(ctx context.Context, limit int) error {
 	})
 }
 
+// inspect counts the rows that stay whatever is ordered.
+func (e *erasure) inspect(ctx context.Context, tx *sql.Tx, task *task) (err error) {
+	if len(task.ordered) == 0 {
+		return nil
+	}
+	if task.shared, err = e.shared(ctx, tx, e.plan, task.table, e.person); err != nil || !task.collection.Keep {
+		return err
+	}
+	q := e.search(e.plan, e.person)
+	q.from(task.table)
+	q.put("SELECT count(*) FROM ", id("m", task.table))
+	var n uint64
+	err = each(ctx, tx, q.String(), q.args, func(rows *sql.Rows) error { return rows.Scan(&n) })
+	for category := range task.ordered {
+		task.kept[category] = n
+	}
+	return err
+}
+
 // capture locks a person's rows in a table and remembers their keys. Of a table
 // that was erased in chunks it takes only rows that were added meanwhile.
 func (e *erasure) capture(ctx context.Context, tx *sql.Tx, task *task, most int) error {
 	keys, err := e.locked(ctx, tx, task, most, task.chunked)
-	if err != nil {
-		return err
+	if err == nil && len(keys) > 0 && len(task.up) > 0 {
+		// Who refers to the rows can have changed until they were locked, but
+		// not since.
+		keys, err = e.locked(ctx, tx, task, most, task.chunked)
 	}
-	task.keys = keys
-	if !task.concerned() {
-		return nil
+	if task.concerned() {
+		task.keys = keys
 	}
-	task.shared, err = e.shared(ctx, tx, e.plan, task.table, e.person)
 	return err
 }
 

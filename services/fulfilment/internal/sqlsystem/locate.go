@@ -81,7 +81,7 @@ func (s *System) locate(ctx context.Context, plan *plan, t *table, p connector.P
 
 // shared counts rows that are others' too.
 func (s *System) shared(ctx context.Context, db querier, plan *plan, t *table, p connector.Person) (n uint64, err error) {
-	if len(t.up) == 0 && !t.collection.Shared {
+	if !t.sharing() {
 		return 0, nil
 	}
 	q := s.search(plan, p)

@@ -8,10 +8,11 @@ import (
 	"habeas.internal/services/fulfilment/internal/dataset"
 )
 
-// search writes the queries that find a person's rows. Each table becomes up to
-// four named subqueries, by its index: o, rows that are the person's by identity
-// or because they refer to one that is; u, rows that the person's refer to; m,
-// those that are the person's in the end; h, those that are shared.
+// search writes the queries that find a person's rows. Each table becomes some
+// named subqueries, by its index: d, rows found by identity or because they refer
+// to one of the person's; o, those of them that refer to nobody else's; u, rows
+// that the person's refer to; w, the same and whether they are shared; m, those
+// that are the person's in the end; h, those that are shared.
 type search struct {
 	*statement
 	plan   *plan
@@ -78,7 +79,11 @@ func (q *search) columns(t *table) {
 }
 
 func (q *search) own(t *table) {
-	q.put(id("o", t), " AS (SELECT ")
+	name := id("o", t)
+	if t.divided() {
+		name = id("d", t)
+	}
+	q.put(name, " AS (SELECT ")
 	q.columns(t)
 	q.put(" FROM ", q.table(t.name), " t WHERE ")
 	q.identified(t)
@@ -89,15 +94,47 @@ func (q *search) own(t *table) {
 	if len(t.self) > 0 {
 		q.put(" UNION SELECT ")
 		q.columns(t)
-		q.put(" FROM ", q.table(t.name), " t JOIN ", id("o", t), " s ON (")
+		q.put(" FROM ", q.table(t.name), " t JOIN ", name, " s ON (")
 		q.list(len(t.self), " OR ", func(i int) {
 			q.put("t.", q.quoted(t.self[i].ToField), " = s.", carried(t, t.self[i].FromField))
 		})
 		q.put(") WHERE NOT (")
 		q.elses(t)
+		q.put(") AND NOT (")
+		q.divided(t)
 		q.put(")")
 	}
 	q.put(")")
+	if t.divided() {
+		q.put(", ", id("o", t), " AS (SELECT d.* FROM ", name, " d JOIN ", q.table(t.name), " t ON ")
+		q.onKey(t, "d")
+		q.put(" WHERE ")
+		q.identified(t)
+		q.put(" OR NOT (")
+		q.divided(t)
+		q.put("))")
+	}
+}
+
+// divided says whether a row of the table can refer to rows of several people.
+func (t *table) divided() bool { return len(t.down) > 1 || len(t.down) > 0 && len(t.self) > 0 }
+
+// divided writes whether row t also refers to a row that is not the person's.
+func (q *search) divided(t *table) {
+	for _, e := range t.down {
+		source := q.plan.tables[e.From]
+		value := "t." + q.quoted(e.ToField)
+		q.put("(EXISTS (SELECT 1 FROM ", q.table(source.name), " x WHERE x.", q.quoted(e.FromField), " = ", value, ")")
+		q.put(" AND NOT EXISTS (SELECT 1 FROM ", id("m", source), " y WHERE y.", carried(source, e.FromField), " = ", value, ")) OR ")
+	}
+	q.put("1 = 0")
+}
+
+// onKey writes that row t has the key of a row of a subquery.
+func (q *search) onKey(t *table, alias string) {
+	q.list(len(t.keys), " AND ", func(i int) {
+		q.put("t.", q.quoted(t.keys[i]), " = ", alias, ".", carried(t, t.keys[i]))
+	})
 }
 
 // step writes the rows of t to which an edge leads.
@@ -113,7 +150,7 @@ func (q *search) step(t *table, e dataset.Edge, letter string) {
 func (q *search) settled(t *table) {
 	if t.collection.Shared {
 		q.put(", ", id("m", t), " AS (SELECT * FROM ", id("o", t), " WHERE 1 = 0)")
-		q.put(", ", id("h", t), " AS (SELECT * FROM ", id("o", t))
+		q.put(", ", id("h", t), " AS (SELECT * FROM ", id(t.found(), t))
 		for _, e := range t.up {
 			q.put(" UNION ")
 			q.step(t, e, "m")
@@ -121,28 +158,48 @@ func (q *search) settled(t *table) {
 		q.put(")")
 		return
 	}
-	if len(t.up) == 0 {
-		q.put(", ", id("m", t), " AS (SELECT * FROM ", id("o", t), ")")
-		return
+	if len(t.up) > 0 {
+		q.put(", ", id("u", t), " AS (")
+		q.list(len(t.up), " UNION ", func(i int) { q.step(t, t.up[i], "m") })
+		q.put("), ", id("w", t), " AS (SELECT t.*, CASE WHEN ")
+		q.shared(t)
+		q.put(" THEN 1 ELSE 0 END AS shared FROM ", id("u", t), " t)")
 	}
-	q.put(", ", id("u", t), " AS (")
-	q.list(len(t.up), " UNION ", func(i int) { q.step(t, t.up[i], "m") })
-	q.put("), ", id("w", t), " AS (SELECT t.*, CASE WHEN ")
-	q.shared(t)
-	q.put(" THEN 1 ELSE 0 END AS shared FROM ", id("u", t), " t)")
-	kept := func(value string) {
+	referred := func(value string) {
 		q.put("SELECT ")
 		q.list(len(t.carried), ", ", func(i int) { q.put("w.c", strconv.Itoa(i)) })
 		q.put(" FROM ", id("w", t), " w WHERE w.shared = ", value)
 	}
-	q.put(", ", id("m", t), " AS (SELECT * FROM ", id("o", t), " UNION ")
-	kept("0")
-	q.put("), ", id("h", t), " AS (")
-	kept("1")
-	q.put(" AND NOT EXISTS (SELECT 1 FROM ", id("o", t), " o WHERE ")
-	q.sameKey(t, "o", "w")
+	q.put(", ", id("m", t), " AS (SELECT * FROM ", id("o", t))
+	if len(t.up) > 0 {
+		q.put(" UNION ")
+		referred("0")
+	}
+	q.put(")")
+	if !t.sharing() {
+		return
+	}
+	q.put(", ", id("h", t), " AS (SELECT z.* FROM (SELECT * FROM ", id(t.found(), t))
+	if len(t.up) > 0 {
+		q.put(" UNION ")
+		referred("1")
+	}
+	q.put(") z WHERE NOT EXISTS (SELECT 1 FROM ", id("m", t), " o WHERE ")
+	q.sameKey(t, "o", "z")
 	q.put("))")
 }
+
+// found is the subquery of all rows that are found in a table by identity or
+// from above.
+func (t *table) found() string {
+	if t.divided() {
+		return "d"
+	}
+	return "o"
+}
+
+// sharing says whether rows of the table can be shared.
+func (t *table) sharing() bool { return t.collection.Shared || len(t.up) > 0 || t.divided() }
 
 func (q *search) sameKey(t *table, a, b string) {
 	q.list(len(t.keys), " AND ", func(i int) {
@@ -218,9 +275,7 @@ func (q *search) rows(t *table, letter string, columns func()) {
 	q.put("SELECT ")
 	columns()
 	q.put(" FROM ", q.table(t.name), " t JOIN ", id(letter, t), " m ON ")
-	q.list(len(t.keys), " AND ", func(i int) {
-		q.put("t.", q.quoted(t.keys[i]), " = m.", carried(t, t.keys[i]))
-	})
+	q.onKey(t, "m")
 }
 
 func (q *search) keyColumns(t *table) {
