@@ -11,6 +11,10 @@ func Decide(s Person, cmd Command) ([]Event, error) {
 	switch c := cmd.(type) {
 	case PlaceHold:
 		return place(s, c)
+	case ReviewHold:
+		return review(s, c)
+	case CallReview:
+		return call(s, c)
 	case ReleaseHold:
 		return release(s, c)
 	case RequestPermit:
@@ -36,6 +40,31 @@ func place(s Person, c PlaceHold) ([]Event, error) {
 		}
 	}
 	return []Event{e}, nil
+}
+
+func review(s Person, c ReviewHold) ([]Event, error) {
+	h, ok := s.Hold(c.Hold)
+	if !ok || !h.Binds() {
+		return nil, ErrNoHold
+	}
+	if h.ReviewAt.Equal(c.ReviewAt) {
+		return nil, nil
+	}
+	if !c.ReviewAt.After(c.At) {
+		return nil, ErrReviewInPast
+	}
+	return []Event{HoldReviewed{Hold: h.ID, ReviewedAt: c.At, ReviewAt: c.ReviewAt}}, nil
+}
+
+func call(s Person, c CallReview) ([]Event, error) {
+	h, ok := s.Hold(c.Hold)
+	if !ok {
+		return nil, ErrNoHold
+	}
+	if !h.Binds() || h.ReviewDue || c.At.Before(h.ReviewAt) {
+		return nil, nil
+	}
+	return []Event{HoldReviewDue{Hold: h.ID, ReviewAt: h.ReviewAt}}, nil
 }
 
 func release(s Person, c ReleaseHold) ([]Event, error) {

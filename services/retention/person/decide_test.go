@@ -100,6 +100,34 @@ func TestHolds(t *testing.T) {
 	})
 }
 
+func TestReviews(t *testing.T) {
+	on := []person.Event{placed("h1", noon().Add(-2*time.Hour))} // due an hour ago
+	due := append(on[:1:1], person.HoldReviewDue{Hold: "h1", ReviewAt: noon().Add(-time.Hour)})
+	off := append(due[:2:2], person.HoldReleased{Hold: "h1", ReleasedAt: noon()})
+	reviewed := person.HoldReviewed{Hold: "h1", ReviewedAt: noon(), ReviewAt: noon().Add(time.Hour)}
+	look := person.ReviewHold{Hold: "h1", ReviewAt: noon().Add(time.Hour), At: noon()}
+	call := person.CallReview{Hold: "h1", At: noon()}
+	run(t, []check{
+		{"a hold is looked at", on, look, []person.Event{reviewed}, nil},
+		{"also after its date was announced", due, look, []person.Event{reviewed}, nil},
+		{"the same date again is a no-op", append(on[:1:1], reviewed), look, nil, nil},
+		{"its next date is in the future", on, person.ReviewHold{Hold: "h1", ReviewAt: noon(), At: noon()}, nil, person.ErrReviewInPast},
+		{"one that is not there can't be looked at", nil, look, nil, person.ErrNoHold},
+		{"nor one that was released", off, look, nil, person.ErrNoHold},
+		{"a date that has passed is announced", on, call, due[1:], nil},
+		{"once", due, call, nil, nil},
+		{"again when it has passed again", append(due[:2:2], reviewed), person.CallReview{Hold: "h1", At: noon().Add(time.Hour)}, []person.Event{
+			person.HoldReviewDue{Hold: "h1", ReviewAt: noon().Add(time.Hour)},
+		}, nil},
+		{"not before it has passed", on, person.CallReview{Hold: "h1", At: noon().Add(-time.Hour - 1)}, nil, nil},
+		{"not of a hold that was released", off, call, nil, nil},
+		{"not of a hold that is not there", nil, call, nil, person.ErrNoHold},
+		{"a hold that is due for review still binds", due, person.RequestPermit{Permit: "p1", Request: "r", System: "shop", At: noon()}, []person.Event{
+			person.PermitRefused{Request: "r", System: "shop", Reason: "PERSON_ON_HOLD"},
+		}, person.ErrOnHold},
+	})
+}
+
 func TestPermits(t *testing.T) {
 	ask := person.RequestPermit{Permit: "p1", Request: "r", System: "shop", Policy: "main", ScheduleVersion: 1, At: noon()}
 	refused := func(no person.Refusal) []person.Event {

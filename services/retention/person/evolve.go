@@ -12,13 +12,12 @@ func Evolve(s Person, ev Event) Person {
 		s.Holds = append(slices.Clip(s.Holds), Hold{
 			ID: e.Hold, Ground: e.Ground, Authority: e.Authority, PlacedAt: e.PlacedAt, ReviewAt: e.ReviewAt,
 		})
+	case HoldReviewed:
+		s.Holds = change(s.Holds, e.Hold, func(h *Hold) { h.ReviewAt, h.ReviewDue = e.ReviewAt, false })
+	case HoldReviewDue:
+		s.Holds = change(s.Holds, e.Hold, func(h *Hold) { h.ReviewDue = true })
 	case HoldReleased:
-		s.Holds = slices.Clone(s.Holds)
-		for i := range s.Holds {
-			if s.Holds[i].ID == e.Hold {
-				s.Holds[i].ReleasedAt = e.ReleasedAt
-			}
-		}
+		s.Holds = change(s.Holds, e.Hold, func(h *Hold) { h.ReleasedAt = e.ReleasedAt })
 	case PermitGiven:
 		s.Permits = append(forget(s.Permits, e.GivenAt), Permit{
 			ID: e.Permit, Request: e.Request, System: e.System, Policy: e.Policy, ScheduleVersion: e.ScheduleVersion,
@@ -34,6 +33,17 @@ func Evolve(s Person, ev Event) Person {
 		}
 	}
 	return s
+}
+
+// change is the list with one of its holds changed.
+func change(list []Hold, id string, how func(*Hold)) []Hold {
+	list = slices.Clone(list)
+	for i := range list {
+		if list[i].ID == id {
+			how(&list[i])
+		}
+	}
+	return list
 }
 
 // forget makes room for one more permit. It drops the oldest that is over, and

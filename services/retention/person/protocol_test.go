@@ -39,9 +39,17 @@ func TestNothingCanBeDestroyedWhileAHoldIsEffective(t *testing.T) {
 func (w *world) step(r *rapid.T) {
 	w.names++
 	name := fmt.Sprint(w.names)
-	switch rapid.SampledFrom([]string{"place", "release", "permit", "permit", "permit", "end"}).Draw(r, "step") {
+	switch rapid.SampledFrom([]string{"place", "review", "call", "release", "permit", "permit", "permit", "end"}).Draw(r, "step") {
 	case "place":
 		w.do(r, person.PlaceHold{Hold: name, Ground: "g", Authority: "a", ReviewAt: w.now.Add(time.Hour), At: w.now})
+	case "review":
+		if len(w.s.Holds) > 0 {
+			w.do(r, person.ReviewHold{Hold: rapid.SampledFrom(w.s.Holds).Draw(r, "hold").ID, ReviewAt: w.now.Add(time.Minute), At: w.now})
+		}
+	case "call":
+		if len(w.s.Holds) > 0 {
+			w.do(r, person.CallReview{Hold: rapid.SampledFrom(w.s.Holds).Draw(r, "hold").ID, At: w.now})
+		}
 	case "release":
 		if len(w.s.Holds) > 0 {
 			hold := rapid.SampledFrom(w.s.Holds).Draw(r, "hold").ID
@@ -71,7 +79,7 @@ func (w *world) do(r *rapid.T, cmd person.Command) {
 			w.handed[e.Permit] = e
 		case person.PermitEnded:
 			w.back[e.Permit] = true
-		case person.HoldPlaced, person.HoldReleased, person.PermitRefused:
+		case person.HoldPlaced, person.HoldReviewed, person.HoldReviewDue, person.HoldReleased, person.PermitRefused:
 		}
 	}
 	again, _ := person.Decide(w.s, cmd)

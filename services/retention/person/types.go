@@ -31,6 +31,7 @@ type Person struct {
 type Hold struct {
 	ID, Ground, Authority string
 	PlacedAt, ReviewAt    time.Time
+	ReviewDue             bool      // its date has passed, and that was announced
 	ReleasedAt            time.Time // zero while it binds
 }
 
@@ -57,7 +58,8 @@ func (p Permit) over() time.Time { return p.ExpiresAt.Add(Slack) }
 // Usable says that its holder may still destroy under it.
 func (p Permit) Usable(at time.Time) bool { return !p.Ended && at.Before(p.ExpiresAt) }
 
-// Command is PlaceHold, ReleaseHold, RequestPermit or EndPermit.
+// Command is PlaceHold, ReviewHold, CallReview, ReleaseHold, RequestPermit or
+// EndPermit.
 //
 //sumtype:decl
 type Command interface{ command() }
@@ -66,6 +68,18 @@ type Command interface{ command() }
 type PlaceHold struct {
 	Hold, Ground, Authority string
 	ReviewAt, At            time.Time
+}
+
+// ReviewHold says that a hold was looked at, and when it must be again.
+type ReviewHold struct {
+	Hold         string
+	ReviewAt, At time.Time
+}
+
+// CallReview announces that a hold's date has passed.
+type CallReview struct {
+	Hold string
+	At   time.Time
 }
 
 // ReleaseHold ends a hold.
@@ -90,11 +104,14 @@ type EndPermit struct {
 }
 
 func (PlaceHold) command()     {}
+func (ReviewHold) command()    {}
+func (CallReview) command()    {}
 func (ReleaseHold) command()   {}
 func (RequestPermit) command() {}
 func (EndPermit) command()     {}
 
-// Event is HoldPlaced, HoldReleased, PermitGiven, PermitRefused or PermitEnded.
+// Event is HoldPlaced, HoldReviewed, HoldReviewDue, HoldReleased, PermitGiven,
+// PermitRefused or PermitEnded.
 //
 //sumtype:decl
 type Event interface{ event() }
@@ -105,6 +122,18 @@ type HoldPlaced struct {
 	PlacedAt, ReviewAt      time.Time
 	OpenPermits             []string  // open then
 	EffectiveBy             time.Time // when the last of them is over; zero: at once
+}
+
+// HoldReviewed says that a hold was looked at and binds on.
+type HoldReviewed struct {
+	Hold                 string
+	ReviewedAt, ReviewAt time.Time
+}
+
+// HoldReviewDue says that a hold's date has passed. It binds on.
+type HoldReviewDue struct {
+	Hold     string
+	ReviewAt time.Time
 }
 
 // HoldReleased says that a hold binds no more.
@@ -134,6 +163,8 @@ type PermitEnded struct {
 }
 
 func (HoldPlaced) event()    {}
+func (HoldReviewed) event()  {}
+func (HoldReviewDue) event() {}
 func (HoldReleased) event()  {}
 func (PermitGiven) event()   {}
 func (PermitRefused) event() {}
@@ -157,7 +188,7 @@ const (
 )
 
 var (
-	// ErrNoHold says that there is no such hold.
+	// ErrNoHold says that there is no such hold, or that it binds no more.
 	ErrNoHold = errors.New("hold does not exist")
 	// ErrNoPermit says that there is no such permit.
 	ErrNoPermit = errors.New("permit does not exist")

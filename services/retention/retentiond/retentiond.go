@@ -19,6 +19,7 @@ import (
 	kit "habeas.internal/services/internal/rpc"
 	"habeas.internal/services/internal/rpc/client"
 	"habeas.internal/services/retention/internal/follow"
+	"habeas.internal/services/retention/internal/review"
 	"habeas.internal/services/retention/internal/rpc"
 	"habeas.internal/services/retention/internal/zone"
 
@@ -38,6 +39,8 @@ type Config struct {
 	EventLog member.Config `env:"EVENTLOG"`
 	Identity client.Peer   `env:"IDENTITY"`
 	Consent  client.Peer   `env:"CONSENT"`
+	// ReviewEvery is how long after its date a hold is announced at the latest.
+	ReviewEvery time.Duration `env:"REVIEW_EVERY" default:"10m" min:"1ms" help:"how often holds whose review date has passed are looked for"`
 }
 
 // Run runs the daemon until ctx ends.
@@ -71,9 +74,13 @@ func Run(ctx context.Context, cfg Config, w daemon.World) error {
 	if w.Started != nil {
 		w.Started(daemon.Running{Addr: lis.Addr(), Ops: k.OpsAddr})
 	}
+	dates := review.New(s.Persons.Registry)
+	announcer := review.Announcer{Dates: dates, Persons: s.Persons, Now: time.Now, Every: cfg.ReviewEvery, Log: k.Log}
 	process := follow.Process(s.Schedules, consentv1.NewPolicyServiceClient(p.consent), time.Now)
 	return k.Run(ctx,
 		member.Reader("schedules", func(ctx context.Context) error { return m.Log.RunProcess(ctx, process) }),
+		member.Reader("reviews", func(ctx context.Context) error { return m.Log.Project(ctx, dates.Projection()) }),
+		daemon.Part{Name: "announcer", Run: announcer.Run},
 		daemon.Part{Name: "keys", Run: p.keys.Run},
 		daemon.ServeGRPC(server, lis),
 	)

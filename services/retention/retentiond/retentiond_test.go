@@ -126,3 +126,46 @@ func (w *world) evaluates(t *testing.T, c retentionv1.RetentionServiceClient) {
 		t.Errorf("%v by %s until %s, want about %s", v.GetVerdict(), v.GetBy(), v.GetUntil().AsTime(), want)
 	}
 }
+
+func TestAHoldWhoseDatePassesIsDueForReview(t *testing.T) {
+	w := newWorld(t)
+	r, stop := w.start(t)
+	dpo := w.client(t, r, "dpo")
+	placed, err := dpo.PlaceHold(deadline(t), &retentionv1.PlaceHoldRequest{
+		RequestId: request1, SubjectRef: subject, Ground: "legal_claim", Authority: "Case 4/26", ReviewAt: timestamppb.New(time.Now().Add(300 * time.Millisecond)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stop(); err != nil { // who is away when the date comes announces it later
+		t.Fatal(err)
+	}
+	r, _ = w.start(t)
+	dpo = w.client(t, r, "dpo")
+	w.awaitDue(t, dpo, true)
+	_, err = dpo.ReviewHold(deadline(t), &retentionv1.ReviewHoldRequest{
+		RequestId: "00000000-0000-4000-8000-000000000002", SubjectRef: subject, Hold: placed.GetHold(), ReviewAt: timestamppb.New(time.Now().Add(time.Hour)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.awaitDue(t, dpo, false)
+	_, err = dpo.ReviewHold(deadline(t), &retentionv1.ReviewHoldRequest{
+		RequestId: "00000000-0000-4000-8000-000000000003", SubjectRef: subject, Hold: placed.GetHold(), ReviewAt: timestamppb.New(time.Now().Add(300 * time.Millisecond)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.awaitDue(t, dpo, true)
+}
+
+func (w *world) awaitDue(t *testing.T, c retentionv1.RetentionServiceClient, want bool) {
+	t.Helper()
+	testwait.For(t, 20*time.Second, func() error {
+		who, err := c.GetPerson(deadline(t), &retentionv1.GetPersonRequest{SubjectRef: subject})
+		if err == nil && (len(who.GetHolds()) != 1 || who.GetHolds()[0].GetReviewDue() != want) {
+			err = fmt.Errorf("%d holds, want one with due %t", len(who.GetHolds()), want)
+		}
+		return err
+	})
+}

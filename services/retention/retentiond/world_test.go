@@ -163,7 +163,7 @@ func (w *world) environ(t *testing.T) []string {
 		t.Fatal(err)
 	}
 	return []string{
-		"HABEAS_INSTANCE=test-1", "HABEAS_LOG_LEVEL=debug", "HABEAS_IDENTITY_TARGET=" + w.identity, "HABEAS_CONSENT_TARGET=" + w.consent,
+		"HABEAS_INSTANCE=test-1", "HABEAS_LOG_LEVEL=debug", "HABEAS_REVIEW_EVERY=50ms", "HABEAS_IDENTITY_TARGET=" + w.identity, "HABEAS_CONSENT_TARGET=" + w.consent,
 		"HABEAS_TLS_CERT=" + w.id.CertFile, "HABEAS_TLS_KEY=" + w.id.KeyFile, "HABEAS_TLS_CA=" + w.id.CAFile,
 		"HABEAS_TLS_TRUST_DOMAIN=" + rpctest.TrustDomain, "HABEAS_TLS_NAMESPACE=" + rpctest.Namespace,
 		"HABEAS_TOKEN_ISSUER=" + rpctest.TokenIssuer, "HABEAS_TOKEN_AUDIENCE=" + rpctest.TokenAudience, "HABEAS_TOKEN_KEYS=" + w.Issuer.Path,

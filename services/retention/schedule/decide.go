@@ -75,7 +75,7 @@ func check(s Schedule, next Version, at time.Time) error {
 			return ErrRuleMalformed
 		case r.Period.IsZero():
 			return ErrRuleWithoutEnd
-		case r.Ground == "" || r.Authority == "":
+		case r.Ground == "" || r.Authority == "" || infeasible(r.Ground):
 			return ErrRuleWithoutGround
 		case seen[r.ID]:
 			return ErrRuleTwice
@@ -88,4 +88,11 @@ func check(s Schedule, next Version, at time.Time) error {
 // dotted says that a text is a name of parts between dots.
 func dotted(name string) bool {
 	return !slices.Contains(strings.Split(name, "."), "")
+}
+
+// infeasible says that a ground is nothing but that erasing is hard: that
+// defers an erasure, and is no reason to keep.
+func infeasible(ground string) bool {
+	first, _, _ := strings.Cut(ground, ".")
+	return first == "infeasible"
 }

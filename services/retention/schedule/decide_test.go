@@ -108,6 +108,13 @@ func TestRulesThatAreRefused(t *testing.T) {
 			refused(2, schedule.ErrRuleWithoutGround), schedule.ErrRuleWithoutGround,
 		},
 		{
+			"that erasing is infeasible is no ground",
+			[]schedule.Event{first},
+			put(2, at(10), changed(func(r *schedule.Rule) { r.Ground = "infeasible.backup" })...),
+			refused(2, schedule.ErrRuleWithoutGround),
+			schedule.ErrRuleWithoutGround,
+		},
+		{
 			"a rule without an authority is refused",
 			[]schedule.Event{first},
 			put(2, at(10), changed(func(r *schedule.Rule) { r.Authority = "" })...),

@@ -84,7 +84,7 @@ const (
 	// ErrRuleWithoutEnd refuses a rule that would keep for ever.
 	ErrRuleWithoutEnd = Refusal("RULE_WITHOUT_END")
 	// ErrRuleWithoutGround refuses a rule that doesn't say why and by what law
-	// or clause.
+	// or clause; that erasing is infeasible is no ground.
 	ErrRuleWithoutGround = Refusal("RULE_WITHOUT_GROUND")
 	// ErrRuleMalformed refuses a rule without an id or a category.
 	ErrRuleMalformed = Refusal("RULE_MALFORMED")

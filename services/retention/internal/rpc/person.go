@@ -36,6 +36,23 @@ func (s *Server) PlaceHold(ctx context.Context, r *retentionv1.PlaceHoldRequest)
 	return out, nil
 }
 
+// ReviewHold gives a hold its next date.
+func (s *Server) ReviewHold(ctx context.Context, r *retentionv1.ReviewHoldRequest) (*retentionv1.ReviewHoldResponse, error) {
+	body, err := bodyOf(r)
+	if err != nil {
+		return nil, err
+	}
+	now := s.Now()
+	res, err := s.handle(ctx, r.GetSubjectRef(), es.Command[person.Command]{
+		ID: r.GetRequestId(), Client: true, Body: body, At: now,
+		Data: person.ReviewHold{Hold: r.GetHold(), ReviewAt: r.GetReviewAt().AsTime(), At: now},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &retentionv1.ReviewHoldResponse{ConsistencyToken: res.Token().Encode()}, nil
+}
+
 // ReleaseHold ends a hold.
 func (s *Server) ReleaseHold(ctx context.Context, r *retentionv1.ReleaseHoldRequest) (*retentionv1.ReleaseHoldResponse, error) {
 	body, err := bodyOf(r)

@@ -35,8 +35,9 @@ type method struct {
 	foreign string
 }
 
-func methods() []method {
-	soon := timestamppb.New(time.Now().Add(30 * 24 * time.Hour))
+func methods() []method { return append(ofSchedules(), ofPersons()...) }
+
+func ofSchedules() []method {
 	rule := func(change func(*retentionv1.Rule)) *retentionv1.PutScheduleRequest {
 		r := &retentionv1.Rule{Rule: "invoices", Category: "user.financial", Period: "P10Y", Ground: "legal_obligation.tax", Authority: "26 CFR"}
 		change(r)
@@ -45,12 +46,6 @@ func methods() []method {
 	item := &retentionv1.Item{System: "shop", Collection: "orders", Category: "user.financial"}
 	evaluate := func(subject string, items ...*retentionv1.Item) *retentionv1.EvaluateRequest {
 		return &retentionv1.EvaluateRequest{SubjectRef: subject, Policy: "main", Items: items}
-	}
-	hold := func(ground, authority string, review *timestamppb.Timestamp) *retentionv1.PlaceHoldRequest {
-		return &retentionv1.PlaceHoldRequest{RequestId: uuid2, SubjectRef: subject, Ground: ground, Authority: authority, ReviewAt: review}
-	}
-	permit := func(request, system string) *retentionv1.RequestPermitRequest {
-		return &retentionv1.RequestPermitRequest{RequestId: "step-1", SubjectRef: subject, Request: request, System: system, Policy: "main"}
 	}
 	return []method{
 		{"PutSchedule", person("dpo"), func() proto.Message { return rule(func(*retentionv1.Rule) {}) }, "request_id", map[string]proto.Message{
@@ -70,6 +65,18 @@ func methods() []method {
 			"items":           evaluate(subject),
 			"items[0].system": evaluate(subject, &retentionv1.Item{System: "Shop", Collection: "c", Category: "c"}),
 		}, "SCHEDULE_NOT_FOUND"},
+	}
+}
+
+func ofPersons() []method {
+	soon := timestamppb.New(time.Now().Add(30 * 24 * time.Hour))
+	hold := func(ground, authority string, review *timestamppb.Timestamp) *retentionv1.PlaceHoldRequest {
+		return &retentionv1.PlaceHoldRequest{RequestId: uuid2, SubjectRef: subject, Ground: ground, Authority: authority, ReviewAt: review}
+	}
+	permit := func(request, system string) *retentionv1.RequestPermitRequest {
+		return &retentionv1.RequestPermitRequest{RequestId: "step-1", SubjectRef: subject, Request: request, System: system, Policy: "main"}
+	}
+	return []method{
 		{"PlaceHold", person("dpo"), func() proto.Message { return hold("legal_claim", "Case 4/26", soon) }, "request_id", map[string]proto.Message{
 			"ground":    hold("Legal claim", "Case 4/26", soon),
 			"authority": hold("legal_claim", "jane@example.org", soon),
@@ -79,6 +86,11 @@ func methods() []method {
 			return &retentionv1.ReleaseHoldRequest{RequestId: uuid3, SubjectRef: subject, Hold: unknown}
 		}, "request_id", map[string]proto.Message{
 			"hold": &retentionv1.ReleaseHoldRequest{RequestId: uuid3, SubjectRef: subject, Hold: "h"},
+		}, "HOLD_NOT_FOUND"},
+		{"ReviewHold", person("dpo"), func() proto.Message {
+			return &retentionv1.ReviewHoldRequest{RequestId: uuid3, SubjectRef: subject, Hold: unknown, ReviewAt: soon}
+		}, "request_id", map[string]proto.Message{
+			"review_at": &retentionv1.ReviewHoldRequest{RequestId: uuid3, SubjectRef: subject, Hold: unknown},
 		}, "HOLD_NOT_FOUND"},
 		{
 			"GetPerson", person("auditor"), func() proto.Message { return &retentionv1.GetPersonRequest{SubjectRef: subject} }, "subject_ref",

@@ -155,7 +155,7 @@ func (s *Server) GetPerson(ctx context.Context, r *retentionv1.GetPersonRequest)
 	for _, h := range who.Holds {
 		out.Holds = append(out.Holds, &retentionv1.Hold{
 			Hold: h.ID, Ground: h.Ground, Authority: h.Authority, PlacedAt: eventpb.Stamp(h.PlacedAt),
-			ReviewAt: eventpb.Stamp(h.ReviewAt), ReleasedAt: eventpb.Stamp(h.ReleasedAt),
+			ReviewAt: eventpb.Stamp(h.ReviewAt), ReleasedAt: eventpb.Stamp(h.ReleasedAt), ReviewDue: h.ReviewDue,
 		})
 	}
 	for _, p := range who.Permits {

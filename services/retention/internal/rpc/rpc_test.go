@@ -1,6 +1,8 @@
 package rpc_test
 
 import (
+	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -187,4 +189,36 @@ func TestAReviewIsInTheFuture(t *testing.T) {
 		RequestId: uuid1, SubjectRef: subject, Ground: "legal_claim", Authority: "Case 4/26", ReviewAt: timestamppb.New(w.now().Add(-time.Minute)),
 	})
 	expect(t, "a review in the past", err, codes.InvalidArgument, "REVIEW_IN_PAST")
+}
+
+// TestManyAskAtOnce: however calls race, one permit is open for a request in a
+// system, and none is given after a hold was placed.
+func TestManyAskAtOnce(t *testing.T) {
+	w := newWorld(t)
+	dpo, saga := w.client(t, person("dpo")), w.client(t, service("fulfilment"))
+	putRules(t, dpo)
+	const callers = 16
+	given := make(chan string, callers)
+	var all sync.WaitGroup
+	for i := range callers {
+		all.Go(func() {
+			res, err := saga.RequestPermit(deadline(t), &retentionv1.RequestPermitRequest{
+				RequestId: fmt.Sprint("step-", i), SubjectRef: subject, Request: request, System: "shop", Policy: "main",
+			})
+			if err == nil {
+				given <- res.GetPermit()
+			} else if _, reason, _ := answer(err); reason != "PERMIT_OPEN" && reason != "PERSON_ON_HOLD" && reason != "CONTENDED" {
+				t.Errorf("caller %d: %v", i, err)
+			}
+		})
+	}
+	held := placeHold(t, w, dpo, uuid2)
+	all.Wait()
+	close(given)
+	if len(given) > 1 {
+		t.Errorf("%d permits are open at once", len(given))
+	}
+	if open := len(held.GetOpenPermits()); open != len(given) || held.GetEffective() != (open == 0) {
+		t.Errorf("the hold names %d open permits, %d were given; effective %t", open, len(given), held.GetEffective())
+	}
 }

@@ -21,6 +21,8 @@ func Schedule() (eventpb.Codec[schedule.Event], error) {
 func Person() (eventpb.Codec[person.Event], error) {
 	return eventpb.New(
 		eventpb.Of[person.Event](packHoldPlaced, unpackHoldPlaced),
+		eventpb.Of[person.Event](packHoldReviewed, unpackHoldReviewed),
+		eventpb.Of[person.Event](packHoldReviewDue, unpackHoldReviewDue),
 		eventpb.Of[person.Event](packHoldReleased, unpackHoldReleased),
 		eventpb.Of[person.Event](packPermitGiven, unpackPermitGiven),
 		eventpb.Of[person.Event](packPermitRefused, unpackPermitRefused),
@@ -77,6 +79,24 @@ func unpackHoldPlaced(_ *eventpb.Reader, m *retentionv1.HoldPlaced) person.HoldP
 		Hold: m.GetHold(), Ground: m.GetGround(), Authority: m.GetAuthority(), OpenPermits: m.GetOpenPermits(),
 		PlacedAt: eventpb.Moment(m.GetPlacedAt()), ReviewAt: eventpb.Moment(m.GetReviewAt()), EffectiveBy: eventpb.Moment(m.GetEffectiveBy()),
 	}
+}
+
+func packHoldReviewed(_ *eventpb.Writer, e person.HoldReviewed) *retentionv1.HoldReviewed {
+	return &retentionv1.HoldReviewed{Hold: e.Hold, ReviewedAt: eventpb.Stamp(e.ReviewedAt), ReviewAt: eventpb.Stamp(e.ReviewAt)}
+}
+
+func unpackHoldReviewed(_ *eventpb.Reader, m *retentionv1.HoldReviewed) person.HoldReviewed {
+	return person.HoldReviewed{
+		Hold: m.GetHold(), ReviewedAt: eventpb.Moment(m.GetReviewedAt()), ReviewAt: eventpb.Moment(m.GetReviewAt()),
+	}
+}
+
+func packHoldReviewDue(_ *eventpb.Writer, e person.HoldReviewDue) *retentionv1.HoldReviewDue {
+	return &retentionv1.HoldReviewDue{Hold: e.Hold, ReviewAt: eventpb.Stamp(e.ReviewAt)}
+}
+
+func unpackHoldReviewDue(_ *eventpb.Reader, m *retentionv1.HoldReviewDue) person.HoldReviewDue {
+	return person.HoldReviewDue{Hold: m.GetHold(), ReviewAt: eventpb.Moment(m.GetReviewAt())}
 }
 
 func packHoldReleased(_ *eventpb.Writer, e person.HoldReleased) *retentionv1.HoldReleased {

@@ -32,6 +32,8 @@ func TestAPersonsEventsStayReadable(t *testing.T) {
 			Hold: id, Ground: "legal_claim", Authority: "Case 4/26", PlacedAt: at, ReviewAt: at.Add(time.Hour),
 			OpenPermits: []string{id}, EffectiveBy: at.Add(time.Minute),
 		},
+		person.HoldReviewed{Hold: id, ReviewedAt: at, ReviewAt: at.Add(time.Hour)},
+		person.HoldReviewDue{Hold: id, ReviewAt: at},
 		person.HoldReleased{Hold: id, ReleasedAt: at, Free: true},
 		person.PermitGiven{
 			Permit: id, Request: id, System: "shop", Policy: "main", ScheduleVersion: 3, GivenAt: at, ExpiresAt: at.Add(person.Life),

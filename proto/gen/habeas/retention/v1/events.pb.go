@@ -417,6 +417,126 @@ func (x *HoldReleased) GetFree() bool {
 	return false
 }
 
+// HoldReviewed: a hold was looked at, and still binds.
+type HoldReviewed struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the hold.
+	Hold string `protobuf:"bytes,1,opt,name=hold,proto3" json:"hold,omitempty"`
+	// When it was looked at.
+	ReviewedAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=reviewed_at,json=reviewedAt,proto3" json:"reviewed_at,omitempty"`
+	// When it must be looked at again.
+	ReviewAt      *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=review_at,json=reviewAt,proto3" json:"review_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HoldReviewed) Reset() {
+	*x = HoldReviewed{}
+	mi := &file_habeas_retention_v1_events_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HoldReviewed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HoldReviewed) ProtoMessage() {}
+
+func (x *HoldReviewed) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_retention_v1_events_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HoldReviewed.ProtoReflect.Descriptor instead.
+func (*HoldReviewed) Descriptor() ([]byte, []int) {
+	return file_habeas_retention_v1_events_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *HoldReviewed) GetHold() string {
+	if x != nil {
+		return x.Hold
+	}
+	return ""
+}
+
+func (x *HoldReviewed) GetReviewedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ReviewedAt
+	}
+	return nil
+}
+
+func (x *HoldReviewed) GetReviewAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ReviewAt
+	}
+	return nil
+}
+
+// HoldReviewDue: a hold's date has passed, and nobody has looked at it. It
+// binds on.
+type HoldReviewDue struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the hold.
+	Hold string `protobuf:"bytes,1,opt,name=hold,proto3" json:"hold,omitempty"`
+	// The date that has passed.
+	ReviewAt      *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=review_at,json=reviewAt,proto3" json:"review_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HoldReviewDue) Reset() {
+	*x = HoldReviewDue{}
+	mi := &file_habeas_retention_v1_events_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HoldReviewDue) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HoldReviewDue) ProtoMessage() {}
+
+func (x *HoldReviewDue) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_retention_v1_events_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HoldReviewDue.ProtoReflect.Descriptor instead.
+func (*HoldReviewDue) Descriptor() ([]byte, []int) {
+	return file_habeas_retention_v1_events_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *HoldReviewDue) GetHold() string {
+	if x != nil {
+		return x.Hold
+	}
+	return ""
+}
+
+func (x *HoldReviewDue) GetReviewAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ReviewAt
+	}
+	return nil
+}
+
 // PermitGiven: one request may destroy in one system for a short time.
 type PermitGiven struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -440,7 +560,7 @@ type PermitGiven struct {
 
 func (x *PermitGiven) Reset() {
 	*x = PermitGiven{}
-	mi := &file_habeas_retention_v1_events_proto_msgTypes[5]
+	mi := &file_habeas_retention_v1_events_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -452,7 +572,7 @@ func (x *PermitGiven) String() string {
 func (*PermitGiven) ProtoMessage() {}
 
 func (x *PermitGiven) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_events_proto_msgTypes[5]
+	mi := &file_habeas_retention_v1_events_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -465,7 +585,7 @@ func (x *PermitGiven) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PermitGiven.ProtoReflect.Descriptor instead.
 func (*PermitGiven) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_events_proto_rawDescGZIP(), []int{5}
+	return file_habeas_retention_v1_events_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *PermitGiven) GetPermit() string {
@@ -532,7 +652,7 @@ type PermitRefused struct {
 
 func (x *PermitRefused) Reset() {
 	*x = PermitRefused{}
-	mi := &file_habeas_retention_v1_events_proto_msgTypes[6]
+	mi := &file_habeas_retention_v1_events_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -544,7 +664,7 @@ func (x *PermitRefused) String() string {
 func (*PermitRefused) ProtoMessage() {}
 
 func (x *PermitRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_events_proto_msgTypes[6]
+	mi := &file_habeas_retention_v1_events_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -557,7 +677,7 @@ func (x *PermitRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PermitRefused.ProtoReflect.Descriptor instead.
 func (*PermitRefused) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_events_proto_rawDescGZIP(), []int{6}
+	return file_habeas_retention_v1_events_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *PermitRefused) GetRequest() string {
@@ -598,7 +718,7 @@ type PermitEnded struct {
 
 func (x *PermitEnded) Reset() {
 	*x = PermitEnded{}
-	mi := &file_habeas_retention_v1_events_proto_msgTypes[7]
+	mi := &file_habeas_retention_v1_events_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -610,7 +730,7 @@ func (x *PermitEnded) String() string {
 func (*PermitEnded) ProtoMessage() {}
 
 func (x *PermitEnded) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_events_proto_msgTypes[7]
+	mi := &file_habeas_retention_v1_events_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -623,7 +743,7 @@ func (x *PermitEnded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PermitEnded.ProtoReflect.Descriptor instead.
 func (*PermitEnded) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_events_proto_rawDescGZIP(), []int{7}
+	return file_habeas_retention_v1_events_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *PermitEnded) GetPermit() string {
@@ -688,7 +808,15 @@ const file_habeas_retention_v1_events_proto_rawDesc = "" +
 	"\x04hold\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\x04hold\x12;\n" +
 	"\vreleased_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"releasedAt\x12\x12\n" +
-	"\x04free\x18\x03 \x01(\bR\x04free:\x18\xa2\xb5\x18\x14person.hold_released\"\xbd\x02\n" +
+	"\x04free\x18\x03 \x01(\bR\x04free:\x18\xa2\xb5\x18\x14person.hold_released\"\xb8\x01\n" +
+	"\fHoldReviewed\x12\x18\n" +
+	"\x04hold\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\x04hold\x12;\n" +
+	"\vreviewed_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"reviewedAt\x127\n" +
+	"\treview_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\breviewAt:\x18\xa2\xb5\x18\x14person.hold_reviewed\"~\n" +
+	"\rHoldReviewDue\x12\x18\n" +
+	"\x04hold\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\x04hold\x127\n" +
+	"\treview_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\breviewAt:\x1a\xa2\xb5\x18\x16person.hold_review_due\"\xbd\x02\n" +
 	"\vPermitGiven\x12\x1c\n" +
 	"\x06permit\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\x06permit\x12\x1e\n" +
 	"\arequest\x18\x02 \x01(\tB\x04\x98\xb5\x18\x02R\arequest\x12\x1c\n" +
@@ -721,33 +849,38 @@ func file_habeas_retention_v1_events_proto_rawDescGZIP() []byte {
 	return file_habeas_retention_v1_events_proto_rawDescData
 }
 
-var file_habeas_retention_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_habeas_retention_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_habeas_retention_v1_events_proto_goTypes = []any{
 	(*ScheduleReplaced)(nil),      // 0: habeas.retention.v1.ScheduleReplaced
 	(*ScheduleRule)(nil),          // 1: habeas.retention.v1.ScheduleRule
 	(*ReplacementRefused)(nil),    // 2: habeas.retention.v1.ReplacementRefused
 	(*HoldPlaced)(nil),            // 3: habeas.retention.v1.HoldPlaced
 	(*HoldReleased)(nil),          // 4: habeas.retention.v1.HoldReleased
-	(*PermitGiven)(nil),           // 5: habeas.retention.v1.PermitGiven
-	(*PermitRefused)(nil),         // 6: habeas.retention.v1.PermitRefused
-	(*PermitEnded)(nil),           // 7: habeas.retention.v1.PermitEnded
-	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
+	(*HoldReviewed)(nil),          // 5: habeas.retention.v1.HoldReviewed
+	(*HoldReviewDue)(nil),         // 6: habeas.retention.v1.HoldReviewDue
+	(*PermitGiven)(nil),           // 7: habeas.retention.v1.PermitGiven
+	(*PermitRefused)(nil),         // 8: habeas.retention.v1.PermitRefused
+	(*PermitEnded)(nil),           // 9: habeas.retention.v1.PermitEnded
+	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
 }
 var file_habeas_retention_v1_events_proto_depIdxs = []int32{
-	8, // 0: habeas.retention.v1.ScheduleReplaced.from:type_name -> google.protobuf.Timestamp
-	1, // 1: habeas.retention.v1.ScheduleReplaced.rules:type_name -> habeas.retention.v1.ScheduleRule
-	8, // 2: habeas.retention.v1.HoldPlaced.placed_at:type_name -> google.protobuf.Timestamp
-	8, // 3: habeas.retention.v1.HoldPlaced.review_at:type_name -> google.protobuf.Timestamp
-	8, // 4: habeas.retention.v1.HoldPlaced.effective_by:type_name -> google.protobuf.Timestamp
-	8, // 5: habeas.retention.v1.HoldReleased.released_at:type_name -> google.protobuf.Timestamp
-	8, // 6: habeas.retention.v1.PermitGiven.given_at:type_name -> google.protobuf.Timestamp
-	8, // 7: habeas.retention.v1.PermitGiven.expires_at:type_name -> google.protobuf.Timestamp
-	8, // 8: habeas.retention.v1.PermitEnded.ended_at:type_name -> google.protobuf.Timestamp
-	9, // [9:9] is the sub-list for method output_type
-	9, // [9:9] is the sub-list for method input_type
-	9, // [9:9] is the sub-list for extension type_name
-	9, // [9:9] is the sub-list for extension extendee
-	0, // [0:9] is the sub-list for field type_name
+	10, // 0: habeas.retention.v1.ScheduleReplaced.from:type_name -> google.protobuf.Timestamp
+	1,  // 1: habeas.retention.v1.ScheduleReplaced.rules:type_name -> habeas.retention.v1.ScheduleRule
+	10, // 2: habeas.retention.v1.HoldPlaced.placed_at:type_name -> google.protobuf.Timestamp
+	10, // 3: habeas.retention.v1.HoldPlaced.review_at:type_name -> google.protobuf.Timestamp
+	10, // 4: habeas.retention.v1.HoldPlaced.effective_by:type_name -> google.protobuf.Timestamp
+	10, // 5: habeas.retention.v1.HoldReleased.released_at:type_name -> google.protobuf.Timestamp
+	10, // 6: habeas.retention.v1.HoldReviewed.reviewed_at:type_name -> google.protobuf.Timestamp
+	10, // 7: habeas.retention.v1.HoldReviewed.review_at:type_name -> google.protobuf.Timestamp
+	10, // 8: habeas.retention.v1.HoldReviewDue.review_at:type_name -> google.protobuf.Timestamp
+	10, // 9: habeas.retention.v1.PermitGiven.given_at:type_name -> google.protobuf.Timestamp
+	10, // 10: habeas.retention.v1.PermitGiven.expires_at:type_name -> google.protobuf.Timestamp
+	10, // 11: habeas.retention.v1.PermitEnded.ended_at:type_name -> google.protobuf.Timestamp
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_habeas_retention_v1_events_proto_init() }
@@ -761,7 +894,7 @@ func file_habeas_retention_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_retention_v1_events_proto_rawDesc), len(file_habeas_retention_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

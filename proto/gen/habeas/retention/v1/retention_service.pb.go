@@ -1002,6 +1002,125 @@ func (x *ReleaseHoldResponse) GetConsistencyToken() string {
 	return ""
 }
 
+// ReviewHoldRequest gives a hold its next date.
+type ReviewHoldRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Client-made id of the command (AIP-155).
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The person.
+	SubjectRef string `protobuf:"bytes,2,opt,name=subject_ref,json=subjectRef,proto3" json:"subject_ref,omitempty"`
+	// The hold; one that was released is not found.
+	Hold string `protobuf:"bytes,3,opt,name=hold,proto3" json:"hold,omitempty"`
+	// When it must be looked at again; in the future.
+	ReviewAt      *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=review_at,json=reviewAt,proto3" json:"review_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReviewHoldRequest) Reset() {
+	*x = ReviewHoldRequest{}
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReviewHoldRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReviewHoldRequest) ProtoMessage() {}
+
+func (x *ReviewHoldRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReviewHoldRequest.ProtoReflect.Descriptor instead.
+func (*ReviewHoldRequest) Descriptor() ([]byte, []int) {
+	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ReviewHoldRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *ReviewHoldRequest) GetSubjectRef() string {
+	if x != nil {
+		return x.SubjectRef
+	}
+	return ""
+}
+
+func (x *ReviewHoldRequest) GetHold() string {
+	if x != nil {
+		return x.Hold
+	}
+	return ""
+}
+
+func (x *ReviewHoldRequest) GetReviewAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ReviewAt
+	}
+	return nil
+}
+
+// ReviewHoldResponse is empty but for the token.
+type ReviewHoldResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Pass it to reads that must see this command.
+	ConsistencyToken string `protobuf:"bytes,1,opt,name=consistency_token,json=consistencyToken,proto3" json:"consistency_token,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *ReviewHoldResponse) Reset() {
+	*x = ReviewHoldResponse{}
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReviewHoldResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReviewHoldResponse) ProtoMessage() {}
+
+func (x *ReviewHoldResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReviewHoldResponse.ProtoReflect.Descriptor instead.
+func (*ReviewHoldResponse) Descriptor() ([]byte, []int) {
+	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ReviewHoldResponse) GetConsistencyToken() string {
+	if x != nil {
+		return x.ConsistencyToken
+	}
+	return ""
+}
+
 // GetPersonRequest names a person.
 type GetPersonRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1013,7 +1132,7 @@ type GetPersonRequest struct {
 
 func (x *GetPersonRequest) Reset() {
 	*x = GetPersonRequest{}
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[13]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1025,7 +1144,7 @@ func (x *GetPersonRequest) String() string {
 func (*GetPersonRequest) ProtoMessage() {}
 
 func (x *GetPersonRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[13]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1038,7 +1157,7 @@ func (x *GetPersonRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPersonRequest.ProtoReflect.Descriptor instead.
 func (*GetPersonRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{13}
+	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *GetPersonRequest) GetSubjectRef() string {
@@ -1062,14 +1181,16 @@ type Hold struct {
 	// When it must be looked at again.
 	ReviewAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=review_at,json=reviewAt,proto3" json:"review_at,omitempty"`
 	// When it was released; unset while it binds.
-	ReleasedAt    *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=released_at,json=releasedAt,proto3" json:"released_at,omitempty"`
+	ReleasedAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=released_at,json=releasedAt,proto3" json:"released_at,omitempty"`
+	// The date of its review has passed and was announced; it binds on.
+	ReviewDue     bool `protobuf:"varint,7,opt,name=review_due,json=reviewDue,proto3" json:"review_due,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Hold) Reset() {
 	*x = Hold{}
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[14]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1081,7 +1202,7 @@ func (x *Hold) String() string {
 func (*Hold) ProtoMessage() {}
 
 func (x *Hold) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[14]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1094,7 +1215,7 @@ func (x *Hold) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hold.ProtoReflect.Descriptor instead.
 func (*Hold) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{14}
+	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Hold) GetHold() string {
@@ -1139,6 +1260,13 @@ func (x *Hold) GetReleasedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Hold) GetReviewDue() bool {
+	if x != nil {
+		return x.ReviewDue
+	}
+	return false
+}
+
 // Permit is leave to destroy for a short time.
 type Permit struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1160,7 +1288,7 @@ type Permit struct {
 
 func (x *Permit) Reset() {
 	*x = Permit{}
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[15]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1172,7 +1300,7 @@ func (x *Permit) String() string {
 func (*Permit) ProtoMessage() {}
 
 func (x *Permit) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[15]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1185,7 +1313,7 @@ func (x *Permit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Permit.ProtoReflect.Descriptor instead.
 func (*Permit) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{15}
+	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Permit) GetPermit() string {
@@ -1243,7 +1371,7 @@ type GetPersonResponse struct {
 
 func (x *GetPersonResponse) Reset() {
 	*x = GetPersonResponse{}
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[16]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1255,7 +1383,7 @@ func (x *GetPersonResponse) String() string {
 func (*GetPersonResponse) ProtoMessage() {}
 
 func (x *GetPersonResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[16]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1268,7 +1396,7 @@ func (x *GetPersonResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPersonResponse.ProtoReflect.Descriptor instead.
 func (*GetPersonResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{16}
+	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *GetPersonResponse) GetHolds() []*Hold {
@@ -1304,7 +1432,7 @@ type RequestPermitRequest struct {
 
 func (x *RequestPermitRequest) Reset() {
 	*x = RequestPermitRequest{}
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[17]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1316,7 +1444,7 @@ func (x *RequestPermitRequest) String() string {
 func (*RequestPermitRequest) ProtoMessage() {}
 
 func (x *RequestPermitRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[17]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1329,7 +1457,7 @@ func (x *RequestPermitRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestPermitRequest.ProtoReflect.Descriptor instead.
 func (*RequestPermitRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{17}
+	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *RequestPermitRequest) GetRequestId() string {
@@ -1381,7 +1509,7 @@ type RequestPermitResponse struct {
 
 func (x *RequestPermitResponse) Reset() {
 	*x = RequestPermitResponse{}
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[18]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1393,7 +1521,7 @@ func (x *RequestPermitResponse) String() string {
 func (*RequestPermitResponse) ProtoMessage() {}
 
 func (x *RequestPermitResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[18]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1406,7 +1534,7 @@ func (x *RequestPermitResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestPermitResponse.ProtoReflect.Descriptor instead.
 func (*RequestPermitResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{18}
+	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *RequestPermitResponse) GetPermit() string {
@@ -1440,7 +1568,7 @@ type EndPermitRequest struct {
 
 func (x *EndPermitRequest) Reset() {
 	*x = EndPermitRequest{}
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[19]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1452,7 +1580,7 @@ func (x *EndPermitRequest) String() string {
 func (*EndPermitRequest) ProtoMessage() {}
 
 func (x *EndPermitRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[19]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1465,7 +1593,7 @@ func (x *EndPermitRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndPermitRequest.ProtoReflect.Descriptor instead.
 func (*EndPermitRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{19}
+	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *EndPermitRequest) GetRequestId() string {
@@ -1505,7 +1633,7 @@ type EndPermitResponse struct {
 
 func (x *EndPermitResponse) Reset() {
 	*x = EndPermitResponse{}
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[20]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1517,7 +1645,7 @@ func (x *EndPermitResponse) String() string {
 func (*EndPermitResponse) ProtoMessage() {}
 
 func (x *EndPermitResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[20]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1530,7 +1658,7 @@ func (x *EndPermitResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndPermitResponse.ProtoReflect.Descriptor instead.
 func (*EndPermitResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{20}
+	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{22}
 }
 
 var File_habeas_retention_v1_retention_service_proto protoreflect.FileDescriptor
@@ -1609,10 +1737,19 @@ const file_habeas_retention_v1_retention_service_proto_rawDesc = "" +
 	"subjectRef\x12)\n" +
 	"\x04hold\x18\x03 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\x04hold\"B\n" +
 	"\x13ReleaseHoldResponse\x12+\n" +
+	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\xe0\x01\n" +
+	"\x11ReviewHoldRequest\x12'\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x126\n" +
+	"\vsubject_ref\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
+	"subjectRef\x12)\n" +
+	"\x04hold\x18\x03 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\x04hold\x12?\n" +
+	"\treview_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\breviewAt\"A\n" +
+	"\x12ReviewHoldResponse\x12+\n" +
 	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"J\n" +
 	"\x10GetPersonRequest\x126\n" +
 	"\vsubject_ref\x18\x01 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
-	"subjectRef\"\xff\x01\n" +
+	"subjectRef\"\x9e\x02\n" +
 	"\x04Hold\x12\x12\n" +
 	"\x04hold\x18\x01 \x01(\tR\x04hold\x12\x16\n" +
 	"\x06ground\x18\x02 \x01(\tR\x06ground\x12\x1c\n" +
@@ -1620,7 +1757,9 @@ const file_habeas_retention_v1_retention_service_proto_rawDesc = "" +
 	"\tplaced_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\bplacedAt\x127\n" +
 	"\treview_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\breviewAt\x12;\n" +
 	"\vreleased_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"releasedAt\"\xca\x01\n" +
+	"releasedAt\x12\x1d\n" +
+	"\n" +
+	"review_due\x18\a \x01(\bR\treviewDue\"\xca\x01\n" +
 	"\x06Permit\x12\x16\n" +
 	"\x06permit\x18\x01 \x01(\tR\x06permit\x12\x16\n" +
 	"\x06system\x18\x02 \x01(\tR\x06system\x12\x18\n" +
@@ -1656,7 +1795,7 @@ const file_habeas_retention_v1_retention_service_proto_rawDesc = "" +
 	"\x13VERDICT_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rVERDICT_ERASE\x10\x01\x12\x10\n" +
 	"\fVERDICT_KEEP\x10\x02\x12\x10\n" +
-	"\fVERDICT_HOLD\x10\x032\x9d\a\n" +
+	"\fVERDICT_HOLD\x10\x032\x8b\b\n" +
 	"\x10RetentionService\x12t\n" +
 	"\vPutSchedule\x12'.habeas.retention.v1.PutScheduleRequest\x1a(.habeas.retention.v1.PutScheduleResponse\"\x12\x8a\xb5\x18\x06\n" +
 	"\x02\a\f\x10\x01\x92\xb5\x18\x04\b\x80\x80 \x12v\n" +
@@ -1667,6 +1806,9 @@ const file_habeas_retention_v1_retention_service_proto_rawDesc = "" +
 	"\tPlaceHold\x12%.habeas.retention.v1.PlaceHoldRequest\x1a&.habeas.retention.v1.PlaceHoldResponse\"\r\x8a\xb5\x18\x05\n" +
 	"\x01\a\x10\x01\x92\xb5\x18\x00\x12o\n" +
 	"\vReleaseHold\x12'.habeas.retention.v1.ReleaseHoldRequest\x1a(.habeas.retention.v1.ReleaseHoldResponse\"\r\x8a\xb5\x18\x05\n" +
+	"\x01\a\x10\x01\x92\xb5\x18\x00\x12l\n" +
+	"\n" +
+	"ReviewHold\x12&.habeas.retention.v1.ReviewHoldRequest\x1a'.habeas.retention.v1.ReviewHoldResponse\"\r\x8a\xb5\x18\x05\n" +
 	"\x01\a\x10\x01\x92\xb5\x18\x00\x12o\n" +
 	"\tGetPerson\x12%.habeas.retention.v1.GetPersonRequest\x1a&.habeas.retention.v1.GetPersonResponse\"\x13\x8a\xb5\x18\b\n" +
 	"\x04\x05\a\b\f\x10\x02\x92\xb5\x18\x00\x90\x02\x01\x12u\n" +
@@ -1689,7 +1831,7 @@ func file_habeas_retention_v1_retention_service_proto_rawDescGZIP() []byte {
 }
 
 var file_habeas_retention_v1_retention_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_habeas_retention_v1_retention_service_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_habeas_retention_v1_retention_service_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_habeas_retention_v1_retention_service_proto_goTypes = []any{
 	(Verdict)(0),                  // 0: habeas.retention.v1.Verdict
 	(*PutScheduleRequest)(nil),    // 1: habeas.retention.v1.PutScheduleRequest
@@ -1705,57 +1847,62 @@ var file_habeas_retention_v1_retention_service_proto_goTypes = []any{
 	(*PlaceHoldResponse)(nil),     // 11: habeas.retention.v1.PlaceHoldResponse
 	(*ReleaseHoldRequest)(nil),    // 12: habeas.retention.v1.ReleaseHoldRequest
 	(*ReleaseHoldResponse)(nil),   // 13: habeas.retention.v1.ReleaseHoldResponse
-	(*GetPersonRequest)(nil),      // 14: habeas.retention.v1.GetPersonRequest
-	(*Hold)(nil),                  // 15: habeas.retention.v1.Hold
-	(*Permit)(nil),                // 16: habeas.retention.v1.Permit
-	(*GetPersonResponse)(nil),     // 17: habeas.retention.v1.GetPersonResponse
-	(*RequestPermitRequest)(nil),  // 18: habeas.retention.v1.RequestPermitRequest
-	(*RequestPermitResponse)(nil), // 19: habeas.retention.v1.RequestPermitResponse
-	(*EndPermitRequest)(nil),      // 20: habeas.retention.v1.EndPermitRequest
-	(*EndPermitResponse)(nil),     // 21: habeas.retention.v1.EndPermitResponse
-	(*timestamppb.Timestamp)(nil), // 22: google.protobuf.Timestamp
+	(*ReviewHoldRequest)(nil),     // 14: habeas.retention.v1.ReviewHoldRequest
+	(*ReviewHoldResponse)(nil),    // 15: habeas.retention.v1.ReviewHoldResponse
+	(*GetPersonRequest)(nil),      // 16: habeas.retention.v1.GetPersonRequest
+	(*Hold)(nil),                  // 17: habeas.retention.v1.Hold
+	(*Permit)(nil),                // 18: habeas.retention.v1.Permit
+	(*GetPersonResponse)(nil),     // 19: habeas.retention.v1.GetPersonResponse
+	(*RequestPermitRequest)(nil),  // 20: habeas.retention.v1.RequestPermitRequest
+	(*RequestPermitResponse)(nil), // 21: habeas.retention.v1.RequestPermitResponse
+	(*EndPermitRequest)(nil),      // 22: habeas.retention.v1.EndPermitRequest
+	(*EndPermitResponse)(nil),     // 23: habeas.retention.v1.EndPermitResponse
+	(*timestamppb.Timestamp)(nil), // 24: google.protobuf.Timestamp
 }
 var file_habeas_retention_v1_retention_service_proto_depIdxs = []int32{
 	2,  // 0: habeas.retention.v1.PutScheduleRequest.rules:type_name -> habeas.retention.v1.Rule
-	22, // 1: habeas.retention.v1.PutScheduleRequest.from:type_name -> google.protobuf.Timestamp
+	24, // 1: habeas.retention.v1.PutScheduleRequest.from:type_name -> google.protobuf.Timestamp
 	2,  // 2: habeas.retention.v1.GetScheduleResponse.rules:type_name -> habeas.retention.v1.Rule
-	22, // 3: habeas.retention.v1.GetScheduleResponse.from:type_name -> google.protobuf.Timestamp
-	22, // 4: habeas.retention.v1.Item.started_at:type_name -> google.protobuf.Timestamp
+	24, // 3: habeas.retention.v1.GetScheduleResponse.from:type_name -> google.protobuf.Timestamp
+	24, // 4: habeas.retention.v1.Item.started_at:type_name -> google.protobuf.Timestamp
 	6,  // 5: habeas.retention.v1.EvaluateRequest.items:type_name -> habeas.retention.v1.Item
-	22, // 6: habeas.retention.v1.EvaluateRequest.at:type_name -> google.protobuf.Timestamp
+	24, // 6: habeas.retention.v1.EvaluateRequest.at:type_name -> google.protobuf.Timestamp
 	0,  // 7: habeas.retention.v1.ItemVerdict.verdict:type_name -> habeas.retention.v1.Verdict
-	22, // 8: habeas.retention.v1.ItemVerdict.until:type_name -> google.protobuf.Timestamp
+	24, // 8: habeas.retention.v1.ItemVerdict.until:type_name -> google.protobuf.Timestamp
 	8,  // 9: habeas.retention.v1.EvaluateResponse.verdicts:type_name -> habeas.retention.v1.ItemVerdict
-	22, // 10: habeas.retention.v1.PlaceHoldRequest.review_at:type_name -> google.protobuf.Timestamp
-	22, // 11: habeas.retention.v1.PlaceHoldResponse.effective_by:type_name -> google.protobuf.Timestamp
-	22, // 12: habeas.retention.v1.Hold.placed_at:type_name -> google.protobuf.Timestamp
-	22, // 13: habeas.retention.v1.Hold.review_at:type_name -> google.protobuf.Timestamp
-	22, // 14: habeas.retention.v1.Hold.released_at:type_name -> google.protobuf.Timestamp
-	22, // 15: habeas.retention.v1.Permit.expires_at:type_name -> google.protobuf.Timestamp
-	15, // 16: habeas.retention.v1.GetPersonResponse.holds:type_name -> habeas.retention.v1.Hold
-	16, // 17: habeas.retention.v1.GetPersonResponse.permits:type_name -> habeas.retention.v1.Permit
-	22, // 18: habeas.retention.v1.RequestPermitResponse.expires_at:type_name -> google.protobuf.Timestamp
-	1,  // 19: habeas.retention.v1.RetentionService.PutSchedule:input_type -> habeas.retention.v1.PutScheduleRequest
-	4,  // 20: habeas.retention.v1.RetentionService.GetSchedule:input_type -> habeas.retention.v1.GetScheduleRequest
-	7,  // 21: habeas.retention.v1.RetentionService.Evaluate:input_type -> habeas.retention.v1.EvaluateRequest
-	10, // 22: habeas.retention.v1.RetentionService.PlaceHold:input_type -> habeas.retention.v1.PlaceHoldRequest
-	12, // 23: habeas.retention.v1.RetentionService.ReleaseHold:input_type -> habeas.retention.v1.ReleaseHoldRequest
-	14, // 24: habeas.retention.v1.RetentionService.GetPerson:input_type -> habeas.retention.v1.GetPersonRequest
-	18, // 25: habeas.retention.v1.RetentionService.RequestPermit:input_type -> habeas.retention.v1.RequestPermitRequest
-	20, // 26: habeas.retention.v1.RetentionService.EndPermit:input_type -> habeas.retention.v1.EndPermitRequest
-	3,  // 27: habeas.retention.v1.RetentionService.PutSchedule:output_type -> habeas.retention.v1.PutScheduleResponse
-	5,  // 28: habeas.retention.v1.RetentionService.GetSchedule:output_type -> habeas.retention.v1.GetScheduleResponse
-	9,  // 29: habeas.retention.v1.RetentionService.Evaluate:output_type -> habeas.retention.v1.EvaluateResponse
-	11, // 30: habeas.retention.v1.RetentionService.PlaceHold:output_type -> habeas.retention.v1.PlaceHoldResponse
-	13, // 31: habeas.retention.v1.RetentionService.ReleaseHold:output_type -> habeas.retention.v1.ReleaseHoldResponse
-	17, // 32: habeas.retention.v1.RetentionService.GetPerson:output_type -> habeas.retention.v1.GetPersonResponse
-	19, // 33: habeas.retention.v1.RetentionService.RequestPermit:output_type -> habeas.retention.v1.RequestPermitResponse
-	21, // 34: habeas.retention.v1.RetentionService.EndPermit:output_type -> habeas.retention.v1.EndPermitResponse
-	27, // [27:35] is the sub-list for method output_type
-	19, // [19:27] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	24, // 10: habeas.retention.v1.PlaceHoldRequest.review_at:type_name -> google.protobuf.Timestamp
+	24, // 11: habeas.retention.v1.PlaceHoldResponse.effective_by:type_name -> google.protobuf.Timestamp
+	24, // 12: habeas.retention.v1.ReviewHoldRequest.review_at:type_name -> google.protobuf.Timestamp
+	24, // 13: habeas.retention.v1.Hold.placed_at:type_name -> google.protobuf.Timestamp
+	24, // 14: habeas.retention.v1.Hold.review_at:type_name -> google.protobuf.Timestamp
+	24, // 15: habeas.retention.v1.Hold.released_at:type_name -> google.protobuf.Timestamp
+	24, // 16: habeas.retention.v1.Permit.expires_at:type_name -> google.protobuf.Timestamp
+	17, // 17: habeas.retention.v1.GetPersonResponse.holds:type_name -> habeas.retention.v1.Hold
+	18, // 18: habeas.retention.v1.GetPersonResponse.permits:type_name -> habeas.retention.v1.Permit
+	24, // 19: habeas.retention.v1.RequestPermitResponse.expires_at:type_name -> google.protobuf.Timestamp
+	1,  // 20: habeas.retention.v1.RetentionService.PutSchedule:input_type -> habeas.retention.v1.PutScheduleRequest
+	4,  // 21: habeas.retention.v1.RetentionService.GetSchedule:input_type -> habeas.retention.v1.GetScheduleRequest
+	7,  // 22: habeas.retention.v1.RetentionService.Evaluate:input_type -> habeas.retention.v1.EvaluateRequest
+	10, // 23: habeas.retention.v1.RetentionService.PlaceHold:input_type -> habeas.retention.v1.PlaceHoldRequest
+	12, // 24: habeas.retention.v1.RetentionService.ReleaseHold:input_type -> habeas.retention.v1.ReleaseHoldRequest
+	14, // 25: habeas.retention.v1.RetentionService.ReviewHold:input_type -> habeas.retention.v1.ReviewHoldRequest
+	16, // 26: habeas.retention.v1.RetentionService.GetPerson:input_type -> habeas.retention.v1.GetPersonRequest
+	20, // 27: habeas.retention.v1.RetentionService.RequestPermit:input_type -> habeas.retention.v1.RequestPermitRequest
+	22, // 28: habeas.retention.v1.RetentionService.EndPermit:input_type -> habeas.retention.v1.EndPermitRequest
+	3,  // 29: habeas.retention.v1.RetentionService.PutSchedule:output_type -> habeas.retention.v1.PutScheduleResponse
+	5,  // 30: habeas.retention.v1.RetentionService.GetSchedule:output_type -> habeas.retention.v1.GetScheduleResponse
+	9,  // 31: habeas.retention.v1.RetentionService.Evaluate:output_type -> habeas.retention.v1.EvaluateResponse
+	11, // 32: habeas.retention.v1.RetentionService.PlaceHold:output_type -> habeas.retention.v1.PlaceHoldResponse
+	13, // 33: habeas.retention.v1.RetentionService.ReleaseHold:output_type -> habeas.retention.v1.ReleaseHoldResponse
+	15, // 34: habeas.retention.v1.RetentionService.ReviewHold:output_type -> habeas.retention.v1.ReviewHoldResponse
+	19, // 35: habeas.retention.v1.RetentionService.GetPerson:output_type -> habeas.retention.v1.GetPersonResponse
+	21, // 36: habeas.retention.v1.RetentionService.RequestPermit:output_type -> habeas.retention.v1.RequestPermitResponse
+	23, // 37: habeas.retention.v1.RetentionService.EndPermit:output_type -> habeas.retention.v1.EndPermitResponse
+	29, // [29:38] is the sub-list for method output_type
+	20, // [20:29] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_habeas_retention_v1_retention_service_proto_init() }
@@ -1769,7 +1916,7 @@ func file_habeas_retention_v1_retention_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_retention_v1_retention_service_proto_rawDesc), len(file_habeas_retention_v1_retention_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   21,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -27,6 +27,7 @@ const (
 	RetentionService_Evaluate_FullMethodName      = "/habeas.retention.v1.RetentionService/Evaluate"
 	RetentionService_PlaceHold_FullMethodName     = "/habeas.retention.v1.RetentionService/PlaceHold"
 	RetentionService_ReleaseHold_FullMethodName   = "/habeas.retention.v1.RetentionService/ReleaseHold"
+	RetentionService_ReviewHold_FullMethodName    = "/habeas.retention.v1.RetentionService/ReviewHold"
 	RetentionService_GetPerson_FullMethodName     = "/habeas.retention.v1.RetentionService/GetPerson"
 	RetentionService_RequestPermit_FullMethodName = "/habeas.retention.v1.RetentionService/RequestPermit"
 	RetentionService_EndPermit_FullMethodName     = "/habeas.retention.v1.RetentionService/EndPermit"
@@ -52,6 +53,10 @@ type RetentionServiceClient interface {
 	PlaceHold(ctx context.Context, in *PlaceHoldRequest, opts ...grpc.CallOption) (*PlaceHoldResponse, error)
 	// ReleaseHold ends a hold. The duty to erase resumes by itself.
 	ReleaseHold(ctx context.Context, in *ReleaseHoldRequest, opts ...grpc.CallOption) (*ReleaseHoldResponse, error)
+	// ReviewHold says that a hold was looked at and still binds, and when it must
+	// be looked at again. A hold whose date passes without that is announced as
+	// due for review, and binds on.
+	ReviewHold(ctx context.Context, in *ReviewHoldRequest, opts ...grpc.CallOption) (*ReviewHoldResponse, error)
 	// GetPerson returns the holds and permits of a person.
 	GetPerson(ctx context.Context, in *GetPersonRequest, opts ...grpc.CallOption) (*GetPersonResponse, error)
 	// RequestPermit asks to destroy for the next minute at most. A person under
@@ -121,6 +126,16 @@ func (c *retentionServiceClient) ReleaseHold(ctx context.Context, in *ReleaseHol
 	return out, nil
 }
 
+func (c *retentionServiceClient) ReviewHold(ctx context.Context, in *ReviewHoldRequest, opts ...grpc.CallOption) (*ReviewHoldResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReviewHoldResponse)
+	err := c.cc.Invoke(ctx, RetentionService_ReviewHold_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *retentionServiceClient) GetPerson(ctx context.Context, in *GetPersonRequest, opts ...grpc.CallOption) (*GetPersonResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetPersonResponse)
@@ -171,6 +186,10 @@ type RetentionServiceServer interface {
 	PlaceHold(context.Context, *PlaceHoldRequest) (*PlaceHoldResponse, error)
 	// ReleaseHold ends a hold. The duty to erase resumes by itself.
 	ReleaseHold(context.Context, *ReleaseHoldRequest) (*ReleaseHoldResponse, error)
+	// ReviewHold says that a hold was looked at and still binds, and when it must
+	// be looked at again. A hold whose date passes without that is announced as
+	// due for review, and binds on.
+	ReviewHold(context.Context, *ReviewHoldRequest) (*ReviewHoldResponse, error)
 	// GetPerson returns the holds and permits of a person.
 	GetPerson(context.Context, *GetPersonRequest) (*GetPersonResponse, error)
 	// RequestPermit asks to destroy for the next minute at most. A person under
@@ -204,6 +223,9 @@ func (UnimplementedRetentionServiceServer) PlaceHold(context.Context, *PlaceHold
 }
 func (UnimplementedRetentionServiceServer) ReleaseHold(context.Context, *ReleaseHoldRequest) (*ReleaseHoldResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ReleaseHold not implemented")
+}
+func (UnimplementedRetentionServiceServer) ReviewHold(context.Context, *ReviewHoldRequest) (*ReviewHoldResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReviewHold not implemented")
 }
 func (UnimplementedRetentionServiceServer) GetPerson(context.Context, *GetPersonRequest) (*GetPersonResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetPerson not implemented")
@@ -325,6 +347,24 @@ func _RetentionService_ReleaseHold_Handler(srv interface{}, ctx context.Context,
 	return interceptor(ctx, in, info, handler)
 }
 
+func _RetentionService_ReviewHold_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReviewHoldRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RetentionServiceServer).ReviewHold(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RetentionService_ReviewHold_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RetentionServiceServer).ReviewHold(ctx, req.(*ReviewHoldRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _RetentionService_GetPerson_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetPersonRequest)
 	if err := dec(in); err != nil {
@@ -405,6 +445,10 @@ var RetentionService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ReleaseHold",
 			Handler:    _RetentionService_ReleaseHold_Handler,
+		},
+		{
+			MethodName: "ReviewHold",
+			Handler:    _RetentionService_ReviewHold_Handler,
 		},
 		{
 			MethodName: "GetPerson",
