@@ -20,6 +20,10 @@ var (
 	// does not have, or decides otherwise.
 	ErrNotInManifest = errors.New("leaf is not in the manifest")
 
+	// ErrNotStarted says that nobody has been asked for a code yet; in a moment
+	// somebody will be.
+	ErrNotStarted = errors.New("verification is not started yet")
+
 	errUnknown = errors.New("unknown command")
 )
 
@@ -72,8 +76,11 @@ func refuse(command string, r Refusal) ([]Event, error) {
 func asked(s Request, cmd Command) ([]Event, error) {
 	switch c := cmd.(type) { //nolint:gochecksumtype // Decide chose what people ask
 	case CheckOpen:
-		if s.Closed || s.Withdrawn || s.Verification == "" || s.SubjectRef != "" || s.Unverified != "" {
+		switch {
+		case s.over():
 			return refuse("verify", ErrNotOpen)
+		case s.Verification == "":
+			return nil, ErrNotStarted
 		}
 		return nil, nil
 	case Withdraw:

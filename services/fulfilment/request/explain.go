@@ -150,3 +150,18 @@ func earlier(a, b *System) *System {
 	}
 	return a
 }
+
+// WaitsFor is the reason code why a system's leaves are not carried out yet;
+// empty when nothing stands in the way.
+func (s Request) WaitsFor(system string) string {
+	y, _ := s.system(system)
+	if y.Deferred != "" {
+		return y.Deferred
+	}
+	for _, step := range []Step{StepErase, StepLocate} {
+		if f, failed := s.failure(step, system); failed {
+			return f.Reason
+		}
+	}
+	return ""
+}

@@ -75,15 +75,17 @@ func (j *journey) verify(ctx context.Context) error {
 const grace = 30 * time.Second
 
 func (j *journey) followUp(ctx context.Context) error {
-	return j.FollowUp(ctx, j.agg, j.s)
+	_, err := j.FollowUp(ctx, j.agg, j.s)
+	return err
 }
 
 // FollowUp asks identity how a request's verification stands and records what
-// has been decided.
-func (c *Carrier) FollowUp(ctx context.Context, agg es.Aggregate, s request.Request) error {
+// has been decided. The token lets a read see it.
+func (c *Carrier) FollowUp(ctx context.Context, agg es.Aggregate, s request.Request) (es.Token, error) {
+	ctx = client.WithTenant(ctx, agg.Tenant)
 	v, err := c.cfg.Peers.Verifications.GetVerification(ctx, &identityv1.GetVerificationRequest{Verification: s.Verification})
 	if err != nil {
-		return fmt.Errorf("get verification: %w", err)
+		return nil, fmt.Errorf("get verification: %w", err)
 	}
 	now := c.cfg.Now()
 	var cmd request.Command
@@ -94,11 +96,17 @@ func (c *Carrier) FollowUp(ctx context.Context, agg es.Aggregate, s request.Requ
 		cmd = request.FailVerification{Reason: "VERIFICATION_FAILED", At: now}
 	case identityv1.VerificationState_VERIFICATION_STATE_OPEN, identityv1.VerificationState_VERIFICATION_STATE_UNSPECIFIED:
 		if now.Before(s.VerificationAt.Add(grace)) {
-			return failNotOver
+			return nil, failNotOver
 		}
 		cmd = request.FailVerification{Reason: "VERIFICATION_EXPIRED", At: now}
 	}
-	return c.record(ctx, agg, s, string(request.StepFollowUp), cmd)
+	res, err := c.cfg.Requests.Handle(ctx, agg, es.Command[request.Command]{
+		ID: es.StepID(agg, string(request.StepFollowUp), s.Events), At: now, Meta: es.Meta{Correlation: agg.ID}, Data: cmd,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("record verification: %w", err)
+	}
+	return res.Token(), nil
 }
 
 // contact keeps where the person can be told: identity may have forgotten it by

@@ -165,7 +165,7 @@ func (w *World) Verify(agg es.Aggregate) {
 		}
 		v.State, v.AssuranceLevel = 2, 2
 	})
-	if err := w.Carrier.FollowUp(context.Background(), agg, s); err != nil {
+	if _, err := w.Carrier.FollowUp(context.Background(), agg, s); err != nil {
 		w.T.Fatal(err)
 	}
 }

@@ -1536,11 +1536,11 @@ type Step struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// When it was recorded.
 	At *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=at,proto3" json:"at,omitempty"`
-	// Name of the event, such as "fulfilment.v1.ManifestCommitted".
+	// Name of the event, such as "request.manifest_committed".
 	Event string `protobuf:"bytes,2,opt,name=event,proto3" json:"event,omitempty"`
 	// The leaf that it concerns, or zero.
 	Leaf uint32 `protobuf:"varint,3,opt,name=leaf,proto3" json:"leaf,omitempty"`
-	// Reason code, or empty.
+	// Reason code, outcome or template; or empty.
 	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
 	// The command that caused it.
 	Causation string `protobuf:"bytes,5,opt,name=causation,proto3" json:"causation,omitempty"`
@@ -1640,7 +1640,9 @@ type ExplainRequestResponse struct {
 	// When it is tried again by itself; unset if a person has to act.
 	NextTryAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=next_try_at,json=nextTryAt,proto3" json:"next_try_at,omitempty"`
 	// What has happened so far, in order.
-	History       []*Step `protobuf:"bytes,8,rep,name=history,proto3" json:"history,omitempty"`
+	History []*Step `protobuf:"bytes,8,rep,name=history,proto3" json:"history,omitempty"`
+	// Why it is not done yet: a reason code; empty if nothing stands in the way.
+	Reason        string `protobuf:"bytes,9,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1729,6 +1731,13 @@ func (x *ExplainRequestResponse) GetHistory() []*Step {
 		return x.History
 	}
 	return nil
+}
+
+func (x *ExplainRequestResponse) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
 }
 
 // DownloadPackageRequest names a request.
@@ -1935,7 +1944,7 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\x04leaf\x18\x03 \x01(\rR\x04leaf\x12\x16\n" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x1c\n" +
 	"\tcausation\x18\x05 \x01(\tR\tcausation\x12\x19\n" +
-	"\btrace_id\x18\x06 \x01(\tR\atraceId\"\x81\x03\n" +
+	"\btrace_id\x18\x06 \x01(\tR\atraceId\"\x99\x03\n" +
 	"\x16ExplainRequestResponse\x127\n" +
 	"\arequest\x18\x01 \x01(\v2\x1d.habeas.fulfilment.v1.RequestR\arequest\x12\x1d\n" +
 	"\n" +
@@ -1946,7 +1955,8 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\n" +
 	"overdue_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\toverdueAt\x12:\n" +
 	"\vnext_try_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\tnextTryAt\x124\n" +
-	"\ahistory\x18\b \x03(\v2\x1a.habeas.fulfilment.v1.StepR\ahistory\"I\n" +
+	"\ahistory\x18\b \x03(\v2\x1a.habeas.fulfilment.v1.StepR\ahistory\x12\x16\n" +
+	"\x06reason\x18\t \x01(\tR\x06reason\"I\n" +
 	"\x16DownloadPackageRequest\x12/\n" +
 	"\arequest\x18\x01 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\arequest\"-\n" +
 	"\x17DownloadPackageResponse\x12\x12\n" +

@@ -1,0 +1,181 @@
+// Package fulfilmentd wires the fulfilment service by hand: configuration,
+// equipment, log, peers, packages, handlers, processes, parts.
+package fulfilmentd
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net"
+	"time"
+
+	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
+	"habeas.internal/services/fulfilment/internal/carry"
+	"habeas.internal/services/fulfilment/internal/mail"
+	"habeas.internal/services/fulfilment/internal/pack"
+	"habeas.internal/services/fulfilment/internal/reach"
+	"habeas.internal/services/fulfilment/internal/rpc"
+	"habeas.internal/services/fulfilment/internal/rulepack"
+	"habeas.internal/services/fulfilment/internal/terms"
+	"habeas.internal/services/fulfilment/internal/view"
+	"habeas.internal/services/fulfilment/internal/wire"
+	"habeas.internal/services/internal/daemon"
+	"habeas.internal/services/internal/daemon/env"
+	"habeas.internal/services/internal/es/jetstream"
+	"habeas.internal/services/internal/es/jetstream/member"
+	"habeas.internal/services/internal/es/readmodel"
+	kit "habeas.internal/services/internal/rpc"
+	"habeas.internal/services/internal/rpc/client"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Name is the service's name: in certificates, as user of the log, and in the
+// announcements of its keys.
+const Name = "fulfilment"
+
+// Version is the build's version.
+const Version = "0.1"
+
+// Config is the daemon's configuration, from the environment.
+type Config struct {
+	daemon.Common
+	EventLog    member.Config `env:"EVENTLOG"`
+	Identity    client.Peer   `env:"IDENTITY"`
+	Consent     client.Peer   `env:"CONSENT"`
+	Retention   client.Peer   `env:"RETENTION"`
+	SMTP        mail.Config   `env:"SMTP"`
+	Packages    Packages      `env:"PACKAGES"`
+	Connections env.File      `env:"CONNECTIONS" default:"" help:"YAML file, mode 0600: names of connections and their connection strings; no system can be reached without one"`
+	RulePacks   []string      `env:"RULE_PACKS" default:"gdpr,ccpa" help:"laws whose clocks count; the earliest wins"`
+}
+
+// Packages says where access packages are kept, and how long.
+type Packages struct {
+	URL  string        `env:"URL" help:"store of access packages: file:///folder"`
+	Life time.Duration `env:"LIFE" default:"720h" min:"1h" help:"how long a package can be fetched"`
+}
+
+// Run runs the daemon until ctx ends.
+func Run(ctx context.Context, cfg Config, w daemon.World) error {
+	k, err := daemon.Start(ctx, daemon.Config{
+		Service: Name, Version: Version, Common: cfg.Common, Out: w.Out, Now: time.Now,
+		LogKeys: []string{"request", "step", "system", "reason"},
+	})
+	if err != nil {
+		return err
+	}
+	defer k.Close()
+	m, err := member.Join(ctx, cfg.EventLog, k, cfg.Common, Name, carry.Context, "retention")
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	p, err := dial(cfg, k)
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	redisClient, err := member.Redis(cfg.Common)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = redisClient.Close() }()
+	packages, err := pack.Open(ctx, cfg.Packages.URL, p.keys, p.keys)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = packages.Close() }()
+	s, err := assemble(ctx, cfg, k, m, p, packages, redisClient)
+	if err != nil {
+		return err
+	}
+	server, lis, err := s.serve(ctx, k)
+	if err != nil {
+		return err
+	}
+	if w.Started != nil {
+		w.Started(daemon.Running{Addr: lis.Addr(), Ops: k.OpsAddr})
+	}
+	return k.Run(ctx, append(s.parts(m.Log, redisClient), daemon.Part{Name: "keys", Run: p.keys.Run}, daemon.ServeGRPC(server, lis))...)
+}
+
+// service is everything that runs on the equipment.
+type service struct {
+	*rpc.Server
+	model  readmodel.Model
+	lister view.Lister
+}
+
+func assemble(
+	ctx context.Context, cfg Config, k *daemon.Kit, m *member.Member, p *peers, packages *pack.Store, redisClient redis.UniversalClient,
+) (*service, error) {
+	handlers, err := carry.NewHandlers(wire.Log{
+		Store: m.Log, Verifier: m.Log.Verifier(), Digester: p.keys.Digester(), Tracer: k.Telemetry.Tracers.Tracer(Name),
+		Random: rand.Reader, Sealer: p.keys,
+	})
+	if err != nil {
+		return nil, err
+	}
+	packs, err := rulepack.Load(cfg.RulePacks...)
+	if err != nil {
+		return nil, env.Problem{Variable: "HABEAS_RULE_PACKS", Text: "names a rule pack that is not known"}
+	}
+	systems, err := reach.Load(string(cfg.Connections))
+	if err != nil {
+		return nil, err
+	}
+	mailer, err := mail.New(cfg.SMTP)
+	if err != nil {
+		return nil, err
+	}
+	model := view.Model(handlers.Requests.Registry)
+	reader, err := readmodel.NewReader(ctx, redisClient, model, m.Log, carry.Context)
+	if err != nil {
+		return nil, err
+	}
+	carrier := carry.New(carry.Config{
+		Handlers: handlers, Peers: p.Peers, Connect: systems, Opener: p.keys, Packages: packages, Mailer: mailer, Timers: m.Log,
+		Random: rand.Reader, Now: time.Now, Log: k.Log, PackageLife: cfg.Packages.Life, Crash: crash(),
+	})
+	lister := view.Lister{Reader: reader, Shards: m.Shards(carry.Context)}
+	return &service{model: model, lister: lister, Server: &rpc.Server{
+		Handlers: handlers, Carrier: carrier, Lister: lister, Checker: systems, Packages: packages, Verifications: p.Verifications,
+		Pinner: terms.Pinner{Tenants: p.tenants, Policies: p.policies, Packs: packs},
+		Random: rand.Reader, Now: time.Now, Poll: poll,
+	}}, nil
+}
+
+// poll is how often a watched request is looked at.
+const poll = 500 * time.Millisecond
+
+// parts are what the service does all the time.
+func (s *service) parts(log *jetstream.Log, redisClient redis.UniversalClient) []daemon.Part {
+	return []daemon.Part{
+		member.Reader("projection", func(ctx context.Context) error {
+			return log.Project(ctx, jetstream.Projection{
+				Name: s.model.Name, Context: carry.Context, Sink: readmodel.NewSink(redisClient, s.model),
+			})
+		}),
+		member.Reader("carry", func(ctx context.Context) error { return log.RunProcess(ctx, s.Carrier.Process()) }),
+		member.Reader("holds", func(ctx context.Context) error { return log.RunProcess(ctx, s.Carrier.Holds()) }),
+		{Name: "alarm", Run: func(ctx context.Context) error { return log.RunAlarm(ctx, s.Carrier.Alarm()) }},
+		{Name: "sweep", Run: func(ctx context.Context) error { return log.RunSweep(ctx, s.lister.Open(time.Now)) }},
+	}
+}
+
+// serve opens the door. No other service comes in: they follow the events.
+func (s *service) serve(ctx context.Context, k *daemon.Kit) (*kit.Server, net.Listener, error) {
+	cfg := k.RPC()
+	cfg.Services = []kit.Service{
+		{Desc: &fulfilmentv1.RequestService_ServiceDesc, Impl: s.Server},
+		{Desc: &fulfilmentv1.SystemService_ServiceDesc, Impl: s.Server},
+	}
+	cfg.Errors = rpc.Errors()
+	server, err := kit.NewServer(cfg)
+	if err != nil {
+		return nil, nil, fmt.Errorf("serve fulfilment: %w", err)
+	}
+	lis, err := k.Listen(ctx)
+	return server, lis, err
+}

@@ -1,0 +1,70 @@
+package fulfilmentd
+
+import (
+	"crypto/rand"
+	"fmt"
+	"time"
+
+	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
+	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+	retentionv1 "habeas.internal/proto/gen/habeas/retention/v1"
+	"habeas.internal/services/fulfilment/internal/carry"
+	"habeas.internal/services/internal/daemon"
+	"habeas.internal/services/internal/keyclient"
+
+	"google.golang.org/grpc"
+)
+
+// peers are the services that are asked, and what is asked of them.
+type peers struct {
+	carry.Peers
+	tenants  identityv1.TenantServiceClient
+	policies consentv1.PolicyServiceClient
+	keys     *keyclient.Client
+
+	conns []*grpc.ClientConn
+}
+
+func dial(cfg Config, k *daemon.Kit) (p *peers, err error) {
+	p = &peers{}
+	defer func() {
+		if err != nil {
+			p.close()
+		}
+	}()
+	identity, err := cfg.Identity.Dial(k.RPC(), "identity", keyclient.ServiceName,
+		identityv1.SubjectService_ServiceDesc.ServiceName, identityv1.TenantService_ServiceDesc.ServiceName,
+		identityv1.VerificationService_ServiceDesc.ServiceName, identityv1.SuppressionService_ServiceDesc.ServiceName)
+	if err != nil {
+		return p, fmt.Errorf("connect to identity: %w", err)
+	}
+	p.conns = append(p.conns, identity)
+	consent, err := cfg.Consent.Dial(k.RPC(), "consent",
+		consentv1.ConsentService_ServiceDesc.ServiceName, consentv1.PolicyService_ServiceDesc.ServiceName)
+	if err != nil {
+		return p, fmt.Errorf("connect to consent: %w", err)
+	}
+	p.conns = append(p.conns, consent)
+	retention, err := cfg.Retention.Dial(k.RPC(), "retention", retentionv1.RetentionService_ServiceDesc.ServiceName)
+	if err != nil {
+		return p, fmt.Errorf("connect to retention: %w", err)
+	}
+	p.conns = append(p.conns, retention)
+	p.Peers = carry.Peers{
+		Subjects: identityv1.NewSubjectServiceClient(identity), Verifications: identityv1.NewVerificationServiceClient(identity),
+		Keys: identityv1.NewKeyServiceClient(identity), Suppression: identityv1.NewSuppressionServiceClient(identity),
+		Consent: consentv1.NewConsentServiceClient(consent), Retention: retentionv1.NewRetentionServiceClient(retention),
+	}
+	p.tenants, p.policies = identityv1.NewTenantServiceClient(identity), consentv1.NewPolicyServiceClient(consent)
+	p.keys, err = keyclient.New(keyclient.Config{Conn: identity, Reader: Name, Now: time.Now, Random: rand.Reader, Logger: k.Log})
+	return p, err
+}
+
+func (p *peers) close() {
+	if p.keys != nil {
+		p.keys.Close()
+	}
+	for _, conn := range p.conns {
+		_ = conn.Close()
+	}
+}

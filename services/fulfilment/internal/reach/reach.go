@@ -1,0 +1,130 @@
+// Package reach connects to data systems by the connections that are
+// configured: a file of names and connection strings, which hold secrets and
+// pass through nothing else.
+package reach
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+
+	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
+	"habeas.internal/services/fulfilment/internal/connector"
+	"habeas.internal/services/fulfilment/internal/dataset"
+	"habeas.internal/services/fulfilment/internal/sqlsystem"
+	"habeas.internal/services/fulfilment/system"
+	"habeas.internal/services/internal/daemon/env"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// ErrNoConnection says that no connection of that name is configured.
+const ErrNoConnection = connector.Error("CONNECTION_NOT_CONFIGURED")
+
+// Reach opens systems. It is safe for concurrent use.
+type Reach struct{ connections map[string]env.Secret }
+
+const (
+	variable = "HABEAS_CONNECTIONS"
+	// forOthers are the permissions that a file with secrets must not give.
+	forOthers fs.FileMode = 0o077
+)
+
+// Load reads the file of connections: a mapping of names to connection strings.
+// No file is no connections. One that others can read is refused.
+func Load(file string) (*Reach, error) {
+	r := &Reach{connections: map[string]env.Secret{}}
+	if file == "" {
+		return r, nil
+	}
+	info, err := os.Stat(file)
+	if err != nil {
+		return nil, fmt.Errorf("read connections: %w", err)
+	}
+	if info.Mode()&forOthers != 0 {
+		return nil, env.Problem{Variable: variable, Text: "names a file that others can read; use mode 0600"}
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read connections: %w", err)
+	}
+	named := map[string]string{}
+	if yaml.Unmarshal(text, &named) != nil { // the cause may quote a secret
+		return nil, env.Problem{Variable: variable, Text: "names a file that is no mapping of names to connection strings"}
+	}
+	for name, dsn := range named {
+		r.connections[name] = env.Secret(dsn)
+	}
+	return r, nil
+}
+
+func kind(number uint8) (sqlsystem.Kind, bool) {
+	switch fulfilmentv1.ConnectorKind(number) {
+	case fulfilmentv1.ConnectorKind_CONNECTOR_KIND_POSTGRESQL:
+		return sqlsystem.PostgreSQL, true
+	case fulfilmentv1.ConnectorKind_CONNECTOR_KIND_MYSQL:
+		return sqlsystem.MySQL, true
+	case fulfilmentv1.ConnectorKind_CONNECTOR_KIND_SQLITE:
+		return sqlsystem.SQLite, true
+	case fulfilmentv1.ConnectorKind_CONNECTOR_KIND_UNSPECIFIED:
+	}
+	return "", false
+}
+
+// Open connects to a system as described. The caller closes it.
+func (r *Reach) Open(_ context.Context, d system.Description) (connector.System, error) {
+	dsn, ok := r.connections[d.Connection]
+	if !ok {
+		return nil, ErrNoConnection
+	}
+	k, ok := kind(d.Connector)
+	if !ok {
+		return nil, connector.ErrMismatch
+	}
+	set, err := dataset.Parse([]byte(d.Dataset))
+	if err != nil {
+		return nil, connector.ErrMismatch // it was accepted once, by an earlier build
+	}
+	return sqlsystem.Open(sqlsystem.Config{Kind: k, DSN: dsn.Reveal(), Dataset: set})
+}
+
+// Parts are what the description says the system holds.
+func (r *Reach) Parts(d system.Description) ([]connector.Part, error) {
+	set, err := dataset.Parse([]byte(d.Dataset))
+	if err != nil {
+		return nil, connector.ErrMismatch
+	}
+	var out []connector.Part
+	for _, c := range set.Collections {
+		if c.Skip {
+			continue
+		}
+		for _, category := range c.Categories() {
+			out = append(out, connector.Part{Collection: c.Name, Category: category})
+		}
+	}
+	return out, nil
+}
+
+// Check reads a description and compares it with the system itself. The error is
+// dataset.Problems, ErrNoConnection or a connector.Error.
+func (r *Reach) Check(ctx context.Context, d system.Description) (collections uint32, remarks []string, err error) {
+	set, err := dataset.Parse([]byte(d.Dataset))
+	if err != nil {
+		return 0, nil, err
+	}
+	for _, p := range set.Remarks {
+		remarks = append(remarks, p.String())
+	}
+	sys, err := r.Open(ctx, d)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer func() { _ = sys.Close() }()
+	more, err := sys.Check(ctx)
+	if err != nil {
+		return 0, nil, err
+	}
+	return uint32(len(set.Collections)), append(remarks, more...), nil
+}

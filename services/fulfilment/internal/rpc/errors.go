@@ -1,0 +1,55 @@
+package rpc
+
+import (
+	"errors"
+	"slices"
+
+	"habeas.internal/services/fulfilment/internal/connector"
+	"habeas.internal/services/fulfilment/internal/dataset"
+	"habeas.internal/services/fulfilment/internal/pack"
+	"habeas.internal/services/fulfilment/internal/terms"
+	"habeas.internal/services/fulfilment/internal/view"
+	"habeas.internal/services/fulfilment/request"
+	"habeas.internal/services/fulfilment/system"
+	"habeas.internal/services/internal/es/esfault"
+	"habeas.internal/services/internal/keyclient"
+	"habeas.internal/services/internal/rpc/fault"
+
+	"google.golang.org/grpc/codes"
+)
+
+// Errors is the one table from fulfilment's errors to what a caller is told.
+// Those of keys and of the event store follow.
+func Errors() fault.Table {
+	return slices.Concat(fault.Table{
+		{Err: request.ErrNoRequest, Code: codes.NotFound, Reason: "REQUEST_NOT_FOUND"},
+		{Err: request.ErrInFuture, Code: codes.InvalidArgument, Reason: "RECEIVED_IN_FUTURE"},
+		{Err: request.ErrNotStarted, Code: codes.Unavailable, Reason: "VERIFICATION_NOT_STARTED"},
+		{Err: request.ErrOutOfStep, Code: codes.Aborted, Reason: "REQUEST_HAS_MOVED_ON"},
+		{Err: fault.Type[request.Refusal](), Code: codes.FailedPrecondition},
+		{Err: system.ErrNoSystem, Code: codes.NotFound, Reason: "SYSTEM_NOT_FOUND"},
+		{Err: connector.ErrUnreachable, Code: codes.Unavailable, Reason: "SYSTEM_UNREACHABLE"},
+		{Err: fault.Type[connector.Error](), Code: codes.FailedPrecondition},
+		{Err: view.ErrBadPage, Code: codes.InvalidArgument, Reason: "PAGE_TOKEN_MALFORMED"},
+		{Err: pack.ErrGone, Code: codes.FailedPrecondition, Reason: "PACKAGE_NOT_AVAILABLE"},
+		{Err: pack.ErrBroken, Code: codes.DataLoss, Reason: "PACKAGE_DAMAGED"},
+		{Err: pack.ErrStore, Code: codes.Unavailable, Reason: "PACKAGE_STORE_UNAVAILABLE"},
+		{Err: terms.ErrNoPolicy, Code: codes.FailedPrecondition, Reason: "POLICY_NOT_IN_FORCE"},
+		{Err: terms.ErrWhichPolicy, Code: codes.FailedPrecondition, Reason: "POLICY_REQUIRED"},
+		{Err: terms.ErrNoTenant, Code: codes.NotFound, Reason: "TENANT_NOT_FOUND"},
+		{Err: terms.ErrSettings, Code: codes.FailedPrecondition, Reason: "TENANT_SETTINGS_UNUSABLE"},
+	}, keyclient.Table(), esfault.Table())
+}
+
+// described is the error of a description as the fields that it is about.
+func described(err error) error {
+	var problems dataset.Problems
+	if !errors.As(err, &problems) {
+		return err
+	}
+	var out fault.FieldErrors
+	for _, p := range problems {
+		out = append(out, fault.FieldError{Field: "system.dataset." + p.Path, Rule: string(p.Reason), Text: "see docs/datasets.md"})
+	}
+	return out
+}

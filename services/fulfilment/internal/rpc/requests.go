@@ -1,0 +1,189 @@
+package rpc
+
+import (
+	"context"
+	"fmt"
+
+	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
+	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+	"habeas.internal/services/fulfilment/internal/carry"
+	"habeas.internal/services/fulfilment/internal/pack"
+	"habeas.internal/services/fulfilment/request"
+	"habeas.internal/services/internal/es"
+	"habeas.internal/services/internal/es/eventpb"
+	"habeas.internal/services/internal/personal"
+	kit "habeas.internal/services/internal/rpc"
+	"habeas.internal/services/internal/rpc/client"
+	"habeas.internal/services/internal/rpc/fault"
+
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+// SubmitRequest takes a request in. Nothing is looked up about the person, so
+// the answer says nothing about them.
+func (s *Server) SubmitRequest(ctx context.Context, r *fulfilmentv1.SubmitRequestRequest) (*fulfilmentv1.SubmitRequestResponse, error) {
+	tenant := tenantOf(ctx)
+	agg := carry.RequestOf(tenant, es.DeriveID(tenant, fulfilmentv1.RequestService_SubmitRequest_FullMethodName, r.GetRequestId()))
+	now := s.Now()
+	received := eventpb.Moment(r.GetReceivedAt())
+	if received.IsZero() {
+		received = now
+	}
+	if received.After(now) {
+		return nil, fault.FieldErrors{{Field: "received_at", Rule: "IN_FUTURE", Text: "a request is received before it is recorded"}}
+	}
+	right := request.Right(r.GetRight())
+	terms, err := s.Pinner.Pin(ctx, tenant, right, r.GetPolicy(), received)
+	if err != nil {
+		return nil, err
+	}
+	submit := request.Submit{
+		Right: right, Kind: uint8(r.GetIdentifier().GetKind()), Identifier: personal.Clear(r.GetIdentifier().GetValue()),
+		Channel: r.GetChannel(), Terms: terms, ReceivedAt: received, At: now,
+	}
+	if alone(ctx) {
+		submit.Submitter = mark(agg, kit.PrincipalFrom(ctx).Subject)
+	}
+	cmd, err := command[request.Command](s, r.GetRequestId(), r, submit)
+	if err != nil {
+		return nil, err
+	}
+	res, err := s.Requests.Handle(ctx, agg, cmd)
+	if err != nil {
+		return nil, err
+	}
+	return &fulfilmentv1.SubmitRequestResponse{
+		Request: agg.ID, DueAt: timestamppb.New(res.State.Terms.DueAt), ConsistencyToken: res.Token().Encode(),
+	}, nil
+}
+
+// VerifyRequest hands a code on to identity and records what it decided.
+func (s *Server) VerifyRequest(ctx context.Context, r *fulfilmentv1.VerifyRequestRequest) (*fulfilmentv1.VerifyRequestResponse, error) {
+	agg, state, err := s.load(ctx, r.GetRequest())
+	if err != nil {
+		return nil, err
+	}
+	cmd, err := command[request.Command](s, r.GetRequestId(), r, request.CheckOpen{})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.Requests.Handle(ctx, agg, cmd); err != nil {
+		return nil, err
+	}
+	got, err := s.Verifications.CheckCode(client.WithTenant(ctx, agg.Tenant), &identityv1.CheckCodeRequest{
+		RequestId: r.GetRequestId(), Verification: state.Verification, Code: r.GetCode(),
+	})
+	if err != nil {
+		return nil, checked(err)
+	}
+	out := &fulfilmentv1.VerifyRequestResponse{State: got.GetState(), AttemptsLeft: got.GetAttemptsLeft()}
+	if got.GetState() == identityv1.VerificationState_VERIFICATION_STATE_OPEN || state.SubjectRef != "" {
+		return out, nil
+	}
+	token, err := s.Carrier.FollowUp(ctx, agg, state)
+	if err != nil {
+		return nil, err
+	}
+	out.ConsistencyToken = token.Encode()
+	return out, nil
+}
+
+// WithdrawRequest ends a request at the person's wish.
+func (s *Server) WithdrawRequest(ctx context.Context, r *fulfilmentv1.WithdrawRequestRequest) (*fulfilmentv1.WithdrawRequestResponse, error) {
+	agg, _, err := s.load(ctx, r.GetRequest())
+	if err != nil {
+		return nil, err
+	}
+	cmd, err := command[request.Command](s, r.GetRequestId(), r, request.Withdraw{At: s.Now()})
+	if err != nil {
+		return nil, err
+	}
+	res, err := s.Requests.Handle(ctx, agg, cmd)
+	if err != nil {
+		return nil, err
+	}
+	return &fulfilmentv1.WithdrawRequestResponse{ConsistencyToken: res.Token().Encode()}, nil
+}
+
+// RetryRequest tries at once what has failed.
+func (s *Server) RetryRequest(ctx context.Context, r *fulfilmentv1.RetryRequestRequest) (*fulfilmentv1.RetryRequestResponse, error) {
+	agg, _, err := s.load(ctx, r.GetRequest())
+	if err != nil {
+		return nil, err
+	}
+	cmd, err := command[request.Command](s, r.GetRequestId(), r, request.Retry{At: s.Now()})
+	if err != nil {
+		return nil, err
+	}
+	res, err := s.Requests.Handle(ctx, agg, cmd)
+	if err != nil {
+		return nil, err
+	}
+	return &fulfilmentv1.RetryRequestResponse{ConsistencyToken: res.Token().Encode()}, nil
+}
+
+// GetRequest reads a request from the log. A leader's answer is never behind a
+// token.
+func (s *Server) GetRequest(ctx context.Context, r *fulfilmentv1.GetRequestRequest) (*fulfilmentv1.GetRequestResponse, error) {
+	if _, err := es.ParseToken(r.GetConsistencyToken()); err != nil {
+		return nil, err
+	}
+	agg, state, err := s.load(ctx, r.GetRequest())
+	if err != nil {
+		return nil, err
+	}
+	return &fulfilmentv1.GetRequestResponse{Request: show(agg.ID, state)}, nil
+}
+
+const defaultPage = 100
+
+// ListRequests reads the list.
+func (s *Server) ListRequests(ctx context.Context, r *fulfilmentv1.ListRequestsRequest) (*fulfilmentv1.ListRequestsResponse, error) {
+	want, err := es.ParseToken(r.GetConsistencyToken())
+	if err != nil {
+		return nil, err
+	}
+	size := int(r.GetPageSize())
+	if size == 0 {
+		size = defaultPage
+	}
+	lines, next, err := s.Lister.List(ctx, tenantOf(ctx), request.Stage(r.GetState()), r.GetPageToken(), size, want)
+	if err != nil {
+		return nil, err
+	}
+	out := &fulfilmentv1.ListRequestsResponse{NextPageToken: next}
+	for _, l := range lines {
+		out.Requests = append(out.Requests, &fulfilmentv1.RequestSummary{
+			Request: l.ID, Right: fulfilmentv1.Right(l.Right), State: fulfilmentv1.RequestState(l.Stage),
+			Outcome: fulfilmentv1.Outcome(l.Outcome), ReceivedAt: timestamppb.New(l.ReceivedAt), DueAt: timestamppb.New(l.DueAt),
+		})
+	}
+	return out, nil
+}
+
+// DownloadPackage records the read and then gives the archive out, chunk by
+// chunk.
+func (s *Server) DownloadPackage(r *fulfilmentv1.DownloadPackageRequest, out grpc.ServerStreamingServer[fulfilmentv1.DownloadPackageResponse]) error {
+	ctx := out.Context()
+	agg, state, err := s.load(ctx, r.GetRequest())
+	if err != nil {
+		return err
+	}
+	id, err := es.NewID(s.Random)
+	if err != nil {
+		return err
+	}
+	_, err = s.Requests.Handle(ctx, agg, es.Command[request.Command]{
+		ID: id, At: s.Now(), Meta: es.Meta{Correlation: agg.ID}, Data: request.ReadPackage{
+			Purpose: kit.PurposeFrom(ctx), Roles: roles(ctx), Reader: mark(agg, kit.PrincipalFrom(ctx).Subject), At: s.Now(),
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("record read: %w", err)
+	}
+	name := pack.Name{Tenant: agg.Tenant, Request: agg.ID, Package: state.Package.Name}
+	return s.Packages.Read(ctx, name, kit.PurposeFrom(ctx), func(data []byte) error {
+		return out.Send(&fulfilmentv1.DownloadPackageResponse{Data: data})
+	})
+}

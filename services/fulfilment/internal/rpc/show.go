@@ -1,0 +1,176 @@
+package rpc
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
+	"habeas.internal/services/fulfilment/internal/carry"
+	"habeas.internal/services/fulfilment/request"
+	"habeas.internal/services/internal/es"
+	"habeas.internal/services/internal/es/eventpb"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+// checked is what identity said to a code, as this service's own answer: a
+// verification that is over is not open here either.
+func checked(err error) error {
+	if c := status.Code(err); c == codes.FailedPrecondition || c == codes.NotFound {
+		return request.ErrNotOpen
+	}
+	return err
+}
+
+// show is a request as the contract has it.
+func show(id string, s request.Request) *fulfilmentv1.Request {
+	m := &fulfilmentv1.Request{
+		Request: id, Right: fulfilmentv1.Right(s.Right), State: fulfilmentv1.RequestState(s.Stage()),
+		Outcome: fulfilmentv1.Outcome(s.Outcome), SubjectRef: s.SubjectRef, Policy: s.Terms.Policy,
+		PolicyVersion: s.Terms.PolicyVersion, RulePack: s.Terms.Pack, ReceivedAt: timestamppb.New(s.ReceivedAt),
+		DueAt: timestamppb.New(s.Terms.DueAt), ClosedAt: eventpb.Stamp(s.ClosedAt), DuplicateOf: s.DuplicateOf,
+	}
+	if s.Package.Ready && !s.Package.Expired {
+		m.PackageUri, m.PackageExpiresAt = "package:"+s.Package.Name, eventpb.Stamp(s.Package.ExpiresAt)
+	}
+	for _, l := range s.Leaves {
+		m.Leaves = append(m.Leaves, showLeaf(s, l))
+	}
+	return m
+}
+
+func showLeaf(s request.Request, l request.Leaf) *fulfilmentv1.Leaf {
+	m := &fulfilmentv1.Leaf{
+		Leaf: l.Leaf, System: l.System, Collection: l.Collection, Category: l.Category,
+		RowsFound: max(l.Rows, l.RowsFound), Outcome: fulfilmentv1.LeafOutcome(l.Outcome), Attempts: s.SystemOf(l.System).Attempts,
+	}
+	switch {
+	case l.Outcome == request.Retained:
+		m.Reason, m.Authority, m.Until = l.Ground, l.Authority, eventpb.Stamp(l.Until)
+	case !l.Ended():
+		if reason := s.WaitsFor(l.System); reason != "" {
+			m.Outcome, m.Reason = fulfilmentv1.LeafOutcome_LEAF_OUTCOME_FAILED, reason
+		}
+	}
+	return m
+}
+
+// WatchRequest sends the state now and whenever it has changed, until the
+// request is closed.
+func (s *Server) WatchRequest(r *fulfilmentv1.WatchRequestRequest, out grpc.ServerStreamingServer[fulfilmentv1.WatchRequestResponse]) error {
+	ctx := out.Context()
+	tick := time.NewTicker(s.Poll)
+	defer tick.Stop()
+	seen := -1
+	for {
+		agg, state, err := s.load(ctx, r.GetRequest())
+		if err != nil {
+			return err
+		}
+		if state.Events != seen {
+			seen = state.Events
+			if err := out.Send(&fulfilmentv1.WatchRequestResponse{Request: show(agg.ID, state)}); err != nil {
+				return err
+			}
+		}
+		if state.Closed {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+// ExplainRequest reads the whole history of a request.
+func (s *Server) ExplainRequest(ctx context.Context, r *fulfilmentv1.ExplainRequestRequest) (*fulfilmentv1.ExplainRequestResponse, error) {
+	agg := carry.RequestOf(tenantOf(ctx), r.GetRequest())
+	var state request.Request
+	var history []*fulfilmentv1.Step
+	_, err := es.Fold(ctx, s.Requests.Verifier, es.Head{}, s.Requests.Store.Load(ctx, agg, 0, es.Leader), func(rec es.Recorded) error {
+		events, err := s.Requests.Registry.DecodeAll(rec.Commit)
+		if err != nil {
+			return err
+		}
+		for i, ev := range events {
+			state = request.Evolve(state, ev)
+			history = append(history, steps(rec, rec.Events[i].Type, ev)...)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := theirs(ctx, agg, state); err != nil {
+		return nil, err
+	}
+	x := request.Explain(state)
+	return &fulfilmentv1.ExplainRequestResponse{
+		Request: show(agg.ID, state), NextActor: x.Actor, Awaited: x.Awaited, System: x.System, Since: eventpb.Stamp(x.Since),
+		OverdueAt: eventpb.Stamp(x.OverdueAt), NextTryAt: eventpb.Stamp(x.NextTryAt), Reason: x.Reason, History: history,
+	}, nil
+}
+
+// steps are the lines of the history that an event makes: one for each leaf
+// that it is about, or one.
+func steps(rec es.Recorded, name string, ev request.Event) []*fulfilmentv1.Step {
+	line := func(leaf uint32, reason string) *fulfilmentv1.Step {
+		return &fulfilmentv1.Step{
+			At: timestamppb.New(rec.Time), Event: name, Leaf: leaf, Reason: reason,
+			Causation: cause(rec), TraceId: trace(rec.Meta.Traceparent),
+		}
+	}
+	switch e := ev.(type) { //nolint:gochecksumtype // the others are about no leaf and have no reason
+	case request.LeavesStarted:
+		var out []*fulfilmentv1.Step
+		for _, l := range e.Leaves {
+			out = append(out, line(l.Leaf, ""))
+		}
+		return out
+	case request.LeavesCompleted:
+		var out []*fulfilmentv1.Step
+		for _, l := range e.Leaves {
+			out = append(out, line(l.Leaf, strings.TrimPrefix(fulfilmentv1.LeafOutcome(l.Outcome).String(), "LEAF_OUTCOME_")))
+		}
+		return out
+	case request.StepFailed:
+		return []*fulfilmentv1.Step{line(0, e.Reason)}
+	case request.LeavesDeferred:
+		return []*fulfilmentv1.Step{line(0, e.Reason)}
+	case request.VerificationFailed:
+		return []*fulfilmentv1.Step{line(0, e.Reason)}
+	case request.Resumed:
+		return []*fulfilmentv1.Step{line(0, e.Cause)}
+	case request.NoticeOwed:
+		return []*fulfilmentv1.Step{line(0, e.Template)}
+	case request.NoticeEnded:
+		return []*fulfilmentv1.Step{line(0, e.Reason)}
+	case request.CommandRefused:
+		return []*fulfilmentv1.Step{line(0, e.Reason)}
+	case request.Closed:
+		return []*fulfilmentv1.Step{line(0, strings.TrimPrefix(fulfilmentv1.Outcome(e.Outcome).String(), "OUTCOME_"))}
+	}
+	return []*fulfilmentv1.Step{line(0, "")}
+}
+
+func cause(rec es.Recorded) string {
+	if rec.Meta.Causation != "" {
+		return rec.Meta.Causation
+	}
+	return rec.CommandID
+}
+
+// trace is the trace id of a W3C traceparent: version-trace-span-flags.
+func trace(parent string) string {
+	parts := strings.Split(parent, "-")
+	if len(parts) != 4 {
+		return ""
+	}
+	return parts[1]
+}

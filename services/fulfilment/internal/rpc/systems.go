@@ -1,0 +1,104 @@
+package rpc
+
+import (
+	"context"
+	"slices"
+
+	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
+	"habeas.internal/services/fulfilment/catalogue"
+	"habeas.internal/services/fulfilment/internal/carry"
+	"habeas.internal/services/fulfilment/internal/view"
+	"habeas.internal/services/fulfilment/system"
+	"habeas.internal/services/internal/es"
+	"habeas.internal/services/internal/es/eventpb"
+)
+
+// RegisterSystem checks a description against the system itself, records it,
+// and shows it in the catalogue.
+func (s *Server) RegisterSystem(ctx context.Context, r *fulfilmentv1.RegisterSystemRequest) (*fulfilmentv1.RegisterSystemResponse, error) {
+	m := r.GetSystem()
+	d := system.Description{
+		System: m.GetSystem(), Connector: uint8(m.GetConnector()), Connection: m.GetConnection(), Region: m.GetRegion(),
+		BackupDays: m.GetBackupDays(), Dataset: string(m.GetDataset()),
+	}
+	collections, remarks, err := s.Checker.Check(ctx, d)
+	if err != nil {
+		return nil, described(err)
+	}
+	d.Collections = collections
+	cmd, err := command[system.Command](s, r.GetRequestId(), r, system.Register{Description: d, Remarks: remarks, At: s.Now()})
+	if err != nil {
+		return nil, err
+	}
+	tenant := tenantOf(ctx)
+	res, err := s.Systems.Handle(ctx, carry.SystemOf(tenant, d.System), cmd)
+	if err != nil {
+		return nil, err
+	}
+	latest, ok := res.State.Latest()
+	if !ok {
+		return nil, system.ErrNoSystem
+	}
+	if err := s.Carrier.List(ctx, tenant, latest, res.State.Retired); err != nil {
+		return nil, err
+	}
+	out := &fulfilmentv1.RegisterSystemResponse{Version: latest.Number, Remarks: remarks, ConsistencyToken: res.Token().Encode()}
+	for _, ev := range res.Events { // a repeat is answered with the first call's version
+		if e, ok := ev.(system.Registered); ok {
+			out.Version, out.Remarks = e.Number, e.Remarks
+		}
+	}
+	return out, nil
+}
+
+// GetSystem returns the version in force.
+func (s *Server) GetSystem(ctx context.Context, r *fulfilmentv1.GetSystemRequest) (*fulfilmentv1.GetSystemResponse, error) {
+	state, _, err := s.Systems.Load(ctx, carry.SystemOf(tenantOf(ctx), r.GetSystem()), es.Leader)
+	if err != nil {
+		return nil, err
+	}
+	v, ok := state.Latest()
+	if !ok {
+		return nil, system.ErrNoSystem
+	}
+	return &fulfilmentv1.GetSystemResponse{
+		System: &fulfilmentv1.System{
+			System: v.System, Connector: fulfilmentv1.ConnectorKind(v.Connector), Connection: v.Connection, Region: v.Region,
+			BackupDays: v.BackupDays, Dataset: []byte(v.Dataset),
+		},
+		Version: v.Number, RegisteredAt: eventpb.Stamp(v.RegisteredAt),
+	}, nil
+}
+
+// ListSystems reads the catalogue. A page token is the system that the page
+// before ended with.
+func (s *Server) ListSystems(ctx context.Context, r *fulfilmentv1.ListSystemsRequest) (*fulfilmentv1.ListSystemsResponse, error) {
+	c, _, err := s.Catalogues.Load(ctx, carry.CatalogueOf(tenantOf(ctx)), es.Leader)
+	if err != nil {
+		return nil, err
+	}
+	entries := c.Entries
+	if after := r.GetPageToken(); after != "" {
+		i := slices.IndexFunc(entries, func(e catalogue.Entry) bool { return e.System == after })
+		if i < 0 {
+			return nil, view.ErrBadPage
+		}
+		entries = entries[i+1:]
+	}
+	size := int(r.GetPageSize())
+	if size == 0 {
+		size = defaultPage
+	}
+	out := &fulfilmentv1.ListSystemsResponse{}
+	for i, e := range entries {
+		if i == size {
+			out.NextPageToken = entries[i-1].System
+			break
+		}
+		out.Systems = append(out.Systems, &fulfilmentv1.SystemSummary{
+			System: e.System, Connector: fulfilmentv1.ConnectorKind(e.Connector), Region: e.Region, Version: e.Version,
+			Collections: e.Collections,
+		})
+	}
+	return out, nil
+}

@@ -1,0 +1,169 @@
+// Package terms pins what a request is answered by: the policy and its version,
+// the rule packs, the calendar, the time zone, and so the day.
+package terms
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
+	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+	"habeas.internal/services/fulfilment/law"
+	"habeas.internal/services/fulfilment/request"
+	"habeas.internal/services/internal/rpc/client"
+
+	"go.yaml.in/yaml/v3"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+var (
+	// ErrNoPolicy says that the tenant has no policy of that name in force, or
+	// none at all.
+	ErrNoPolicy = errors.New("no policy is in force")
+	// ErrWhichPolicy says that the tenant has several and one must be named.
+	ErrWhichPolicy = errors.New("tenant has several policies")
+	// ErrNoTenant says that there is no such tenant.
+	ErrNoTenant = errors.New("tenant does not exist")
+	// ErrSettings says that the tenant's zone, calendar or policy can't be used
+	// to count days.
+	ErrSettings = errors.New("tenant's settings give no deadline")
+)
+
+// Pinner looks terms up. It is safe for concurrent use.
+type Pinner struct {
+	Tenants  identityv1.TenantServiceClient
+	Policies consentv1.PolicyServiceClient
+	Packs    []law.Pack
+}
+
+// Pin is the terms of a request that was received at a moment. policy may be
+// empty for the tenant's only one.
+func (p Pinner) Pin(ctx context.Context, tenant string, right request.Right, policy string, received time.Time) (request.Terms, error) {
+	ctx = client.WithTenant(ctx, tenant)
+	t, err := p.Tenants.GetTenant(ctx, &identityv1.GetTenantRequest{})
+	if status.Code(err) == codes.NotFound {
+		return request.Terms{}, ErrNoTenant
+	}
+	if err != nil {
+		return request.Terms{}, fmt.Errorf("get tenant: %w", err)
+	}
+	if policy == "" {
+		if policy, err = p.only(ctx); err != nil {
+			return request.Terms{}, err
+		}
+	}
+	doc, err := p.Policies.GetPolicy(ctx, &consentv1.GetPolicyRequest{Policy: policy})
+	if status.Code(err) == codes.NotFound || reason(err) == "POLICY_NOT_IN_FORCE" {
+		return request.Terms{}, ErrNoPolicy
+	}
+	if err != nil {
+		return request.Terms{}, fmt.Errorf("get policy: %w", err)
+	}
+	return p.due(right, received, t, doc)
+}
+
+func reason(err error) string {
+	for _, d := range status.Convert(err).Details() {
+		if info, ok := d.(*errdetails.ErrorInfo); ok {
+			return info.GetReason()
+		}
+	}
+	return ""
+}
+
+// only is the one policy that the tenant has posted.
+func (p Pinner) only(ctx context.Context) (string, error) {
+	var names []string
+	token := ""
+	for {
+		page, err := p.Policies.ListPolicies(ctx, &consentv1.ListPoliciesRequest{PageToken: token})
+		if err != nil {
+			return "", fmt.Errorf("list policies: %w", err)
+		}
+		for _, v := range page.GetVersions() {
+			if v.GetPostedAt() != nil && !slices.Contains(names, v.GetPolicy()) {
+				names = append(names, v.GetPolicy())
+			}
+		}
+		if token = page.GetNextPageToken(); token == "" {
+			break
+		}
+	}
+	switch len(names) {
+	case 0:
+		return "", ErrNoPolicy
+	case 1:
+		return names[0], nil
+	}
+	return "", ErrWhichPolicy
+}
+
+func (p Pinner) due(
+	right request.Right, received time.Time, t *identityv1.GetTenantResponse, doc *consentv1.GetPolicyResponse,
+) (request.Terms, error) {
+	zone, err := time.LoadLocation(t.GetTimeZone())
+	if err != nil {
+		return request.Terms{}, ErrSettings
+	}
+	code := t.GetCalendar()
+	if code == "" {
+		code = "none"
+	}
+	calendar, ok := law.CalendarOf(code)
+	if !ok {
+		return request.Terms{}, ErrSettings
+	}
+	clocks, err := promised(doc.GetDocument())
+	if err != nil {
+		return request.Terms{}, err
+	}
+	asked := law.Access
+	if right == request.Erasure {
+		asked = law.Erasure
+	}
+	a, err := law.Due(law.Question{
+		Right: asked, ReceivedAt: received, Zone: zone, Calendar: calendar, Packs: p.Packs, PolicyClocks: clocks,
+	})
+	if err != nil {
+		return request.Terms{}, ErrSettings
+	}
+	out := request.Terms{
+		Policy: doc.GetPolicy(), PolicyVersion: doc.GetVersion(), Pack: a.Pack, Rule: a.Rule, Calendar: code,
+		Zone: t.GetTimeZone(), DueAt: a.DueAt, AcknowledgeBy: a.AckBy,
+	}
+	for _, pack := range p.Packs {
+		if pack.Ref() == a.Pack {
+			out.PackHash = pack.Hash
+		}
+	}
+	return out, nil
+}
+
+// promised are the clocks of a policy's own document.
+func promised(document []byte) ([]law.PolicyClock, error) {
+	var doc struct {
+		Clocks []struct {
+			Right  string `yaml:"right"`
+			Period string `yaml:"period"`
+			Clause string `yaml:"clause"`
+		} `yaml:"clocks"`
+	}
+	if err := yaml.Unmarshal(document, &doc); err != nil {
+		return nil, ErrSettings
+	}
+	var out []law.PolicyClock
+	for _, c := range doc.Clocks {
+		period, err := law.ParsePeriod(c.Period)
+		if err != nil {
+			return nil, ErrSettings
+		}
+		out = append(out, law.PolicyClock{Rule: c.Clause, Rights: []law.Right{law.Right(strings.ToLower(c.Right))}, Period: period})
+	}
+	return out, nil
+}
