@@ -59,16 +59,19 @@ func TestAnnotationsThatExistLoadUnchanged(t *testing.T) {
 	}
 }
 
-func TestWhatIsWrongIsSaidWithItsPlaceAndReason(t *testing.T) {
+// fault is a text, and what is wrong with it.
+type fault struct {
+	text   string
+	path   string
+	reason dataset.Reason
+}
+
+func faults() map[string]fault {
 	const head = "dataset:\n- fides_key: d\n  collections:\n"
 	const person = "  - name: person\n    fields:\n    - {name: id, data_categories: [user.unique_id]}\n" +
 		"    - {name: email, data_categories: [user.contact.email], fides_meta: {identity: email}}\n"
 	const table = "  - name: t\n    fields:\n"
-	for name, c := range map[string]struct {
-		text   string
-		path   string
-		reason dataset.Reason
-	}{
+	return map[string]fault{
 		"not YAML":             {"dataset: [", "$", dataset.NotYAML},
 		"two documents":        {head + person + "---\na: 1\n", "$", dataset.NotYAML},
 		"nothing":              {"", "$", dataset.NotYAML},
@@ -110,7 +113,11 @@ func TestWhatIsWrongIsSaidWithItsPlaceAndReason(t *testing.T) {
 				"    - {name: a, fides_meta: {references: [{dataset: d, field: person.a, direction: to}]}}\n",
 			"dataset[0].collections[person]", dataset.Cycle,
 		},
-	} {
+	}
+}
+
+func TestWhatIsWrongIsSaidWithItsPlaceAndReason(t *testing.T) {
+	for name, c := range faults() {
 		t.Run(name, func(t *testing.T) {
 			_, err := dataset.Parse([]byte(c.text))
 			var problems dataset.Problems

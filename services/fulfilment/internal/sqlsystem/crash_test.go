@@ -26,7 +26,7 @@ func TestMoreRowsThanOneTransactionTakesAreErasedInChunksAcrossCrashes(t *testin
 			crowd      int
 			row, chunk int
 		}{
-			{crowd: 12_000},
+			{crowd: 12_000, chunk: 1_000},
 			{crowd: 2_000, row: 500, chunk: 100, keep: []string{"user.financial"}},
 		} {
 			reset(t, db)

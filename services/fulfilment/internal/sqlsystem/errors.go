@@ -34,6 +34,8 @@ func (s *System) failed(ctx context.Context, doing string, err error) error {
 	switch {
 	case errors.As(err, &known):
 		return err
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return fmt.Errorf("%w: %w", failed(doing, connector.ErrUnreachable, ""), ctx.Err())
 	case ctx.Err() != nil:
 		return failed(doing, ctx.Err(), "")
 	}

@@ -24,18 +24,7 @@ func marys() map[string]string {
 func TestAFilmRental(t *testing.T) {
 	db := sqltest.Sakila(t)
 	s := described(t, db, "sakila.yaml", nil)
-	remarks, err := s.Check(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{
-		"table store refers to address and is not described",
-		"column payment.last_update is not described",
-	} {
-		if !strings.Contains(strings.Join(remarks, "\n"), want) {
-			t.Errorf("the check does not remark %q, but: %q", want, remarks)
-		}
-	}
+	remarked(t, s)
 
 	t.Run("a customer's payments stay for tax, and nothing else that is hers", func(t *testing.T) {
 		who := person(mary)
@@ -86,6 +75,22 @@ func TestAFilmRental(t *testing.T) {
 			t.Errorf("the name is still in %v", got)
 		}
 	})
+}
+
+func remarked(t *testing.T, s connector.System) {
+	t.Helper()
+	remarks, err := s.Check(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"table store refers to address and is not described",
+		"column payment.last_update is not described",
+	} {
+		if !strings.Contains(strings.Join(remarks, "\n"), want) {
+			t.Errorf("the check does not remark %q, but: %q", want, remarks)
+		}
+	}
 }
 
 // shownRows counts what is shown of the customer against the database.
