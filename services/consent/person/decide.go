@@ -153,17 +153,24 @@ func apply(s Person, c Apply) ([]Event, error) {
 	return []Event{FactApplied{Fact: c.Fact, Cause: c.Cause, RecordedAt: c.At}}, nil
 }
 
-// later reports whether a decision replaces the one that is effective.
-func later(old, d Decision) bool {
-	said := old.Status != 0 && old.Explicit
-	switch {
-	case d.Status == Given && !d.Explicit && (said || no(old)):
-		return false
-	case d.DecidedAt.Equal(old.DecidedAt):
-		return old.Status == 0 || no(d) || !no(old)
+// replaces reports whether a decision takes the place of the one that is
+// effective. The order is total but for two of the same kind and moment, so
+// that it doesn't matter in which order acts are recorded.
+func replaces(old, d Decision) bool {
+	if old.Status == 0 {
+		return true
 	}
-	return old.Status == 0 || d.DecidedAt.After(old.DecidedAt)
+	if silent(old) != silent(d) {
+		return silent(old)
+	}
+	if d.DecidedAt.Equal(old.DecidedAt) {
+		return no(d) || !no(old)
+	}
+	return d.DecidedAt.After(old.DecidedAt)
 }
+
+// silent: a yes that nobody said.
+func silent(d Decision) bool { return d.Status == Given && !d.Explicit }
 
 func no(d Decision) bool { return d.Status == Refused || d.Status == Withdrawn }
 

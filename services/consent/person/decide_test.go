@@ -151,6 +151,7 @@ func TestOneDecisionIsEffective(t *testing.T) {
 		{"a yes, then a no of the same moment", []person.Event{act(person.Given, at), act(person.Refused, at)}, act(person.Refused, at)},
 		{"what was said, not what was implied later", []person.Event{act(person.Given, before), act(person.Given, at, implied)}, act(person.Given, before)},
 		{"what was said after what was implied", []person.Event{act(person.Given, before, implied), act(person.Given, at)}, act(person.Given, at)},
+		{"what was said, though it was recorded after what was implied later", []person.Event{act(person.Given, at, implied), act(person.Given, before)}, act(person.Given, before)},
 		{"an offer takes nothing back", []person.Event{act(person.Withdrawn, before), act(person.Offered, at)}, act(person.Withdrawn, before)},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -37,7 +37,7 @@ func Evolve(s Person, ev Event) Person {
 func decided(s Person, e DecisionRecorded) Person {
 	if e.Category != "" {
 		t := Topic{e.Policy, e.Category}
-		if later(s.Categories[t], e.Decision) {
+		if replaces(s.Categories[t], e.Decision) {
 			s.Categories = with(s.Categories, t, e.Decision)
 		}
 		return s
@@ -47,7 +47,7 @@ func decided(s Person, e DecisionRecorded) Person {
 	switch {
 	case e.Decision.Status == Offered:
 		p.Offered = true
-	case later(p.Decision, e.Decision):
+	case replaces(p.Decision, e.Decision):
 		p.Decision = e.Decision
 	}
 	s.Purposes = with(s.Purposes, t, p)

@@ -226,32 +226,39 @@ func (s *ConsentServer) ListDecisions(ctx context.Context, r *consentv1.ListDeci
 
 // recorded lists the decisions that had been recorded at a moment.
 func recorded(acts []act, at time.Time) []*consentv1.RecordedDecision {
-	state := stateAt(acts, at)
+	final := stateAt(acts, at)
+	var state person.Person
 	var out []*consentv1.RecordedDecision
 	for _, a := range acts {
 		if a.at.After(at) {
 			break
 		}
 		for _, ev := range a.events {
-			out = append(out, rows(state, ev)...)
+			out = append(out, rows(state, final, ev)...)
+			state = person.Evolve(state, ev)
 		}
 	}
 	return out
 }
 
-func rows(state person.Person, ev person.Event) []*consentv1.RecordedDecision {
+// rows are what an event adds to the list: before is the state that it met,
+// final the one that is asked about.
+func rows(before, final person.Person, ev person.Event) []*consentv1.RecordedDecision {
 	switch e := ev.(type) {
 	case person.DecisionRecorded:
-		effective := state.Purposes[person.Topic{Policy: e.Policy, Name: e.Purpose}].Decision
+		effective := final.Purposes[person.Topic{Policy: e.Policy, Name: e.Purpose}].Decision
 		if e.Category != "" {
-			effective = state.Categories[person.Topic{Policy: e.Policy, Name: e.Category}]
+			effective = final.Categories[person.Topic{Policy: e.Policy, Name: e.Category}]
 		}
 		return []*consentv1.RecordedDecision{row(e, effective)}
 	case person.AllWithdrawn:
 		var out []*consentv1.RecordedDecision
 		for _, t := range e.Purposes {
-			d := person.Decision{Status: person.Withdrawn, Explicit: true, DecidedAt: e.DecidedAt, RecordedAt: e.RecordedAt}
-			out = append(out, row(person.DecisionRecorded{Policy: t.Policy, Purpose: t.Name, Decision: d}, state.Purposes[t].Decision))
+			d := person.Decision{
+				Status: person.Withdrawn, Explicit: true, Version: before.Purposes[t].Decision.Version,
+				DecidedAt: e.DecidedAt, RecordedAt: e.RecordedAt,
+			}
+			out = append(out, row(person.DecisionRecorded{Policy: t.Policy, Purpose: t.Name, Decision: d}, final.Purposes[t].Decision))
 		}
 		return out
 	case person.DecisionRefused, person.PolicyAccepted, person.AcceptanceRefused, person.FactApplied:

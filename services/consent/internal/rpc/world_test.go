@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -38,10 +39,30 @@ const (
 	cause   = "bbbbbbbbbbbbbbbbbbbbbbbbbb"
 )
 
-// counted is a store that counts what is appended to it.
+// counted is a store that counts what is appended to it, and can doubt itself.
 type counted struct {
 	*es.MemoryStore
 	appends atomic.Int64
+
+	mu    sync.Mutex
+	fault error // of the next confirmations
+	times int
+}
+
+// disown makes the next confirmations fail.
+func (c *counted) disown(err error, times int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.fault, c.times = err, times
+}
+
+func (c *counted) Confirm(ctx context.Context, agg es.Aggregate, head es.Head) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.times--; c.times >= 0 {
+		return c.fault
+	}
+	return c.MemoryStore.Confirm(ctx, agg, head)
 }
 
 func (c *counted) Append(ctx context.Context, head es.Head, commit es.Commit) (es.Recorded, error) {
