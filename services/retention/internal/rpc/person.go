@@ -2,6 +2,8 @@ package rpc
 
 import (
 	"context"
+	"strconv"
+	"time"
 
 	retentionv1 "habeas.internal/proto/gen/habeas/retention/v1"
 	"habeas.internal/services/internal/es"
@@ -70,8 +72,9 @@ func (s *Server) ReleaseHold(ctx context.Context, r *retentionv1.ReleaseHoldRequ
 }
 
 // RequestPermit gives a permit whose id derives from the request's. A repeat
-// gets the first permit, as long as it may still be used: what was given back
-// or has expired is not given out again.
+// gets the same permit for as long as it may be used. After that, and after a
+// refusal, a repeat is a new question: its answer follows from what holds now,
+// so that nobody waits for ever behind an answer of yesterday.
 func (s *Server) RequestPermit(ctx context.Context, r *retentionv1.RequestPermitRequest) (*retentionv1.RequestPermitResponse, error) {
 	plan, _, err := s.Schedules.Load(ctx, ScheduleOf(tenant(ctx), r.GetPolicy()), es.Leader)
 	if err != nil {
@@ -82,9 +85,16 @@ func (s *Server) RequestPermit(ctx context.Context, r *retentionv1.RequestPermit
 	if err != nil {
 		return nil, err
 	}
-	id := es.DeriveID(tenant(ctx), retentionv1.RetentionService_RequestPermit_FullMethodName, r.GetRequestId())
+	who, head, err := s.Persons.Load(ctx, PersonOf(tenant(ctx), r.GetSubjectRef()), es.Leader)
+	if err != nil {
+		return nil, err
+	}
+	id := permitID(who, tenant(ctx), r.GetRequestId(), now)
+	// The id of the command holds what it was asked on top of: two that race
+	// are one, and one that comes after a refusal is another.
+	cmd := es.DeriveID(tenant(ctx), retentionv1.RetentionService_RequestPermit_FullMethodName+"/"+strconv.FormatUint(head.Version, 10), id)
 	res, err := s.handle(ctx, r.GetSubjectRef(), es.Command[person.Command]{
-		ID: id, At: now, Data: person.RequestPermit{
+		ID: cmd, At: now, Data: person.RequestPermit{
 			Permit: id, Request: r.GetRequest(), System: r.GetSystem(), Policy: r.GetPolicy(), ScheduleVersion: v.Number, At: now,
 		},
 	})
@@ -96,6 +106,17 @@ func (s *Server) RequestPermit(ctx context.Context, r *retentionv1.RequestPermit
 		return nil, person.ErrPermitOver
 	}
 	return &retentionv1.RequestPermitResponse{Permit: id, ExpiresAt: eventpb.Stamp(p.ExpiresAt)}, nil
+}
+
+// permitID is the id of the permit that a call is about: the one that it got
+// before, as long as that may be used, or the first that is new.
+func permitID(who person.Person, tenant, request string, at time.Time) string {
+	for n := 0; ; n++ {
+		id := es.DeriveID(tenant, retentionv1.RetentionService_RequestPermit_FullMethodName, request+"/"+strconv.Itoa(n))
+		if p, ok := who.Permit(id); !ok || p.Usable(at) {
+			return id
+		}
+	}
 }
 
 // EndPermit gives a permit back.

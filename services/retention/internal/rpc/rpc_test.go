@@ -155,10 +155,13 @@ func TestAHoldStopsDestructionWithinAMinute(t *testing.T) {
 		}
 	}
 	_, err = ask("step-1", "shop")
-	expect(t, "a repeat once the permit was given back", err, codes.FailedPrecondition, "PERMIT_OVER")
+	expect(t, "a repeat once the permit was given back", err, codes.FailedPrecondition, "PERSON_ON_HOLD")
+	if _, err := ask("step-3", "crm"); err != nil {
+		t.Errorf("a repeat while the permit may be used: %v", err)
+	}
 	w.later(domain.Life)
 	_, err = ask("step-3", "crm")
-	expect(t, "a repeat once the permit has expired", err, codes.FailedPrecondition, "PERMIT_OVER")
+	expect(t, "a repeat once the permit has expired", err, codes.FailedPrecondition, "PERSON_ON_HOLD")
 	w.later(domain.Slack)
 	if now := placeHold(t, w, dpo, uuid2); !now.GetEffective() || len(now.GetOpenPermits()) != 0 || now.GetHold() != first.GetHold() {
 		t.Errorf("a minute later: effective %t, open %v", now.GetEffective(), now.GetOpenPermits())
@@ -169,6 +172,44 @@ func TestAHoldStopsDestructionWithinAMinute(t *testing.T) {
 	}
 	if p := who.GetPermits()[0]; p.GetRowsDestroyed() != 44 || !p.GetEnded() || p.GetSystem() != "shop" {
 		t.Errorf("permit: %d rows, ended %t, in %s", p.GetRowsDestroyed(), p.GetEnded(), p.GetSystem())
+	}
+}
+
+func TestARepeatIsANewQuestionOnceItsAnswerIsOver(t *testing.T) {
+	w := newWorld(t)
+	dpo, saga := w.client(t, person("dpo")), w.client(t, service("fulfilment"))
+	putRules(t, dpo)
+	ask := func() (*retentionv1.RequestPermitResponse, error) {
+		return saga.RequestPermit(deadline(t), &retentionv1.RequestPermitRequest{
+			RequestId: "step-1", SubjectRef: subject, Request: request, System: "shop", Policy: "main",
+		})
+	}
+	held := placeHold(t, w, dpo, uuid2)
+	for range 2 {
+		_, err := ask()
+		expect(t, "under a hold", err, codes.FailedPrecondition, "PERSON_ON_HOLD")
+	}
+	if _, err := dpo.ReleaseHold(deadline(t), &retentionv1.ReleaseHoldRequest{RequestId: uuid3, SubjectRef: subject, Hold: held.GetHold()}); err != nil {
+		t.Fatal(err)
+	}
+	first, err := ask()
+	if err != nil {
+		t.Fatalf("after the hold: %v", err)
+	}
+	w.later(domain.Life)
+	_, err = ask()
+	expect(t, "while the first may still be in use by another clock", err, codes.FailedPrecondition, "PERMIT_OPEN")
+	w.later(domain.Slack)
+	second, err := ask()
+	if err != nil || second.GetPermit() == first.GetPermit() {
+		t.Fatalf("once the first has expired: the same permit %t, error %v", second.GetPermit() == first.GetPermit(), err)
+	}
+	if _, err := saga.EndPermit(deadline(t), &retentionv1.EndPermitRequest{RequestId: "step-1", SubjectRef: subject, Permit: second.GetPermit()}); err != nil {
+		t.Fatal(err)
+	}
+	third, err := ask()
+	if err != nil || third.GetPermit() == second.GetPermit() {
+		t.Errorf("once the second was given back: error %v", err)
 	}
 }
 

@@ -61,8 +61,10 @@ type RetentionServiceClient interface {
 	GetPerson(ctx context.Context, in *GetPersonRequest, opts ...grpc.CallOption) (*GetPersonResponse, error)
 	// RequestPermit asks to destroy for the next minute at most. A person under
 	// a hold gets PERSON_ON_HOLD, and nothing may be touched. A request has one
-	// open permit a system: another is refused, PERMIT_OPEN. A repeat of a call
-	// whose permit is over is refused, PERMIT_OVER: ask again under a new id.
+	// open permit a system: another is refused, PERMIT_OPEN. A repeat gets the
+	// same permit for as long as it may be used; afterwards, and after a refusal,
+	// it is a new question. PERMIT_OVER: the permit was used up by a call that
+	// raced with this one; ask again.
 	RequestPermit(ctx context.Context, in *RequestPermitRequest, opts ...grpc.CallOption) (*RequestPermitResponse, error)
 	// EndPermit gives a permit back and says what it destroyed.
 	EndPermit(ctx context.Context, in *EndPermitRequest, opts ...grpc.CallOption) (*EndPermitResponse, error)
@@ -194,8 +196,10 @@ type RetentionServiceServer interface {
 	GetPerson(context.Context, *GetPersonRequest) (*GetPersonResponse, error)
 	// RequestPermit asks to destroy for the next minute at most. A person under
 	// a hold gets PERSON_ON_HOLD, and nothing may be touched. A request has one
-	// open permit a system: another is refused, PERMIT_OPEN. A repeat of a call
-	// whose permit is over is refused, PERMIT_OVER: ask again under a new id.
+	// open permit a system: another is refused, PERMIT_OPEN. A repeat gets the
+	// same permit for as long as it may be used; afterwards, and after a refusal,
+	// it is a new question. PERMIT_OVER: the permit was used up by a call that
+	// raced with this one; ask again.
 	RequestPermit(context.Context, *RequestPermitRequest) (*RequestPermitResponse, error)
 	// EndPermit gives a permit back and says what it destroyed.
 	EndPermit(context.Context, *EndPermitRequest) (*EndPermitResponse, error)
