@@ -2,6 +2,8 @@ package rulepack_test
 
 import (
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -152,6 +154,46 @@ func TestNoPackLetsAnErasureCost(t *testing.T) {
 				if err := law.CheckFee([]law.Pack{p}, right, f.Code); err == nil {
 					t.Errorf("%s lets %s cost for %s", p.Name, right, f.Code)
 				}
+			}
+		}
+	}
+}
+
+// terms are those of the Data Privacy Vocabulary 2.3 that a ground may name:
+// the GDPR's justifications of Articles 12 and 17(3), and the neutral ones.
+func terms() []string {
+	var out []string
+	for prefix, names := range map[string]string{
+		"eu-gdpr:JustificationA12": "IdentityFailure IdentityRequired InformationRequired LackOfIntent MaliciousIntent " +
+			"ManifestlyExcessive ManifestlyUnfounded",
+		"eu-gdpr:JustificationA17": "Archiving FreedomOfExpression LegalClaims LegallyRequired OfficialAuthority PublicHealth PublicInterest",
+		"justifications:": "ConfidentialityObligationCompromised ContractEstablishmentNecessity ContractPerformanceNecessity " +
+			"DisproportionateEffortRequired FreedomOfExpressionImpaired FulfilmentImpossible IdentityVerificationFailure LackOfIntent " +
+			"LegalClaimImpaired LegalObligationImpaired LegallyExempted LegitimateInterestOverride NotRequiredJustification " +
+			"ObjectivesImpaired ProcessExcessive ProcessFrivolous ProcessMalicious ProcessUnfounded PublicHealthCompromised " +
+			"PublicInterestCompromised ScientificHistoricalResearchImpaired SecurityImpaired ThirdPartyRightsImpaired",
+	} {
+		for _, name := range strings.Fields(names) {
+			out = append(out, prefix+name)
+		}
+	}
+	return out
+}
+
+func TestEveryGroundHasATermOfTheVocabulary(t *testing.T) {
+	names, err := rulepack.Names()
+	if err != nil {
+		t.Fatal(err)
+	}
+	packs, err := rulepack.Load(names...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := terms()
+	for _, p := range packs {
+		for _, g := range p.Grounds {
+			if !slices.Contains(known, g.DPV) {
+				t.Errorf("%s: %s has the term %s, which is not in the vocabulary", p.Name, g.Code, g.DPV)
 			}
 		}
 	}

@@ -1,0 +1,175 @@
+package rpc_test
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
+	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+	"habeas.internal/services/fulfilment/internal/connector"
+	"habeas.internal/services/fulfilment/internal/dataset"
+	"habeas.internal/services/fulfilment/internal/fake"
+	"habeas.internal/services/fulfilment/internal/rpc"
+	"habeas.internal/services/fulfilment/internal/rulepack"
+	"habeas.internal/services/fulfilment/internal/terms"
+	"habeas.internal/services/fulfilment/internal/view"
+	"habeas.internal/services/fulfilment/request"
+	"habeas.internal/services/fulfilment/system"
+	"habeas.internal/services/internal/es"
+	kit "habeas.internal/services/internal/rpc"
+	"habeas.internal/services/internal/rpc/client"
+	"habeas.internal/services/internal/rpc/rpctest"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+)
+
+// service is fulfilment behind its door, with everything around it stood in.
+type service struct {
+	*fake.World
+	place *rpctest.Place
+	addr  string
+	lines []view.Line
+}
+
+// List gives the lines that a test has set.
+func (s *service) List(_ context.Context, tenant string, _ request.Stage, after string, size int, _ es.Token) ([]view.Line, string, error) {
+	if after != "" && len(after) != 43 {
+		return nil, "", view.ErrBadPage
+	}
+	if tenant != fake.Tenant {
+		return nil, "", nil
+	}
+	return s.lines[:min(size, len(s.lines))], "", nil
+}
+
+// checker parses as the service does and asks no database.
+type checker struct{}
+
+func (checker) Check(_ context.Context, d system.Description) (uint32, []string, error) {
+	if d.Connection == "unknown" {
+		return 0, nil, connector.Error("CONNECTION_NOT_CONFIGURED")
+	}
+	set, err := dataset.Parse([]byte(d.Dataset))
+	if err != nil {
+		return 0, nil, err
+	}
+	return uint32(len(set.Collections)), []string{"customer.note"}, nil
+}
+
+func serve(t *testing.T) *service {
+	t.Helper()
+	s := &service{World: fake.NewWorld(t), place: rpctest.NewPlace(t)}
+	packs, err := rulepack.Load("gdpr", "ccpa")
+	if err != nil {
+		t.Fatal(err)
+	}
+	impl := &rpc.Server{
+		Handlers: s.Handlers, Carrier: s.Carrier, Lister: s, Checker: checker{}, Packages: s.Packages, Verifications: s.Peers,
+		Pinner: terms.Pinner{Tenants: s.Peers, Policies: s.Peers, Packs: packs},
+		Random: rand.Reader, Now: s.Clock.Now, Poll: time.Millisecond,
+	}
+	_, s.addr = s.place.Serve(t, "fulfilment", kit.Config{
+		Services: []kit.Service{
+			{Desc: &fulfilmentv1.RequestService_ServiceDesc, Impl: impl}, {Desc: &fulfilmentv1.SystemService_ServiceDesc, Impl: impl},
+		},
+		Errors: rpc.Errors(),
+	})
+	return s
+}
+
+type api struct {
+	fulfilmentv1.RequestServiceClient
+	fulfilmentv1.SystemServiceClient
+	conn *grpc.ClientConn
+}
+
+// as calls as somebody with roles in a tenant; no role is nobody.
+func (s *service) as(t *testing.T, tenant, subject string, roles ...string) *api {
+	t.Helper()
+	tlsConfig := s.place.TLS(t, "tester").ClientTLS("fulfilment")
+	tlsConfig.Certificates, tlsConfig.GetClientCertificate = nil, func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		return &tls.Certificate{}, nil
+	}
+	options := []grpc.DialOption{grpc.WithTransportCredentials(credentials.NewTLS(tlsConfig))}
+	if len(roles) > 0 {
+		claims := rpctest.With(rpctest.With(rpctest.Claims(time.Now(), roles...), "tenant", tenant), "sub", subject)
+		options = append(options, grpc.WithPerRPCCredentials(bearer(s.place.Issuer.Sign(claims))))
+	}
+	conn, err := grpc.NewClient(s.addr, options...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return &api{fulfilmentv1.NewRequestServiceClient(conn), fulfilmentv1.NewSystemServiceClient(conn), conn}
+}
+
+type bearer string
+
+func (b bearer) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
+	return map[string]string{"authorization": "Bearer " + string(b)}, nil
+}
+func (bearer) RequireTransportSecurity() bool { return true }
+
+func deadline(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func withPurpose(ctx context.Context) context.Context { return client.WithPurpose(ctx, "case-handling") }
+
+// answer is the code, reason and fields of an error.
+func answer(err error) (code codes.Code, reason string, fields []string) {
+	s := status.Convert(err)
+	for _, d := range s.Details() {
+		switch d := d.(type) {
+		case *errdetails.ErrorInfo:
+			reason = d.GetReason()
+		case *errdetails.BadRequest:
+			for _, f := range d.GetFieldViolations() {
+				fields = append(fields, f.GetField())
+			}
+		}
+	}
+	return s.Code(), reason, fields
+}
+
+func hasField(fields []string, want string) bool {
+	return slices.ContainsFunc(fields, func(f string) bool { return strings.HasPrefix(f, want) })
+}
+
+const (
+	key1  = "00000000-0000-4000-8000-000000000001"
+	key2  = "00000000-0000-4000-8000-000000000002"
+	key3  = "00000000-0000-4000-8000-000000000003"
+	actor = "actor-1"
+)
+
+func submission(key string, right fulfilmentv1.Right) *fulfilmentv1.SubmitRequestRequest {
+	return &fulfilmentv1.SubmitRequestRequest{
+		RequestId: key, Right: right, Channel: "web",
+		Identifier: &identityv1.Identifier{Kind: identityv1.IdentifierKind_IDENTIFIER_KIND_EMAIL, Value: fake.Jane},
+	}
+}
+
+func submit(t *testing.T, c *api, key string, right fulfilmentv1.Right) string {
+	t.Helper()
+	got, err := c.SubmitRequest(deadline(t), submission(key, right))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got.GetRequest()
+}
+
+func purposed() metadata.MD { return metadata.Pairs("habeas-purpose", "case-handling") }
