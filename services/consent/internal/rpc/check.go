@@ -11,11 +11,12 @@ import (
 	"habeas.internal/services/consent/person"
 	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/es/eventpb"
+	kit "habeas.internal/services/internal/rpc"
 )
 
 // Check answers one question.
 func (s *ConsentServer) Check(ctx context.Context, r *consentv1.CheckRequest) (*consentv1.CheckResponse, error) {
-	round, err := s.round(r.GetConsistencyToken())
+	round, err := s.round(ctx, r.GetConsistencyToken())
 	if err != nil {
 		return nil, err
 	}
@@ -28,7 +29,7 @@ func (s *ConsentServer) Check(ctx context.Context, r *consentv1.CheckRequest) (*
 
 // BatchCheck answers several questions about one moment.
 func (s *ConsentServer) BatchCheck(ctx context.Context, r *consentv1.BatchCheckRequest) (*consentv1.BatchCheckResponse, error) {
-	round, err := s.round(r.GetConsistencyToken())
+	round, err := s.round(ctx, r.GetConsistencyToken())
 	if err != nil {
 		return nil, err
 	}
@@ -37,6 +38,9 @@ func (s *ConsentServer) BatchCheck(ctx context.Context, r *consentv1.BatchCheckR
 		if out.Answers[i], err = round.ask(ctx, "questions["+strconv.Itoa(i)+"]", q); err != nil {
 			return nil, err
 		}
+	}
+	if err := kit.SetConsistencyToken(ctx, round.seen.Encode()); err != nil {
+		return nil, err
 	}
 	return out, nil
 }
@@ -52,11 +56,17 @@ type round struct {
 	persons  map[string][]act
 }
 
-func (s *ConsentServer) round(token string) (*round, error) {
-	want, err := es.ParseToken(token)
+// round starts one; the token of the request and that of the call both count.
+func (s *ConsentServer) round(ctx context.Context, token string) (*round, error) {
+	asked, err := es.ParseToken(token)
 	if err != nil {
 		return nil, err
 	}
+	want, err := es.ParseToken(kit.ConsistencyToken(ctx))
+	if err != nil {
+		return nil, err
+	}
+	want = asked.Merge(want)
 	return &round{
 		log: s.log, now: s.log.Now(), want: want, seen: es.Token{},
 		policies: map[string]rules{}, persons: map[string][]act{},

@@ -5,9 +5,12 @@ import (
 	"time"
 
 	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
+	kit "habeas.internal/services/internal/rpc"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
@@ -128,6 +131,7 @@ func TestABatchIsAboutOneMoment(t *testing.T) {
 	w.publish(t, document(t, "qcera"))
 	w.publish(t, document(t, "caseworks"))
 	token := w.decide(t, "qcera", "mail.periodic", given).GetConsistencyToken()
+	var header metadata.MD
 	res, err := w.consent(t, human("product")).BatchCheck(deadline(t), &consentv1.BatchCheckRequest{
 		ConsistencyToken: token,
 		Questions: []*consentv1.Question{
@@ -137,9 +141,12 @@ func TestABatchIsAboutOneMoment(t *testing.T) {
 				q.Policy, q.Purpose, q.Categories = "caseworks", "service.provide", []string{"account.email", "account.name"}
 			}),
 		},
-	})
+	}, grpc.Header(&header))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if seen := header.Get(kit.MetadataConsistency); len(seen) != 1 || seen[0] != token {
+		t.Errorf("the answer is about %q, want %q", seen, token)
 	}
 	var got []string
 	for _, a := range res.GetAnswers() {
