@@ -2,12 +2,12 @@ package conformance_test
 
 func caseworks() []promise {
 	return []promise{
-		{id: "CW-01"},
+		{id: "CW-01", show: kindsOfData(caseworksTenant)},
 		{id: "CW-02"},
-		{id: "CW-03"},
-		{id: "CW-04"},
+		{id: "CW-03", show: registrationData},
+		{id: "CW-04", show: wayOut},
 		{id: "CW-05"},
-		{id: "CW-06"},
+		{id: "CW-06", show: declining(caseworksTenant, change{"features: [account, notifications]", "features: [account]"}, "account.email")},
 		{id: "CW-07"},
 		{id: "CW-08"},
 		{id: "CW-09"},
@@ -24,7 +24,7 @@ func caseworks() []promise {
 		{id: "CW-20"},
 		{id: "CW-21"},
 		{id: "CW-22"},
-		{id: "CW-23"},
+		{id: "CW-23", show: everyProduct},
 		{id: "CW-24"},
 		{id: "CW-25"},
 	}

@@ -5,7 +5,7 @@ func qcera() []promise {
 		{id: "QC-01"},
 		{id: "QC-02"},
 		{id: "QC-03"},
-		{id: "QC-04"},
+		{id: "QC-04", show: explicitConsentOnly},
 		{id: "QC-05"},
 		{id: "QC-06"},
 		{id: "QC-07"},
@@ -13,10 +13,10 @@ func qcera() []promise {
 		{id: "QC-09"},
 		{id: "QC-10"},
 		{id: "QC-11"},
-		{id: "QC-12"},
+		{id: "QC-12", show: modificationDates},
 		{id: "QC-13"},
-		{id: "QC-14"},
-		{id: "QC-15"},
+		{id: "QC-14", show: usingTheSite},
+		{id: "QC-15", show: fiveUses},
 		{id: "QC-16"},
 	}
 }

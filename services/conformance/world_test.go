@@ -1,6 +1,8 @@
 package conformance_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -8,10 +10,12 @@ import (
 )
 
 // world is an installation with the three organisations, each under its own
-// published policy.
+// published policy, as one promise's test sees it.
 type world struct {
 	*testing.T
 	*stack.Stack
+	people   []*person // whose acts the log is held against at the end
+	variants *int
 }
 
 // Tenants and the policies that they have published.
@@ -32,8 +36,29 @@ func newWorld(t *testing.T) *world {
 		s.Tenant(tenant)
 		s.Publish(tenant, tenant, time.Now().Add(-postedFor))
 	}
-	return &world{T: t, Stack: s}
+	return &world{T: t, Stack: s, variants: new(int)}
 }
 
-// of is the same world in a test of one promise.
-func (w *world) of(t *testing.T) *world { return &world{T: t, Stack: w.Stack} }
+// of is the same world in the test of one promise.
+func (w *world) of(t *testing.T) *world {
+	t.Helper()
+	return &world{T: t, Stack: w.Within(t), variants: w.variants}
+}
+
+// tenantOf makes a tenant whose policy is one of the published ones with the
+// changes, posted as long ago as the others.
+func (w *world) tenantOf(policy string, changes ...change) string {
+	w.Helper()
+	return w.tenantWith(text(w.T, policy, changes...))
+}
+
+// tenantWith makes a tenant with a policy.
+func (w *world) tenantWith(document []byte) string {
+	w.Helper()
+	*w.variants++
+	row := strings.ToLower(w.Name()[strings.LastIndexByte(w.Name(), '/')+1:])
+	tenant := fmt.Sprintf("%s-variant-%d", row, *w.variants)
+	w.Tenant(tenant)
+	w.PublishDocument(tenant, document, time.Now().Add(-postedFor))
+	return tenant
+}

@@ -46,6 +46,11 @@ func (s *Stack) As(tenant string, roles ...string) Clients {
 		claims := rpctest.With(rpctest.Claims(time.Now(), roles...), "tenant", tenant)
 		token = s.Issuer.Sign(rpctest.With(claims, "exp", time.Now().Add(time.Hour).Unix()))
 	}
+	return s.clients(token)
+}
+
+func (s *Stack) clients(token string) Clients {
+	s.t.Helper()
 	identity, consent := s.Conn("identity", token), s.Conn("consent", token)
 	retention, fulfilment := s.Conn("retention", token), s.Conn("fulfilment", token)
 	return Clients{
