@@ -2,10 +2,12 @@ package rpc_test
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 	"time"
 
 	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
+	"habeas.internal/services/internal/policydoc"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -232,4 +234,20 @@ func TestTheListOfPoliciesComesInPages(t *testing.T) {
 	if diff := cmp.Diff([]string{"h1", "h2", "h3"}, got); diff != "" {
 		t.Errorf("versions (-want +got):\n%s", diff)
 	}
+}
+
+func TestTheLargestDocumentFits(t *testing.T) {
+	w := newWorld(t)
+	dpo := w.policies(t, human("dpo"))
+	b := document(t, "caseworks")
+	padded := func(size int) []byte {
+		return append(slices.Clone(b), bytes.Repeat([]byte{'#'}, size-len(b))...)
+	}
+	_, err := dpo.PublishPolicy(deadline(t), &consentv1.PublishPolicyRequest{RequestId: w.id(), Document: padded(policydoc.MaxBytes + 1)})
+	code, reason, field := answer(err)
+	if code != codes.InvalidArgument || reason != "INVALID_ARGUMENT" || field != "document" {
+		t.Errorf("a byte too many: %v %q %q", code, reason, field)
+	}
+	_, err = dpo.PublishPolicy(deadline(t), &consentv1.PublishPolicyRequest{RequestId: w.id(), Document: padded(policydoc.MaxBytes)})
+	expect(t, "the largest", err, codes.OK, "")
 }
