@@ -3,6 +3,7 @@ package identityd
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"time"
 
 	"habeas.internal/services/identity/internal/mail"
@@ -18,6 +19,7 @@ import (
 	"habeas.internal/services/internal/daemon"
 	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/es/eventpb"
+	"habeas.internal/services/internal/es/jetstream"
 	"habeas.internal/services/internal/es/jetstream/member"
 	"habeas.internal/services/internal/seal/lookup"
 	"habeas.internal/services/internal/seal/pepper"
@@ -87,9 +89,19 @@ func newCore(cfg Config, k *daemon.Kit, m *member.Member, s *keys) (*core, error
 // maxCodes is how many codes one person is sent in an hour, at most.
 const maxCodes = 10
 
-func (c *core) delivery() otp.Delivery {
-	return otp.Delivery{
+// reactions is the one process on identity's own commits: codes are sent, and
+// rows of unlinked identifiers removed. It tries sooner than others do, because
+// a person waits for the code.
+func (c *core) reactions() jetstream.Process {
+	delivery := otp.Delivery{
 		Desk: c.desk, Registry: c.registry, Mail: c.mail, Name: c.directory.Name, Pace: otp.NewPace(maxCodes, time.Hour),
+	}
+	return jetstream.Process{
+		Name: "identity-reactions", Context: Context, CodeVersion: "1",
+		Backoff: []time.Duration{time.Second, 2 * time.Second, 5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute, 10 * time.Minute},
+		React: func(ctx context.Context, r es.Recorded) error {
+			return errors.Join(delivery.React(ctx, r), c.registry.React(ctx, r))
+		},
 	}
 }
 

@@ -73,11 +73,9 @@ func Run(ctx context.Context, cfg Config, w daemon.World) error {
 	if w.Started != nil {
 		w.Started(daemon.Running{Addr: lis.Addr(), Ops: k.OpsAddr})
 	}
-	delivery := core.delivery().Process()
-	tidying := core.registry.Tidying()
+	reactions := core.reactions()
 	parts := []daemon.Part{
-		member.Reader("code-delivery", func(ctx context.Context) error { return m.Log.RunProcess(ctx, delivery) }),
-		member.Reader("lookup-rows", func(ctx context.Context) error { return m.Log.RunProcess(ctx, tidying) }),
+		member.Reader("reactions", func(ctx context.Context) error { return m.Log.RunProcess(ctx, reactions) }),
 	}
 	parts = append(parts, upkeepParts(k, m, keys, core)...)
 	return k.Run(ctx, append(parts, grpcPart(server, lis, leaving))...)

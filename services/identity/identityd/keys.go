@@ -154,11 +154,19 @@ func (s *keys) each(ctx context.Context, purpose pepper.Purpose, do func(ctx con
 	return nil
 }
 
+// purposeRecord is the purpose of who seals what was just told to them: it shows
+// nothing to anybody, and is most of what keys are asked for.
+const purposeRecord = "record"
+
 // recorder writes down who got how many keys of which tenant, and why.
 func recorder(log *slog.Logger) vault.Recorder {
 	return func(ctx context.Context, access vault.Access, ids []seal.KeyID) error {
+		level := slog.LevelInfo
+		if access.Purpose == purposeRecord {
+			level = slog.LevelDebug
+		}
 		if len(ids) > 0 {
-			log.InfoContext(ctx, "keys read", slog.String("purpose", access.Purpose), slog.String("reader", access.Reader),
+			log.LogAttrs(ctx, level, "keys read", slog.String("purpose", access.Purpose), slog.String("reader", access.Reader),
 				slog.String("tenant", ids[0].Tenant), slog.Int("count", len(ids)))
 		}
 		return nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"habeas.internal/services/identity/internal/mail"
 	"habeas.internal/services/identity/internal/registry"
@@ -12,7 +11,6 @@ import (
 	"habeas.internal/services/identity/verification"
 	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/es/eventpb"
-	"habeas.internal/services/internal/es/jetstream"
 	"habeas.internal/services/internal/seal"
 )
 
@@ -28,15 +26,9 @@ type Delivery struct {
 	Name func(ctx context.Context, tenant string) (string, error)
 }
 
-// Process is the delivery as the log runs it.
-func (d Delivery) Process() jetstream.Process {
-	return jetstream.Process{
-		Name: "code-delivery", Context: Context, CodeVersion: "1", React: d.react,
-		Backoff: []time.Duration{time.Second, 2 * time.Second, 5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute, 10 * time.Minute},
-	}
-}
-
-func (d Delivery) react(ctx context.Context, r es.Recorded) error {
+// React takes a verification's code one step further. It is part of a process
+// on the log; commits of other aggregates are passed over.
+func (d Delivery) React(ctx context.Context, r es.Recorded) error {
 	if r.Aggregate.Type != verification.AggregateType {
 		return nil
 	}
