@@ -325,7 +325,7 @@ func (x *erasure) end(ctx context.Context, permit string, rows uint64) error {
 	_, err := x.cfg.Peers.Retention.EndPermit(ctx, &retentionv1.EndPermitRequest{
 		RequestId: x.id("end-permit/"+permit, 1), SubjectRef: x.s.SubjectRef, Permit: permit, RowsDestroyed: rows,
 	})
-	if err != nil && !gone(err) && answered(err) != "PERMIT_ENDED" {
+	if err != nil && !gone(err) && answered(err) != "PERMIT_OVER" {
 		return fmt.Errorf("end permit: %w", err)
 	}
 	return nil

@@ -17,6 +17,9 @@ import (
 	"habeas.internal/services/internal/es/eventpb"
 	"habeas.internal/services/internal/personal"
 	"habeas.internal/services/internal/rpc/client"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 // purpose is why this service reads keys and identifiers.
@@ -53,7 +56,7 @@ func (j *journey) verify(ctx context.Context) error {
 		return err
 	}
 	found, err := j.cfg.Peers.Subjects.ResolveSubject(ctx, &identityv1.ResolveSubjectRequest{Identifier: id})
-	if err != nil && !gone(err) && answered(err) != "IDENTIFIER_INVALID" {
+	if err != nil && !gone(err) && status.Code(err) != codes.InvalidArgument { // one that is malformed is nobody's
 		return fmt.Errorf("resolve subject: %w", err)
 	}
 	ref := found.GetSubjectRef()
@@ -80,9 +83,9 @@ func (j *journey) followUp(ctx context.Context) error {
 }
 
 // FollowUp asks identity how a request's verification stands and records what
-// has been decided. The token lets a read see it.
+// has been decided. The token lets a read see it. ctx must name the tenant for
+// calls to other services.
 func (c *Carrier) FollowUp(ctx context.Context, agg es.Aggregate, s request.Request) (es.Token, error) {
-	ctx = client.WithTenant(ctx, agg.Tenant)
 	v, err := c.cfg.Peers.Verifications.GetVerification(ctx, &identityv1.GetVerificationRequest{Verification: s.Verification})
 	if err != nil {
 		return nil, fmt.Errorf("get verification: %w", err)

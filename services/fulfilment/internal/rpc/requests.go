@@ -71,7 +71,8 @@ func (s *Server) VerifyRequest(ctx context.Context, r *fulfilmentv1.VerifyReques
 	if _, err := s.Requests.Handle(ctx, agg, cmd); err != nil {
 		return nil, err
 	}
-	got, err := s.Verifications.CheckCode(client.WithTenant(ctx, agg.Tenant), &identityv1.CheckCodeRequest{
+	ctx = client.WithTenant(ctx, agg.Tenant)
+	got, err := s.Verifications.CheckCode(ctx, &identityv1.CheckCodeRequest{
 		RequestId: r.GetRequestId(), Verification: state.Verification, Code: r.GetCode(),
 	})
 	if err != nil {
