@@ -6,7 +6,7 @@ DATA ?= .habeas
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run gen fmt lint test test-long chaos fuzz bench verify check
+.PHONY: help run gen fmt lint test test-long conformance chaos fuzz bench verify check
 
 help: ## list these verbs
 	@sed -nE 's/^([a-z-]+):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r v s; do printf '%-12s %s\n' "$$v" "$$s"; done
@@ -31,6 +31,11 @@ test: ## run every test that takes seconds; installs the servers they talk to
 test-long: ## run the tests that take minutes too (build tag long)
 	tools/setup redis-server postgres mariadbd
 	go test -count=1 -timeout 2h -tags long $(PKGS)
+
+conformance: ## show which of the published promises are kept, and which not yet
+	tools/setup redis-server
+	@out=$$(mktemp); HABEAS_CONFORMANCE_OUT=$$out go test -count=1 -timeout 15m ./services/conformance \
+		-run '^(TestPromises|TestEveryPromiseHasARow)$$'; code=$$?; cat $$out; rm -f $$out; exit $$code
 
 chaos: ## run the seeded campaigns that kill, pause and corrupt (TestChaos..., build tag long)
 	go test -tags long -list '^TestChaos' ./services/... | grep '^TestChaos'

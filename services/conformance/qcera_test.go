@@ -2,7 +2,7 @@ package conformance_test
 
 func qcera() []promise {
 	return []promise{
-		{id: "QC-01"},
+		{id: "QC-01", show: anonymousVisit},
 		{id: "QC-02"},
 		{id: "QC-03"},
 		{id: "QC-04", show: explicitConsentOnly},
