@@ -67,6 +67,12 @@ func Run(ctx context.Context, cfg Config, w daemon.World) error {
 		return err
 	}
 	s.Zone = zone.New(identityv1.NewTenantServiceClient(p.identity), time.Now).Of
+	dates := review.New(s.Persons.Registry)
+	announcer := review.Announcer{Dates: dates, Persons: s.Persons, Now: time.Now, Every: cfg.ReviewEvery, Log: k.Log}
+	process, err := follow.Process(s.Schedules, consentv1.NewPolicyServiceClient(p.consent), time.Now)
+	if err != nil {
+		return err
+	}
 	server, lis, err := serve(ctx, k, s)
 	if err != nil {
 		return err
@@ -74,9 +80,6 @@ func Run(ctx context.Context, cfg Config, w daemon.World) error {
 	if w.Started != nil {
 		w.Started(daemon.Running{Addr: lis.Addr(), Ops: k.OpsAddr})
 	}
-	dates := review.New(s.Persons.Registry)
-	announcer := review.Announcer{Dates: dates, Persons: s.Persons, Now: time.Now, Every: cfg.ReviewEvery, Log: k.Log}
-	process := follow.Process(s.Schedules, consentv1.NewPolicyServiceClient(p.consent), time.Now)
 	return k.Run(ctx,
 		member.Reader("schedules", func(ctx context.Context) error { return m.Log.RunProcess(ctx, process) }),
 		member.Reader("reviews", func(ctx context.Context) error { return m.Log.Project(ctx, dates.Projection()) }),

@@ -29,29 +29,44 @@ type Policies interface {
 // errOtherVersion says that consent answered about something else.
 var errOtherVersion = errors.New("consent answered with another policy version")
 
+// posted reads the one event of consent's that matters here. A newer schema of
+// it, or anything that is marked critical, halts the process; what else consent
+// tells is passed over.
+func posted() (es.Registry[*consentv1.PolicyPosted], error) {
+	return es.NewRegistry(es.Type[*consentv1.PolicyPosted]{
+		Name: eventpb.Name((&consentv1.PolicyPosted{}).ProtoReflect().Descriptor()), Schema: 1,
+		Decode: func(ev es.Event) (*consentv1.PolicyPosted, error) {
+			m := new(consentv1.PolicyPosted)
+			if err := proto.Unmarshal(ev.Data, m); err != nil {
+				return nil, fmt.Errorf("read posted policy: %w", err)
+			}
+			return m, nil
+		},
+	})
+}
+
 // Process puts the schedule of each policy version that was posted. What can't
 // be read, or is refused, is tried again and parked in the end, where operators
 // see it; the schedule before stays in force.
-func Process(h rpc.Schedules, policies Policies, now func() time.Time) jetstream.Process {
-	posted := eventpb.Name((&consentv1.PolicyPosted{}).ProtoReflect().Descriptor())
+func Process(h rpc.Schedules, policies Policies, now func() time.Time) (jetstream.Process, error) {
+	known, err := posted()
 	return jetstream.Process{
 		Name: "schedules", Context: "consent", CodeVersion: "1",
 		React: func(ctx context.Context, r es.Recorded) error {
 			for _, ev := range r.Events {
-				if ev.Type != posted {
-					continue
+				events, err := known.DecodeForeign(ev)
+				if err != nil {
+					return fmt.Errorf("follow consent: %w", err)
 				}
-				var m consentv1.PolicyPosted
-				if err := proto.Unmarshal(ev.Data, &m); err != nil {
-					return fmt.Errorf("read posted policy: %w", err)
-				}
-				if err := put(ctx, h, policies, r, &m, now()); err != nil {
-					return err
+				for _, m := range events {
+					if err := put(ctx, h, policies, r, m, now()); err != nil {
+						return err
+					}
 				}
 			}
 			return nil
 		},
-	}
+	}, err
 }
 
 func put(ctx context.Context, h rpc.Schedules, policies Policies, r es.Recorded, m *consentv1.PolicyPosted, now time.Time) error {
