@@ -166,8 +166,8 @@ func (l *linter) references(path string, v reflect.Value) {
 			l.references(item(path, i), v.Index(i))
 		}
 	case reflect.Struct:
-		if v.IsZero() && strings.Contains(optional, " "+path+" ") {
-			return
+		if v.IsZero() && (path == "regions" || path == "sharing") {
+			return // a policy without such a promise leaves it out
 		}
 		for i := range v.NumField() {
 			name := v.Type().Field(i).Tag.Get("yaml")
@@ -180,9 +180,6 @@ func (l *linter) references(path string, v reflect.Value) {
 	default: // a value holds no further keys
 	}
 }
-
-// optional are mappings that a policy without such a promise leaves out.
-const optional = " regions sharing "
 
 func (l *linter) clause(path, id string) {
 	switch {

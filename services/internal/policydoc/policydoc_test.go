@@ -3,6 +3,8 @@ package policydoc_test
 import (
 	"errors"
 	"io/fs"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -112,6 +114,28 @@ func TestAPeriodIsWholeAndLongerThanNothing(t *testing.T) {
 	for _, text := range []string{"", "P", "10Y", "P1D2Y", "P0D", "PT1H", "P1W", "P-1Y", "P1.5Y", "P1000Y", "P1Y ", "P1Y1Y"} {
 		if got, err := policydoc.ParsePeriod(text); err == nil {
 			t.Errorf("%q is read as %v", text, got)
+		}
+	}
+}
+
+func TestEveryCodeIsDocumented(t *testing.T) {
+	text, err := os.ReadFile("../../../docs/policies.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, source := range []string{"parse.go", "lint.go"} {
+		code, err := os.ReadFile(source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := regexp.MustCompile(`Code\w+ += "([A-Z_]+)"`).FindAllStringSubmatch(string(code), -1)
+		if len(found) == 0 {
+			t.Errorf("%s has no codes", source)
+		}
+		for _, m := range found {
+			if !strings.Contains(string(text), "`"+m[1]+"`") {
+				t.Errorf("docs/policies.md does not name %s", m[1])
+			}
 		}
 	}
 }
