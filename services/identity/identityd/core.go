@@ -119,13 +119,25 @@ func (c *core) services(s *keys, leaving <-chan struct{}) rpc.Services {
 const (
 	often   = 30 * time.Second
 	hourly  = time.Hour
-	weekly  = 7 * 24 * time.Hour
+	daily   = 24 * time.Hour
 	markGap = 10 * time.Minute
+	quarter = 90 * 24 * time.Hour // how old a pepper may become
 )
 
-// upkeepParts are the scheduled works. A pepper of the suppression set can't
-// carry rows over, so it is asked weekly whether the next may begin or the last
-// may end; that of the lookup table moves when an operator says so.
+// turning turns the peppers of a purpose.
+func (c *core) turning(s *keys, purpose pepper.Purpose, rotate func(ctx context.Context, tenant string) error) upkeep.Peppers {
+	return upkeep.Peppers{
+		Tenants: func(ctx context.Context, do func(context.Context, string) error) error {
+			return s.each(ctx, purpose, do)
+		},
+		Ended: func(ctx context.Context, tenant string) (time.Time, error) {
+			return s.ledger.PepperEnded(ctx, tenant, string(purpose))
+		},
+		Created: c.directory.Created, Rotate: rotate, Age: quarter, Now: time.Now,
+	}
+}
+
+// upkeepParts are the scheduled works.
 func upkeepParts(k *daemon.Kit, m *member.Member, s *keys, c *core) []daemon.Part {
 	tasks := []upkeep.Task{
 		{Name: "finish-destructions", Every: often, Do: func(ctx context.Context) error { _, err := s.vault.Resume(ctx); return err }},
@@ -133,9 +145,8 @@ func upkeepParts(k *daemon.Kit, m *member.Member, s *keys, c *core) []daemon.Par
 		{Name: "mark-vault", Every: markGap, Do: func(ctx context.Context) error { return s.mark(ctx, m) }},
 		{Name: "end-epochs", Every: hourly, Do: func(ctx context.Context) error { _, err := s.keks.RotateDirty(ctx); return err }},
 		{Name: "expire-suppressions", Every: hourly, Do: func(ctx context.Context) error { _, err := s.suppression.Expire(ctx); return err }},
-		{Name: "turn-suppression-pepper", Every: weekly, Do: func(ctx context.Context) error {
-			return s.each(ctx, pepper.Suppression, s.suppression.Rotate)
-		}},
+		{Name: "turn-lookup-peppers", Every: daily, Do: c.turning(s, pepper.Lookup, c.table.Rotate).Turn},
+		{Name: "turn-suppression-peppers", Every: daily, Do: c.turning(s, pepper.Suppression, s.suppression.Rotate).Turn},
 	}
 	var parts []daemon.Part
 	for _, t := range tasks {

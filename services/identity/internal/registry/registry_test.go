@@ -325,3 +325,34 @@ func TestUnlinkingThatCrashesAnywhereFreesTheValue(t *testing.T) {
 			return err
 		})
 }
+
+func TestPeopleAreFoundUnderTheNextPepper(t *testing.T) {
+	w := newTown(t)
+	p := w.start(t, nil)
+	gone, err := w.register(p, "c0", address("john@example.com"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := p.Forget(t.Context(), tenant, gone, "f1", "r1"); err != nil {
+		t.Fatal(err)
+	}
+	ref, err := w.register(p, "c1", jane()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := p.table.Rotate(t.Context(), tenant); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.holds(t, ref); err != nil {
+		t.Error(err)
+	}
+	p = w.start(t, nil)
+	if again, err := w.register(p, "c1", jane()...); err != nil || again != ref {
+		t.Errorf("the registration again: %s, %v", again, err)
+	}
+	if again, err := w.register(p, "c0", address("john@example.com")); err != nil || again != gone {
+		t.Errorf("that of a forgotten person again: %s, %v", again, err)
+	}
+}

@@ -5,6 +5,7 @@ package tenants
 import (
 	"context"
 	"sync"
+	"time"
 
 	"habeas.internal/services/identity/tenant"
 	"habeas.internal/services/internal/es"
@@ -50,4 +51,10 @@ func (d *Directory) Get(ctx context.Context, id string) (tenant.Tenant, error) {
 func (d *Directory) Name(ctx context.Context, id string) (string, error) {
 	t, err := d.Get(ctx, id)
 	return t.DisplayName, err
+}
+
+// Created is when a tenant was made.
+func (d *Directory) Created(ctx context.Context, id string) (time.Time, error) {
+	t, err := d.Get(ctx, id)
+	return t.CreatedAt, err
 }
