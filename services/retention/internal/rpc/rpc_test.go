@@ -2,6 +2,7 @@ package rpc_test
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -221,6 +222,29 @@ func TestAnotherTenantsPersonIsAnother(t *testing.T) {
 	who, err := other.GetPerson(deadline(t), &retentionv1.GetPersonRequest{SubjectRef: subject})
 	if err != nil || len(who.GetHolds()) != 0 {
 		t.Errorf("%d holds are seen from another tenant, error %v", len(who.GetHolds()), err)
+	}
+}
+
+func TestAnAuthorityIsACaseAndNoAddress(t *testing.T) {
+	w := newWorld(t)
+	dpo := w.client(t, person("dpo"))
+	for i, tc := range []struct {
+		authority string
+		code      codes.Code
+	}{
+		{"LG München I, Az. 3 O 12/26", codes.OK},
+		{"29 CFR 1602.14; § 7(a)", codes.OK},
+		{"jane@example.org", codes.InvalidArgument},
+		{"case\n4", codes.InvalidArgument},
+		{strings.Repeat("a", 201), codes.InvalidArgument},
+	} {
+		_, err := dpo.PlaceHold(deadline(t), &retentionv1.PlaceHoldRequest{
+			RequestId: fmt.Sprintf("00000000-0000-4000-8000-00000000001%d", i), SubjectRef: subject, Ground: "legal_claim",
+			Authority: tc.authority, ReviewAt: timestamppb.New(w.now().Add(time.Hour)),
+		})
+		if code, _, field := answer(err); code != tc.code || (code != codes.OK && field != "authority") {
+			t.Errorf("authority %d: answered %v %q, want %v", i, code, field, tc.code)
+		}
 	}
 }
 

@@ -1715,14 +1715,14 @@ const file_habeas_retention_v1_retention_service_proto_rawDesc = "" +
 	"\x02by\x18\x05 \x01(\tR\x02by\"{\n" +
 	"\x10EvaluateResponse\x12<\n" +
 	"\bverdicts\x18\x01 \x03(\v2 .habeas.retention.v1.ItemVerdictR\bverdicts\x12)\n" +
-	"\x10schedule_version\x18\x02 \x01(\rR\x0fscheduleVersion\"\xbe\x02\n" +
+	"\x10schedule_version\x18\x02 \x01(\rR\x0fscheduleVersion\"\xc3\x02\n" +
 	"\x10PlaceHoldRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x126\n" +
 	"\vsubject_ref\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
 	"subjectRef\x127\n" +
-	"\x06ground\x18\x03 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z][a-z0-9_.]{0,126}$R\x06ground\x12O\n" +
-	"\tauthority\x18\x04 \x01(\tB1\xbaH.r,2*^[A-Za-z0-9][A-Za-z0-9 .,:/()#§-]{0,199}$R\tauthority\x12?\n" +
+	"\x06ground\x18\x03 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z][a-z0-9_.]{0,126}$R\x06ground\x12T\n" +
+	"\tauthority\x18\x04 \x01(\tB6\xbaH3r12/^[\\p{L}\\p{N}][\\p{L}\\p{N} .,;:/()#§&_-]{0,199}$R\tauthority\x12?\n" +
 	"\treview_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\breviewAt\"\xd4\x01\n" +
 	"\x11PlaceHoldResponse\x12\x12\n" +
 	"\x04hold\x18\x01 \x01(\tR\x04hold\x12\x1c\n" +
