@@ -136,7 +136,7 @@ func assemble(
 	}
 	carrier := carry.New(carry.Config{
 		Handlers: handlers, Peers: p.Peers, Connect: systems, Opener: p.keys, Packages: packages, Mailer: mailer, Timers: m.Log,
-		Random: rand.Reader, Now: time.Now, Log: k.Log, PackageLife: cfg.Packages.Life, Crash: crash(),
+		Random: rand.Reader, Now: time.Now, Log: k.Log, Tracer: k.Telemetry.Tracers.Tracer(Name), PackageLife: cfg.Packages.Life, Crash: crash(),
 	})
 	lister := view.Lister{Reader: reader, Shards: m.Shards(carry.Context)}
 	return &service{model: model, lister: lister, Server: &rpc.Server{

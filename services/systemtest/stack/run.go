@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"habeas.internal/services/consent/consentd"
+	"habeas.internal/services/fulfilment/fulfilmentd"
 	"habeas.internal/services/identity/identityd"
 	"habeas.internal/services/internal/daemon"
 	"habeas.internal/services/internal/daemon/env"
@@ -24,6 +25,8 @@ func run(ctx context.Context, name string, environ []string, w daemon.World) err
 		return configured(ctx, consentd.Run, environ, w)
 	case retentiond.Name:
 		return configured(ctx, retentiond.Run, environ, w)
+	case fulfilmentd.Name:
+		return configured(ctx, fulfilmentd.Run, environ, w)
 	}
 	return fmt.Errorf("no service is called %s", name)
 }
@@ -57,8 +60,8 @@ func (s *Stack) own(name string) []string {
 // connections writes the file that names the data systems.
 func (s *Stack) connections() string {
 	var b strings.Builder
-	for name, c := range s.Connections {
-		fmt.Fprintf(&b, "%s:\n  driver: %s\n  dsn: %q\n", name, c.Driver, c.DSN)
+	for name, dsn := range s.Connections {
+		fmt.Fprintf(&b, "%s: %q\n", name, dsn)
 	}
 	return s.write("connections.yaml", b.String())
 }
@@ -76,8 +79,8 @@ func (s *Stack) StartOne(name string) {
 	limit := time.NewTimer(startGrace)
 	defer limit.Stop()
 	select {
-	case <-started:
-		s.services[name].stop = stop
+	case r := <-started:
+		s.services[name].stop, s.services[name].ops = stop, r.Ops
 	case err := <-ended:
 		ended <- err
 		s.t.Fatalf("%s ended at once: %v\n%s", name, err, tail(s.Logs.String()))

@@ -37,23 +37,21 @@ type Stack struct {
 	// keys, packages.
 	Dir  string
 	Logs *Buffer // of all services
-	// Connections are the data systems that fulfilment can reach, by name. Set
-	// them before Start.
-	Connections map[string]Connection
+	// Connections are the connection strings of the data systems that fulfilment
+	// can reach, by name. Set them before Start.
+	Connections map[string]string
 
 	t        testing.TB
 	ca       *localca.CA
 	services map[string]*service
 }
 
-// Connection is how a data system is reached.
-type Connection struct{ Driver, DSN string }
-
 // service is one daemon's place in the stack.
 type service struct {
 	key    es.Signer
 	id     *localca.Identity
 	listen string
+	ops    string // for metrics and health, while it runs
 	stop   func() error
 }
 
@@ -65,7 +63,10 @@ func New(t testing.TB) *Stack {
 	t.Helper()
 	s := &Stack{
 		t: t, Dir: t.TempDir(), Logs: new(Buffer), Issuer: rpctest.NewIssuer(t), Redis: testserver.Redis(t), Mail: newMailbox(t), Traces: newCollector(t),
-		In: jstest.New(t, shards, 1, jetstream.Contexts()...), Connections: map[string]Connection{}, services: map[string]*service{},
+		In: jstest.New(t, shards, 1, jetstream.Contexts()...), Connections: map[string]string{}, services: map[string]*service{},
+	}
+	if err := os.MkdirAll(s.Packages(), 0o700); err != nil {
+		t.Fatal(err)
 	}
 	var users []testserver.Option
 	for _, g := range jetstream.Grants() {
@@ -143,7 +144,7 @@ func (s *Stack) Packages() string { return filepath.Join(s.Dir, "packages") }
 // Start runs all services until the test ends or Stop is called.
 func (s *Stack) Start() {
 	s.t.Helper()
-	for _, name := range Names()[:3] {
+	for _, name := range Names() {
 		s.StartOne(name)
 	}
 }

@@ -32,6 +32,7 @@ import (
 	"habeas.internal/services/internal/es/jetstream"
 	"habeas.internal/services/internal/rpc/client"
 
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -87,6 +88,7 @@ type Config struct {
 	Random   io.Reader
 	Now      func() time.Time
 	Log      *slog.Logger
+	Tracer   trace.Tracer
 	// PackageLife is how long an access package can be fetched.
 	PackageLife time.Duration
 	// Crash is told of each point at which a process may die; an error makes
@@ -150,6 +152,8 @@ const (
 // becomes due later.
 func (c *Carrier) Carry(ctx context.Context, agg es.Aggregate) error {
 	defer c.take(agg)()
+	ctx, span := c.trace(ctx, agg)
+	defer span.End()
 	ctx = client.WithTenant(ctx, agg.Tenant)
 	for range maxRounds {
 		s, _, err := c.cfg.Requests.Load(ctx, agg, es.Leader)
@@ -190,7 +194,7 @@ func (c *Carrier) wake(ctx context.Context, agg es.Aggregate, s request.Request)
 // one does a step and records that it failed, if it did. Only what keeps the
 // record itself from being made, or an end of the process, is an error.
 func (c *Carrier) one(ctx context.Context, agg es.Aggregate, s request.Request, e request.Effect) error {
-	err := c.do(ctx, agg, s, e)
+	err := c.traced(ctx, e, func(ctx context.Context) error { return c.do(ctx, agg, s, e) })
 	var crash crashed
 	switch {
 	case err == nil, errors.Is(err, request.ErrOutOfStep): // somebody else was faster

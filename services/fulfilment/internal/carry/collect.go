@@ -115,6 +115,9 @@ func (j *journey) write(ctx context.Context, name string, systems []opened, p co
 	err = j.note(ctx, request.StepCollect, request.FinishPackage{
 		Package: name, Size: size, ExpiresAt: contents.ExpiresAt, Leaves: j.collected(counts), At: j.cfg.Now(),
 	})
+	if err == nil {
+		j.traceLeaves(ctx, contents.MadeAt, j.s.Leaves)
+	}
 	if errors.Is(err, request.ErrOutOfStep) { // another package has taken its place
 		return errors.Join(err, j.cfg.Packages.Delete(ctx, j.agg.Tenant, name))
 	}

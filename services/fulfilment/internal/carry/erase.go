@@ -36,13 +36,14 @@ type erasure struct {
 	leaves  []request.Leaf
 	found   []connector.Found
 	orders  []connector.Order
+	began   time.Time
 }
 
 // erase carries out the leaves of one system: look, ask for a permit, record,
 // remember the identifying values, erase, read again, give the permit back,
 // record.
 func (j *journey) erase(ctx context.Context, name string) error {
-	x := &erasure{journey: j, name: name, leaves: j.s.LeavesOf(name)}
+	x := &erasure{journey: j, name: name, leaves: j.s.LeavesOf(name), began: j.cfg.Now()}
 	var err error
 	if x.version, err = j.version(ctx, name, x.leaves[0].Version); err != nil {
 		return err
@@ -299,6 +300,7 @@ func (x *erasure) complete(ctx context.Context, done []connector.Done) error {
 	if err != nil {
 		return err
 	}
+	x.traceLeaves(ctx, x.began, x.leaves)
 	return x.point(PointCompleted)
 }
 

@@ -77,6 +77,7 @@ func NewWorld(t testing.TB) *World {
 // Restart makes a new carrier, as a new process does.
 func (w *World) Restart() {
 	w.Carrier = carry.New(carry.Config{
+		Tracer:   noop.NewTracerProvider().Tracer(""),
 		Handlers: w.Handlers, Peers: carry.Peers{
 			Subjects: w.Peers, Verifications: w.Peers, Keys: w.Peers, Suppression: w.Peers, Consent: w.Peers, Retention: w.Peers,
 		},

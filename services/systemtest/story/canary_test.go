@@ -1,0 +1,122 @@
+package story_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// TestPlantedValuesAreFoundInClearNowhere takes a person with values that exist
+// nowhere else through an access and an erasure, and then looks for them in
+// everything that Habeas wrote or sent but for the mail itself.
+func TestPlantedValuesAreFoundInClearNowhere(t *testing.T) {
+	w := newWorld(t)
+	planted := []string{"Quarkbottom", "wq.planted-7731@example.invalid", "5550177319", "Plantation Row 77"}
+	w.chinook.Run(t, `UPDATE customer SET last_name = $1, email = $2, phone = $3, address = $4 WHERE customer_id = 6`,
+		planted[0], planted[1], planted[2], planted[3])
+	packets := listen(t, w.Ports())
+	w.Register(tenant, planted[1])
+	access := w.Closed(tenant, w.Ask(tenant, fulfilmentv1.Right_RIGHT_ACCESS, policy, planted[1]))
+	unpacked := strings.Join(values(w.Package(tenant, access.GetRequest())), "\n")
+	for _, v := range planted {
+		if !strings.Contains(unpacked, v) {
+			t.Fatalf("the package lacks %q: there would be nothing to find", v)
+		}
+	}
+	w.Closed(tenant, w.Ask(tenant, fulfilmentv1.Right_RIGHT_ERASURE, policy, planted[1]))
+	places := map[string][]byte{"redis": dump(t, w.Redis.Addr()), "metrics": w.Metrics()}
+	if packets != nil {
+		places["packets"] = packets.stop()
+	}
+	if err := w.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	places["logs"] = []byte(w.Logs.String())
+	w.NATS.Stop()
+	files(t, places, w.Dir, w.NATS.Dir())
+	for name, content := range places {
+		if name == "redis" || name == "metrics" || name == "packets" || name == "logs" {
+			if len(content) < 100 {
+				t.Errorf("%s holds %d bytes: there was nothing to search", name, len(content))
+			}
+		}
+	}
+	for _, value := range planted {
+		for _, form := range forms(value) {
+			for name, content := range places {
+				if bytes.Contains(content, form) {
+					t.Errorf("%s holds %q", name, form)
+				}
+			}
+		}
+	}
+}
+
+func values(m map[string]string) []string {
+	var out []string
+	for _, v := range m {
+		out = append(out, v)
+	}
+	return out
+}
+
+// forms are the shapes in which a planted value would be a find: as it is, in
+// upper case, in hex and in base64 at each of its three alignments.
+func forms(value string) [][]byte {
+	out := [][]byte{[]byte(value), []byte(strings.ToUpper(value)), []byte(strings.ToLower(value)), []byte(hex.EncodeToString([]byte(value)))}
+	for shift := range 3 {
+		text := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("\x00", shift) + value))
+		out = append(out, []byte(text[4:len(text)-4]))
+	}
+	return out
+}
+
+// dump is every key of Redis with its serialized value.
+func dump(t *testing.T, addr string) []byte {
+	t.Helper()
+	client := redis.NewClient(&redis.Options{Addr: addr})
+	defer func() { _ = client.Close() }()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	var out []byte
+	it := client.Scan(ctx, 0, "*", 100).Iterator()
+	for it.Next(ctx) {
+		value, err := client.Dump(ctx, it.Val()).Bytes()
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(append(append(out, it.Val()...), '\n'), value...)
+	}
+	if err := it.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// files adds every file under the folders.
+func files(t *testing.T, places map[string][]byte, dirs ...string) {
+	t.Helper()
+	for _, dir := range dirs {
+		err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+			if err != nil || !e.Type().IsRegular() {
+				return err
+			}
+			places[path], err = os.ReadFile(path)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,137 @@
+package story_test
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
+	retentionv1 "habeas.internal/proto/gen/habeas/retention/v1"
+	"habeas.internal/services/systemtest/stack"
+
+	"github.com/google/uuid"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+// crashPoints are the steps of an erasure at which fulfilment is killed.
+func crashPoints() []string {
+	return []string{
+		"verification_asked", "docket_entered", "consent_restricted", "located", "before_manifest", "suppressed", "permitted",
+		"leaves_started", "erased", "absence_verified", "permit_ended", "leaves_completed", "subject_forgotten", "consent_told",
+		"notice_drafted", "docket_left", "key_destroyed",
+	}
+}
+
+// number is a customer of the music shop by their number.
+func (w *world) number(t *testing.T, id int) customer {
+	t.Helper()
+	is := "customer_id = " + strconv.Itoa(id)
+	row := strings.Split(w.chinook.Rows(t, "SELECT email, first_name || ' ' || last_name, phone FROM customer WHERE "+is)[0], " | ")
+	c := customer{
+		system: "chinook", db: w.chinook, email: row[0], traces: []string{row[0]},
+		mine: map[string]string{
+			"customer": is, "invoice": is, "invoice_line": "invoice_id IN (SELECT invoice_id FROM invoice WHERE " + is + ")",
+		},
+		kept: "SELECT invoice_id, invoice_date, total FROM invoice WHERE " + is + " ORDER BY 1",
+	}
+	if row[2] != "NULL" {
+		c.traces = append(c.traces, row[2])
+	}
+	return c
+}
+
+// TestAnErasureThatIsCutOffEndsTheSame kills the service by SIGKILL at each
+// named step, starts it again, and expects what an undisturbed erasure does.
+func TestAnErasureThatIsCutOffEndsTheSame(t *testing.T) {
+	w := newWorld(t)
+	program := stack.Build(t, "habeas.internal/services/fulfilment/cmd/fulfilmentd", "long")
+	if err := w.StopOne("fulfilment"); err != nil {
+		t.Fatal(err)
+	}
+	for i, point := range crashPoints() {
+		t.Run(point, func(t *testing.T) {
+			c := w.number(t, 10+i)
+			w.Register(tenant, c.email)
+			others, kept := c.db.Checksums(t, c.mine), c.db.Rows(t, c.kept)
+			doomed := w.Launch("fulfilment", program, "TEST_CRASH_AT="+point)
+			before := len(w.Mail.Letters(c.email))
+			request := w.Submit(tenant, fulfilmentv1.Right_RIGHT_ERASURE, policy, c.email)
+			if point != "verification_asked" {
+				w.Verify(tenant, request, c.email, before)
+			}
+			doomed.Killed(t)
+			again := w.Launch("fulfilment", program)
+			defer again.Kill()
+			if point == "verification_asked" {
+				w.Verify(tenant, request, c.email, before)
+			}
+			closed := w.Closed(tenant, request)
+			c.isGone(t, closed, others, kept)
+			c.askedAgain(t, w)
+		})
+	}
+}
+
+// askedAgain erases the same person a second time: nothing is held, nothing
+// changes.
+func (c customer) askedAgain(t *testing.T, w *world) {
+	t.Helper()
+	before := c.db.Checksums(t, nil)
+	w.Register(tenant, c.email)
+	again := w.Closed(tenant, w.Ask(tenant, fulfilmentv1.Right_RIGHT_ERASURE, policy, c.email))
+	if again.GetOutcome() != fulfilmentv1.Outcome_OUTCOME_NOTHING_HELD {
+		t.Errorf("the second erasure ended as %v", again.GetOutcome())
+	}
+	if after := c.db.Checksums(t, nil); fmt.Sprint(after) != fmt.Sprint(before) {
+		t.Error("the second erasure changed something")
+	}
+}
+
+// TestAHoldBetweenManifestAndLeafIsHonoured places a hold while the service is
+// down, after it had committed the manifest and before it touched anything.
+func TestAHoldBetweenManifestAndLeafIsHonoured(t *testing.T) {
+	w := newWorld(t)
+	program := stack.Build(t, "habeas.internal/services/fulfilment/cmd/fulfilmentd", "long")
+	if err := w.StopOne("fulfilment"); err != nil {
+		t.Fatal(err)
+	}
+	c := helena(w)
+	person := w.Register(tenant, c.email)
+	untouched := c.db.Checksums(t, nil)
+	others, kept := c.db.Checksums(t, c.mine), c.db.Rows(t, c.kept)
+	doomed := w.Launch("fulfilment", program, "TEST_CRASH_AT=suppressed")
+	request := w.Ask(tenant, fulfilmentv1.Right_RIGHT_ERASURE, policy, c.email)
+	doomed.Killed(t)
+	dpo := w.As(tenant, "dpo").Retention
+	hold, err := dpo.PlaceHold(stack.Deadline(t), &retentionv1.PlaceHoldRequest{
+		RequestId: uuid.NewString(), SubjectRef: person, Ground: "legal_claim", Authority: "case 7731",
+		ReviewAt: timestamppb.New(time.Now().AddDate(0, 6, 0)),
+	})
+	if err != nil || !hold.GetEffective() {
+		t.Fatalf("place hold: effective %v, %v", hold.GetEffective(), err)
+	}
+	again := w.Launch("fulfilment", program)
+	defer again.Kill()
+	w.Until(tenant, request, "held", func(r *fulfilmentv1.Request) bool {
+		held := false
+		for _, l := range r.GetLeaves() {
+			held = held || l.GetReason() == "PERSON_ON_HOLD"
+		}
+		return held && r.GetState() == fulfilmentv1.RequestState_REQUEST_STATE_RUNNING
+	})
+	why, err := w.As(tenant, "agent").Requests.ExplainRequest(stack.Deadline(t), &fulfilmentv1.ExplainRequestRequest{Request: request})
+	if err != nil || why.GetNextActor() != "retention" {
+		t.Errorf("under a hold %q must act on %q, %v", why.GetNextActor(), why.GetAwaited(), err)
+	}
+	if after := c.db.Checksums(t, nil); fmt.Sprint(after) != fmt.Sprint(untouched) {
+		t.Error("the hold did not keep the rows")
+	}
+	if _, err := dpo.ReleaseHold(stack.Deadline(t), &retentionv1.ReleaseHoldRequest{
+		RequestId: uuid.NewString(), SubjectRef: person, Hold: hold.GetHold(),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	c.isGone(t, w.Closed(tenant, request), others, kept)
+}
