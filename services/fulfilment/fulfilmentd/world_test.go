@@ -223,6 +223,11 @@ func (w *world) start(t *testing.T) (r daemon.Running, stop func()) {
 		t.Fatalf("the daemon ended at once: %v\n%s", err, w.out)
 	}
 	t.Cleanup(stop)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(w.out)
+		}
+	})
 	return r, stop
 }
 

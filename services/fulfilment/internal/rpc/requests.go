@@ -60,7 +60,7 @@ func (s *Server) SubmitRequest(ctx context.Context, r *fulfilmentv1.SubmitReques
 
 // VerifyRequest hands a code on to identity and records what it decided.
 func (s *Server) VerifyRequest(ctx context.Context, r *fulfilmentv1.VerifyRequestRequest) (*fulfilmentv1.VerifyRequestResponse, error) {
-	agg, state, err := s.load(ctx, r.GetRequest())
+	agg, _, err := s.load(ctx, r.GetRequest())
 	if err != nil {
 		return nil, err
 	}
@@ -68,9 +68,11 @@ func (s *Server) VerifyRequest(ctx context.Context, r *fulfilmentv1.VerifyReques
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.Requests.Handle(ctx, agg, cmd); err != nil {
+	res, err := s.Requests.Handle(ctx, agg, cmd)
+	if err != nil {
 		return nil, err
 	}
+	state := res.State // later than what was loaded: the verification may have started in between
 	ctx = client.WithTenant(ctx, agg.Tenant)
 	got, err := s.Verifications.CheckCode(ctx, &identityv1.CheckCodeRequest{
 		RequestId: r.GetRequestId(), Verification: state.Verification, Code: r.GetCode(),
