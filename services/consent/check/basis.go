@@ -117,6 +117,9 @@ func (v Version) disclose(who Person, q Question, category string) Answer {
 	if q.Recipient == "" {
 		return v.no(RecipientMissing, v.Clauses.Sharing)
 	}
+	if who.Signalled {
+		return v.no(SharingOptedOut, v.Clauses.Sharing)
+	}
 	d := who.Purposes[q.Purpose]
 	named := d.lacks() == "" && slices.Contains(d.Recipients, q.Recipient)
 	if v.Clauses.Sensitive != "" && v.Categories[category].Sensitive && !named {

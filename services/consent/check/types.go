@@ -98,6 +98,7 @@ type Person struct {
 	Purposes   map[string]Decision
 	Declined   map[string]bool // categories
 	Accepted   uint32          // version accepted explicitly
+	Signalled  bool            // an honoured signal said not to share
 	Restricted bool
 	Closed     bool
 	Erased     bool
@@ -193,6 +194,7 @@ const (
 	PersonErased         Reason = "PERSON_ERASED"
 	CohortTooSmall       Reason = "COHORT_TOO_SMALL"
 	RecipientMissing     Reason = "RECIPIENT_MISSING"
+	SharingOptedOut      Reason = "SHARING_OPTED_OUT"
 	SharingNotOptedIn    Reason = "SHARING_NOT_OPTED_IN"
 	AgreementUnknown     Reason = "RECIPIENT_AGREEMENT_UNKNOWN"
 	RecipientNotExpected Reason = "RECIPIENT_NOT_EXPECTED"

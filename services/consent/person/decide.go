@@ -15,6 +15,8 @@ func Decide(s Person, cmd Command) ([]Event, error) {
 		return withdrawAll(s, c)
 	case Accept:
 		return accept(s, c)
+	case Receive:
+		return receive(c)
 	case Apply:
 		return apply(s, c)
 	}
@@ -131,6 +133,20 @@ func (c Accept) accepted(s Person) Acceptance {
 		return s.Accepted[c.Policy]
 	}
 	return s.Used[c.Policy]
+}
+
+// receive records every signal as it came, also one that came before.
+func receive(c Receive) ([]Event, error) {
+	if c.ReceivedAt.After(c.At) {
+		return nil, ErrInFuture
+	}
+	var out []Event
+	for _, r := range c.Signals {
+		out = append(out, SignalReceived{
+			Policy: c.Policy, Signal: r.Signal, Honoured: r.Honoured, ReceivedAt: c.ReceivedAt, RecordedAt: c.At,
+		})
+	}
+	return out, nil
 }
 
 func apply(s Person, c Apply) ([]Event, error) {

@@ -127,6 +127,8 @@ func TestWithdrawalsAcceptancesAndFacts(t *testing.T) {
 		{"use before posting accepts nothing", restricted, early, []person.Event{person.AcceptanceRefused{Policy: "p", Reason: "VERSION_NOT_POSTED"}}, person.ErrNotPosted},
 		{"use is an acceptance of its own kind", []person.Event{accepted}, byUse, []person.Event{used}, nil},
 		{"an explicit acceptance is shown", nil, unproven, nil, person.ErrNoEvidence},
+		{"a signal is recorded as it came", nil, person.Receive{Policy: "p", Signals: []person.Received{{Signal: person.DNT}}, ReceivedAt: at, At: at}, []person.Event{person.SignalReceived{Policy: "p", Signal: person.DNT, ReceivedAt: at, RecordedAt: at}}, nil},
+		{"a signal does not come from the future", nil, person.Receive{ReceivedAt: at.Add(1), At: at}, nil, person.ErrInFuture},
 		{"a restriction", nil, apply(person.Restricted, "a"), []person.Event{fact(person.Restricted, "a")}, nil},
 		{"the same restriction again", restricted, apply(person.Restricted, "a"), nil, nil},
 		{"another restriction", restricted, apply(person.Restricted, "b"), []person.Event{fact(person.Restricted, "b")}, nil},

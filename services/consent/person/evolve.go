@@ -27,6 +27,11 @@ func Evolve(s Person, ev Event) Person {
 			s.Used = with(s.Used, e.Policy, a)
 		}
 	case AcceptanceRefused:
+	case SignalReceived:
+		s.Since = first(s.Since, e.RecordedAt)
+		if e.Honoured {
+			s.Signalled = with(s.Signalled, e.Policy, true)
+		}
 	case FactApplied:
 		s.Since = first(s.Since, e.RecordedAt)
 		s = applied(s, e)

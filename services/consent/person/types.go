@@ -15,6 +15,7 @@ type Person struct {
 	Categories  map[Topic]Decision    // on giving data at all, by category
 	Accepted    map[string]Acceptance // newest by policy, explicit
 	Used        map[string]Acceptance // newest by policy, by use
+	Signalled   map[string]bool       // policies under which an honoured signal came
 	Restricting map[string]bool       // causes
 	Closed      bool
 	Erased      bool
@@ -68,7 +69,16 @@ const (
 	Erased
 )
 
-// Command is Record, WithdrawAll, Accept or Apply.
+// Signal is a wish that a browser sends along.
+type Signal int
+
+// The signals.
+const (
+	GPC Signal = iota + 1
+	DNT
+)
+
+// Command is Record, WithdrawAll, Accept, Receive or Apply.
 //
 //sumtype:decl
 type Command interface{ command() }
@@ -99,6 +109,21 @@ type Accept struct {
 	At         time.Time
 }
 
+// Receive is what a browser has sent, with what the policy in force says to
+// each signal.
+type Receive struct {
+	Policy     string
+	Signals    []Received
+	ReceivedAt time.Time
+	At         time.Time
+}
+
+// Received is one signal.
+type Received struct {
+	Signal   Signal
+	Honoured bool
+}
+
 // Apply states a fact.
 type Apply struct {
 	Fact  Fact
@@ -109,10 +134,11 @@ type Apply struct {
 func (Record) command()      {}
 func (WithdrawAll) command() {}
 func (Accept) command()      {}
+func (Receive) command()     {}
 func (Apply) command()       {}
 
 // Event is DecisionRecorded, DecisionRefused, AllWithdrawn, PolicyAccepted,
-// AcceptanceRefused or FactApplied.
+// AcceptanceRefused, SignalReceived or FactApplied.
 //
 //sumtype:decl
 type Event interface{ event() }
@@ -146,6 +172,14 @@ type PolicyAccepted struct {
 // AcceptanceRefused says that a rule forbade an acceptance.
 type AcceptanceRefused struct{ Policy, Reason string }
 
+// SignalReceived says what a browser has sent.
+type SignalReceived struct {
+	Policy                 string
+	Signal                 Signal
+	Honoured               bool
+	ReceivedAt, RecordedAt time.Time
+}
+
 // FactApplied says what another service knows.
 type FactApplied struct {
 	Fact       Fact
@@ -158,6 +192,7 @@ func (DecisionRefused) event()   {}
 func (AllWithdrawn) event()      {}
 func (PolicyAccepted) event()    {}
 func (AcceptanceRefused) event() {}
+func (SignalReceived) event()    {}
 func (FactApplied) event()       {}
 
 // Refusal is a rule's no, with its reason code.

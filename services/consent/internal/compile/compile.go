@@ -13,6 +13,13 @@ import (
 type Compiled struct {
 	Version  check.Version
 	Features []Feature
+	Signals  map[string]Signal // by name
+}
+
+// Signal is what a policy says to a browser's signal.
+type Signal struct {
+	Honoured bool
+	Clause   string
 }
 
 // Feature is something of the product that needs a purpose or a category.
@@ -38,7 +45,7 @@ func Document(d policydoc.Document) Compiled {
 		Categories: map[string]check.Category{}, Purposes: map[string]check.Purpose{},
 		Sources: map[check.Source]check.SourceRule{}, Grounds: map[string]string{},
 		Clauses: clauses(d),
-	}}
+	}, Signals: map[string]Signal{}}
 	v := &out.Version
 	for _, c := range d.Categories {
 		v.Categories[c.ID] = check.Category{
@@ -59,6 +66,9 @@ func Document(d policydoc.Document) Compiled {
 		v.Sources[check.Source(s.Source)] = check.SourceRule{
 			Accepted: s.Accepted, Personal: s.Personal, Purposes: set[string](s.Purposes), Clause: s.Clause,
 		}
+	}
+	for _, s := range d.Signals {
+		out.Signals[s.Signal] = Signal{Honoured: s.Honoured, Clause: s.Clause}
 	}
 	for _, g := range d.Grounds {
 		v.Grounds[g.ID] = g.Clause

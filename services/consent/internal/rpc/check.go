@@ -131,7 +131,8 @@ func (r *round) person(ctx context.Context, subject string) ([]act, error) {
 func under(policy string, s person.Person) check.Person {
 	out := check.Person{
 		Since: s.Since, Purposes: map[string]check.Decision{}, Declined: map[string]bool{},
-		Accepted: s.Accepted[policy].Version, Restricted: len(s.Restricting) > 0, Closed: s.Closed, Erased: s.Erased,
+		Accepted: s.Accepted[policy].Version, Signalled: s.Signalled[policy],
+		Restricted: len(s.Restricting) > 0, Closed: s.Closed, Erased: s.Erased,
 	}
 	for topic, p := range s.Purposes {
 		if topic.Policy != policy {
@@ -271,7 +272,7 @@ func rows(before, final person.Person, ev person.Event) []*consentv1.RecordedDec
 			out = append(out, row(person.DecisionRecorded{Policy: t.Policy, Purpose: t.Name, Decision: d}, final.Purposes[t].Decision))
 		}
 		return out
-	case person.DecisionRefused, person.PolicyAccepted, person.AcceptanceRefused, person.FactApplied:
+	case person.DecisionRefused, person.PolicyAccepted, person.AcceptanceRefused, person.SignalReceived, person.FactApplied:
 	}
 	return nil
 }

@@ -51,6 +51,10 @@ func acceptance(change func(*consentv1.AcceptPolicyRequest)) *consentv1.AcceptPo
 	return r
 }
 
+func signal(at *timestamppb.Timestamp, signals ...consentv1.Signal) *consentv1.ApplySignalRequest {
+	return &consentv1.ApplySignalRequest{RequestId: uuid1, SubjectRef: subject, Policy: "qcera", Signals: signals, ReceivedAt: at}
+}
+
 func batch(questions ...*consentv1.Question) *consentv1.BatchCheckRequest {
 	return &consentv1.BatchCheckRequest{Questions: questions}
 }
@@ -96,6 +100,15 @@ func actMethods() []method {
 			bad: map[string]proto.Message{
 				"decided_at":  &consentv1.WithdrawAllRequest{RequestId: uuid1, SubjectRef: subject, DecidedAt: tomorrow()},
 				"subject_ref": &consentv1.WithdrawAllRequest{RequestId: uuid1, SubjectRef: "s", DecidedAt: timestamppb.Now()},
+			},
+		},
+		{
+			name: "ApplySignal", caller: human("product"), wrong: "dpo", empty: "request_id", foreign: "POLICY_NOT_FOUND",
+			good: func() proto.Message { return signal(timestamppb.Now(), consentv1.Signal_SIGNAL_GPC) },
+			bad: map[string]proto.Message{
+				"received_at": signal(tomorrow(), consentv1.Signal_SIGNAL_GPC),
+				"signals[0]":  signal(timestamppb.Now(), consentv1.Signal_SIGNAL_UNSPECIFIED),
+				"signals":     signal(timestamppb.Now(), consentv1.Signal_SIGNAL_DNT, consentv1.Signal_SIGNAL_DNT),
 			},
 		},
 		{

@@ -1,6 +1,7 @@
 package rpc_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -178,4 +179,43 @@ func TestWithdrawingAllLeavesNothingGiven(t *testing.T) {
 	w.wants(t, "withdrawn", mail(), "CONSENT_WITHDRAWN QC-05")
 	_, err := c.WithdrawAll(deadline(t), &consentv1.WithdrawAllRequest{RequestId: w.id(), SubjectRef: another, DecidedAt: timestamppb.New(w.now())})
 	expect(t, "somebody else's", err, codes.PermissionDenied, "NOT_OWN_DATA")
+}
+
+func TestASignalIsRecordedWhetherItIsHonouredOrNot(t *testing.T) {
+	w := newWorld(t)
+	w.publish(t, document(t, "personnel-technology"))
+	share := &consentv1.Question{
+		SubjectRef: subject, Policy: "personnel-technology", Action: consentv1.Action_ACTION_DISCLOSE, Purpose: "service.provide",
+		Categories: []string{"personal.email"}, Source: consentv1.Source_SOURCE_REGISTRATION, Recipient: "service_provider",
+	}
+	send := func(signals ...consentv1.Signal) string {
+		t.Helper()
+		res, err := w.consent(t, human("product")).ApplySignal(deadline(t), &consentv1.ApplySignalRequest{
+			RequestId: w.id(), SubjectRef: subject, Policy: "personnel-technology", Signals: signals, ReceivedAt: timestamppb.New(w.now()),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out string
+		for _, o := range res.GetOutcomes() {
+			out += fmt.Sprintf("%v %v %s;", o.GetSignal(), o.GetHonoured(), o.GetClause())
+		}
+		return out
+	}
+	n := w.appends(func() {
+		if got := send(consentv1.Signal_SIGNAL_DNT); got != "SIGNAL_DNT false PT-08;" {
+			t.Errorf("DNT alone: %s", got)
+		}
+		w.wants(t, "after DNT", share, "RECIPIENT_AGREEMENT_UNKNOWN PT-10")
+		if got := send(consentv1.Signal_SIGNAL_DNT, consentv1.Signal_SIGNAL_GPC); got != "SIGNAL_DNT false PT-08;SIGNAL_GPC true PT-08;" {
+			t.Errorf("both: %s", got)
+		}
+		w.wants(t, "after GPC", share, "SHARING_OPTED_OUT PT-10")
+		if got := send(consentv1.Signal_SIGNAL_GPC); got != "SIGNAL_GPC true PT-08;" {
+			t.Errorf("GPC again: %s", got)
+		}
+	})
+	if n != 3 {
+		t.Errorf("%d commits, want one for each time", n)
+	}
 }

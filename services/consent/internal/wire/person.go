@@ -17,6 +17,7 @@ func Person() (eventpb.Codec[person.Event], error) {
 		eventpb.Of[person.Event](packAllWithdrawn, unpackAllWithdrawn),
 		eventpb.Of[person.Event](packAccepted, unpackAccepted),
 		eventpb.Of[person.Event](packAcceptanceRefused, unpackAcceptanceRefused),
+		eventpb.Of[person.Event](packSignal, unpackSignal),
 		eventpb.Of[person.Event](packFact, unpackFact),
 	)
 }

@@ -51,6 +51,7 @@ func TestThePersonsEventsStayReadable(t *testing.T) {
 		person.AllWithdrawn{Purposes: []person.Topic{{Policy: "caseworks", Name: "trends.track"}}, DecidedAt: at, RecordedAt: at.Add(1)},
 		person.PolicyAccepted{Policy: "caseworks", Version: 2, AcceptedAt: at, RecordedAt: at.Add(1)},
 		person.AcceptanceRefused{Policy: "caseworks", Reason: "VERSION_NOT_POSTED"},
+		person.SignalReceived{Policy: "caseworks", Signal: person.GPC, Honoured: true, ReceivedAt: at, RecordedAt: at.Add(1)},
 		person.FactApplied{Fact: person.Restricted, Cause: "aaaaaaaaaaaaaaaaaaaaaaaaaa", RecordedAt: at},
 	})
 }

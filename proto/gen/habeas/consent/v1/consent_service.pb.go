@@ -279,6 +279,59 @@ func (Source) EnumDescriptor() ([]byte, []int) {
 	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{3}
 }
 
+// Signal is a wish that a browser sends along.
+type Signal int32
+
+const (
+	// Not a signal: refused.
+	Signal_SIGNAL_UNSPECIFIED Signal = 0
+	// Global Privacy Control: don't sell or share.
+	Signal_SIGNAL_GPC Signal = 1
+	// Do Not Track.
+	Signal_SIGNAL_DNT Signal = 2
+)
+
+// Enum value maps for Signal.
+var (
+	Signal_name = map[int32]string{
+		0: "SIGNAL_UNSPECIFIED",
+		1: "SIGNAL_GPC",
+		2: "SIGNAL_DNT",
+	}
+	Signal_value = map[string]int32{
+		"SIGNAL_UNSPECIFIED": 0,
+		"SIGNAL_GPC":         1,
+		"SIGNAL_DNT":         2,
+	}
+)
+
+func (x Signal) Enum() *Signal {
+	p := new(Signal)
+	*p = x
+	return p
+}
+
+func (x Signal) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Signal) Descriptor() protoreflect.EnumDescriptor {
+	return file_habeas_consent_v1_consent_service_proto_enumTypes[4].Descriptor()
+}
+
+func (Signal) Type() protoreflect.EnumType {
+	return &file_habeas_consent_v1_consent_service_proto_enumTypes[4]
+}
+
+func (x Signal) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Signal.Descriptor instead.
+func (Signal) EnumDescriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{4}
+}
+
 // Fact is what another service knows of a person that changes Check.
 type Fact int32
 
@@ -324,11 +377,11 @@ func (x Fact) String() string {
 }
 
 func (Fact) Descriptor() protoreflect.EnumDescriptor {
-	return file_habeas_consent_v1_consent_service_proto_enumTypes[4].Descriptor()
+	return file_habeas_consent_v1_consent_service_proto_enumTypes[5].Descriptor()
 }
 
 func (Fact) Type() protoreflect.EnumType {
-	return &file_habeas_consent_v1_consent_service_proto_enumTypes[4]
+	return &file_habeas_consent_v1_consent_service_proto_enumTypes[5]
 }
 
 func (x Fact) Number() protoreflect.EnumNumber {
@@ -337,7 +390,7 @@ func (x Fact) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Fact.Descriptor instead.
 func (Fact) EnumDescriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{4}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{5}
 }
 
 // RecordDecisionRequest is one act of a person: on a purpose, or on giving a
@@ -672,6 +725,207 @@ func (x *AcceptPolicyResponse) GetConsistencyToken() string {
 	return ""
 }
 
+// ApplySignalRequest is what a browser has sent.
+type ApplySignalRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Client-made id of the command (AIP-155).
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The person, who may be known by this reference alone.
+	SubjectRef string `protobuf:"bytes,2,opt,name=subject_ref,json=subjectRef,proto3" json:"subject_ref,omitempty"`
+	// The policy.
+	Policy string `protobuf:"bytes,3,opt,name=policy,proto3" json:"policy,omitempty"`
+	// What was sent, each signal once.
+	Signals []Signal `protobuf:"varint,4,rep,packed,name=signals,proto3,enum=habeas.consent.v1.Signal" json:"signals,omitempty"`
+	// When it was sent; not in the future.
+	ReceivedAt    *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=received_at,json=receivedAt,proto3" json:"received_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApplySignalRequest) Reset() {
+	*x = ApplySignalRequest{}
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApplySignalRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApplySignalRequest) ProtoMessage() {}
+
+func (x *ApplySignalRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApplySignalRequest.ProtoReflect.Descriptor instead.
+func (*ApplySignalRequest) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ApplySignalRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *ApplySignalRequest) GetSubjectRef() string {
+	if x != nil {
+		return x.SubjectRef
+	}
+	return ""
+}
+
+func (x *ApplySignalRequest) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *ApplySignalRequest) GetSignals() []Signal {
+	if x != nil {
+		return x.Signals
+	}
+	return nil
+}
+
+func (x *ApplySignalRequest) GetReceivedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ReceivedAt
+	}
+	return nil
+}
+
+// SignalOutcome is what becomes of a signal.
+type SignalOutcome struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The signal.
+	Signal Signal `protobuf:"varint,1,opt,name=signal,proto3,enum=habeas.consent.v1.Signal" json:"signal,omitempty"`
+	// It binds: nothing is disclosed against it.
+	Honoured bool `protobuf:"varint,2,opt,name=honoured,proto3" json:"honoured,omitempty"`
+	// The policy's clause on it; empty when it has none.
+	Clause        string `protobuf:"bytes,3,opt,name=clause,proto3" json:"clause,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SignalOutcome) Reset() {
+	*x = SignalOutcome{}
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SignalOutcome) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SignalOutcome) ProtoMessage() {}
+
+func (x *SignalOutcome) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SignalOutcome.ProtoReflect.Descriptor instead.
+func (*SignalOutcome) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *SignalOutcome) GetSignal() Signal {
+	if x != nil {
+		return x.Signal
+	}
+	return Signal_SIGNAL_UNSPECIFIED
+}
+
+func (x *SignalOutcome) GetHonoured() bool {
+	if x != nil {
+		return x.Honoured
+	}
+	return false
+}
+
+func (x *SignalOutcome) GetClause() string {
+	if x != nil {
+		return x.Clause
+	}
+	return ""
+}
+
+// ApplySignalResponse says what becomes of each.
+type ApplySignalResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In the order asked.
+	Outcomes []*SignalOutcome `protobuf:"bytes,1,rep,name=outcomes,proto3" json:"outcomes,omitempty"`
+	// Pass it to reads that must see this command.
+	ConsistencyToken string `protobuf:"bytes,2,opt,name=consistency_token,json=consistencyToken,proto3" json:"consistency_token,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *ApplySignalResponse) Reset() {
+	*x = ApplySignalResponse{}
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApplySignalResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApplySignalResponse) ProtoMessage() {}
+
+func (x *ApplySignalResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApplySignalResponse.ProtoReflect.Descriptor instead.
+func (*ApplySignalResponse) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ApplySignalResponse) GetOutcomes() []*SignalOutcome {
+	if x != nil {
+		return x.Outcomes
+	}
+	return nil
+}
+
+func (x *ApplySignalResponse) GetConsistencyToken() string {
+	if x != nil {
+		return x.ConsistencyToken
+	}
+	return ""
+}
+
 // WithdrawAllRequest names a person.
 type WithdrawAllRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -687,7 +941,7 @@ type WithdrawAllRequest struct {
 
 func (x *WithdrawAllRequest) Reset() {
 	*x = WithdrawAllRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[4]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -699,7 +953,7 @@ func (x *WithdrawAllRequest) String() string {
 func (*WithdrawAllRequest) ProtoMessage() {}
 
 func (x *WithdrawAllRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[4]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -712,7 +966,7 @@ func (x *WithdrawAllRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WithdrawAllRequest.ProtoReflect.Descriptor instead.
 func (*WithdrawAllRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{4}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *WithdrawAllRequest) GetRequestId() string {
@@ -749,7 +1003,7 @@ type WithdrawAllResponse struct {
 
 func (x *WithdrawAllResponse) Reset() {
 	*x = WithdrawAllResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[5]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -761,7 +1015,7 @@ func (x *WithdrawAllResponse) String() string {
 func (*WithdrawAllResponse) ProtoMessage() {}
 
 func (x *WithdrawAllResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[5]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -774,7 +1028,7 @@ func (x *WithdrawAllResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WithdrawAllResponse.ProtoReflect.Descriptor instead.
 func (*WithdrawAllResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{5}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *WithdrawAllResponse) GetWithdrawn() []string {
@@ -826,7 +1080,7 @@ type Question struct {
 
 func (x *Question) Reset() {
 	*x = Question{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[6]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -838,7 +1092,7 @@ func (x *Question) String() string {
 func (*Question) ProtoMessage() {}
 
 func (x *Question) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[6]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -851,7 +1105,7 @@ func (x *Question) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Question.ProtoReflect.Descriptor instead.
 func (*Question) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{6}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Question) GetSubjectRef() string {
@@ -964,7 +1218,7 @@ type Answer struct {
 
 func (x *Answer) Reset() {
 	*x = Answer{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[7]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -976,7 +1230,7 @@ func (x *Answer) String() string {
 func (*Answer) ProtoMessage() {}
 
 func (x *Answer) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[7]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -989,7 +1243,7 @@ func (x *Answer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Answer.ProtoReflect.Descriptor instead.
 func (*Answer) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{7}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Answer) GetAllowed() bool {
@@ -1040,7 +1294,7 @@ type CheckRequest struct {
 
 func (x *CheckRequest) Reset() {
 	*x = CheckRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[8]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1052,7 +1306,7 @@ func (x *CheckRequest) String() string {
 func (*CheckRequest) ProtoMessage() {}
 
 func (x *CheckRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[8]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1065,7 +1319,7 @@ func (x *CheckRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckRequest.ProtoReflect.Descriptor instead.
 func (*CheckRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{8}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CheckRequest) GetQuestion() *Question {
@@ -1095,7 +1349,7 @@ type CheckResponse struct {
 
 func (x *CheckResponse) Reset() {
 	*x = CheckResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[9]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1107,7 +1361,7 @@ func (x *CheckResponse) String() string {
 func (*CheckResponse) ProtoMessage() {}
 
 func (x *CheckResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[9]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1120,7 +1374,7 @@ func (x *CheckResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckResponse.ProtoReflect.Descriptor instead.
 func (*CheckResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{9}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *CheckResponse) GetAnswer() *Answer {
@@ -1150,7 +1404,7 @@ type BatchCheckRequest struct {
 
 func (x *BatchCheckRequest) Reset() {
 	*x = BatchCheckRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[10]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1162,7 +1416,7 @@ func (x *BatchCheckRequest) String() string {
 func (*BatchCheckRequest) ProtoMessage() {}
 
 func (x *BatchCheckRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[10]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1175,7 +1429,7 @@ func (x *BatchCheckRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchCheckRequest.ProtoReflect.Descriptor instead.
 func (*BatchCheckRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{10}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *BatchCheckRequest) GetQuestions() []*Question {
@@ -1203,7 +1457,7 @@ type BatchCheckResponse struct {
 
 func (x *BatchCheckResponse) Reset() {
 	*x = BatchCheckResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[11]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1215,7 +1469,7 @@ func (x *BatchCheckResponse) String() string {
 func (*BatchCheckResponse) ProtoMessage() {}
 
 func (x *BatchCheckResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[11]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1228,7 +1482,7 @@ func (x *BatchCheckResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchCheckResponse.ProtoReflect.Descriptor instead.
 func (*BatchCheckResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{11}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *BatchCheckResponse) GetAnswers() []*Answer {
@@ -1255,7 +1509,7 @@ type ListDecisionsRequest struct {
 
 func (x *ListDecisionsRequest) Reset() {
 	*x = ListDecisionsRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[12]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1267,7 +1521,7 @@ func (x *ListDecisionsRequest) String() string {
 func (*ListDecisionsRequest) ProtoMessage() {}
 
 func (x *ListDecisionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[12]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1280,7 +1534,7 @@ func (x *ListDecisionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDecisionsRequest.ProtoReflect.Descriptor instead.
 func (*ListDecisionsRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{12}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListDecisionsRequest) GetSubjectRef() string {
@@ -1340,7 +1594,7 @@ type RecordedDecision struct {
 
 func (x *RecordedDecision) Reset() {
 	*x = RecordedDecision{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[13]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1352,7 +1606,7 @@ func (x *RecordedDecision) String() string {
 func (*RecordedDecision) ProtoMessage() {}
 
 func (x *RecordedDecision) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[13]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1365,7 +1619,7 @@ func (x *RecordedDecision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordedDecision.ProtoReflect.Descriptor instead.
 func (*RecordedDecision) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{13}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *RecordedDecision) GetPolicy() string {
@@ -1451,7 +1705,7 @@ type ListDecisionsResponse struct {
 
 func (x *ListDecisionsResponse) Reset() {
 	*x = ListDecisionsResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[14]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1463,7 +1717,7 @@ func (x *ListDecisionsResponse) String() string {
 func (*ListDecisionsResponse) ProtoMessage() {}
 
 func (x *ListDecisionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[14]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1476,7 +1730,7 @@ func (x *ListDecisionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDecisionsResponse.ProtoReflect.Descriptor instead.
 func (*ListDecisionsResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{14}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ListDecisionsResponse) GetDecisions() []*RecordedDecision {
@@ -1511,7 +1765,7 @@ type ApplyFactRequest struct {
 
 func (x *ApplyFactRequest) Reset() {
 	*x = ApplyFactRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[15]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1523,7 +1777,7 @@ func (x *ApplyFactRequest) String() string {
 func (*ApplyFactRequest) ProtoMessage() {}
 
 func (x *ApplyFactRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[15]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1536,7 +1790,7 @@ func (x *ApplyFactRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyFactRequest.ProtoReflect.Descriptor instead.
 func (*ApplyFactRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{15}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ApplyFactRequest) GetRequestId() string {
@@ -1578,7 +1832,7 @@ type ApplyFactResponse struct {
 
 func (x *ApplyFactResponse) Reset() {
 	*x = ApplyFactResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[16]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1590,7 +1844,7 @@ func (x *ApplyFactResponse) String() string {
 func (*ApplyFactResponse) ProtoMessage() {}
 
 func (x *ApplyFactResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[16]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1603,7 +1857,7 @@ func (x *ApplyFactResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyFactResponse.ProtoReflect.Descriptor instead.
 func (*ApplyFactResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{16}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ApplyFactResponse) GetConsistencyToken() string {
@@ -1626,7 +1880,7 @@ type PublishPolicyRequest struct {
 
 func (x *PublishPolicyRequest) Reset() {
 	*x = PublishPolicyRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[17]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1638,7 +1892,7 @@ func (x *PublishPolicyRequest) String() string {
 func (*PublishPolicyRequest) ProtoMessage() {}
 
 func (x *PublishPolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[17]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1651,7 +1905,7 @@ func (x *PublishPolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishPolicyRequest.ProtoReflect.Descriptor instead.
 func (*PublishPolicyRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{17}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *PublishPolicyRequest) GetRequestId() string {
@@ -1685,7 +1939,7 @@ type PublishPolicyResponse struct {
 
 func (x *PublishPolicyResponse) Reset() {
 	*x = PublishPolicyResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[18]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1697,7 +1951,7 @@ func (x *PublishPolicyResponse) String() string {
 func (*PublishPolicyResponse) ProtoMessage() {}
 
 func (x *PublishPolicyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[18]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1710,7 +1964,7 @@ func (x *PublishPolicyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishPolicyResponse.ProtoReflect.Descriptor instead.
 func (*PublishPolicyResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{18}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *PublishPolicyResponse) GetPolicy() string {
@@ -1760,7 +2014,7 @@ type PostPolicyRequest struct {
 
 func (x *PostPolicyRequest) Reset() {
 	*x = PostPolicyRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[19]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1772,7 +2026,7 @@ func (x *PostPolicyRequest) String() string {
 func (*PostPolicyRequest) ProtoMessage() {}
 
 func (x *PostPolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[19]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1785,7 +2039,7 @@ func (x *PostPolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PostPolicyRequest.ProtoReflect.Descriptor instead.
 func (*PostPolicyRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{19}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *PostPolicyRequest) GetRequestId() string {
@@ -1834,7 +2088,7 @@ type PostPolicyResponse struct {
 
 func (x *PostPolicyResponse) Reset() {
 	*x = PostPolicyResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[20]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1846,7 +2100,7 @@ func (x *PostPolicyResponse) String() string {
 func (*PostPolicyResponse) ProtoMessage() {}
 
 func (x *PostPolicyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[20]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1859,7 +2113,7 @@ func (x *PostPolicyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PostPolicyResponse.ProtoReflect.Descriptor instead.
 func (*PostPolicyResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{20}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *PostPolicyResponse) GetConsistencyToken() string {
@@ -1882,7 +2136,7 @@ type GetPolicyRequest struct {
 
 func (x *GetPolicyRequest) Reset() {
 	*x = GetPolicyRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[21]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1894,7 +2148,7 @@ func (x *GetPolicyRequest) String() string {
 func (*GetPolicyRequest) ProtoMessage() {}
 
 func (x *GetPolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[21]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1907,7 +2161,7 @@ func (x *GetPolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPolicyRequest.ProtoReflect.Descriptor instead.
 func (*GetPolicyRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{21}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *GetPolicyRequest) GetPolicy() string {
@@ -1943,7 +2197,7 @@ type GetPolicyResponse struct {
 
 func (x *GetPolicyResponse) Reset() {
 	*x = GetPolicyResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[22]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1955,7 +2209,7 @@ func (x *GetPolicyResponse) String() string {
 func (*GetPolicyResponse) ProtoMessage() {}
 
 func (x *GetPolicyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[22]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1968,7 +2222,7 @@ func (x *GetPolicyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPolicyResponse.ProtoReflect.Descriptor instead.
 func (*GetPolicyResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{22}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *GetPolicyResponse) GetPolicy() string {
@@ -2019,7 +2273,7 @@ type ListPoliciesRequest struct {
 
 func (x *ListPoliciesRequest) Reset() {
 	*x = ListPoliciesRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[23]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2031,7 +2285,7 @@ func (x *ListPoliciesRequest) String() string {
 func (*ListPoliciesRequest) ProtoMessage() {}
 
 func (x *ListPoliciesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[23]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2044,7 +2298,7 @@ func (x *ListPoliciesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPoliciesRequest.ProtoReflect.Descriptor instead.
 func (*ListPoliciesRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{23}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ListPoliciesRequest) GetPageSize() int32 {
@@ -2078,7 +2332,7 @@ type PolicyVersion struct {
 
 func (x *PolicyVersion) Reset() {
 	*x = PolicyVersion{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[24]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2090,7 +2344,7 @@ func (x *PolicyVersion) String() string {
 func (*PolicyVersion) ProtoMessage() {}
 
 func (x *PolicyVersion) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[24]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2103,7 +2357,7 @@ func (x *PolicyVersion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyVersion.ProtoReflect.Descriptor instead.
 func (*PolicyVersion) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{24}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *PolicyVersion) GetPolicy() string {
@@ -2147,7 +2401,7 @@ type ListPoliciesResponse struct {
 
 func (x *ListPoliciesResponse) Reset() {
 	*x = ListPoliciesResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[25]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2159,7 +2413,7 @@ func (x *ListPoliciesResponse) String() string {
 func (*ListPoliciesResponse) ProtoMessage() {}
 
 func (x *ListPoliciesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[25]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2172,7 +2426,7 @@ func (x *ListPoliciesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPoliciesResponse.ProtoReflect.Descriptor instead.
 func (*ListPoliciesResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{25}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ListPoliciesResponse) GetVersions() []*PolicyVersion {
@@ -2233,7 +2487,23 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"acceptedAt\x12=\n" +
 	"\bevidence\x18\a \x01(\tB!\xbaH\x1er\x1c2\x1a^[A-Za-z0-9+/=:_-]{0,128}$R\bevidence\"C\n" +
 	"\x14AcceptPolicyResponse\x12+\n" +
-	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\xb8\x01\n" +
+	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\xbd\x02\n" +
+	"\x12ApplySignalRequest\x12'\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x126\n" +
+	"\vsubject_ref\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
+	"subjectRef\x125\n" +
+	"\x06policy\x18\x03 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x06policy\x12J\n" +
+	"\asignals\x18\x04 \x03(\x0e2\x19.habeas.consent.v1.SignalB\x15\xbaH\x12\x92\x01\x0f\b\x01\x10\b\x18\x01\"\a\x82\x01\x04\x10\x01 \x00R\asignals\x12C\n" +
+	"\vreceived_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\n" +
+	"receivedAt\"v\n" +
+	"\rSignalOutcome\x121\n" +
+	"\x06signal\x18\x01 \x01(\x0e2\x19.habeas.consent.v1.SignalR\x06signal\x12\x1a\n" +
+	"\bhonoured\x18\x02 \x01(\bR\bhonoured\x12\x16\n" +
+	"\x06clause\x18\x03 \x01(\tR\x06clause\"\x80\x01\n" +
+	"\x13ApplySignalResponse\x12<\n" +
+	"\boutcomes\x18\x01 \x03(\v2 .habeas.consent.v1.SignalOutcomeR\boutcomes\x12+\n" +
+	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\"\xb8\x01\n" +
 	"\x12WithdrawAllRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x126\n" +
@@ -2388,17 +2658,25 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"\x10SOURCE_AFFILIATE\x10\x04\x12\x16\n" +
 	"\x12SOURCE_THIRD_PARTY\x10\x05\x12\x13\n" +
 	"\x0fSOURCE_OBSERVED\x10\x06\x12\x17\n" +
-	"\x13SOURCE_REGISTRATION\x10\a*j\n" +
+	"\x13SOURCE_REGISTRATION\x10\a*@\n" +
+	"\x06Signal\x12\x16\n" +
+	"\x12SIGNAL_UNSPECIFIED\x10\x00\x12\x0e\n" +
+	"\n" +
+	"SIGNAL_GPC\x10\x01\x12\x0e\n" +
+	"\n" +
+	"SIGNAL_DNT\x10\x02*j\n" +
 	"\x04Fact\x12\x14\n" +
 	"\x10FACT_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fFACT_RESTRICTED\x10\x01\x12\x15\n" +
 	"\x11FACT_UNRESTRICTED\x10\x02\x12\x0f\n" +
 	"\vFACT_CLOSED\x10\x03\x12\x0f\n" +
-	"\vFACT_ERASED\x10\x042\x9e\x06\n" +
+	"\vFACT_ERASED\x10\x042\x8c\a\n" +
 	"\x0eConsentService\x12u\n" +
 	"\x0eRecordDecision\x12(.habeas.consent.v1.RecordDecisionRequest\x1a).habeas.consent.v1.RecordDecisionResponse\"\x0e\x8a\xb5\x18\x06\n" +
 	"\x02\x01\v\x10\x01\x92\xb5\x18\x00\x12o\n" +
 	"\fAcceptPolicy\x12&.habeas.consent.v1.AcceptPolicyRequest\x1a'.habeas.consent.v1.AcceptPolicyResponse\"\x0e\x8a\xb5\x18\x06\n" +
+	"\x02\x01\v\x10\x01\x92\xb5\x18\x00\x12l\n" +
+	"\vApplySignal\x12%.habeas.consent.v1.ApplySignalRequest\x1a&.habeas.consent.v1.ApplySignalResponse\"\x0e\x8a\xb5\x18\x06\n" +
 	"\x02\x01\v\x10\x01\x92\xb5\x18\x00\x12l\n" +
 	"\vWithdrawAll\x12%.habeas.consent.v1.WithdrawAllRequest\x1a&.habeas.consent.v1.WithdrawAllResponse\"\x0e\x8a\xb5\x18\x06\n" +
 	"\x02\x01\v\x10\x01\x92\xb5\x18\x00\x12`\n" +
@@ -2437,95 +2715,105 @@ func file_habeas_consent_v1_consent_service_proto_rawDescGZIP() []byte {
 	return file_habeas_consent_v1_consent_service_proto_rawDescData
 }
 
-var file_habeas_consent_v1_consent_service_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_habeas_consent_v1_consent_service_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_habeas_consent_v1_consent_service_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
+var file_habeas_consent_v1_consent_service_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_habeas_consent_v1_consent_service_proto_goTypes = []any{
 	(Decision)(0),                  // 0: habeas.consent.v1.Decision
 	(Expression)(0),                // 1: habeas.consent.v1.Expression
 	(Action)(0),                    // 2: habeas.consent.v1.Action
 	(Source)(0),                    // 3: habeas.consent.v1.Source
-	(Fact)(0),                      // 4: habeas.consent.v1.Fact
-	(*RecordDecisionRequest)(nil),  // 5: habeas.consent.v1.RecordDecisionRequest
-	(*RecordDecisionResponse)(nil), // 6: habeas.consent.v1.RecordDecisionResponse
-	(*AcceptPolicyRequest)(nil),    // 7: habeas.consent.v1.AcceptPolicyRequest
-	(*AcceptPolicyResponse)(nil),   // 8: habeas.consent.v1.AcceptPolicyResponse
-	(*WithdrawAllRequest)(nil),     // 9: habeas.consent.v1.WithdrawAllRequest
-	(*WithdrawAllResponse)(nil),    // 10: habeas.consent.v1.WithdrawAllResponse
-	(*Question)(nil),               // 11: habeas.consent.v1.Question
-	(*Answer)(nil),                 // 12: habeas.consent.v1.Answer
-	(*CheckRequest)(nil),           // 13: habeas.consent.v1.CheckRequest
-	(*CheckResponse)(nil),          // 14: habeas.consent.v1.CheckResponse
-	(*BatchCheckRequest)(nil),      // 15: habeas.consent.v1.BatchCheckRequest
-	(*BatchCheckResponse)(nil),     // 16: habeas.consent.v1.BatchCheckResponse
-	(*ListDecisionsRequest)(nil),   // 17: habeas.consent.v1.ListDecisionsRequest
-	(*RecordedDecision)(nil),       // 18: habeas.consent.v1.RecordedDecision
-	(*ListDecisionsResponse)(nil),  // 19: habeas.consent.v1.ListDecisionsResponse
-	(*ApplyFactRequest)(nil),       // 20: habeas.consent.v1.ApplyFactRequest
-	(*ApplyFactResponse)(nil),      // 21: habeas.consent.v1.ApplyFactResponse
-	(*PublishPolicyRequest)(nil),   // 22: habeas.consent.v1.PublishPolicyRequest
-	(*PublishPolicyResponse)(nil),  // 23: habeas.consent.v1.PublishPolicyResponse
-	(*PostPolicyRequest)(nil),      // 24: habeas.consent.v1.PostPolicyRequest
-	(*PostPolicyResponse)(nil),     // 25: habeas.consent.v1.PostPolicyResponse
-	(*GetPolicyRequest)(nil),       // 26: habeas.consent.v1.GetPolicyRequest
-	(*GetPolicyResponse)(nil),      // 27: habeas.consent.v1.GetPolicyResponse
-	(*ListPoliciesRequest)(nil),    // 28: habeas.consent.v1.ListPoliciesRequest
-	(*PolicyVersion)(nil),          // 29: habeas.consent.v1.PolicyVersion
-	(*ListPoliciesResponse)(nil),   // 30: habeas.consent.v1.ListPoliciesResponse
-	(*timestamppb.Timestamp)(nil),  // 31: google.protobuf.Timestamp
+	(Signal)(0),                    // 4: habeas.consent.v1.Signal
+	(Fact)(0),                      // 5: habeas.consent.v1.Fact
+	(*RecordDecisionRequest)(nil),  // 6: habeas.consent.v1.RecordDecisionRequest
+	(*RecordDecisionResponse)(nil), // 7: habeas.consent.v1.RecordDecisionResponse
+	(*AcceptPolicyRequest)(nil),    // 8: habeas.consent.v1.AcceptPolicyRequest
+	(*AcceptPolicyResponse)(nil),   // 9: habeas.consent.v1.AcceptPolicyResponse
+	(*ApplySignalRequest)(nil),     // 10: habeas.consent.v1.ApplySignalRequest
+	(*SignalOutcome)(nil),          // 11: habeas.consent.v1.SignalOutcome
+	(*ApplySignalResponse)(nil),    // 12: habeas.consent.v1.ApplySignalResponse
+	(*WithdrawAllRequest)(nil),     // 13: habeas.consent.v1.WithdrawAllRequest
+	(*WithdrawAllResponse)(nil),    // 14: habeas.consent.v1.WithdrawAllResponse
+	(*Question)(nil),               // 15: habeas.consent.v1.Question
+	(*Answer)(nil),                 // 16: habeas.consent.v1.Answer
+	(*CheckRequest)(nil),           // 17: habeas.consent.v1.CheckRequest
+	(*CheckResponse)(nil),          // 18: habeas.consent.v1.CheckResponse
+	(*BatchCheckRequest)(nil),      // 19: habeas.consent.v1.BatchCheckRequest
+	(*BatchCheckResponse)(nil),     // 20: habeas.consent.v1.BatchCheckResponse
+	(*ListDecisionsRequest)(nil),   // 21: habeas.consent.v1.ListDecisionsRequest
+	(*RecordedDecision)(nil),       // 22: habeas.consent.v1.RecordedDecision
+	(*ListDecisionsResponse)(nil),  // 23: habeas.consent.v1.ListDecisionsResponse
+	(*ApplyFactRequest)(nil),       // 24: habeas.consent.v1.ApplyFactRequest
+	(*ApplyFactResponse)(nil),      // 25: habeas.consent.v1.ApplyFactResponse
+	(*PublishPolicyRequest)(nil),   // 26: habeas.consent.v1.PublishPolicyRequest
+	(*PublishPolicyResponse)(nil),  // 27: habeas.consent.v1.PublishPolicyResponse
+	(*PostPolicyRequest)(nil),      // 28: habeas.consent.v1.PostPolicyRequest
+	(*PostPolicyResponse)(nil),     // 29: habeas.consent.v1.PostPolicyResponse
+	(*GetPolicyRequest)(nil),       // 30: habeas.consent.v1.GetPolicyRequest
+	(*GetPolicyResponse)(nil),      // 31: habeas.consent.v1.GetPolicyResponse
+	(*ListPoliciesRequest)(nil),    // 32: habeas.consent.v1.ListPoliciesRequest
+	(*PolicyVersion)(nil),          // 33: habeas.consent.v1.PolicyVersion
+	(*ListPoliciesResponse)(nil),   // 34: habeas.consent.v1.ListPoliciesResponse
+	(*timestamppb.Timestamp)(nil),  // 35: google.protobuf.Timestamp
 }
 var file_habeas_consent_v1_consent_service_proto_depIdxs = []int32{
 	0,  // 0: habeas.consent.v1.RecordDecisionRequest.decision:type_name -> habeas.consent.v1.Decision
 	1,  // 1: habeas.consent.v1.RecordDecisionRequest.expression:type_name -> habeas.consent.v1.Expression
-	31, // 2: habeas.consent.v1.RecordDecisionRequest.decided_at:type_name -> google.protobuf.Timestamp
+	35, // 2: habeas.consent.v1.RecordDecisionRequest.decided_at:type_name -> google.protobuf.Timestamp
 	1,  // 3: habeas.consent.v1.AcceptPolicyRequest.expression:type_name -> habeas.consent.v1.Expression
-	31, // 4: habeas.consent.v1.AcceptPolicyRequest.accepted_at:type_name -> google.protobuf.Timestamp
-	31, // 5: habeas.consent.v1.WithdrawAllRequest.decided_at:type_name -> google.protobuf.Timestamp
-	2,  // 6: habeas.consent.v1.Question.action:type_name -> habeas.consent.v1.Action
-	3,  // 7: habeas.consent.v1.Question.source:type_name -> habeas.consent.v1.Source
-	31, // 8: habeas.consent.v1.Question.collected_at:type_name -> google.protobuf.Timestamp
-	31, // 9: habeas.consent.v1.Question.at:type_name -> google.protobuf.Timestamp
-	11, // 10: habeas.consent.v1.CheckRequest.question:type_name -> habeas.consent.v1.Question
-	12, // 11: habeas.consent.v1.CheckResponse.answer:type_name -> habeas.consent.v1.Answer
-	11, // 12: habeas.consent.v1.BatchCheckRequest.questions:type_name -> habeas.consent.v1.Question
-	12, // 13: habeas.consent.v1.BatchCheckResponse.answers:type_name -> habeas.consent.v1.Answer
-	31, // 14: habeas.consent.v1.ListDecisionsRequest.at:type_name -> google.protobuf.Timestamp
-	0,  // 15: habeas.consent.v1.RecordedDecision.decision:type_name -> habeas.consent.v1.Decision
-	1,  // 16: habeas.consent.v1.RecordedDecision.expression:type_name -> habeas.consent.v1.Expression
-	31, // 17: habeas.consent.v1.RecordedDecision.decided_at:type_name -> google.protobuf.Timestamp
-	31, // 18: habeas.consent.v1.RecordedDecision.recorded_at:type_name -> google.protobuf.Timestamp
-	18, // 19: habeas.consent.v1.ListDecisionsResponse.decisions:type_name -> habeas.consent.v1.RecordedDecision
-	4,  // 20: habeas.consent.v1.ApplyFactRequest.fact:type_name -> habeas.consent.v1.Fact
-	31, // 21: habeas.consent.v1.PostPolicyRequest.posted_at:type_name -> google.protobuf.Timestamp
-	31, // 22: habeas.consent.v1.GetPolicyResponse.posted_at:type_name -> google.protobuf.Timestamp
-	31, // 23: habeas.consent.v1.PolicyVersion.posted_at:type_name -> google.protobuf.Timestamp
-	29, // 24: habeas.consent.v1.ListPoliciesResponse.versions:type_name -> habeas.consent.v1.PolicyVersion
-	5,  // 25: habeas.consent.v1.ConsentService.RecordDecision:input_type -> habeas.consent.v1.RecordDecisionRequest
-	7,  // 26: habeas.consent.v1.ConsentService.AcceptPolicy:input_type -> habeas.consent.v1.AcceptPolicyRequest
-	9,  // 27: habeas.consent.v1.ConsentService.WithdrawAll:input_type -> habeas.consent.v1.WithdrawAllRequest
-	13, // 28: habeas.consent.v1.ConsentService.Check:input_type -> habeas.consent.v1.CheckRequest
-	15, // 29: habeas.consent.v1.ConsentService.BatchCheck:input_type -> habeas.consent.v1.BatchCheckRequest
-	17, // 30: habeas.consent.v1.ConsentService.ListDecisions:input_type -> habeas.consent.v1.ListDecisionsRequest
-	20, // 31: habeas.consent.v1.ConsentService.ApplyFact:input_type -> habeas.consent.v1.ApplyFactRequest
-	22, // 32: habeas.consent.v1.PolicyService.PublishPolicy:input_type -> habeas.consent.v1.PublishPolicyRequest
-	24, // 33: habeas.consent.v1.PolicyService.PostPolicy:input_type -> habeas.consent.v1.PostPolicyRequest
-	26, // 34: habeas.consent.v1.PolicyService.GetPolicy:input_type -> habeas.consent.v1.GetPolicyRequest
-	28, // 35: habeas.consent.v1.PolicyService.ListPolicies:input_type -> habeas.consent.v1.ListPoliciesRequest
-	6,  // 36: habeas.consent.v1.ConsentService.RecordDecision:output_type -> habeas.consent.v1.RecordDecisionResponse
-	8,  // 37: habeas.consent.v1.ConsentService.AcceptPolicy:output_type -> habeas.consent.v1.AcceptPolicyResponse
-	10, // 38: habeas.consent.v1.ConsentService.WithdrawAll:output_type -> habeas.consent.v1.WithdrawAllResponse
-	14, // 39: habeas.consent.v1.ConsentService.Check:output_type -> habeas.consent.v1.CheckResponse
-	16, // 40: habeas.consent.v1.ConsentService.BatchCheck:output_type -> habeas.consent.v1.BatchCheckResponse
-	19, // 41: habeas.consent.v1.ConsentService.ListDecisions:output_type -> habeas.consent.v1.ListDecisionsResponse
-	21, // 42: habeas.consent.v1.ConsentService.ApplyFact:output_type -> habeas.consent.v1.ApplyFactResponse
-	23, // 43: habeas.consent.v1.PolicyService.PublishPolicy:output_type -> habeas.consent.v1.PublishPolicyResponse
-	25, // 44: habeas.consent.v1.PolicyService.PostPolicy:output_type -> habeas.consent.v1.PostPolicyResponse
-	27, // 45: habeas.consent.v1.PolicyService.GetPolicy:output_type -> habeas.consent.v1.GetPolicyResponse
-	30, // 46: habeas.consent.v1.PolicyService.ListPolicies:output_type -> habeas.consent.v1.ListPoliciesResponse
-	36, // [36:47] is the sub-list for method output_type
-	25, // [25:36] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	35, // 4: habeas.consent.v1.AcceptPolicyRequest.accepted_at:type_name -> google.protobuf.Timestamp
+	4,  // 5: habeas.consent.v1.ApplySignalRequest.signals:type_name -> habeas.consent.v1.Signal
+	35, // 6: habeas.consent.v1.ApplySignalRequest.received_at:type_name -> google.protobuf.Timestamp
+	4,  // 7: habeas.consent.v1.SignalOutcome.signal:type_name -> habeas.consent.v1.Signal
+	11, // 8: habeas.consent.v1.ApplySignalResponse.outcomes:type_name -> habeas.consent.v1.SignalOutcome
+	35, // 9: habeas.consent.v1.WithdrawAllRequest.decided_at:type_name -> google.protobuf.Timestamp
+	2,  // 10: habeas.consent.v1.Question.action:type_name -> habeas.consent.v1.Action
+	3,  // 11: habeas.consent.v1.Question.source:type_name -> habeas.consent.v1.Source
+	35, // 12: habeas.consent.v1.Question.collected_at:type_name -> google.protobuf.Timestamp
+	35, // 13: habeas.consent.v1.Question.at:type_name -> google.protobuf.Timestamp
+	15, // 14: habeas.consent.v1.CheckRequest.question:type_name -> habeas.consent.v1.Question
+	16, // 15: habeas.consent.v1.CheckResponse.answer:type_name -> habeas.consent.v1.Answer
+	15, // 16: habeas.consent.v1.BatchCheckRequest.questions:type_name -> habeas.consent.v1.Question
+	16, // 17: habeas.consent.v1.BatchCheckResponse.answers:type_name -> habeas.consent.v1.Answer
+	35, // 18: habeas.consent.v1.ListDecisionsRequest.at:type_name -> google.protobuf.Timestamp
+	0,  // 19: habeas.consent.v1.RecordedDecision.decision:type_name -> habeas.consent.v1.Decision
+	1,  // 20: habeas.consent.v1.RecordedDecision.expression:type_name -> habeas.consent.v1.Expression
+	35, // 21: habeas.consent.v1.RecordedDecision.decided_at:type_name -> google.protobuf.Timestamp
+	35, // 22: habeas.consent.v1.RecordedDecision.recorded_at:type_name -> google.protobuf.Timestamp
+	22, // 23: habeas.consent.v1.ListDecisionsResponse.decisions:type_name -> habeas.consent.v1.RecordedDecision
+	5,  // 24: habeas.consent.v1.ApplyFactRequest.fact:type_name -> habeas.consent.v1.Fact
+	35, // 25: habeas.consent.v1.PostPolicyRequest.posted_at:type_name -> google.protobuf.Timestamp
+	35, // 26: habeas.consent.v1.GetPolicyResponse.posted_at:type_name -> google.protobuf.Timestamp
+	35, // 27: habeas.consent.v1.PolicyVersion.posted_at:type_name -> google.protobuf.Timestamp
+	33, // 28: habeas.consent.v1.ListPoliciesResponse.versions:type_name -> habeas.consent.v1.PolicyVersion
+	6,  // 29: habeas.consent.v1.ConsentService.RecordDecision:input_type -> habeas.consent.v1.RecordDecisionRequest
+	8,  // 30: habeas.consent.v1.ConsentService.AcceptPolicy:input_type -> habeas.consent.v1.AcceptPolicyRequest
+	10, // 31: habeas.consent.v1.ConsentService.ApplySignal:input_type -> habeas.consent.v1.ApplySignalRequest
+	13, // 32: habeas.consent.v1.ConsentService.WithdrawAll:input_type -> habeas.consent.v1.WithdrawAllRequest
+	17, // 33: habeas.consent.v1.ConsentService.Check:input_type -> habeas.consent.v1.CheckRequest
+	19, // 34: habeas.consent.v1.ConsentService.BatchCheck:input_type -> habeas.consent.v1.BatchCheckRequest
+	21, // 35: habeas.consent.v1.ConsentService.ListDecisions:input_type -> habeas.consent.v1.ListDecisionsRequest
+	24, // 36: habeas.consent.v1.ConsentService.ApplyFact:input_type -> habeas.consent.v1.ApplyFactRequest
+	26, // 37: habeas.consent.v1.PolicyService.PublishPolicy:input_type -> habeas.consent.v1.PublishPolicyRequest
+	28, // 38: habeas.consent.v1.PolicyService.PostPolicy:input_type -> habeas.consent.v1.PostPolicyRequest
+	30, // 39: habeas.consent.v1.PolicyService.GetPolicy:input_type -> habeas.consent.v1.GetPolicyRequest
+	32, // 40: habeas.consent.v1.PolicyService.ListPolicies:input_type -> habeas.consent.v1.ListPoliciesRequest
+	7,  // 41: habeas.consent.v1.ConsentService.RecordDecision:output_type -> habeas.consent.v1.RecordDecisionResponse
+	9,  // 42: habeas.consent.v1.ConsentService.AcceptPolicy:output_type -> habeas.consent.v1.AcceptPolicyResponse
+	12, // 43: habeas.consent.v1.ConsentService.ApplySignal:output_type -> habeas.consent.v1.ApplySignalResponse
+	14, // 44: habeas.consent.v1.ConsentService.WithdrawAll:output_type -> habeas.consent.v1.WithdrawAllResponse
+	18, // 45: habeas.consent.v1.ConsentService.Check:output_type -> habeas.consent.v1.CheckResponse
+	20, // 46: habeas.consent.v1.ConsentService.BatchCheck:output_type -> habeas.consent.v1.BatchCheckResponse
+	23, // 47: habeas.consent.v1.ConsentService.ListDecisions:output_type -> habeas.consent.v1.ListDecisionsResponse
+	25, // 48: habeas.consent.v1.ConsentService.ApplyFact:output_type -> habeas.consent.v1.ApplyFactResponse
+	27, // 49: habeas.consent.v1.PolicyService.PublishPolicy:output_type -> habeas.consent.v1.PublishPolicyResponse
+	29, // 50: habeas.consent.v1.PolicyService.PostPolicy:output_type -> habeas.consent.v1.PostPolicyResponse
+	31, // 51: habeas.consent.v1.PolicyService.GetPolicy:output_type -> habeas.consent.v1.GetPolicyResponse
+	34, // 52: habeas.consent.v1.PolicyService.ListPolicies:output_type -> habeas.consent.v1.ListPoliciesResponse
+	41, // [41:53] is the sub-list for method output_type
+	29, // [29:41] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_habeas_consent_v1_consent_service_proto_init() }
@@ -2538,8 +2826,8 @@ func file_habeas_consent_v1_consent_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_consent_v1_consent_service_proto_rawDesc), len(file_habeas_consent_v1_consent_service_proto_rawDesc)),
-			NumEnums:      5,
-			NumMessages:   26,
+			NumEnums:      6,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

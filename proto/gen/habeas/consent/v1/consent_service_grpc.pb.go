@@ -24,6 +24,7 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	ConsentService_RecordDecision_FullMethodName = "/habeas.consent.v1.ConsentService/RecordDecision"
 	ConsentService_AcceptPolicy_FullMethodName   = "/habeas.consent.v1.ConsentService/AcceptPolicy"
+	ConsentService_ApplySignal_FullMethodName    = "/habeas.consent.v1.ConsentService/ApplySignal"
 	ConsentService_WithdrawAll_FullMethodName    = "/habeas.consent.v1.ConsentService/WithdrawAll"
 	ConsentService_Check_FullMethodName          = "/habeas.consent.v1.ConsentService/Check"
 	ConsentService_BatchCheck_FullMethodName     = "/habeas.consent.v1.ConsentService/BatchCheck"
@@ -44,6 +45,10 @@ type ConsentServiceClient interface {
 	// saying so or by using the service after it was posted. Using is never
 	// enough where the policy promises to ask.
 	AcceptPolicy(ctx context.Context, in *AcceptPolicyRequest, opts ...grpc.CallOption) (*AcceptPolicyResponse, error)
+	// ApplySignal records what a person's browser has signalled, and says
+	// whether the policy honours it. A signal that the policy doesn't name is
+	// honoured.
+	ApplySignal(ctx context.Context, in *ApplySignalRequest, opts ...grpc.CallOption) (*ApplySignalResponse, error)
 	// WithdrawAll withdraws every purpose that a person has given.
 	WithdrawAll(ctx context.Context, in *WithdrawAllRequest, opts ...grpc.CallOption) (*WithdrawAllResponse, error)
 	// Check answers whether an action on a person's data is allowed, and by
@@ -81,6 +86,16 @@ func (c *consentServiceClient) AcceptPolicy(ctx context.Context, in *AcceptPolic
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(AcceptPolicyResponse)
 	err := c.cc.Invoke(ctx, ConsentService_AcceptPolicy_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *consentServiceClient) ApplySignal(ctx context.Context, in *ApplySignalRequest, opts ...grpc.CallOption) (*ApplySignalResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ApplySignalResponse)
+	err := c.cc.Invoke(ctx, ConsentService_ApplySignal_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -150,6 +165,10 @@ type ConsentServiceServer interface {
 	// saying so or by using the service after it was posted. Using is never
 	// enough where the policy promises to ask.
 	AcceptPolicy(context.Context, *AcceptPolicyRequest) (*AcceptPolicyResponse, error)
+	// ApplySignal records what a person's browser has signalled, and says
+	// whether the policy honours it. A signal that the policy doesn't name is
+	// honoured.
+	ApplySignal(context.Context, *ApplySignalRequest) (*ApplySignalResponse, error)
 	// WithdrawAll withdraws every purpose that a person has given.
 	WithdrawAll(context.Context, *WithdrawAllRequest) (*WithdrawAllResponse, error)
 	// Check answers whether an action on a person's data is allowed, and by
@@ -178,6 +197,9 @@ func (UnimplementedConsentServiceServer) RecordDecision(context.Context, *Record
 }
 func (UnimplementedConsentServiceServer) AcceptPolicy(context.Context, *AcceptPolicyRequest) (*AcceptPolicyResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method AcceptPolicy not implemented")
+}
+func (UnimplementedConsentServiceServer) ApplySignal(context.Context, *ApplySignalRequest) (*ApplySignalResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ApplySignal not implemented")
 }
 func (UnimplementedConsentServiceServer) WithdrawAll(context.Context, *WithdrawAllRequest) (*WithdrawAllResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method WithdrawAll not implemented")
@@ -247,6 +269,24 @@ func _ConsentService_AcceptPolicy_Handler(srv interface{}, ctx context.Context, 
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(ConsentServiceServer).AcceptPolicy(ctx, req.(*AcceptPolicyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ConsentService_ApplySignal_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ApplySignalRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ConsentServiceServer).ApplySignal(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ConsentService_ApplySignal_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ConsentServiceServer).ApplySignal(ctx, req.(*ApplySignalRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -355,6 +395,10 @@ var ConsentService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "AcceptPolicy",
 			Handler:    _ConsentService_AcceptPolicy_Handler,
+		},
+		{
+			MethodName: "ApplySignal",
+			Handler:    _ConsentService_ApplySignal_Handler,
 		},
 		{
 			MethodName: "WithdrawAll",

@@ -778,6 +778,89 @@ func (x *FactApplied) GetRecordedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+// SignalReceived: a person's browser sent a signal. It is recorded whether it
+// binds or not.
+type SignalReceived struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The policy.
+	Policy string `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	// The signal.
+	Signal Signal `protobuf:"varint,2,opt,name=signal,proto3,enum=habeas.consent.v1.Signal" json:"signal,omitempty"`
+	// It binds, by the version in force.
+	Honoured bool `protobuf:"varint,3,opt,name=honoured,proto3" json:"honoured,omitempty"`
+	// When it was sent.
+	ReceivedAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=received_at,json=receivedAt,proto3" json:"received_at,omitempty"`
+	// When it was recorded.
+	RecordedAt    *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=recorded_at,json=recordedAt,proto3" json:"recorded_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SignalReceived) Reset() {
+	*x = SignalReceived{}
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SignalReceived) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SignalReceived) ProtoMessage() {}
+
+func (x *SignalReceived) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SignalReceived.ProtoReflect.Descriptor instead.
+func (*SignalReceived) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *SignalReceived) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *SignalReceived) GetSignal() Signal {
+	if x != nil {
+		return x.Signal
+	}
+	return Signal_SIGNAL_UNSPECIFIED
+}
+
+func (x *SignalReceived) GetHonoured() bool {
+	if x != nil {
+		return x.Honoured
+	}
+	return false
+}
+
+func (x *SignalReceived) GetReceivedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ReceivedAt
+	}
+	return nil
+}
+
+func (x *SignalReceived) GetRecordedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RecordedAt
+	}
+	return nil
+}
+
 var File_habeas_consent_v1_events_proto protoreflect.FileDescriptor
 
 const file_habeas_consent_v1_events_proto_rawDesc = "" +
@@ -850,7 +933,15 @@ const file_habeas_consent_v1_events_proto_rawDesc = "" +
 	"\x04fact\x18\x01 \x01(\x0e2\x17.habeas.consent.v1.FactR\x04fact\x12\x1a\n" +
 	"\x05cause\x18\x02 \x01(\tB\x04\x98\xb5\x18\x02R\x05cause\x12;\n" +
 	"\vrecorded_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"recordedAt:\x17\xa2\xb5\x18\x13person.fact_appliedB\xc1\x01\n" +
+	"recordedAt:\x17\xa2\xb5\x18\x13person.fact_applied\"\x93\x02\n" +
+	"\x0eSignalReceived\x12\x1c\n" +
+	"\x06policy\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06policy\x121\n" +
+	"\x06signal\x18\x02 \x01(\x0e2\x19.habeas.consent.v1.SignalR\x06signal\x12\x1a\n" +
+	"\bhonoured\x18\x03 \x01(\bR\bhonoured\x12;\n" +
+	"\vreceived_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"receivedAt\x12;\n" +
+	"\vrecorded_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"recordedAt:\x1a\xa2\xb5\x18\x16person.signal_receivedB\xc1\x01\n" +
 	"\x15com.habeas.consent.v1B\vEventsProtoP\x01Z5habeas.internal/proto/gen/habeas/consent/v1;consentv1\xa2\x02\x03HCX\xaa\x02\x11Habeas.Consent.V1\xca\x02\x11Habeas\\Consent\\V1\xe2\x02\x1dHabeas\\Consent\\V1\\GPBMetadata\xea\x02\x13Habeas::Consent::V1b\x06proto3"
 
 var (
@@ -865,7 +956,7 @@ func file_habeas_consent_v1_events_proto_rawDescGZIP() []byte {
 	return file_habeas_consent_v1_events_proto_rawDescData
 }
 
-var file_habeas_consent_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_habeas_consent_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_habeas_consent_v1_events_proto_goTypes = []any{
 	(*PolicyPublished)(nil),       // 0: habeas.consent.v1.PolicyPublished
 	(*PolicyPosted)(nil),          // 1: habeas.consent.v1.PolicyPosted
@@ -877,32 +968,37 @@ var file_habeas_consent_v1_events_proto_goTypes = []any{
 	(*PolicyAccepted)(nil),        // 7: habeas.consent.v1.PolicyAccepted
 	(*AcceptanceRefused)(nil),     // 8: habeas.consent.v1.AcceptanceRefused
 	(*FactApplied)(nil),           // 9: habeas.consent.v1.FactApplied
-	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
-	(Decision)(0),                 // 11: habeas.consent.v1.Decision
-	(Expression)(0),               // 12: habeas.consent.v1.Expression
-	(Fact)(0),                     // 13: habeas.consent.v1.Fact
+	(*SignalReceived)(nil),        // 10: habeas.consent.v1.SignalReceived
+	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
+	(Decision)(0),                 // 12: habeas.consent.v1.Decision
+	(Expression)(0),               // 13: habeas.consent.v1.Expression
+	(Fact)(0),                     // 14: habeas.consent.v1.Fact
+	(Signal)(0),                   // 15: habeas.consent.v1.Signal
 }
 var file_habeas_consent_v1_events_proto_depIdxs = []int32{
-	10, // 0: habeas.consent.v1.PolicyPublished.effective_at:type_name -> google.protobuf.Timestamp
-	10, // 1: habeas.consent.v1.PolicyPublished.recorded_at:type_name -> google.protobuf.Timestamp
-	10, // 2: habeas.consent.v1.PolicyPosted.posted_at:type_name -> google.protobuf.Timestamp
-	10, // 3: habeas.consent.v1.PolicyPosted.recorded_at:type_name -> google.protobuf.Timestamp
-	11, // 4: habeas.consent.v1.DecisionRecorded.decision:type_name -> habeas.consent.v1.Decision
-	12, // 5: habeas.consent.v1.DecisionRecorded.expression:type_name -> habeas.consent.v1.Expression
-	10, // 6: habeas.consent.v1.DecisionRecorded.decided_at:type_name -> google.protobuf.Timestamp
-	10, // 7: habeas.consent.v1.DecisionRecorded.recorded_at:type_name -> google.protobuf.Timestamp
-	10, // 8: habeas.consent.v1.AllWithdrawn.decided_at:type_name -> google.protobuf.Timestamp
-	10, // 9: habeas.consent.v1.AllWithdrawn.recorded_at:type_name -> google.protobuf.Timestamp
-	12, // 10: habeas.consent.v1.PolicyAccepted.expression:type_name -> habeas.consent.v1.Expression
-	10, // 11: habeas.consent.v1.PolicyAccepted.accepted_at:type_name -> google.protobuf.Timestamp
-	10, // 12: habeas.consent.v1.PolicyAccepted.recorded_at:type_name -> google.protobuf.Timestamp
-	13, // 13: habeas.consent.v1.FactApplied.fact:type_name -> habeas.consent.v1.Fact
-	10, // 14: habeas.consent.v1.FactApplied.recorded_at:type_name -> google.protobuf.Timestamp
-	15, // [15:15] is the sub-list for method output_type
-	15, // [15:15] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	11, // 0: habeas.consent.v1.PolicyPublished.effective_at:type_name -> google.protobuf.Timestamp
+	11, // 1: habeas.consent.v1.PolicyPublished.recorded_at:type_name -> google.protobuf.Timestamp
+	11, // 2: habeas.consent.v1.PolicyPosted.posted_at:type_name -> google.protobuf.Timestamp
+	11, // 3: habeas.consent.v1.PolicyPosted.recorded_at:type_name -> google.protobuf.Timestamp
+	12, // 4: habeas.consent.v1.DecisionRecorded.decision:type_name -> habeas.consent.v1.Decision
+	13, // 5: habeas.consent.v1.DecisionRecorded.expression:type_name -> habeas.consent.v1.Expression
+	11, // 6: habeas.consent.v1.DecisionRecorded.decided_at:type_name -> google.protobuf.Timestamp
+	11, // 7: habeas.consent.v1.DecisionRecorded.recorded_at:type_name -> google.protobuf.Timestamp
+	11, // 8: habeas.consent.v1.AllWithdrawn.decided_at:type_name -> google.protobuf.Timestamp
+	11, // 9: habeas.consent.v1.AllWithdrawn.recorded_at:type_name -> google.protobuf.Timestamp
+	13, // 10: habeas.consent.v1.PolicyAccepted.expression:type_name -> habeas.consent.v1.Expression
+	11, // 11: habeas.consent.v1.PolicyAccepted.accepted_at:type_name -> google.protobuf.Timestamp
+	11, // 12: habeas.consent.v1.PolicyAccepted.recorded_at:type_name -> google.protobuf.Timestamp
+	14, // 13: habeas.consent.v1.FactApplied.fact:type_name -> habeas.consent.v1.Fact
+	11, // 14: habeas.consent.v1.FactApplied.recorded_at:type_name -> google.protobuf.Timestamp
+	15, // 15: habeas.consent.v1.SignalReceived.signal:type_name -> habeas.consent.v1.Signal
+	11, // 16: habeas.consent.v1.SignalReceived.received_at:type_name -> google.protobuf.Timestamp
+	11, // 17: habeas.consent.v1.SignalReceived.recorded_at:type_name -> google.protobuf.Timestamp
+	18, // [18:18] is the sub-list for method output_type
+	18, // [18:18] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_habeas_consent_v1_events_proto_init() }
@@ -917,7 +1013,7 @@ func file_habeas_consent_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_consent_v1_events_proto_rawDesc), len(file_habeas_consent_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
