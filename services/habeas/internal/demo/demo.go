@@ -59,14 +59,14 @@ type Followed struct {
 }
 
 // Connections are the demo's data systems as fulfilment reaches them.
-func Connections(dir string) (map[string]local.Connection, error) {
+func Connections(dir string) (map[string]string, error) {
 	systems, err := Systems()
 	if err != nil {
 		return nil, err
 	}
-	out := map[string]local.Connection{}
+	out := map[string]string{}
 	for _, s := range systems {
-		out[s.Name] = local.Connection{Driver: "sqlite", DSN: fileURL(s.Path(dir))}
+		out[s.Name] = fileURL(s.Path(dir))
 	}
 	return out, nil
 }

@@ -80,14 +80,15 @@ func (p *player) follow(ctx context.Context, a ask) (Followed, error) {
 // verify hands in the code of the mail.
 func (p *player) verify(ctx context.Context, a ask, request string, before int) error {
 	digits := regexp.MustCompile(`\b[0-9]{8}\b`)
-	mail, err := p.cfg.Mail.Find(ctx, a.person.Email, func(m devmail.Message) bool {
-		return p.cfg.Mail.Count(a.person.Email) > before && digits.MatchString(m.Text)
-	})
+	mail, err := p.cfg.Mail.Find(ctx, a.person.Email, before, func(m devmail.Message) bool { return digits.MatchString(m.Text) })
 	if err != nil {
 		return err
 	}
 	code := digits.FindString(mail.Text)
 	p.say("  a code went to the address on file: %s", code)
+	if err := p.awaited(ctx, request); err != nil {
+		return err
+	}
 	resp, err := p.requests.VerifyRequest(ctx, &fulfilmentv1.VerifyRequestRequest{
 		RequestId: p.requestID("verify " + request), Request: request, Code: code,
 	})
@@ -98,6 +99,27 @@ func (p *player) verify(ctx context.Context, a ask, request string, before int) 
 		return fmt.Errorf("the code of the mail was not taken: %s", resp.GetState())
 	}
 	return nil
+}
+
+// codeAwaited is what a request waits for that takes a code.
+const codeAwaited = "verification.code"
+
+// awaited returns when the request takes a code: a mail may be faster than the
+// record of it.
+func (p *player) awaited(ctx context.Context, request string) error {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		e, err := p.requests.ExplainRequest(ctx, &fulfilmentv1.ExplainRequestRequest{Request: request})
+		if err != nil || e.GetAwaited() == codeAwaited {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("wait for the request to take a code: %w", ctx.Err())
+		}
+	}
 }
 
 // watch prints each change until the request is closed.
@@ -165,7 +187,7 @@ func (p *player) tell(a ask, q *fulfilmentv1.Request, f Followed) {
 		p.say("%s", line)
 	}
 	if q.GetPackageUri() != "" {
-		p.say("  The package lies sealed at %s until %s.", q.GetPackageUri(), q.GetPackageExpiresAt().AsTime().Format("2 January 2006"))
+		p.say("  The package lies sealed in the folder packages, as %s, until %s.", q.GetPackageUri(), q.GetPackageExpiresAt().AsTime().Format("2 January 2006"))
 	}
 	if a.right == fulfilmentv1.Right_RIGHT_ERASURE {
 		p.say("  A scan of every column finds the e-mail address in %d places; it was %d.", f.After, f.Before)

@@ -71,19 +71,16 @@ func (s *Sink) Close() {
 	s.mails = nil
 }
 
-// Find returns the newest mail to an address that wanted accepts, as soon as
-// there is one. It ends with ctx.
-func (s *Sink) Find(ctx context.Context, to string, wanted func(Message) bool) (Message, error) {
+// Find returns the newest mail to an address, behind the first so many, that
+// wanted accepts, as soon as there is one. It ends with ctx.
+func (s *Sink) Find(ctx context.Context, to string, behind int, wanted func(Message) bool) (Message, error) {
 	for {
-		s.mu.Lock()
-		arrived := s.arrived
-		for i := len(s.mails) - 1; i >= 0; i-- {
-			if m := s.mails[i]; strings.EqualFold(m.To, to) && wanted(m) {
-				s.mu.Unlock()
-				return m, nil
+		all, arrived := s.to(to)
+		for i := len(all) - 1; i >= behind; i-- {
+			if wanted(all[i]) {
+				return all[i], nil
 			}
 		}
-		s.mu.Unlock()
 		select {
 		case <-arrived:
 		case <-ctx.Done():
@@ -92,17 +89,22 @@ func (s *Sink) Find(ctx context.Context, to string, wanted func(Message) bool) (
 	}
 }
 
-// Count is how many mails an address has got.
-func (s *Sink) Count(to string) int {
+// to lists the mails to an address, and tells when another one arrives.
+func (s *Sink) to(address string) (all []Message, arrived <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := 0
 	for _, m := range s.mails {
-		if strings.EqualFold(m.To, to) {
-			n++
+		if strings.EqualFold(m.To, address) {
+			all = append(all, m)
 		}
 	}
-	return n
+	return all, s.arrived
+}
+
+// Count is how many mails an address has got.
+func (s *Sink) Count(to string) int {
+	all, _ := s.to(to)
+	return len(all)
 }
 
 func (s *Sink) add(m Message) {

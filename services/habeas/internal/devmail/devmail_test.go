@@ -34,7 +34,7 @@ func TestTheNewestWantedMailIsFoundWhenItArrives(t *testing.T) {
 	defer cancel()
 	got := make(chan devmail.Message, 1)
 	go func() {
-		m, _ := s.Find(ctx, "ada@example.com", func(m devmail.Message) bool { return strings.Contains(m.Text, "second") })
+		m, _ := s.Find(ctx, "ada@example.com", 0, func(m devmail.Message) bool { return strings.Contains(m.Text, "second") })
 		got <- m
 	}()
 	send(t, s, "Ada@example.com", "Subject: one\n\nthe first\n")
@@ -52,7 +52,7 @@ func TestTheNewestWantedMailIsFoundWhenItArrives(t *testing.T) {
 func TestWaitingForAMailEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := start(t).Find(ctx, "x@example.com", func(devmail.Message) bool { return true }); err == nil {
+	if _, err := start(t).Find(ctx, "x@example.com", 0, func(devmail.Message) bool { return true }); err == nil {
 		t.Error("a mail was found")
 	}
 }

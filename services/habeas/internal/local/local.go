@@ -50,8 +50,9 @@ type Config struct {
 	Dir string
 	// Tenant is the one that the developer's token is for.
 	Tenant string
-	// Connections are the data systems that fulfilment reaches, by name.
-	Connections map[string]Connection
+	// Connections are the data systems that fulfilment reaches: connection
+	// strings by name.
+	Connections map[string]string
 	// Verbose, when set, gets the services' log lines besides the log file.
 	Verbose io.Writer
 	// ShowMail, when set, is given each mail that the services send.
@@ -60,12 +61,6 @@ type Config struct {
 	Progress func(what string)
 	// Version is the build's.
 	Version string
-}
-
-// Connection is how a data system is reached.
-type Connection struct {
-	Driver string `yaml:"driver"`
-	DSN    string `yaml:"dsn"`
 }
 
 // Installation is a running one.
@@ -175,7 +170,7 @@ func (in *Installation) claim(context.Context) (err error) {
 // connect writes down the data systems that fulfilment may reach, unless the
 // owner of the folder has done so.
 func (in *Installation) connect() error {
-	known := map[string]Connection{}
+	known := map[string]string{}
 	text, err := os.ReadFile(in.places.connections())
 	if err == nil {
 		err = yaml.Unmarshal(text, &known)

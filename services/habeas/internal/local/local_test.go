@@ -13,7 +13,7 @@ import (
 	"habeas.internal/services/internal/es"
 )
 
-func start(t *testing.T, dir string, connections map[string]local.Connection) *local.Installation {
+func start(t *testing.T, dir string, connections map[string]string) *local.Installation {
 	t.Helper()
 	in, err := local.Start(t.Context(), local.Config{Dir: dir, Tenant: "demo", Connections: connections})
 	if err != nil {
@@ -51,10 +51,10 @@ func TestConnectionsOfTheOwnerAreKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, "connections.yaml")
-	if err := os.WriteFile(path, []byte("mine: {driver: postgres, dsn: 'postgres://x'}\n"), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte("mine: 'postgres://x'\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	start(t, dir, map[string]local.Connection{"shop": {Driver: "sqlite", DSN: "file:shop.db"}})
+	start(t, dir, map[string]string{"shop": "file:shop.db"})
 	text, err := os.ReadFile(path)
 	if err != nil || !strings.Contains(string(text), "mine:") || !strings.Contains(string(text), "shop:") {
 		t.Errorf("connections are\n%s%v", text, err)

@@ -1,9 +1,11 @@
 package local
 
 import (
+	"net/url"
 	"strings"
 
 	"habeas.internal/services/consent/consentd"
+	"habeas.internal/services/fulfilment/fulfilmentd"
 	"habeas.internal/services/identity/identityd"
 	"habeas.internal/services/retention/retentiond"
 )
@@ -19,10 +21,16 @@ const sender = "no-reply@habeas.localhost"
 func programs() []program {
 	return []program{
 		{name: "identity", run: configured(identityd.Run), own: func(in *Installation) []string {
-			return append(in.smtp(), "HABEAS_VAULT_KEYS="+in.places.keks(), "HABEAS_VAULT_ALONE=true")
+			return append(in.smtp(), "HABEAS_VAULT_KEYS="+in.places.keks(), "HABEAS_VAULT_ALONE=true",
+				"HABEAS_VAULT_LEASE=2s") // a restart waits out the leases of the run before
 		}},
 		{name: "consent", run: configured(consentd.Run), own: func(in *Installation) []string { return in.peers("identity") }},
 		{name: "retention", run: configured(retentiond.Run), own: func(in *Installation) []string { return in.peers("identity", "consent") }},
+		{name: "fulfilment", run: configured(fulfilmentd.Run), own: func(in *Installation) []string {
+			packages := url.URL{Scheme: "file", Path: in.places.packages()}
+			own := append(in.smtp(), in.peers("identity", "consent", "retention")...)
+			return append(own, "HABEAS_PACKAGES_URL="+packages.String(), "HABEAS_CONNECTIONS="+in.places.connections())
+		}},
 	}
 }
 

@@ -1,0 +1,136 @@
+package cli_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"habeas.internal/services/habeas/internal/cli"
+	"habeas.internal/services/habeas/internal/demo"
+)
+
+// story is what `habeas up --once -o json` says of its demo.
+type story struct {
+	Demo demo.Story
+}
+
+// once plays the demo on a folder and stops.
+func once(t *testing.T, data string) (story, string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	var out, errs bytes.Buffer
+	code := cli.Run(ctx, []string{"up", "--once", "--data", data, "-o", "json"}, cli.Streams{
+		In: strings.NewReader(""), Out: &out, Err: &errs,
+	})
+	if code != cli.ExitOK {
+		t.Fatalf("exit code %d\n%s", code, errs.String())
+	}
+	var s story
+	if err := json.Unmarshal(out.Bytes(), &s); err != nil {
+		t.Fatalf("%v\n%s", err, out.String())
+	}
+	return s, errs.String()
+}
+
+// check says what must be true of every run of the demo.
+func (s story) check(t *testing.T) (access, erasure demo.Followed) {
+	t.Helper()
+	if len(s.Demo.Requests) != 2 {
+		t.Fatalf("story is %+v", s.Demo)
+	}
+	access, erasure = s.Demo.Requests[0], s.Demo.Requests[1]
+	if access.Outcome != "complete" || access.After != access.Before || access.Before != 2 {
+		t.Errorf("access: %+v", access)
+	}
+	if erasure.Outcome != "complete with retained" || erasure.After != 0 || erasure.Before != 2 {
+		t.Errorf("erasure: %+v", erasure)
+	}
+	return access, erasure
+}
+
+func TestTheDemoPlaysAgainAndItsHistoryCanBeShown(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	first, told := once(t, data)
+	access, erasure := first.check(t)
+	for _, part := range []string{"billing.address", "26 CFR 1.6001-1", "in 0 places"} {
+		if !strings.Contains(told, part) {
+			t.Errorf("the story lacks %q:\n%s", part, told)
+		}
+	}
+	second, _ := once(t, data)
+	if again, _ := second.check(t); again.Subject == access.Subject {
+		t.Error("the second run asks for the same person")
+	}
+
+	in := up(t, data)
+	for _, args := range [][]string{
+		{"request", "list"},
+		{"request", "get", erasure.Request},
+		{"request", "explain", erasure.Request},
+		{"request", "watch", erasure.Request},
+		{"subject", "show", erasure.Subject},
+		{"consent", "history", access.Subject},
+		{"hold", "list", access.Subject},
+		{"policy", "list"},
+		{"policy", "show", "caseworks"},
+		{"system", "list"},
+		{"system", "show", "shop"},
+		{"tenant", "get"},
+		{"doctor"},
+		{"trace", erasure.Request},
+	} {
+		for _, form := range []string{"table", "json"} {
+			r := in.run(t, append(args, "-o", form)...)
+			if r.code != cli.ExitOK || r.out == "" || form == "json" && !json.Valid([]byte(r.out)) {
+				t.Errorf("%s -o %s: exit code %d\n%s%s", strings.Join(args, " "), form, r.code, r.out, r.err)
+			}
+		}
+	}
+	in.download(t, access.Request)
+	lines, s := in.replay(t, "--request", erasure.Request)
+	if !s.Summary.Verified || s.Summary.Unknown != 0 || s.Summary.Shown < 10 {
+		t.Errorf("summary is %+v", s.Summary)
+	}
+	if text := strings.Join(lines, "\n"); strings.Contains(text, "@example.com") {
+		t.Error("the history shows an address in clear")
+	}
+	if r := in.stop(); r.code != cli.ExitOK {
+		t.Fatalf("exit code %d\n%s", r.code, r.err)
+	}
+	stopped, _ := in.replay(t, "--request", erasure.Request)
+	if strings.Join(stopped, "\n") != strings.Join(lines, "\n") {
+		t.Errorf("the stopped log shows %d commits, the running one %d", len(stopped), len(lines))
+	}
+}
+
+// download fetches a package, which is a zip archive with a readable page.
+func (in *installation) download(t *testing.T, request string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "package.zip")
+	if r := in.run(t, "request", "download", request, "-f", file); r.code != cli.ExitOK {
+		t.Errorf("download: exit code %d\n%s", r.code, r.err)
+		return
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	z, err := zip.NewReader(bytes.NewReader(text), int64(len(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := false
+	for _, f := range z.File {
+		page = page || strings.HasSuffix(f.Name, "index.html")
+	}
+	if !page {
+		t.Errorf("the package has no page among %d files", len(z.File))
+	}
+}
