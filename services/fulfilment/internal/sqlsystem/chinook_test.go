@@ -16,8 +16,21 @@ import (
 	"habeas.internal/services/fulfilment/internal/sqlsystem/sqltest"
 )
 
-func TestAMusicShopsCustomerIsFoundShownAndErasedButForWhatTaxLawKeeps(t *testing.T) {
+func TestAMusicShop(t *testing.T) {
 	db := sqltest.Chinook(t)
+	for _, c := range []struct {
+		name string
+		test func(*testing.T, *sqltest.Database)
+	}{
+		{"a customer is found, shown and erased but for what tax law keeps", customerButForTax},
+		{"a customer is deleted if nothing keeps them", customerDeleted},
+		{"an employee to whom others refer is masked", employeeMasked},
+	} {
+		t.Run(c.name, func(t *testing.T) { c.test(t, db) })
+	}
+}
+
+func customerButForTax(t *testing.T, db *sqltest.Database) {
 	s := described(t, db, "chinook.yaml", nil)
 	who := person("Hholy@Gmail.com") // customer 6, in another case than the shop has it
 	mine := map[string]string{
@@ -63,8 +76,7 @@ func TestAMusicShopsCustomerIsFoundShownAndErasedButForWhatTaxLawKeeps(t *testin
 	nothingMoreToDo(t, db, s, who, orders)
 }
 
-func TestAMusicShopsCustomerIsDeletedIfNothingKeepsThem(t *testing.T) {
-	db := sqltest.Chinook(t)
+func customerDeleted(t *testing.T, db *sqltest.Database) {
 	s := described(t, db, "chinook.yaml", nil)
 	who := person("luisg@embraer.com.br")
 	done := erase(t, s, who, ordersFor(locate(t, s, who)))
@@ -78,8 +90,7 @@ func TestAMusicShopsCustomerIsDeletedIfNothingKeepsThem(t *testing.T) {
 	}
 }
 
-func TestAnEmployeeToWhomOthersReferIsMasked(t *testing.T) {
-	db := sqltest.Chinook(t)
+func employeeMasked(t *testing.T, db *sqltest.Database) {
 	s := described(t, db, "chinook.yaml", nil)
 	who := person("nancy@chinookcorp.com")
 	mine := map[string]string{"employee": "employee_id = 2"}

@@ -11,48 +11,75 @@ import (
 )
 
 // Collect gives the person's rows to yield, collection by collection in the
-// order in which references lead to them, in the order of their keys. One page
-// is held at a time and no query runs while yield does.
+// order in which references lead to them, in the order of their keys. One row is
+// held at a time. The query of a page stays open while yield runs on its rows,
+// and each page goes on after the last key of the one before.
 func (s *System) Collect(ctx context.Context, p connector.Person, yield func(connector.Row) error) error {
 	plan, err := s.ready(ctx)
 	if err != nil {
 		return err
 	}
 	for _, t := range plan.order {
-		var last []any
-		for {
-			page, err := s.page(ctx, plan, t, p, last)
-			if err != nil {
-				return s.failed(ctx, "collect from "+t.name, err)
+		r := &reading{System: s, plan: plan, table: t, person: p, yield: yield}
+		for more := true; more; {
+			if more, err = r.page(ctx); err != nil {
+				return err
 			}
-			for _, r := range page {
-				if err := yield(r.row); err != nil {
-					return err
-				}
-			}
-			if len(page) < s.config.Page {
-				break
-			}
-			last = page[len(page)-1].key
 		}
 	}
 	return nil
 }
 
-type keyed struct {
-	key []any
-	row connector.Row
+// reading is a table that is being shown.
+type reading struct {
+	*System
+	plan   *plan
+	table  *table
+	person connector.Person
+	yield  func(connector.Row) error
+	last   []any // key of the last row shown
 }
 
-func (s *System) page(ctx context.Context, plan *plan, t *table, p connector.Person, last []any) ([]keyed, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.config.Timeout)
+// page shows the next rows, and says whether there can be more.
+func (r *reading) page(ctx context.Context) (more bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, r.config.Timeout)
 	defer cancel()
-	q := s.search(plan, p)
+	t := r.table
+	q := r.query()
+	values, into := scanned(len(t.keys) + len(t.fields))
+	n := 0
+	var refused error // by whom the rows are for
+	err = each(ctx, r.db, q.String(), q.args, func(rows *sql.Rows) error {
+		if err := rows.Scan(into...); err != nil {
+			return err
+		}
+		row, err := t.row(values, r.config.MostValue)
+		if err != nil {
+			return err
+		}
+		n++
+		r.last = t.keyOf(values)
+		refused = r.yield(row)
+		return refused
+	})
+	switch {
+	case refused != nil:
+		return false, refused
+	case err != nil:
+		return false, r.failed(ctx, "collect from "+t.name, err)
+	}
+	return n == r.config.Page, nil
+}
+
+// query selects the rows after the last one.
+func (r *reading) query() *search {
+	t := r.table
+	q := r.search(r.plan, r.person)
 	q.from(t)
 	q.put("SELECT ")
 	q.keyColumns(t)
 	for _, f := range t.fields {
-		q.put(", ", s.dialect.selected("t."+q.quoted(f.Name), f.column))
+		q.put(", ", r.dialect.selected("t."+q.quoted(f.Name), f.column))
 	}
 	q.put(" FROM ", q.table(t.name), " t JOIN (SELECT * FROM ", id("m", t))
 	if t.sharing() {
@@ -60,35 +87,31 @@ func (s *System) page(ctx context.Context, plan *plan, t *table, p connector.Per
 	}
 	q.put(") m ON ")
 	q.onKey(t, "m")
-	if last != nil {
+	if r.last != nil {
 		q.put(" WHERE ")
-		q.after(t, last)
+		q.after(t, r.last)
 	}
 	q.put(" ORDER BY ")
 	q.keyColumns(t)
-	q.put(" LIMIT ", strconv.Itoa(s.config.Page))
-	var page []keyed
-	values, into := scanned(len(t.keys) + len(t.fields))
-	err := each(ctx, s.db, q.String(), q.args, func(rows *sql.Rows) error {
-		if err := rows.Scan(into...); err != nil {
-			return err
+	q.put(" LIMIT ", strconv.Itoa(r.config.Page))
+	return q
+}
+
+// row makes a row of scanned values, the key first.
+func (t *table) row(values []any, most int) (connector.Row, error) {
+	row := connector.Row{Collection: t.name, Columns: make([]connector.Column, 0, len(t.fields))}
+	for i, f := range t.fields {
+		value, err := f.value(values[len(t.keys)+i], most)
+		if err != nil {
+			return row, err
 		}
-		r := keyed{key: t.keyOf(values), row: connector.Row{Collection: t.name}}
-		for i, f := range t.fields {
-			value, err := f.value(values[len(t.keys)+i], s.config.MostValue)
-			if err != nil {
-				return err
-			}
-			category := ""
-			if categories := slices.Concat(f.Personal(), f.Categories); len(categories) > 0 {
-				category = categories[0]
-			}
-			r.row.Columns = append(r.row.Columns, connector.Column{Name: f.Name, Category: category, Value: value})
+		category := ""
+		if categories := slices.Concat(f.Personal(), f.Categories); len(categories) > 0 {
+			category = categories[0]
 		}
-		page = append(page, r)
-		return nil
-	})
-	return page, err
+		row.Columns = append(row.Columns, connector.Column{Name: f.Name, Category: category, Value: value})
+	}
+	return row, nil
 }
 
 // after writes that a row's key follows another.

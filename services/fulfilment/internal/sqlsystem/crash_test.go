@@ -19,63 +19,61 @@ import (
 	"habeas.internal/services/internal/testwait"
 )
 
-func TestMoreRowsThanOneTransactionTakesAreErasedInChunksAcrossCrashes(t *testing.T) {
-	shops(t, "", func(t *testing.T, db *sqltest.Database) {
-		for _, c := range []struct {
-			keep       []string
-			crowd      int
-			row, chunk int
-		}{
-			{crowd: 12_000, chunk: 1_000},
-			{crowd: 2_000, row: 500, chunk: 100, keep: []string{"user.financial"}},
-		} {
-			reset(t, db)
-			crowd(t, db, c.crowd)
-			who := person("ada@example.org")
-			mine := adas()
-			mine["orders"] += " OR id >= 100000"
-			mine["order_line"] += " OR order_id >= 100000"
-			others := db.Checksums(t, mine)
-			s := described(t, db, "shop.yaml", func(config *sqlsystem.Config) { config.Rows, config.Chunk = c.row, c.chunk })
-			found := locate(t, s, who)
-			if got := rowsOf(found, "orders"); got != uint64(c.crowd)+2 {
-				t.Fatalf("%d orders are found, want %d", got, c.crowd+2)
-			}
-			orders := ordersFor(found, c.keep...)
-			crashes := 0
-			for ; crashes < 100; crashes++ {
-				ctx, crash := context.WithCancel(t.Context())
-				chunks := 0
-				s.AfterChunk(func() {
-					if chunks++; chunks == 4 {
-						crash()
-					}
-				})
-				_, err := s.Erase(ctx, who, orders)
-				crash()
-				if err == nil {
-					break
-				}
-				if !errors.Is(err, context.Canceled) {
-					t.Fatal(err)
-				}
-				if got := rowsOf(locate(t, s, who), "account"); got != 1 {
-					t.Fatal("a crash between chunks left the person without the row that identifies them")
-				}
-			}
-			if crashes < 3 {
-				t.Errorf("it took %d crashes, want several", crashes)
-			}
-			if got := db.Find(t, "ada@", "secret", "crowded note"); got != nil {
-				t.Errorf("the person is still in %v", got)
-			}
-			if diff := cmp.Diff(others, db.Checksums(t, mine)); diff != "" {
-				t.Errorf("other people's rows changed (-want +got):\n%s", diff)
-			}
-			nothingLeft(t, s, who, orders)
-			nothingMoreToDo(t, db, s, who, orders)
+func chunksAcrossCrashes(t *testing.T, db *sqltest.Database) {
+	for _, c := range []struct {
+		keep       []string
+		crowd      int
+		row, chunk int
+	}{
+		{crowd: 12_000, chunk: 1_000},
+		{crowd: 2_000, row: 500, chunk: 100, keep: []string{"user.financial"}},
+	} {
+		reset(t, db)
+		crowd(t, db, c.crowd)
+		who := person("ada@example.org")
+		mine := adas()
+		mine["orders"] += " OR id >= 100000"
+		mine["order_line"] += " OR order_id >= 100000"
+		others := db.Checksums(t, mine)
+		s := described(t, db, "shop.yaml", func(config *sqlsystem.Config) { config.Rows, config.Chunk = c.row, c.chunk })
+		found := locate(t, s, who)
+		if got := rowsOf(found, "orders"); got != uint64(c.crowd)+2 {
+			t.Fatalf("%d orders are found, want %d", got, c.crowd+2)
 		}
-	})
+		orders := ordersFor(found, c.keep...)
+		crashes := 0
+		for ; crashes < 100; crashes++ {
+			ctx, crash := context.WithCancel(t.Context())
+			chunks := 0
+			s.AfterChunk(func() {
+				if chunks++; chunks == 4 {
+					crash()
+				}
+			})
+			_, err := s.Erase(ctx, who, orders)
+			crash()
+			if err == nil {
+				break
+			}
+			if !errors.Is(err, context.Canceled) {
+				t.Fatal(err)
+			}
+			if got := rowsOf(locate(t, s, who), "account"); got != 1 {
+				t.Fatal("a crash between chunks left the person without the row that identifies them")
+			}
+		}
+		if crashes < 3 {
+			t.Errorf("it took %d crashes, want several", crashes)
+		}
+		if got := db.Find(t, "ada@", "secret", "crowded note"); got != nil {
+			t.Errorf("the person is still in %v", got)
+		}
+		if diff := cmp.Diff(others, db.Checksums(t, mine)); diff != "" {
+			t.Errorf("other people's rows changed (-want +got):\n%s", diff)
+		}
+		nothingLeft(t, s, who, orders)
+		nothingMoreToDo(t, db, s, who, orders)
+	}
 }
 
 // crowd adds orders of Ada's with a line each.
@@ -219,26 +217,24 @@ func TestFailuresSayWhatIsWrongAndNothingElse(t *testing.T) {
 	})
 }
 
-func TestRowsAreShownPageByPageInOneOrder(t *testing.T) {
-	shops(t, "", func(t *testing.T, db *sqltest.Database) {
-		who := person("ada@example.org")
-		whole := collected(t, described(t, db, "shop.yaml", nil), who)
-		if n := len(whole); n != 1+1+2+3+4+2 {
-			t.Errorf("%d rows are shown, want 13: %v", n, whole)
+func pageByPage(t *testing.T, db *sqltest.Database) {
+	who := person("ada@example.org")
+	whole := collected(t, described(t, db, "shop.yaml", nil), who)
+	if n := len(whole); n != 1+1+2+3+4+2 {
+		t.Errorf("%d rows are shown, want 13: %v", n, whole)
+	}
+	for _, page := range []int{1, 2, 3} {
+		s := described(t, db, "shop.yaml", func(c *sqlsystem.Config) { c.Page = page })
+		if diff := cmp.Diff(whole, collected(t, s, who)); diff != "" {
+			t.Errorf("in pages of %d the rows differ (-want +got):\n%s", page, diff)
 		}
-		for _, page := range []int{1, 2, 3} {
-			s := described(t, db, "shop.yaml", func(c *sqlsystem.Config) { c.Page = page })
-			if diff := cmp.Diff(whole, collected(t, s, who)); diff != "" {
-				t.Errorf("in pages of %d the rows differ (-want +got):\n%s", page, diff)
-			}
-		}
-		if !slices.ContainsFunc(whole, func(row string) bool { return strings.HasPrefix(row, "household ") }) {
-			t.Error("the shared household is not shown")
-		}
-		if !slices.Contains(whole, "orders id=11 account_id=1 note=leave at the door total=7.25") {
-			t.Errorf("an order is not shown as it is: %v", whole)
-		}
-	})
+	}
+	if !slices.ContainsFunc(whole, func(row string) bool { return strings.HasPrefix(row, "household ") }) {
+		t.Error("the shared household is not shown")
+	}
+	if !slices.Contains(whole, "orders id=11 account_id=1 note=leave at the door total=7.25") {
+		t.Errorf("an order is not shown as it is: %v", whole)
+	}
 }
 
 func TestADigestChangesWithTheRowsAndTheKeyAndNothingElse(t *testing.T) {

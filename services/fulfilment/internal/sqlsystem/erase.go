@@ -193,9 +193,9 @@ func (e *erasure) keysOf(ctx context.Context, tx *sql.Tx, t *table, q *statement
 
 // unreferred writes that nothing refers to row t any more.
 func (q *search) unreferred(t *table) {
-	q.put("NOT (")
+	q.put("(")
 	for _, k := range t.referrers {
-		q.put("EXISTS (SELECT 1 FROM ", q.table(k.table), " x WHERE ")
+		q.put("NOT EXISTS (SELECT 1 FROM ", q.table(k.table), " x WHERE ")
 		q.list(len(k.columns), " AND ", func(i int) {
 			q.put("x.", q.quoted(k.columns[i]), " = t.", q.quoted(k.targetColumns[i]))
 		})
@@ -206,9 +206,9 @@ func (q *search) unreferred(t *table) {
 			})
 			q.put(")")
 		}
-		q.put(") OR ")
+		q.put(") AND ")
 	}
-	q.put("1 = 0)")
+	q.put("1 = 1)")
 }
 
 // anyHeld writes whether row t holds something in any of some columns.

@@ -13,30 +13,8 @@ import (
 	"habeas.internal/services/fulfilment/internal/sqlsystem/sqltest"
 )
 
-func TestErasingInEveryKindOfDatabase(t *testing.T) {
-	shops(t, "", func(t *testing.T, db *sqltest.Database) {
-		s := described(t, db, "shop.yaml", nil)
-		for _, c := range []struct {
-			name string
-			test func(*testing.T, *sqltest.Database, *sqlsystem.System)
-		}{
-			{"everything goes that nothing keeps", everythingGoes},
-			{"what stays is masked as its column allows", whatStaysIsMasked},
-			{"a household that nobody else lives in goes too", lonelyHousehold},
-			{"a person without rows is no error", nobody},
-			{"a telephone number is compared without the marks between its digits", byPhone},
-			{"no identifier reaches beyond itself", weirdIdentifiers},
-			{"an order for what is not described is refused", otherOrders},
-		} {
-			t.Run(c.name, func(t *testing.T) {
-				reset(t, db)
-				c.test(t, db, s)
-			})
-		}
-	})
-}
-
-func everythingGoes(t *testing.T, db *sqltest.Database, s *sqlsystem.System) {
+func everythingGoes(t *testing.T, db *sqltest.Database) {
+	s := described(t, db, "shop.yaml", nil)
 	who := person("ada@example.org")
 	others := db.Checksums(t, adas())
 	orders := ordersFor(locate(t, s, who))
@@ -57,7 +35,8 @@ func everythingGoes(t *testing.T, db *sqltest.Database, s *sqlsystem.System) {
 	nothingMoreToDo(t, db, s, who, orders)
 }
 
-func whatStaysIsMasked(t *testing.T, db *sqltest.Database, s *sqlsystem.System) {
+func whatStaysIsMasked(t *testing.T, db *sqltest.Database) {
+	s := described(t, db, "shop.yaml", nil)
 	who := person("ADA@example.org")
 	others := db.Checksums(t, adas())
 	kept := db.Rows(t, "SELECT id, account_id, total FROM orders ORDER BY 1")
@@ -86,7 +65,8 @@ func whatStaysIsMasked(t *testing.T, db *sqltest.Database, s *sqlsystem.System) 
 	nothingMoreToDo(t, db, s, who, orders)
 }
 
-func lonelyHousehold(t *testing.T, db *sqltest.Database, s *sqlsystem.System) {
+func lonelyHousehold(t *testing.T, db *sqltest.Database) {
+	s := described(t, db, "shop.yaml", nil)
 	who := person("cyd@example.org")
 	erase(t, s, who, ordersFor(locate(t, s, who)))
 	if got := db.Rows(t, "SELECT id FROM household"); !cmp.Equal(got, []string{"1"}) {
@@ -100,7 +80,8 @@ func lonelyHousehold(t *testing.T, db *sqltest.Database, s *sqlsystem.System) {
 	}
 }
 
-func nobody(t *testing.T, db *sqltest.Database, s *sqlsystem.System) {
+func nobody(t *testing.T, db *sqltest.Database) {
+	s := described(t, db, "shop.yaml", nil)
 	before := db.Checksums(t, nil)
 	for _, who := range []connector.Person{person("nobody@example.org"), {}, {Identifiers: []connector.Identifier{{Kind: "moon", Value: "1"}}}} {
 		found := locate(t, s, who)
@@ -120,14 +101,16 @@ func nobody(t *testing.T, db *sqltest.Database, s *sqlsystem.System) {
 	}
 }
 
-func byPhone(t *testing.T, _ *sqltest.Database, s *sqlsystem.System) {
+func byPhone(t *testing.T, db *sqltest.Database) {
+	s := described(t, db, "shop.yaml", nil)
 	who := connector.Person{Identifiers: []connector.Identifier{{Kind: "phone", Value: "+442079460001"}}}
 	if got := rowsOf(locate(t, s, who), "orders"); got != 2 {
 		t.Errorf("%d orders are found, want 2", got)
 	}
 }
 
-func weirdIdentifiers(t *testing.T, db *sqltest.Database, s *sqlsystem.System) {
+func weirdIdentifiers(t *testing.T, db *sqltest.Database) {
+	s := described(t, db, "shop.yaml", nil)
 	long := strings.Repeat("l", 308) + "@example.org"
 	weird := []string{
 		"o'brien@example.org", `back\slash@example.org`, "100%@example.org", "under_score@example.org",
@@ -161,7 +144,8 @@ func weirdIdentifiers(t *testing.T, db *sqltest.Database, s *sqlsystem.System) {
 	}
 }
 
-func otherOrders(t *testing.T, _ *sqltest.Database, s *sqlsystem.System) {
+func otherOrders(t *testing.T, db *sqltest.Database) {
+	s := described(t, db, "shop.yaml", nil)
 	part := connector.Part{Collection: "account", Category: "user.shoe_size"}
 	_, err := s.Erase(t.Context(), person("ada@example.org"), []connector.Order{{Part: part, Erase: true}})
 	if !errors.Is(err, connector.ErrMismatch) {

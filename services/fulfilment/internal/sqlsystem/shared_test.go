@@ -63,52 +63,50 @@ const clubFields = `
             fides_meta: {masking_strategy_override: {strategy: string_rewrite, configuration: {rewrite_value: grey}}}
 `
 
-func TestWhatIsSeveralPeoplesOrMustStayIsLeftAndSaidSo(t *testing.T) {
+func severalPeoples(t *testing.T, db *sqltest.Database) {
 	text, err := os.ReadFile("testdata/shop.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	shops(t, club, func(t *testing.T, db *sqltest.Database) {
-		s := opened(t, db, string(text)+clubFields, nil)
-		who := person("ada@example.org")
-		found := locate(t, s, who)
-		for _, c := range []struct {
-			table        string
-			rows, shared uint64
-		}{{"letter", 2, 2}, {"post", 3, 0}, {"archive", 1, 0}, {"pool", 0, 1}, {"badge", 1, 0}, {"household", 0, 1}} {
-			for _, f := range found {
-				if f.Collection == c.table && (f.Rows != c.rows || f.Shared != c.shared) {
-					t.Errorf("%s: %d rows and %d shared are found, want %d and %d", c.table, f.Rows, f.Shared, c.rows, c.shared)
-				}
+	s := opened(t, db, string(text)+clubFields, nil)
+	who := person("ada@example.org")
+	found := locate(t, s, who)
+	for _, c := range []struct {
+		table        string
+		rows, shared uint64
+	}{{"letter", 2, 2}, {"post", 3, 0}, {"archive", 1, 0}, {"pool", 0, 1}, {"badge", 1, 0}, {"household", 0, 1}} {
+		for _, f := range found {
+			if f.Collection == c.table && (f.Rows != c.rows || f.Shared != c.shared) {
+				t.Errorf("%s: %d rows and %d shared are found, want %d and %d", c.table, f.Rows, f.Shared, c.rows, c.shared)
 			}
 		}
-		orders := ordersFor(found)
-		done := erase(t, s, who, orders)
-		if got := doneOf(done, "archive", "user.content.private"); got.Kept != 1 || got.Deleted+got.Masked > 0 {
-			t.Errorf("the archive: %+v, want one row kept", got)
+	}
+	orders := ordersFor(found)
+	done := erase(t, s, who, orders)
+	if got := doneOf(done, "archive", "user.content.private"); got.Kept != 1 || got.Deleted+got.Masked > 0 {
+		t.Errorf("the archive: %+v, want one row kept", got)
+	}
+	if got := doneOf(done, "letter", "user.content.private"); got.Deleted != 2 || got.Shared != 2 {
+		t.Errorf("the letters: %+v, want 2 deleted and 2 shared", got)
+	}
+	if got := doneOf(done, "badge", "user.unique_id"); got.Kept != 1 {
+		t.Errorf("the badge's number: %+v, want it kept", got)
+	}
+	for query, want := range map[string][]string{
+		"SELECT body FROM letter ORDER BY id":          {"Ada to Bob", "Bob to Ada", "Bob to Cyd"},
+		"SELECT id, body FROM post ORDER BY id":        {"1 | ", "3 | Bob answers", "4 | nobody answers Bob", "6 | Bob posts"},
+		"SELECT body FROM archive ORDER BY id":         {"Ada on file", "Bob on file"},
+		"SELECT body FROM pool ORDER BY id":            {"Ada swims", "Bob swims"},
+		"SELECT number, colour FROM badge ORDER BY id": {"number of Ada | grey", "number of Bob | blue"},
+		"SELECT street FROM household ORDER BY id":     {"Shared Lane 1", "Lonely Road 2"},
+	} {
+		if diff := cmp.Diff(want, db.Rows(t, query)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", query, diff)
 		}
-		if got := doneOf(done, "letter", "user.content.private"); got.Deleted != 2 || got.Shared != 2 {
-			t.Errorf("the letters: %+v, want 2 deleted and 2 shared", got)
-		}
-		if got := doneOf(done, "badge", "user.unique_id"); got.Kept != 1 {
-			t.Errorf("the badge's number: %+v, want it kept", got)
-		}
-		for query, want := range map[string][]string{
-			"SELECT body FROM letter ORDER BY id":          {"Ada to Bob", "Bob to Ada", "Bob to Cyd"},
-			"SELECT id, body FROM post ORDER BY id":        {"1 | ", "3 | Bob answers", "4 | nobody answers Bob", "6 | Bob posts"},
-			"SELECT body FROM archive ORDER BY id":         {"Ada on file", "Bob on file"},
-			"SELECT body FROM pool ORDER BY id":            {"Ada swims", "Bob swims"},
-			"SELECT number, colour FROM badge ORDER BY id": {"number of Ada | grey", "number of Bob | blue"},
-			"SELECT street FROM household ORDER BY id":     {"Shared Lane 1", "Lonely Road 2"},
-		} {
-			if diff := cmp.Diff(want, db.Rows(t, query)); diff != "" {
-				t.Errorf("%s (-want +got):\n%s", query, diff)
-			}
-		}
-		nothingLeft(t, s, who, orders)
-		shown := strings.Join(collected(t, s, person("bob@example.org")), "\n")
-		if !strings.Contains(shown, "Ada to Bob") {
-			t.Errorf("the letter that Bob has from Ada is not shown to him:\n%s", shown)
-		}
-	})
+	}
+	nothingLeft(t, s, who, orders)
+	shown := strings.Join(collected(t, s, person("bob@example.org")), "\n")
+	if !strings.Contains(shown, "Ada to Bob") {
+		t.Errorf("the letter that Bob has from Ada is not shown to him:\n%s", shown)
+	}
 }

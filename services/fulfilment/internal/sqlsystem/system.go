@@ -23,7 +23,7 @@ type Config struct {
 	Connections int           // open at a time [4]
 	Rows        int           // most rows that one transaction erases [10,000]
 	Chunk       int           // rows of a chunk beyond that [5,000]
-	Page        int           // rows read at a time [1,000]
+	Page        int           // rows that one query shows [50,000]
 	MostValue   int           // most bytes of a value that is collected [16 MiB]
 	Timeout     time.Duration // of one statement or transaction [5 min]
 }
@@ -61,7 +61,7 @@ func Open(c Config) (*System, error) {
 	limits := []struct {
 		limit *int
 		usual int
-	}{{&c.Connections, 4}, {&c.Rows, 10_000}, {&c.Chunk, 5_000}, {&c.Page, 1_000}, {&c.MostValue, 16 << 20}}
+	}{{&c.Connections, 4}, {&c.Rows, 10_000}, {&c.Chunk, 5_000}, {&c.Page, 50_000}, {&c.MostValue, 16 << 20}}
 	for _, l := range limits {
 		if *l.limit <= 0 {
 			*l.limit = l.usual
