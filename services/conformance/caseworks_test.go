@@ -14,7 +14,7 @@ func caseworks() []promise {
 		{id: "CW-10"},
 		{id: "CW-11"},
 		{id: "CW-12"},
-		{id: "CW-13"},
+		{id: "CW-13", show: everythingHeld},
 		{id: "CW-14"},
 		{id: "CW-15"},
 		{id: "CW-16"},

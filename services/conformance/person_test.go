@@ -159,13 +159,13 @@ func (w *world) settle() {
 // here is told with everything.
 func tell(e audit.Event) string {
 	var words []string
-	known := []string{"policy", "purpose", "category", "decision", "expression", "version", "reason", "evidence", "purposes", "decided_at", "accepted_at", "recorded_at"}
+	known := []string{"policy", "purpose", "category", "decision", "expression", "version", "reason", "evidence", "purposes", "fact", "cause", "decided_at", "accepted_at", "recorded_at"}
 	for name := range e.Data {
 		if !slices.Contains(known, name) {
 			return fmt.Sprintf("%s %v", e.Type, e.Data)
 		}
 	}
-	names := []string{"policy", "purpose", "category", "decision", "expression", "reason", "purposes"}
+	names := []string{"policy", "purpose", "category", "decision", "expression", "reason", "purposes", "fact"}
 	if e.Type == "person.policy_accepted" {
 		names = []string{"policy", "version", "expression"}
 	}

@@ -28,7 +28,7 @@ func personnel() []promise {
 		{id: "PT-24", show: internalPurposesOnly},
 		{id: "PT-25"},
 		{id: "PT-26"},
-		{id: "PT-27"},
+		{id: "PT-27", show: heldUnderThisPolicy},
 		{id: "PT-28"},
 	}
 }

@@ -27,8 +27,9 @@ func TestPromises(t *testing.T) {
 	w := newWorld(t)
 	verdicts := map[string]string{}
 	for _, p := range promises() {
-		verdicts[p.id] = "BROKEN"
+		verdicts[p.id] = "not run" // unless the caller has selected it
 		t.Run(p.id, func(t *testing.T) {
+			verdicts[p.id] = "BROKEN"
 			if p.show == nil {
 				verdicts[p.id] = notYet
 				t.Skip("not yet")

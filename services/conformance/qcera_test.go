@@ -12,7 +12,7 @@ func qcera() []promise {
 		{id: "QC-08"},
 		{id: "QC-09"},
 		{id: "QC-10"},
-		{id: "QC-11"},
+		{id: "QC-11", show: onlineOnly},
 		{id: "QC-12", show: modificationDates},
 		{id: "QC-13"},
 		{id: "QC-14", show: usingTheSite},

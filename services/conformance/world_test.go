@@ -16,6 +16,8 @@ type world struct {
 	*stack.Stack
 	people   []*person // whose acts the log is held against at the end
 	variants *int
+
+	caseworks, personnel, qcera []*holder // data systems, by whose policy they are for
 }
 
 // Tenants and the policies that they have published.
@@ -31,18 +33,22 @@ const postedFor = 24 * time.Hour
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	s := stack.New(t)
+	w := &world{T: t, Stack: s, variants: new(int)}
+	w.caseworks, w.personnel, w.qcera = caseworksHolders(t, s), personnelHolders(t, s), qceraHolders(t, s)
 	s.Start()
 	for _, tenant := range []string{caseworksTenant, personnelTenant, qceraTenant} {
 		s.Tenant(tenant)
 		s.Publish(tenant, tenant, time.Now().Add(-postedFor))
 	}
-	return &world{T: t, Stack: s, variants: new(int)}
+	return w
 }
 
 // of is the same world in the test of one promise.
 func (w *world) of(t *testing.T) *world {
 	t.Helper()
-	return &world{T: t, Stack: w.Within(t), variants: w.variants}
+	part := *w
+	part.T, part.Stack, part.people = t, w.Within(t), nil
+	return &part
 }
 
 // tenantOf makes a tenant whose policy is one of the published ones with the
