@@ -1,0 +1,113 @@
+package docket_test
+
+import (
+	"testing"
+
+	"habeas.internal/services/fulfilment/docket"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+func entered(request string, r docket.Right, p docket.Place, behind string) docket.Event {
+	return docket.Entered{Request: request, Right: r, Place: p, Behind: behind}
+}
+
+func TestDecide(t *testing.T) {
+	active := entered("a", docket.Erasure, docket.Active, "")
+	duplicate := entered("b", docket.Erasure, docket.Duplicate, "a")
+	for _, tc := range []struct {
+		name  string
+		given []docket.Event
+		when  docket.Command
+		then  []docket.Event
+	}{
+		{"the first request is active", nil, docket.Enter{Request: "a", Right: docket.Erasure}, []docket.Event{active}},
+		{"entering twice is a no-op", []docket.Event{active}, docket.Enter{Request: "a", Right: docket.Erasure}, nil},
+		{"the same right again is a duplicate", []docket.Event{active}, docket.Enter{Request: "b", Right: docket.Erasure}, []docket.Event{duplicate}},
+		{"another right waits", []docket.Event{active}, docket.Enter{Request: "c", Right: docket.Access}, []docket.Event{entered("c", docket.Access, docket.Behind, "a")}},
+		{"a stranger who leaves is nobody", []docket.Event{active}, docket.Leave{Request: "x", Fulfilled: true}, nil},
+		{"a request that left does not come back", []docket.Event{active, docket.Left{Request: "a"}}, docket.Enter{Request: "a", Right: docket.Erasure}, nil},
+		{
+			"a request that was carried out answers its duplicates",
+			[]docket.Event{active, duplicate},
+			docket.Leave{Request: "a", Fulfilled: true},
+			[]docket.Event{docket.Left{Request: "a", Fulfilled: true}, docket.Answered{Request: "b", With: "a"}},
+		},
+		{
+			"one that was not is replaced by its duplicate",
+			[]docket.Event{active, duplicate},
+			docket.Leave{Request: "a"},
+			[]docket.Event{docket.Left{Request: "a"}, docket.Promoted{Request: "b"}},
+		},
+		{
+			"an access goes before an erasure that waits",
+			[]docket.Event{
+				entered("a", docket.Access, docket.Active, ""), entered("e", docket.Erasure, docket.Behind, "a"),
+				entered("f", docket.Access, docket.Duplicate, "a"),
+			},
+			docket.Leave{Request: "a"},
+			[]docket.Event{docket.Left{Request: "a"}, docket.Promoted{Request: "f"}},
+		},
+		{
+			"a duplicate that leaves changes nothing for the others",
+			[]docket.Event{active, duplicate},
+			docket.Leave{Request: "b"},
+			[]docket.Event{docket.Left{Request: "b"}},
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got, err := docket.Decide(fold(tc.given), tc.when)
+			if err != nil {
+				t.Error(err)
+			}
+			if diff := cmp.Diff(tc.then, got); diff != "" {
+				t.Errorf("events (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func fold(events []docket.Event) docket.Docket {
+	var s docket.Docket
+	for _, ev := range events {
+		s = docket.Evolve(s, ev)
+	}
+	return s
+}
+
+// TestOneIsActiveAndNobodyIsForgotten lets requests come and go in any order.
+func TestOneIsActiveAndNobodyIsForgotten(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var s docket.Docket
+		names := []string{"a", "b", "c", "d", "e", "f"}
+		for range rapid.IntRange(1, 40).Draw(t, "commands") {
+			name := rapid.SampledFrom(names).Draw(t, "request")
+			var cmd docket.Command = docket.Enter{Request: name, Right: rapid.SampledFrom([]docket.Right{docket.Access, docket.Erasure}).Draw(t, "right")}
+			if rapid.Bool().Draw(t, "leaves") {
+				cmd = docket.Leave{Request: name, Fulfilled: rapid.Bool().Draw(t, "fulfilled")}
+			}
+			events, err := docket.Decide(s, cmd)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, ev := range events {
+				s = docket.Evolve(s, ev)
+			}
+			active := 0
+			for _, e := range s.Entries {
+				if e.Place == docket.Active {
+					active++
+				}
+			}
+			if active > 1 || (active == 0 && len(s.Entries) > 0) {
+				t.Fatalf("%d of %d are active: %v", active, len(s.Entries), s.Entries)
+			}
+			for _, e := range s.Entries {
+				if _, there := s.Find(e.Behind); e.Place == docket.Duplicate && !there {
+					t.Fatalf("%s waits for one that is gone: %v", e.Request, s.Entries)
+				}
+			}
+		}
+	})
+}
