@@ -65,7 +65,7 @@ func (e *erasure) bulk(task *task) bool {
 func (e *erasure) chunk(ctx context.Context, task *task) (n int, err error) {
 	before := *task
 	err = e.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		keys, err := e.locked(ctx, tx, task, e.config.Chunk, true)
+		keys, err := e.keysOf(ctx, tx, task.table, e.locking(task, e.config.Chunk, true).statement)
 		if err != nil || len(keys) == 0 {
 			return err
 		}

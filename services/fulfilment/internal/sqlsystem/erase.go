@@ -141,21 +141,23 @@ func (e *erasure) inspect(ctx context.Context, tx *sql.Tx, task *task) (err erro
 // capture locks a person's rows in a table and remembers their keys. Of a table
 // that was erased in chunks it takes only rows that were added meanwhile.
 func (e *erasure) capture(ctx context.Context, tx *sql.Tx, task *task, most int) error {
-	keys, err := e.locked(ctx, tx, task, most, task.chunked)
+	q := e.locking(task, most, task.chunked)
+	if !task.concerned() {
+		return each(ctx, tx, q.String(), q.args, func(*sql.Rows) error { return nil })
+	}
+	keys, err := e.keysOf(ctx, tx, task.table, q.statement)
 	if err == nil && len(keys) > 0 && len(task.up) > 0 {
 		// Who refers to the rows can have changed until they were locked, but
 		// not since.
-		keys, err = e.locked(ctx, tx, task, most, task.chunked)
+		keys, err = e.keysOf(ctx, tx, task.table, q.statement)
 	}
-	if task.concerned() {
-		task.keys = keys
-	}
+	task.keys = keys
 	return err
 }
 
-// locked reads and locks keys; if open, only those of rows with something left
-// to erase.
-func (e *erasure) locked(ctx context.Context, tx *sql.Tx, task *task, most int, open bool) ([][]any, error) {
+// locking selects and locks keys; if open, only those of rows with something
+// left to erase.
+func (e *erasure) locking(task *task, most int, open bool) *search {
 	t := task.table
 	q := e.search(e.plan, e.person)
 	q.rows(t, "m", func() { q.keyColumns(t) })
@@ -170,11 +172,11 @@ func (e *erasure) locked(ctx context.Context, tx *sql.Tx, task *task, most int, 
 	}
 	q.put(" ORDER BY ")
 	q.keyColumns(t)
-	if most > 0 {
+	if most > 0 && task.concerned() {
 		q.put(" LIMIT ", strconv.Itoa(most))
 	}
 	q.put(e.dialect.forUpdate())
-	return e.keysOf(ctx, tx, t, q.statement)
+	return q
 }
 
 // keysOf reads the keys that a query selects.

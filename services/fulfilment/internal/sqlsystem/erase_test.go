@@ -18,6 +18,7 @@ func everythingGoes(t *testing.T, db *sqltest.Database) {
 	who := person("ada@example.org")
 	others := db.Checksums(t, adas())
 	orders := ordersFor(locate(t, s, who))
+	everythingLeft(t, s, who, orders)
 	done := erase(t, s, who, orders)
 	if got := doneOf(done, "orders", "user.content"); got.Deleted != 2 {
 		t.Errorf("the orders: %+v, want 2 deleted", got)
@@ -150,5 +151,19 @@ func otherOrders(t *testing.T, db *sqltest.Database) {
 	_, err := s.Erase(t.Context(), person("ada@example.org"), []connector.Order{{Part: part, Erase: true}})
 	if !errors.Is(err, connector.ErrMismatch) {
 		t.Errorf("an order for a part that there is not: %v, want %v", err, connector.ErrMismatch)
+	}
+}
+
+// everythingLeft holds that a look before the erasure finds every part.
+func everythingLeft(t *testing.T, s *sqlsystem.System, who connector.Person, orders []connector.Order) {
+	t.Helper()
+	left, err := s.Verify(t.Context(), who, orders)
+	if err != nil || len(left) != len(orders) {
+		t.Fatalf("%d of %d parts are read again (%v)", len(left), len(orders), err)
+	}
+	for _, found := range left {
+		if found.Rows == 0 || found.Digest == [32]byte{} {
+			t.Errorf("before the erasure nothing is left of %s in %s", found.Category, found.Collection)
+		}
 	}
 }

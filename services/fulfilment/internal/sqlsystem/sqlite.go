@@ -21,11 +21,18 @@ func (sqliteDialect) quote(name string) string { return quoted(name, `"`) }
 func (sqliteDialect) placeholder(int) string   { return "?" }
 func (sqliteDialect) forUpdate() string        { return "" } // a transaction that writes is alone
 
-// dsn holds foreign keys, waits for others and takes the write lock at the start
-// of a transaction.
+// dsn holds foreign keys, waits for others, takes the write lock at the start of
+// a transaction and makes no file where there is none.
 func (sqliteDialect) dsn(given string) (string, error) {
+	if !strings.HasPrefix(given, "file:") {
+		given = "file:" + given
+	}
 	separator := "?"
 	if strings.Contains(given, "?") {
+		separator = "&"
+	}
+	if !strings.Contains(given, "mode=") {
+		given += separator + "mode=rw"
 		separator = "&"
 	}
 	return given + separator + "_pragma=foreign_keys(1)&_pragma=busy_timeout(5000)&_txlock=immediate", nil

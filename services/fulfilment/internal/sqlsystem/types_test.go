@@ -3,6 +3,8 @@ package sqlsystem_test
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -201,5 +203,39 @@ func TestAHouseholdThatSomebodyJoinsMeanwhileStays(t *testing.T) {
 	done.Wait()
 	if got := db.Rows(t, "SELECT street FROM household WHERE id = 2"); !cmp.Equal(got, []string{"Lonely Road 2"}) {
 		t.Errorf("the household that somebody joined is %v", got)
+	}
+}
+
+func TestAFileThatIsNotThereIsNotMade(t *testing.T) {
+	d, err := dataset.Parse([]byte(typed(0, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "gone.db")
+	for _, dsn := range []string{path, "file:" + path} {
+		s, err := sqlsystem.Open(sqlsystem.Config{Kind: sqlsystem.SQLite, DSN: dsn, Dataset: d})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close() //nolint:errcheck // nothing was opened
+		if _, err := s.Check(t.Context()); !errors.Is(err, connector.ErrUnreachable) {
+			t.Errorf("to check %s ends with %v, want %v", dsn, err, connector.ErrUnreachable)
+		}
+		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("the file is there: %v", err)
+		}
+	}
+}
+
+func TestAStatementThatTakesTooLongIsASystemThatDoesNotAnswer(t *testing.T) {
+	db := sqltest.SQLite(t, shopSchema)
+	s := described(t, db, "shop.yaml", nil)
+	slow, err := sqlsystem.Open(sqlsystem.Config{Kind: db.Kind, DSN: db.DSN, Dataset: s.Dataset(), Timeout: time.Nanosecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer slow.Close() //nolint:errcheck // nothing was written
+	if _, err := slow.Locate(t.Context(), person("ada@example.org")); connector.Reason(err) != "SYSTEM_UNREACHABLE" {
+		t.Errorf("it ends with %v, want %v", err, connector.ErrUnreachable)
 	}
 }
