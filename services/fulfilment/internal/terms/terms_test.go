@@ -1,0 +1,115 @@
+package terms_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
+	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+	"habeas.internal/services/fulfilment/internal/fake"
+	"habeas.internal/services/fulfilment/internal/rulepack"
+	"habeas.internal/services/fulfilment/internal/terms"
+	"habeas.internal/services/fulfilment/request"
+	"habeas.internal/services/internal/es/eventpb/eventpbtest"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+// policies is consent as far as terms ask it.
+type policies struct {
+	consentv1.PolicyServiceClient
+	document string
+	posted   []string
+}
+
+func (p policies) GetPolicy(_ context.Context, r *consentv1.GetPolicyRequest, _ ...grpc.CallOption) (*consentv1.GetPolicyResponse, error) {
+	for _, name := range p.posted {
+		if name == r.GetPolicy() {
+			return &consentv1.GetPolicyResponse{Policy: name, Version: 7, Document: []byte(p.document)}, nil
+		}
+	}
+	return nil, fake.Refuse(codes.NotFound, "POLICY_NOT_FOUND")
+}
+
+func (p policies) ListPolicies(context.Context, *consentv1.ListPoliciesRequest, ...grpc.CallOption) (*consentv1.ListPoliciesResponse, error) {
+	out := &consentv1.ListPoliciesResponse{Versions: []*consentv1.PolicyVersion{{Policy: "draft", Version: 1}}}
+	for _, name := range p.posted {
+		out.Versions = append(out.Versions, &consentv1.PolicyVersion{Policy: name, Version: 7, PostedAt: timestamppb.Now()})
+	}
+	return out, nil
+}
+
+// tenants is identity as far as terms ask it.
+type tenants struct {
+	identityv1.TenantServiceClient
+	zone, calendar string
+}
+
+func (t tenants) GetTenant(context.Context, *identityv1.GetTenantRequest, ...grpc.CallOption) (*identityv1.GetTenantResponse, error) {
+	if t.zone == "" {
+		return nil, fake.Refuse(codes.NotFound, "TENANT_NOT_FOUND")
+	}
+	return &identityv1.GetTenantResponse{TimeZone: t.zone, Calendar: t.calendar}, nil
+}
+
+func TestTermsArePinned(t *testing.T) {
+	packs, err := rulepack.Load("gdpr")
+	if err != nil {
+		t.Fatal(err)
+	}
+	berlin := tenants{zone: "Europe/Berlin", calendar: "de"}
+	received := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
+	for _, tc := range []struct {
+		name     string
+		tenant   tenants
+		policies policies
+		asked    string
+		rule     string // of the pack or the policy
+		err      error
+	}{
+		{"the tenant's only policy is taken", berlin, policies{posted: []string{"shop"}}, "", "gdpr", nil},
+		{"one of several has to be named", berlin, policies{posted: []string{"shop", "app"}}, "", "", terms.ErrWhichPolicy},
+		{"and then is taken", berlin, policies{posted: []string{"shop", "app"}}, "app", "gdpr", nil},
+		{"a draft is no policy", berlin, policies{}, "", "", terms.ErrNoPolicy},
+		{"nor is one that nobody knows", berlin, policies{posted: []string{"shop"}}, "other", "", terms.ErrNoPolicy},
+		{
+			"a promise that ends earlier than the law wins", berlin,
+			policies{posted: []string{"shop"}, document: "clocks:\n  - {right: erasure, period: P10D, clause: PT-17}\n"}, "", "policy", nil,
+		},
+		{"an unknown tenant has no terms", tenants{}, policies{}, "", "", terms.ErrNoTenant},
+		{"a zone that does not exist gives no day", tenants{zone: "Mars/Olympus"}, policies{posted: []string{"shop"}}, "", "", terms.ErrSettings},
+		{"nor does a calendar", tenants{zone: "UTC", calendar: "mars"}, policies{posted: []string{"shop"}}, "", "", terms.ErrSettings},
+		{"nor a document that can't be read", berlin, policies{posted: []string{"shop"}, document: "clocks: {"}, "", "", terms.ErrSettings},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			p := terms.Pinner{Tenants: tc.tenant, Policies: tc.policies, Packs: packs}
+			got, err := p.Pin(t.Context(), fake.Tenant, request.Erasure, tc.asked, received)
+			if !errors.Is(err, tc.err) {
+				t.Fatalf("error %v, want %v", err, tc.err)
+			}
+			if err != nil {
+				return
+			}
+			if got.PolicyVersion != 7 || got.Zone != "Europe/Berlin" || !got.DueAt.After(received) || got.Rule == "" {
+				t.Errorf("terms %+v", got)
+			}
+			if name := got.Pack[:min(len(got.Pack), len(tc.rule))]; name != tc.rule {
+				t.Errorf("decided by %s, want %s", got.Pack, tc.rule)
+			}
+		})
+	}
+}
+
+func TestAPeerThatIsAwayGivesNoTerms(t *testing.T) {
+	peers := fake.NewPeers(fake.NewClock(time.Now()), new(eventpbtest.Keys))
+	for _, method := range []string{"GetTenant", "ListPolicies", "GetPolicy"} {
+		peers.Away = map[string]bool{method: true}
+		if _, err := (terms.Pinner{Tenants: peers, Policies: peers}).Pin(t.Context(), fake.Tenant, request.Access, "", time.Now()); err == nil {
+			t.Errorf("without %s: no error", method)
+		}
+	}
+}
