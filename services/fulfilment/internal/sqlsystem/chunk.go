@@ -3,6 +3,7 @@ package sqlsystem
 import (
 	"context"
 	"database/sql"
+	"slices"
 
 	"habeas.internal/services/fulfilment/internal/connector"
 )
@@ -117,7 +118,11 @@ func (s *System) remaining(ctx context.Context, plan *plan, task *task, part con
 	q := s.search(plan, p)
 	q.rows(t, "m", func() { q.keyColumns(t) })
 	q.put(" WHERE (")
-	q.anyHeldOrImpossible(task.of(part), "t")
+	columns := task.of(part)
+	if slices.ContainsFunc(columns, func(f field) bool { return f.mask.way == maskLeft }) {
+		columns = task.erased // a number that may stay counts as long as its row tells more
+	}
+	q.anyHeldOrImpossible(columns, "t")
 	if task.deletes { // a row that nothing keeps should be gone, whatever it holds
 		q.put(" OR ")
 		q.unreferred(t)
