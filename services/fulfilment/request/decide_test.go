@@ -2,6 +2,7 @@ package request_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -55,13 +56,55 @@ func completed(o request.LeafOutcome) request.Event {
 	return request.LeavesCompleted{System: "shop", Leaves: []request.Ended{{Done: request.Done{Leaf: 1}, Outcome: o}}, At: noon()}
 }
 
-func with(events []request.Event, more ...request.Event) []request.Event { return append(events, more...) }
+func with(events []request.Event, more ...request.Event) []request.Event {
+	return append(events, more...)
+}
 
 func one(e request.Event) []request.Event { return []request.Event{e} }
 
 func erases() request.Planned { return leaf(1, "shop", request.Erase) }
 
-func TestDecide(t *testing.T) {
+// decision is what a command does to a request with a history.
+type decision struct {
+	name  string
+	given []request.Event
+	when  request.Command
+	then  []request.Event
+	err   error
+}
+
+func openings() []decision {
+	return []decision{
+		{"a request is not received in the future", nil, request.Submit{ReceivedAt: after(1), At: noon()}, nil, request.ErrInFuture},
+		{"submitting twice is a no-op", verified(), request.Submit{}, nil, nil},
+		{"nobody commands a request that is not there", nil, request.Withdraw{}, nil, request.ErrNoRequest},
+		{"no code is taken before there is one", one(submitted(request.Access)), request.CheckOpen{}, nil, request.ErrNotStarted},
+		{
+			"no code is taken after a withdrawal", with(verified(), request.Withdrawn{}),
+			request.CheckOpen{},
+			one(request.CommandRefused{Command: "verify", Reason: "VERIFICATION_NOT_OPEN"}), request.ErrNotOpen,
+		},
+		{"nobody is activated before they are verified", one(submitted(request.Access)), request.Activate{At: noon()}, nil, request.ErrOutOfStep},
+		{"nothing is planned before the turn comes", verified(), request.CommitManifest{Leaves: []request.Planned{erases()}}, nil, request.ErrOutOfStep},
+		{
+			"an erasure is not planned before the person is frozen", with(verified(), request.Activated{}),
+			request.CommitManifest{Leaves: []request.Planned{erases()}},
+			nil, request.ErrOutOfStep,
+		},
+		{
+			"an empty scope is no scope", with(verified(), request.Activated{}, request.Frozen{}),
+			request.CommitManifest{},
+			nil, request.ErrNotInManifest,
+		},
+		{
+			"what is kept has a ground, an authority and an end", with(verified(), request.Activated{}, request.Frozen{}),
+			request.CommitManifest{Leaves: []request.Planned{{Leaf: 1, System: "shop", Decision: request.Keep, Ground: "x"}}},
+			nil, request.ErrNotInManifest,
+		},
+	}
+}
+
+func works() []decision {
 	found := []request.Found{{Leaf: 1, Rows: 3}}
 	start := request.StartLeaves{System: "shop", Permit: notice, PermitAt: after(time.Minute), Leaves: found, At: noon()}
 	late := start
@@ -71,41 +114,18 @@ func TestDecide(t *testing.T) {
 	done := request.CompleteLeaves{System: "shop", Leaves: []request.Done{{Leaf: 1, Deleted: 3}}, Reread: true, At: noon()}
 	unread := done
 	unread.Reread = false
-	for _, tc := range []struct {
-		name  string
-		given []request.Event
-		when  request.Command
-		then  []request.Event
-		err   error
-	}{
-		{"a request is not received in the future", nil, request.Submit{ReceivedAt: after(1), At: noon()}, nil, request.ErrInFuture},
-		{"submitting twice is a no-op", verified(), request.Submit{}, nil, nil},
-		{"nobody commands a request that is not there", nil, request.Withdraw{}, nil, request.ErrNoRequest},
-		{"no code is taken before there is one", one(submitted(request.Access)), request.CheckOpen{}, nil, request.ErrNotStarted},
-		{
-			"no code is taken after a withdrawal", with(verified(), request.Withdrawn{}), request.CheckOpen{},
-			one(request.CommandRefused{Command: "verify", Reason: "VERIFICATION_NOT_OPEN"}), request.ErrNotOpen,
-		},
-		{"nobody is activated before they are verified", one(submitted(request.Access)), request.Activate{At: noon()}, nil, request.ErrOutOfStep},
-		{"nothing is planned before the turn comes", verified(), request.CommitManifest{Leaves: []request.Planned{erases()}}, nil, request.ErrOutOfStep},
-		{
-			"an erasure is not planned before the person is frozen", with(verified(), request.Activated{}),
-			request.CommitManifest{Leaves: []request.Planned{erases()}}, nil, request.ErrOutOfStep,
-		},
-		{
-			"an empty scope is no scope", with(verified(), request.Activated{}, request.Frozen{}),
-			request.CommitManifest{}, nil, request.ErrNotInManifest,
-		},
-		{
-			"what is kept has a ground, an authority and an end", with(verified(), request.Activated{}, request.Frozen{}),
-			request.CommitManifest{Leaves: []request.Planned{{Leaf: 1, System: "shop", Decision: request.Keep, Ground: "x"}}}, nil, request.ErrNotInManifest,
-		},
+	return []decision{
 		{"a scope is fixed once", planned(erases()), request.CommitManifest{Leaves: []request.Planned{leaf(1, "crm", request.Erase)}}, nil, nil},
-		{"a system that was away brings its decisions", planned(leaf(1, "shop", request.Undecided)),
+		{
+			"a system that was away brings its decisions", planned(leaf(1, "shop", request.Undecided)),
 			request.DecideLeaves{System: "shop", Leaves: []request.Planned{erases()}, At: noon()},
-			one(request.LeavesDecided{System: "shop", Leaves: []request.Planned{erases()}, At: noon()}), nil},
-		{"it can't bring another scope", planned(leaf(1, "shop", request.Undecided)),
-			request.DecideLeaves{System: "shop", Leaves: []request.Planned{leaf(2, "shop", request.Erase)}}, nil, request.ErrNotInManifest},
+			one(request.LeavesDecided{System: "shop", Leaves: []request.Planned{erases()}, At: noon()}), nil,
+		},
+		{
+			"it can't bring another scope", planned(leaf(1, "shop", request.Undecided)),
+			request.DecideLeaves{System: "shop", Leaves: []request.Planned{leaf(2, "shop", request.Erase)}},
+			nil, request.ErrNotInManifest,
+		},
 		{"a decision stands", planned(erases()), request.DecideLeaves{System: "shop", Leaves: []request.Planned{leaf(1, "shop", request.Keep)}}, nil, nil},
 		{"what is to be destroyed is started under a permit", planned(erases()), start, one(started(3)), nil},
 		{"nothing is destroyed without a permit", planned(erases()), bare, nil, request.ErrOutOfStep},
@@ -131,41 +151,60 @@ func TestDecide(t *testing.T) {
 		},
 		{
 			"what is kept was not touched", with(planned(leaf(1, "shop", request.Keep)), started(3)),
-			request.CompleteLeaves{System: "shop", Leaves: []request.Done{{Leaf: 1, Masked: 1}}, Reread: true}, nil, request.ErrNotInManifest,
+			request.CompleteLeaves{System: "shop", Leaves: []request.Done{{Leaf: 1, Masked: 1}}, Reread: true},
+			nil, request.ErrNotInManifest,
 		},
 		{"an outcome never changes", with(planned(erases()), started(3), completed(request.Erased)), done, nil, nil},
+	}
+}
+
+func endings() []decision {
+	return []decision{
 		{
-			"a withdrawal comes too late once something was started", with(planned(erases()), started(3)), request.Withdraw{At: noon()},
+			"a withdrawal comes too late once something was started", with(planned(erases()), started(3)),
+			request.Withdraw{At: noon()},
 			one(request.CommandRefused{Command: "withdraw", Reason: "REQUEST_ALREADY_STARTED"}), request.ErrTooLate,
 		},
 		{"a withdrawal before is taken", planned(erases()), request.Withdraw{At: noon()}, one(request.Withdrawn{At: noon()}), nil},
 		{
-			"a retry of nothing is refused", planned(erases()), request.Retry{At: noon()},
+			"a retry of nothing is refused", planned(erases()),
+			request.Retry{At: noon()},
 			one(request.CommandRefused{Command: "retry", Reason: "NOTHING_TO_RETRY"}), request.ErrNothingFailed,
 		},
-		{"a step that fails is tried again later", planned(erases()), request.FailStep{Step: request.StepErase, System: "shop", Reason: "X", At: noon()},
-			one(request.StepFailed{Step: request.StepErase, System: "shop", Failures: 1, Reason: "X", NextTryAt: after(time.Second), At: noon()}), nil},
+		{
+			"a step that fails is tried again later", planned(erases()),
+			request.FailStep{Step: request.StepErase, System: "shop", Reason: "X", At: noon()},
+			one(request.StepFailed{Step: request.StepErase, System: "shop", Failures: 1, Reason: "X", NextTryAt: after(time.Second), At: noon()}), nil,
+		},
 		{"a request does not close before its leaves have ended", with(planned(erases()), started(3)), request.Close{}, nil, request.ErrOutOfStep},
 		{"nor before the person is forgotten", with(planned(erases()), started(3), completed(request.Erased)), request.Close{}, nil, request.ErrOutOfStep},
 		{
 			"it closes with the outcome of its leaves",
 			with(planned(erases()), started(3), completed(request.Erased), request.SubjectForgotten{}, request.RestrictionEnded{Erased: true}),
-			request.Close{At: noon()}, one(request.Closed{Outcome: request.Complete, At: noon()}), nil,
+			request.Close{At: noon()},
+			one(request.Closed{Outcome: request.Complete, At: noon()}), nil,
 		},
 		{
-			"a closed request stays closed", one2(submitted(request.Access), request.Closed{Outcome: request.NotVerified}), request.Retry{},
+			"a closed request stays closed", one2(submitted(request.Access), request.Closed{Outcome: request.NotVerified}),
+			request.Retry{},
 			one(request.CommandRefused{Command: "retry", Reason: "REQUEST_CLOSED"}), request.ErrOver,
 		},
 		{
 			"its key lives until the last notice is out",
 			one2(submitted(request.Access), request.NoticeOwed{Notice: notice, Template: "acknowledged"}, request.Closed{Outcome: request.NotVerified}),
-			request.DestroyKey{}, nil, request.ErrOutOfStep,
+			request.DestroyKey{},
+			nil, request.ErrOutOfStep,
 		},
 		{
-			"a package that is not there is not read", one(submitted(request.Access)), request.ReadPackage{At: noon()},
+			"a package that is not there is not read", one(submitted(request.Access)),
+			request.ReadPackage{At: noon()},
 			one(request.CommandRefused{Command: "download", Reason: "PACKAGE_NOT_AVAILABLE"}), request.ErrNoPackage,
 		},
-	} {
+	}
+}
+
+func TestDecide(t *testing.T) {
+	for _, tc := range slices.Concat(openings(), works(), endings()) {
 		t.Run(tc.name, func(t *testing.T) {
 			got, err := request.Decide(fold(tc.given), tc.when)
 			if !errors.Is(err, tc.err) {

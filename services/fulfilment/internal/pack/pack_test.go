@@ -187,12 +187,20 @@ func TestAnArchiveHoldsEveryRowTwiceAndAPage(t *testing.T) {
 	hostile := `<script>alert(1)</script>`
 	files, counts := archived(t,
 		connector.Row{Collection: "customer", Columns: []connector.Column{
-			{Name: "id", Value: int64(-1)}, {Name: "name", Value: `=HYPERLINK("http://evil")`}, {Name: "born", Value: time.Unix(0, 0).UTC()},
-			{Name: "photo", Value: []byte{1, 2}}, {Name: "note", Value: nil}, {Name: "amount", Value: "-12.50"},
+			{Name: "id", Value: int64(-1)},
+			{Name: "name", Value: `=HYPERLINK("http://evil")`},
+			{Name: "born", Value: time.Unix(0, 0).UTC()},
+			{Name: "photo", Value: []byte{1, 2}},
+			{Name: "note", Value: nil},
+			{Name: "amount", Value: "-12.50"},
 		}},
 		connector.Row{Collection: "customer", Columns: []connector.Column{
-			{Name: "id", Value: int64(2)}, {Name: "name", Value: hostile}, {Name: "born", Value: nil}, {Name: "photo", Value: nil},
-			{Name: "note", Value: "a\nb,\"c\""}, {Name: "amount", Value: "@SUM(A1)"},
+			{Name: "id", Value: int64(2)},
+			{Name: "name", Value: hostile},
+			{Name: "born", Value: nil},
+			{Name: "photo", Value: nil},
+			{Name: "note", Value: "a\nb,\"c\""},
+			{Name: "amount", Value: "@SUM(A1)"},
 		}},
 		connector.Row{Collection: "../../etc/" + hostile, Columns: []connector.Column{{Name: "x", Value: true}}},
 	)

@@ -127,7 +127,9 @@ func deadline(t *testing.T) context.Context {
 	return ctx
 }
 
-func withPurpose(ctx context.Context) context.Context { return client.WithPurpose(ctx, "case-handling") }
+func withPurpose(ctx context.Context) context.Context {
+	return client.WithPurpose(ctx, "case-handling")
+}
 
 // answer is the code, reason and fields of an error.
 func answer(err error) (code codes.Code, reason string, fields []string) {

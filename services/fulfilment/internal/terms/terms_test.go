@@ -78,7 +78,8 @@ func TestTermsArePinned(t *testing.T) {
 		{"nor is one that nobody knows", berlin, policies{posted: []string{"shop"}}, "other", "", terms.ErrNoPolicy},
 		{
 			"a promise that ends earlier than the law wins", berlin,
-			policies{posted: []string{"shop"}, document: "clocks:\n  - {right: erasure, period: P10D, clause: PT-17}\n"}, "", "policy", nil,
+			policies{posted: []string{"shop"}, document: "clocks:\n  - {right: erasure, period: P10D, clause: PT-17}\n"},
+			"", "policy", nil,
 		},
 		{"an unknown tenant has no terms", tenants{}, policies{}, "", "", terms.ErrNoTenant},
 		{"a zone that does not exist gives no day", tenants{zone: "Mars/Olympus"}, policies{posted: []string{"shop"}}, "", "", terms.ErrSettings},
