@@ -14,7 +14,7 @@ import (
 
 func (a *app) consent() *cobra.Command {
 	return group("consent", "what people agreed to, and what that allows",
-		a.consentRecord(), a.consentWithdraw(), a.consentCheck(), a.consentHistory())
+		a.consentRecord(), a.consentWithdraw(), a.consentAccept(), a.consentSignal(), a.consentCheck(), a.consentHistory())
 }
 
 // decision is a person's act as flags state it.

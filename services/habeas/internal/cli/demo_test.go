@@ -70,6 +70,7 @@ func TestTheDemoPlaysAgainAndItsHistoryCanBeShown(t *testing.T) {
 	}
 
 	in := up(t, data)
+	in.acts(t, access.Subject)
 	for _, args := range [][]string{
 		{"request", "list"},
 		{"request", "get", erasure.Request},
@@ -133,4 +134,56 @@ func (in *installation) download(t *testing.T, request string) {
 	if !page {
 		t.Errorf("the package has no page among %d files", len(z.File))
 	}
+}
+
+// acts runs the commands that change something, as one would by hand.
+func (in *installation) acts(t *testing.T, subject string) {
+	t.Helper()
+	must := func(want int, args ...string) result {
+		t.Helper()
+		r := in.run(t, args...)
+		if r.code != want {
+			t.Errorf("%s: exit code %d, want %d\n%s%s", strings.Join(args, " "), r.code, want, r.out, r.err)
+		}
+		return r
+	}
+	must(cli.ExitOK, "subject", "link", subject, "--account", "account-1")
+	must(cli.ExitOK, "subject", "unlink", subject, "--account", "account-1")
+	must(cli.ExitOK, "consent", "accept", subject, "personnel-technology", "1", "--evidence", "sha256:abc")
+	must(cli.ExitOK, "consent", "signal", subject, "personnel-technology", "dnt")
+	purpose := []string{"--policy", "personnel-technology", "--purpose", "mail.updates"}
+	must(cli.ExitOK, append([]string{"consent", "record", subject, "--evidence", "sha256:abc"}, purpose...)...)
+	must(cli.ExitOK, append([]string{"consent", "withdraw", subject}, purpose...)...)
+	must(cli.ExitOK, "consent", "withdraw", subject, "--all")
+	must(cli.ExitRefused, append([]string{"consent", "check", subject, "--category", "personal.email", "--source", "online"}, purpose...)...)
+	hold := strings.Fields(must(cli.ExitOK, "hold", "place", subject, "--authority", "case 1", "--review-at", "2099-01-01").out)
+	if len(hold) > 2 {
+		must(cli.ExitOK, "hold", "review", subject, hold[2], "--review-at", "2099-06-01")
+		must(cli.ExitOK, "hold", "release", subject, hold[2])
+		must(cli.ExitNotFound, "hold", "release", subject, strings.Repeat("a", 26))
+	}
+	filed := strings.Fields(must(cli.ExitOK, "request", "submit", "access", "--email", "nobody@example.com", "--policy", "caseworks").out)
+	if len(filed) > 2 {
+		must(cli.ExitRefused, "request", "verify", filed[2], "00000000")
+		must(cli.ExitOK, "request", "withdraw", filed[2])
+		must(cli.ExitRefused, "request", "retry", filed[2])
+	}
+	auditor := must(cli.ExitOK, "token", "--data", in.data, "--role", "auditor")
+	if r := in.runWith(t, "HABEAS_TOKEN="+strings.TrimSpace(auditor.out), "policy", "list"); r.code != cli.ExitOK {
+		t.Errorf("an auditor can't list policies: %d %s", r.code, r.err)
+	}
+	if r := in.runWith(t, "HABEAS_TOKEN="+strings.TrimSpace(auditor.out), "tenant", "create", "other"); r.code != cli.ExitDenied {
+		t.Errorf("an auditor may create a tenant: %d %s", r.code, r.err)
+	}
+}
+
+// runWith runs a command with one more variable.
+func (in *installation) runWith(t *testing.T, variable string, args ...string) result {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code := cli.Run(t.Context(), args, cli.Streams{
+		In: strings.NewReader(""), Out: &out, Err: &errs,
+		Environ: []string{"HABEAS_CONFIG=" + filepath.Join(in.data, "client.yaml"), variable},
+	})
+	return result{code, out.String(), errs.String()}
 }

@@ -11,7 +11,7 @@ import (
 )
 
 func (a *app) hold() *cobra.Command {
-	return group("hold", "duties to keep everything of a person", a.holdPlace(), a.holdRelease(), a.holdList())
+	return group("hold", "duties to keep everything of a person", a.holdPlace(), a.holdReview(), a.holdRelease(), a.holdList())
 }
 
 func (a *app) holdPlace() *cobra.Command {

@@ -10,7 +10,7 @@ import (
 )
 
 func (a *app) subject() *cobra.Command {
-	return group("subject", "people, by reference", a.subjectRegister(), a.subjectResolve(), a.subjectShow())
+	return group("subject", "people, by reference", a.subjectRegister(), a.subjectLink(), a.subjectUnlink(), a.subjectResolve(), a.subjectShow())
 }
 
 func (a *app) subjectRegister() *cobra.Command {

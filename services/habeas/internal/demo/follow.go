@@ -73,8 +73,36 @@ func (p *player) follow(ctx context.Context, a ask) (Followed, error) {
 	if out.After, err = p.count(ctx, a.person.Email); err != nil {
 		return out, err
 	}
+	if err := p.timeline(ctx, out.Request); err != nil {
+		return out, err
+	}
 	p.tell(a, q, out)
 	return out, nil
+}
+
+// timeline prints what was recorded, each event in a row of the same once.
+func (p *player) timeline(ctx context.Context, request string) error {
+	e, err := p.requests.ExplainRequest(ctx, &fulfilmentv1.ExplainRequestRequest{Request: request})
+	if err != nil {
+		return err
+	}
+	history := e.GetHistory()
+	p.say("  What was recorded, by milliseconds:")
+	for i := 0; i < len(history); {
+		n := 1
+		for i+n < len(history) && history[i+n].GetEvent() == history[i].GetEvent() {
+			n++
+		}
+		line := fmt.Sprintf("    %6d  %s", history[i].GetAt().AsTime().Sub(history[0].GetAt().AsTime()).Milliseconds(), history[i].GetEvent())
+		if n > 1 {
+			line += fmt.Sprintf(", %d times", n)
+		} else if r := history[i].GetReason(); r != "" {
+			line += ": " + r
+		}
+		p.say("%s", line)
+		i += n
+	}
+	return nil
 }
 
 // verify hands in the code of the mail.
