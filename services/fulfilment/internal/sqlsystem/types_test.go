@@ -239,3 +239,32 @@ func TestAStatementThatTakesTooLongIsASystemThatDoesNotAnswer(t *testing.T) {
 		t.Errorf("it ends with %v, want %v", err, connector.ErrUnreachable)
 	}
 }
+
+func TestMariaDBsRefusalsAreTold(t *testing.T) {
+	db := sqltest.MariaDB(t, shopSchema+"CREATE USER reader IDENTIFIED BY 'x'; GRANT SELECT ON shop.* TO reader;")
+	d := described(t, db, "shop.yaml", nil).Dataset()
+	who := person("ada@example.org")
+	for name, c := range map[string]struct {
+		dsn  string
+		want error
+	}{
+		"a wrong password":         {strings.Replace(db.DSN, "root@", "reader:y@", 1), connector.ErrDenied},
+		"a right too few":          {strings.Replace(db.DSN, "root@", "reader:x@", 1), connector.ErrDenied},
+		"nobody at the socket":     {strings.Replace(db.DSN, ".sock", ".gone", 1), connector.ErrUnreachable},
+		"a database that is gone":  {strings.Replace(db.DSN, "/shop", "/gone", 1), connector.ErrMismatch},
+		"an address that is wrong": {"root@unix(", connector.ErrMismatch},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, err := sqlsystem.Open(sqlsystem.Config{Kind: db.Kind, DSN: c.dsn, Dataset: d})
+			if err == nil {
+				defer s.Close() //nolint:errcheck // nothing was written
+				_, err = s.Erase(t.Context(), who, []connector.Order{{
+					Part: connector.Part{Collection: "orders", Category: "user.content"}, Erase: true,
+				}})
+			}
+			if !errors.Is(err, c.want) || strings.Contains(err.Error(), "reader") {
+				t.Errorf("it ends with %v, want %v", err, c.want)
+			}
+		})
+	}
+}
