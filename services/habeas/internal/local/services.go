@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"time"
 
@@ -78,7 +79,7 @@ func (in *Installation) start(ctx, watching context.Context, p program) error {
 		s := &service{name: p.name, addr: r.Addr.String(), ops: r.Ops, cancel: cancel, ended: make(chan error, 1)}
 		in.run = append(in.run, s)
 		go in.watch(watching, s, ended)
-		return nil
+		return in.ready(ctx, s, limit.C)
 	case err := <-ended:
 		cancel()
 		return err
@@ -89,6 +90,47 @@ func (in *Installation) start(ctx, watching context.Context, p program) error {
 	}
 	cancel()
 	return errors.Join(err, <-ended)
+}
+
+// readyEvery is how often a starting service is asked whether it is ready.
+const readyEvery = 20 * time.Millisecond
+
+// errNotReady says that a service runs and does not do its work.
+var errNotReady = errors.New("is not ready in time")
+
+// ready returns when a service says that all its parts work.
+func (in *Installation) ready(ctx context.Context, s *service, limit <-chan time.Time) error {
+	tick := time.NewTicker(readyEvery)
+	defer tick.Stop()
+	for {
+		if answers(ctx, "http://"+s.ops+"/readyz") {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case err := <-in.failed:
+			return err
+		case <-limit:
+			return errNotReady
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func answers(ctx context.Context, url string) bool {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return false
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return false
+	}
+	_ = resp.Body.Close() // nothing of it was read
+	return resp.StatusCode == http.StatusOK
 }
 
 // watch tells of a service that ends before it was asked to.
