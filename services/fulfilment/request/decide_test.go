@@ -165,6 +165,10 @@ func endings() []decision {
 			request.Withdraw{At: noon()},
 			one(request.CommandRefused{Command: "withdraw", Reason: "REQUEST_ALREADY_STARTED"}), request.ErrTooLate,
 		},
+		{
+			"a withdrawn erasure does not close while the person may be restricted",
+			with(verified(), request.Activated{}, request.Withdrawn{}), request.Close{}, nil, request.ErrOutOfStep,
+		},
 		{"a withdrawal before is taken", planned(erases()), request.Withdraw{At: noon()}, one(request.Withdrawn{At: noon()}), nil},
 		{
 			"a retry of nothing is refused", planned(erases()),

@@ -88,7 +88,7 @@ func pending(s Request, now time.Time) []Effect {
 		return one(StepAcknowledge)
 	case s.Closed:
 		return afterwards(s, now)
-	case s.Withdrawn && s.Frozen && !s.RestrictionEnded:
+	case s.Withdrawn && s.restricted():
 		return one(StepUnfreeze)
 	case s.Withdrawn, s.Unverified != "":
 		return one(StepClose)
@@ -108,6 +108,12 @@ func pending(s Request, now time.Time) []Effect {
 		return working(s, now)
 	}
 	return concluding(s)
+}
+
+// restricted reports whether consent may restrict the person because of this
+// request: it is told first, and a withdrawal may have come in between.
+func (s Request) restricted() bool {
+	return s.Right == Erasure && s.Active && !s.RestrictionEnded
 }
 
 func one(step Step) []Effect { return []Effect{{Step: step}} }
@@ -165,7 +171,7 @@ func concluding(s Request) []Effect {
 // afterwards is what remains of a closed request.
 func afterwards(s Request, now time.Time) []Effect {
 	var out []Effect
-	if s.Placed && !s.DocketLeft {
+	if s.SubjectRef != "" && !s.DocketLeft { // it may have a place there, even if nobody wrote that down here
 		out = append(out, Effect{Step: StepLeave})
 	}
 	conclusion := s.Conclusion()

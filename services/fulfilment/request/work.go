@@ -151,7 +151,7 @@ func ending(s Request, cmd Command) ([]Event, error) {
 		}
 		return once(s.Forgotten, SubjectForgotten(c))
 	case EndRestriction:
-		if c.Erased != s.Forgotten || !s.Frozen {
+		if c.Erased != s.Forgotten || !s.Active {
 			return nil, ErrOutOfStep
 		}
 		return once(s.RestrictionEnded, RestrictionEnded(c))
@@ -191,9 +191,8 @@ func closing(s Request, cmd Command) ([]Event, error) {
 			return nil, nil
 		}
 		verdict := s.Verdict()
-		unwound := !s.Frozen || s.RestrictionEnded
 		forgotten := s.Right != Erasure || s.Forgotten || s.Withdrawn || s.Unverified != ""
-		if verdict == NoOutcome || !unwound || !forgotten {
+		if verdict == NoOutcome || s.restricted() || !forgotten {
 			return nil, ErrOutOfStep
 		}
 		return []Event{Closed{Outcome: verdict, At: c.At}}, nil

@@ -279,6 +279,47 @@ func TestADuplicateTakesThePlaceOfOneThatIsWithdrawn(t *testing.T) {
 	checkErased(t, w, second)
 }
 
+func TestAWithdrawalLeavesNothingBehindWhereverItComes(t *testing.T) {
+	for _, point := range []string{carry.PointEntered, carry.PointFrozen, carry.PointPlanned} {
+		for _, dies := range []bool{false, true} {
+			t.Run(point, func(t *testing.T) {
+				w, shop, _ := world(t)
+				var first es.Aggregate
+				withdrawn := false
+				w.Crash = func(at string) error {
+					if at != point || withdrawn {
+						return nil
+					}
+					withdrawn = true
+					_, err := w.Handlers.Requests.Handle(t.Context(), first, es.Command[request.Command]{
+						ID: "withdraw", At: w.Clock.Now(), Data: request.Withdraw{At: w.Clock.Now()},
+					})
+					if err != nil {
+						t.Error(err)
+					}
+					if dies {
+						return fake.ErrCrash
+					}
+					return nil
+				}
+				first = erasure(w)
+				w.Run(soon(w))
+				if s := w.State(first); !withdrawn || s.Outcome != request.WithdrawnByPerson || !s.Finished || shop.Of(fake.Jane) != 2 {
+					t.Fatalf("withdrawn %t, ended as %d, finished %t", withdrawn, s.Outcome, s.Finished)
+				}
+				if n := len(w.Peers.Facts); n > 0 && w.Peers.Facts[n-1] != consentv1.Fact_FACT_UNRESTRICTED {
+					t.Errorf("consent was told %v", w.Peers.Facts)
+				}
+				second := w.Submit(request.Erasure, "r2")
+				w.Settle()
+				w.Verify(second)
+				w.Run(soon(w))
+				checkErased(t, w, second)
+			})
+		}
+	}
+}
+
 func TestAnErasureWaitsForAnAccess(t *testing.T) {
 	w, _, crm := world(t)
 	crm.Set(func(h *fake.Holder) { h.Down = connector.ErrUnreachable })

@@ -197,11 +197,28 @@ func (j *journey) enter(ctx context.Context) error {
 	case !there: // answered or promoted meanwhile: the docket's own process tells
 		return request.ErrOutOfStep
 	case e.Place == docket.Active:
-		return j.note(ctx, request.StepEnter, request.Activate{At: j.cfg.Now()})
+		err = j.note(ctx, request.StepEnter, request.Activate{At: j.cfg.Now()})
+	default:
+		err = j.note(ctx, request.StepEnter, request.Queue{
+			Behind: e.Behind, SameRight: e.Place == docket.Duplicate, At: j.cfg.Now(),
+		})
 	}
-	return j.note(ctx, request.StepEnter, request.Queue{
-		Behind: e.Behind, SameRight: e.Place == docket.Duplicate, At: j.cfg.Now(),
+	if errors.Is(err, request.ErrOutOfStep) { // it was withdrawn meanwhile: nobody waits behind it
+		return errors.Join(err, j.quit(ctx, false))
+	}
+	return err
+}
+
+// quit takes the request out of the docket; one that is not there is no error.
+func (j *journey) quit(ctx context.Context, fulfilled bool) error {
+	_, err := j.cfg.Dockets.Handle(ctx, DocketOf(j.agg.Tenant, j.s.SubjectRef), es.Command[docket.Command]{
+		ID: j.id("leave", 1), At: j.cfg.Now(), Meta: es.Meta{Correlation: j.agg.ID},
+		Data: docket.Leave{Request: j.agg.ID, Fulfilled: fulfilled},
 	})
+	if err != nil {
+		return fmt.Errorf("leave docket: %w", err)
+	}
+	return nil
 }
 
 // leave tells the docket that the request is over.
@@ -209,12 +226,8 @@ func (j *journey) leave(ctx context.Context) error {
 	fulfilled := slices.Contains([]request.Outcome{
 		request.Complete, request.CompleteWithRetained, request.NothingHeld,
 	}, j.s.Outcome)
-	_, err := j.cfg.Dockets.Handle(ctx, DocketOf(j.agg.Tenant, j.s.SubjectRef), es.Command[docket.Command]{
-		ID: j.id("leave", 1), At: j.cfg.Now(), Meta: es.Meta{Correlation: j.agg.ID},
-		Data: docket.Leave{Request: j.agg.ID, Fulfilled: fulfilled},
-	})
-	if err != nil {
-		return fmt.Errorf("leave docket: %w", err)
+	if err := j.quit(ctx, fulfilled); err != nil {
+		return err
 	}
 	if err := j.point(PointLeft); err != nil {
 		return err
@@ -261,5 +274,20 @@ func (j *journey) freeze(ctx context.Context) error {
 	if err := j.point(PointFrozen); err != nil {
 		return err
 	}
-	return j.note(ctx, request.StepFreeze, request.Freeze{At: j.cfg.Now()})
+	err = j.note(ctx, request.StepFreeze, request.Freeze{At: j.cfg.Now()})
+	if errors.Is(err, request.ErrOutOfStep) { // it was withdrawn meanwhile: nobody stays restricted by it
+		return errors.Join(err, j.lift(ctx, "lift"))
+	}
+	return err
+}
+
+// lift tells consent that the request restricts nobody.
+func (j *journey) lift(ctx context.Context, step string) error {
+	_, err := j.cfg.Peers.Consent.ApplyFact(ctx, &consentv1.ApplyFactRequest{
+		RequestId: j.id(step, 1), SubjectRef: j.s.SubjectRef, Fact: consentv1.Fact_FACT_UNRESTRICTED, Cause: j.agg.ID,
+	})
+	if err != nil {
+		return fmt.Errorf("lift restriction: %w", err)
+	}
+	return nil
 }
