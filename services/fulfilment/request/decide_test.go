@@ -167,7 +167,9 @@ func endings() []decision {
 		},
 		{
 			"a withdrawn erasure does not close while the person may be restricted",
-			with(verified(), request.Activated{}, request.Withdrawn{}), request.Close{}, nil, request.ErrOutOfStep,
+			with(verified(), request.Activated{}, request.Withdrawn{}),
+			request.Close{},
+			nil, request.ErrOutOfStep,
 		},
 		{"a withdrawal before is taken", planned(erases()), request.Withdraw{At: noon()}, one(request.Withdrawn{At: noon()}), nil},
 		{

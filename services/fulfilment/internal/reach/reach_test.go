@@ -1,0 +1,101 @@
+package reach_test
+
+import (
+	"database/sql"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"habeas.internal/services/fulfilment/internal/connector"
+	"habeas.internal/services/fulfilment/internal/dataset"
+	"habeas.internal/services/fulfilment/internal/reach"
+	"habeas.internal/services/fulfilment/system"
+)
+
+const description = `dataset:
+  - fides_key: shop
+    name: shop
+    collections:
+      - name: customer
+        fields:
+          - name: id
+            fides_meta: {primary_key: true}
+          - name: email
+            data_categories: [user.contact.email]
+            fides_meta: {identity: email}
+`
+
+func write(t *testing.T, mode os.FileMode, text string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "connections.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(file, mode); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func TestAFileOfSecretsIsForItsOwnerAlone(t *testing.T) {
+	for _, mode := range []os.FileMode{0o640, 0o604, 0o660} {
+		if _, err := reach.Load(write(t, mode, "a: b\n")); err == nil || !strings.Contains(err.Error(), "0600") {
+			t.Errorf("mode %o: %v", mode, err)
+		}
+	}
+	_, err := reach.Load(write(t, 0o600, "[planted-secret]"))
+	if err == nil || strings.Contains(err.Error(), "planted-secret") {
+		t.Errorf("a file that is no mapping: %v", err)
+	}
+	if _, err := reach.Load(""); err != nil {
+		t.Errorf("no file: %v", err)
+	}
+}
+
+func TestASystemIsReachedByItsConnectionsName(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "shop.db")
+	db, err := sql.Open("sqlite", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.ExecContext(t.Context(), `CREATE TABLE customer (id INTEGER PRIMARY KEY, email TEXT, note TEXT)`); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r, err := reach.Load(write(t, 0o600, "shop-db: "+file+"\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := system.Description{System: "shop", Connector: 3, Connection: "shop-db", Dataset: description}
+	n, remarks, err := r.Check(t.Context(), d)
+	if err != nil || n != 1 || len(remarks) == 0 {
+		t.Errorf("%d collections, remarks %v, error %v", n, remarks, err)
+	}
+	parts, err := r.Parts(d)
+	if err != nil || len(parts) != 1 || parts[0] != (connector.Part{Collection: "customer", Category: "user.contact.email"}) {
+		t.Errorf("parts %v, error %v", parts, err)
+	}
+	for name, change := range map[string]func(*system.Description){
+		"an unknown connection": func(d *system.Description) { d.Connection = "other" },
+		"an unknown kind":       func(d *system.Description) { d.Connector = 9 },
+		"a table that is not there": func(d *system.Description) {
+			d.Dataset = strings.ReplaceAll(d.Dataset, "name: customer", "name: nobody")
+		},
+	} {
+		wrong := d
+		change(&wrong)
+		var reason connector.Error
+		if _, _, err := r.Check(t.Context(), wrong); !errors.As(err, &reason) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	d.Dataset = "dataset: [1]"
+	var problems dataset.Problems
+	if _, _, err := r.Check(t.Context(), d); !errors.As(err, &problems) {
+		t.Errorf("no dataset: %v", err)
+	}
+}
