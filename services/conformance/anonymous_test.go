@@ -65,6 +65,27 @@ func anonymousVisit(t *testing.T, w *world) {
 		}
 	}
 	w.nothingIsKept(anonymous.ref, address, agent)
+	w.cookiesTellNothing()
+}
+
+// cookiesTellNothing: what only a cookie knows is not taken in, whatever was
+// granted, unless a policy says that cookies may.
+func (w *world) cookiesTellNothing() {
+	w.Helper()
+	address := ask{purpose: "website.improve", category: "visitor.email", source: "cookie", action: "collect"}
+	entered := address
+	entered.source = "online"
+	p := w.visitor(qceraTenant, qceraTenant)
+	p.grants(address.purpose)
+	p.allowed("an address, entered", entered, "CONSENT_GIVEN")
+	p.denied("an address, from a cookie", address, "SOURCE_NOT_FOR_PERSONAL_DATA")
+	const email = "title: E-mail address, entered in a form\n    sources: [online, registration"
+	other := w.visitor(w.tenantOf(qceraTenant, change{email, email + ", cookie"}, change{
+		"{source: cookie, accepted: true, personal: false, purposes: [cookie.recognise, cookie.traffic_figures], clause: QC-06}",
+		"{source: cookie, accepted: true, personal: true, clause: QC-06}",
+	}), qceraTenant)
+	other.grants(address.purpose)
+	other.allowed("an address, from a cookie that may tell it", address, "CONSENT_GIVEN")
 }
 
 // isNobody: identity knows no such person.

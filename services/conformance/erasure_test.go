@@ -57,6 +57,11 @@ func heldUnderThisPolicy(t *testing.T, w *world) {
 	}
 	w.hasGroundAndEnd(r, archive.name, "message.content", "client_archive", "PT-05")
 	p.serves("after the erasure", uses, false)
+	disclosures := slices.Clone(uses)
+	for i := range disclosures {
+		disclosures[i].action, disclosures[i].recipient = "disclose", "service_provider"
+	}
+	p.serves("after the erasure, disclosed", disclosures, false)
 	twin.serves("of somebody else", uses, true)
 	stored := ask{purpose: "legal.retention", category: "message.content", source: "online", action: "preserve"}
 	p.allowed("what remains, to be stored", stored, "LEGAL_GROUND")

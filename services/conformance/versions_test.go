@@ -110,6 +110,14 @@ func effectiveOnPosting(t *testing.T, w *world) {
 		t.Errorf("use by nobody: %v", code)
 	}
 	w.postingIsTold(tenant, revised, posting)
+	later := w.publishes(tenant, text(t, personnelTenant, change{"\nversion: 1\n", "\nversion: 3\n"}, change{"effective: 2020-10-20", "effective: 2199-01-01"}))
+	if err := w.posts(tenant, later, later.TextSHA256, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	asked.collected = time.Now()
+	if got := p.allowed("posted, to be effective later", asked, "PURPOSE_DESCRIBED"); got.GetVersion() != 2 {
+		t.Errorf("decided by version %d", got.GetVersion())
+	}
 }
 
 // waitFor asks again and again, about a moment that lies so far from now, until
