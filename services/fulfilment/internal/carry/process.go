@@ -18,9 +18,15 @@ import (
 // codeVersion is noted on commits that are parked.
 const codeVersion = "1"
 
+// ackWait is how long a request stands still when the process that carried it
+// was killed. Work that goes on is renewed, however long it takes.
+const ackWait = 5 * time.Second
+
 // Process reacts to the commits of this service.
 func (c *Carrier) Process() jetstream.Process {
-	return jetstream.Process{Name: "carry", Context: Context, CodeVersion: codeVersion, Workers: 8, React: c.React}
+	return jetstream.Process{
+		Name: "carry", Context: Context, CodeVersion: codeVersion, Workers: 8, AckWait: ackWait, React: c.React,
+	}
 }
 
 // React does what a commit of this service asks for.
