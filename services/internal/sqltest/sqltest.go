@@ -23,7 +23,7 @@ import (
 	_ "modernc.org/sqlite"
 )
 
-// Kind is the kind of a database.
+// Kind is the kind of a database, by the connector's names.
 type Kind string
 
 // The kinds.
@@ -53,7 +53,7 @@ func Chinook(t testing.TB) *Database {
 // Sakila starts MariaDB with the film rental in it.
 func Sakila(t testing.TB) *Database {
 	t.Helper()
-	server := testserver.MariaDB(t)
+	server := testserver.MariaDB(t, unsynced()...)
 	for _, name := range []string{"sakila_mysql_schema.sql", "sakila_mysql_data.sql"} {
 		run(t, sample(t, name), "mariadb", "--no-defaults", "--socket="+server.Socket(), "-u", "root")
 	}
@@ -68,19 +68,35 @@ func Postgres(t testing.TB, script string) *Database {
 	return open(t, PostgreSQL, "pgx", server.URL())
 }
 
-// Another runs a script in a new database on the same PostgreSQL server.
+// unsynced leaves out the syncs to disk: nothing here outlives its test.
+func unsynced() []string {
+	return []string{"--innodb-flush-log-at-trx-commit=0", "--innodb-flush-method=nosync", "--innodb-doublewrite=0"}
+}
+
+// Another runs a script in a new database on the same server, or in a new file.
 func (d *Database) Another(t testing.TB, name, script string) *Database {
 	t.Helper()
-	d.Run(t, "CREATE DATABASE "+name)
-	dsn := strings.Replace(d.DSN, "/postgres?", "/"+name+"?", 1)
-	run(t, []byte(script), "psql", "-q", "-v", "ON_ERROR_STOP=1", dsn)
-	return open(t, d.Kind, "pgx", dsn)
+	switch d.Kind {
+	case SQLiteFile:
+		return SQLite(t, script)
+	case MySQL:
+		_, rest, _ := strings.Cut(d.DSN, "unix(")
+		socket, _, _ := strings.Cut(rest, ")")
+		run(t, []byte("CREATE DATABASE "+name+" CHARACTER SET utf8mb4; USE "+name+"; "+script),
+			"mariadb", "--no-defaults", "--socket="+socket, "-u", "root")
+		return open(t, d.Kind, "mysql", strings.TrimSuffix(d.DSN, "shop")+name)
+	default:
+		d.Run(t, "CREATE DATABASE "+name)
+		dsn := strings.Replace(d.DSN, "/postgres?", "/"+name+"?", 1)
+		run(t, []byte(script), "psql", "-q", "-v", "ON_ERROR_STOP=1", dsn)
+		return open(t, d.Kind, "pgx", dsn)
+	}
 }
 
 // MariaDB starts MariaDB and runs a script in a database of its own.
 func MariaDB(t testing.TB, script string) *Database {
 	t.Helper()
-	server := testserver.MariaDB(t)
+	server := testserver.MariaDB(t, unsynced()...)
 	run(t, []byte("CREATE DATABASE shop CHARACTER SET utf8mb4; USE shop; "+script),
 		"mariadb", "--no-defaults", "--socket="+server.Socket(), "-u", "root")
 	return open(t, MySQL, "mysql", server.DSN("shop"))
@@ -90,7 +106,7 @@ func MariaDB(t testing.TB, script string) *Database {
 func SQLite(t testing.TB, script string) *Database {
 	t.Helper()
 	d := open(t, SQLiteFile, "sqlite", "file:"+filepath.Join(t.TempDir(), "shop.db")+
-		"?_pragma=foreign_keys(1)&_pragma=busy_timeout(5000)")
+		"?_pragma=foreign_keys(1)&_pragma=busy_timeout(5000)&_pragma=synchronous(0)")
 	d.Run(t, script)
 	return d
 }

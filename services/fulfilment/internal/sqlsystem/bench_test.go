@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"habeas.internal/services/fulfilment/internal/sqlsystem/sqltest"
+	"habeas.internal/services/internal/sqltest"
 )
 
 // crowdOf is how many people a benchmark can erase.

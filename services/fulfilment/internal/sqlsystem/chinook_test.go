@@ -13,7 +13,7 @@ import (
 	"habeas.internal/services/fulfilment/internal/connector"
 	"habeas.internal/services/fulfilment/internal/dataset"
 	"habeas.internal/services/fulfilment/internal/sqlsystem"
-	"habeas.internal/services/fulfilment/internal/sqlsystem/sqltest"
+	"habeas.internal/services/internal/sqltest"
 )
 
 func TestAMusicShop(t *testing.T) {
@@ -131,7 +131,7 @@ func opened(t testing.TB, db *sqltest.Database, text string, change func(*sqlsys
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := sqlsystem.Config{Kind: db.Kind, DSN: db.DSN, Dataset: d}
+	config := sqlsystem.Config{Kind: sqlsystem.Kind(db.Kind), DSN: db.DSN, Dataset: d}
 	if change != nil {
 		change(&config)
 	}

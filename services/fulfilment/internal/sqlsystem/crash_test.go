@@ -15,7 +15,7 @@ import (
 
 	"habeas.internal/services/fulfilment/internal/connector"
 	"habeas.internal/services/fulfilment/internal/sqlsystem"
-	"habeas.internal/services/fulfilment/internal/sqlsystem/sqltest"
+	"habeas.internal/services/internal/sqltest"
 	"habeas.internal/services/internal/testwait"
 )
 
@@ -206,7 +206,7 @@ func TestFailuresSayWhatIsWrongAndNothingElse(t *testing.T) {
 	t.Run("a server that is gone is unreachable", func(t *testing.T) {
 		s := described(t, db, "shop.yaml", func(c *sqlsystem.Config) {})
 		bad := strings.Replace(db.DSN, "127.0.0.1:", "127.0.0.1:1", 1)
-		other, err := sqlsystem.Open(sqlsystem.Config{Kind: db.Kind, DSN: bad[:strings.LastIndex(bad, ":")] + ":1/postgres?sslmode=disable", Dataset: s.Dataset()})
+		other, err := sqlsystem.Open(sqlsystem.Config{Kind: sqlsystem.Kind(db.Kind), DSN: bad[:strings.LastIndex(bad, ":")] + ":1/postgres?sslmode=disable", Dataset: s.Dataset()})
 		if err != nil {
 			t.Fatal(err)
 		}

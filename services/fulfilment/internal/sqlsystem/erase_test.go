@@ -10,7 +10,7 @@ import (
 
 	"habeas.internal/services/fulfilment/internal/connector"
 	"habeas.internal/services/fulfilment/internal/sqlsystem"
-	"habeas.internal/services/fulfilment/internal/sqlsystem/sqltest"
+	"habeas.internal/services/internal/sqltest"
 )
 
 func everythingGoes(t *testing.T, db *sqltest.Database) {
@@ -120,7 +120,7 @@ func weirdIdentifiers(t *testing.T, db *sqltest.Database) {
 	}
 	for i, email := range weird {
 		query := "INSERT INTO account VALUES (?, ?, NULL, 'Someone', ?, '2000-01-01', NULL, NULL)"
-		if db.Kind == sqlsystem.PostgreSQL {
+		if db.Kind == sqltest.PostgreSQL {
 			query = "INSERT INTO account VALUES ($1, $2, NULL, 'Someone', $3, '2000-01-01', NULL, NULL)"
 		}
 		db.Run(t, query, 1000+i, strings.ToUpper(email), fmt.Sprint("nick", i))

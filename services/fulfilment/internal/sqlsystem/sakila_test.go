@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"habeas.internal/services/fulfilment/internal/connector"
-	"habeas.internal/services/fulfilment/internal/sqlsystem/sqltest"
+	"habeas.internal/services/internal/sqltest"
 )
 
 // The film rental's first customer, and what belongs to her.

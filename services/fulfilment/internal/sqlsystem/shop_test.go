@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"habeas.internal/services/fulfilment/internal/sqlsystem"
-	"habeas.internal/services/fulfilment/internal/sqlsystem/sqltest"
+	"habeas.internal/services/internal/sqltest"
 )
 
 // shopSchema is understood by all three kinds of databases.

@@ -15,7 +15,7 @@ import (
 	"habeas.internal/services/fulfilment/internal/connector"
 	"habeas.internal/services/fulfilment/internal/dataset"
 	"habeas.internal/services/fulfilment/internal/sqlsystem"
-	"habeas.internal/services/fulfilment/internal/sqlsystem/sqltest"
+	"habeas.internal/services/internal/sqltest"
 	"habeas.internal/services/internal/testwait"
 )
 
@@ -159,7 +159,7 @@ func TestADatabaseThatIsNotAsDescribedIsRefused(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s, err := sqlsystem.Open(sqlsystem.Config{Kind: db.Kind, DSN: db.DSN, Dataset: d})
+			s, err := sqlsystem.Open(sqlsystem.Config{Kind: sqlsystem.Kind(db.Kind), DSN: db.DSN, Dataset: d})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -230,7 +230,7 @@ func TestAFileThatIsNotThereIsNotMade(t *testing.T) {
 func TestAStatementThatTakesTooLongIsASystemThatDoesNotAnswer(t *testing.T) {
 	db := sqltest.SQLite(t, shopSchema)
 	s := described(t, db, "shop.yaml", nil)
-	slow, err := sqlsystem.Open(sqlsystem.Config{Kind: db.Kind, DSN: db.DSN, Dataset: s.Dataset(), Timeout: time.Nanosecond})
+	slow, err := sqlsystem.Open(sqlsystem.Config{Kind: sqlsystem.Kind(db.Kind), DSN: db.DSN, Dataset: s.Dataset(), Timeout: time.Nanosecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -255,7 +255,7 @@ func TestMariaDBsRefusalsAreTold(t *testing.T) {
 		"an address that is wrong": {"root@unix(", connector.ErrMismatch},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, err := sqlsystem.Open(sqlsystem.Config{Kind: db.Kind, DSN: c.dsn, Dataset: d})
+			s, err := sqlsystem.Open(sqlsystem.Config{Kind: sqlsystem.Kind(db.Kind), DSN: c.dsn, Dataset: d})
 			if err == nil {
 				defer s.Close() //nolint:errcheck // nothing was written
 				_, err = s.Erase(t.Context(), who, []connector.Order{{
