@@ -111,15 +111,9 @@ func (w *world) nothingWithoutEnd(tenant string) {
 	dpo := w.As(tenant, "dpo").Retention
 	const period = "    period: P7Y # house: the client's contract may say less\n"
 	w.cannotPublish(tenant, second(w, personnelTenant, change{period, ""}), "document.retention[0].period")
-	for _, p := range []string{"P7Y", ""} {
-		_, err := dpo.PutSchedule(stack.Deadline(w), &retentionv1.PutScheduleRequest{
-			RequestId: uuid.NewString(), Policy: "other-policy", PolicyVersion: 1,
-			Rules: []*retentionv1.Rule{{Rule: "backups", Category: "message", Period: p, Ground: "client_archive", Authority: "PT-05"}},
-		})
-		if code, _, _ := stack.Answer(err); (code == codes.OK) != (p != "") || p == "" && code != codes.InvalidArgument {
-			w.Errorf("a schedule with the period %q: %v", p, err)
-		}
-	}
+	w.putsSchedule(tenant, &retentionv1.Rule{Rule: "backups", Category: "message", Ground: "infeasible", Authority: "PT-17", Period: "P7Y"}, codes.FailedPrecondition)
+	w.putsSchedule(tenant, &retentionv1.Rule{Rule: "backups", Category: "message", Ground: "client_archive", Authority: "PT-05"}, codes.InvalidArgument)
+	w.putsSchedule(tenant, &retentionv1.Rule{Rule: "backups", Category: "message", Ground: "client_archive", Authority: "PT-05", Period: "P7Y"}, codes.OK)
 	somebody := w.Register(tenant, uuid.NewString()+"@people.example")
 	for _, review := range []*timestamppb.Timestamp{timestamppb.New(time.Now().AddDate(0, 6, 0)), nil} {
 		_, err := dpo.PlaceHold(stack.Deadline(w), &retentionv1.PlaceHoldRequest{
@@ -128,6 +122,23 @@ func (w *world) nothingWithoutEnd(tenant string) {
 		if code, _, _ := stack.Answer(err); (code == codes.OK) != (review != nil) || review == nil && code != codes.InvalidArgument {
 			w.Errorf("a hold to be reviewed %v: %v", review, err)
 		}
+	}
+}
+
+// putsSchedule puts a schedule of one rule, which is taken or refused; one that
+// was refused is none.
+func (w *world) putsSchedule(tenant string, rule *retentionv1.Rule, want codes.Code) {
+	w.Helper()
+	dpo := w.As(tenant, "dpo").Retention
+	_, err := dpo.PutSchedule(stack.Deadline(w), &retentionv1.PutScheduleRequest{
+		RequestId: uuid.NewString(), Policy: "other-policy", PolicyVersion: 1, Rules: []*retentionv1.Rule{rule},
+	})
+	if code, reason, _ := stack.Answer(err); code != want || err != nil && reason == "" {
+		w.Errorf("a rule with the ground %s and the period %q: %v %s, want %v", rule.GetGround(), rule.GetPeriod(), code, reason, want)
+	}
+	_, err = dpo.GetSchedule(stack.Deadline(w), &retentionv1.GetScheduleRequest{Policy: "other-policy"})
+	if code, _, _ := stack.Answer(err); (code == codes.OK) != (want == codes.OK) {
+		w.Errorf("after that, the schedule is found: %v", code)
 	}
 }
 

@@ -164,6 +164,9 @@ func mailAboutTheService(_ *testing.T, w *world) {
 	advertising.purpose, danger.purpose, breach.purpose = "mail.advertising", "notice.safety", "notice.safety"
 	breach.action = "access"
 	p.allowed("about the person's own account", about, "CONTRACT_NEEDS")
+	text := about
+	text.channel = "sms"
+	p.denied("about the account, by text message", text, "CHANNEL_NOT_FOR_PURPOSE")
 	p.denied("advertising", advertising, "PURPOSE_NOT_DESCRIBED")
 	p.allowed("an urgent danger", danger, "LEGAL_GROUND")
 	p.allowed("reading the address for a breach", breach, "LEGAL_GROUND")
