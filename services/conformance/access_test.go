@@ -88,7 +88,14 @@ func everythingHeld(t *testing.T, w *world) {
 	}
 	w.isTold(tenant, r.GetRequest(), "request.verified", "request.manifest_committed", "request.leaves_started", "request.package_ready",
 		"request.leaves_completed", "request.closed", "request.package_read")
-	w.unverified(tenant, neighbour)
+	request := w.unverified(tenant, neighbour)
+	w.Verify(tenant, request, neighbour, 0) // the one fact that was missing
+	machines, _ = w.forms(w.Package(tenant, w.Closed(tenant, request).GetRequest()), w.caseworks)
+	for _, value := range others {
+		if !strings.Contains(machines, value) {
+			t.Errorf("verified, the neighbour's package lacks %s", value)
+		}
+	}
 }
 
 // categories are the personal ones of a policy.
@@ -137,8 +144,8 @@ func (w *world) forms(files map[string]string, holders []*holder) (machines, peo
 }
 
 // unverified asks without showing who asks: no scope is fixed, no system is
-// asked, and there is no package.
-func (w *world) unverified(tenant, email string) {
+// asked, and there is no package. It returns the request.
+func (w *world) unverified(tenant, email string) string {
 	w.Helper()
 	request := w.Submit(tenant, fulfilmentv1.Right_RIGHT_ACCESS, caseworksTenant, email)
 	w.Mail.Wait(w, email, func(stack.Letter) bool { return true }) // the code has come, and stays where it is
@@ -154,6 +161,7 @@ func (w *world) unverified(tenant, email string) {
 			w.Errorf("the log tells of %s for who is not verified", event)
 		}
 	}
+	return request
 }
 
 // told are the types of a request's own events, in order.
