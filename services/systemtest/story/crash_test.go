@@ -67,7 +67,6 @@ func TestAnErasureThatIsCutOffEndsTheSame(t *testing.T) {
 		type erasure struct {
 			customer
 			request string
-			others  map[string]string
 			kept    []string
 		}
 		var all []erasure
@@ -90,7 +89,7 @@ func TestAnErasureThatIsCutOffEndsTheSame(t *testing.T) {
 		defer again.Kill()
 		for _, e := range all {
 			closed := w.Closed(tenant, e.request)
-			e.customer.mine = mine
+			e.mine = mine
 			e.isGone(t, closed, others, e.kept)
 		}
 	})

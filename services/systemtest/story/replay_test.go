@@ -28,12 +28,12 @@ func TestTheLogAloneTellsTheWholeStory(t *testing.T) {
 		t.Fatal(err)
 	}
 	ofRequest := w.Replay(audit.Filter{Tenant: tenant, Request: request})
-	for i, want := range []string{
+	for _, want := range []string{
 		"request.submitted", "verification.started", "verification.passed", "request.verified", "person.fact_applied",
 		"request.manifest_committed", "person.permit_given", "request.leaves_started", "request.values_suppressed",
 		"person.permit_ended", "request.leaves_completed", "request.recipients_told", "subject.forgotten", "notice.sent", "request.closed",
 	} {
-		if i = position(ofRequest, want); i < 0 {
+		if position(ofRequest, want) < 0 {
 			t.Errorf("the replay of the request lacks %s; it has %v", want, names(ofRequest))
 		}
 	}
