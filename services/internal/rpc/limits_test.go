@@ -335,3 +335,19 @@ func TestAConnectionIsBounded(t *testing.T) {
 		}
 	}
 }
+
+func TestAServerThatWasStoppedBeforeItServedHasNotFailed(t *testing.T) {
+	w := newWorld(t, nil)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if err := w.server.Stop(ctx); err != nil {
+		t.Fatal(err)
+	}
+	lis, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.server.Serve(lis); err != nil {
+		t.Errorf("serve after stop: %v", err)
+	}
+}

@@ -200,7 +200,7 @@ func (s *Server) guard(desc *grpc.ServiceDesc, methods methodSet) *grpc.ServiceD
 
 // Serve takes calls from lis until Stop. It returns nil after Stop.
 func (s *Server) Serve(lis net.Listener) error {
-	if err := s.grpc.Serve(lis); err != nil {
+	if err := s.grpc.Serve(lis); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
 		return fmt.Errorf("serve gRPC: %w", err)
 	}
 	return nil

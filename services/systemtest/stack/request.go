@@ -57,7 +57,7 @@ func (s *Stack) Verify(tenant, request, email string, before int) {
 	s.t.Helper()
 	var found string
 	testwait.For(s.t, 30*time.Second, func() error {
-		for i, l := range s.Mail.Letters(email) {
+		for i, l := range s.Mail.Mails(email) {
 			if found = code.FindString(l.Text); i >= before && found != "" {
 				return nil
 			}
@@ -85,7 +85,7 @@ func (s *Stack) Verify(tenant, request, email string, before int) {
 // Ask files and verifies a request.
 func (s *Stack) Ask(tenant string, right fulfilmentv1.Right, policy, email string) string {
 	s.t.Helper()
-	before := len(s.Mail.Letters(email))
+	before := s.Mail.Count(email)
 	request := s.Submit(tenant, right, policy, email)
 	s.Verify(tenant, request, email, before)
 	return request

@@ -41,7 +41,7 @@ func configured[C any](ctx context.Context, run func(context.Context, C, daemon.
 
 // own are the variables that only this service has.
 func (s *Stack) own(name string) []string {
-	smtp := []string{"HABEAS_SMTP_ADDR=" + s.Mail.Addr, "HABEAS_SMTP_FROM=privacy@habeas.example", "HABEAS_SMTP_TLS=none"}
+	smtp := []string{"HABEAS_SMTP_ADDR=" + s.Mail.Addr(), "HABEAS_SMTP_FROM=privacy@habeas.example", "HABEAS_SMTP_TLS=none"}
 	identity := "HABEAS_IDENTITY_TARGET=" + s.services["identity"].listen
 	switch name {
 	case "identity":

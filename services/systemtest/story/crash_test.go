@@ -101,7 +101,7 @@ func (w *world) killedAt(t *testing.T, program, point string, c customer) (reque
 	t.Helper()
 	w.Register(tenant, c.email)
 	doomed := w.Launch("fulfilment", program, "TEST_CRASH_AT="+point)
-	before := len(w.Mail.Letters(c.email))
+	before := w.Mail.Count(c.email)
 	request = w.Submit(tenant, fulfilmentv1.Right_RIGHT_ERASURE, policy, c.email)
 	if point == "verification_asked" {
 		doomed.Killed(t)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
+	"habeas.internal/services/internal/devmail"
 	"habeas.internal/services/systemtest/stack"
 
 	tracev1 "go.opentelemetry.io/proto/otlp/trace/v1"
@@ -21,7 +22,9 @@ func TestOneTraceRunsFromSubmissionToCompletion(t *testing.T) {
 	w.Register(tenant, c.email)
 	request := w.Ask(tenant, fulfilmentv1.Right_RIGHT_ERASURE, policy, c.email)
 	closed := w.Closed(tenant, request)
-	w.Mail.Wait(t, c.email, func(l stack.Letter) bool { return strings.Contains(l.Text, request) && strings.Contains(l.Text, "tax") })
+	w.Mail.Wait(t, c.email, func(l devmail.Message) bool {
+		return strings.Contains(l.Text, request) && strings.Contains(l.Text, "tax")
+	})
 	if err := w.Stop(); err != nil { // flushes
 		t.Fatal(err)
 	}

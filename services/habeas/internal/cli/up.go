@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"habeas.internal/services/habeas/internal/demo"
-	"habeas.internal/services/habeas/internal/devmail"
+	"habeas.internal/services/internal/devmail"
 	"habeas.internal/services/habeas/internal/local"
 
 	"github.com/spf13/cobra"

@@ -11,7 +11,7 @@ import (
 
 	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
-	"habeas.internal/services/habeas/internal/devmail"
+	"habeas.internal/services/internal/devmail"
 )
 
 // ask is what one person asks for.

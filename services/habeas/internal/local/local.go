@@ -21,7 +21,7 @@ import (
 	"time"
 
 	"habeas.internal/services/habeas/internal/devissuer"
-	"habeas.internal/services/habeas/internal/devmail"
+	"habeas.internal/services/internal/devmail"
 	"habeas.internal/services/internal/es/jetstream"
 	"habeas.internal/services/internal/es/keyfile"
 	"habeas.internal/services/internal/localca"

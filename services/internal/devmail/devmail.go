@@ -1,7 +1,7 @@
 // Package devmail is a mail server that keeps what it is sent in memory and
-// delivers nothing. `habeas up` gives it to the services, so that codes and
-// notices take the way they take in production; nothing of it is ever written
-// to a file.
+// delivers nothing. `habeas up` and tests of all services give it to them, so
+// that codes and notices take the way they take in production; nothing of it is
+// ever written to a file.
 package devmail
 
 import (
@@ -99,6 +99,12 @@ func (s *Sink) to(address string) (all []Message, arrived <-chan struct{}) {
 		}
 	}
 	return all, s.arrived
+}
+
+// Mails are those that an address has got, in order.
+func (s *Sink) Mails(to string) []Message {
+	all, _ := s.to(to)
+	return all
 }
 
 // Count is how many mails an address has got.

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"habeas.internal/services/habeas/internal/devmail"
+	"habeas.internal/services/internal/devmail"
 )
 
 func send(t *testing.T, s *devmail.Sink, to, message string) {
