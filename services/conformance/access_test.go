@@ -10,6 +10,7 @@ import (
 
 	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
 	"habeas.internal/services/audit"
+	"habeas.internal/services/internal/devmail"
 	"habeas.internal/services/internal/policydoc"
 	"habeas.internal/services/systemtest/stack"
 
@@ -148,7 +149,7 @@ func (w *world) forms(files map[string]string, holders []*holder) (machines, peo
 func (w *world) unverified(tenant, email string) string {
 	w.Helper()
 	request := w.Submit(tenant, fulfilmentv1.Right_RIGHT_ACCESS, caseworksTenant, email)
-	w.Mail.Wait(w, email, func(stack.Letter) bool { return true }) // the code has come, and stays where it is
+	w.Mail.Wait(w, email, func(devmail.Message) bool { return true }) // the code has come, and stays where it is
 	stream, err := w.As(tenant, "agent").Requests.DownloadPackage(stack.For(stack.Deadline(w), "case.handling"), &fulfilmentv1.DownloadPackageRequest{Request: request})
 	if err == nil {
 		_, err = stream.Recv()
