@@ -86,3 +86,6 @@ func (p *Process) Killed(t testing.TB) {
 		t.Fatal("the process was not killed")
 	}
 }
+
+// Pid is the process's id.
+func (p *Process) Pid() int { return p.command.Process.Pid }
