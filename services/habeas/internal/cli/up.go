@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"habeas.internal/services/habeas/internal/demo"
-	"habeas.internal/services/internal/devmail"
 	"habeas.internal/services/habeas/internal/local"
+	"habeas.internal/services/internal/devmail"
 
 	"github.com/spf13/cobra"
 )

@@ -22,9 +22,9 @@ import (
 	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
 	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
-	"habeas.internal/services/internal/devmail"
 	"habeas.internal/services/habeas/internal/local"
 	"habeas.internal/services/habeas/internal/remote"
+	"habeas.internal/services/internal/devmail"
 )
 
 // Config is what a demo needs.
