@@ -40,7 +40,9 @@ func (l *Log) Confirm(ctx context.Context, agg es.Aggregate, head es.Head) error
 // answers of the same server in the same term of leadership that began
 // settleTime ago, so that what was waiting for a thawed server has been read,
 // and that never paused longer than holdTime, so that there was no time for an
-// election: no replica calls one before it has heard nothing for four seconds.
+// election: a replica calls one when it has heard nothing for four seconds. What
+// is left is one that is cut off from the leader alone and wins by another's
+// vote; until that other answers the old leader, a second at most, it looks right.
 const (
 	settleTime = 250 * time.Millisecond
 	holdTime   = 2 * time.Second
