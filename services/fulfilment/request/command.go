@@ -95,6 +95,19 @@ type NoteSuppression struct {
 	Until      time.Time
 }
 
+// OwnSystem is where a suppression says that it is about the identifiers by
+// which identity itself knew the person.
+const OwnSystem = "habeas"
+
+// AnnounceChanges says what an attempt has done to a system's leaves so far, with
+// what it is about to commit. If it fails, nothing may be committed.
+type AnnounceChanges struct {
+	System  string
+	Attempt uint32
+	Leaves  []Done
+	At      time.Time
+}
+
 // CompleteLeaves says what became of leaves. Reread: what was to be erased was
 // looked for again, and is not there.
 type CompleteLeaves struct {
@@ -209,6 +222,7 @@ func (CommitManifest) command()   {}
 func (DecideLeaves) command()     {}
 func (StartLeaves) command()      {}
 func (NoteSuppression) command()  {}
+func (AnnounceChanges) command()  {}
 func (CompleteLeaves) command()   {}
 func (FailStep) command()         {}
 func (DeferLeaves) command()      {}

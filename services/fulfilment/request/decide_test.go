@@ -57,7 +57,7 @@ func completed(o request.LeafOutcome) request.Event {
 }
 
 func with(events []request.Event, more ...request.Event) []request.Event {
-	return append(events, more...)
+	return slices.Concat(events, more)
 }
 
 func one(e request.Event) []request.Event { return []request.Event{e} }
@@ -210,7 +210,7 @@ func endings() []decision {
 }
 
 func TestDecide(t *testing.T) {
-	for _, tc := range slices.Concat(openings(), works(), endings()) {
+	for _, tc := range slices.Concat(openings(), works(), announcements(), remains(), resumed(), remembered(), endings()) {
 		t.Run(tc.name, func(t *testing.T) {
 			got, err := request.Decide(fold(tc.given), tc.when)
 			if !errors.Is(err, tc.err) {

@@ -102,6 +102,15 @@ type ValuesSuppressed struct {
 	Until      time.Time
 }
 
+// ChangesAnnounced says what an attempt has done so far, with what it is about to
+// commit.
+type ChangesAnnounced struct {
+	System  string
+	Attempt uint32
+	Leaves  []Done
+	At      time.Time
+}
+
 // LeavesCompleted says how leaves ended.
 type LeavesCompleted struct {
 	System string
@@ -194,6 +203,7 @@ func (ManifestCommitted) event()   {}
 func (LeavesDecided) event()       {}
 func (LeavesStarted) event()       {}
 func (ValuesSuppressed) event()    {}
+func (ChangesAnnounced) event()    {}
 func (LeavesCompleted) event()     {}
 func (StepFailed) event()          {}
 func (LeavesDeferred) event()      {}

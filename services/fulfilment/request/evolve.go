@@ -48,7 +48,7 @@ func Evolve(s Request, ev Event) Request {
 		s.Forgotten = true
 	case RestrictionEnded:
 		s.RestrictionEnded = true
-	case ManifestCommitted, LeavesDecided, LeavesStarted, ValuesSuppressed, LeavesCompleted, StepFailed, LeavesDeferred, Resumed:
+	case ManifestCommitted, LeavesDecided, LeavesStarted, ValuesSuppressed, ChangesAnnounced, LeavesCompleted, StepFailed, LeavesDeferred, Resumed:
 		s = evolveWork(s, e)
 	case CommandRefused:
 	}
@@ -89,7 +89,10 @@ func evolveWork(s Request, ev Event) Request {
 	case LeavesStarted:
 		s = started(s, e)
 	case ValuesSuppressed:
+		s.OwnSuppressed = s.OwnSuppressed || (s.done() && e.System == OwnSystem)
 		s.Systems = changed(s.Systems, func(y *System) { y.Suppressed = y.Suppressed || y.Name == e.System })
+	case ChangesAnnounced:
+		s.Leaves = announced(s.Leaves, e)
 	case LeavesCompleted:
 		s = completed(s, e)
 	case StepFailed:
@@ -125,11 +128,23 @@ func started(s Request, e LeavesStarted) Request {
 	return s
 }
 
+func announced(leaves []Leaf, e ChangesAnnounced) []Leaf {
+	for _, d := range e.Leaves {
+		leaves = changed(leaves, func(l *Leaf) {
+			if l.Leaf == d.Leaf {
+				l.Announced = d.most(l.Announced)
+			}
+		})
+	}
+	return leaves
+}
+
 func completed(s Request, e LeavesCompleted) Request {
 	for _, d := range e.Leaves {
 		s.Leaves = changed(s.Leaves, func(l *Leaf) {
 			if l.Leaf == d.Leaf {
-				l.Outcome, l.Deleted, l.Masked, l.Shared, l.Collected = d.Outcome, d.Deleted, d.Masked, d.Shared, d.Collected
+				l.Outcome, l.Because = d.Outcome, d.Because
+				l.Deleted, l.Masked, l.Shared, l.Collected, l.Kept = d.Deleted, d.Masked, d.Shared, d.Collected, d.Kept
 			}
 		})
 	}

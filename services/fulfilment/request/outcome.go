@@ -1,5 +1,7 @@
 package request
 
+import "time"
+
 // OutcomeOf is how a request with these leaves ends; NoOutcome while one of
 // them has not ended. It is a function of the leaves alone.
 func OutcomeOf(leaves []Leaf) Outcome {
@@ -43,7 +45,8 @@ func (s Request) Verdict() Outcome {
 
 // leafOutcome is how a leaf ends with what was done to it. A leaf of which rows
 // were found at any start was erased, even if the last try found nothing: an
-// earlier one had been cut off after its work.
+// earlier one had been cut off after its work. A leaf of which anything stays is
+// retained, whatever else was done to it.
 func leafOutcome(l Leaf, d Done) LeafOutcome {
 	switch {
 	case l.Decision == Keep && max(l.Rows, l.RowsFound) > 0:
@@ -54,10 +57,79 @@ func leafOutcome(l Leaf, d Done) LeafOutcome {
 		return Collected
 	case l.Decision == Collect:
 		return NotHeld
+	case d.Kept > 0, d.Shared > 0:
+		return Retained
 	case d.Masked > 0 && d.Deleted == 0:
 		return Masked
 	case d.Deleted > 0, l.RowsFound > 0:
 		return Erased
 	}
 	return NotHeld
+}
+
+// Why something stays that was to be erased.
+const (
+	// KeyOfRetainedRow: a value joins rows of which other parts are kept.
+	KeyOfRetainedRow = "key_of_retained_row"
+	// KeyOfReferencedRow: a value joins rows that others' rows refer to.
+	KeyOfReferencedRow = "key_of_referenced_row"
+	// KeptByDescription: the description of the system says so.
+	KeptByDescription = "kept_by_description"
+	// SharedWithOthers: the rows are others' as well.
+	SharedWithOthers = "shared_with_others"
+)
+
+// Authorities for what no law names.
+const (
+	rightsOfOthers    = "rights of others"
+	systemDescription = "system description"
+)
+
+// because says why a leaf that was to be erased is retained; what is kept of the
+// person's own rows comes before what is shared. What a kept part needs is kept
+// as long as that; anything else is looked at again after a year.
+func (s Request) because(l Leaf, d Done, at time.Time) Because {
+	review := at.AddDate(1, 0, 0)
+	if d.Kept == 0 {
+		return Because{Reason: SharedWithOthers, Authority: rightsOfOthers, Until: review}
+	}
+	if d.Described {
+		return Because{Reason: KeptByDescription, Authority: systemDescription, Until: review}
+	}
+	if k, ok := s.keeper(l); ok {
+		return Because{Reason: KeyOfRetainedRow, Authority: k.Authority, Until: k.Until}
+	}
+	return Because{Reason: KeyOfReferencedRow, Authority: rightsOfOthers, Until: review}
+}
+
+// keeper is the kept leaf that is kept longest: of the same collection, or else
+// of the same system.
+func (s Request) keeper(of Leaf) (longest Leaf, found bool) {
+	near := false
+	for _, l := range s.of(of.System) {
+		if l.Decision != Keep || leafOutcome(l, Done{}) != Retained {
+			continue
+		}
+		same := l.Collection == of.Collection
+		if !found || (same && !near) || (same == near && l.Until.After(longest.Until)) {
+			longest, found, near = l, true, same
+		}
+	}
+	return longest, found
+}
+
+// most is the greater of each count.
+func (d Done) most(o Done) Done {
+	return Done{
+		Leaf: d.Leaf, Deleted: max(d.Deleted, o.Deleted), Masked: max(d.Masked, o.Masked), Shared: max(d.Shared, o.Shared),
+		Collected: max(d.Collected, o.Collected), Kept: max(d.Kept, o.Kept), Described: d.Described || o.Described,
+	}
+}
+
+// tells reports whether d says something that was not said before: rows of a
+// kind for the first time, or twice as many.
+func (d Done) tells(before Done) bool {
+	grown := func(now, was uint64) bool { return now > 0 && now >= 2*was }
+	return grown(d.Deleted, before.Deleted) || grown(d.Masked, before.Masked) || grown(d.Shared, before.Shared) ||
+		grown(d.Kept, before.Kept) || (d.Described && !before.Described)
 }

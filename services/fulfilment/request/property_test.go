@@ -31,6 +31,10 @@ func commands(t *rapid.T, s request.Request, at time.Time) request.Command {
 		request.DecideLeaves{System: "crm", Leaves: []request.Planned{leaf(3, "crm", request.Erase)}, At: at},
 		request.StartLeaves{System: system, Permit: notice, PermitAt: at.Add(time.Minute), Leaves: []request.Found{{Leaf: n, Rows: rows}}, At: at},
 		request.NoteSuppression{System: system},
+		request.AnnounceChanges{
+			System: system, Attempt: uint32(rapid.IntRange(1, 2).Draw(t, "attempt")),
+			Leaves: []request.Done{{Leaf: n, Deleted: rows, Kept: uint64(rapid.IntRange(0, 1).Draw(t, "kept"))}}, At: at,
+		},
 		request.CompleteLeaves{System: system, Leaves: []request.Done{{Leaf: n, Deleted: rows}}, Reread: rapid.Bool().Draw(t, "reread"), At: at},
 		request.FailStep{Step: rapid.SampledFrom(steps).Draw(t, "step"), System: system, Reason: "X", At: at},
 		request.DeferLeaves{System: system, Reason: "PERSON_ON_HOLD", At: at},
@@ -79,12 +83,27 @@ func compare(t *rapid.T, before, after request.Request) {
 		if l.Ended() && after.Leaves[i].Outcome != l.Outcome {
 			t.Fatalf("leaf %d ended as %d and then as %d", l.Leaf, l.Outcome, after.Leaves[i].Outcome)
 		}
+		honest(t, after.Leaves[i])
 	}
 	if before.Closed && (!after.Closed || after.Outcome != before.Outcome) {
 		t.Fatal("a closed request opened or changed its outcome")
 	}
 	if !before.Closed && after.Closed {
 		closing(t, after)
+	}
+}
+
+// honest holds how a leaf ended against what was done to it.
+func honest(t *rapid.T, l request.Leaf) {
+	why := l.Why()
+	switch {
+	case !l.Ended():
+	case l.Outcome != request.Retained && l.Kept+l.Shared > 0:
+		t.Fatalf("leaf %d ended as %d, but %d rows are kept and %d shared", l.Leaf, l.Outcome, l.Kept, l.Shared)
+	case l.Outcome == request.Retained && (why.Reason == "" || why.Authority == "" || why.Until.IsZero()):
+		t.Fatalf("leaf %d is retained for %+v", l.Leaf, why)
+	case l.Announced.Kept > l.Kept || l.Announced.Deleted > l.Deleted:
+		t.Fatalf("leaf %d ended with less than was announced", l.Leaf)
 	}
 }
 

@@ -93,10 +93,31 @@ type Leaf struct {
 	Masked    uint64
 	Shared    uint64
 	Collected uint64
+	Kept      uint64
+	// Announced is what the attempts so far may have done; the most of each.
+	Announced Done
+	// Because says why something is kept that was to be erased.
+	Because Because
 }
 
 // Ended reports whether the leaf has an outcome.
 func (l Leaf) Ended() bool { return l.Outcome != Open }
+
+// Because is why something is kept, on what authority and until when.
+type Because struct {
+	Reason    string
+	Authority string
+	Until     time.Time
+}
+
+// Why is why the leaf is retained: what was found when it was to be erased, or
+// else the ground on which it was planned to be kept.
+func (l Leaf) Why() Because {
+	if l.Because.Reason != "" {
+		return l.Because
+	}
+	return Because{Reason: l.Ground, Authority: l.Authority, Until: l.Until}
+}
 
 // Found is what is there of a leaf right before it is carried out.
 type Found struct {
@@ -110,14 +131,18 @@ type Done struct {
 	Leaf      uint32
 	Deleted   uint64
 	Masked    uint64
-	Shared    uint64
+	Shared    uint64 // rows left because they are others' as well
 	Collected uint64
+	Kept      uint64 // rows that stay with a value of the leaf
+	// Described: the system's description says to keep what is kept.
+	Described bool
 }
 
 // Ended is how a leaf ended.
 type Ended struct {
 	Done
 	Outcome LeafOutcome
+	Because Because // set if something is kept that was to be erased
 }
 
 // System is how far the work on one system got.
@@ -193,6 +218,7 @@ type Request struct {
 
 	Package          Package
 	RecipientsTold   bool
+	OwnSuppressed    bool // what identity itself knew the person by is remembered
 	Forgotten        bool
 	RestrictionEnded bool
 	Notices          []Notice

@@ -2,6 +2,7 @@ package request
 
 import (
 	"slices"
+	"time"
 )
 
 // work decides the manifest and what becomes of its leaves.
@@ -17,8 +18,9 @@ func work(s Request, cmd Command) ([]Event, error) {
 	case StartLeaves:
 		return start(s, c)
 	case NoteSuppression:
-		y, known := s.system(c.System)
-		return once(!known || y.Suppressed, ValuesSuppressed(c))
+		return suppress(s, c)
+	case AnnounceChanges:
+		return announce(s, c)
 	case CompleteLeaves:
 		return complete(s, c)
 	}
@@ -105,6 +107,41 @@ func start(s Request, c StartLeaves) ([]Event, error) {
 	}}, nil
 }
 
+// suppress decides the record of what is remembered: of a system before it is
+// touched, and of identity itself when everything else is done.
+func suppress(s Request, c NoteSuppression) ([]Event, error) {
+	if c.System == OwnSystem && s.done() && s.Right == Erasure {
+		return once(s.OwnSuppressed, ValuesSuppressed(c))
+	}
+	y, known := s.system(c.System)
+	return once(!known || y.Suppressed, ValuesSuppressed(c))
+}
+
+// announce decides what is said before a system commits. Only the attempt that
+// holds the permit may go on: no later one, and none whose permit has ended.
+func announce(s Request, c AnnounceChanges) ([]Event, error) {
+	y, known := s.system(c.System)
+	if !known {
+		return nil, ErrNotInManifest
+	}
+	if y.Attempts != c.Attempt || !y.busy(c.At) {
+		return nil, ErrOutOfStep
+	}
+	ev := ChangesAnnounced{System: c.System, Attempt: c.Attempt, At: c.At}
+	for _, d := range c.Leaves {
+		l, ok := s.leaf(d.Leaf)
+		switch {
+		case !ok || l.System != c.System || (l.Decision != Erase && d.Deleted+d.Masked > 0):
+			return nil, ErrNotInManifest
+		case l.Ended() || !l.Started:
+			return nil, ErrOutOfStep
+		case d.tells(l.Announced):
+			ev.Leaves = append(ev.Leaves, d)
+		}
+	}
+	return once(len(ev.Leaves) == 0, ev)
+}
+
 func complete(s Request, c CompleteLeaves) ([]Event, error) {
 	ev := LeavesCompleted{System: c.System, At: c.At}
 	for _, d := range c.Leaves {
@@ -121,12 +158,20 @@ func complete(s Request, c CompleteLeaves) ([]Event, error) {
 		case l.Decision != Erase && d.Deleted+d.Masked > 0:
 			return nil, ErrNotInManifest
 		}
-		ev.Leaves = append(ev.Leaves, Ended{Done: d, Outcome: leafOutcome(l, d)})
+		ev.Leaves = append(ev.Leaves, s.ended(l, d.most(l.Announced), c.At))
 	}
 	if len(ev.Leaves) == 0 {
 		return nil, nil
 	}
 	return []Event{ev}, nil
+}
+
+func (s Request) ended(l Leaf, d Done, at time.Time) Ended {
+	e := Ended{Done: d, Outcome: leafOutcome(l, d)}
+	if e.Outcome == Retained && l.Decision != Keep {
+		e.Because = s.because(l, d, at)
+	}
+	return e
 }
 
 func (s Request) leaf(n uint32) (Leaf, bool) {

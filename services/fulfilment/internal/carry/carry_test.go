@@ -140,6 +140,7 @@ func TestASystemThatFailsIsTriedAgainAndBlocksNoOther(t *testing.T) {
 		why   string
 	}{
 		{"it does not answer", func(h *fake.Holder) { h.Down = connector.ErrUnreachable }, func(h *fake.Holder) { h.Down = "" }, "SYSTEM_UNREACHABLE"},
+		{"it is busy", func(h *fake.Holder) { h.Broken = connector.ErrBusy }, func(h *fake.Holder) { h.Broken = "" }, "SYSTEM_BUSY"},
 		{"it refuses", func(h *fake.Holder) { h.Broken = connector.ErrConstraint }, func(h *fake.Holder) { h.Broken = "" }, "SYSTEM_CONSTRAINT"},
 		{"it lies", func(h *fake.Holder) { h.Lies = true }, func(h *fake.Holder) { h.Lies = false }, "ROWS_REMAIN"},
 	} {

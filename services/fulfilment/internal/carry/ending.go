@@ -13,6 +13,7 @@ import (
 	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/es/eventpb"
 	"habeas.internal/services/internal/personal"
+	"habeas.internal/services/internal/rpc/client"
 	"habeas.internal/services/internal/seal"
 )
 
@@ -30,6 +31,9 @@ const destroyTimeout = 60 * time.Second
 func (j *journey) forget(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, destroyTimeout)
 	defer cancel()
+	if err := j.suppressOwn(ctx); err != nil {
+		return err
+	}
 	got, err := j.cfg.Peers.Subjects.ForgetSubject(ctx, &identityv1.ForgetSubjectRequest{
 		RequestId: j.id("forget", 1), SubjectRef: j.s.SubjectRef, Request: j.agg.ID,
 	})
@@ -42,6 +46,55 @@ func (j *journey) forget(ctx context.Context) error {
 	return j.note(ctx, request.StepForget, request.NoteForgotten{
 		KeysDestroyed: got.GetKeysDestroyed(), ResidueEndsAt: eventpb.Moment(got.GetResidueEndsAt()),
 	})
+}
+
+const (
+	// ownColumn with a kind is where identity's own identifiers are remembered.
+	ownColumn = "identifier."
+	// ownDays is how long they are remembered at least.
+	ownDays = 30
+)
+
+// suppressOwn has identity remember by what it knew the person itself, until no
+// backup of a system in the manifest can bring them back. Who registers again is
+// then known to have been erased before.
+func (j *journey) suppressOwn(ctx context.Context) error {
+	if j.s.OwnSuppressed {
+		return nil
+	}
+	known, err := j.cfg.Peers.Subjects.ListIdentifiers(client.WithPurpose(ctx, purpose), &identityv1.ListIdentifiersRequest{SubjectRef: j.s.SubjectRef})
+	if gone(err) {
+		return nil // somebody else has ended it; there is nothing to remember any more
+	}
+	if err != nil {
+		return fmt.Errorf("list identifiers: %w", err)
+	}
+	var values []*identityv1.SuppressedValue
+	for _, id := range known.GetIdentifiers() {
+		values = append(values, &identityv1.SuppressedValue{
+			System: request.OwnSystem, Column: ownColumn + plain(id).Kind, Value: id.GetValue(),
+		})
+	}
+	days := ownDays
+	for _, y := range j.s.Systems {
+		v, err := j.version(ctx, y.Name, j.s.LeavesOf(y.Name)[0].Version)
+		if err != nil {
+			return err
+		}
+		days = max(days, int(v.BackupDays))
+	}
+	until := j.cfg.Now().AddDate(0, 0, days)
+	ref, err := j.remember(ctx, values, until)
+	if err != nil {
+		return err
+	}
+	err = j.record(ctx, j.agg, j.s, "suppress-own", request.NoteSuppression{
+		System: request.OwnSystem, ErasureRef: ref, Values: uint32(len(values)), Until: until,
+	})
+	if err != nil {
+		return err
+	}
+	return j.point(PointOwnSuppressed)
 }
 
 // unfreeze tells consent how the request has ended: the person is erased, or
@@ -107,16 +160,21 @@ func (j *journey) close(ctx context.Context) error {
 	return j.note(ctx, request.StepClose, request.Close{At: j.cfg.Now()})
 }
 
-// destroy ends a key of the request and says when its last copy ends.
-func (j *journey) destroy(ctx context.Context, class sealv1.KeyClass, step, reason string) (time.Time, error) {
+// destroy ends keys of the request, all in one step, and says when the last copy
+// ends.
+func (j *journey) destroy(ctx context.Context, step, reason string, classes ...sealv1.KeyClass) (time.Time, error) {
 	holder, err := seal.NewHolder(seal.Request, j.agg.ID)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("name holder: %w", err)
 	}
+	var keys []*identityv1.KeyName
+	for _, class := range classes {
+		keys = append(keys, &identityv1.KeyName{Holder: holder.String(), Class: class})
+	}
 	ctx, cancel := context.WithTimeout(ctx, destroyTimeout)
 	defer cancel()
 	got, err := j.cfg.Peers.Keys.DestroyKeys(ctx, &identityv1.DestroyKeysRequest{
-		RequestId: j.id(step, 1), Reason: reason, Keys: []*identityv1.KeyName{{Holder: holder.String(), Class: class}},
+		RequestId: j.id(step, 1), Reason: reason, Keys: keys,
 	})
 	if err != nil && !gone(err) {
 		return time.Time{}, fmt.Errorf("destroy key: %w", err)
@@ -124,8 +182,11 @@ func (j *journey) destroy(ctx context.Context, class sealv1.KeyClass, step, reas
 	return eventpb.Moment(got.GetResidueEndsAt()), nil
 }
 
+// destroyKey ends what the request said about its requester, and the codes that
+// identity sealed to verify them.
 func (j *journey) destroyKey(ctx context.Context) error {
-	ends, err := j.destroy(ctx, sealv1.KeyClass_KEY_CLASS_REQUEST, "destroy-request-key", "request-closed")
+	ends, err := j.destroy(ctx, "destroy-request-keys", "request-closed",
+		sealv1.KeyClass_KEY_CLASS_REQUEST, sealv1.KeyClass_KEY_CLASS_EVIDENCE)
 	if err != nil {
 		return err
 	}
@@ -138,7 +199,7 @@ func (j *journey) destroyKey(ctx context.Context) error {
 // expire ends a package: the key first, so that what a copy of the store still
 // holds is unreadable, then its bytes.
 func (j *journey) expire(ctx context.Context) error {
-	ends, err := j.destroy(ctx, sealv1.KeyClass_KEY_CLASS_PACKAGE, "destroy-package-key", "package-expired")
+	ends, err := j.destroy(ctx, "destroy-package-key", "package-expired", sealv1.KeyClass_KEY_CLASS_PACKAGE)
 	if err != nil {
 		return err
 	}

@@ -37,6 +37,8 @@ type erasure struct {
 	found   []connector.Found
 	orders  []connector.Order
 	began   time.Time
+	attempt uint32
+	told    int // times that changes were announced
 }
 
 // erase carries out the leaves of one system: look, ask for a permit, record,
@@ -204,6 +206,7 @@ func (x *erasure) begin(ctx context.Context, permit string, ends time.Time) erro
 	case res.Repeated:
 		return request.ErrOutOfStep
 	}
+	x.attempt = res.State.SystemOf(x.name).Attempts
 	return x.point(PointStarted)
 }
 
@@ -218,7 +221,7 @@ func (x *erasure) under(ctx context.Context, ends time.Time) ([]connector.Done, 
 	}
 	work, cancel := context.WithTimeout(ctx, left-permitReserve)
 	defer cancel()
-	done, err := x.sys.Erase(work, x.person, x.orders)
+	done, err := x.sys.Erase(work, x.person, x.orders, x.announce)
 	if err != nil {
 		if ctx.Err() == nil && work.Err() != nil {
 			err = failPermitShort
@@ -265,24 +268,56 @@ func (x *erasure) suppress(ctx context.Context) error {
 		}
 	}
 	until := x.cfg.Now().AddDate(0, 0, max(1, int(x.version.BackupDays)))
-	ref := es.DeriveID(x.agg.Tenant, "erasure", x.agg.ID)
-	for chunk := range slices.Chunk(values, 256) {
-		_, err := x.cfg.Peers.Suppression.Suppress(ctx, &identityv1.SuppressRequest{
-			Values: chunk, ErasureRef: ref, Until: timestamppb.New(until),
-		})
-		if err != nil {
-			return fmt.Errorf("suppress: %w", err)
-		}
+	ref, err := x.remember(ctx, values, until)
+	if err != nil {
+		return err
 	}
-	err := x.step(ctx, "suppress", request.NoteSuppression{System: x.name, ErasureRef: ref, Values: uint32(len(values)), Until: until})
+	err = x.step(ctx, "suppress", request.NoteSuppression{System: x.name, ErasureRef: ref, Values: uint32(len(values)), Until: until})
 	if err != nil {
 		return err
 	}
 	return x.point(PointSuppressed)
 }
 
-// complete records how the leaves ended.
-func (x *erasure) complete(ctx context.Context, done []connector.Done) error {
+// remember has identity remember values, and returns the reference of the erasure.
+func (j *journey) remember(ctx context.Context, values []*identityv1.SuppressedValue, until time.Time) (string, error) {
+	ref := es.DeriveID(j.agg.Tenant, "erasure", j.agg.ID)
+	for chunk := range slices.Chunk(values, 256) {
+		_, err := j.cfg.Peers.Suppression.Suppress(ctx, &identityv1.SuppressRequest{
+			Values: chunk, ErasureRef: ref, Until: timestamppb.New(until),
+		})
+		if err != nil {
+			return "", fmt.Errorf("suppress: %w", err)
+		}
+	}
+	return ref, nil
+}
+
+// announce records what is about to be committed. Who goes on after a crash may
+// find nothing of the person any more, and knows from it how the leaves end. An
+// error, such as that another attempt has begun, keeps it from being committed.
+func (x *erasure) announce(ctx context.Context, done []connector.Done) error {
+	var leaves []request.Done
+	for _, d := range x.outcome(done) {
+		if d.Deleted+d.Masked+d.Kept+d.Shared > 0 {
+			leaves = append(leaves, d)
+		}
+	}
+	x.told++
+	step := fmt.Sprintf("announce/%s/%d", x.name, x.attempt)
+	now := x.cfg.Now()
+	_, err := x.cfg.Requests.Handle(ctx, x.agg, es.Command[request.Command]{
+		ID: es.StepID(x.agg, step, x.told), At: now, Meta: es.Meta{Correlation: x.agg.ID},
+		Data: request.AnnounceChanges{System: x.name, Attempt: x.attempt, Leaves: leaves, At: now},
+	})
+	if err != nil {
+		return fmt.Errorf("announce changes: %w", err)
+	}
+	return x.point(PointAnnounced)
+}
+
+// outcome is what was done to the leaves that have not ended.
+func (x *erasure) outcome(done []connector.Done) []request.Done {
 	var out []request.Done
 	for _, l := range x.leaves {
 		if l.Ended() {
@@ -292,11 +327,19 @@ func (x *erasure) complete(ctx context.Context, done []connector.Done) error {
 		for _, one := range done {
 			if one.Collection == l.Collection && one.Category == l.Category && l.Decision == request.Erase {
 				d.Deleted, d.Masked, d.Shared = one.Deleted, one.Masked, max(d.Shared, one.Shared)
+				d.Kept, d.Described = one.Kept, one.Described
 			}
 		}
 		out = append(out, d)
 	}
-	err := x.step(ctx, "complete", request.CompleteLeaves{System: x.name, Leaves: out, Reread: true, At: x.cfg.Now()})
+	return out
+}
+
+// complete records how the leaves ended.
+func (x *erasure) complete(ctx context.Context, done []connector.Done) error {
+	err := x.step(ctx, "complete", request.CompleteLeaves{
+		System: x.name, Leaves: x.outcome(done), Reread: true, At: x.cfg.Now(),
+	})
 	if err != nil {
 		return err
 	}

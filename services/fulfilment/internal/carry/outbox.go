@@ -99,9 +99,10 @@ func facts(id string, s request.Request) mail.Facts {
 	}
 	for _, l := range s.Leaves {
 		if l.Outcome == request.Retained {
+			why := l.Why()
 			f.Kept = append(f.Kept, mail.Kept{
 				System: l.System, Collection: l.Collection, Category: l.Category,
-				Ground: l.Ground, Authority: l.Authority, Until: l.Until,
+				Ground: why.Reason, Authority: why.Authority, Until: why.Until,
 			})
 		}
 	}

@@ -10,12 +10,14 @@ const (
 	PointPermitted         = "permitted"
 	PointStarted           = "leaves_started"
 	PointSuppressed        = "suppressed"
+	PointAnnounced         = "changes_announced"
 	PointErased            = "erased"
 	PointVerifiedAbsent    = "absence_verified"
 	PointPermitEnded       = "permit_ended"
 	PointCompleted         = "leaves_completed"
 	PointPackageBegun      = "package_begun"
 	PointPackageWritten    = "package_written"
+	PointOwnSuppressed     = "own_identifiers_suppressed"
 	PointForgotten         = "subject_forgotten"
 	PointUnfrozen          = "consent_told"
 	PointDrafted           = "notice_drafted"
@@ -28,7 +30,7 @@ const (
 func Points() []string {
 	return []string{
 		PointVerificationAsked, PointEntered, PointFrozen, PointPlanned, PointLocated, PointPermitted, PointStarted,
-		PointSuppressed, PointErased, PointVerifiedAbsent, PointPermitEnded, PointCompleted, PointPackageBegun,
-		PointPackageWritten, PointForgotten, PointUnfrozen, PointDrafted, PointLeft, PointKeyDestroyed, PointPackageExpired,
+		PointSuppressed, PointAnnounced, PointErased, PointVerifiedAbsent, PointPermitEnded, PointCompleted, PointPackageBegun,
+		PointPackageWritten, PointOwnSuppressed, PointForgotten, PointUnfrozen, PointDrafted, PointLeft, PointKeyDestroyed, PointPackageExpired,
 	}
 }

@@ -76,7 +76,14 @@ type Done struct {
 	// row's number, or a column that the dataset says to keep. Where it is not
 	// zero the part was not erased as a whole.
 	Kept uint64
+	// Described says that the system's description wants it kept.
+	Described bool
 }
+
+// About is told what an erasure has done so far of every part ordered, with what
+// it is about to commit, before it commits. An error takes back what is not
+// committed, and Erase returns it.
+type About func(ctx context.Context, done []Done) error
 
 // Column is one value of a row.
 type Column struct {
@@ -106,8 +113,10 @@ type System interface {
 	Collect(ctx context.Context, p Person, yield func(Row) error) error
 	// Erase carries out orders. Before it commits it reads again what it changed,
 	// so that a commit means that the rows found hold nothing of the erased parts.
-	// Repeated after a crash it carries on, and finds nothing if it was done.
-	Erase(ctx context.Context, p Person, orders []Order) ([]Done, error)
+	// Repeated after a crash it carries on, and finds nothing if it was done: what
+	// it did then is known from what about was told, inside the transaction, right
+	// before each commit.
+	Erase(ctx context.Context, p Person, orders []Order, about About) ([]Done, error)
 	// Verify reads again what the parts ordered to be erased hold of the
 	// person, found by the same identifiers in every identity column. Anything
 	// above zero rows means that the erasure is not whole. Rows whose identifiers

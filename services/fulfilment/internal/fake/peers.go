@@ -54,6 +54,9 @@ type Peers struct {
 	Suppressed []string
 	Facts      []consentv1.Fact
 	Destroyed  []string
+	// Remembered is until when "system.column=value" is suppressed.
+	Remembered map[string]time.Time
+	Ended      []string // classes of keys
 }
 
 // NewPeers makes peers at which nothing is known.
@@ -61,7 +64,8 @@ func NewPeers(c *Clock, keys *eventpbtest.Keys) *Peers {
 	return &Peers{
 		Clock: c, Keys: keys, Known: map[string]string{}, Keep: map[string]bool{}, Away: map[string]bool{}, Code: "123456",
 		forgotten: map[string]bool{}, verified: map[string]*identityv1.GetVerificationResponse{},
-		permits: map[string]*retentionv1.RequestPermitResponse{}, open: map[string]time.Time{},
+		Remembered: map[string]time.Time{},
+		permits:    map[string]*retentionv1.RequestPermitResponse{}, open: map[string]time.Time{},
 	}
 }
 
@@ -221,6 +225,7 @@ func (p *Peers) DestroyKeys(_ context.Context, r *identityv1.DestroyKeysRequest,
 		}
 		p.Keys.Destroy(seal.KeyID{Tenant: Tenant, Holder: holder, Class: k.GetClass()})
 		p.Destroyed = append(p.Destroyed, r.GetReason())
+		p.Ended = append(p.Ended, k.GetClass().String())
 	}
 	return &identityv1.DestroyKeysResponse{ResidueEndsAt: timestamppb.New(p.Clock.Now().AddDate(0, 0, 8))}, nil
 }
@@ -234,6 +239,7 @@ func (p *Peers) Suppress(_ context.Context, r *identityv1.SuppressRequest, _ ...
 	defer leave()
 	for _, v := range r.GetValues() {
 		p.Suppressed = append(p.Suppressed, v.GetSystem()+"."+v.GetColumn())
+		p.Remembered[v.GetSystem()+"."+v.GetColumn()+"="+v.GetValue()] = r.GetUntil().AsTime()
 	}
 	return &identityv1.SuppressResponse{}, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -20,6 +21,8 @@ type Row struct {
 	Owner      string // e-mail address
 	Collection string
 	Values     map[string]string // by category; "" is masked
+	Fixed      map[string]bool   // categories that can't be taken out
+	Shared     bool              // it is others' as well
 }
 
 // Holder is a system that holds rows.
@@ -34,6 +37,13 @@ type Holder struct {
 	Permitted  func() bool      // whether it may be changed now
 	Violations int              // times it was changed without leave
 	Erasures   int
+	// Described names a collection that the description says to keep.
+	Described string
+	// Anchored: a person is found by the address in their row of customer, and
+	// not at all once that is gone.
+	Anchored bool
+	// Chunked: each collection is committed by itself, customer last.
+	Chunked bool
 }
 
 // Systems opens holders by their names.
@@ -101,8 +111,18 @@ func (h *Holder) IdentityColumns(kind string) []string {
 	return nil
 }
 
-func known(p connector.Person, owner string) bool {
-	return slices.ContainsFunc(p.Identifiers, func(i connector.Identifier) bool { return i.Value == owner })
+func (h *Holder) known(p connector.Person, owner string) bool {
+	if !slices.ContainsFunc(p.Identifiers, func(i connector.Identifier) bool { return i.Value == owner }) {
+		return false
+	}
+	return !h.Anchored || slices.ContainsFunc(h.Rows, func(r Row) bool {
+		return r.Collection == "customer" && r.Values["user.contact"] == owner
+	})
+}
+
+// has reports whether a row is a person's with something in a part.
+func (h *Holder) has(p connector.Person, r Row, part connector.Part) bool {
+	return r.Collection == part.Collection && h.known(p, r.Owner) && r.Values[part.Category] != ""
 }
 
 // Locate counts.
@@ -116,7 +136,11 @@ func (h *Holder) Locate(_ context.Context, p connector.Person) ([]connector.Foun
 	for _, part := range h.Collection {
 		f := connector.Found{Part: part}
 		for _, r := range h.Rows {
-			if r.Collection == part.Collection && known(p, r.Owner) && r.Values[part.Category] != "" {
+			switch {
+			case !h.has(p, r, part):
+			case r.Shared:
+				f.Shared++
+			default:
 				f.Rows++
 			}
 		}
@@ -138,7 +162,7 @@ func (h *Holder) Collect(_ context.Context, p connector.Person, yield func(conne
 	h.mu.Unlock()
 	for _, part := range collections(h.Collection) {
 		for _, r := range rows {
-			if r.Collection != part || !known(p, r.Owner) {
+			if r.Collection != part || !h.known(p, r.Owner) {
 				continue
 			}
 			row := connector.Row{Collection: part}
@@ -166,7 +190,7 @@ func collections(parts []connector.Part) []string {
 }
 
 // Erase removes values, and rows without any.
-func (h *Holder) Erase(_ context.Context, p connector.Person, orders []connector.Order) ([]connector.Done, error) {
+func (h *Holder) Erase(ctx context.Context, p connector.Person, orders []connector.Order, about connector.About) ([]connector.Done, error) {
 	permitted := h.Permitted == nil || h.Permitted()
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -178,24 +202,80 @@ func (h *Holder) Erase(_ context.Context, p connector.Person, orders []connector
 	}
 	h.Erasures++
 	var out []connector.Done
-	for _, o := range orders {
-		d := connector.Done{Part: o.Part}
-		for _, r := range h.Rows {
-			if o.Erase && r.Collection == o.Collection && known(p, r.Owner) && r.Values[o.Category] != "" {
-				if d.Deleted++; !h.Lies {
-					delete(r.Values, o.Category)
-				}
+	for _, some := range h.chunks(orders) {
+		var rows []int
+		var gone []string
+		for _, o := range some {
+			d, from := h.count(p, o)
+			out = append(out, d)
+			for _, i := range from {
+				rows, gone = append(rows, i), append(gone, o.Category)
 			}
 		}
-		out = append(out, d)
+		if err := about(ctx, slices.Clone(out)); err != nil {
+			return nil, err
+		}
+		for k, i := range rows {
+			if !h.Lies {
+				delete(h.Rows[i].Values, gone[k])
+			}
+		}
 	}
 	h.Rows = slices.DeleteFunc(h.Rows, func(r Row) bool { return len(r.Values) == 0 })
 	return out, nil
 }
 
-// Verify counts again.
-func (h *Holder) Verify(ctx context.Context, p connector.Person, _ []connector.Order) ([]connector.Found, error) {
-	return h.Locate(ctx, p)
+// chunks are the orders of each transaction.
+func (h *Holder) chunks(orders []connector.Order) [][]connector.Order {
+	if !h.Chunked {
+		return [][]connector.Order{orders}
+	}
+	of := map[string][]connector.Order{}
+	for _, o := range orders {
+		of[o.Collection] = append(of[o.Collection], o)
+	}
+	var out [][]connector.Order
+	for _, name := range slices.Sorted(maps.Keys(of)) {
+		if name != "customer" {
+			out = append(out, of[name])
+		}
+	}
+	return append(out, of["customer"])
+}
+
+// count says what an order does, and to which rows.
+func (h *Holder) count(p connector.Person, o connector.Order) (d connector.Done, rows []int) {
+	d.Part = o.Part
+	for i, r := range h.Rows {
+		switch {
+		case !o.Erase || !h.has(p, r, o.Part):
+		case r.Shared:
+			d.Shared++
+		case r.Fixed[o.Category] || h.Described == o.Collection:
+			d.Kept, d.Described = d.Kept+1, h.Described == o.Collection
+		default:
+			d.Deleted++
+			rows = append(rows, i)
+		}
+	}
+	return d, rows
+}
+
+// Verify counts again what should be gone.
+func (h *Holder) Verify(_ context.Context, p connector.Person, _ []connector.Order) ([]connector.Found, error) {
+	if err := h.down(); err != nil {
+		return nil, err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var out []connector.Found
+	for _, part := range h.Collection {
+		f := connector.Found{Part: part}
+		_, left := h.count(p, connector.Order{Part: part, Erase: true})
+		f.Rows = uint64(len(left))
+		out = append(out, f)
+	}
+	return out, nil
 }
 
 // Close does nothing.

@@ -45,7 +45,7 @@ is looked up and nothing is changed. If you did not ask for this, you need not d
 		"erased": {"Your data has been erased", `Your request {{.Request}} is done. Your data was erased from our systems, and we have
 looked again to be sure that it is gone.
 {{if .Kept}}
-This is kept, because a law or a duty says so, and used for nothing else:
+This is kept, because a law, a duty or the rights of others say so, and used for nothing else:
 {{range .Kept}}
 - {{.Category}} ({{.System}}, {{.Collection}}): {{.Ground}}, {{.Authority}}, until {{day .Until}}{{end}}
 

@@ -29,6 +29,7 @@ func Errors() fault.Table {
 		{Err: fault.Type[request.Refusal](), Code: codes.FailedPrecondition},
 		{Err: system.ErrNoSystem, Code: codes.NotFound, Reason: "SYSTEM_NOT_FOUND"},
 		{Err: connector.ErrUnreachable, Code: codes.Unavailable, Reason: "SYSTEM_UNREACHABLE"},
+		{Err: connector.ErrBusy, Code: codes.Unavailable, Reason: "SYSTEM_BUSY"},
 		{Err: fault.Type[connector.Error](), Code: codes.FailedPrecondition},
 		{Err: view.ErrBadPage, Code: codes.InvalidArgument, Reason: "PAGE_TOKEN_MALFORMED"},
 		{Err: pack.ErrGone, Code: codes.FailedPrecondition, Reason: "PACKAGE_NOT_AVAILABLE"},

@@ -50,7 +50,8 @@ func showLeaf(s request.Request, l request.Leaf) *fulfilmentv1.Leaf {
 	}
 	switch {
 	case l.Outcome == request.Retained:
-		m.Reason, m.Authority, m.Until = l.Ground, l.Authority, eventpb.Stamp(l.Until)
+		why := l.Why()
+		m.Reason, m.Authority, m.Until = why.Reason, why.Authority, eventpb.Stamp(why.Until)
 	case !l.Ended():
 		if reason := s.WaitsFor(l.System); reason != "" {
 			m.Outcome, m.Reason = fulfilmentv1.LeafOutcome_LEAF_OUTCOME_FAILED, reason

@@ -1,6 +1,7 @@
 package sqlsystem_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -164,12 +165,15 @@ func locate(t testing.TB, s *sqlsystem.System, who connector.Person) []connector
 
 func erase(t testing.TB, s *sqlsystem.System, who connector.Person, orders []connector.Order) []connector.Done {
 	t.Helper()
-	done, err := s.Erase(t.Context(), who, orders)
+	done, err := s.Erase(t.Context(), who, orders, unheard)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return done
 }
+
+// unheard is told of changes and has nothing against them.
+func unheard(context.Context, []connector.Done) error { return nil }
 
 func nothingLeft(t testing.TB, s *sqlsystem.System, who connector.Person, orders []connector.Order) {
 	t.Helper()

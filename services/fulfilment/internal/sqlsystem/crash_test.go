@@ -50,7 +50,7 @@ func chunksAcrossCrashes(t *testing.T, db *sqltest.Database) {
 					crash()
 				}
 			})
-			_, err := s.Erase(ctx, who, orders)
+			_, err := s.Erase(ctx, who, orders, unheard)
 			crash()
 			if err == nil {
 				break
@@ -103,7 +103,7 @@ func TestARowThatIsAddedDuringAnErasureDoesNotOutliveIt(t *testing.T) {
 	}
 	var done sync.WaitGroup
 	done.Go(func() {
-		if _, err := s.Erase(t.Context(), who, orders); err != nil {
+		if _, err := s.Erase(t.Context(), who, orders, unheard); err != nil {
 			t.Error(err)
 		}
 	})
@@ -144,7 +144,7 @@ func TestAFailedErasureChangesNothing(t *testing.T) {
 			s := described(t, db, "shop.yaml", func(c *sqlsystem.Config) { c.Connections = 1 })
 			before := db.Checksums(t, nil)
 			orders := ordersFor(locate(t, s, who), "user.financial")
-			_, err := s.Erase(t.Context(), who, orders)
+			_, err := s.Erase(t.Context(), who, orders, unheard)
 			if !errors.Is(err, connector.ErrConstraint) {
 				t.Errorf("the erasure ends with %v, want %v", err, connector.ErrConstraint)
 			}
@@ -168,7 +168,7 @@ func TestFailuresSayWhatIsWrongAndNothingElse(t *testing.T) {
 		s := described(t, db, "shop.yaml", func(c *sqlsystem.Config) {
 			c.DSN = strings.Replace(c.DSN, "postgres://postgres@", "postgres://reader@", 1)
 		})
-		_, err := s.Erase(t.Context(), who, ordersFor(locate(t, s, who)))
+		_, err := s.Erase(t.Context(), who, ordersFor(locate(t, s, who)), unheard)
 		if !errors.Is(err, connector.ErrDenied) {
 			t.Errorf("it ends with %v, want %v", err, connector.ErrDenied)
 		}

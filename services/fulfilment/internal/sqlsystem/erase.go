@@ -17,7 +17,7 @@ const batch = 200
 
 // Erase carries out orders: in one transaction, or beyond the limit of rows in
 // chunks, with the rows that identify the person in the last transaction.
-func (s *System) Erase(ctx context.Context, p connector.Person, orders []connector.Order) ([]connector.Done, error) {
+func (s *System) Erase(ctx context.Context, p connector.Person, orders []connector.Order, about connector.About) ([]connector.Done, error) {
 	plan, err := s.ready(ctx)
 	if err != nil {
 		return nil, err
@@ -26,7 +26,7 @@ func (s *System) Erase(ctx context.Context, p connector.Person, orders []connect
 	if err != nil {
 		return nil, err
 	}
-	e := &erasure{System: s, plan: plan, person: p, tasks: tasks}
+	e := &erasure{System: s, plan: plan, person: p, tasks: tasks, orders: orders, about: about}
 	err = e.whole(ctx, s.config.Rows)
 	if errors.Is(err, errMany) {
 		e.forget()
@@ -37,7 +37,7 @@ func (s *System) Erase(ctx context.Context, p connector.Person, orders []connect
 	if err != nil {
 		return nil, s.failed(ctx, "erase", err)
 	}
-	return e.done(orders), nil
+	return e.done(), nil
 }
 
 // erasure is one erasure in progress.
@@ -46,6 +46,8 @@ type erasure struct {
 	plan   *plan
 	person connector.Person
 	tasks  map[*table]*task
+	orders []connector.Order
+	about  connector.About
 }
 
 // forget undoes what was counted in a transaction that was rolled back.
@@ -77,6 +79,9 @@ func (e *erasure) tx(ctx context.Context, do func(context.Context, *sql.Tx) erro
 		}
 		return e.failed(ctx, "erase", err)
 	}
+	if err := e.about(ctx, e.done()); err != nil {
+		return refused{err}
+	}
 	if err := tx.Commit(); err != nil {
 		return e.failed(ctx, "commit", err)
 	}
@@ -104,6 +109,9 @@ func (e *erasure) whole(ctx context.Context, limit int) error {
 			if err := e.capture(ctx, tx, task, most); err != nil {
 				return err
 			}
+			if err := e.staying(ctx, tx, task); err != nil {
+				return err
+			}
 			if rows += len(task.keys); limit > 0 && rows > limit {
 				return errMany
 			}
@@ -127,15 +135,32 @@ func (e *erasure) inspect(ctx context.Context, tx *sql.Tx, task *task) (err erro
 	if task.shared, err = e.shared(ctx, tx, e.plan, task.table, e.person); err != nil || !task.collection.Keep {
 		return err
 	}
-	q := e.search(e.plan, e.person)
-	q.from(task.table)
-	q.put("SELECT count(*) FROM ", id("m", task.table))
-	var n uint64
-	err = each(ctx, tx, q.String(), q.args, func(rows *sql.Rows) error { return rows.Scan(&n) })
+	n, err := e.mine(ctx, tx, task.table)
 	for category := range task.ordered {
 		task.kept[category] = n
 	}
 	return err
+}
+
+// staying counts the rows of a table that was erased in chunks which stay with a
+// value that can't be taken out of them: those that no chunk took, too.
+func (e *erasure) staying(ctx context.Context, tx *sql.Tx, task *task) error {
+	if !task.chunked || !task.leaves() {
+		return nil
+	}
+	n, err := e.mine(ctx, tx, task.table)
+	clear(task.kept)
+	task.keep(n - min(n, uint64(len(task.keys)))) // those are counted when they are changed
+	return err
+}
+
+// mine counts the rows of a table that are the person's alone.
+func (e *erasure) mine(ctx context.Context, tx *sql.Tx, t *table) (n uint64, err error) {
+	q := e.search(e.plan, e.person)
+	q.from(t)
+	q.put("SELECT count(*) FROM ", id("m", t))
+	err = each(ctx, tx, q.String(), q.args, func(rows *sql.Rows) error { return rows.Scan(&n) })
+	return n, err
 }
 
 // capture locks a person's rows in a table and remembers their keys. Of a table

@@ -148,7 +148,7 @@ func weirdIdentifiers(t *testing.T, db *sqltest.Database) {
 func otherOrders(t *testing.T, db *sqltest.Database) {
 	s := described(t, db, "shop.yaml", nil)
 	part := connector.Part{Collection: "account", Category: "user.shoe_size"}
-	_, err := s.Erase(t.Context(), person("ada@example.org"), []connector.Order{{Part: part, Erase: true}})
+	_, err := s.Erase(t.Context(), person("ada@example.org"), []connector.Order{{Part: part, Erase: true}}, unheard)
 	if !errors.Is(err, connector.ErrMismatch) {
 		t.Errorf("an order for a part that there is not: %v, want %v", err, connector.ErrMismatch)
 	}

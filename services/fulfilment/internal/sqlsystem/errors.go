@@ -27,12 +27,19 @@ func failed(doing string, reason error, code string) error {
 	return fmt.Errorf("sql: %s: %w", doing, reason)
 }
 
+// refused is the caller's own error: it did not want the commit.
+type refused struct{ error }
+
+// Unwrap is the caller's error.
+func (r refused) Unwrap() error { return r.error }
+
 // failed translates an error of the driver; those that are translated already
-// pass.
+// pass, and the caller's own.
 func (s *System) failed(ctx context.Context, doing string, err error) error {
 	var known connector.Error
+	var own refused
 	switch {
-	case errors.As(err, &known):
+	case errors.As(err, &known), errors.As(err, &own):
 		return err
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return fmt.Errorf("%w: %w", failed(doing, connector.ErrUnreachable, ""), ctx.Err())

@@ -127,7 +127,7 @@ func stays(t *testing.T, db *sqltest.Database, s connector.System, email string)
 			t.Errorf("the address: %+v, want it shared", f)
 		}
 	}
-	if _, err := s.Erase(t.Context(), who, ordersFor(found)); err != nil {
+	if _, err := s.Erase(t.Context(), who, ordersFor(found), unheard); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(before, db.Rows(t, "SELECT address_id, address, phone FROM address ORDER BY 1")); diff != "" {

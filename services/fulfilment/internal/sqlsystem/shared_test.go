@@ -83,13 +83,13 @@ func severalPeoples(t *testing.T, db *sqltest.Database) {
 	}
 	orders := ordersFor(found)
 	done := erase(t, s, who, orders)
-	if got := doneOf(done, "archive", "user.content.private"); got.Kept != 1 || got.Deleted+got.Masked > 0 {
-		t.Errorf("the archive: %+v, want one row kept", got)
+	if got := doneOf(done, "archive", "user.content.private"); got.Kept != 1 || !got.Described || got.Deleted+got.Masked > 0 {
+		t.Errorf("the archive: %+v, want one row kept as described", got)
 	}
 	if got := doneOf(done, "letter", "user.content.private"); got.Deleted != 2 || got.Shared != 2 {
 		t.Errorf("the letters: %+v, want 2 deleted and 2 shared", got)
 	}
-	if got := doneOf(done, "badge", "user.unique_id"); got.Kept != 1 {
+	if got := doneOf(done, "badge", "user.unique_id"); got.Kept != 1 || !got.Described {
 		t.Errorf("the badge's number: %+v, want it kept", got)
 	}
 	for query, want := range map[string][]string{

@@ -67,6 +67,8 @@ func TestInEveryKindOfDatabase(t *testing.T) {
 				{name: "no identifier reaches beyond itself", test: weirdIdentifiers},
 				{name: "an order for what is not described is refused", test: otherOrders},
 				{name: "what is several people's or must stay is left, and said so", script: club, test: severalPeoples},
+				{name: "what the caller refuses is not committed", script: club, test: refusal},
+				{name: "rows that stay are counted, in however many transactions", script: club, test: stayingCounted},
 				{name: "a key that is a text is masked where its row stays", test: textKey},
 				{name: "capitals of other alphabets are found", script: capitals, test: otherCapitals},
 				{name: "rows are shown page by page in one order", test: pageByPage},

@@ -111,18 +111,27 @@ func (t *task) of(part connector.Part) []field {
 // keep counts rows that stay with values that are left.
 func (t *task) keep(rows uint64) {
 	for _, part := range t.parts {
-		if slices.ContainsFunc(t.of(part), func(f field) bool {
-			return f.mask.way == maskLeft || f.mask.way == maskNever
-		}) {
+		if slices.ContainsFunc(t.of(part), field.left) {
 			t.kept[part.Category] += rows
 		}
 	}
 }
 
-// done tells what became of every part that was ordered erased.
-func (e *erasure) done(orders []connector.Order) []connector.Done {
+// leaves says whether any part has values that are left in rows that stay.
+func (t *task) leaves() bool { return slices.ContainsFunc(t.erased, field.left) }
+
+// left says whether the column's value stays in a row that stays.
+func (f field) left() bool { return f.mask.way == maskLeft || f.mask.way == maskNever }
+
+// described says whether the description wants something of a part kept.
+func (t *task) described(part connector.Part) bool {
+	return t.collection.Keep || slices.ContainsFunc(t.of(part), func(f field) bool { return f.Keep })
+}
+
+// done tells what became of every part that was ordered erased, so far.
+func (e *erasure) done() []connector.Done {
 	var all []connector.Done
-	for _, order := range orders {
+	for _, order := range e.orders {
 		if !order.Erase {
 			continue
 		}
@@ -130,6 +139,7 @@ func (e *erasure) done(orders []connector.Order) []connector.Done {
 		all = append(all, connector.Done{
 			Part: order.Part, Deleted: t.deleted, Shared: t.shared,
 			Masked: t.masked[order.Category], Kept: t.kept[order.Category],
+			Described: t.kept[order.Category] > 0 && t.described(order.Part),
 		})
 	}
 	return all

@@ -187,7 +187,7 @@ func TestAHouseholdThatSomebodyJoinsMeanwhileStays(t *testing.T) {
 	}
 	var done sync.WaitGroup
 	done.Go(func() {
-		if _, err := s.Erase(t.Context(), who, orders); err != nil {
+		if _, err := s.Erase(t.Context(), who, orders, unheard); err != nil {
 			t.Error(err)
 		}
 	})
@@ -260,7 +260,7 @@ func TestMariaDBsRefusalsAreTold(t *testing.T) {
 				defer s.Close() //nolint:errcheck // nothing was written
 				_, err = s.Erase(t.Context(), who, []connector.Order{{
 					Part: connector.Part{Collection: "orders", Category: "user.content"}, Erase: true,
-				}})
+				}}, unheard)
 			}
 			if !errors.Is(err, c.want) || strings.Contains(err.Error(), "reader") {
 				t.Errorf("it ends with %v, want %v", err, c.want)

@@ -143,6 +143,7 @@ func working() []entry {
 				System: m.GetSystem(), ErasureRef: m.GetErasureRef(), Values: m.GetValues(), Until: eventpb.Moment(m.GetUntil()),
 			}
 		}),
+		eventpb.Of[request.Event](packAnnounced, unpackAnnounced),
 		eventpb.Of[request.Event](packCompleted, unpackCompleted),
 		eventpb.Of[request.Event](func(_ *eventpb.Writer, e request.StepFailed) *fulfilmentv1.StepFailed {
 			return &fulfilmentv1.StepFailed{
@@ -193,12 +194,34 @@ func unpackStarted(_ *eventpb.Reader, m *fulfilmentv1.LeavesStarted) request.Lea
 	return e
 }
 
+func packAnnounced(_ *eventpb.Writer, e request.ChangesAnnounced) *fulfilmentv1.ChangesAnnounced {
+	m := &fulfilmentv1.ChangesAnnounced{System: e.System, Attempt: e.Attempt, At: eventpb.Stamp(e.At)}
+	for _, d := range e.Leaves {
+		m.Leaves = append(m.Leaves, &fulfilmentv1.AnnouncedLeaf{
+			Leaf: d.Leaf, Deleted: d.Deleted, Masked: d.Masked, Kept: d.Kept, Shared: d.Shared, ByDescription: d.Described,
+		})
+	}
+	return m
+}
+
+func unpackAnnounced(_ *eventpb.Reader, m *fulfilmentv1.ChangesAnnounced) request.ChangesAnnounced {
+	e := request.ChangesAnnounced{System: m.GetSystem(), Attempt: m.GetAttempt(), At: eventpb.Moment(m.GetAt())}
+	for _, l := range m.GetLeaves() {
+		e.Leaves = append(e.Leaves, request.Done{
+			Leaf: l.GetLeaf(), Deleted: l.GetDeleted(), Masked: l.GetMasked(), Kept: l.GetKept(), Shared: l.GetShared(),
+			Described: l.GetByDescription(),
+		})
+	}
+	return e
+}
+
 func packCompleted(_ *eventpb.Writer, e request.LeavesCompleted) *fulfilmentv1.LeavesCompleted {
 	m := &fulfilmentv1.LeavesCompleted{System: e.System, At: eventpb.Stamp(e.At)}
 	for _, l := range e.Leaves {
 		m.Leaves = append(m.Leaves, &fulfilmentv1.CompletedLeaf{
 			Leaf: l.Leaf, Outcome: fulfilmentv1.LeafOutcome(l.Outcome), Deleted: l.Deleted, Masked: l.Masked,
-			Shared: l.Shared, Collected: l.Collected,
+			Shared: l.Shared, Collected: l.Collected, Kept: l.Kept, Reason: l.Because.Reason, Authority: l.Because.Authority,
+			Until: eventpb.Stamp(l.Because.Until),
 		})
 	}
 	return m
@@ -210,8 +233,12 @@ func unpackCompleted(_ *eventpb.Reader, m *fulfilmentv1.LeavesCompleted) request
 		e.Leaves = append(e.Leaves, request.Ended{
 			Done: request.Done{
 				Leaf: l.GetLeaf(), Deleted: l.GetDeleted(), Masked: l.GetMasked(), Shared: l.GetShared(), Collected: l.GetCollected(),
+				Kept: l.GetKept(),
 			},
 			Outcome: request.LeafOutcome(l.GetOutcome()),
+			Because: request.Because{
+				Reason: l.GetReason(), Authority: l.GetAuthority(), Until: eventpb.Moment(l.GetUntil()),
+			},
 		})
 	}
 	return e

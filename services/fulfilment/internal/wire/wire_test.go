@@ -117,8 +117,12 @@ func TestTheEventsOfRequestsStayReadable(t *testing.T) {
 			Leaves: []request.Found{{Leaf: 1, Rows: 7, Digest: []byte{1, 2}}}, At: at(),
 		},
 		request.ValuesSuppressed{System: "shop", ErasureRef: id, Values: 3, Until: at()},
+		request.ChangesAnnounced{System: "shop", Attempt: 2, Leaves: []request.Done{{
+			Leaf: 1, Deleted: 1, Masked: 2, Shared: 3, Kept: 4, Described: true,
+		}}, At: at()},
 		request.LeavesCompleted{System: "shop", Leaves: []request.Ended{{
-			Done: request.Done{Leaf: 1, Deleted: 1, Masked: 2, Shared: 3, Collected: 4}, Outcome: request.Erased,
+			Done: request.Done{Leaf: 1, Deleted: 1, Masked: 2, Shared: 3, Collected: 4, Kept: 5}, Outcome: request.Retained,
+			Because: request.Because{Reason: request.KeptByDescription, Authority: "system description", Until: at()},
 		}}, At: at()},
 		request.StepFailed{Step: request.StepErase, System: "shop", Failures: 2, Reason: "SYSTEM_UNREACHABLE", NextTryAt: at(), At: at()},
 		request.LeavesDeferred{System: "shop", Reason: "PERSON_ON_HOLD", NextTryAt: at(), At: at()},

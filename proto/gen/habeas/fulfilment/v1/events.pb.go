@@ -2139,10 +2139,19 @@ type CompletedLeaf struct {
 	Deleted uint64 `protobuf:"varint,3,opt,name=deleted,proto3" json:"deleted,omitempty"`
 	// Rows whose values were overwritten.
 	Masked uint64 `protobuf:"varint,4,opt,name=masked,proto3" json:"masked,omitempty"`
-	// Rows left because others refer to them.
+	// Rows left because they are others' as well.
 	Shared uint64 `protobuf:"varint,5,opt,name=shared,proto3" json:"shared,omitempty"`
 	// Rows collected.
-	Collected     uint64 `protobuf:"varint,6,opt,name=collected,proto3" json:"collected,omitempty"`
+	Collected uint64 `protobuf:"varint,6,opt,name=collected,proto3" json:"collected,omitempty"`
+	// Rows that stay with a value of the leaf.
+	Kept uint64 `protobuf:"varint,7,opt,name=kept,proto3" json:"kept,omitempty"`
+	// Why something of it is kept that was to be erased: reason code. Empty
+	// otherwise; what was planned to be kept has its ground in the manifest.
+	Reason string `protobuf:"bytes,8,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The law, clause or interest; set with reason.
+	Authority string `protobuf:"bytes,9,opt,name=authority,proto3" json:"authority,omitempty"`
+	// Until when, or when it is looked at again; set with reason.
+	Until         *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=until,proto3" json:"until,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2219,6 +2228,202 @@ func (x *CompletedLeaf) GetCollected() uint64 {
 	return 0
 }
 
+func (x *CompletedLeaf) GetKept() uint64 {
+	if x != nil {
+		return x.Kept
+	}
+	return 0
+}
+
+func (x *CompletedLeaf) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *CompletedLeaf) GetAuthority() string {
+	if x != nil {
+		return x.Authority
+	}
+	return ""
+}
+
+func (x *CompletedLeaf) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+// AnnouncedLeaf is what one attempt has done of a leaf so far, with what it is
+// about to commit.
+type AnnouncedLeaf struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number in the manifest.
+	Leaf uint32 `protobuf:"varint,1,opt,name=leaf,proto3" json:"leaf,omitempty"`
+	// Rows deleted.
+	Deleted uint64 `protobuf:"varint,2,opt,name=deleted,proto3" json:"deleted,omitempty"`
+	// Rows whose values are overwritten.
+	Masked uint64 `protobuf:"varint,3,opt,name=masked,proto3" json:"masked,omitempty"`
+	// Rows that stay with a value of the leaf.
+	Kept uint64 `protobuf:"varint,4,opt,name=kept,proto3" json:"kept,omitempty"`
+	// Rows left because they are others' as well.
+	Shared uint64 `protobuf:"varint,5,opt,name=shared,proto3" json:"shared,omitempty"`
+	// The system's description says to keep what is kept.
+	ByDescription bool `protobuf:"varint,6,opt,name=by_description,json=byDescription,proto3" json:"by_description,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AnnouncedLeaf) Reset() {
+	*x = AnnouncedLeaf{}
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AnnouncedLeaf) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AnnouncedLeaf) ProtoMessage() {}
+
+func (x *AnnouncedLeaf) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AnnouncedLeaf.ProtoReflect.Descriptor instead.
+func (*AnnouncedLeaf) Descriptor() ([]byte, []int) {
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *AnnouncedLeaf) GetLeaf() uint32 {
+	if x != nil {
+		return x.Leaf
+	}
+	return 0
+}
+
+func (x *AnnouncedLeaf) GetDeleted() uint64 {
+	if x != nil {
+		return x.Deleted
+	}
+	return 0
+}
+
+func (x *AnnouncedLeaf) GetMasked() uint64 {
+	if x != nil {
+		return x.Masked
+	}
+	return 0
+}
+
+func (x *AnnouncedLeaf) GetKept() uint64 {
+	if x != nil {
+		return x.Kept
+	}
+	return 0
+}
+
+func (x *AnnouncedLeaf) GetShared() uint64 {
+	if x != nil {
+		return x.Shared
+	}
+	return 0
+}
+
+func (x *AnnouncedLeaf) GetByDescription() bool {
+	if x != nil {
+		return x.ByDescription
+	}
+	return false
+}
+
+// ChangesAnnounced: a system is about to commit changes. Whoever goes on after a
+// crash knows from it what was done, though the system may find nothing of the
+// person any more. The changes may not have been committed. Of many transactions
+// not each is announced: those with the first rows of a kind, and each doubling.
+type ChangesAnnounced struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The system.
+	System string `protobuf:"bytes,1,opt,name=system,proto3" json:"system,omitempty"`
+	// Number of the attempt that makes them.
+	Attempt uint32 `protobuf:"varint,2,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	// The leaves, those with something to tell.
+	Leaves []*AnnouncedLeaf `protobuf:"bytes,3,rep,name=leaves,proto3" json:"leaves,omitempty"`
+	// When.
+	At            *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChangesAnnounced) Reset() {
+	*x = ChangesAnnounced{}
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChangesAnnounced) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChangesAnnounced) ProtoMessage() {}
+
+func (x *ChangesAnnounced) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChangesAnnounced.ProtoReflect.Descriptor instead.
+func (*ChangesAnnounced) Descriptor() ([]byte, []int) {
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *ChangesAnnounced) GetSystem() string {
+	if x != nil {
+		return x.System
+	}
+	return ""
+}
+
+func (x *ChangesAnnounced) GetAttempt() uint32 {
+	if x != nil {
+		return x.Attempt
+	}
+	return 0
+}
+
+func (x *ChangesAnnounced) GetLeaves() []*AnnouncedLeaf {
+	if x != nil {
+		return x.Leaves
+	}
+	return nil
+}
+
+func (x *ChangesAnnounced) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
 // LeavesCompleted: leaves of a system have ended; what was erased has been read
 // again.
 type LeavesCompleted struct {
@@ -2235,7 +2440,7 @@ type LeavesCompleted struct {
 
 func (x *LeavesCompleted) Reset() {
 	*x = LeavesCompleted{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[29]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2247,7 +2452,7 @@ func (x *LeavesCompleted) String() string {
 func (*LeavesCompleted) ProtoMessage() {}
 
 func (x *LeavesCompleted) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[29]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2260,7 +2465,7 @@ func (x *LeavesCompleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeavesCompleted.ProtoReflect.Descriptor instead.
 func (*LeavesCompleted) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{29}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *LeavesCompleted) GetSystem() string {
@@ -2305,7 +2510,7 @@ type StepFailed struct {
 
 func (x *StepFailed) Reset() {
 	*x = StepFailed{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[30]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2317,7 +2522,7 @@ func (x *StepFailed) String() string {
 func (*StepFailed) ProtoMessage() {}
 
 func (x *StepFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[30]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2330,7 +2535,7 @@ func (x *StepFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StepFailed.ProtoReflect.Descriptor instead.
 func (*StepFailed) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{30}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *StepFailed) GetStep() string {
@@ -2392,7 +2597,7 @@ type LeavesDeferred struct {
 
 func (x *LeavesDeferred) Reset() {
 	*x = LeavesDeferred{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[31]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2404,7 +2609,7 @@ func (x *LeavesDeferred) String() string {
 func (*LeavesDeferred) ProtoMessage() {}
 
 func (x *LeavesDeferred) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[31]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2417,7 +2622,7 @@ func (x *LeavesDeferred) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeavesDeferred.ProtoReflect.Descriptor instead.
 func (*LeavesDeferred) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{31}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *LeavesDeferred) GetSystem() string {
@@ -2461,7 +2666,7 @@ type RequestResumed struct {
 
 func (x *RequestResumed) Reset() {
 	*x = RequestResumed{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[32]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2473,7 +2678,7 @@ func (x *RequestResumed) String() string {
 func (*RequestResumed) ProtoMessage() {}
 
 func (x *RequestResumed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[32]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2486,7 +2691,7 @@ func (x *RequestResumed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestResumed.ProtoReflect.Descriptor instead.
 func (*RequestResumed) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{32}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *RequestResumed) GetCause() string {
@@ -2514,7 +2719,7 @@ type PackageBegun struct {
 
 func (x *PackageBegun) Reset() {
 	*x = PackageBegun{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[33]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2526,7 +2731,7 @@ func (x *PackageBegun) String() string {
 func (*PackageBegun) ProtoMessage() {}
 
 func (x *PackageBegun) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[33]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2539,7 +2744,7 @@ func (x *PackageBegun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PackageBegun.ProtoReflect.Descriptor instead.
 func (*PackageBegun) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{33}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *PackageBegun) GetPackage() string {
@@ -2564,7 +2769,7 @@ type PackageReady struct {
 
 func (x *PackageReady) Reset() {
 	*x = PackageReady{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[34]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2576,7 +2781,7 @@ func (x *PackageReady) String() string {
 func (*PackageReady) ProtoMessage() {}
 
 func (x *PackageReady) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[34]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2589,7 +2794,7 @@ func (x *PackageReady) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PackageReady.ProtoReflect.Descriptor instead.
 func (*PackageReady) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{34}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *PackageReady) GetPackage() string {
@@ -2630,7 +2835,7 @@ type PackageRead struct {
 
 func (x *PackageRead) Reset() {
 	*x = PackageRead{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[35]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2642,7 +2847,7 @@ func (x *PackageRead) String() string {
 func (*PackageRead) ProtoMessage() {}
 
 func (x *PackageRead) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[35]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2655,7 +2860,7 @@ func (x *PackageRead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PackageRead.ProtoReflect.Descriptor instead.
 func (*PackageRead) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{35}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *PackageRead) GetPurpose() string {
@@ -2699,7 +2904,7 @@ type PackageExpired struct {
 
 func (x *PackageExpired) Reset() {
 	*x = PackageExpired{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[36]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2711,7 +2916,7 @@ func (x *PackageExpired) String() string {
 func (*PackageExpired) ProtoMessage() {}
 
 func (x *PackageExpired) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[36]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2724,7 +2929,7 @@ func (x *PackageExpired) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PackageExpired.ProtoReflect.Descriptor instead.
 func (*PackageExpired) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{36}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *PackageExpired) GetPackage() string {
@@ -2752,7 +2957,7 @@ type RecipientsTold struct {
 
 func (x *RecipientsTold) Reset() {
 	*x = RecipientsTold{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[37]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2764,7 +2969,7 @@ func (x *RecipientsTold) String() string {
 func (*RecipientsTold) ProtoMessage() {}
 
 func (x *RecipientsTold) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[37]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2777,7 +2982,7 @@ func (x *RecipientsTold) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecipientsTold.ProtoReflect.Descriptor instead.
 func (*RecipientsTold) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{37}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *RecipientsTold) GetRecipients() uint32 {
@@ -2800,7 +3005,7 @@ type SubjectForgotten struct {
 
 func (x *SubjectForgotten) Reset() {
 	*x = SubjectForgotten{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[38]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2812,7 +3017,7 @@ func (x *SubjectForgotten) String() string {
 func (*SubjectForgotten) ProtoMessage() {}
 
 func (x *SubjectForgotten) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[38]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2825,7 +3030,7 @@ func (x *SubjectForgotten) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubjectForgotten.ProtoReflect.Descriptor instead.
 func (*SubjectForgotten) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{38}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *SubjectForgotten) GetKeysDestroyed() uint32 {
@@ -2853,7 +3058,7 @@ type RestrictionEnded struct {
 
 func (x *RestrictionEnded) Reset() {
 	*x = RestrictionEnded{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[39]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2865,7 +3070,7 @@ func (x *RestrictionEnded) String() string {
 func (*RestrictionEnded) ProtoMessage() {}
 
 func (x *RestrictionEnded) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[39]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2878,7 +3083,7 @@ func (x *RestrictionEnded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestrictionEnded.ProtoReflect.Descriptor instead.
 func (*RestrictionEnded) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{39}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *RestrictionEnded) GetErased() bool {
@@ -2899,7 +3104,7 @@ type RequestWithdrawn struct {
 
 func (x *RequestWithdrawn) Reset() {
 	*x = RequestWithdrawn{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[40]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2911,7 +3116,7 @@ func (x *RequestWithdrawn) String() string {
 func (*RequestWithdrawn) ProtoMessage() {}
 
 func (x *RequestWithdrawn) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[40]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2924,7 +3129,7 @@ func (x *RequestWithdrawn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestWithdrawn.ProtoReflect.Descriptor instead.
 func (*RequestWithdrawn) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{40}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *RequestWithdrawn) GetAt() *timestamppb.Timestamp {
@@ -2949,7 +3154,7 @@ type RequestClosed struct {
 
 func (x *RequestClosed) Reset() {
 	*x = RequestClosed{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[41]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2961,7 +3166,7 @@ func (x *RequestClosed) String() string {
 func (*RequestClosed) ProtoMessage() {}
 
 func (x *RequestClosed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[41]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2974,7 +3179,7 @@ func (x *RequestClosed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestClosed.ProtoReflect.Descriptor instead.
 func (*RequestClosed) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{41}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *RequestClosed) GetOutcome() Outcome {
@@ -3007,7 +3212,7 @@ type DocketLeft struct {
 
 func (x *DocketLeft) Reset() {
 	*x = DocketLeft{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[42]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3019,7 +3224,7 @@ func (x *DocketLeft) String() string {
 func (*DocketLeft) ProtoMessage() {}
 
 func (x *DocketLeft) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[42]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3032,7 +3237,7 @@ func (x *DocketLeft) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DocketLeft.ProtoReflect.Descriptor instead.
 func (*DocketLeft) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{42}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{44}
 }
 
 // RequestKeyDestroyed: what the request said about its requester is unreadable.
@@ -3046,7 +3251,7 @@ type RequestKeyDestroyed struct {
 
 func (x *RequestKeyDestroyed) Reset() {
 	*x = RequestKeyDestroyed{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[43]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3058,7 +3263,7 @@ func (x *RequestKeyDestroyed) String() string {
 func (*RequestKeyDestroyed) ProtoMessage() {}
 
 func (x *RequestKeyDestroyed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[43]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3071,7 +3276,7 @@ func (x *RequestKeyDestroyed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestKeyDestroyed.ProtoReflect.Descriptor instead.
 func (*RequestKeyDestroyed) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{43}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *RequestKeyDestroyed) GetResidueEndsAt() *timestamppb.Timestamp {
@@ -3090,7 +3295,7 @@ type RequestFinished struct {
 
 func (x *RequestFinished) Reset() {
 	*x = RequestFinished{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[44]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3102,7 +3307,7 @@ func (x *RequestFinished) String() string {
 func (*RequestFinished) ProtoMessage() {}
 
 func (x *RequestFinished) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[44]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3115,7 +3320,7 @@ func (x *RequestFinished) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestFinished.ProtoReflect.Descriptor instead.
 func (*RequestFinished) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{44}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{46}
 }
 
 // CommandRefused: a rule said no to a known caller.
@@ -3131,7 +3336,7 @@ type CommandRefused struct {
 
 func (x *CommandRefused) Reset() {
 	*x = CommandRefused{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[45]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3143,7 +3348,7 @@ func (x *CommandRefused) String() string {
 func (*CommandRefused) ProtoMessage() {}
 
 func (x *CommandRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[45]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3156,7 +3361,7 @@ func (x *CommandRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommandRefused.ProtoReflect.Descriptor instead.
 func (*CommandRefused) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{45}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *CommandRefused) GetCommand() string {
@@ -3328,14 +3533,31 @@ const file_habeas_fulfilment_v1_events_proto_rawDesc = "" +
 	"erasureRef\x12\x16\n" +
 	"\x06values\x18\x02 \x01(\rR\x06values\x120\n" +
 	"\x05until\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x1c\n" +
-	"\x06system\x18\x04 \x01(\tB\x04\x98\xb5\x18\x03R\x06system:\x1d\xa2\xb5\x18\x19request.values_suppressed\"\xc8\x01\n" +
+	"\x06system\x18\x04 \x01(\tB\x04\x98\xb5\x18\x03R\x06system:\x1d\xa2\xb5\x18\x19request.values_suppressed\"\xd0\x02\n" +
 	"\rCompletedLeaf\x12\x12\n" +
 	"\x04leaf\x18\x01 \x01(\rR\x04leaf\x12;\n" +
 	"\aoutcome\x18\x02 \x01(\x0e2!.habeas.fulfilment.v1.LeafOutcomeR\aoutcome\x12\x18\n" +
 	"\adeleted\x18\x03 \x01(\x04R\adeleted\x12\x16\n" +
 	"\x06masked\x18\x04 \x01(\x04R\x06masked\x12\x16\n" +
 	"\x06shared\x18\x05 \x01(\x04R\x06shared\x12\x1c\n" +
-	"\tcollected\x18\x06 \x01(\x04R\tcollected\"\xb6\x01\n" +
+	"\tcollected\x18\x06 \x01(\x04R\tcollected\x12\x12\n" +
+	"\x04kept\x18\a \x01(\x04R\x04kept\x12\x1c\n" +
+	"\x06reason\x18\b \x01(\tB\x04\x98\xb5\x18\x03R\x06reason\x12\"\n" +
+	"\tauthority\x18\t \x01(\tB\x04\x98\xb5\x18\x05R\tauthority\x120\n" +
+	"\x05until\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"\xa8\x01\n" +
+	"\rAnnouncedLeaf\x12\x12\n" +
+	"\x04leaf\x18\x01 \x01(\rR\x04leaf\x12\x18\n" +
+	"\adeleted\x18\x02 \x01(\x04R\adeleted\x12\x16\n" +
+	"\x06masked\x18\x03 \x01(\x04R\x06masked\x12\x12\n" +
+	"\x04kept\x18\x04 \x01(\x04R\x04kept\x12\x16\n" +
+	"\x06shared\x18\x05 \x01(\x04R\x06shared\x12%\n" +
+	"\x0eby_description\x18\x06 \x01(\bR\rbyDescription\"\xd2\x01\n" +
+	"\x10ChangesAnnounced\x12\x1c\n" +
+	"\x06system\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06system\x12\x18\n" +
+	"\aattempt\x18\x02 \x01(\rR\aattempt\x12;\n" +
+	"\x06leaves\x18\x03 \x03(\v2#.habeas.fulfilment.v1.AnnouncedLeafR\x06leaves\x12*\n" +
+	"\x02at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x02at:\x1d\xa2\xb5\x18\x19request.changes_announced\"\xb6\x01\n" +
 	"\x0fLeavesCompleted\x12\x1c\n" +
 	"\x06system\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06system\x12;\n" +
 	"\x06leaves\x18\x02 \x03(\v2#.habeas.fulfilment.v1.CompletedLeafR\x06leaves\x12*\n" +
@@ -3419,7 +3641,7 @@ func file_habeas_fulfilment_v1_events_proto_rawDescGZIP() []byte {
 }
 
 var file_habeas_fulfilment_v1_events_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_habeas_fulfilment_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 46)
+var file_habeas_fulfilment_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 48)
 var file_habeas_fulfilment_v1_events_proto_goTypes = []any{
 	(DocketPlace)(0),              // 0: habeas.fulfilment.v1.DocketPlace
 	(LeafDecision)(0),             // 1: habeas.fulfilment.v1.LeafDecision
@@ -3452,91 +3674,96 @@ var file_habeas_fulfilment_v1_events_proto_goTypes = []any{
 	(*LeavesStarted)(nil),         // 28: habeas.fulfilment.v1.LeavesStarted
 	(*ValuesSuppressed)(nil),      // 29: habeas.fulfilment.v1.ValuesSuppressed
 	(*CompletedLeaf)(nil),         // 30: habeas.fulfilment.v1.CompletedLeaf
-	(*LeavesCompleted)(nil),       // 31: habeas.fulfilment.v1.LeavesCompleted
-	(*StepFailed)(nil),            // 32: habeas.fulfilment.v1.StepFailed
-	(*LeavesDeferred)(nil),        // 33: habeas.fulfilment.v1.LeavesDeferred
-	(*RequestResumed)(nil),        // 34: habeas.fulfilment.v1.RequestResumed
-	(*PackageBegun)(nil),          // 35: habeas.fulfilment.v1.PackageBegun
-	(*PackageReady)(nil),          // 36: habeas.fulfilment.v1.PackageReady
-	(*PackageRead)(nil),           // 37: habeas.fulfilment.v1.PackageRead
-	(*PackageExpired)(nil),        // 38: habeas.fulfilment.v1.PackageExpired
-	(*RecipientsTold)(nil),        // 39: habeas.fulfilment.v1.RecipientsTold
-	(*SubjectForgotten)(nil),      // 40: habeas.fulfilment.v1.SubjectForgotten
-	(*RestrictionEnded)(nil),      // 41: habeas.fulfilment.v1.RestrictionEnded
-	(*RequestWithdrawn)(nil),      // 42: habeas.fulfilment.v1.RequestWithdrawn
-	(*RequestClosed)(nil),         // 43: habeas.fulfilment.v1.RequestClosed
-	(*DocketLeft)(nil),            // 44: habeas.fulfilment.v1.DocketLeft
-	(*RequestKeyDestroyed)(nil),   // 45: habeas.fulfilment.v1.RequestKeyDestroyed
-	(*RequestFinished)(nil),       // 46: habeas.fulfilment.v1.RequestFinished
-	(*CommandRefused)(nil),        // 47: habeas.fulfilment.v1.CommandRefused
-	(ConnectorKind)(0),            // 48: habeas.fulfilment.v1.ConnectorKind
-	(*timestamppb.Timestamp)(nil), // 49: google.protobuf.Timestamp
-	(Right)(0),                    // 50: habeas.fulfilment.v1.Right
-	(*v1.Sealed)(nil),             // 51: habeas.seal.v1.Sealed
-	(v11.IdentifierKind)(0),       // 52: habeas.identity.v1.IdentifierKind
-	(LeafOutcome)(0),              // 53: habeas.fulfilment.v1.LeafOutcome
-	(Outcome)(0),                  // 54: habeas.fulfilment.v1.Outcome
+	(*AnnouncedLeaf)(nil),         // 31: habeas.fulfilment.v1.AnnouncedLeaf
+	(*ChangesAnnounced)(nil),      // 32: habeas.fulfilment.v1.ChangesAnnounced
+	(*LeavesCompleted)(nil),       // 33: habeas.fulfilment.v1.LeavesCompleted
+	(*StepFailed)(nil),            // 34: habeas.fulfilment.v1.StepFailed
+	(*LeavesDeferred)(nil),        // 35: habeas.fulfilment.v1.LeavesDeferred
+	(*RequestResumed)(nil),        // 36: habeas.fulfilment.v1.RequestResumed
+	(*PackageBegun)(nil),          // 37: habeas.fulfilment.v1.PackageBegun
+	(*PackageReady)(nil),          // 38: habeas.fulfilment.v1.PackageReady
+	(*PackageRead)(nil),           // 39: habeas.fulfilment.v1.PackageRead
+	(*PackageExpired)(nil),        // 40: habeas.fulfilment.v1.PackageExpired
+	(*RecipientsTold)(nil),        // 41: habeas.fulfilment.v1.RecipientsTold
+	(*SubjectForgotten)(nil),      // 42: habeas.fulfilment.v1.SubjectForgotten
+	(*RestrictionEnded)(nil),      // 43: habeas.fulfilment.v1.RestrictionEnded
+	(*RequestWithdrawn)(nil),      // 44: habeas.fulfilment.v1.RequestWithdrawn
+	(*RequestClosed)(nil),         // 45: habeas.fulfilment.v1.RequestClosed
+	(*DocketLeft)(nil),            // 46: habeas.fulfilment.v1.DocketLeft
+	(*RequestKeyDestroyed)(nil),   // 47: habeas.fulfilment.v1.RequestKeyDestroyed
+	(*RequestFinished)(nil),       // 48: habeas.fulfilment.v1.RequestFinished
+	(*CommandRefused)(nil),        // 49: habeas.fulfilment.v1.CommandRefused
+	(ConnectorKind)(0),            // 50: habeas.fulfilment.v1.ConnectorKind
+	(*timestamppb.Timestamp)(nil), // 51: google.protobuf.Timestamp
+	(Right)(0),                    // 52: habeas.fulfilment.v1.Right
+	(*v1.Sealed)(nil),             // 53: habeas.seal.v1.Sealed
+	(v11.IdentifierKind)(0),       // 54: habeas.identity.v1.IdentifierKind
+	(LeafOutcome)(0),              // 55: habeas.fulfilment.v1.LeafOutcome
+	(Outcome)(0),                  // 56: habeas.fulfilment.v1.Outcome
 }
 var file_habeas_fulfilment_v1_events_proto_depIdxs = []int32{
-	48, // 0: habeas.fulfilment.v1.SystemRegistered.connector:type_name -> habeas.fulfilment.v1.ConnectorKind
-	49, // 1: habeas.fulfilment.v1.SystemRegistered.at:type_name -> google.protobuf.Timestamp
-	49, // 2: habeas.fulfilment.v1.SystemRetired.at:type_name -> google.protobuf.Timestamp
-	48, // 3: habeas.fulfilment.v1.SystemListed.connector:type_name -> habeas.fulfilment.v1.ConnectorKind
-	50, // 4: habeas.fulfilment.v1.RequestEntered.right:type_name -> habeas.fulfilment.v1.Right
+	50, // 0: habeas.fulfilment.v1.SystemRegistered.connector:type_name -> habeas.fulfilment.v1.ConnectorKind
+	51, // 1: habeas.fulfilment.v1.SystemRegistered.at:type_name -> google.protobuf.Timestamp
+	51, // 2: habeas.fulfilment.v1.SystemRetired.at:type_name -> google.protobuf.Timestamp
+	50, // 3: habeas.fulfilment.v1.SystemListed.connector:type_name -> habeas.fulfilment.v1.ConnectorKind
+	52, // 4: habeas.fulfilment.v1.RequestEntered.right:type_name -> habeas.fulfilment.v1.Right
 	0,  // 5: habeas.fulfilment.v1.RequestEntered.place:type_name -> habeas.fulfilment.v1.DocketPlace
-	51, // 6: habeas.fulfilment.v1.NoticeDrafted.address:type_name -> habeas.seal.v1.Sealed
-	49, // 7: habeas.fulfilment.v1.NoticeDrafted.at:type_name -> google.protobuf.Timestamp
-	49, // 8: habeas.fulfilment.v1.NoticeAttempted.at:type_name -> google.protobuf.Timestamp
-	49, // 9: habeas.fulfilment.v1.NoticeSent.at:type_name -> google.protobuf.Timestamp
-	49, // 10: habeas.fulfilment.v1.NoticeFailed.next_try_at:type_name -> google.protobuf.Timestamp
-	49, // 11: habeas.fulfilment.v1.NoticeFailed.at:type_name -> google.protobuf.Timestamp
-	50, // 12: habeas.fulfilment.v1.RequestSubmitted.right:type_name -> habeas.fulfilment.v1.Right
-	52, // 13: habeas.fulfilment.v1.RequestSubmitted.kind:type_name -> habeas.identity.v1.IdentifierKind
-	51, // 14: habeas.fulfilment.v1.RequestSubmitted.identifier:type_name -> habeas.seal.v1.Sealed
-	49, // 15: habeas.fulfilment.v1.RequestSubmitted.received_at:type_name -> google.protobuf.Timestamp
-	49, // 16: habeas.fulfilment.v1.RequestSubmitted.at:type_name -> google.protobuf.Timestamp
-	49, // 17: habeas.fulfilment.v1.RequestSubmitted.due_at:type_name -> google.protobuf.Timestamp
-	49, // 18: habeas.fulfilment.v1.RequestSubmitted.acknowledge_by:type_name -> google.protobuf.Timestamp
-	49, // 19: habeas.fulfilment.v1.VerificationStarted.expires_at:type_name -> google.protobuf.Timestamp
-	49, // 20: habeas.fulfilment.v1.VerificationStarted.at:type_name -> google.protobuf.Timestamp
-	49, // 21: habeas.fulfilment.v1.RequestVerified.at:type_name -> google.protobuf.Timestamp
-	49, // 22: habeas.fulfilment.v1.VerificationFailed.at:type_name -> google.protobuf.Timestamp
-	49, // 23: habeas.fulfilment.v1.RequestQueued.at:type_name -> google.protobuf.Timestamp
-	49, // 24: habeas.fulfilment.v1.RequestActivated.at:type_name -> google.protobuf.Timestamp
-	51, // 25: habeas.fulfilment.v1.ContactNoted.address:type_name -> habeas.seal.v1.Sealed
-	49, // 26: habeas.fulfilment.v1.RequestFrozen.at:type_name -> google.protobuf.Timestamp
+	53, // 6: habeas.fulfilment.v1.NoticeDrafted.address:type_name -> habeas.seal.v1.Sealed
+	51, // 7: habeas.fulfilment.v1.NoticeDrafted.at:type_name -> google.protobuf.Timestamp
+	51, // 8: habeas.fulfilment.v1.NoticeAttempted.at:type_name -> google.protobuf.Timestamp
+	51, // 9: habeas.fulfilment.v1.NoticeSent.at:type_name -> google.protobuf.Timestamp
+	51, // 10: habeas.fulfilment.v1.NoticeFailed.next_try_at:type_name -> google.protobuf.Timestamp
+	51, // 11: habeas.fulfilment.v1.NoticeFailed.at:type_name -> google.protobuf.Timestamp
+	52, // 12: habeas.fulfilment.v1.RequestSubmitted.right:type_name -> habeas.fulfilment.v1.Right
+	54, // 13: habeas.fulfilment.v1.RequestSubmitted.kind:type_name -> habeas.identity.v1.IdentifierKind
+	53, // 14: habeas.fulfilment.v1.RequestSubmitted.identifier:type_name -> habeas.seal.v1.Sealed
+	51, // 15: habeas.fulfilment.v1.RequestSubmitted.received_at:type_name -> google.protobuf.Timestamp
+	51, // 16: habeas.fulfilment.v1.RequestSubmitted.at:type_name -> google.protobuf.Timestamp
+	51, // 17: habeas.fulfilment.v1.RequestSubmitted.due_at:type_name -> google.protobuf.Timestamp
+	51, // 18: habeas.fulfilment.v1.RequestSubmitted.acknowledge_by:type_name -> google.protobuf.Timestamp
+	51, // 19: habeas.fulfilment.v1.VerificationStarted.expires_at:type_name -> google.protobuf.Timestamp
+	51, // 20: habeas.fulfilment.v1.VerificationStarted.at:type_name -> google.protobuf.Timestamp
+	51, // 21: habeas.fulfilment.v1.RequestVerified.at:type_name -> google.protobuf.Timestamp
+	51, // 22: habeas.fulfilment.v1.VerificationFailed.at:type_name -> google.protobuf.Timestamp
+	51, // 23: habeas.fulfilment.v1.RequestQueued.at:type_name -> google.protobuf.Timestamp
+	51, // 24: habeas.fulfilment.v1.RequestActivated.at:type_name -> google.protobuf.Timestamp
+	53, // 25: habeas.fulfilment.v1.ContactNoted.address:type_name -> habeas.seal.v1.Sealed
+	51, // 26: habeas.fulfilment.v1.RequestFrozen.at:type_name -> google.protobuf.Timestamp
 	1,  // 27: habeas.fulfilment.v1.PlannedLeaf.decision:type_name -> habeas.fulfilment.v1.LeafDecision
-	49, // 28: habeas.fulfilment.v1.PlannedLeaf.until:type_name -> google.protobuf.Timestamp
+	51, // 28: habeas.fulfilment.v1.PlannedLeaf.until:type_name -> google.protobuf.Timestamp
 	24, // 29: habeas.fulfilment.v1.ManifestCommitted.leaves:type_name -> habeas.fulfilment.v1.PlannedLeaf
-	49, // 30: habeas.fulfilment.v1.ManifestCommitted.at:type_name -> google.protobuf.Timestamp
-	51, // 31: habeas.fulfilment.v1.ManifestCommitted.digest_key:type_name -> habeas.seal.v1.Sealed
+	51, // 30: habeas.fulfilment.v1.ManifestCommitted.at:type_name -> google.protobuf.Timestamp
+	53, // 31: habeas.fulfilment.v1.ManifestCommitted.digest_key:type_name -> habeas.seal.v1.Sealed
 	24, // 32: habeas.fulfilment.v1.LeavesDecided.leaves:type_name -> habeas.fulfilment.v1.PlannedLeaf
-	49, // 33: habeas.fulfilment.v1.LeavesDecided.at:type_name -> google.protobuf.Timestamp
-	49, // 34: habeas.fulfilment.v1.LeavesStarted.permit_ends_at:type_name -> google.protobuf.Timestamp
+	51, // 33: habeas.fulfilment.v1.LeavesDecided.at:type_name -> google.protobuf.Timestamp
+	51, // 34: habeas.fulfilment.v1.LeavesStarted.permit_ends_at:type_name -> google.protobuf.Timestamp
 	27, // 35: habeas.fulfilment.v1.LeavesStarted.leaves:type_name -> habeas.fulfilment.v1.StartedLeaf
-	49, // 36: habeas.fulfilment.v1.LeavesStarted.at:type_name -> google.protobuf.Timestamp
-	49, // 37: habeas.fulfilment.v1.ValuesSuppressed.until:type_name -> google.protobuf.Timestamp
-	53, // 38: habeas.fulfilment.v1.CompletedLeaf.outcome:type_name -> habeas.fulfilment.v1.LeafOutcome
-	30, // 39: habeas.fulfilment.v1.LeavesCompleted.leaves:type_name -> habeas.fulfilment.v1.CompletedLeaf
-	49, // 40: habeas.fulfilment.v1.LeavesCompleted.at:type_name -> google.protobuf.Timestamp
-	49, // 41: habeas.fulfilment.v1.StepFailed.next_try_at:type_name -> google.protobuf.Timestamp
-	49, // 42: habeas.fulfilment.v1.StepFailed.at:type_name -> google.protobuf.Timestamp
-	49, // 43: habeas.fulfilment.v1.LeavesDeferred.next_try_at:type_name -> google.protobuf.Timestamp
-	49, // 44: habeas.fulfilment.v1.LeavesDeferred.at:type_name -> google.protobuf.Timestamp
-	49, // 45: habeas.fulfilment.v1.RequestResumed.at:type_name -> google.protobuf.Timestamp
-	49, // 46: habeas.fulfilment.v1.PackageReady.expires_at:type_name -> google.protobuf.Timestamp
-	49, // 47: habeas.fulfilment.v1.PackageRead.at:type_name -> google.protobuf.Timestamp
-	49, // 48: habeas.fulfilment.v1.PackageExpired.residue_ends_at:type_name -> google.protobuf.Timestamp
-	49, // 49: habeas.fulfilment.v1.SubjectForgotten.residue_ends_at:type_name -> google.protobuf.Timestamp
-	49, // 50: habeas.fulfilment.v1.RequestWithdrawn.at:type_name -> google.protobuf.Timestamp
-	54, // 51: habeas.fulfilment.v1.RequestClosed.outcome:type_name -> habeas.fulfilment.v1.Outcome
-	49, // 52: habeas.fulfilment.v1.RequestClosed.at:type_name -> google.protobuf.Timestamp
-	49, // 53: habeas.fulfilment.v1.RequestKeyDestroyed.residue_ends_at:type_name -> google.protobuf.Timestamp
-	54, // [54:54] is the sub-list for method output_type
-	54, // [54:54] is the sub-list for method input_type
-	54, // [54:54] is the sub-list for extension type_name
-	54, // [54:54] is the sub-list for extension extendee
-	0,  // [0:54] is the sub-list for field type_name
+	51, // 36: habeas.fulfilment.v1.LeavesStarted.at:type_name -> google.protobuf.Timestamp
+	51, // 37: habeas.fulfilment.v1.ValuesSuppressed.until:type_name -> google.protobuf.Timestamp
+	55, // 38: habeas.fulfilment.v1.CompletedLeaf.outcome:type_name -> habeas.fulfilment.v1.LeafOutcome
+	51, // 39: habeas.fulfilment.v1.CompletedLeaf.until:type_name -> google.protobuf.Timestamp
+	31, // 40: habeas.fulfilment.v1.ChangesAnnounced.leaves:type_name -> habeas.fulfilment.v1.AnnouncedLeaf
+	51, // 41: habeas.fulfilment.v1.ChangesAnnounced.at:type_name -> google.protobuf.Timestamp
+	30, // 42: habeas.fulfilment.v1.LeavesCompleted.leaves:type_name -> habeas.fulfilment.v1.CompletedLeaf
+	51, // 43: habeas.fulfilment.v1.LeavesCompleted.at:type_name -> google.protobuf.Timestamp
+	51, // 44: habeas.fulfilment.v1.StepFailed.next_try_at:type_name -> google.protobuf.Timestamp
+	51, // 45: habeas.fulfilment.v1.StepFailed.at:type_name -> google.protobuf.Timestamp
+	51, // 46: habeas.fulfilment.v1.LeavesDeferred.next_try_at:type_name -> google.protobuf.Timestamp
+	51, // 47: habeas.fulfilment.v1.LeavesDeferred.at:type_name -> google.protobuf.Timestamp
+	51, // 48: habeas.fulfilment.v1.RequestResumed.at:type_name -> google.protobuf.Timestamp
+	51, // 49: habeas.fulfilment.v1.PackageReady.expires_at:type_name -> google.protobuf.Timestamp
+	51, // 50: habeas.fulfilment.v1.PackageRead.at:type_name -> google.protobuf.Timestamp
+	51, // 51: habeas.fulfilment.v1.PackageExpired.residue_ends_at:type_name -> google.protobuf.Timestamp
+	51, // 52: habeas.fulfilment.v1.SubjectForgotten.residue_ends_at:type_name -> google.protobuf.Timestamp
+	51, // 53: habeas.fulfilment.v1.RequestWithdrawn.at:type_name -> google.protobuf.Timestamp
+	56, // 54: habeas.fulfilment.v1.RequestClosed.outcome:type_name -> habeas.fulfilment.v1.Outcome
+	51, // 55: habeas.fulfilment.v1.RequestClosed.at:type_name -> google.protobuf.Timestamp
+	51, // 56: habeas.fulfilment.v1.RequestKeyDestroyed.residue_ends_at:type_name -> google.protobuf.Timestamp
+	57, // [57:57] is the sub-list for method output_type
+	57, // [57:57] is the sub-list for method input_type
+	57, // [57:57] is the sub-list for extension type_name
+	57, // [57:57] is the sub-list for extension extendee
+	0,  // [0:57] is the sub-list for field type_name
 }
 
 func init() { file_habeas_fulfilment_v1_events_proto_init() }
@@ -3552,7 +3779,7 @@ func file_habeas_fulfilment_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_fulfilment_v1_events_proto_rawDesc), len(file_habeas_fulfilment_v1_events_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   46,
+			NumMessages:   48,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
