@@ -39,6 +39,9 @@ type erasure struct {
 	began   time.Time
 	attempt uint32
 	told    int // times that changes were announced
+	// said is how many rows the last announcement says are destroyed, and sure
+	// how many the one before: its commit has succeeded.
+	said, sure uint64
 }
 
 // erase carries out the leaves of one system: look, ask for a permit, record,
@@ -180,7 +183,7 @@ func (x *erasure) destroy(ctx context.Context) error {
 	if errors.As(failed, &crash) {
 		return failed
 	}
-	if err := x.end(ctx, permit.GetPermit(), total(done)); err != nil {
+	if err := x.end(ctx, permit.GetPermit(), max(total(done), x.sure)); err != nil {
 		return errors.Join(failed, err)
 	}
 	if err := x.point(PointPermitEnded); err != nil {
@@ -304,6 +307,7 @@ func (x *erasure) announce(ctx context.Context, done []connector.Done) error {
 		}
 	}
 	x.told++
+	x.said, x.sure = total(done), x.said
 	step := fmt.Sprintf("announce/%s/%d", x.name, x.attempt)
 	now := x.cfg.Now()
 	_, err := x.cfg.Requests.Handle(ctx, x.agg, es.Command[request.Command]{

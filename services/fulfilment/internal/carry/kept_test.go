@@ -138,12 +138,15 @@ func TestALeafOfWhichSomethingStaysSaysSoWhereverTheWorkIsCutOff(t *testing.T) {
 	}
 }
 
-func TestNothingIsCommittedThatCannotBeAnnounced(t *testing.T) {
-	w, h := stubborn(t, false)
-	before := h.Of(fake.Jane)
-	var agg es.Aggregate
+// givenUp runs an erasure whose attempt somebody else gives up at a point, the
+// nth time that it is met, and returns what is left then.
+func givenUp(t *testing.T, w *fake.World, h *fake.Holder, point string, nth int) (agg es.Aggregate, left int) {
+	t.Helper()
 	w.Crash = func(at string) error {
-		if at == carry.PointSuppressed { // somebody else gives the attempt up
+		if at != point {
+			return nil
+		}
+		if nth--; nth == 0 {
 			later := w.Clock.Now().Add(time.Hour)
 			_, err := w.Handlers.Requests.Handle(t.Context(), agg, es.Command[request.Command]{
 				ID: "fail", At: w.Clock.Now(), Data: request.FailStep{Step: request.StepErase, System: "shop", Reason: "X", At: later},
@@ -158,13 +161,33 @@ func TestNothingIsCommittedThatCannotBeAnnounced(t *testing.T) {
 	w.Settle()
 	w.Verify(agg)
 	w.Settle()
-	if n := h.Of(fake.Jane); n != before {
-		t.Errorf("%d values of Jane's are left of %d, though the attempt had ended", n, before)
-	}
-	if s := w.State(agg); s.Closed {
+	if w.State(agg).Closed {
 		t.Error("the request is closed")
 	}
-	w.Crash = nil
+	return agg, h.Of(fake.Jane)
+}
+
+func TestNothingIsCommittedThatCannotBeAnnounced(t *testing.T) {
+	w, h := stubborn(t, false)
+	before := h.Of(fake.Jane)
+	agg, left := givenUp(t, w, h, carry.PointSuppressed, 1)
+	if left != before {
+		t.Errorf("%d values of Jane's are left of %d, though the attempt had ended", left, before)
+	}
+	w.Run(soon(w))
+	checkStubborn(t, w, h, agg)
+}
+
+func TestAPermitIsToldOfWhatWasCommittedBeforeAFailure(t *testing.T) {
+	w, h := stubborn(t, true)
+	before := h.Of(fake.Jane)
+	agg, left := givenUp(t, w, h, carry.PointAnnounced, 3) // her letter
+	if left != before-1 {
+		t.Errorf("%d values of Jane's are left of %d, want all but one", left, before)
+	}
+	if calls := w.Peers.Seen(); !slices.Contains(calls, "EndPermit 1") {
+		t.Errorf("the permit was not told of one row: %v", calls)
+	}
 	w.Run(soon(w))
 	checkStubborn(t, w, h, agg)
 }

@@ -134,6 +134,12 @@ func steps(rec es.Recorded, name string, ev request.Event) []*fulfilmentv1.Step 
 			out = append(out, line(l.Leaf, ""))
 		}
 		return out
+	case request.ChangesAnnounced:
+		var out []*fulfilmentv1.Step
+		for _, l := range e.Leaves {
+			out = append(out, line(l.Leaf, ""))
+		}
+		return out
 	case request.LeavesCompleted:
 		var out []*fulfilmentv1.Step
 		for _, l := range e.Leaves {

@@ -231,7 +231,8 @@ const (
 	LeafOutcome_LEAF_OUTCOME_MASKED LeafOutcome = 2
 	// In the package.
 	LeafOutcome_LEAF_OUTCOME_COLLECTED LeafOutcome = 3
-	// Kept on a ground, until a moment.
+	// Kept on a ground, until a moment; or something of it stays, though the rest
+	// was erased. The reason says which.
 	LeafOutcome_LEAF_OUTCOME_RETAINED LeafOutcome = 4
 	// The system holds nothing of it.
 	LeafOutcome_LEAF_OUTCOME_NOT_HELD LeafOutcome = 5
@@ -844,11 +845,13 @@ type Leaf struct {
 	RowsFound uint64 `protobuf:"varint,5,opt,name=rows_found,json=rowsFound,proto3" json:"rows_found,omitempty"`
 	// How it ended.
 	Outcome LeafOutcome `protobuf:"varint,6,opt,name=outcome,proto3,enum=habeas.fulfilment.v1.LeafOutcome" json:"outcome,omitempty"`
-	// Reason code; set with RETAINED and FAILED.
+	// Reason code; set with RETAINED and FAILED. With RETAINED the ground of the
+	// schedule, or why something stays: key_of_retained_row, key_of_referenced_row,
+	// kept_by_description, shared_with_others.
 	Reason string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
-	// The law or clause; set with RETAINED.
+	// The law, clause or interest; set with RETAINED.
 	Authority string `protobuf:"bytes,8,opt,name=authority,proto3" json:"authority,omitempty"`
-	// Until when it is kept; set with RETAINED.
+	// Until when it is kept, or when it is looked at again; set with RETAINED.
 	Until *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=until,proto3" json:"until,omitempty"`
 	// Times that it was tried.
 	Attempts      uint32 `protobuf:"varint,10,opt,name=attempts,proto3" json:"attempts,omitempty"`
