@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,42 +18,45 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// TestPlantedValuesAreFoundInClearNowhere takes a person with values that exist
-// nowhere else through an access and an erasure, and then looks for them in
-// everything that Habeas wrote or sent but for the mail itself.
-func TestPlantedValuesAreFoundInClearNowhere(t *testing.T) {
-	w := newWorld(t)
-	planted := []string{"Quarkbottom", "wq.planted-7731@example.invalid", "5550177319", "Plantation Row 77"}
-	w.chinook.Run(t, `UPDATE customer SET last_name = $1, email = $2, phone = $3, address = $4 WHERE customer_id = 6`,
-		planted[0], planted[1], planted[2], planted[3])
-	packets := listen(t, w.Ports())
-	w.Register(tenant, planted[1])
-	access := w.Closed(tenant, w.Ask(tenant, fulfilmentv1.Right_RIGHT_ACCESS, policy, planted[1]))
+// planted are values that exist nowhere else.
+func planted() []string {
+	return []string{"Quarkbottom", "wq.planted-7731@example.invalid", "5550177319", "Plantation Row 77"}
+}
+
+// plant gives them to a customer of the music shop.
+func plant(t *testing.T, w *world) {
+	t.Helper()
+	p := planted()
+	w.chinook.Run(t, `UPDATE customer SET last_name = $1, email = $2, phone = $3, address = $4 WHERE customer_id = 8`, p[0], p[1], p[2], p[3])
+}
+
+// showAndErase takes somebody through access and erasure and returns what the
+// package held.
+func (w *world) showAndErase(email string) string {
+	w.Register(tenant, email)
+	access := w.Closed(tenant, w.Ask(tenant, fulfilmentv1.Right_RIGHT_ACCESS, policy, email))
 	unpacked := strings.Join(values(w.Package(tenant, access.GetRequest())), "\n")
-	for _, v := range planted {
+	w.Closed(tenant, w.Ask(tenant, fulfilmentv1.Right_RIGHT_ERASURE, policy, email))
+	return unpacked
+}
+
+// nowhere looks for the planted values in everything that Habeas wrote or sent
+// but for the mail itself.
+func (w *world) nowhere(t *testing.T, unpacked string, places map[string][]byte) {
+	for _, v := range planted() {
 		if !strings.Contains(unpacked, v) {
 			t.Fatalf("the package lacks %q: there would be nothing to find", v)
 		}
-	}
-	w.Closed(tenant, w.Ask(tenant, fulfilmentv1.Right_RIGHT_ERASURE, policy, planted[1]))
-	places := map[string][]byte{"redis": dump(t, w.Redis.Addr()), "metrics": w.Metrics()}
-	if packets != nil {
-		places["packets"] = packets.stop()
-	}
-	if err := w.Stop(); err != nil {
-		t.Fatal(err)
 	}
 	places["logs"] = []byte(w.Logs.String())
 	w.NATS.Stop()
 	files(t, places, w.Dir, w.NATS.Dir())
 	for name, content := range places {
-		if name == "redis" || name == "metrics" || name == "packets" || name == "logs" {
-			if len(content) < 100 {
-				t.Errorf("%s holds %d bytes: there was nothing to search", name, len(content))
-			}
+		if slices.Contains([]string{"redis", "metrics", "packets", "logs"}, name) && len(content) < 100 {
+			t.Errorf("%s holds %d bytes: there was nothing to search", name, len(content))
 		}
 	}
-	for _, value := range planted {
+	for _, value := range planted() {
 		for _, form := range forms(value) {
 			for name, content := range places {
 				if bytes.Contains(content, form) {

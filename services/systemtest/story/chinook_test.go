@@ -9,6 +9,7 @@ import (
 	"time"
 
 	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
+	"habeas.internal/services/internal/devmail"
 	"habeas.internal/services/internal/sqltest"
 
 	"github.com/google/go-cmp/cmp"
@@ -69,27 +70,61 @@ func mary(w *world) customer {
 	}
 }
 
-// TestAPersonSeesAllAndIsErased is the main story: what a person is shown is
-// what is there, row for row, and after the erasure nothing of it is left but
-// what law keeps, and nobody else's rows have changed.
-func TestAPersonSeesAllAndIsErased(t *testing.T) {
+// TestAStoryInRealDatabases takes people through access and erasure, stops
+// everything, and looks at what is left: in the databases, in the log, in the
+// traces, and wherever else something could have been written.
+func TestAStoryInRealDatabases(t *testing.T) {
 	w := newWorld(t)
+	plant(t, w)
+	packets := listen(t, w.Ports())
 	for _, c := range []customer{helena(w), mary(w)} {
-		t.Run(c.system, func(t *testing.T) {
-			w.Register(tenant, c.email)
-			others := c.db.Checksums(t, c.mine)
-			access := w.Closed(tenant, w.Ask(tenant, fulfilmentv1.Right_RIGHT_ACCESS, policy, c.email))
-			if access.GetOutcome() != fulfilmentv1.Outcome_OUTCOME_COMPLETE {
-				t.Errorf("access ended as %v", access.GetOutcome())
-			}
-			if diff := cmp.Diff(c.byHand(t), c.packaged(t, w.Package(tenant, access.GetRequest()))); diff != "" {
-				t.Errorf("what is shown is not what is there (-there +shown):\n%s", diff)
-			}
-			kept := c.db.Rows(t, c.kept)
-			erasure := w.Closed(tenant, w.Ask(tenant, fulfilmentv1.Right_RIGHT_ERASURE, policy, c.email))
-			c.isGone(t, erasure, others, kept)
-		})
+		t.Run("what is shown is what is there, and then it is gone: "+c.system, func(t *testing.T) { c.seesAllAndIsErased(t, w) })
 	}
+	unpacked := w.showAndErase(planted()[1])
+	told := w.tell(t, w.number(t, 9))
+	places := map[string][]byte{"redis": dump(t, w.Redis.Addr()), "metrics": w.Metrics()}
+	if packets != nil {
+		places["packets"] = packets.stop()
+	}
+	if err := w.Stop(); err != nil { // flushes spans
+		t.Fatal(err)
+	}
+	t.Run("one trace runs from submission to completion", func(t *testing.T) { w.traced(t, told) })
+	t.Run("the log alone tells the whole story", func(t *testing.T) { w.replayed(t, told) })
+	t.Run("planted values are found in clear nowhere", func(t *testing.T) { w.nowhere(t, unpacked, places) })
+}
+
+// seesAllAndIsErased holds a package and an erasure against the database.
+func (c customer) seesAllAndIsErased(t *testing.T, w *world) {
+	w.Register(tenant, c.email)
+	others := c.db.Checksums(t, c.mine)
+	access := w.Closed(tenant, w.Ask(tenant, fulfilmentv1.Right_RIGHT_ACCESS, policy, c.email))
+	if access.GetOutcome() != fulfilmentv1.Outcome_OUTCOME_COMPLETE {
+		t.Errorf("access ended as %v", access.GetOutcome())
+	}
+	if diff := cmp.Diff(c.byHand(t), c.packaged(t, w.Package(tenant, access.GetRequest()))); diff != "" {
+		t.Errorf("what is shown is not what is there (-there +shown):\n%s", diff)
+	}
+	kept := c.db.Rows(t, c.kept)
+	erasure := w.Closed(tenant, w.Ask(tenant, fulfilmentv1.Right_RIGHT_ERASURE, policy, c.email))
+	c.isGone(t, erasure, others, kept)
+}
+
+// told is an erasure that was followed to its end.
+type told struct {
+	person string
+	closed *fulfilmentv1.Request
+}
+
+// tell erases a customer and waits for the last notice.
+func (w *world) tell(t *testing.T, c customer) told {
+	t.Helper()
+	person := w.Register(tenant, c.email)
+	closed := w.Closed(tenant, w.Ask(tenant, fulfilmentv1.Right_RIGHT_ERASURE, policy, c.email))
+	w.Mail.Wait(t, c.email, func(l devmail.Message) bool {
+		return strings.Contains(l.Text, closed.GetRequest()) && strings.Contains(l.Text, "tax")
+	})
+	return told{person, closed}
 }
 
 // isGone holds the database and the request against each other.

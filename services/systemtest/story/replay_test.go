@@ -5,23 +5,15 @@ import (
 	"slices"
 	"testing"
 
-	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
 	"habeas.internal/services/audit"
 
 	"github.com/redis/go-redis/v9"
 )
 
-// TestTheLogAloneTellsTheWholeStory wipes Redis and stops every service before
-// an auditor reads what became of a request, and of the person who filed it.
-func TestTheLogAloneTellsTheWholeStory(t *testing.T) {
-	w := newWorld(t)
-	c := helena(w)
-	person := w.Register(tenant, c.email)
-	request := w.Ask(tenant, fulfilmentv1.Right_RIGHT_ERASURE, policy, c.email)
-	closed := w.Closed(tenant, request)
-	if err := w.Stop(); err != nil {
-		t.Fatal(err)
-	}
+// replayed wipes Redis, while every service is stopped, before an auditor reads
+// what became of a request and of the person who filed it.
+func (w *world) replayed(t *testing.T, story told) {
+	person, request, closed := story.person, story.closed.GetRequest(), story.closed
 	client := redis.NewClient(&redis.Options{Addr: w.Redis.Addr()})
 	defer func() { _ = client.Close() }()
 	if err := client.FlushAll(context.Background()).Err(); err != nil {
