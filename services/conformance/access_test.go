@@ -38,7 +38,7 @@ func caseworksHolders(t testing.TB, s *stack.Stack) []*holder {
 	}
 	var out []*holder
 	for _, name := range []string{accounts, logs, partners} {
-		out = append(out, newHolder(t, s, name, "account.email", held[name]...))
+		out = append(out, newHolder(t, s, "cw-13", name, "account.email", held[name]...))
 	}
 	return out
 }

@@ -19,8 +19,8 @@ import (
 func personnelHolders(t testing.TB, s *stack.Stack) []*holder {
 	t.Helper()
 	return []*holder{
-		newHolder(t, s, "messaging", "personal.email", "personal.name", "tag.use", "message.content"),
-		newHolder(t, s, "client-archive", "personal.email", "message.content"),
+		newHolder(t, s, "pt-27", "messaging", "personal.email", "personal.name", "tag.use", "message.content"),
+		newHolder(t, s, "pt-27", "client-archive", "personal.email", "message.content"),
 	}
 }
 

@@ -24,8 +24,12 @@ type holder struct {
 	categories []string
 }
 
-// newHolder makes a system. The services can reach it from their start on.
-func newHolder(t testing.TB, s *stack.Stack, name, address string, categories ...string) *holder {
+// variants is how many tenants of its own a row may have join a system.
+const variants = 2
+
+// newHolder makes a system of a row. The services can reach it from their start
+// on, for the row's own tenants.
+func newHolder(t testing.TB, s *stack.Stack, row, name, address string, categories ...string) *holder {
 	t.Helper()
 	h := &holder{name: name, address: address, categories: categories}
 	var columns strings.Builder
@@ -33,7 +37,9 @@ func newHolder(t testing.TB, s *stack.Stack, name, address string, categories ..
 		fmt.Fprintf(&columns, ", %s TEXT", column(c))
 	}
 	h.db = sqltest.SQLite(t, "CREATE TABLE held (id INTEGER PRIMARY KEY, address TEXT"+columns.String()+")")
-	s.Connections[name] = h.db.DSN
+	for i := range variants {
+		s.Connections[variantOf(row, i+1)+"/"+name] = h.db.DSN
+	}
 	return h
 }
 

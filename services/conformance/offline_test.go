@@ -15,8 +15,8 @@ import (
 func qceraHolders(t testing.TB, s *stack.Stack) []*holder {
 	t.Helper()
 	return []*holder{
-		newHolder(t, s, "web-forms", "visitor.email", "visitor.name", "visitor.phone"),
-		newHolder(t, s, "paper-forms", "visitor.email", "visitor.name", "visitor.phone"),
+		newHolder(t, s, "qc-11", "web-forms", "visitor.email", "visitor.name", "visitor.phone"),
+		newHolder(t, s, "qc-11", "paper-forms", "visitor.email", "visitor.name", "visitor.phone"),
 	}
 }
 

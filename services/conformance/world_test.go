@@ -15,7 +15,7 @@ type world struct {
 	*testing.T
 	*stack.Stack
 	people   []*person // whose acts the log is held against at the end
-	variants *int
+	variants map[string]int
 
 	caseworks, personnel, qcera []*holder // data systems, by whose policy they are for
 }
@@ -33,7 +33,7 @@ const postedFor = 24 * time.Hour
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	s := stack.New(t)
-	w := &world{T: t, Stack: s, variants: new(int)}
+	w := &world{T: t, Stack: s, variants: map[string]int{}}
 	w.caseworks, w.personnel, w.qcera = caseworksHolders(t, s), personnelHolders(t, s), qceraHolders(t, s)
 	s.Start()
 	for _, tenant := range []string{caseworksTenant, personnelTenant, qceraTenant} {
@@ -58,12 +58,15 @@ func (w *world) tenantOf(policy string, changes ...change) string {
 	return w.tenantWith(text(w.T, policy, changes...))
 }
 
+// variantOf is the name of a row's tenants, the first of which is 1.
+func variantOf(row string, number int) string { return fmt.Sprintf("%s-variant-%d", row, number) }
+
 // tenantWith makes a tenant with a policy.
 func (w *world) tenantWith(document []byte) string {
 	w.Helper()
-	*w.variants++
 	row := strings.ToLower(w.Name()[strings.LastIndexByte(w.Name(), '/')+1:])
-	tenant := fmt.Sprintf("%s-variant-%d", row, *w.variants)
+	w.variants[row]++
+	tenant := variantOf(row, w.variants[row])
 	w.Tenant(tenant)
 	w.PublishDocument(tenant, document, time.Now().Add(-postedFor))
 	return tenant

@@ -46,7 +46,7 @@ type Config struct {
 	Retention   client.Peer   `env:"RETENTION"`
 	SMTP        mail.Config   `env:"SMTP"`
 	Packages    Packages      `env:"PACKAGES"`
-	Connections env.File      `env:"CONNECTIONS" default:"" help:"YAML file, mode 0600: names of connections and their connection strings; no system can be reached without one"`
+	Connections env.File      `env:"CONNECTIONS" default:"" help:"YAML file, mode 0600: connections as tenant/name, and their connection strings; no system can be reached without one"`
 	RulePacks   []string      `env:"RULE_PACKS" default:"gdpr,ccpa" help:"laws whose clocks count; the earliest wins"`
 }
 

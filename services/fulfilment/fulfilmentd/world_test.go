@@ -193,7 +193,7 @@ func (w *world) environ(t *testing.T) []string {
 		"HABEAS_EVENTLOG_SERVICE_KEY=" + write("service.key", base64.StdEncoding.EncodeToString(w.in.Service.Private().Seed())),
 		"HABEAS_IDENTITY_TARGET=" + w.addrs["identity"], "HABEAS_CONSENT_TARGET=" + w.addrs["consent"],
 		"HABEAS_RETENTION_TARGET=" + w.addrs["retention"],
-		"HABEAS_CONNECTIONS=" + write("connections.yaml", "shop-db: "+w.shop+"\n"),
+		"HABEAS_CONNECTIONS=" + write("connections.yaml", fake.Tenant+"/shop-db: "+w.shop+"\n"),
 		"HABEAS_PACKAGES_URL=file://" + packages + "?no_tmp_dir=true&metadata=skip",
 	}
 }

@@ -38,7 +38,7 @@ type Stack struct {
 	Dir  string
 	Logs *Buffer // of all services
 	// Connections are the connection strings of the data systems that fulfilment
-	// can reach, by name. Set them before Start.
+	// can reach, by tenant/name. Set them before Start.
 	Connections map[string]string
 
 	t        testing.TB

@@ -35,8 +35,8 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{Stack: stack.New(t), chinook: sqltest.Chinook(t), sakila: sqltest.Sakila(t)}
-	w.Connections["chinook"] = w.chinook.DSN
-	w.Connections["sakila"] = w.sakila.DSN
+	w.Connections[tenant+"/chinook"] = w.chinook.DSN
+	w.Connections[tenant+"/sakila"] = w.sakila.DSN
 	w.Start()
 	w.settle(t)
 	return w

@@ -60,8 +60,9 @@ type Peers struct {
 
 // Connect reaches the systems that hold personal data.
 type Connect interface {
-	// Open connects to a system as described. The caller closes it.
-	Open(ctx context.Context, d system.Description) (connector.System, error)
+	// Open connects to a tenant's system as described, by a connection of that
+	// tenant alone. The caller closes it.
+	Open(ctx context.Context, tenant string, d system.Description) (connector.System, error)
 	// Parts are what the description says the system holds, without asking it.
 	Parts(d system.Description) ([]connector.Part, error)
 }

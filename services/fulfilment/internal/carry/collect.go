@@ -62,7 +62,7 @@ func (j *journey) openAll(ctx context.Context) ([]opened, func(), error) {
 		if err != nil {
 			return nil, closeAll, err
 		}
-		sys, err := j.cfg.Connect.Open(ctx, v.Description)
+		sys, err := j.cfg.Connect.Open(ctx, j.agg.Tenant, v.Description)
 		if err != nil {
 			return nil, closeAll, err
 		}

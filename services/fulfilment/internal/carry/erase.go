@@ -56,7 +56,7 @@ func (j *journey) erase(ctx context.Context, name string) error {
 	if x.person, err = j.person(ctx); err != nil {
 		return err
 	}
-	if x.sys, err = j.cfg.Connect.Open(ctx, x.version.Description); err != nil {
+	if x.sys, err = j.cfg.Connect.Open(ctx, x.agg.Tenant, x.version.Description); err != nil {
 		return err
 	}
 	defer func() { _ = x.sys.Close() }()

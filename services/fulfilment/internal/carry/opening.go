@@ -113,9 +113,12 @@ func (c *Carrier) FollowUp(ctx context.Context, agg es.Aggregate, s request.Requ
 }
 
 // contact keeps where the person can be told: identity may have forgotten it by
-// then.
+// then. Whom it has forgotten already is told where the request came from.
 func (j *journey) contact(ctx context.Context) error {
 	people, err := j.identifiers(ctx)
+	if errors.Is(err, failForgotten) {
+		people, err = j.own(ctx)
+	}
 	if err != nil {
 		return err
 	}
@@ -126,20 +129,38 @@ func (j *journey) contact(ctx context.Context) error {
 	return j.note(ctx, request.StepContact, request.NoteContact{Address: address})
 }
 
-// identifiers are all by which the person is known: the one that the request
-// brought first, then identity's.
-func (j *journey) identifiers(ctx context.Context) ([]connector.Identifier, error) {
-	own, err := j.identifier(ctx)
+// own is the identifier that the request brought.
+func (j *journey) own(ctx context.Context) ([]connector.Identifier, error) {
+	id, err := j.identifier(ctx)
 	if err != nil {
 		return nil, err
 	}
-	out := []connector.Identifier{plain(own)}
+	return []connector.Identifier{plain(id)}, nil
+}
+
+// identifiers are all by which identity knows the person now; the one that the
+// request brought comes first if it is among them. It does not count otherwise:
+// an address that has moved is somebody else's by now. failForgotten says that
+// nobody is known by any.
+func (j *journey) identifiers(ctx context.Context) ([]connector.Identifier, error) {
+	own, err := j.own(ctx)
+	if err != nil {
+		return nil, err
+	}
 	known, err := j.cfg.Peers.Subjects.ListIdentifiers(client.WithPurpose(ctx, purpose), &identityv1.ListIdentifiersRequest{SubjectRef: j.s.SubjectRef})
-	if err != nil && !gone(err) {
+	if gone(err) {
+		return nil, failForgotten
+	}
+	if err != nil {
 		return nil, fmt.Errorf("list identifiers: %w", err)
 	}
+	var out []connector.Identifier
 	for _, id := range known.GetIdentifiers() {
-		if p := plain(id); !slices.Contains(out, p) {
+		switch p := plain(id); {
+		case slices.Contains(out, p):
+		case p == own[0]:
+			out = slices.Insert(out, 0, p)
+		default:
 			out = append(out, p)
 		}
 	}
@@ -194,6 +215,8 @@ func (j *journey) enter(ctx context.Context) error {
 	}
 	e, there := res.State.Find(j.agg.ID)
 	switch {
+	case !there && j.s.Right == request.Erasure && res.State.Erased != "": // what it asks for has been done
+		err = j.note(ctx, request.StepEnter, request.AnswerWith{Request: res.State.Erased, At: j.cfg.Now()})
 	case !there: // answered or promoted meanwhile: the docket's own process tells
 		return request.ErrOutOfStep
 	case e.Place == docket.Active:

@@ -97,6 +97,9 @@ func facts(id string, s request.Request) mail.Facts {
 		Request: id, Erasure: s.Right == request.Erasure, ReceivedAt: s.ReceivedAt, DueAt: s.Terms.DueAt,
 		ExpiresAt: s.Package.ExpiresAt, Other: s.DuplicateOf,
 	}
+	if f.Other == "" {
+		f.Other = s.After
+	}
 	for _, l := range s.Leaves {
 		if l.Outcome == request.Retained {
 			why := l.Why()

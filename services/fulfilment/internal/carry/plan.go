@@ -69,6 +69,9 @@ func (j *journey) plan(ctx context.Context) error {
 		return err
 	}
 	ids, err := j.identifiers(ctx)
+	if errors.Is(err, failForgotten) {
+		return j.afterErasure(ctx, key)
+	}
 	if err != nil {
 		return err
 	}
@@ -125,7 +128,7 @@ func (j *journey) scope(ctx context.Context, e catalogue.Entry, p connector.Pers
 func (j *journey) look(ctx context.Context, v system.Version, p connector.Person) ([]connector.Found, error) {
 	ctx, cancel := context.WithTimeout(ctx, locateTimeout)
 	defer cancel()
-	sys, err := j.cfg.Connect.Open(ctx, v.Description)
+	sys, err := j.cfg.Connect.Open(ctx, j.agg.Tenant, v.Description)
 	if err != nil {
 		return nil, err
 	}

@@ -28,6 +28,8 @@ const (
 	failVerdict     = Failure("VERDICT_UNKNOWN")
 	failNotOver     = Failure("VERIFICATION_OPEN")
 	failTooLarge    = Failure("MANIFEST_TOO_LARGE")
+	// failForgotten: identity does not know the person any more.
+	failForgotten = Failure("SUBJECT_FORGOTTEN")
 )
 
 // reasonOf is the reason code of a step's failure. It never holds a value.

@@ -50,7 +50,7 @@ type Holder struct {
 type Systems struct{ Holders map[string]*Holder }
 
 // Open opens a holder.
-func (s Systems) Open(_ context.Context, d system.Description) (connector.System, error) {
+func (s Systems) Open(_ context.Context, _ string, d system.Description) (connector.System, error) {
 	h := s.Holders[d.System]
 	if h == nil {
 		return nil, connector.ErrUnreachable

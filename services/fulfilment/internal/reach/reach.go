@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 
 	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
 	"habeas.internal/services/fulfilment/internal/connector"
@@ -19,11 +20,15 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// ErrNoConnection says that no connection of that name is configured.
+// ErrNoConnection says that the tenant has no connection of that name. Another
+// tenant may.
 const ErrNoConnection = connector.Error("CONNECTION_NOT_CONFIGURED")
 
-// Reach opens systems. It is safe for concurrent use.
-type Reach struct{ connections map[string]env.Secret }
+// Reach opens systems of tenants. It is safe for concurrent use.
+type Reach struct{ connections map[owned]env.Secret }
+
+// owned is a connection's name within the one tenant that may use it.
+type owned struct{ tenant, name string }
 
 const (
 	variable = "HABEAS_CONNECTIONS"
@@ -31,10 +36,11 @@ const (
 	forOthers fs.FileMode = 0o077
 )
 
-// Load reads the file of connections: a mapping of names to connection strings.
-// No file is no connections. One that others can read is refused.
+// Load reads the file of connections: a mapping of "tenant/name" to connection
+// strings. No file is no connections. One that others can read is refused, and
+// one that gives a connection to no tenant.
 func Load(file string) (*Reach, error) {
-	r := &Reach{connections: map[string]env.Secret{}}
+	r := &Reach{connections: map[owned]env.Secret{}}
 	if file == "" {
 		return r, nil
 	}
@@ -53,8 +59,13 @@ func Load(file string) (*Reach, error) {
 	if yaml.Unmarshal(text, &named) != nil { // the cause may quote a secret
 		return nil, env.Problem{Variable: variable, Text: "names a file that is no mapping of names to connection strings"}
 	}
-	for name, dsn := range named {
-		r.connections[name] = env.Secret(dsn)
+	for key, dsn := range named {
+		tenant, name, ok := strings.Cut(key, "/")
+		if !ok || tenant == "" || name == "" {
+			// The key stays unsaid: a file turned about has secrets for keys.
+			return nil, env.Problem{Variable: variable, Text: "names a file with a connection of no tenant; write each as tenant/name"}
+		}
+		r.connections[owned{tenant, name}] = env.Secret(dsn)
 	}
 	return r, nil
 }
@@ -72,9 +83,9 @@ func kind(number uint8) (sqlsystem.Kind, bool) {
 	return "", false
 }
 
-// Open connects to a system as described. The caller closes it.
-func (r *Reach) Open(_ context.Context, d system.Description) (connector.System, error) {
-	dsn, ok := r.connections[d.Connection]
+// Open connects to a tenant's system as described. The caller closes it.
+func (r *Reach) Open(_ context.Context, tenant string, d system.Description) (connector.System, error) {
+	dsn, ok := r.connections[owned{tenant, d.Connection}]
 	if !ok {
 		return nil, ErrNoConnection
 	}
@@ -107,9 +118,9 @@ func (r *Reach) Parts(d system.Description) ([]connector.Part, error) {
 	return out, nil
 }
 
-// Check reads a description and compares it with the system itself. The error is
+// Check reads a tenant's description and compares it with the system itself. The error is
 // dataset.Problems, ErrNoConnection or a connector.Error.
-func (r *Reach) Check(ctx context.Context, d system.Description) (collections uint32, remarks []string, err error) {
+func (r *Reach) Check(ctx context.Context, tenant string, d system.Description) (collections uint32, remarks []string, err error) {
 	set, err := dataset.Parse([]byte(d.Dataset))
 	if err != nil {
 		return 0, nil, err
@@ -117,7 +128,7 @@ func (r *Reach) Check(ctx context.Context, d system.Description) (collections ui
 	for _, p := range set.Remarks {
 		remarks = append(remarks, p.String())
 	}
-	sys, err := r.Open(ctx, d)
+	sys, err := r.Open(ctx, tenant, d)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -41,7 +41,7 @@ func write(t *testing.T, mode os.FileMode, text string) string {
 
 func TestAFileOfSecretsIsForItsOwnerAlone(t *testing.T) {
 	for _, mode := range []os.FileMode{0o640, 0o604, 0o660} {
-		if _, err := reach.Load(write(t, mode, "a: b\n")); err == nil || !strings.Contains(err.Error(), "0600") {
+		if _, err := reach.Load(write(t, mode, "a/b: c\n")); err == nil || !strings.Contains(err.Error(), "0600") {
 			t.Errorf("mode %o: %v", mode, err)
 		}
 	}
@@ -54,7 +54,9 @@ func TestAFileOfSecretsIsForItsOwnerAlone(t *testing.T) {
 	}
 }
 
-func TestASystemIsReachedByItsConnectionsName(t *testing.T) {
+// shop makes a database with one table, and names its file.
+func shop(t *testing.T) string {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "shop.db")
 	db, err := sql.Open("sqlite", file)
 	if err != nil {
@@ -66,12 +68,51 @@ func TestASystemIsReachedByItsConnectionsName(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	r, err := reach.Load(write(t, 0o600, "shop-db: "+file+"\n"))
+	return file
+}
+
+func TestAConnectionOfNoTenantIsRefusedAtStart(t *testing.T) {
+	for _, key := range []string{"planted-name", "/planted-name", "planted-name/"} {
+		_, err := reach.Load(write(t, 0o600, key+": planted-secret\n"))
+		if err == nil || !strings.Contains(err.Error(), "tenant/name") || strings.Contains(err.Error(), "planted") {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+}
+
+func TestATenantReachesNoConnectionOfAnother(t *testing.T) {
+	r, err := reach.Load(write(t, 0o600, "acme/shop-db: "+shop(t)+"\nglobex/own: file:nowhere\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	d := system.Description{System: "shop", Connector: 3, Connection: "shop-db", Dataset: description}
-	n, remarks, err := r.Check(t.Context(), d)
+	if _, _, err := r.Check(t.Context(), "acme", d); err != nil {
+		t.Errorf("the owner: %v", err)
+	}
+	unknown := d
+	unknown.Connection = "nobody-has-this"
+	_, _, want := r.Check(t.Context(), "globex", unknown)
+	for _, c := range []struct{ tenant, connection string }{
+		{"globex", "shop-db"}, {"globex", "acme/shop-db"}, {"globex", "../acme/shop-db"}, {"", "acme/shop-db"}, {"acme/", "shop-db"},
+	} {
+		d.Connection = c.connection
+		_, _, err := r.Check(t.Context(), c.tenant, d)
+		if !errors.Is(err, reach.ErrNoConnection) || err.Error() != want.Error() {
+			t.Errorf("%s by %q: %v, an unknown one: %v", c.tenant, c.connection, err, want)
+		}
+		if sys, err := r.Open(t.Context(), c.tenant, d); !errors.Is(err, reach.ErrNoConnection) {
+			t.Errorf("%s opened %q: %v, %v", c.tenant, c.connection, sys, err)
+		}
+	}
+}
+
+func TestASystemIsReachedByItsConnectionsName(t *testing.T) {
+	r, err := reach.Load(write(t, 0o600, "acme/shop-db: "+shop(t)+"\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := system.Description{System: "shop", Connector: 3, Connection: "shop-db", Dataset: description}
+	n, remarks, err := r.Check(t.Context(), "acme", d)
 	if err != nil || n != 1 || len(remarks) == 0 {
 		t.Errorf("%d collections, remarks %v, error %v", n, remarks, err)
 	}
@@ -89,13 +130,13 @@ func TestASystemIsReachedByItsConnectionsName(t *testing.T) {
 		wrong := d
 		change(&wrong)
 		var reason connector.Error
-		if _, _, err := r.Check(t.Context(), wrong); !errors.As(err, &reason) {
+		if _, _, err := r.Check(t.Context(), "acme", wrong); !errors.As(err, &reason) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	d.Dataset = "dataset: [1]"
 	var problems dataset.Problems
-	if _, _, err := r.Check(t.Context(), d); !errors.As(err, &problems) {
+	if _, _, err := r.Check(t.Context(), "acme", d); !errors.As(err, &problems) {
 		t.Errorf("no dataset: %v", err)
 	}
 }

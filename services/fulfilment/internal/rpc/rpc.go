@@ -35,9 +35,9 @@ type Pinner interface {
 	Pin(ctx context.Context, tenant string, right request.Right, policy string, received time.Time) (request.Terms, error)
 }
 
-// Checker compares a description with the system itself.
+// Checker compares a tenant's description with the system itself.
 type Checker interface {
-	Check(ctx context.Context, d system.Description) (collections uint32, remarks []string, err error)
+	Check(ctx context.Context, tenant string, d system.Description) (collections uint32, remarks []string, err error)
 }
 
 // Packages gives archives out.

@@ -21,7 +21,8 @@ func (s *Server) RegisterSystem(ctx context.Context, r *fulfilmentv1.RegisterSys
 		System: m.GetSystem(), Connector: uint8(m.GetConnector()), Connection: m.GetConnection(), Region: m.GetRegion(),
 		BackupDays: m.GetBackupDays(), Dataset: string(m.GetDataset()),
 	}
-	collections, remarks, err := s.Checker.Check(ctx, d)
+	tenant := tenantOf(ctx)
+	collections, remarks, err := s.Checker.Check(ctx, tenant, d)
 	if err != nil {
 		return nil, described(err)
 	}
@@ -30,7 +31,6 @@ func (s *Server) RegisterSystem(ctx context.Context, r *fulfilmentv1.RegisterSys
 	if err != nil {
 		return nil, err
 	}
-	tenant := tenantOf(ctx)
 	res, err := s.Systems.Handle(ctx, carry.SystemOf(tenant, d.System), cmd)
 	if err != nil {
 		return nil, err

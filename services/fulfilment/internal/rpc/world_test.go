@@ -55,7 +55,7 @@ func (s *service) List(_ context.Context, tenant string, _ request.Stage, after 
 // checker parses as the service does and asks no database.
 type checker struct{}
 
-func (checker) Check(_ context.Context, d system.Description) (uint32, []string, error) {
+func (checker) Check(_ context.Context, _ string, d system.Description) (uint32, []string, error) {
 	if d.Connection == "unknown" {
 		return 0, nil, connector.Error("CONNECTION_NOT_CONFIGURED")
 	}

@@ -107,7 +107,7 @@ func (a *app) prepareDemo(ctx context.Context, f upFlags, cfg *local.Config) (fo
 	if folder, err = filepath.Abs(filepath.Join(f.data, "demo")); err != nil {
 		return "", fmt.Errorf("find data folder: %w", err)
 	}
-	if cfg.Connections, err = demo.Connections(folder); err != nil {
+	if cfg.Connections, err = demo.Connections(f.tenant, folder); err != nil {
 		return "", err
 	}
 	return folder, demo.Prepare(ctx, folder)

@@ -58,15 +58,15 @@ type Followed struct {
 	After  int `json:"email_found_after"`
 }
 
-// Connections are the demo's data systems as fulfilment reaches them.
-func Connections(dir string) (map[string]string, error) {
+// Connections are the demo's data systems as fulfilment reaches them for a tenant.
+func Connections(tenant, dir string) (map[string]string, error) {
 	systems, err := Systems()
 	if err != nil {
 		return nil, err
 	}
 	out := map[string]string{}
 	for _, s := range systems {
-		out[s.Name] = fileURL(s.Path(dir))
+		out[tenant+"/"+s.Name] = fileURL(s.Path(dir))
 	}
 	return out, nil
 }

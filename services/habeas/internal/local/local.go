@@ -18,6 +18,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"habeas.internal/services/habeas/internal/devissuer"
@@ -51,7 +52,7 @@ type Config struct {
 	// Tenant is the one that the developer's token is for.
 	Tenant string
 	// Connections are the data systems that fulfilment reaches: connection
-	// strings by name.
+	// strings by tenant/name.
 	Connections map[string]string
 	// Verbose, when set, gets the services' log lines besides the log file.
 	Verbose io.Writer
@@ -177,6 +178,12 @@ func (in *Installation) connect() error {
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("read connections: %w", err)
+	}
+	for name, dsn := range known { // written before connections had tenants
+		if !strings.Contains(name, "/") {
+			delete(known, name)
+			known[in.cfg.Tenant+"/"+name] = dsn
+		}
 	}
 	maps.Copy(known, in.cfg.Connections)
 	if text, err = yaml.Marshal(known); err != nil {

@@ -54,9 +54,9 @@ func TestConnectionsOfTheOwnerAreKept(t *testing.T) {
 	if err := os.WriteFile(path, []byte("mine: 'postgres://x'\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	start(t, dir, map[string]string{"shop": "file:shop.db"})
+	start(t, dir, map[string]string{"demo/shop": "file:shop.db"})
 	text, err := os.ReadFile(path)
-	if err != nil || !strings.Contains(string(text), "mine:") || !strings.Contains(string(text), "shop:") {
+	if err != nil || !strings.Contains(string(text), "demo/mine:") || !strings.Contains(string(text), "demo/shop:") {
 		t.Errorf("connections are\n%s%v", text, err)
 	}
 }
