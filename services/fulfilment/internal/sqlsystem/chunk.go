@@ -66,6 +66,11 @@ func (e *erasure) bulk(task *task) bool {
 func (e *erasure) chunk(ctx context.Context, task *task) (n int, err error) {
 	before := *task
 	err = e.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		if len(task.holding) == 0 { // before the first
+			if err := e.withholding(ctx, tx, task); err != nil {
+				return err
+			}
+		}
 		keys, err := e.keysOf(ctx, tx, task.table, e.locking(task, e.config.Chunk, true).statement)
 		if err != nil || len(keys) == 0 {
 			return err

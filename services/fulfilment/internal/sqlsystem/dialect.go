@@ -60,7 +60,9 @@ type statement struct {
 	strings.Builder
 	dialect dialect
 	schema  string
-	args    []any
+	// key is that of the person whose values are masked.
+	key  []byte
+	args []any
 }
 
 func (s *System) statement() *statement {

@@ -50,6 +50,13 @@ type erasure struct {
 	about  connector.About
 }
 
+// statement is one that knows the tokens of this erasure.
+func (e *erasure) statement() *statement {
+	st := e.System.statement()
+	st.key = e.person.Key
+	return st
+}
+
 // forget undoes what was counted in a transaction that was rolled back.
 func (e *erasure) forget() {
 	for _, t := range e.tasks {
@@ -132,7 +139,10 @@ func (e *erasure) inspect(ctx context.Context, tx *sql.Tx, task *task) (err erro
 	if len(task.ordered) == 0 {
 		return nil
 	}
-	if task.shared, err = e.shared(ctx, tx, e.plan, task.table, e.person); err != nil || !task.collection.Keep {
+	if task.shared, err = e.shared(ctx, tx, e.plan, task.table, e.person); err != nil {
+		return err
+	}
+	if err := e.withholding(ctx, tx, task); err != nil || !task.collection.Keep {
 		return err
 	}
 	n, err := e.mine(ctx, tx, task.table)
@@ -140,6 +150,28 @@ func (e *erasure) inspect(ctx context.Context, tx *sql.Tx, task *task) (err erro
 		task.kept[category] = n
 	}
 	return err
+}
+
+// withholding counts the rows that hold a value which is ordered erased as one
+// category and kept as another. Such rows stay. What was counted before an
+// earlier transaction stands: its rows may not be found any more.
+func (e *erasure) withholding(ctx context.Context, tx *sql.Tx, task *task) error {
+	for category := range task.ordered {
+		fields := having(task.withheld, category)
+		if len(fields) == 0 {
+			continue
+		}
+		q := e.search(e.plan, e.person)
+		q.rows(task.table, "m", func() { q.put("count(*)") })
+		q.put(" WHERE ")
+		q.list(len(fields), " OR ", func(i int) { q.put("t.", q.quoted(fields[i].Name), " IS NOT NULL") })
+		var n uint64
+		if err := each(ctx, tx, q.String(), q.args, func(rows *sql.Rows) error { return rows.Scan(&n) }); err != nil {
+			return err
+		}
+		task.holding[category] = max(task.holding[category], n)
+	}
+	return nil
 }
 
 // staying counts the rows of a table that was erased in chunks which stay with a

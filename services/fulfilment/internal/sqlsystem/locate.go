@@ -55,6 +55,7 @@ func (s *System) locate(ctx context.Context, plan *plan, t *table, p connector.P
 	q.put(" ORDER BY ")
 	q.keyColumns(t)
 	digest := newDigest(p.Key, t.name)
+	unknown := false // that a row has no start that can be read
 	values, into := scanned(len(t.keys) + len(starts))
 	err := each(ctx, s.db, q.String(), q.args, func(rows *sql.Rows) error {
 		if err := rows.Scan(into...); err != nil {
@@ -62,10 +63,15 @@ func (s *System) locate(ctx context.Context, plan *plan, t *table, p connector.P
 		}
 		found.Rows++
 		digest.add(values[:len(t.keys)])
+		var latest time.Time
 		for _, start := range values[len(t.keys):] {
-			if at := moment(start); at.After(found.Since) {
-				found.Since = at
+			if at := moment(start); at.After(latest) {
+				latest = at
 			}
+		}
+		unknown = unknown || latest.IsZero()
+		if latest.After(found.Since) {
+			found.Since = latest
 		}
 		return nil
 	})
@@ -74,6 +80,9 @@ func (s *System) locate(ctx context.Context, plan *plan, t *table, p connector.P
 	}
 	if found.Rows > 0 {
 		found.Digest = digest.sum()
+	}
+	if unknown { // it may have started just now
+		found.Since = time.Time{}
 	}
 	found.Shared, err = s.shared(ctx, s.db, plan, t, p)
 	return found, err

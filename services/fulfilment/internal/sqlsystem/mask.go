@@ -1,7 +1,10 @@
 package sqlsystem
 
 import (
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base32"
 	"strings"
 	"time"
 
@@ -15,9 +18,11 @@ type mask struct {
 	value any
 	// expression is written instead of the value if it is not empty.
 	expression string
-	// prefix, room and suffix make tokens.
+	// prefix, stamp, room and suffix make tokens: stamp is how many characters
+	// of the erasure's own mark follow the prefix, room how many there are
+	// without the suffix.
 	prefix, suffix string
-	room           int
+	stamp, room    int
 }
 
 type maskWay int
@@ -34,12 +39,21 @@ const (
 	maskImpossible
 )
 
-// What tells a token from data.
+// What a person reads a token by. What tells it from data is the stamp after it.
 const (
 	longPrefix  = "erased-"
 	shortPrefix = "~"
 	longToken   = 27
+	longStamp   = 8
 )
+
+// stamp is the mark of an erasure's tokens: nobody can make one without the
+// person's key, so that no value that was there before passes for a token.
+func stamp(key []byte, n int) string {
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte("token"))
+	return strings.ToLower(base32.StdEncoding.EncodeToString(mac.Sum(nil)))[:n]
+}
 
 func maskOf(f field, inKey bool) mask {
 	c := f.column
@@ -110,20 +124,25 @@ func token(f field, suffix string, wished int) mask {
 			room = min(room, limit)
 		}
 	}
-	prefix := longPrefix
+	m := mask{way: maskToken, prefix: longPrefix, suffix: suffix, stamp: longStamp, room: room}
 	if room < longToken {
-		prefix = shortPrefix
+		m.prefix = shortPrefix[:min(1, max(0, room-1))]
+		left := room - len(m.prefix)
+		m.stamp = min(longStamp, left)
+		if f.column.unique || f.joint { // it needs what is random as well
+			m.stamp = min(longStamp, max(1, left/2))
+		}
 	}
-	return mask{way: maskToken, prefix: prefix, suffix: suffix, room: room}
+	return m
 }
 
-// made is a value to write.
-func (m mask) made() any {
+// made is a value to write in the erasure of the person with a key.
+func (m mask) made(key []byte) any {
 	switch m.way {
 	case maskConstant:
 		return m.value
 	case maskToken:
-		text := m.prefix + strings.ToLower(rand.Text())
+		text := m.prefix + stamp(key, m.stamp) + strings.ToLower(rand.Text())
 		return text[:min(len(text), m.room)] + m.suffix
 	default:
 		return nil
@@ -143,7 +162,7 @@ func (s *statement) held(f field, expr string) {
 		s.put(")")
 	case maskToken:
 		s.put(" AND NOT (", s.dialect.exact(expr, f.column), " LIKE ")
-		s.cast(f.mask.prefix+"%"+f.mask.suffix, classText).put(")")
+		s.cast(f.mask.prefix+stamp(s.key, f.mask.stamp)+"%"+f.mask.suffix, classText).put(")")
 	case maskNull, maskNever, maskLeft, maskImpossible:
 	}
 	s.put(")")
@@ -171,5 +190,5 @@ func (s *statement) set(f field) {
 		s.put(f.mask.expression)
 		return
 	}
-	s.arg(f.mask.made())
+	s.arg(f.mask.made(s.key))
 }

@@ -20,7 +20,9 @@ type search struct {
 }
 
 func (s *System) search(plan *plan, p connector.Person) *search {
-	return &search{statement: s.statement(), plan: plan, person: p}
+	st := s.statement()
+	st.key = p.Key
+	return &search{statement: st, plan: plan, person: p}
 }
 
 // id is the name of a subquery.

@@ -11,6 +11,9 @@ type task struct {
 	*table
 	// erased are the columns of which every category is ordered erased.
 	erased []field
+	// withheld are those of which some category is ordered erased and another is
+	// not: their values stay.
+	withheld []field
 	// deletes says that rows go if nothing keeps them.
 	deletes bool
 	// anchors says that other rows are found through these, so that they are
@@ -24,6 +27,9 @@ type task struct {
 	keys            [][]any
 	deleted, shared uint64
 	masked, kept    map[string]uint64 // by category
+	// holding counts, by category, the rows that hold a withheld value. It is
+	// counted before anything is changed.
+	holding map[string]uint64
 }
 
 func (t *task) concerned() bool { return t.deletes || len(t.erased) > 0 }
@@ -35,7 +41,7 @@ func (p *plan) tasks(orders []connector.Order) (map[*table]*task, error) {
 	for _, t := range p.order {
 		down, up := p.leads(t)
 		tasks[t] = &task{
-			table: t, ordered: map[string]bool{}, masked: map[string]uint64{}, kept: map[string]uint64{},
+			table: t, ordered: map[string]bool{}, masked: map[string]uint64{}, kept: map[string]uint64{}, holding: map[string]uint64{},
 			anchors: len(down)+len(up) > 0,
 		}
 	}
@@ -70,7 +76,11 @@ func (p *plan) settle(tasks map[*table]*task, t *task) {
 		keeps = keeps || f.Keep
 		personal := f.Personal()
 		ordered := func(category string) bool { return t.ordered[category] }
-		if len(personal) > 0 && !slices.ContainsFunc(personal, func(c string) bool { return !ordered(c) }) {
+		switch {
+		case !slices.ContainsFunc(personal, ordered):
+		case slices.ContainsFunc(personal, func(c string) bool { return !ordered(c) }):
+			t.withheld = append(t.withheld, f)
+		default:
 			t.erased = append(t.erased, f)
 		}
 	}
@@ -102,9 +112,12 @@ func (t *task) impossible() bool {
 }
 
 // of lists the erased columns of a part.
-func (t *task) of(part connector.Part) []field {
-	return slices.DeleteFunc(slices.Clone(t.erased), func(f field) bool {
-		return !slices.Contains(f.Personal(), part.Category)
+func (t *task) of(part connector.Part) []field { return having(t.erased, part.Category) }
+
+// having lists those of some columns that hold a category.
+func having(fields []field, category string) []field {
+	return slices.DeleteFunc(slices.Clone(fields), func(f field) bool {
+		return !slices.Contains(f.Personal(), category)
 	})
 }
 
@@ -138,7 +151,7 @@ func (e *erasure) done() []connector.Done {
 		t := e.tasks[e.plan.tables[order.Collection]]
 		all = append(all, connector.Done{
 			Part: order.Part, Deleted: t.deleted, Shared: t.shared,
-			Masked: t.masked[order.Category], Kept: t.kept[order.Category],
+			Masked: t.masked[order.Category], Kept: max(t.kept[order.Category], t.holding[order.Category]),
 			Described: t.kept[order.Category] > 0 && t.described(order.Part),
 		})
 	}
