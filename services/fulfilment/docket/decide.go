@@ -18,6 +18,9 @@ func enter(s Docket, c Enter) []Event {
 	if _, there := s.Find(c.Request); there || slices.Contains(s.Ended, c.Request) {
 		return nil
 	}
+	if c.Right == Erasure && s.Erased != "" {
+		return []Event{Answered{Request: c.Request, With: s.Erased}}
+	}
 	e := Entry{Request: c.Request, Right: c.Right, Place: Active}
 	for _, other := range s.Entries {
 		switch {

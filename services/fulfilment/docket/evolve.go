@@ -12,6 +12,9 @@ func Evolve(s Docket, ev Event) Docket {
 	case Answered:
 		s = without(s, e.Request)
 	case Left:
+		if gone, _ := s.Find(e.Request); e.Fulfilled && gone.Right == Erasure {
+			s.Erased = e.Request
+		}
 		s = without(s, e.Request)
 		s.Entries = adopted(s.Entries, e)
 	}

@@ -47,6 +47,9 @@ type Docket struct {
 	// Ended are the last requests that left, so that a late repeat does not
 	// bring one back.
 	Ended []string
+	// Erased is the erasure that was carried out; empty if none was. Identity
+	// has forgotten the person since.
+	Erased string
 }
 
 // remembered bounds how many requests that left are known by name.

@@ -46,6 +46,13 @@ type FailVerification struct {
 	At     time.Time
 }
 
+// LosePerson records that identity has forgotten the person since they were
+// proven.
+type LosePerson struct {
+	Reason string
+	At     time.Time
+}
+
 // Queue records that another request comes first.
 type Queue struct {
 	Behind    string
@@ -63,10 +70,12 @@ type NoteContact struct{ Address personal.Text }
 type Freeze struct{ At time.Time }
 
 // CommitManifest fixes the scope. DigestKey is the random key of the digests of
-// row keys.
+// row keys. After is the erasure that left what the manifest states, if nobody
+// can be looked for any more.
 type CommitManifest struct {
 	Leaves    []Planned
 	Schedule  uint32
+	After     string
 	DigestKey personal.Text
 	At        time.Time
 }
@@ -214,6 +223,7 @@ func (NoteVerification) command() {}
 func (CheckOpen) command()        {}
 func (Verify) command()           {}
 func (FailVerification) command() {}
+func (LosePerson) command()       {}
 func (Queue) command()            {}
 func (Activate) command()         {}
 func (NoteContact) command()      {}

@@ -38,7 +38,7 @@ func Decide(s Request, cmd Command) ([]Event, error) {
 		return submit(s, c)
 	case CheckOpen, Withdraw, Retry, ReadPackage:
 		return asked(s, c)
-	case NoteVerification, Verify, FailVerification, Queue, Activate, NoteContact, Freeze:
+	case NoteVerification, Verify, FailVerification, LosePerson, Queue, Activate, NoteContact, Freeze:
 		return opening(s, c)
 	case CommitManifest, DecideLeaves, StartLeaves, NoteSuppression, AnnounceChanges, CompleteLeaves:
 		return work(s, c)
@@ -125,6 +125,11 @@ func opening(s Request, cmd Command) ([]Event, error) {
 		return once(s.SubjectRef != "", Verified(c))
 	case FailVerification:
 		return once(s.SubjectRef != "", VerificationFailed(c))
+	case LosePerson:
+		if s.SubjectRef == "" || s.done() || (s.Right == Erasure && s.begun()) {
+			return nil, ErrOutOfStep // what was begun is not left in the middle
+		}
+		return []Event{VerificationFailed(c)}, nil
 	case Queue:
 		if s.SubjectRef == "" {
 			return nil, ErrOutOfStep

@@ -73,6 +73,7 @@ type Frozen struct{ At time.Time }
 type ManifestCommitted struct {
 	Leaves    []Planned
 	Schedule  uint32
+	After     string
 	DigestKey personal.Text
 	At        time.Time
 }

@@ -70,7 +70,7 @@ func evolvePackage(p Package, ev Event) Package {
 func evolveWork(s Request, ev Event) Request {
 	switch e := ev.(type) { //nolint:gochecksumtype // Evolve chose the events of the work
 	case ManifestCommitted:
-		s.Planned, s.DigestKey, s.Since = true, e.DigestKey, e.At
+		s.Planned, s.After, s.DigestKey, s.Since = true, e.After, e.DigestKey, e.At
 		for _, p := range e.Leaves {
 			s.Leaves = append(slices.Clip(s.Leaves), Leaf{Planned: p})
 			if _, known := s.system(p.System); !known {
@@ -179,6 +179,8 @@ func succeeded(ev Event) Step {
 		return StepFreeze
 	case ManifestCommitted:
 		return StepPlan
+	case LeavesCompleted:
+		return StepState
 	case PackageReady:
 		return StepCollect
 	case RecipientsTold:

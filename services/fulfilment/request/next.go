@@ -20,6 +20,7 @@ const (
 	StepLocate      Step = "locate"
 	StepErase       Step = "erase"
 	StepCollect     Step = "collect"
+	StepState       Step = "state_retained"
 	StepTell        Step = "tell_recipients"
 	StepForget      Step = "forget"
 	StepUnfreeze    Step = "unfreeze"
@@ -88,7 +89,7 @@ func pending(s Request, now time.Time) []Effect {
 		return one(StepAcknowledge)
 	case s.Closed:
 		return afterwards(s, now)
-	case s.Withdrawn && s.restricted():
+	case (s.Withdrawn || s.Unverified != "") && s.restricted():
 		return one(StepUnfreeze)
 	case s.Withdrawn, s.Unverified != "":
 		return one(StepClose)
@@ -130,6 +131,9 @@ func verifying(s Request, now time.Time) []Effect {
 
 // working has an effect for each system: none waits for another.
 func working(s Request, now time.Time) []Effect {
+	if s.Right == Access && s.After != "" {
+		return one(StepState)
+	}
 	if s.Right == Access {
 		return one(StepCollect)
 	}
@@ -195,6 +199,7 @@ const (
 	TemplateAcknowledged = "acknowledged"
 	TemplateErased       = "erased"
 	TemplateReady        = "package_ready"
+	TemplateRetained     = "retained"
 	TemplateNothing      = "nothing_held"
 	TemplateWithdrawn    = "withdrawn"
 	TemplateDuplicate    = "duplicate"
@@ -209,7 +214,10 @@ func (s Request) Conclusion() string {
 	}
 	switch outcome {
 	case Complete, CompleteWithRetained:
-		if s.Right == Access {
+		switch {
+		case s.After != "":
+			return TemplateRetained
+		case s.Right == Access:
 			return TemplateReady
 		}
 		return TemplateErased

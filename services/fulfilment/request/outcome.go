@@ -118,6 +118,26 @@ func (s Request) keeper(of Leaf) (longest Leaf, found bool) {
 	return longest, found
 }
 
+// Left is what an erasure that is over has left, as the manifest of an access: what
+// it retained, with its ground, and the rest as empty.
+func Left(erasure Request) []Planned {
+	out := make([]Planned, 0, len(erasure.Leaves))
+	for _, l := range erasure.Leaves {
+		p := l.Planned
+		p.Decision, p.Rows, p.Ground, p.Authority, p.Until, p.Rule = Collect, 0, "", "", time.Time{}, ""
+		if l.Outcome == Retained {
+			why := l.Why()
+			p.Decision, p.Rows, p.Rule = Keep, max(1, l.Kept, l.Shared), l.Rule
+			p.Ground, p.Authority, p.Until = why.Reason, why.Authority, why.Until
+			if l.Decision == Keep {
+				p.Rows = max(1, l.Rows, l.RowsFound)
+			}
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
 // most is the greater of each count.
 func (d Done) most(o Done) Done {
 	return Done{

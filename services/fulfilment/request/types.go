@@ -211,6 +211,7 @@ type Request struct {
 	Frozen       bool
 
 	Planned   bool
+	After     string // the erasure that left what the manifest states
 	Leaves    []Leaf
 	Systems   []System
 	Failures  []Failure

@@ -35,7 +35,7 @@ func commit(s Request, c CommitManifest) ([]Event, error) {
 		return nil, ErrOutOfStep
 	}
 	for i, p := range c.Leaves {
-		if p.Leaf != uint32(i)+1 || p.System == "" || !s.fits(p) {
+		if p.Leaf != uint32(i)+1 || p.System == "" || !s.fits(p, c.After) {
 			return nil, ErrNotInManifest
 		}
 	}
@@ -47,14 +47,15 @@ func commit(s Request, c CommitManifest) ([]Event, error) {
 
 // fits reports whether a decision belongs to the right, and says all that it has
 // to: what is kept has a ground, an authority and an end.
-func (s Request) fits(p Planned) bool {
+// An access keeps nothing of its own, but states what an erasure has left.
+func (s Request) fits(p Planned, after string) bool {
 	switch p.Decision {
 	case Collect:
 		return s.Right == Access
 	case Erase:
 		return s.Right == Erasure
 	case Keep:
-		return s.Right == Erasure && p.Ground != "" && p.Authority != "" && !p.Until.IsZero()
+		return (s.Right == Erasure || after != "") && p.Ground != "" && p.Authority != "" && !p.Until.IsZero()
 	case Undecided:
 		return s.Right == Erasure
 	}
@@ -73,7 +74,7 @@ func decideLeaves(s Request, c DecideLeaves) ([]Event, error) {
 		}
 		same := l.Leaf == p.Leaf && l.System == p.System && l.Version == p.Version &&
 			l.Collection == p.Collection && l.Category == p.Category
-		if !same || p.Decision == Undecided || !s.fits(p) {
+		if !same || p.Decision == Undecided || !s.fits(p, "") {
 			return nil, ErrNotInManifest
 		}
 	}

@@ -13,14 +13,14 @@ import (
 // afterErasure answers the request of a person whom identity has forgotten.
 // Nobody can be looked for any more. An access that comes after an erasure of the
 // same person is answered with what that one left, leaf for leaf; anything else
-// ends with the reason, and touches nothing.
+// is failForgotten: it ends, and touches nothing.
 func (j *journey) afterErasure(ctx context.Context, key string) error {
 	d, _, err := j.cfg.Dockets.Load(ctx, DocketOf(j.agg.Tenant, j.s.SubjectRef), es.Leader)
 	if err != nil {
 		return fmt.Errorf("load docket: %w", err)
 	}
 	if j.s.Right != request.Access || d.Erased == "" {
-		return j.note(ctx, request.StepPlan, request.LosePerson{Reason: failForgotten.Reason(), At: j.cfg.Now()})
+		return failForgotten
 	}
 	former, _, err := j.cfg.Requests.Load(ctx, RequestOf(j.agg.Tenant, d.Erased), es.Leader)
 	if err != nil {

@@ -203,6 +203,12 @@ func (c *Carrier) one(ctx context.Context, agg es.Aggregate, s request.Request, 
 	case ctx.Err() != nil, errors.As(err, &crash), isLog(err):
 		return err
 	}
+	if errors.Is(err, failForgotten) { // nobody can be looked for any more
+		lost := request.LosePerson{Reason: failForgotten.Reason(), At: c.cfg.Now()}
+		if err := c.record(ctx, agg, s, "lose", lost); !errors.Is(err, request.ErrOutOfStep) {
+			return err
+		}
+	}
 	reason := reasonOf(err)
 	c.cfg.Log.WarnContext(ctx, "step failed", slog.String("request", agg.ID), slog.String("step", string(e.Step)),
 		slog.String("system", e.System), slog.String("reason", reason))
@@ -225,7 +231,7 @@ func (c *Carrier) do(ctx context.Context, agg es.Aggregate, s request.Request, e
 		request.StepPlan: j.plan, request.StepCollect: j.collect, request.StepTell: j.tell,
 		request.StepForget: j.forget, request.StepUnfreeze: j.unfreeze, request.StepNotify: j.notify,
 		request.StepClose: j.close, request.StepLeave: j.leave, request.StepExpire: j.expire,
-		request.StepDestroyKey: j.destroyKey, request.StepFinish: j.finish,
+		request.StepState: j.state, request.StepDestroyKey: j.destroyKey, request.StepFinish: j.finish,
 	}
 	step, ok := steps[e.Step]
 	if !ok {

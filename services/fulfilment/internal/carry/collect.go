@@ -23,7 +23,8 @@ func (j *journey) collect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := j.startAll(ctx, systems, person); err != nil {
+	located, err := j.startAll(ctx, systems, person)
+	if err != nil {
 		return err
 	}
 	if j.s.Package.Name != "" { // a try that was cut off
@@ -41,7 +42,7 @@ func (j *journey) collect(ctx context.Context) error {
 	if err := j.point(PointPackageBegun); err != nil {
 		return err
 	}
-	return j.write(ctx, name, systems, person)
+	return j.write(ctx, name, systems, person, located)
 }
 
 // opened is a system that is being collected from.
@@ -64,32 +65,58 @@ func (j *journey) openAll(ctx context.Context) ([]opened, func(), error) {
 		}
 		sys, err := j.cfg.Connect.Open(ctx, j.agg.Tenant, v.Description)
 		if err != nil {
-			return nil, closeAll, err
+			return nil, closeAll, inSystem{y.Name, err}
 		}
 		out = append(out, opened{sys, y.Name, v.Region})
 	}
 	return out, closeAll, nil
 }
 
-// startAll records for each system what it holds, before anything is read.
-func (j *journey) startAll(ctx context.Context, systems []opened, p connector.Person) error {
+// startAll looks what each system holds now, and records it before anything is
+// read for the first time. It returns the rows of each leaf.
+func (j *journey) startAll(ctx context.Context, systems []opened, p connector.Person) (map[uint32]uint64, error) {
+	located := map[uint32]uint64{}
 	for _, o := range systems {
 		leaves := j.s.LeavesOf(o.name)
+		x := &erasure{journey: j, name: o.name, sys: o.System, person: p, leaves: leaves}
+		if err := x.look(ctx); err != nil {
+			return nil, inSystem{o.name, err}
+		}
+		for _, l := range leaves {
+			located[l.Leaf] = x.rowsOf(l).Rows
+		}
 		if !slices.ContainsFunc(leaves, func(l request.Leaf) bool { return !l.Started }) {
 			continue
 		}
-		x := &erasure{journey: j, name: o.name, sys: o.System, person: p, leaves: leaves}
-		if err := x.look(ctx); err != nil {
-			return err
-		}
 		if err := x.step(ctx, "start", request.StartLeaves{System: o.name, Leaves: x.counts(), At: j.cfg.Now()}); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return j.point(PointStarted)
+	return located, j.point(PointStarted)
 }
 
-func (j *journey) write(ctx context.Context, name string, systems []opened, p connector.Person) error {
+// shrunkTries is how many tries in a row have to find less than an earlier look
+// before it is believed that rows have gone meanwhile: several hours' worth.
+const shrunkTries = 10
+
+// whole refuses a package with fewer rows than its systems were found to hold:
+// by this try's own look always, and by the manifest or an earlier look until
+// so many tries have agreed that the rows are gone.
+func (j *journey) whole(located map[uint32]uint64, in []request.Done) error {
+	shrunk := slices.ContainsFunc(j.s.Failures, func(f request.Failure) bool {
+		return f.Step == request.StepCollect && f.Reason == failCollectedLess.Reason() && f.Failures >= shrunkTries
+	})
+	for _, d := range in {
+		i := slices.IndexFunc(j.s.Leaves, func(l request.Leaf) bool { return l.Leaf == d.Leaf })
+		l := j.s.Leaves[i]
+		if d.Collected < located[l.Leaf] || !shrunk && d.Collected < max(l.Rows, l.RowsFound) {
+			return inSystem{l.System, failCollectedLess}
+		}
+	}
+	return nil
+}
+
+func (j *journey) write(ctx context.Context, name string, systems []opened, p connector.Person, located map[uint32]uint64) error {
 	contents := pack.Contents{Request: j.agg.ID, MadeAt: j.cfg.Now(), ExpiresAt: j.cfg.Now().Add(j.cfg.PackageLife)}
 	for _, o := range systems {
 		categories := map[string][]string{}
@@ -98,13 +125,20 @@ func (j *journey) write(ctx context.Context, name string, systems []opened, p co
 		}
 		contents.Sources = append(contents.Sources, pack.Source{
 			System: o.name, Region: o.region, Categories: categories,
-			Collect: func(ctx context.Context, yield func(connector.Row) error) error { return o.Collect(ctx, p, yield) },
+			Collect: func(ctx context.Context, yield func(connector.Row) error) error {
+				if err := o.Collect(ctx, p, yield); err != nil {
+					return inSystem{o.name, err}
+				}
+				return nil
+			},
 		})
 	}
 	var counts []pack.Count
 	size, err := j.cfg.Packages.Write(ctx, j.packageName(name), func(w io.Writer) (err error) {
-		counts, err = pack.Archive(ctx, w, contents)
-		return err
+		if counts, err = pack.Archive(ctx, w, contents); err != nil {
+			return err
+		}
+		return j.whole(located, j.collected(counts)) // otherwise nothing is stored
 	})
 	if err != nil {
 		return err

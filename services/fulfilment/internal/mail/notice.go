@@ -55,6 +55,13 @@ Copies in backups are not used and end with the backups. We keep a record that t
 does not say who you are.`},
 		"package_ready": {"Your data is ready", `Your request {{.Request}} is done. A package with your data is ready. It can be fetched until
 {{day .ExpiresAt}}; after that it is destroyed. Open index.html in it first.`},
+		"retained": {"What we still hold about you", `Your request {{.Request}} is done. Your data was erased by your earlier request {{.Other}}.
+This was kept then, because a law, a duty or the rights of others say so, and is used for nothing else:
+{{range .Kept}}
+- {{.Category}} ({{.System}}, {{.Collection}}): {{.Ground}}, {{.Authority}}, until {{day .Until}}{{end}}
+
+We no longer keep by what we could find it as yours, so there is no copy of it. If you think that this is wrong, you
+can complain to us or to a supervisory authority.`},
 		"nothing_held": {"We hold nothing about you", `Your request {{.Request}} is done. None of our systems holds anything about you.`},
 		"withdrawn":    {"Your request was withdrawn", `Your request {{.Request}} was withdrawn. Nothing was changed.`},
 		"duplicate": {"Your request has been answered", `Your request {{.Request}} asked for the same as your earlier request {{.Other}}, and was

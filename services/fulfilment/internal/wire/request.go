@@ -119,12 +119,12 @@ func working() []entry {
 	return []entry{
 		eventpb.Of[request.Event](func(w *eventpb.Writer, e request.ManifestCommitted) *fulfilmentv1.ManifestCommitted {
 			return &fulfilmentv1.ManifestCommitted{
-				Leaves: packPlanned(e.Leaves), ScheduleVersion: e.Schedule, At: eventpb.Stamp(e.At),
+				Leaves: packPlanned(e.Leaves), ScheduleVersion: e.Schedule, After: e.After, At: eventpb.Stamp(e.At),
 				DigestKey: sealed(w, w.Aggregate().ID, pathDigestKey, e.DigestKey),
 			}
 		}, func(r *eventpb.Reader, m *fulfilmentv1.ManifestCommitted) request.ManifestCommitted {
 			return request.ManifestCommitted{
-				Leaves: unpackPlanned(m.GetLeaves()), Schedule: m.GetScheduleVersion(), At: eventpb.Moment(m.GetAt()),
+				Leaves: unpackPlanned(m.GetLeaves()), Schedule: m.GetScheduleVersion(), After: m.GetAfter(), At: eventpb.Moment(m.GetAt()),
 				DigestKey: r.Text(m.GetDigestKey(), pathDigestKey),
 			}
 		}),

@@ -1770,7 +1770,10 @@ type ManifestCommitted struct {
 	// When.
 	At *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
 	// Key of the digests of row keys, under the request's key: it ends with it.
-	DigestKey     *v1.Sealed `protobuf:"bytes,4,opt,name=digest_key,json=digestKey,proto3" json:"digest_key,omitempty"`
+	DigestKey *v1.Sealed `protobuf:"bytes,4,opt,name=digest_key,json=digestKey,proto3" json:"digest_key,omitempty"`
+	// The erasure that left what the leaves state, if identity had forgotten the
+	// person; else empty.
+	After         string `protobuf:"bytes,5,opt,name=after,proto3" json:"after,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1831,6 +1834,13 @@ func (x *ManifestCommitted) GetDigestKey() *v1.Sealed {
 		return x.DigestKey
 	}
 	return nil
+}
+
+func (x *ManifestCommitted) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
 }
 
 // LeavesDecided: a system that could not be asked for the manifest has
@@ -3506,13 +3516,14 @@ const file_habeas_fulfilment_v1_events_proto_rawDesc = "" +
 	"\tauthority\x18\t \x01(\tB\x04\x98\xb5\x18\x05R\tauthority\x120\n" +
 	"\x05until\x18\n" +
 	" \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x18\n" +
-	"\x04rule\x18\v \x01(\tB\x04\x98\xb5\x18\x03R\x04rule\"\x82\x02\n" +
+	"\x04rule\x18\v \x01(\tB\x04\x98\xb5\x18\x03R\x04rule\"\x9e\x02\n" +
 	"\x11ManifestCommitted\x129\n" +
 	"\x06leaves\x18\x01 \x03(\v2!.habeas.fulfilment.v1.PlannedLeafR\x06leaves\x12)\n" +
 	"\x10schedule_version\x18\x02 \x01(\rR\x0fscheduleVersion\x12*\n" +
 	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12;\n" +
 	"\n" +
-	"digest_key\x18\x04 \x01(\v2\x16.habeas.seal.v1.SealedB\x04\x98\xb5\x18\x01R\tdigestKey:\x1e\xa2\xb5\x18\x1arequest.manifest_committed\"\xb0\x01\n" +
+	"digest_key\x18\x04 \x01(\v2\x16.habeas.seal.v1.SealedB\x04\x98\xb5\x18\x01R\tdigestKey\x12\x1a\n" +
+	"\x05after\x18\x05 \x01(\tB\x04\x98\xb5\x18\x02R\x05after:\x1e\xa2\xb5\x18\x1arequest.manifest_committed\"\xb0\x01\n" +
 	"\rLeavesDecided\x12\x1c\n" +
 	"\x06system\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06system\x129\n" +
 	"\x06leaves\x18\x02 \x03(\v2!.habeas.fulfilment.v1.PlannedLeafR\x06leaves\x12*\n" +

@@ -1,0 +1,115 @@
+package carry_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"habeas.internal/services/fulfilment/internal/connector"
+	"habeas.internal/services/fulfilment/internal/fake"
+	"habeas.internal/services/fulfilment/request"
+)
+
+func TestAnIdentifierThatMovedIsNotThePersonsAnyMore(t *testing.T) {
+	for _, right := range []request.Right{request.Access, request.Erasure} {
+		w := fake.NewWorld(t)
+		shop := w.AddSystem("shop")
+		shop.Down = connector.ErrUnreachable
+		agg := w.Submit(right, "r1")
+		w.Settle()
+		w.Verify(agg)
+		w.Run(w.Clock.Now().Add(time.Minute))
+		w.Peers.Set(func(p *fake.Peers) {
+			delete(p.Known, fake.Jane)
+			p.Known["jane.new@example.com"] = fake.JaneRef
+			p.Known[fake.Jane] = "cccccccccccccccccccccccccc"
+		})
+		shop.Set(func(h *fake.Holder) { h.Down = "" })
+		w.Run(soon(w))
+		s := w.State(agg)
+		if s.Outcome != request.NothingHeld || shop.Of(fake.Jane) != 2 {
+			t.Errorf("right %d ended as %d: %s; the new owner has %d values left of 2", right, s.Outcome, outcomes(s), shop.Of(fake.Jane))
+		}
+	}
+}
+
+func TestAnAccessAfterAnErasureIsAnsweredWithWhatIsRetained(t *testing.T) {
+	for _, verified := range []string{"while it runs", "after it"} {
+		t.Run(verified, func(t *testing.T) {
+			w, shop, crm := world(t)
+			access := w.Submit(request.Access, "a")
+			w.Settle()
+			crm.Set(func(h *fake.Holder) { h.Down = connector.ErrUnreachable })
+			first := erasure(w)
+			w.Run(w.Clock.Now().Add(time.Minute))
+			if verified == "while it runs" {
+				w.Verify(access)
+				w.Settle()
+			}
+			crm.Set(func(h *fake.Holder) { h.Down = "" })
+			w.Run(w.Clock.Now().Add(10 * time.Minute))
+			checkErased(t, w, first)
+			shop.Set(func(h *fake.Holder) { // somebody else registers with the address
+				h.Rows = append(h.Rows, fake.Row{Owner: fake.Jane, Collection: "ticket", Values: map[string]string{"user.content": "theirs"}})
+			})
+			if verified != "while it runs" {
+				w.Verify(access)
+			}
+			w.Run(w.Clock.Now().Add(10 * time.Minute))
+			s := w.State(access)
+			want := "crm.customer=not-held crm.invoice=retained crm.ticket=not-held " +
+				"shop.customer=not-held shop.invoice=retained shop.ticket=not-held"
+			if s.Outcome != request.CompleteWithRetained || s.After != first.ID || s.Package.Name != "" || outcomes(s) != want {
+				t.Fatalf("ended as %d after %q: %s; %+v", s.Outcome, s.After, outcomes(s), request.Explain(s))
+			}
+			last := w.Post.Sent[len(w.Post.Sent)-1]
+			for _, part := range []string{first.ID, "user.financial", "26 CFR 1.6001-1", "2036"} {
+				if last.To != fake.Jane || !strings.Contains(last.Text, part) {
+					t.Errorf("the notice lacks %q:\n%s", part, last.Text)
+				}
+			}
+		})
+	}
+}
+
+func TestAnErasureAfterAnErasureIsAnsweredWithIt(t *testing.T) {
+	w, shop, _ := world(t)
+	late := w.Submit(request.Erasure, "late")
+	w.Settle()
+	first := erasure(w)
+	w.Run(w.Clock.Now().Add(time.Minute))
+	checkErased(t, w, first)
+	shop.Set(func(h *fake.Holder) {
+		h.Rows = append(h.Rows, fake.Row{Owner: fake.Jane, Collection: "ticket", Values: map[string]string{"user.content": "theirs"}})
+	})
+	w.Verify(late)
+	w.Run(w.Clock.Now().Add(time.Hour))
+	if s := w.State(late); s.Outcome != request.Duplicate || s.DuplicateOf != first.ID || !s.Finished || shop.Of(fake.Jane) != 2 {
+		t.Errorf("ended as %d of %q, finished %t, %d values left", s.Outcome, s.DuplicateOf, s.Finished, shop.Of(fake.Jane))
+	}
+}
+
+func TestARequestOfAPersonWhoIsGoneEndsAndTouchesNothing(t *testing.T) {
+	for _, right := range []request.Right{request.Access, request.Erasure} {
+		w, shop, crm := world(t)
+		for _, h := range []*fake.Holder{shop, crm} {
+			h.Down = connector.ErrUnreachable
+		}
+		agg := w.Submit(right, "r1")
+		w.Settle()
+		w.Verify(agg)
+		w.Run(w.Clock.Now().Add(time.Minute))
+		w.Peers.Set(func(p *fake.Peers) { delete(p.Known, fake.Jane) })
+		for _, h := range []*fake.Holder{shop, crm} {
+			h.Set(func(h *fake.Holder) { h.Down = "" })
+		}
+		w.Run(soon(w))
+		s := w.State(agg)
+		if s.Outcome != request.NotVerified || s.Unverified != "SUBJECT_FORGOTTEN" || !s.Finished || shop.Of(fake.Jane) != 2 || s.Package.Ready {
+			t.Errorf("right %d ended as %d, %q, finished %t: %s", right, s.Outcome, s.Unverified, s.Finished, outcomes(s))
+		}
+		if n := len(w.Peers.Facts); right == request.Erasure && w.Peers.Facts[n-1].String() != "FACT_UNRESTRICTED" {
+			t.Errorf("consent was told %v", w.Peers.Facts)
+		}
+	}
+}
