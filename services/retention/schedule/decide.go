@@ -11,6 +11,11 @@ func Decide(s Schedule, cmd Command) ([]Event, error) {
 	switch c := cmd.(type) {
 	case Put:
 		return put(s, c)
+	case List:
+		if slices.Contains(s.Policies, c.Policy) {
+			return nil, nil
+		}
+		return []Event{PolicyListed(c)}, nil
 	}
 	return nil, errUnknown
 }
@@ -75,6 +80,8 @@ func check(s Schedule, next Version, at time.Time) error {
 			return ErrRuleMalformed
 		case r.Period.IsZero():
 			return ErrRuleWithoutEnd
+		case r.Period.tooLong():
+			return ErrRuleTooLong
 		case r.Ground == "" || r.Authority == "" || infeasible(r.Ground):
 			return ErrRuleWithoutGround
 		case seen[r.ID]:

@@ -140,6 +140,24 @@ func TestRulesThatAreRefused(t *testing.T) {
 	})
 }
 
+func TestRulesThatAreTooLong(t *testing.T) {
+	first := version(1, 1, at(1), invoices())
+	run(t, []check{
+		{
+			"a rule that keeps for more than 999 years is refused",
+			[]schedule.Event{first},
+			put(2, at(10), changed(func(r *schedule.Rule) { r.Period = schedule.Period{Months: 12*schedule.MaxYears + 1} })...),
+			refused(2, schedule.ErrRuleTooLong), schedule.ErrRuleTooLong,
+		},
+		{
+			"nor do days make it more",
+			[]schedule.Event{first},
+			put(2, at(10), changed(func(r *schedule.Rule) { r.Period = schedule.Period{Months: 12 * schedule.MaxYears, Days: 800} })...),
+			refused(2, schedule.ErrRuleTooLong), schedule.ErrRuleTooLong,
+		},
+	})
+}
+
 func run(t *testing.T, table []check) {
 	t.Helper()
 	for _, tc := range table {
@@ -152,6 +170,22 @@ func run(t *testing.T, table []check) {
 				t.Errorf("events (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestAPolicyIsListedOnce(t *testing.T) {
+	var list schedule.Schedule
+	for _, policy := range []string{"shop", "staff", "shop"} {
+		events, err := schedule.Decide(list, schedule.List{Policy: policy})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, ev := range events {
+			list = schedule.Evolve(list, ev)
+		}
+	}
+	if diff := cmp.Diff([]string{"shop", "staff"}, list.Policies); diff != "" {
+		t.Errorf("policies (-want +got):\n%s", diff)
 	}
 }
 

@@ -37,6 +37,9 @@ type Judgement struct {
 	Ground    string    // with Keep and Wait
 	Authority string
 	By        string // the rule, or the hold, that decided; empty with Erase
+	// Beneath is what the rules alone say; set with Wait. The end of a hold ends
+	// no duty to keep.
+	Beneath *Judgement
 }
 
 // Question is about a person's data.
@@ -60,10 +63,16 @@ func Evaluate(q Question) []Judgement {
 }
 
 func (q Question) judge(item Item) Judgement {
-	if len(q.Holds) > 0 {
-		h := q.Holds[0]
-		return Judgement{Verdict: Wait, Ground: h.Ground, Authority: h.Authority, By: h.ID}
+	byRules := q.rule(item)
+	if len(q.Holds) == 0 {
+		return byRules
 	}
+	h := q.Holds[0]
+	return Judgement{Verdict: Wait, Ground: h.Ground, Authority: h.Authority, By: h.ID, Beneath: &byRules}
+}
+
+// rule is what the rules say of an item, whatever holds.
+func (q Question) rule(item Item) Judgement {
 	started := item.StartedAt
 	if started.IsZero() {
 		started = q.At

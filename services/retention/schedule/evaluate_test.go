@@ -54,11 +54,11 @@ func TestEvaluate(t *testing.T) {
 		{"what has no start is kept from now", []schedule.Rule{mail}, nil, item("crm", "user.contact", time.Time{}), schedule.Judgement{
 			Verdict: schedule.Keep, Until: at(10).AddDate(0, 0, 30), Ground: "contract", Authority: "CW-18", By: "mail",
 		}},
-		{"a hold wins over all", []schedule.Rule{tax}, []schedule.Hold{hold, {ID: "h2"}}, item("shop", "user.financial", at(1)), schedule.Judgement{
-			Verdict: schedule.Wait, Ground: "legal_claim", Authority: "case 4", By: "h1",
+		{"a hold wins over all, and hides no rule", []schedule.Rule{tax}, []schedule.Hold{hold, {ID: "h2"}}, item("shop", "user.financial", at(1)), schedule.Judgement{
+			Verdict: schedule.Wait, Ground: "legal_claim", Authority: "case 4", By: "h1", Beneath: &ten,
 		}},
 		{"a hold keeps what no rule names", nil, []schedule.Hold{hold}, item("shop", "x", at(1)), schedule.Judgement{
-			Verdict: schedule.Wait, Ground: "legal_claim", Authority: "case 4", By: "h1",
+			Verdict: schedule.Wait, Ground: "legal_claim", Authority: "case 4", By: "h1", Beneath: &erase,
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -89,6 +89,8 @@ func TestAPeriodEndsByTheCalendarOfTheZone(t *testing.T) {
 		{"the date is that of the zone", schedule.Period{Months: 1}, time.Date(2026, 1, 30, 23, 30, 0, 0, time.UTC), berlin, "2026-02-27T23:30:00Z"},
 		{"the clock of the zone is kept across a change", schedule.Period{Months: 6}, time.Date(2026, 1, 15, 9, 0, 0, 0, time.UTC), berlin, "2026-07-15T08:00:00Z"},
 		{"days follow months", schedule.Period{Months: 1, Days: 1}, time.Date(2026, 1, 31, 9, 0, 0, 0, time.UTC), time.UTC, "2026-03-01T09:00:00Z"},
+		{"what is stored may be too long, and ends with the year 9999", schedule.Period{Months: 12 * 99_999}, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), time.UTC, "9999-12-31T23:59:59Z"},
+		{"a start that is far off ends then too", schedule.Period{Months: 12}, time.Date(9999, 6, 1, 0, 0, 0, 0, time.UTC), berlin, "9999-12-31T23:59:59Z"},
 		{"December is followed by January", schedule.Period{Months: 13}, time.Date(2026, 12, 31, 9, 0, 0, 0, time.UTC), time.UTC, "2028-01-31T09:00:00Z"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -128,7 +130,7 @@ func TestMoreRulesNeverKeepShorter(t *testing.T) {
 			r.Fatalf("kept until %s, which is over", after.Until)
 		}
 		q.Holds = []schedule.Hold{{ID: "h"}}
-		if held := schedule.Evaluate(q)[0]; held.Verdict != schedule.Wait {
+		if held := schedule.Evaluate(q)[0]; held.Verdict != schedule.Wait || *held.Beneath != after {
 			r.Fatalf("a hold was answered with %+v", held)
 		}
 	})

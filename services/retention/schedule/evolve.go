@@ -1,12 +1,17 @@
 package schedule
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Evolve folds one event into the state.
 func Evolve(s Schedule, ev Event) Schedule {
 	switch e := ev.(type) {
 	case Replaced:
 		s.Policy, s.Versions = e.Policy, append(s.Versions[:len(s.Versions):len(s.Versions)], e.Version)
+	case PolicyListed:
+		s.Policies = append(slices.Clip(s.Policies), e.Policy)
 	case ReplacementRefused:
 	}
 	return s

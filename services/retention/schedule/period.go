@@ -10,6 +10,8 @@ import (
 // Period is a stretch of calendar time: months, then days.
 type Period struct{ Months, Days int }
 
+const lastYear = 9999
+
 // maxCount keeps a period within what calendars can hold.
 const maxCount = 99_999
 
@@ -43,6 +45,12 @@ func ParsePeriod(s string) (Period, error) {
 	return p, nil
 }
 
+// MaxYears is the longest that a rule may keep.
+const MaxYears = 999
+
+// tooLong says that it is more than MaxYears.
+func (p Period) tooLong() bool { return p.Months/12+p.Days/366 > MaxYears || p.Months > 12*MaxYears }
+
 // IsZero says that it is no time at all.
 func (p Period) IsZero() bool { return p == Period{} }
 
@@ -62,12 +70,17 @@ func (p Period) String() string {
 }
 
 // After is the moment at which the period ends that began at a moment, by the
-// calendar of a zone. A month that lacks the date ends on its last day.
+// calendar of a zone. A month that lacks the date ends on its last day. It never
+// ends after the year 9999, the last that a message can hold.
 func (p Period) After(t time.Time, zone *time.Location) time.Time {
 	t = t.In(zone)
 	year, month, day := t.Date()
 	last := time.Date(year, month+time.Month(p.Months)+1, 0, 0, 0, 0, 0, time.UTC).Day()
 	day = min(day, last) + p.Days
 	hour, minute, second := t.Clock()
-	return time.Date(year, month+time.Month(p.Months), day, hour, minute, second, t.Nanosecond(), zone).UTC()
+	end := time.Date(year, month+time.Month(p.Months), day, hour, minute, second, t.Nanosecond(), zone).UTC()
+	if end.Year() > lastYear {
+		return time.Date(lastYear, 12, 31, 23, 59, 59, 0, time.UTC)
+	}
+	return end
 }

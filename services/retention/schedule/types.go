@@ -10,10 +10,13 @@ import (
 // AggregateType is the type of a schedule in the log.
 const AggregateType = "schedule"
 
-// Schedule is the state of one policy's schedule.
+// Schedule is the state of one policy's schedule, or, in the one aggregate of a
+// tenant that has no versions of its own, the list of the policies that have a
+// schedule.
 type Schedule struct {
 	Policy   string
 	Versions []Version // in order; the n-th has number n
+	Policies []string  // listed, in order
 }
 
 // Version is a schedule as it was put.
@@ -34,7 +37,7 @@ type Rule struct {
 	Authority string
 }
 
-// Command is Put.
+// Command is Put or List.
 //
 //sumtype:decl
 type Command interface{ command() }
@@ -48,9 +51,14 @@ type Put struct {
 	At            time.Time
 }
 
-func (Put) command() {}
+// List adds a policy to the tenant's list. It comes before the policy's first
+// Put, so that no schedule decides that is not listed.
+type List struct{ Policy string }
 
-// Event is Replaced or ReplacementRefused.
+func (Put) command()  {}
+func (List) command() {}
+
+// Event is Replaced, ReplacementRefused or PolicyListed.
 //
 //sumtype:decl
 type Event interface{ event() }
@@ -67,8 +75,12 @@ type ReplacementRefused struct {
 	Reason        string
 }
 
+// PolicyListed says that a policy may have a schedule from now on.
+type PolicyListed struct{ Policy string }
+
 func (Replaced) event()           {}
 func (ReplacementRefused) event() {}
+func (PolicyListed) event()       {}
 
 // Refusal is a rule's no, with its reason code.
 type Refusal string
@@ -83,6 +95,8 @@ func (r Refusal) Reason() string { return string(r) }
 const (
 	// ErrRuleWithoutEnd refuses a rule that would keep for ever.
 	ErrRuleWithoutEnd = Refusal("RULE_WITHOUT_END")
+	// ErrRuleTooLong refuses a rule that keeps for more than MaxYears.
+	ErrRuleTooLong = Refusal("RULE_TOO_LONG")
 	// ErrRuleWithoutGround refuses a rule that doesn't say why and by what law
 	// or clause; that erasing is infeasible is no ground.
 	ErrRuleWithoutGround = Refusal("RULE_WITHOUT_GROUND")

@@ -83,10 +83,10 @@ func put(ctx context.Context, h rpc.Schedules, policies Policies, r es.Recorded,
 	if err != nil {
 		return fmt.Errorf("read posted policy: %w", err)
 	}
-	_, err = h.Handle(ctx, rpc.ScheduleOf(r.Aggregate.Tenant, m.GetPolicy()), es.Command[schedule.Command]{
+	next := schedule.Put{Policy: m.GetPolicy(), PolicyVersion: m.GetVersion(), From: p.from, Rules: p.rules, At: now}
+	_, err = rpc.Put(ctx, h, r.Aggregate.Tenant, next, es.Command[schedule.Command]{
 		ID: es.StepID(r.Aggregate, "schedule-"+strconv.FormatUint(uint64(m.GetVersion()), 10), 1), At: now,
 		Meta: es.Meta{Correlation: r.Meta.Correlation, Causation: es.EventID(r.ID, 0)},
-		Data: schedule.Put{Policy: m.GetPolicy(), PolicyVersion: m.GetVersion(), From: p.from, Rules: p.rules, At: now},
 	})
 	if errors.Is(err, schedule.ErrPolicyVersionOld) {
 		return nil // a newer one came first and decides already; the refusal is on record

@@ -76,12 +76,8 @@ func (s *Server) ReleaseHold(ctx context.Context, r *retentionv1.ReleaseHoldRequ
 // refusal, a repeat is a new question: its answer follows from what holds now,
 // so that nobody waits for ever behind an answer of yesterday.
 func (s *Server) RequestPermit(ctx context.Context, r *retentionv1.RequestPermitRequest) (*retentionv1.RequestPermitResponse, error) {
-	plan, _, err := s.Schedules.Load(ctx, ScheduleOf(tenant(ctx), r.GetPolicy()), es.Leader)
-	if err != nil {
-		return nil, err
-	}
 	now := s.Now()
-	v, err := plan.InForce(now)
+	_, version, err := s.inForce(ctx, r.GetPolicy(), now)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +91,7 @@ func (s *Server) RequestPermit(ctx context.Context, r *retentionv1.RequestPermit
 	cmd := es.DeriveID(tenant(ctx), retentionv1.RetentionService_RequestPermit_FullMethodName+"/"+strconv.FormatUint(head.Version, 10), id)
 	res, err := s.handle(ctx, r.GetSubjectRef(), es.Command[person.Command]{
 		ID: cmd, At: now, Data: person.RequestPermit{
-			Permit: id, Request: r.GetRequest(), System: r.GetSystem(), Policy: r.GetPolicy(), ScheduleVersion: v.Number, At: now,
+			Permit: id, Request: r.GetRequest(), System: r.GetSystem(), Policy: r.GetPolicy(), ScheduleVersion: version, At: now,
 		},
 	})
 	if err != nil {

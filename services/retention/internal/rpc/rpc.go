@@ -49,8 +49,8 @@ func (s *Server) PutSchedule(ctx context.Context, r *retentionv1.PutScheduleRequ
 	if err != nil {
 		return nil, err
 	}
-	res, err := s.Schedules.Handle(ctx, ScheduleOf(tenant(ctx), r.GetPolicy()), es.Command[schedule.Command]{
-		ID: r.GetRequestId(), Client: true, Body: body, At: now, Meta: es.Meta{Correlation: r.GetRequestId()}, Data: put,
+	res, err := Put(ctx, s.Schedules, tenant(ctx), put, es.Command[schedule.Command]{
+		ID: r.GetRequestId(), Client: true, Body: body, At: now, Meta: es.Meta{Correlation: r.GetRequestId()},
 	})
 	if err != nil {
 		return nil, err
@@ -97,11 +97,7 @@ func (s *Server) Evaluate(ctx context.Context, r *retentionv1.EvaluateRequest) (
 	if err != nil {
 		return nil, err
 	}
-	plan, _, err := s.Schedules.Load(ctx, ScheduleOf(tenant(ctx), r.GetPolicy()), es.Leader)
-	if err != nil {
-		return nil, err
-	}
-	v, err := plan.InForce(at)
+	rules, version, err := s.inForce(ctx, r.GetPolicy(), at)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +105,7 @@ func (s *Server) Evaluate(ctx context.Context, r *retentionv1.EvaluateRequest) (
 	if err != nil {
 		return nil, err
 	}
-	q := schedule.Question{Rules: v.Rules, At: at, Zone: zone}
+	q := schedule.Question{Rules: rules, At: at, Zone: zone}
 	for _, h := range who.Holds {
 		if h.Binds() {
 			q.Holds = append(q.Holds, schedule.Hold{ID: h.ID, Ground: h.Ground, Authority: h.Authority})
@@ -120,13 +116,23 @@ func (s *Server) Evaluate(ctx context.Context, r *retentionv1.EvaluateRequest) (
 			System: i.GetSystem(), Collection: i.GetCollection(), Category: i.GetCategory(), StartedAt: eventpb.Moment(i.GetStartedAt()),
 		})
 	}
-	out := &retentionv1.EvaluateResponse{ScheduleVersion: v.Number}
+	out := &retentionv1.EvaluateResponse{ScheduleVersion: version}
 	for _, j := range schedule.Evaluate(q) {
 		out.Verdicts = append(out.Verdicts, &retentionv1.ItemVerdict{
 			Verdict: verdict(j.Verdict), Until: eventpb.Stamp(j.Until), Ground: j.Ground, Authority: j.Authority, By: j.By,
+			Beneath: beneath(j.Beneath),
 		})
 	}
 	return out, nil
+}
+
+func beneath(j *schedule.Judgement) *retentionv1.RulesVerdict {
+	if j == nil {
+		return nil
+	}
+	return &retentionv1.RulesVerdict{
+		Verdict: verdict(j.Verdict), Until: eventpb.Stamp(j.Until), Ground: j.Ground, Authority: j.Authority, By: j.By,
+	}
 }
 
 func verdict(v schedule.Verdict) retentionv1.Verdict {

@@ -88,5 +88,6 @@ func TestEveryEventOfAScheduleSurvivesTheWire(t *testing.T) {
 		survives[schedule.Event](r, codec, schedule.AggregateType, schedule.ReplacementRefused{
 			PolicyVersion: rapid.Uint32().Draw(r, "refused"), Reason: word.Draw(r, "reason"),
 		})
+		survives[schedule.Event](r, codec, schedule.AggregateType, schedule.PolicyListed{Policy: word.Draw(r, "listed")})
 	})
 }

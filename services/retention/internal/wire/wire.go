@@ -14,6 +14,7 @@ func Schedule() (eventpb.Codec[schedule.Event], error) {
 	return eventpb.New(
 		eventpb.Of[schedule.Event](packReplaced, unpackReplaced),
 		eventpb.Of[schedule.Event](packReplacementRefused, unpackReplacementRefused),
+		eventpb.Of[schedule.Event](packPolicyListed, unpackPolicyListed),
 	)
 }
 
@@ -65,6 +66,14 @@ func packReplacementRefused(_ *eventpb.Writer, e schedule.ReplacementRefused) *r
 
 func unpackReplacementRefused(_ *eventpb.Reader, m *retentionv1.ReplacementRefused) schedule.ReplacementRefused {
 	return schedule.ReplacementRefused{PolicyVersion: m.GetPolicyVersion(), Reason: m.GetReason()}
+}
+
+func packPolicyListed(_ *eventpb.Writer, e schedule.PolicyListed) *retentionv1.PolicyListed {
+	return &retentionv1.PolicyListed{Policy: e.Policy}
+}
+
+func unpackPolicyListed(_ *eventpb.Reader, m *retentionv1.PolicyListed) schedule.PolicyListed {
+	return schedule.PolicyListed{Policy: m.GetPolicy()}
 }
 
 func packHoldPlaced(_ *eventpb.Writer, e person.HoldPlaced) *retentionv1.HoldPlaced {

@@ -60,5 +60,6 @@ func TestASchedulesEventsStayReadable(t *testing.T) {
 			}},
 		}},
 		schedule.ReplacementRefused{PolicyVersion: 6, Reason: "POLICY_VERSION_OLD"},
+		schedule.PolicyListed{Policy: "main"},
 	})
 }

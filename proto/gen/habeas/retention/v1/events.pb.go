@@ -252,6 +252,53 @@ func (x *ReplacementRefused) GetReason() string {
 	return ""
 }
 
+// PolicyListed: a policy may have a schedule from now on. It is an event of the
+// one list that a tenant has.
+type PolicyListed struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The policy.
+	Policy        string `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PolicyListed) Reset() {
+	*x = PolicyListed{}
+	mi := &file_habeas_retention_v1_events_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PolicyListed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PolicyListed) ProtoMessage() {}
+
+func (x *PolicyListed) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_retention_v1_events_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PolicyListed.ProtoReflect.Descriptor instead.
+func (*PolicyListed) Descriptor() ([]byte, []int) {
+	return file_habeas_retention_v1_events_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *PolicyListed) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
 // HoldPlaced: nothing of the person may be destroyed, but for what open permits
 // still do.
 type HoldPlaced struct {
@@ -276,7 +323,7 @@ type HoldPlaced struct {
 
 func (x *HoldPlaced) Reset() {
 	*x = HoldPlaced{}
-	mi := &file_habeas_retention_v1_events_proto_msgTypes[3]
+	mi := &file_habeas_retention_v1_events_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -288,7 +335,7 @@ func (x *HoldPlaced) String() string {
 func (*HoldPlaced) ProtoMessage() {}
 
 func (x *HoldPlaced) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_events_proto_msgTypes[3]
+	mi := &file_habeas_retention_v1_events_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -301,7 +348,7 @@ func (x *HoldPlaced) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldPlaced.ProtoReflect.Descriptor instead.
 func (*HoldPlaced) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_events_proto_rawDescGZIP(), []int{3}
+	return file_habeas_retention_v1_events_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *HoldPlaced) GetHold() string {
@@ -368,7 +415,7 @@ type HoldReleased struct {
 
 func (x *HoldReleased) Reset() {
 	*x = HoldReleased{}
-	mi := &file_habeas_retention_v1_events_proto_msgTypes[4]
+	mi := &file_habeas_retention_v1_events_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -380,7 +427,7 @@ func (x *HoldReleased) String() string {
 func (*HoldReleased) ProtoMessage() {}
 
 func (x *HoldReleased) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_events_proto_msgTypes[4]
+	mi := &file_habeas_retention_v1_events_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -393,7 +440,7 @@ func (x *HoldReleased) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldReleased.ProtoReflect.Descriptor instead.
 func (*HoldReleased) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_events_proto_rawDescGZIP(), []int{4}
+	return file_habeas_retention_v1_events_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *HoldReleased) GetHold() string {
@@ -432,7 +479,7 @@ type HoldReviewed struct {
 
 func (x *HoldReviewed) Reset() {
 	*x = HoldReviewed{}
-	mi := &file_habeas_retention_v1_events_proto_msgTypes[5]
+	mi := &file_habeas_retention_v1_events_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -444,7 +491,7 @@ func (x *HoldReviewed) String() string {
 func (*HoldReviewed) ProtoMessage() {}
 
 func (x *HoldReviewed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_events_proto_msgTypes[5]
+	mi := &file_habeas_retention_v1_events_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -457,7 +504,7 @@ func (x *HoldReviewed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldReviewed.ProtoReflect.Descriptor instead.
 func (*HoldReviewed) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_events_proto_rawDescGZIP(), []int{5}
+	return file_habeas_retention_v1_events_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *HoldReviewed) GetHold() string {
@@ -495,7 +542,7 @@ type HoldReviewDue struct {
 
 func (x *HoldReviewDue) Reset() {
 	*x = HoldReviewDue{}
-	mi := &file_habeas_retention_v1_events_proto_msgTypes[6]
+	mi := &file_habeas_retention_v1_events_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -507,7 +554,7 @@ func (x *HoldReviewDue) String() string {
 func (*HoldReviewDue) ProtoMessage() {}
 
 func (x *HoldReviewDue) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_events_proto_msgTypes[6]
+	mi := &file_habeas_retention_v1_events_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -520,7 +567,7 @@ func (x *HoldReviewDue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldReviewDue.ProtoReflect.Descriptor instead.
 func (*HoldReviewDue) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_events_proto_rawDescGZIP(), []int{6}
+	return file_habeas_retention_v1_events_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *HoldReviewDue) GetHold() string {
@@ -560,7 +607,7 @@ type PermitGiven struct {
 
 func (x *PermitGiven) Reset() {
 	*x = PermitGiven{}
-	mi := &file_habeas_retention_v1_events_proto_msgTypes[7]
+	mi := &file_habeas_retention_v1_events_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -572,7 +619,7 @@ func (x *PermitGiven) String() string {
 func (*PermitGiven) ProtoMessage() {}
 
 func (x *PermitGiven) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_events_proto_msgTypes[7]
+	mi := &file_habeas_retention_v1_events_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -585,7 +632,7 @@ func (x *PermitGiven) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PermitGiven.ProtoReflect.Descriptor instead.
 func (*PermitGiven) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_events_proto_rawDescGZIP(), []int{7}
+	return file_habeas_retention_v1_events_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *PermitGiven) GetPermit() string {
@@ -652,7 +699,7 @@ type PermitRefused struct {
 
 func (x *PermitRefused) Reset() {
 	*x = PermitRefused{}
-	mi := &file_habeas_retention_v1_events_proto_msgTypes[8]
+	mi := &file_habeas_retention_v1_events_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -664,7 +711,7 @@ func (x *PermitRefused) String() string {
 func (*PermitRefused) ProtoMessage() {}
 
 func (x *PermitRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_events_proto_msgTypes[8]
+	mi := &file_habeas_retention_v1_events_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -677,7 +724,7 @@ func (x *PermitRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PermitRefused.ProtoReflect.Descriptor instead.
 func (*PermitRefused) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_events_proto_rawDescGZIP(), []int{8}
+	return file_habeas_retention_v1_events_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *PermitRefused) GetRequest() string {
@@ -718,7 +765,7 @@ type PermitEnded struct {
 
 func (x *PermitEnded) Reset() {
 	*x = PermitEnded{}
-	mi := &file_habeas_retention_v1_events_proto_msgTypes[9]
+	mi := &file_habeas_retention_v1_events_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -730,7 +777,7 @@ func (x *PermitEnded) String() string {
 func (*PermitEnded) ProtoMessage() {}
 
 func (x *PermitEnded) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_events_proto_msgTypes[9]
+	mi := &file_habeas_retention_v1_events_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -743,7 +790,7 @@ func (x *PermitEnded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PermitEnded.ProtoReflect.Descriptor instead.
 func (*PermitEnded) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_events_proto_rawDescGZIP(), []int{9}
+	return file_habeas_retention_v1_events_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *PermitEnded) GetPermit() string {
@@ -794,7 +841,9 @@ const file_habeas_retention_v1_events_proto_rawDesc = "" +
 	"\tauthority\x18\x06 \x01(\tB\x04\x98\xb5\x18\x05R\tauthority\"{\n" +
 	"\x12ReplacementRefused\x12%\n" +
 	"\x0epolicy_version\x18\x01 \x01(\rR\rpolicyVersion\x12\x1c\n" +
-	"\x06reason\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason: \xa2\xb5\x18\x1cschedule.replacement_refused\"\xda\x02\n" +
+	"\x06reason\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason: \xa2\xb5\x18\x1cschedule.replacement_refused\"H\n" +
+	"\fPolicyListed\x12\x1c\n" +
+	"\x06policy\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06policy:\x1a\xa2\xb5\x18\x16schedule.policy_listed\"\xda\x02\n" +
 	"\n" +
 	"HoldPlaced\x12\x18\n" +
 	"\x04hold\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\x04hold\x12\x1c\n" +
@@ -849,33 +898,34 @@ func file_habeas_retention_v1_events_proto_rawDescGZIP() []byte {
 	return file_habeas_retention_v1_events_proto_rawDescData
 }
 
-var file_habeas_retention_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_habeas_retention_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_habeas_retention_v1_events_proto_goTypes = []any{
 	(*ScheduleReplaced)(nil),      // 0: habeas.retention.v1.ScheduleReplaced
 	(*ScheduleRule)(nil),          // 1: habeas.retention.v1.ScheduleRule
 	(*ReplacementRefused)(nil),    // 2: habeas.retention.v1.ReplacementRefused
-	(*HoldPlaced)(nil),            // 3: habeas.retention.v1.HoldPlaced
-	(*HoldReleased)(nil),          // 4: habeas.retention.v1.HoldReleased
-	(*HoldReviewed)(nil),          // 5: habeas.retention.v1.HoldReviewed
-	(*HoldReviewDue)(nil),         // 6: habeas.retention.v1.HoldReviewDue
-	(*PermitGiven)(nil),           // 7: habeas.retention.v1.PermitGiven
-	(*PermitRefused)(nil),         // 8: habeas.retention.v1.PermitRefused
-	(*PermitEnded)(nil),           // 9: habeas.retention.v1.PermitEnded
-	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
+	(*PolicyListed)(nil),          // 3: habeas.retention.v1.PolicyListed
+	(*HoldPlaced)(nil),            // 4: habeas.retention.v1.HoldPlaced
+	(*HoldReleased)(nil),          // 5: habeas.retention.v1.HoldReleased
+	(*HoldReviewed)(nil),          // 6: habeas.retention.v1.HoldReviewed
+	(*HoldReviewDue)(nil),         // 7: habeas.retention.v1.HoldReviewDue
+	(*PermitGiven)(nil),           // 8: habeas.retention.v1.PermitGiven
+	(*PermitRefused)(nil),         // 9: habeas.retention.v1.PermitRefused
+	(*PermitEnded)(nil),           // 10: habeas.retention.v1.PermitEnded
+	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
 }
 var file_habeas_retention_v1_events_proto_depIdxs = []int32{
-	10, // 0: habeas.retention.v1.ScheduleReplaced.from:type_name -> google.protobuf.Timestamp
+	11, // 0: habeas.retention.v1.ScheduleReplaced.from:type_name -> google.protobuf.Timestamp
 	1,  // 1: habeas.retention.v1.ScheduleReplaced.rules:type_name -> habeas.retention.v1.ScheduleRule
-	10, // 2: habeas.retention.v1.HoldPlaced.placed_at:type_name -> google.protobuf.Timestamp
-	10, // 3: habeas.retention.v1.HoldPlaced.review_at:type_name -> google.protobuf.Timestamp
-	10, // 4: habeas.retention.v1.HoldPlaced.effective_by:type_name -> google.protobuf.Timestamp
-	10, // 5: habeas.retention.v1.HoldReleased.released_at:type_name -> google.protobuf.Timestamp
-	10, // 6: habeas.retention.v1.HoldReviewed.reviewed_at:type_name -> google.protobuf.Timestamp
-	10, // 7: habeas.retention.v1.HoldReviewed.review_at:type_name -> google.protobuf.Timestamp
-	10, // 8: habeas.retention.v1.HoldReviewDue.review_at:type_name -> google.protobuf.Timestamp
-	10, // 9: habeas.retention.v1.PermitGiven.given_at:type_name -> google.protobuf.Timestamp
-	10, // 10: habeas.retention.v1.PermitGiven.expires_at:type_name -> google.protobuf.Timestamp
-	10, // 11: habeas.retention.v1.PermitEnded.ended_at:type_name -> google.protobuf.Timestamp
+	11, // 2: habeas.retention.v1.HoldPlaced.placed_at:type_name -> google.protobuf.Timestamp
+	11, // 3: habeas.retention.v1.HoldPlaced.review_at:type_name -> google.protobuf.Timestamp
+	11, // 4: habeas.retention.v1.HoldPlaced.effective_by:type_name -> google.protobuf.Timestamp
+	11, // 5: habeas.retention.v1.HoldReleased.released_at:type_name -> google.protobuf.Timestamp
+	11, // 6: habeas.retention.v1.HoldReviewed.reviewed_at:type_name -> google.protobuf.Timestamp
+	11, // 7: habeas.retention.v1.HoldReviewed.review_at:type_name -> google.protobuf.Timestamp
+	11, // 8: habeas.retention.v1.HoldReviewDue.review_at:type_name -> google.protobuf.Timestamp
+	11, // 9: habeas.retention.v1.PermitGiven.given_at:type_name -> google.protobuf.Timestamp
+	11, // 10: habeas.retention.v1.PermitGiven.expires_at:type_name -> google.protobuf.Timestamp
+	11, // 11: habeas.retention.v1.PermitEnded.ended_at:type_name -> google.protobuf.Timestamp
 	12, // [12:12] is the sub-list for method output_type
 	12, // [12:12] is the sub-list for method input_type
 	12, // [12:12] is the sub-list for extension type_name
@@ -894,7 +944,7 @@ func file_habeas_retention_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_retention_v1_events_proto_rawDesc), len(file_habeas_retention_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

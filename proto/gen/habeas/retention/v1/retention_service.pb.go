@@ -520,7 +520,8 @@ type EvaluateRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The person.
 	SubjectRef string `protobuf:"bytes,1,opt,name=subject_ref,json=subjectRef,proto3" json:"subject_ref,omitempty"`
-	// The policy whose schedule counts.
+	// The policy whose schedule counts; empty for all that the tenant has in
+	// force: what any of them keeps is kept, for as long as the longest says.
 	Policy string `protobuf:"bytes,2,opt,name=policy,proto3" json:"policy,omitempty"`
 	// The items.
 	Items []*Item `protobuf:"bytes,3,rep,name=items,proto3" json:"items,omitempty"`
@@ -600,7 +601,10 @@ type ItemVerdict struct {
 	// The law or clause.
 	Authority string `protobuf:"bytes,4,opt,name=authority,proto3" json:"authority,omitempty"`
 	// The rule, or the hold, that decided.
-	By            string `protobuf:"bytes,5,opt,name=by,proto3" json:"by,omitempty"`
+	By string `protobuf:"bytes,5,opt,name=by,proto3" json:"by,omitempty"`
+	// What the rules alone say; set with HOLD. The end of a hold ends no duty to
+	// keep.
+	Beneath       *RulesVerdict `protobuf:"bytes,6,opt,name=beneath,proto3" json:"beneath,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -670,14 +674,103 @@ func (x *ItemVerdict) GetBy() string {
 	return ""
 }
 
+func (x *ItemVerdict) GetBeneath() *RulesVerdict {
+	if x != nil {
+		return x.Beneath
+	}
+	return nil
+}
+
+// RulesVerdict is what the rules say of an item, whatever holds bind.
+type RulesVerdict struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// ERASE or KEEP.
+	Verdict Verdict `protobuf:"varint,1,opt,name=verdict,proto3,enum=habeas.retention.v1.Verdict" json:"verdict,omitempty"`
+	// Until when it must be kept; set with KEEP.
+	Until *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=until,proto3" json:"until,omitempty"`
+	// Ground; set with KEEP.
+	Ground string `protobuf:"bytes,3,opt,name=ground,proto3" json:"ground,omitempty"`
+	// The law or clause; set with KEEP.
+	Authority string `protobuf:"bytes,4,opt,name=authority,proto3" json:"authority,omitempty"`
+	// The rule that decided; set with KEEP.
+	By            string `protobuf:"bytes,5,opt,name=by,proto3" json:"by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RulesVerdict) Reset() {
+	*x = RulesVerdict{}
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RulesVerdict) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RulesVerdict) ProtoMessage() {}
+
+func (x *RulesVerdict) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RulesVerdict.ProtoReflect.Descriptor instead.
+func (*RulesVerdict) Descriptor() ([]byte, []int) {
+	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *RulesVerdict) GetVerdict() Verdict {
+	if x != nil {
+		return x.Verdict
+	}
+	return Verdict_VERDICT_UNSPECIFIED
+}
+
+func (x *RulesVerdict) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+func (x *RulesVerdict) GetGround() string {
+	if x != nil {
+		return x.Ground
+	}
+	return ""
+}
+
+func (x *RulesVerdict) GetAuthority() string {
+	if x != nil {
+		return x.Authority
+	}
+	return ""
+}
+
+func (x *RulesVerdict) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
 // EvaluateResponse answers in the order asked.
 type EvaluateResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// One for each item.
 	Verdicts []*ItemVerdict `protobuf:"bytes,1,rep,name=verdicts,proto3" json:"verdicts,omitempty"`
-	// Version of the schedule that decided. A policy of which retention knows no
-	// schedule is an error, SCHEDULE_NOT_FOUND: what is not known may not be
-	// erased.
+	// Version of the schedule that decided; of several, the highest. A policy of
+	// which retention knows no schedule, or a tenant without any, is an error,
+	// SCHEDULE_NOT_FOUND: what is not known may not be erased.
 	ScheduleVersion uint32 `protobuf:"varint,2,opt,name=schedule_version,json=scheduleVersion,proto3" json:"schedule_version,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
@@ -685,7 +778,7 @@ type EvaluateResponse struct {
 
 func (x *EvaluateResponse) Reset() {
 	*x = EvaluateResponse{}
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[8]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -697,7 +790,7 @@ func (x *EvaluateResponse) String() string {
 func (*EvaluateResponse) ProtoMessage() {}
 
 func (x *EvaluateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[8]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -710,7 +803,7 @@ func (x *EvaluateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EvaluateResponse.ProtoReflect.Descriptor instead.
 func (*EvaluateResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{8}
+	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *EvaluateResponse) GetVerdicts() []*ItemVerdict {
@@ -747,7 +840,7 @@ type PlaceHoldRequest struct {
 
 func (x *PlaceHoldRequest) Reset() {
 	*x = PlaceHoldRequest{}
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[9]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -759,7 +852,7 @@ func (x *PlaceHoldRequest) String() string {
 func (*PlaceHoldRequest) ProtoMessage() {}
 
 func (x *PlaceHoldRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[9]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -772,7 +865,7 @@ func (x *PlaceHoldRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlaceHoldRequest.ProtoReflect.Descriptor instead.
 func (*PlaceHoldRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{9}
+	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *PlaceHoldRequest) GetRequestId() string {
@@ -829,7 +922,7 @@ type PlaceHoldResponse struct {
 
 func (x *PlaceHoldResponse) Reset() {
 	*x = PlaceHoldResponse{}
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[10]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -841,7 +934,7 @@ func (x *PlaceHoldResponse) String() string {
 func (*PlaceHoldResponse) ProtoMessage() {}
 
 func (x *PlaceHoldResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[10]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -854,7 +947,7 @@ func (x *PlaceHoldResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlaceHoldResponse.ProtoReflect.Descriptor instead.
 func (*PlaceHoldResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{10}
+	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *PlaceHoldResponse) GetHold() string {
@@ -907,7 +1000,7 @@ type ReleaseHoldRequest struct {
 
 func (x *ReleaseHoldRequest) Reset() {
 	*x = ReleaseHoldRequest{}
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[11]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -919,7 +1012,7 @@ func (x *ReleaseHoldRequest) String() string {
 func (*ReleaseHoldRequest) ProtoMessage() {}
 
 func (x *ReleaseHoldRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[11]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -932,7 +1025,7 @@ func (x *ReleaseHoldRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseHoldRequest.ProtoReflect.Descriptor instead.
 func (*ReleaseHoldRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{11}
+	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ReleaseHoldRequest) GetRequestId() string {
@@ -967,7 +1060,7 @@ type ReleaseHoldResponse struct {
 
 func (x *ReleaseHoldResponse) Reset() {
 	*x = ReleaseHoldResponse{}
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[12]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -979,7 +1072,7 @@ func (x *ReleaseHoldResponse) String() string {
 func (*ReleaseHoldResponse) ProtoMessage() {}
 
 func (x *ReleaseHoldResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[12]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -992,7 +1085,7 @@ func (x *ReleaseHoldResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseHoldResponse.ProtoReflect.Descriptor instead.
 func (*ReleaseHoldResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{12}
+	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ReleaseHoldResponse) GetConsistencyToken() string {
@@ -1019,7 +1112,7 @@ type ReviewHoldRequest struct {
 
 func (x *ReviewHoldRequest) Reset() {
 	*x = ReviewHoldRequest{}
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[13]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1031,7 +1124,7 @@ func (x *ReviewHoldRequest) String() string {
 func (*ReviewHoldRequest) ProtoMessage() {}
 
 func (x *ReviewHoldRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[13]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1044,7 +1137,7 @@ func (x *ReviewHoldRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReviewHoldRequest.ProtoReflect.Descriptor instead.
 func (*ReviewHoldRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{13}
+	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ReviewHoldRequest) GetRequestId() string {
@@ -1086,7 +1179,7 @@ type ReviewHoldResponse struct {
 
 func (x *ReviewHoldResponse) Reset() {
 	*x = ReviewHoldResponse{}
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[14]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1098,7 +1191,7 @@ func (x *ReviewHoldResponse) String() string {
 func (*ReviewHoldResponse) ProtoMessage() {}
 
 func (x *ReviewHoldResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[14]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1111,7 +1204,7 @@ func (x *ReviewHoldResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReviewHoldResponse.ProtoReflect.Descriptor instead.
 func (*ReviewHoldResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{14}
+	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ReviewHoldResponse) GetConsistencyToken() string {
@@ -1132,7 +1225,7 @@ type GetPersonRequest struct {
 
 func (x *GetPersonRequest) Reset() {
 	*x = GetPersonRequest{}
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[15]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1144,7 +1237,7 @@ func (x *GetPersonRequest) String() string {
 func (*GetPersonRequest) ProtoMessage() {}
 
 func (x *GetPersonRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[15]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1157,7 +1250,7 @@ func (x *GetPersonRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPersonRequest.ProtoReflect.Descriptor instead.
 func (*GetPersonRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{15}
+	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *GetPersonRequest) GetSubjectRef() string {
@@ -1190,7 +1283,7 @@ type Hold struct {
 
 func (x *Hold) Reset() {
 	*x = Hold{}
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[16]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1202,7 +1295,7 @@ func (x *Hold) String() string {
 func (*Hold) ProtoMessage() {}
 
 func (x *Hold) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[16]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1215,7 +1308,7 @@ func (x *Hold) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hold.ProtoReflect.Descriptor instead.
 func (*Hold) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{16}
+	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Hold) GetHold() string {
@@ -1288,7 +1381,7 @@ type Permit struct {
 
 func (x *Permit) Reset() {
 	*x = Permit{}
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[17]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1300,7 +1393,7 @@ func (x *Permit) String() string {
 func (*Permit) ProtoMessage() {}
 
 func (x *Permit) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[17]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1313,7 +1406,7 @@ func (x *Permit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Permit.ProtoReflect.Descriptor instead.
 func (*Permit) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{17}
+	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Permit) GetPermit() string {
@@ -1371,7 +1464,7 @@ type GetPersonResponse struct {
 
 func (x *GetPersonResponse) Reset() {
 	*x = GetPersonResponse{}
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[18]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1383,7 +1476,7 @@ func (x *GetPersonResponse) String() string {
 func (*GetPersonResponse) ProtoMessage() {}
 
 func (x *GetPersonResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[18]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1396,7 +1489,7 @@ func (x *GetPersonResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPersonResponse.ProtoReflect.Descriptor instead.
 func (*GetPersonResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{18}
+	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *GetPersonResponse) GetHolds() []*Hold {
@@ -1424,7 +1517,8 @@ type RequestPermitRequest struct {
 	Request string `protobuf:"bytes,3,opt,name=request,proto3" json:"request,omitempty"`
 	// The system that is about to be changed.
 	System string `protobuf:"bytes,4,opt,name=system,proto3" json:"system,omitempty"`
-	// The policy whose schedule counts.
+	// The policy whose schedule counts; empty for all that the tenant has in
+	// force: what any of them keeps is kept, for as long as the longest says.
 	Policy        string `protobuf:"bytes,5,opt,name=policy,proto3" json:"policy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1432,7 +1526,7 @@ type RequestPermitRequest struct {
 
 func (x *RequestPermitRequest) Reset() {
 	*x = RequestPermitRequest{}
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[19]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1444,7 +1538,7 @@ func (x *RequestPermitRequest) String() string {
 func (*RequestPermitRequest) ProtoMessage() {}
 
 func (x *RequestPermitRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[19]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1457,7 +1551,7 @@ func (x *RequestPermitRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestPermitRequest.ProtoReflect.Descriptor instead.
 func (*RequestPermitRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{19}
+	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *RequestPermitRequest) GetRequestId() string {
@@ -1509,7 +1603,7 @@ type RequestPermitResponse struct {
 
 func (x *RequestPermitResponse) Reset() {
 	*x = RequestPermitResponse{}
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[20]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1521,7 +1615,7 @@ func (x *RequestPermitResponse) String() string {
 func (*RequestPermitResponse) ProtoMessage() {}
 
 func (x *RequestPermitResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[20]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1534,7 +1628,7 @@ func (x *RequestPermitResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestPermitResponse.ProtoReflect.Descriptor instead.
 func (*RequestPermitResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{20}
+	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *RequestPermitResponse) GetPermit() string {
@@ -1568,7 +1662,7 @@ type EndPermitRequest struct {
 
 func (x *EndPermitRequest) Reset() {
 	*x = EndPermitRequest{}
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[21]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1580,7 +1674,7 @@ func (x *EndPermitRequest) String() string {
 func (*EndPermitRequest) ProtoMessage() {}
 
 func (x *EndPermitRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[21]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1593,7 +1687,7 @@ func (x *EndPermitRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndPermitRequest.ProtoReflect.Descriptor instead.
 func (*EndPermitRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{21}
+	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *EndPermitRequest) GetRequestId() string {
@@ -1633,7 +1727,7 @@ type EndPermitResponse struct {
 
 func (x *EndPermitResponse) Reset() {
 	*x = EndPermitResponse{}
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[22]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1645,7 +1739,7 @@ func (x *EndPermitResponse) String() string {
 func (*EndPermitResponse) ProtoMessage() {}
 
 func (x *EndPermitResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[22]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1658,7 +1752,7 @@ func (x *EndPermitResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndPermitResponse.ProtoReflect.Descriptor instead.
 func (*EndPermitResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{22}
+	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{23}
 }
 
 var File_habeas_retention_v1_retention_service_proto protoreflect.FileDescriptor
@@ -1700,14 +1794,21 @@ const file_habeas_retention_v1_retention_service_proto_rawDesc = "" +
 	"collection\x12;\n" +
 	"\bcategory\x18\x03 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z][a-z0-9_.]{0,126}$R\bcategory\x129\n" +
 	"\n" +
-	"started_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\"\xea\x01\n" +
+	"started_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\"\xed\x01\n" +
 	"\x0fEvaluateRequest\x126\n" +
 	"\vsubject_ref\x18\x01 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
-	"subjectRef\x125\n" +
-	"\x06policy\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x06policy\x12<\n" +
+	"subjectRef\x128\n" +
+	"\x06policy\x18\x02 \x01(\tB \xbaH\x1dr\x1b2\x19^([a-z][a-z0-9-]{0,62})?$R\x06policy\x12<\n" +
 	"\x05items\x18\x03 \x03(\v2\x19.habeas.retention.v1.ItemB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\x05items\x12*\n" +
-	"\x02at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\"\xbd\x01\n" +
+	"\x02at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\"\xfa\x01\n" +
 	"\vItemVerdict\x126\n" +
+	"\averdict\x18\x01 \x01(\x0e2\x1c.habeas.retention.v1.VerdictR\averdict\x120\n" +
+	"\x05until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x16\n" +
+	"\x06ground\x18\x03 \x01(\tR\x06ground\x12\x1c\n" +
+	"\tauthority\x18\x04 \x01(\tR\tauthority\x12\x0e\n" +
+	"\x02by\x18\x05 \x01(\tR\x02by\x12;\n" +
+	"\abeneath\x18\x06 \x01(\v2!.habeas.retention.v1.RulesVerdictR\abeneath\"\xbe\x01\n" +
+	"\fRulesVerdict\x126\n" +
 	"\averdict\x18\x01 \x01(\x0e2\x1c.habeas.retention.v1.VerdictR\averdict\x120\n" +
 	"\x05until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x16\n" +
 	"\x06ground\x18\x03 \x01(\tR\x06ground\x12\x1c\n" +
@@ -1770,15 +1871,15 @@ const file_habeas_retention_v1_retention_service_proto_rawDesc = "" +
 	"\x05ended\x18\x06 \x01(\bR\x05ended\"{\n" +
 	"\x11GetPersonResponse\x12/\n" +
 	"\x05holds\x18\x01 \x03(\v2\x19.habeas.retention.v1.HoldR\x05holds\x125\n" +
-	"\apermits\x18\x02 \x03(\v2\x1b.habeas.retention.v1.PermitR\apermits\"\x97\x02\n" +
+	"\apermits\x18\x02 \x03(\v2\x1b.habeas.retention.v1.PermitR\apermits\"\x9a\x02\n" +
 	"\x14RequestPermitRequest\x12(\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\trequestId\x126\n" +
 	"\vsubject_ref\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
 	"subjectRef\x12/\n" +
 	"\arequest\x18\x03 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\arequest\x125\n" +
-	"\x06system\x18\x04 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x06system\x125\n" +
-	"\x06policy\x18\x05 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x06policy\"j\n" +
+	"\x06system\x18\x04 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x06system\x128\n" +
+	"\x06policy\x18\x05 \x01(\tB \xbaH\x1dr\x1b2\x19^([a-z][a-z0-9-]{0,62})?$R\x06policy\"j\n" +
 	"\x15RequestPermitResponse\x12\x16\n" +
 	"\x06permit\x18\x01 \x01(\tR\x06permit\x129\n" +
 	"\n" +
@@ -1831,7 +1932,7 @@ func file_habeas_retention_v1_retention_service_proto_rawDescGZIP() []byte {
 }
 
 var file_habeas_retention_v1_retention_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_habeas_retention_v1_retention_service_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_habeas_retention_v1_retention_service_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_habeas_retention_v1_retention_service_proto_goTypes = []any{
 	(Verdict)(0),                  // 0: habeas.retention.v1.Verdict
 	(*PutScheduleRequest)(nil),    // 1: habeas.retention.v1.PutScheduleRequest
@@ -1842,67 +1943,71 @@ var file_habeas_retention_v1_retention_service_proto_goTypes = []any{
 	(*Item)(nil),                  // 6: habeas.retention.v1.Item
 	(*EvaluateRequest)(nil),       // 7: habeas.retention.v1.EvaluateRequest
 	(*ItemVerdict)(nil),           // 8: habeas.retention.v1.ItemVerdict
-	(*EvaluateResponse)(nil),      // 9: habeas.retention.v1.EvaluateResponse
-	(*PlaceHoldRequest)(nil),      // 10: habeas.retention.v1.PlaceHoldRequest
-	(*PlaceHoldResponse)(nil),     // 11: habeas.retention.v1.PlaceHoldResponse
-	(*ReleaseHoldRequest)(nil),    // 12: habeas.retention.v1.ReleaseHoldRequest
-	(*ReleaseHoldResponse)(nil),   // 13: habeas.retention.v1.ReleaseHoldResponse
-	(*ReviewHoldRequest)(nil),     // 14: habeas.retention.v1.ReviewHoldRequest
-	(*ReviewHoldResponse)(nil),    // 15: habeas.retention.v1.ReviewHoldResponse
-	(*GetPersonRequest)(nil),      // 16: habeas.retention.v1.GetPersonRequest
-	(*Hold)(nil),                  // 17: habeas.retention.v1.Hold
-	(*Permit)(nil),                // 18: habeas.retention.v1.Permit
-	(*GetPersonResponse)(nil),     // 19: habeas.retention.v1.GetPersonResponse
-	(*RequestPermitRequest)(nil),  // 20: habeas.retention.v1.RequestPermitRequest
-	(*RequestPermitResponse)(nil), // 21: habeas.retention.v1.RequestPermitResponse
-	(*EndPermitRequest)(nil),      // 22: habeas.retention.v1.EndPermitRequest
-	(*EndPermitResponse)(nil),     // 23: habeas.retention.v1.EndPermitResponse
-	(*timestamppb.Timestamp)(nil), // 24: google.protobuf.Timestamp
+	(*RulesVerdict)(nil),          // 9: habeas.retention.v1.RulesVerdict
+	(*EvaluateResponse)(nil),      // 10: habeas.retention.v1.EvaluateResponse
+	(*PlaceHoldRequest)(nil),      // 11: habeas.retention.v1.PlaceHoldRequest
+	(*PlaceHoldResponse)(nil),     // 12: habeas.retention.v1.PlaceHoldResponse
+	(*ReleaseHoldRequest)(nil),    // 13: habeas.retention.v1.ReleaseHoldRequest
+	(*ReleaseHoldResponse)(nil),   // 14: habeas.retention.v1.ReleaseHoldResponse
+	(*ReviewHoldRequest)(nil),     // 15: habeas.retention.v1.ReviewHoldRequest
+	(*ReviewHoldResponse)(nil),    // 16: habeas.retention.v1.ReviewHoldResponse
+	(*GetPersonRequest)(nil),      // 17: habeas.retention.v1.GetPersonRequest
+	(*Hold)(nil),                  // 18: habeas.retention.v1.Hold
+	(*Permit)(nil),                // 19: habeas.retention.v1.Permit
+	(*GetPersonResponse)(nil),     // 20: habeas.retention.v1.GetPersonResponse
+	(*RequestPermitRequest)(nil),  // 21: habeas.retention.v1.RequestPermitRequest
+	(*RequestPermitResponse)(nil), // 22: habeas.retention.v1.RequestPermitResponse
+	(*EndPermitRequest)(nil),      // 23: habeas.retention.v1.EndPermitRequest
+	(*EndPermitResponse)(nil),     // 24: habeas.retention.v1.EndPermitResponse
+	(*timestamppb.Timestamp)(nil), // 25: google.protobuf.Timestamp
 }
 var file_habeas_retention_v1_retention_service_proto_depIdxs = []int32{
 	2,  // 0: habeas.retention.v1.PutScheduleRequest.rules:type_name -> habeas.retention.v1.Rule
-	24, // 1: habeas.retention.v1.PutScheduleRequest.from:type_name -> google.protobuf.Timestamp
+	25, // 1: habeas.retention.v1.PutScheduleRequest.from:type_name -> google.protobuf.Timestamp
 	2,  // 2: habeas.retention.v1.GetScheduleResponse.rules:type_name -> habeas.retention.v1.Rule
-	24, // 3: habeas.retention.v1.GetScheduleResponse.from:type_name -> google.protobuf.Timestamp
-	24, // 4: habeas.retention.v1.Item.started_at:type_name -> google.protobuf.Timestamp
+	25, // 3: habeas.retention.v1.GetScheduleResponse.from:type_name -> google.protobuf.Timestamp
+	25, // 4: habeas.retention.v1.Item.started_at:type_name -> google.protobuf.Timestamp
 	6,  // 5: habeas.retention.v1.EvaluateRequest.items:type_name -> habeas.retention.v1.Item
-	24, // 6: habeas.retention.v1.EvaluateRequest.at:type_name -> google.protobuf.Timestamp
+	25, // 6: habeas.retention.v1.EvaluateRequest.at:type_name -> google.protobuf.Timestamp
 	0,  // 7: habeas.retention.v1.ItemVerdict.verdict:type_name -> habeas.retention.v1.Verdict
-	24, // 8: habeas.retention.v1.ItemVerdict.until:type_name -> google.protobuf.Timestamp
-	8,  // 9: habeas.retention.v1.EvaluateResponse.verdicts:type_name -> habeas.retention.v1.ItemVerdict
-	24, // 10: habeas.retention.v1.PlaceHoldRequest.review_at:type_name -> google.protobuf.Timestamp
-	24, // 11: habeas.retention.v1.PlaceHoldResponse.effective_by:type_name -> google.protobuf.Timestamp
-	24, // 12: habeas.retention.v1.ReviewHoldRequest.review_at:type_name -> google.protobuf.Timestamp
-	24, // 13: habeas.retention.v1.Hold.placed_at:type_name -> google.protobuf.Timestamp
-	24, // 14: habeas.retention.v1.Hold.review_at:type_name -> google.protobuf.Timestamp
-	24, // 15: habeas.retention.v1.Hold.released_at:type_name -> google.protobuf.Timestamp
-	24, // 16: habeas.retention.v1.Permit.expires_at:type_name -> google.protobuf.Timestamp
-	17, // 17: habeas.retention.v1.GetPersonResponse.holds:type_name -> habeas.retention.v1.Hold
-	18, // 18: habeas.retention.v1.GetPersonResponse.permits:type_name -> habeas.retention.v1.Permit
-	24, // 19: habeas.retention.v1.RequestPermitResponse.expires_at:type_name -> google.protobuf.Timestamp
-	1,  // 20: habeas.retention.v1.RetentionService.PutSchedule:input_type -> habeas.retention.v1.PutScheduleRequest
-	4,  // 21: habeas.retention.v1.RetentionService.GetSchedule:input_type -> habeas.retention.v1.GetScheduleRequest
-	7,  // 22: habeas.retention.v1.RetentionService.Evaluate:input_type -> habeas.retention.v1.EvaluateRequest
-	10, // 23: habeas.retention.v1.RetentionService.PlaceHold:input_type -> habeas.retention.v1.PlaceHoldRequest
-	12, // 24: habeas.retention.v1.RetentionService.ReleaseHold:input_type -> habeas.retention.v1.ReleaseHoldRequest
-	14, // 25: habeas.retention.v1.RetentionService.ReviewHold:input_type -> habeas.retention.v1.ReviewHoldRequest
-	16, // 26: habeas.retention.v1.RetentionService.GetPerson:input_type -> habeas.retention.v1.GetPersonRequest
-	20, // 27: habeas.retention.v1.RetentionService.RequestPermit:input_type -> habeas.retention.v1.RequestPermitRequest
-	22, // 28: habeas.retention.v1.RetentionService.EndPermit:input_type -> habeas.retention.v1.EndPermitRequest
-	3,  // 29: habeas.retention.v1.RetentionService.PutSchedule:output_type -> habeas.retention.v1.PutScheduleResponse
-	5,  // 30: habeas.retention.v1.RetentionService.GetSchedule:output_type -> habeas.retention.v1.GetScheduleResponse
-	9,  // 31: habeas.retention.v1.RetentionService.Evaluate:output_type -> habeas.retention.v1.EvaluateResponse
-	11, // 32: habeas.retention.v1.RetentionService.PlaceHold:output_type -> habeas.retention.v1.PlaceHoldResponse
-	13, // 33: habeas.retention.v1.RetentionService.ReleaseHold:output_type -> habeas.retention.v1.ReleaseHoldResponse
-	15, // 34: habeas.retention.v1.RetentionService.ReviewHold:output_type -> habeas.retention.v1.ReviewHoldResponse
-	19, // 35: habeas.retention.v1.RetentionService.GetPerson:output_type -> habeas.retention.v1.GetPersonResponse
-	21, // 36: habeas.retention.v1.RetentionService.RequestPermit:output_type -> habeas.retention.v1.RequestPermitResponse
-	23, // 37: habeas.retention.v1.RetentionService.EndPermit:output_type -> habeas.retention.v1.EndPermitResponse
-	29, // [29:38] is the sub-list for method output_type
-	20, // [20:29] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	25, // 8: habeas.retention.v1.ItemVerdict.until:type_name -> google.protobuf.Timestamp
+	9,  // 9: habeas.retention.v1.ItemVerdict.beneath:type_name -> habeas.retention.v1.RulesVerdict
+	0,  // 10: habeas.retention.v1.RulesVerdict.verdict:type_name -> habeas.retention.v1.Verdict
+	25, // 11: habeas.retention.v1.RulesVerdict.until:type_name -> google.protobuf.Timestamp
+	8,  // 12: habeas.retention.v1.EvaluateResponse.verdicts:type_name -> habeas.retention.v1.ItemVerdict
+	25, // 13: habeas.retention.v1.PlaceHoldRequest.review_at:type_name -> google.protobuf.Timestamp
+	25, // 14: habeas.retention.v1.PlaceHoldResponse.effective_by:type_name -> google.protobuf.Timestamp
+	25, // 15: habeas.retention.v1.ReviewHoldRequest.review_at:type_name -> google.protobuf.Timestamp
+	25, // 16: habeas.retention.v1.Hold.placed_at:type_name -> google.protobuf.Timestamp
+	25, // 17: habeas.retention.v1.Hold.review_at:type_name -> google.protobuf.Timestamp
+	25, // 18: habeas.retention.v1.Hold.released_at:type_name -> google.protobuf.Timestamp
+	25, // 19: habeas.retention.v1.Permit.expires_at:type_name -> google.protobuf.Timestamp
+	18, // 20: habeas.retention.v1.GetPersonResponse.holds:type_name -> habeas.retention.v1.Hold
+	19, // 21: habeas.retention.v1.GetPersonResponse.permits:type_name -> habeas.retention.v1.Permit
+	25, // 22: habeas.retention.v1.RequestPermitResponse.expires_at:type_name -> google.protobuf.Timestamp
+	1,  // 23: habeas.retention.v1.RetentionService.PutSchedule:input_type -> habeas.retention.v1.PutScheduleRequest
+	4,  // 24: habeas.retention.v1.RetentionService.GetSchedule:input_type -> habeas.retention.v1.GetScheduleRequest
+	7,  // 25: habeas.retention.v1.RetentionService.Evaluate:input_type -> habeas.retention.v1.EvaluateRequest
+	11, // 26: habeas.retention.v1.RetentionService.PlaceHold:input_type -> habeas.retention.v1.PlaceHoldRequest
+	13, // 27: habeas.retention.v1.RetentionService.ReleaseHold:input_type -> habeas.retention.v1.ReleaseHoldRequest
+	15, // 28: habeas.retention.v1.RetentionService.ReviewHold:input_type -> habeas.retention.v1.ReviewHoldRequest
+	17, // 29: habeas.retention.v1.RetentionService.GetPerson:input_type -> habeas.retention.v1.GetPersonRequest
+	21, // 30: habeas.retention.v1.RetentionService.RequestPermit:input_type -> habeas.retention.v1.RequestPermitRequest
+	23, // 31: habeas.retention.v1.RetentionService.EndPermit:input_type -> habeas.retention.v1.EndPermitRequest
+	3,  // 32: habeas.retention.v1.RetentionService.PutSchedule:output_type -> habeas.retention.v1.PutScheduleResponse
+	5,  // 33: habeas.retention.v1.RetentionService.GetSchedule:output_type -> habeas.retention.v1.GetScheduleResponse
+	10, // 34: habeas.retention.v1.RetentionService.Evaluate:output_type -> habeas.retention.v1.EvaluateResponse
+	12, // 35: habeas.retention.v1.RetentionService.PlaceHold:output_type -> habeas.retention.v1.PlaceHoldResponse
+	14, // 36: habeas.retention.v1.RetentionService.ReleaseHold:output_type -> habeas.retention.v1.ReleaseHoldResponse
+	16, // 37: habeas.retention.v1.RetentionService.ReviewHold:output_type -> habeas.retention.v1.ReviewHoldResponse
+	20, // 38: habeas.retention.v1.RetentionService.GetPerson:output_type -> habeas.retention.v1.GetPersonResponse
+	22, // 39: habeas.retention.v1.RetentionService.RequestPermit:output_type -> habeas.retention.v1.RequestPermitResponse
+	24, // 40: habeas.retention.v1.RetentionService.EndPermit:output_type -> habeas.retention.v1.EndPermitResponse
+	32, // [32:41] is the sub-list for method output_type
+	23, // [23:32] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_habeas_retention_v1_retention_service_proto_init() }
@@ -1916,7 +2021,7 @@ func file_habeas_retention_v1_retention_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_retention_v1_retention_service_proto_rawDesc), len(file_habeas_retention_v1_retention_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   23,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
