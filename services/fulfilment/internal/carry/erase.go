@@ -66,10 +66,40 @@ func (j *journey) erase(ctx context.Context, name string) error {
 	if err := x.endFormer(ctx); err != nil {
 		return err
 	}
+	if kept, err := x.reconsider(ctx); kept || err != nil {
+		return err
+	}
 	if !x.destructive() {
 		return x.settle(ctx)
 	}
 	return x.destroy(ctx)
+}
+
+// reconsider asks retention again about what is there now and would be erased:
+// since the manifest, rows may have come and rules may have changed. What must be
+// kept is recorded, and the work begins again with that.
+func (x *erasure) reconsider(ctx context.Context) (kept bool, err error) {
+	sc := scope{version: x.version, located: true}
+	leaves := make([]request.Planned, len(x.leaves))
+	var asked []int
+	var ask []request.Planned
+	for i, l := range x.leaves {
+		leaves[i] = l.Planned
+		if f := x.rowsOf(l); l.Decision == request.Erase && !l.Ended() && f.Rows > 0 {
+			leaves[i].Rows = f.Rows
+			asked, ask, sc.found = append(asked, i), append(ask, leaves[i]), append(sc.found, f)
+		}
+	}
+	if _, err := x.evaluate(ctx, sc, ask, x.cfg.Now()); err != nil {
+		return false, err
+	}
+	for k, p := range ask {
+		leaves[asked[k]], kept = p, kept || p.Decision == request.Keep
+	}
+	if !kept {
+		return false, nil
+	}
+	return true, x.step(ctx, "keep", request.DecideLeaves{System: x.name, Leaves: leaves, At: x.cfg.Now()})
 }
 
 func (x *erasure) look(ctx context.Context) error {
@@ -154,16 +184,13 @@ func (x *erasure) step(ctx context.Context, step string, cmd request.Command) er
 	return x.record(ctx, x.agg, x.s, step+"/"+x.name, cmd)
 }
 
-// onHold is retention's answer for a person under a hold.
-const onHold = "PERSON_ON_HOLD"
-
 func (x *erasure) destroy(ctx context.Context) error {
 	permit, err := x.cfg.Peers.Retention.RequestPermit(ctx, &retentionv1.RequestPermitRequest{
 		RequestId:  x.id("permit/"+x.name, x.s.SystemOf(x.name).Tries+1),
-		SubjectRef: x.s.SubjectRef, Request: x.agg.ID, System: x.name, Policy: x.s.Terms.Policy,
+		SubjectRef: x.s.SubjectRef, Request: x.agg.ID, System: x.name,
 	})
-	if answered(err) == onHold {
-		return x.step(ctx, "defer", request.DeferLeaves{System: x.name, Reason: onHold, At: x.cfg.Now()})
+	if answered(err) == request.OnHold {
+		return x.step(ctx, "defer", request.DeferLeaves{System: x.name, Reason: request.OnHold, At: x.cfg.Now()})
 	}
 	if err != nil {
 		return fmt.Errorf("request permit: %w", err)
@@ -176,7 +203,7 @@ func (x *erasure) destroy(ctx context.Context) error {
 		return failPermitShort
 	}
 	if err := x.begin(ctx, permit.GetPermit(), ends); err != nil {
-		return err
+		return errors.Join(err, x.giveBack(ctx, permit.GetPermit(), err))
 	}
 	done, failed := x.under(ctx, ends)
 	var crash crashed
@@ -211,6 +238,22 @@ func (x *erasure) begin(ctx context.Context, permit string, ends time.Time) erro
 	}
 	x.attempt = res.State.SystemOf(x.name).Attempts
 	return x.point(PointStarted)
+}
+
+// giveBack ends a permit that nobody will use, because the request was withdrawn
+// in between. In any other case the one who was faster may hold the same permit.
+func (x *erasure) giveBack(ctx context.Context, permit string, why error) error {
+	if !errors.Is(why, request.ErrOutOfStep) {
+		return nil
+	}
+	s, _, err := x.cfg.Requests.Load(ctx, x.agg, es.Leader)
+	if err != nil {
+		return fmt.Errorf("load request: %w", err)
+	}
+	if !s.Withdrawn {
+		return nil
+	}
+	return x.end(ctx, permit, 0)
 }
 
 // under does what needs the permit.
@@ -368,13 +411,13 @@ func (x *erasure) endFormer(ctx context.Context) error {
 }
 
 // end gives a permit back, whatever becomes of the caller: a hold waits for it.
-func (x *erasure) end(ctx context.Context, permit string, rows uint64) error {
+func (j *journey) end(ctx context.Context, permit string, rows uint64) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	_, err := x.cfg.Peers.Retention.EndPermit(ctx, &retentionv1.EndPermitRequest{
-		RequestId: x.id("end-permit/"+permit, 1), SubjectRef: x.s.SubjectRef, Permit: permit, RowsDestroyed: rows,
+	_, err := j.cfg.Peers.Retention.EndPermit(ctx, &retentionv1.EndPermitRequest{
+		RequestId: j.id("end-permit/"+permit, 1), SubjectRef: j.s.SubjectRef, Permit: permit, RowsDestroyed: rows,
 	})
-	if err != nil && !gone(err) && answered(err) != "PERMIT_OVER" {
+	if err != nil && !noPermit(err) {
 		return fmt.Errorf("end permit: %w", err)
 	}
 	return nil

@@ -73,6 +73,9 @@ func (c *Carrier) noted(ctx context.Context, agg es.Aggregate, n notice.Notice, 
 	if err != nil {
 		return n, fmt.Errorf("record %s: %w", step, err)
 	}
+	if _, try := cmd.(notice.Attempt); try && res.Repeated {
+		return n, notice.ErrNotDue // the first of two has begun this try and sends it
+	}
 	return res.State, nil
 }
 

@@ -30,7 +30,18 @@ const (
 	failTooLarge    = Failure("MANIFEST_TOO_LARGE")
 	// failForgotten: identity does not know the person any more.
 	failForgotten = Failure("SUBJECT_FORGOTTEN")
+	// failCollectedLess: a package has fewer rows than were found.
+	failCollectedLess = Failure("COLLECTED_LESS")
 )
+
+// inSystem says in which system a step over several did not succeed.
+type inSystem struct {
+	name string
+	error
+}
+
+// Unwrap is what did not succeed there.
+func (f inSystem) Unwrap() error { return f.error }
 
 // reasonOf is the reason code of a step's failure. It never holds a value.
 func reasonOf(err error) string {
@@ -69,9 +80,15 @@ func answered(err error) string {
 	return "PEER_ERROR"
 }
 
-// gone reports whether another service says that what was asked for is not
-// there, or not there any more.
+// gone reports whether identity says that it knows no such person, or not any
+// more. That a key or a tenant is not found says nothing about anybody.
 func gone(err error) bool {
 	reason := answered(err)
-	return status.Code(err) == codes.NotFound || reason == "SUBJECT_FORGOTTEN" || reason == "SUBJECT_NOT_FOUND"
+	return reason == "SUBJECT_FORGOTTEN" || reason == "SUBJECT_NOT_FOUND"
+}
+
+// noPermit reports whether retention says that a permit has ended, or never was.
+func noPermit(err error) bool {
+	reason := answered(err)
+	return reason == "PERMIT_OVER" || reason == "PERMIT_NOT_FOUND"
 }
