@@ -209,9 +209,10 @@ func (c *Carrier) one(ctx context.Context, agg es.Aggregate, s request.Request, 
 			return err
 		}
 	}
-	reason := reasonOf(err)
+	reason, where := reasonOf(err), inSystem{name: e.System}
+	errors.As(err, &where)
 	c.cfg.Log.WarnContext(ctx, "step failed", slog.String("request", agg.ID), slog.String("step", string(e.Step)),
-		slog.String("system", e.System), slog.String("reason", reason))
+		slog.String("system", where.name), slog.String("reason", reason))
 	return c.record(ctx, agg, s, "fail/"+string(e.Step)+"/"+e.System, request.FailStep{
 		Step: e.Step, System: e.System, Reason: reason, At: c.cfg.Now(),
 	})

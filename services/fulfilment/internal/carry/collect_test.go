@@ -1,0 +1,75 @@
+package carry_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"habeas.internal/services/fulfilment/internal/carry"
+	"habeas.internal/services/fulfilment/internal/fake"
+	"habeas.internal/services/fulfilment/request"
+	"habeas.internal/services/internal/es"
+)
+
+// shrinking is an access request to a system that loses all rows at a point,
+// until they are given back.
+func shrinking(t *testing.T, at string) (w *fake.World, agg es.Aggregate, giveBack func()) {
+	w = fake.NewWorld(t)
+	shop := w.AddSystem("shop")
+	agg = w.Submit(request.Access, "r1")
+	w.Settle()
+	w.Verify(agg)
+	var rows []fake.Row
+	lost := false
+	w.Crash = func(p string) error {
+		if p == at && !lost {
+			lost = true
+			shop.Set(func(h *fake.Holder) { rows, h.Rows = h.Rows, nil })
+		}
+		return nil
+	}
+	return w, agg, func() { shop.Set(func(h *fake.Holder) { h.Rows = rows }) }
+}
+
+func TestAPackageWithFewerRowsThanWereFoundIsNotGivenOut(t *testing.T) {
+	for name, at := range map[string]string{
+		"lost between look and reading": carry.PointPackageBegun,
+		"lost after the plan":           carry.PointPlanned,
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, agg, giveBack := shrinking(t, at)
+			w.Run(w.Clock.Now().Add(2 * time.Hour))
+			s := w.State(agg)
+			short := slices.ContainsFunc(s.Failures, func(f request.Failure) bool {
+				return f.Step == request.StepCollect && f.Reason == "COLLECTED_LESS"
+			})
+			if s.Closed || s.Package.Ready || !short {
+				t.Fatalf("closed %t, ready %t, failures %+v", s.Closed, s.Package.Ready, s.Failures)
+			}
+			giveBack()
+			w.Run(soon(w))
+			if s = w.State(agg); !s.Closed {
+				t.Fatalf("not closed once the rows are there again: %+v", request.Explain(s))
+			}
+			for _, l := range s.Leaves {
+				if l.Collected < max(l.Rows, l.RowsFound) {
+					t.Errorf("%s: %d rows collected of %d", l.Collection, l.Collected, max(l.Rows, l.RowsFound))
+				}
+			}
+		})
+	}
+}
+
+func TestRowsThatEveryLookMissesForHoursAreGone(t *testing.T) {
+	w, agg, _ := shrinking(t, carry.PointPackageBegun)
+	w.Run(soon(w))
+	s := w.State(agg)
+	if !s.Closed {
+		t.Fatalf("not closed: %+v", request.Explain(s))
+	}
+	for _, l := range s.Leaves {
+		if l.Collected > 0 || l.Outcome != request.NotHeld {
+			t.Errorf("%s: %d rows collected, outcome %d, want none held", l.Collection, l.Collected, l.Outcome)
+		}
+	}
+}
