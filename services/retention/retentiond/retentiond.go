@@ -66,6 +66,7 @@ func Run(ctx context.Context, cfg Config, w daemon.World) error {
 	if err != nil {
 		return err
 	}
+	s.Subjects = identityv1.NewSubjectServiceClient(p.identity)
 	s.Zone = zone.New(identityv1.NewTenantServiceClient(p.identity), time.Now).Of
 	dates := review.New(s.Persons.Registry)
 	announcer := review.Announcer{Dates: dates, Persons: s.Persons, Now: time.Now, Every: cfg.ReviewEvery, Log: k.Log}
@@ -102,7 +103,8 @@ func dial(cfg Config, k *daemon.Kit) (p *peers, err error) {
 			p.close()
 		}
 	}()
-	p.identity, err = cfg.Identity.Dial(k.RPC(), "identity", keyclient.ServiceName, identityv1.TenantService_ServiceDesc.ServiceName)
+	p.identity, err = cfg.Identity.Dial(k.RPC(), "identity", keyclient.ServiceName,
+		identityv1.TenantService_ServiceDesc.ServiceName, identityv1.SubjectService_ServiceDesc.ServiceName)
 	if err != nil {
 		return p, fmt.Errorf("connect to identity: %w", err)
 	}

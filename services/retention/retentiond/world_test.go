@@ -69,7 +69,7 @@ func newWorld(t *testing.T) *world {
 	}
 	w.id = w.issue(t, retentiond.Name)
 	_, w.identity = w.Serve(t, "identity", w.config(t, "identity", identity{},
-		&identityv1.TenantService_ServiceDesc, &identityv1.KeyService_ServiceDesc))
+		&identityv1.TenantService_ServiceDesc, &identityv1.KeyService_ServiceDesc, &identityv1.SubjectService_ServiceDesc))
 	_, w.consent = w.Serve(t, "consent", w.config(t, "consent", w.policies, &consentv1.PolicyService_ServiceDesc))
 	return w
 }
@@ -109,6 +109,11 @@ func (w *world) config(t *testing.T, name string, impl any, services ...*grpc.Se
 type identity struct {
 	identityv1.UnimplementedTenantServiceServer
 	identityv1.UnimplementedKeyServiceServer
+	identityv1.UnimplementedSubjectServiceServer
+}
+
+func (identity) GetSubject(context.Context, *identityv1.GetSubjectRequest) (*identityv1.GetSubjectResponse, error) {
+	return &identityv1.GetSubjectResponse{State: identityv1.SubjectState_SUBJECT_STATE_ACTIVE}, nil
 }
 
 func (identity) GetTenant(context.Context, *identityv1.GetTenantRequest) (*identityv1.GetTenantResponse, error) {

@@ -22,6 +22,9 @@ func Errors() fault.Table {
 		{Err: person.ErrPermitOver, Code: codes.FailedPrecondition, Reason: "PERMIT_OVER"},
 		{Err: person.ErrReviewInPast, Code: codes.InvalidArgument, Reason: "REVIEW_IN_PAST"},
 		{Err: fault.Type[person.Refusal](), Code: codes.FailedPrecondition},
+		{Err: ErrNoSubject, Code: codes.NotFound, Reason: "SUBJECT_NOT_FOUND"},
+		{Err: ErrForgotten, Code: codes.FailedPrecondition, Reason: "SUBJECT_FORGOTTEN"},
+		{Err: ErrSubjectUnchecked, Code: codes.Unavailable, Reason: "SUBJECT_NOT_CHECKED"},
 		{Err: ErrZoneUnknown, Code: codes.Unavailable, Reason: "ZONE_UNKNOWN"},
 	}
 	return append(append(table, keyclient.Table()...), esfault.Table()...)

@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 )
 
 // PlaceHold places a hold whose id derives from the request's. A repeat tells
-// how far the hold has come by now.
+// how far the hold has come by now, whatever has become of the person.
 func (s *Server) PlaceHold(ctx context.Context, r *retentionv1.PlaceHoldRequest) (*retentionv1.PlaceHoldResponse, error) {
 	body, err := bodyOf(r)
 	if err != nil {
@@ -20,6 +21,15 @@ func (s *Server) PlaceHold(ctx context.Context, r *retentionv1.PlaceHoldRequest)
 	}
 	now := s.Now()
 	id := es.DeriveID(tenant(ctx), retentionv1.RetentionService_PlaceHold_FullMethodName, r.GetRequestId())
+	who, _, err := s.Persons.Load(ctx, PersonOf(tenant(ctx), r.GetSubjectRef()), es.Leader)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.ContainsFunc(who.Holds, func(h person.Hold) bool { return h.ID == id }) {
+		if err := s.known(ctx, tenant(ctx), r.GetSubjectRef()); err != nil {
+			return nil, err
+		}
+	}
 	res, err := s.handle(ctx, r.GetSubjectRef(), es.Command[person.Command]{
 		ID: r.GetRequestId(), Client: true, Body: body, At: now, Data: person.PlaceHold{
 			Hold: id, Ground: r.GetGround(), Authority: r.GetAuthority(), ReviewAt: r.GetReviewAt().AsTime(), At: now,

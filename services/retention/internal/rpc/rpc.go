@@ -28,7 +28,9 @@ type Server struct {
 	// Zone is the time zone of a tenant's establishment; its error is one of
 	// the table.
 	Zone func(ctx context.Context, tenant string) (*time.Location, error)
-	Now  func() time.Time
+	// Subjects says whether a person for whom a hold is asked is known.
+	Subjects Subjects
+	Now      func() time.Time
 }
 
 // PutSchedule replaces the schedule of a policy.

@@ -41,6 +41,7 @@ type world struct {
 	server *rpc.Server
 	addr   string
 	clock  atomic.Int64 // nanoseconds since the clock of tokens
+	people people
 }
 
 func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.clock.Load())) }
@@ -67,7 +68,8 @@ func newWorld(t *testing.T) *world {
 	}
 	w.server = &rpc.Server{
 		Schedules: schedules, Persons: persons, Now: w.now,
-		Zone: func(context.Context, string) (*time.Location, error) { return time.UTC, nil },
+		Subjects: &w.people,
+		Zone:     func(context.Context, string) (*time.Location, error) { return time.UTC, nil },
 	}
 	_, w.addr = w.Serve(t, "retention", kit.Config{
 		Services: []kit.Service{{Desc: &retentionv1.RetentionService_ServiceDesc, Impl: w.server}},
