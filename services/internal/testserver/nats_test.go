@@ -93,12 +93,13 @@ func expectFolder(t *testing.T, path string) {
 // makeStream makes the stream LOG.
 func makeStream(t *testing.T, conn *nats.Conn, replicas int) {
 	t.Helper()
-	_, err := jetStream(t, conn).CreateStream(t.Context(), jetstream.StreamConfig{
-		Name: "LOG", Subjects: []string{"log.>"}, Replicas: replicas,
+	js := jetStream(t, conn)
+	testwait.For(t, time.Minute, func() error { // a cluster that was just formed may not place one yet
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		_, err := js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{Name: "LOG", Subjects: []string{"log.>"}, Replicas: replicas})
+		return err
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 func jetStream(t *testing.T, conn *nats.Conn) jetstream.JetStream {
