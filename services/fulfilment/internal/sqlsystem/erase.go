@@ -37,7 +37,17 @@ func (s *System) Erase(ctx context.Context, p connector.Person, orders []connect
 	if err != nil {
 		return nil, s.failed(ctx, "erase", err)
 	}
+	if s.config.Kind == SQLite {
+		s.checkpoint(ctx)
+	}
 	return e.done(), nil
+}
+
+// checkpoint moves SQLite's write-ahead log, which still has the pages from
+// before, into the database, and cuts it off. A reader that is at work keeps it
+// from that; then the next one who writes does it.
+func (s *System) checkpoint(ctx context.Context) {
+	_, _ = s.db.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
 }
 
 // erasure is one erasure in progress.

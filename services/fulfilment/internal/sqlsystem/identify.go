@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"golang.org/x/net/idna"
 )
 
 // matches writes whether an expression for an identity column equals one of the
@@ -60,9 +62,26 @@ func (q *search) plainly(f field, value, expr string) {
 	q.put(q.dialect.exact(expr, f.column), " = ").cast(value, classText).put(" OR ")
 }
 
-// email compares without regard to case. Some databases fold only the letters
-// of ASCII, so the forms that they make of other letters are asked for as well.
+// email compares without regard to case, with the domain in letters and as the
+// network has it.
 func (q *search) email(f field, value, expr string) {
+	values := []string{value}
+	if at := strings.LastIndex(value, "@") + 1; at > 0 {
+		domain := strings.ToLower(value[at:])
+		for _, form := range []func(string) (string, error){idna.ToASCII, idna.ToUnicode} {
+			if other, err := form(domain); err == nil && other != domain && storable(other) {
+				values = append(values, value[:at]+other)
+			}
+		}
+	}
+	for _, v := range values {
+		q.folding(f, v, expr)
+	}
+}
+
+// folding compares without regard to case. Some databases fold only the letters
+// of ASCII, so the forms that they make of other letters are asked for as well.
+func (q *search) folding(f field, value, expr string) {
 	forms := []string{strings.ToLower(value), asciiLower(value), asciiLower(strings.ToUpper(value))}
 	slices.Sort(forms)
 	forms = slices.Compact(forms)

@@ -169,6 +169,10 @@ func (s *statement) held(f field, expr string) {
 }
 
 func (s *statement) equalsMask(f field, expr string) {
+	if s.loose(f) {
+		s.put(expr, " IN (0, '1970-01-01', '1970-01-01 00:00:00')")
+		return
+	}
 	_, postgresql := s.dialect.(postgres)
 	switch c := f.column.class; {
 	case c == classPoint && !postgresql:
@@ -184,8 +188,21 @@ func (s *statement) equalsMask(f field, expr string) {
 	}
 }
 
+// loose says whether a column holds times in whatever form was put there: SQLite
+// has no type for them. The mask has the form of the value that it replaces.
+func (s *statement) loose(f field) bool {
+	_, sqlite := s.dialect.(sqliteDialect)
+	return sqlite && f.column.class == classTime && f.mask.way == maskConstant
+}
+
 // set writes what is written into a column.
 func (s *statement) set(f field) {
+	if s.loose(f) {
+		name := s.dialect.quote(f.Name)
+		s.put("CASE WHEN typeof(", name, ") IN ('integer', 'real') THEN 0 WHEN length(", name,
+			") <= 10 THEN '1970-01-01' ELSE '1970-01-01 00:00:00' END")
+		return
+	}
 	if f.mask.way == maskConstant && f.mask.expression != "" {
 		s.put(f.mask.expression)
 		return

@@ -22,7 +22,8 @@ func (sqliteDialect) placeholder(int) string   { return "?" }
 func (sqliteDialect) forUpdate() string        { return "" } // a transaction that writes is alone
 
 // dsn holds foreign keys, waits for others, takes the write lock at the start of
-// a transaction and makes no file where there is none.
+// a transaction, makes no file where there is none, and overwrites with zeros
+// what is deleted.
 func (sqliteDialect) dsn(given string) (string, error) {
 	if !strings.HasPrefix(given, "file:") {
 		given = "file:" + given
@@ -35,7 +36,7 @@ func (sqliteDialect) dsn(given string) (string, error) {
 		given += separator + "mode=rw"
 		separator = "&"
 	}
-	return given + separator + "_pragma=foreign_keys(1)&_pragma=busy_timeout(5000)&_txlock=immediate", nil
+	return given + separator + "_pragma=foreign_keys(1)&_pragma=secure_delete(1)&_pragma=busy_timeout(5000)&_txlock=immediate", nil
 }
 
 func (sqliteDialect) folded(expr string, _ *column) string {

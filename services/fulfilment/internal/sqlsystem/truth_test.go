@@ -1,7 +1,12 @@
 package sqlsystem_test
 
 import (
+	"bytes"
 	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -137,5 +142,59 @@ INSERT INTO customer VALUES (1, 'ada@example.org')`)
 		if got := sinceOf(locate(t, s, person("ada@example.org")), "invoice"); !got.Equal(want) {
 			t.Errorf("%s: since %s, want %s", rows, got, want)
 		}
+	}
+}
+
+func internationalDomains(t *testing.T, db *sqltest.Database) {
+	s := opened(t, db, profileFields, nil)
+	for i, email := range []string{"jane@b\u00fccher.de", "Jane@xn--bcher-kva.de"} {
+		db.Run(t, fmt.Sprintf("INSERT INTO customer VALUES (%d, '%s')", 10+i, email))
+	}
+	for _, email := range []string{"jane@xn--bcher-kva.de", "jane@b\u00fccher.de"} {
+		if got := rowsOf(locate(t, s, person(email)), "customer"); got != 2 {
+			t.Errorf("%s finds %d customers, want both", email, got)
+		}
+	}
+	if got := rowsOf(locate(t, s, person("jane@bucher.de")), "customer"); got != 0 {
+		t.Errorf("another domain finds %d customers", got)
+	}
+}
+
+func TestSQLiteTimesAreMaskedInTheFormThatTheyHave(t *testing.T) {
+	db := sqltest.SQLite(t, "")
+	masks(t, db, []string{"DATETIME", "DATE", "TIMESTAMP", "DATETIME"},
+		[]string{"'2020-02-03 04:05:06'", "'2020-02-03'", "1580702706", "1580702706.25"}, nil)
+	raw := db.Rows(t, "SELECT typeof(c0) || ' ' || CAST(c0 AS TEXT), CAST(c1 AS TEXT), CAST(c2 AS TEXT), CAST(c3 AS TEXT) FROM typed WHERE id = 1")
+	if diff := cmp.Diff([]string{"text 1970-01-01 00:00:00 | 1970-01-01 | 0 | 0"}, raw); diff != "" {
+		t.Errorf("the times (-want +got):\n%s", diff)
+	}
+}
+
+func TestErasedValuesAreNotInTheFileEither(t *testing.T) {
+	for _, mode := range []string{"DELETE", "WAL"} {
+		t.Run(mode, func(t *testing.T) {
+			db := sqltest.SQLite(t, shopSchema)
+			s := described(t, db, "shop.yaml", nil)
+			db.Rows(t, "PRAGMA journal_mode = "+mode)
+			who := person("ada@example.org")
+			erase(t, s, who, ordersFor(locate(t, s, who), "user.financial"))
+			path := strings.TrimPrefix(db.DSN, "file:")
+			path, _, _ = strings.Cut(path, "?")
+			files, err := filepath.Glob(path + "*")
+			if err != nil || len(files) == 0 {
+				t.Fatalf("files %v, %v", files, err)
+			}
+			for _, name := range files {
+				data, err := os.ReadFile(name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, value := range []string{"ada@", "Ada@", "Ada Secret", "ring twice", "7946-0001"} {
+					if bytes.Contains(data, []byte(value)) {
+						t.Errorf("%s still holds %q", filepath.Base(name), value)
+					}
+				}
+			}
+		})
 	}
 }
