@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -220,6 +221,15 @@ func plain(v any) any {
 		return v.Format(time.RFC3339Nano)
 	case []byte:
 		return base64.StdEncoding.EncodeToString(v)
+	case float64: // JSON has no numbers for these
+		switch {
+		case math.IsNaN(v):
+			return "NaN"
+		case math.IsInf(v, 1):
+			return "Infinity"
+		case math.IsInf(v, -1):
+			return "-Infinity"
+		}
 	}
 	return v
 }
@@ -272,13 +282,16 @@ func cell(v any) string {
 
 // harmless keeps a spreadsheet from reading a text as a formula.
 func harmless(text string) string {
-	if text != "" && strings.ContainsRune("=+-@\t\r\n|%", rune(text[0])) && !number(text) {
+	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) && !number(text) && !phone.MatchString(text) {
 		return "'" + text
 	}
 	return text
 }
 
+// phone is a telephone number: nothing in it can be calculated with.
+var phone = regexp.MustCompile(`^\+[0-9 ]+$`)
+
 func number(text string) bool {
 	_, err := strconv.ParseFloat(text, 64)
-	return err == nil && !strings.HasPrefix(text, "+")
+	return err == nil
 }

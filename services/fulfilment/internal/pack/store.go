@@ -12,6 +12,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
+	"os"
 	"regexp"
 	"strconv"
 
@@ -43,12 +45,45 @@ var (
 
 // Open opens the store at a URL, such as "file:///var/lib/habeas/packages". The
 // caller closes it.
-func Open(ctx context.Context, url string, s eventpb.Sealer, o eventpb.Opener) (*Store, error) {
-	bucket, err := blob.OpenBucket(ctx, url)
+func Open(ctx context.Context, at string, s eventpb.Sealer, o eventpb.Opener) (*Store, error) {
+	bucket, err := blob.OpenBucket(ctx, private(at))
 	if err != nil {
 		return nil, fmt.Errorf("open store of packages: %w", err)
 	}
 	return &Store{bucket, s, o}, nil
+}
+
+// private makes the folders of a store in files the owner's alone, unless the
+// URL says otherwise.
+func private(given string) string {
+	u, err := url.Parse(given)
+	if err != nil || u.Scheme != "file" {
+		return given
+	}
+	q := u.Query()
+	if !q.Has("dir_file_mode") {
+		q.Set("dir_file_mode", strconv.Itoa(folderMode))
+		u.RawQuery = q.Encode()
+	}
+	return u.String()
+}
+
+const (
+	folderMode = 0o700
+	fileMode   = 0o600
+)
+
+// closed makes a store's file the owner's alone before anything is in it. Other
+// stores have no files.
+func closed(as func(any) bool) error {
+	var f *os.File
+	if !as(&f) {
+		return nil
+	}
+	if err := f.Chmod(fileMode); err != nil {
+		return fmt.Errorf("%w: close to others", ErrStore)
+	}
+	return nil
 }
 
 // Close lets go of the store.
@@ -102,7 +137,9 @@ func (s *Store) Write(ctx context.Context, n Name, fill func(w io.Writer) error)
 	}
 	ctx, abort := context.WithCancel(ctx)
 	defer abort()
-	out, err := s.bucket.NewWriter(ctx, n.key(), &blob.WriterOptions{ContentType: "application/octet-stream"})
+	out, err := s.bucket.NewWriter(ctx, n.key(), &blob.WriterOptions{
+		ContentType: "application/octet-stream", BeforeWrite: closed,
+	})
 	if err != nil {
 		return 0, fmt.Errorf("%w: open", ErrStore)
 	}
