@@ -205,6 +205,29 @@ func TestWhatIsRefusedLeavesNothing(t *testing.T) {
 	t.Run("every method is here", func(t *testing.T) { complete(t, all) })
 }
 
+func TestWhatEndsShowsOrVerifiesAPersonIsForOneService(t *testing.T) {
+	_, d := found(t)
+	ref := d.register(t, email("jane@example.com"))
+	shared := []string{
+		identityv1.SubjectService_GetSubject_FullMethodName, identityv1.TenantService_GetTenant_FullMethodName,
+		identityv1.KeyService_GetKeys_FullMethodName, identityv1.KeyService_GetDigestKeys_FullMethodName,
+		identityv1.KeyService_FollowDrops_FullMethodName,
+	}
+	for _, m := range methods(ref, request) {
+		for _, name := range []string{"consent", "retention", "audit"} {
+			if name != "audit" && slices.Contains(shared, m.name) {
+				continue
+			}
+			if code, reason, _ := answer(m.good(deadline(t), d.service(t, name, tenant))); code != codes.PermissionDenied || reason != "SERVICE_FORBIDDEN" {
+				t.Errorf("%s by %s: %s %s", m.name, name, code, reason)
+			}
+		}
+	}
+	for _, name := range []string{"consent", "retention"} {
+		must(d.service(t, name, tenant).GetSubject(deadline(t), &identityv1.GetSubjectRequest{SubjectRef: ref}))(t)
+	}
+}
+
 // refuses tries everything that must not work, and nothing that must.
 func (m method) refuses(t *testing.T, d *running) {
 	expect(t, m.good(deadline(t), d.as(t, tenant)), codes.Unauthenticated, "CREDENTIALS_REQUIRED")

@@ -43,7 +43,8 @@ type Config struct {
 	Tokens *auth.Verifier
 	// Callers says which services may call: their names, by the full name of
 	// the gRPC service. A gRPC service that is not listed takes no calls from
-	// other services, whatever roles its methods allow. Optional.
+	// other services, whatever roles its methods allow. A list by the full name
+	// of a method counts for that method instead. Optional.
 	Callers map[string][]string
 	// Errors are this service's rows; fault.BaseTable's follow them.
 	Errors fault.Table
@@ -129,10 +130,6 @@ func (s *Server) describe(cfg Config) (methodSet, error) {
 	methods := methodSet{}
 	var wrong []error
 	for _, service := range cfg.Services {
-		callers := map[string]bool{}
-		for _, name := range cfg.Callers[service.Desc.ServiceName] {
-			callers[name] = true
-		}
 		for _, name := range methodNames(service.Desc) {
 			m, err := describe(service.Desc.ServiceName, name, cfg.Defaults.orDefaults())
 			if err != nil {
@@ -142,13 +139,26 @@ func (s *Server) describe(cfg Config) (methodSet, error) {
 			if methods[m.name] != nil {
 				wrong = append(wrong, fmt.Errorf("%s: registered twice", m.name))
 			}
-			m.callers, methods[m.name] = callers, m
+			m.callers, methods[m.name] = callersOf(cfg.Callers, service.Desc.ServiceName, m.name), m
 		}
 	}
 	if err := errors.Join(wrong...); err != nil {
 		return nil, fmt.Errorf("check methods: %w", err)
 	}
 	return methods, nil
+}
+
+// callersOf are the services that may call a method.
+func callersOf(lists map[string][]string, service, method string) map[string]bool {
+	list, own := lists[method]
+	if !own {
+		list = lists[service]
+	}
+	out := map[string]bool{}
+	for _, name := range list {
+		out[name] = true
+	}
+	return out
 }
 
 func methodNames(desc *grpc.ServiceDesc) []string {

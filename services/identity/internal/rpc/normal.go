@@ -3,14 +3,11 @@ package rpc
 import (
 	"fmt"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 	"habeas.internal/services/identity/internal/registry"
+	"habeas.internal/services/internal/identifier"
 	"habeas.internal/services/internal/rpc/fault"
-
-	"golang.org/x/net/idna"
 )
 
 // Values are stored and found in one spelling. What can't be brought into it is
@@ -34,13 +31,13 @@ func normal(field string, i *identityv1.Identifier) (registry.Value, error) {
 	rule, text, ok := "", "", false
 	switch i.GetKind() {
 	case identityv1.IdentifierKind_IDENTIFIER_KIND_EMAIL:
-		v.Text, ok = email(v.Text)
+		v.Text, ok = identifier.Email(v.Text)
 		rule, text = "EMAIL", "must be an e-mail address of ASCII letters; its domain may be international"
 	case identityv1.IdentifierKind_IDENTIFIER_KIND_PHONE:
-		v.Text, ok = phone(v.Text)
+		v.Text, ok = identifier.Phone(v.Text)
 		rule, text = "PHONE", "must be a telephone number with its country: + and 8 to 15 digits"
 	default:
-		ok = opaque(v.Text)
+		ok = identifier.Opaque(v.Text)
 		rule, text = "OPAQUE", "must hold printable characters only"
 	}
 	if !ok {
@@ -66,53 +63,4 @@ func normalAll(field string, all []*identityv1.Identifier) ([]registry.Value, er
 		out = append(out, v)
 	}
 	return out, nil
-}
-
-const (
-	maxLocal  = 64
-	maxDomain = 253
-	// localExtra is what a local part may hold besides letters and digits.
-	localExtra = "!#$%&'*+-/=?^_`{|}~."
-)
-
-func email(text string) (string, bool) {
-	at := strings.LastIndexByte(text, '@')
-	if at < 1 || at > maxLocal {
-		return "", false
-	}
-	local := strings.ToLower(text[:at])
-	for _, c := range []byte(local) {
-		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && strings.IndexByte(localExtra, c) < 0 {
-			return "", false
-		}
-	}
-	if strings.HasPrefix(local, ".") || strings.HasSuffix(local, ".") || strings.Contains(local, "..") {
-		return "", false
-	}
-	domain, err := idna.Lookup.ToASCII(text[at+1:])
-	if err != nil || len(domain) > maxDomain || !strings.Contains(domain, ".") || strings.HasSuffix(domain, ".") {
-		return "", false
-	}
-	return local + "@" + strings.ToLower(domain), true
-}
-
-const (
-	leastDigits = 8
-	mostDigits  = 15
-)
-
-func phone(text string) (string, bool) {
-	text = strings.NewReplacer(" ", "", "-", "", ".", "", "(", "", ")", "", "/", "").Replace(text)
-	if rest, ok := strings.CutPrefix(text, "00"); ok {
-		text = "+" + rest
-	}
-	number, ok := strings.CutPrefix(text, "+")
-	if !ok || len(number) < leastDigits || len(number) > mostDigits || number[0] == '0' || strings.Trim(number, "0123456789") != "" {
-		return "", false
-	}
-	return text, true
-}
-
-func opaque(text string) bool {
-	return text != "" && utf8.ValidString(text) && strings.IndexFunc(text, func(c rune) bool { return !unicode.IsPrint(c) }) < 0
 }

@@ -13,7 +13,6 @@ import (
 	"habeas.internal/services/internal/es"
 	kit "habeas.internal/services/internal/rpc"
 
-	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
@@ -72,15 +71,19 @@ func (s Services) Register() []kit.Service {
 	}
 }
 
-// Callers says which services may call which of identity's.
+// Callers says which services may call which of identity's. What ends a person
+// or a key, shows identifiers or verifies anybody is for the one service that
+// carries requests out.
 func Callers() map[string][]string {
-	peers := []string{"consent", "retention", "fulfilment", "audit"}
-	out := map[string][]string{}
-	for _, desc := range []grpc.ServiceDesc{
-		identityv1.TenantService_ServiceDesc, identityv1.SubjectService_ServiceDesc, identityv1.VerificationService_ServiceDesc,
-		identityv1.KeyService_ServiceDesc, identityv1.SuppressionService_ServiceDesc,
-	} {
-		out[desc.ServiceName] = peers
+	fulfilment, peers := []string{"fulfilment"}, []string{"consent", "retention", "fulfilment"}
+	return map[string][]string{
+		identityv1.TenantService_ServiceDesc.ServiceName:       peers,
+		identityv1.TenantService_CreateTenant_FullMethodName:   nil,
+		identityv1.SubjectService_ServiceDesc.ServiceName:      fulfilment,
+		identityv1.SubjectService_GetSubject_FullMethodName:    peers,
+		identityv1.VerificationService_ServiceDesc.ServiceName: fulfilment,
+		identityv1.KeyService_ServiceDesc.ServiceName:          peers,
+		identityv1.KeyService_DestroyKeys_FullMethodName:       fulfilment,
+		identityv1.SuppressionService_ServiceDesc.ServiceName:  fulfilment,
 	}
-	return out
 }

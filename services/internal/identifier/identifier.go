@@ -1,0 +1,65 @@
+// Package identifier has the one spelling of what identifies people, for every
+// service that takes identifiers in.
+package identifier
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/net/idna"
+)
+
+const (
+	maxLocal  = 64
+	maxDomain = 253
+	// localExtra is what a local part may hold besides letters and digits.
+	localExtra = "!#$%&'*+-/=?^_`{|}~."
+)
+
+// Email is an address in its one spelling: ASCII letters in lower case, an
+// international domain encoded. Names for display, quotes and comments are none.
+func Email(text string) (string, bool) {
+	at := strings.LastIndexByte(text, '@')
+	if at < 1 || at > maxLocal {
+		return "", false
+	}
+	local := strings.ToLower(text[:at])
+	for _, c := range []byte(local) {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && strings.IndexByte(localExtra, c) < 0 {
+			return "", false
+		}
+	}
+	if strings.HasPrefix(local, ".") || strings.HasSuffix(local, ".") || strings.Contains(local, "..") {
+		return "", false
+	}
+	domain, err := idna.Lookup.ToASCII(text[at+1:])
+	if err != nil || len(domain) > maxDomain || !strings.Contains(domain, ".") || strings.HasSuffix(domain, ".") {
+		return "", false
+	}
+	return local + "@" + strings.ToLower(domain), true
+}
+
+const (
+	leastDigits = 8
+	mostDigits  = 15
+)
+
+// Phone is a number in its one spelling: + and digits, the country first.
+func Phone(text string) (string, bool) {
+	text = strings.NewReplacer(" ", "", "-", "", ".", "", "(", "", ")", "", "/", "").Replace(text)
+	if rest, ok := strings.CutPrefix(text, "00"); ok {
+		text = "+" + rest
+	}
+	number, ok := strings.CutPrefix(text, "+")
+	if !ok || len(number) < leastDigits || len(number) > mostDigits || number[0] == '0' || strings.Trim(number, "0123456789") != "" {
+		return "", false
+	}
+	return text, true
+}
+
+// Opaque reports whether a text can be an identifier that means nothing by
+// itself: printable and not empty.
+func Opaque(text string) bool {
+	return text != "" && utf8.ValidString(text) && strings.IndexFunc(text, func(c rune) bool { return !unicode.IsPrint(c) }) < 0
+}
