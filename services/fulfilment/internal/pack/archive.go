@@ -25,7 +25,7 @@ type Source struct {
 	// Categories of each collection.
 	Categories map[string][]string
 	// Collect gives every row to yield, those of a collection together. It is
-	// called twice, once for each form.
+	// called three times: for each form, and for the page.
 	Collect func(ctx context.Context, yield func(connector.Row) error) error
 }
 
@@ -37,7 +37,7 @@ type Contents struct {
 	Sources   []Source
 }
 
-// Count is how many rows of a collection the archive holds.
+// Count is how many rows of a collection the archive holds in every form.
 type Count struct {
 	System     string
 	Collection string
@@ -67,12 +67,15 @@ func Archive(ctx context.Context, w io.Writer, c Contents) ([]Count, error) {
 			}
 			sec.merge(files, s.Categories)
 		}
-		for _, f := range sec.Files {
+		for j, f := range sec.Files {
+			if f.JSON == "" || f.CSV == "" { // it is not there in both forms
+				f.Rows, sec.Files[j].Rows = 0, 0
+			}
 			counts = append(counts, Count{System: s.System, Collection: f.Collection, Rows: f.Rows})
 		}
 		sections = append(sections, sec)
 	}
-	if err := index(z, c, sections); err != nil {
+	if err := index(ctx, z, c, sections); err != nil {
 		return nil, err
 	}
 	if err := z.Close(); err != nil {
@@ -96,7 +99,7 @@ func (s *section) merge(files []file, categories map[string][]string) {
 			continue
 		}
 		s.Files[i].JSON, s.Files[i].CSV = s.Files[i].JSON+f.JSON, s.Files[i].CSV+f.CSV
-		s.Files[i].Rows = max(s.Files[i].Rows, f.Rows)
+		s.Files[i].Rows = min(s.Files[i].Rows, f.Rows)
 	}
 }
 

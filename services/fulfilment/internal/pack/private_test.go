@@ -1,14 +1,18 @@
 package pack_test
 
 import (
+	"context"
 	"encoding/csv"
 	"encoding/json"
+	"io"
 	"io/fs"
 	"math"
 	"net/url"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"habeas.internal/services/fulfilment/internal/connector"
 	"habeas.internal/services/fulfilment/internal/pack"
@@ -71,5 +75,59 @@ func TestSpreadsheetsRunNothingAndShowTelephoneNumbers(t *testing.T) {
 		if err != nil || records[1][0] != want {
 			t.Errorf("%q is written as %q (%v), want %q", text, records, err, want)
 		}
+	}
+}
+
+func TestThePageShowsTheRowsAndWhereTheRestIs(t *testing.T) {
+	var rows []connector.Row
+	for i := range 1003 {
+		rows = append(rows, connector.Row{Collection: "visit", Columns: []connector.Column{
+			{Name: "page", Category: "user.behavior", Value: "page <" + strconv.Itoa(i) + ">"}, {Name: "photo", Value: []byte{1, 2, 3}},
+		}})
+	}
+	long := strings.Repeat("\u00e9", 1500)
+	rows = append(rows, connector.Row{Collection: "letter", Columns: []connector.Column{{Name: "body", Value: "Dear Jane,\nhello"}, {Name: "more", Value: long}}})
+	files, counts := archived(t, rows...)
+	html := files["index.html"]
+	for _, want := range []string{
+		"page &lt;0&gt;", "page &lt;999&gt;", "<p>3 more entries", "<small>user.behavior</small>", "(3 bytes, in the files)",
+		"Dear Jane,\nhello", "shop: letter", "Kept in: us.", "default-src 'none'", "(the rest is in the files)", "</html>",
+	} {
+		if !strings.Contains(html, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	for _, not := range []string{"page &lt;1000&gt;", "page <", long} {
+		if strings.Contains(html, not) {
+			t.Errorf("the page has %q", not)
+		}
+	}
+	if !utf8.ValidString(html) || strings.Count(html, "<table>") != strings.Count(html, "</table>") {
+		t.Error("the page is broken")
+	}
+	if len(counts) != 2 || counts[0].Rows != 1003 || counts[1].Rows != 1 {
+		t.Errorf("counts: %+v", counts)
+	}
+}
+
+func TestOnlyRowsInEveryFormCount(t *testing.T) {
+	calls := 0
+	counts, err := pack.Archive(t.Context(), io.Discard, pack.Contents{Sources: []pack.Source{{
+		System: "shop",
+		Collect: func(_ context.Context, yield func(connector.Row) error) error {
+			calls++
+			for range 3 - calls { // fewer at each look
+				if err := yield(connector.Row{Collection: "a"}); err != nil {
+					return err
+				}
+			}
+			if calls == 1 {
+				return yield(connector.Row{Collection: "b"})
+			}
+			return nil
+		},
+	}}})
+	if err != nil || len(counts) != 2 || counts[0].Rows != 1 || counts[1].Rows != 0 {
+		t.Errorf("counts: %+v, %v", counts, err)
 	}
 }

@@ -45,7 +45,7 @@ func (s *System) Erase(ctx context.Context, p connector.Person, orders []connect
 
 // checkpoint moves SQLite's write-ahead log, which still has the pages from
 // before, into the database, and cuts it off. A reader that is at work keeps it
-// from that; then the next one who writes does it.
+// from that; then a later checkpoint does it, or the end of the last connection.
 func (s *System) checkpoint(ctx context.Context) {
 	_, _ = s.db.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
 }
