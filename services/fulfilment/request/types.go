@@ -258,6 +258,9 @@ func (r Refusal) Error() string { return string(r) }
 // Reason is the code.
 func (r Refusal) Reason() string { return string(r) }
 
+// OnHold is retention's answer for a person under a hold.
+const OnHold = "PERSON_ON_HOLD"
+
 // What a caller may be told.
 const (
 	// ErrTooLate refuses to withdraw what has been started or is over.

@@ -67,14 +67,12 @@ func decideLeaves(s Request, c DecideLeaves) ([]Event, error) {
 	if len(mine) == 0 || len(mine) != len(c.Leaves) {
 		return nil, ErrNotInManifest
 	}
+	if mine[0].Decision != Undecided {
+		return keepMore(s, c, mine)
+	}
 	for i, l := range mine {
 		p := c.Leaves[i]
-		if l.Decision != Undecided {
-			return nil, nil // decided already
-		}
-		same := l.Leaf == p.Leaf && l.System == p.System && l.Version == p.Version &&
-			l.Collection == p.Collection && l.Category == p.Category
-		if !same || p.Decision == Undecided || !s.fits(p, "") {
+		if !l.same(p) || p.Decision == Undecided || !s.fits(p, "") {
 			return nil, ErrNotInManifest
 		}
 	}

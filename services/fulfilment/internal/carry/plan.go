@@ -15,6 +15,8 @@ import (
 	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/es/eventpb"
 	"habeas.internal/services/internal/personal"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
 // locateTimeout bounds how long a system may take to say what it holds.
@@ -162,7 +164,9 @@ func (j *journey) decide(ctx context.Context, sc scope, at time.Time) ([]request
 }
 
 // evaluate fills in retention's verdict on each part that holds something. What
-// holds nothing has nothing to keep.
+// holds nothing has nothing to keep yet. Every schedule of the tenant counts: the
+// policy of the request says by when it must be answered, and whoever asks may
+// choose it.
 func (j *journey) evaluate(ctx context.Context, sc scope, leaves []request.Planned, at time.Time) (uint32, error) {
 	var items []*retentionv1.Item
 	var of []int
@@ -179,7 +183,7 @@ func (j *journey) evaluate(ctx context.Context, sc scope, leaves []request.Plann
 	version := uint32(0)
 	for chunk, places := range chunks(items, of) {
 		got, err := j.cfg.Peers.Retention.Evaluate(ctx, &retentionv1.EvaluateRequest{
-			SubjectRef: j.s.SubjectRef, Policy: j.s.Terms.Policy, Items: chunk, At: eventpb.Stamp(at),
+			SubjectRef: j.s.SubjectRef, Items: chunk, At: eventpb.Stamp(at),
 		})
 		if err != nil {
 			return 0, fmt.Errorf("evaluate: %w", err)
@@ -211,11 +215,25 @@ func chunks(items []*retentionv1.Item, of []int) func(yield func([]*retentionv1.
 	}
 }
 
-// apply is a verdict as a decision. A hold decides nothing: it is asked about
-// again right before anything is touched. What is no verdict permits nothing.
-func apply(leaf *request.Planned, v *retentionv1.ItemVerdict) error {
-	switch v.GetVerdict() {
-	case retentionv1.Verdict_VERDICT_ERASE, retentionv1.Verdict_VERDICT_HOLD:
+// verdict is what retention says, with its reasons.
+type verdict interface {
+	GetVerdict() retentionv1.Verdict
+	GetUntil() *timestamppb.Timestamp
+	GetGround() string
+	GetAuthority() string
+	GetBy() string
+}
+
+// apply is a verdict as a decision. A hold decides nothing, and no system is
+// touched while one binds: what counts is what the rules say beneath it. What is
+// no verdict permits nothing.
+func apply(leaf *request.Planned, item *retentionv1.ItemVerdict) error {
+	v := verdict(item)
+	if v.GetVerdict() == retentionv1.Verdict_VERDICT_HOLD {
+		v = item.GetBeneath()
+	}
+	switch v.GetVerdict() { //nolint:exhaustive // anything else permits nothing
+	case retentionv1.Verdict_VERDICT_ERASE:
 		leaf.Decision = request.Erase
 	case retentionv1.Verdict_VERDICT_KEEP:
 		leaf.Decision, leaf.Ground, leaf.Authority = request.Keep, v.GetGround(), v.GetAuthority()

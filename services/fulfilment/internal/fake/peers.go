@@ -255,7 +255,8 @@ func (p *Peers) ApplyFact(_ context.Context, r *consentv1.ApplyFactRequest, _ ..
 	return &consentv1.ApplyFactResponse{}, nil
 }
 
-// Evaluate keeps what is to be kept for ten years.
+// Evaluate keeps what is to be kept for ten years; under a hold it says so
+// beneath it.
 func (p *Peers) Evaluate(_ context.Context, r *retentionv1.EvaluateRequest, _ ...grpc.CallOption) (*retentionv1.EvaluateResponse, error) {
 	leave, err := p.enter("Evaluate", "")
 	if err != nil {
@@ -271,6 +272,14 @@ func (p *Peers) Evaluate(_ context.Context, r *retentionv1.EvaluateRequest, _ ..
 				Until: timestamppb.New(p.Clock.Now().AddDate(10, 0, 0)),
 			}
 		}
+		if p.Held {
+			v = &retentionv1.ItemVerdict{
+				Verdict: retentionv1.Verdict_VERDICT_HOLD, Ground: "legal_claim", Authority: "case 7731", By: "hold",
+				Beneath: &retentionv1.RulesVerdict{
+					Verdict: v.GetVerdict(), Until: v.GetUntil(), Ground: v.GetGround(), Authority: v.GetAuthority(), By: v.GetBy(),
+				},
+			}
+		}
 		out.Verdicts = append(out.Verdicts, v)
 	}
 	return out, nil
@@ -283,7 +292,7 @@ func (p *Peers) RequestPermit(_ context.Context, r *retentionv1.RequestPermitReq
 		return nil, err
 	}
 	defer leave()
-	if got := p.permits[r.GetRequestId()]; got != nil {
+	if got := p.permits[r.GetRequestId()]; got != nil && p.Clock.Now().Before(p.open[got.GetPermit()]) {
 		return got, nil
 	}
 	if p.Held {

@@ -1,0 +1,108 @@
+package carry_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"habeas.internal/services/fulfilment/internal/carry"
+	"habeas.internal/services/fulfilment/internal/connector"
+	"habeas.internal/services/fulfilment/internal/fake"
+	"habeas.internal/services/fulfilment/request"
+	"habeas.internal/services/internal/es"
+)
+
+// released ends the hold on Jane and tells of it.
+func released(t *testing.T, w *fake.World) {
+	t.Helper()
+	w.Peers.Set(func(p *fake.Peers) { p.Held = false })
+	if err := w.Carrier.Holds().React(t.Context(), es.Recorded{Commit: es.Commit{
+		ID:        "bbbbbbbbbbbbbbbbbbbbbbbbbb",
+		Aggregate: es.Aggregate{Context: "retention", Tenant: fake.Tenant, Type: "person", ID: fake.JaneRef},
+		Events:    []es.Event{{Type: "person.hold_released"}},
+	}}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAHoldThatBindsWhenTheManifestIsMadeHidesNoDutyToKeep(t *testing.T) {
+	w, shop, crm := world(t)
+	w.Peers.Set(func(p *fake.Peers) { p.Held = true })
+	agg := erasure(w)
+	w.Run(soon(w))
+	s := w.State(agg)
+	if i := slices.IndexFunc(s.Leaves, func(l request.Leaf) bool { return l.Category == "user.financial" }); s.Leaves[i].Decision != request.Keep {
+		t.Errorf("the manifest says of the invoices: %d", s.Leaves[i].Decision)
+	}
+	if x := request.Explain(s); s.Closed || x.Actor != request.ActorRetention || shop.Erasures+crm.Erasures > 0 {
+		t.Fatalf("under a hold: closed %t, %+v", s.Closed, x)
+	}
+	released(t, w)
+	w.Run(soon(w))
+	checkErased(t, w, agg)
+}
+
+func TestWhatComesAfterTheManifestIsKeptIfItMustBe(t *testing.T) {
+	w := fake.NewWorld(t)
+	w.Peers.Keep["user.financial"] = true
+	shop := w.AddSystem("shop")
+	shop.Rows = shop.Rows[:1] // her address, and no invoice
+	shop.Broken = connector.ErrConstraint
+	agg := erasure(w)
+	w.Run(w.Clock.Now().Add(time.Minute))
+	shop.Set(func(h *fake.Holder) {
+		h.Broken = ""
+		h.Rows = append(h.Rows, fake.Row{Owner: fake.Jane, Collection: "invoice", Values: map[string]string{"user.financial": "99"}})
+	})
+	w.Run(soon(w))
+	s := w.State(agg)
+	if got := outcomes(s); !s.Closed || got != "shop.customer=erased shop.invoice=retained shop.ticket=not-held" {
+		t.Errorf("closed %t, leaves %s", s.Closed, got)
+	}
+	if n := shop.Of(fake.Jane); n != 1 || shop.Violations > 0 {
+		t.Errorf("%d values of Jane's are left, want her invoice", n)
+	}
+}
+
+func TestARuleThatComesAfterTheManifestCounts(t *testing.T) {
+	w := fake.NewWorld(t)
+	shop := w.AddSystem("shop")
+	w.Crash = func(at string) error {
+		if at == carry.PointLocated {
+			w.Peers.Set(func(p *fake.Peers) { p.Keep["user.financial"] = true })
+		}
+		return nil
+	}
+	agg := erasure(w)
+	w.Run(soon(w))
+	s := w.State(agg)
+	if got := outcomes(s); !s.Closed || got != "shop.customer=erased shop.invoice=retained shop.ticket=not-held" || shop.Of(fake.Jane) != 1 {
+		t.Errorf("closed %t, leaves %s", s.Closed, got)
+	}
+}
+
+func TestAWithdrawalBeforeTheStartGivesThePermitBack(t *testing.T) {
+	w := fake.NewWorld(t)
+	shop := w.AddSystem("shop")
+	var agg es.Aggregate
+	w.Crash = func(at string) error {
+		if at != carry.PointPermitted || w.State(agg).Withdrawn {
+			return nil
+		}
+		_, err := w.Handlers.Requests.Handle(t.Context(), agg, es.Command[request.Command]{
+			ID: "withdraw", At: w.Clock.Now(), Data: request.Withdraw{At: w.Clock.Now()},
+		})
+		return err
+	}
+	agg = w.Submit(request.Erasure, "r1")
+	w.Settle()
+	w.Verify(agg)
+	w.Settle()
+	if s := w.State(agg); s.Outcome != request.WithdrawnByPerson || shop.Of(fake.Jane) != 2 {
+		t.Fatalf("ended as %d with %d values", s.Outcome, shop.Of(fake.Jane))
+	}
+	if w.Peers.Permitted() || !slices.ContainsFunc(w.Peers.Seen(), func(c string) bool { return strings.HasPrefix(c, "EndPermit") }) {
+		t.Errorf("the permit is open still: %v", w.Peers.Seen())
+	}
+}
