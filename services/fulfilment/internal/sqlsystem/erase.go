@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"maps"
 	"strconv"
 
 	"habeas.internal/services/fulfilment/internal/connector"
@@ -191,8 +192,12 @@ func (e *erasure) staying(ctx context.Context, tx *sql.Tx, task *task) error {
 		return nil
 	}
 	n, err := e.mine(ctx, tx, task.table)
+	seen := maps.Clone(task.kept)
 	clear(task.kept)
 	task.keep(n - min(n, uint64(len(task.keys)))) // those are counted when they are changed
+	for category, rows := range seen {            // chunks may have taken what they were found by
+		task.kept[category] = max(task.kept[category], rows)
+	}
 	return err
 }
 
