@@ -188,6 +188,9 @@ func failStep(s Request, c FailStep) []Event {
 const holdLookedAt = 6 * time.Hour
 
 func deferLeaves(s Request, c DeferLeaves) []Event {
+	if step, _ := s.defers(c.System); step == StepForget {
+		return deferForget(s, c)
+	}
 	f, failed := s.failure(StepErase, c.System)
 	y, known := s.system(c.System)
 	if s.over() || !known || (failed && y.Deferred != "" && c.At.Before(f.NextTryAt)) {

@@ -105,8 +105,9 @@ func evolveWork(s Request, ev Event) Request {
 			}
 			y.Deferred = e.Reason
 		})
-		deferral := Failure{Step: StepErase, System: e.System, Reason: e.Reason, NextTryAt: e.NextTryAt, At: e.At}
-		s.Failures = append(others(s.Failures, StepErase, e.System), deferral)
+		step, of := s.defers(e.System)
+		deferral := Failure{Step: step, System: of, Reason: e.Reason, NextTryAt: e.NextTryAt, At: e.At}
+		s.Failures = append(others(s.Failures, step, of), deferral)
 	case Resumed:
 		s.Failures = changed(s.Failures, func(f *Failure) { f.NextTryAt = e.At })
 		s.Systems = changed(s.Systems, func(y *System) { y.Tries++ })

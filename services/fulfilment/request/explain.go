@@ -88,8 +88,11 @@ func withFailure(s Request, x Explanation) Explanation {
 	for _, f := range s.Failures {
 		if x.NextTryAt.IsZero() || f.NextTryAt.Before(x.NextTryAt) || x.Actor == ActorFulfilment {
 			x.Awaited, x.System, x.Reason, x.NextTryAt = string(f.Step)+".retry", f.System, f.Reason, f.NextTryAt
-			if f.System != "" {
+			switch {
+			case f.System != "":
 				x.Actor = ActorSystem
+			case f.Step == StepForget && f.Reason == OnHold:
+				x.Actor, x.Awaited = ActorRetention, "hold.release"
 			}
 		}
 	}

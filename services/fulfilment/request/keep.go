@@ -1,5 +1,23 @@
 package request
 
+// defers is the step that a hold on a system keeps from being done: erasing it,
+// or, once that is over everywhere, forgetting the person.
+func (s Request) defers(system string) (step Step, of string) {
+	if system == OwnSystem && s.done() {
+		return StepForget, ""
+	}
+	return StepErase, system
+}
+
+// deferForget decides that a hold keeps identity from forgetting the person.
+func deferForget(s Request, c DeferLeaves) []Event {
+	f, failed := s.failure(StepForget, "")
+	if s.over() || s.Forgotten || (failed && f.Reason == c.Reason && c.At.Before(f.NextTryAt)) {
+		return nil
+	}
+	return []Event{LeavesDeferred{System: c.System, Reason: c.Reason, NextTryAt: c.At.Add(holdLookedAt), At: c.At}}
+}
+
 // same reports whether both are one part of the manifest.
 func (p Planned) same(o Planned) bool {
 	return p.Leaf == o.Leaf && p.System == o.System && p.Version == o.Version &&

@@ -2,11 +2,13 @@ package carry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+	retentionv1 "habeas.internal/proto/gen/habeas/retention/v1"
 	sealv1 "habeas.internal/proto/gen/habeas/seal/v1"
 	"habeas.internal/services/fulfilment/notice"
 	"habeas.internal/services/fulfilment/request"
@@ -26,26 +28,55 @@ func (j *journey) tell(ctx context.Context) error {
 // destroyTimeout is as long as the fence may take.
 const destroyTimeout = 60 * time.Second
 
-// forget ends what identity knows of the person. What is retained lies in the
-// systems under its own ground and does not need it.
+// forget ends what identity knows of the person, under a permit as anything that
+// destroys: a hold keeps that too. What is retained lies in the systems under its
+// own ground and does not need it.
 func (j *journey) forget(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, destroyTimeout)
-	defer cancel()
-	if err := j.suppressOwn(ctx); err != nil {
+	permit, err := j.cfg.Peers.Retention.RequestPermit(ctx, &retentionv1.RequestPermitRequest{
+		RequestId: j.id("permit-to-forget", 1), SubjectRef: j.s.SubjectRef, Request: j.agg.ID, System: identitySystem,
+	})
+	if answered(err) == request.OnHold {
+		return j.record(ctx, j.agg, j.s, "defer-forget", request.DeferLeaves{
+			System: request.OwnSystem, Reason: request.OnHold, At: j.cfg.Now(),
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("request permit: %w", err)
+	}
+	got, err := j.forgetUnder(ctx, permit)
+	var crash crashed
+	if errors.As(err, &crash) {
 		return err
 	}
-	got, err := j.cfg.Peers.Subjects.ForgetSubject(ctx, &identityv1.ForgetSubjectRequest{
-		RequestId: j.id("forget", 1), SubjectRef: j.s.SubjectRef, Request: j.agg.ID,
-	})
-	if err != nil && !gone(err) {
-		return fmt.Errorf("forget subject: %w", err)
-	}
-	if err := j.point(PointForgotten); err != nil {
+	if err := errors.Join(err, j.end(ctx, permit.GetPermit(), 0)); err != nil {
 		return err
 	}
 	return j.note(ctx, request.StepForget, request.NoteForgotten{
 		KeysDestroyed: got.GetKeysDestroyed(), ResidueEndsAt: eventpb.Moment(got.GetResidueEndsAt()),
 	})
+}
+
+// identitySystem is what a permit to forget a person is for.
+const identitySystem = "identity"
+
+// forgetUnder does what needs the permit, while it lasts.
+func (j *journey) forgetUnder(ctx context.Context, permit *retentionv1.RequestPermitResponse) (*identityv1.ForgetSubjectResponse, error) {
+	left := permit.GetExpiresAt().AsTime().Sub(j.cfg.Now())
+	if left < permitMargin {
+		return nil, failPermitShort
+	}
+	ctx, cancel := context.WithTimeout(ctx, min(destroyTimeout, left-permitReserve))
+	defer cancel()
+	if err := j.suppressOwn(ctx); err != nil {
+		return nil, err
+	}
+	got, err := j.cfg.Peers.Subjects.ForgetSubject(ctx, &identityv1.ForgetSubjectRequest{
+		RequestId: j.id("forget", 1), SubjectRef: j.s.SubjectRef, Request: j.agg.ID,
+	})
+	if err != nil && !gone(err) {
+		return nil, fmt.Errorf("forget subject: %w", err)
+	}
+	return got, j.point(PointForgotten)
 }
 
 const (

@@ -106,3 +106,44 @@ func TestAWithdrawalBeforeTheStartGivesThePermitBack(t *testing.T) {
 		t.Errorf("the permit is open still: %v", w.Peers.Seen())
 	}
 }
+
+func TestAHoldKeepsIdentityFromForgetting(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		hold  func(w *fake.World, shop *fake.Holder)
+		after func(w *fake.World)
+	}{
+		{"though the systems hold nothing", func(w *fake.World, shop *fake.Holder) {
+			shop.Rows = nil
+			w.Peers.Held = true
+		}, func(*fake.World) {}},
+		{"placed after the last leaf", func(w *fake.World, _ *fake.Holder) {
+			w.Peers.Away["ForgetSubject"] = true
+		}, func(w *fake.World) {
+			w.Run(w.Clock.Now().Add(time.Minute))
+			w.Peers.Set(func(p *fake.Peers) { p.Away["ForgetSubject"], p.Held = false, true })
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			w := fake.NewWorld(t)
+			tc.hold(w, w.AddSystem("shop"))
+			agg := erasure(w)
+			tc.after(w)
+			forgotten := func() bool {
+				return slices.ContainsFunc(w.Peers.Seen(), func(c string) bool { return strings.HasPrefix(c, "ForgetSubject") })
+			}
+			away := forgotten() // it was asked, and did not answer
+			w.Run(soon(w))
+			s := w.State(agg)
+			x := request.Explain(s)
+			if s.Closed || s.Forgotten || (!away && forgotten()) || x.Actor != request.ActorRetention || x.Awaited != "hold.release" || x.Reason != request.OnHold {
+				t.Fatalf("under a hold: closed %t, forgotten %t, %+v", s.Closed, s.Forgotten, x)
+			}
+			released(t, w)
+			w.Run(soon(w))
+			if s := w.State(agg); !s.Finished || !s.Forgotten || w.Peers.Permitted() {
+				t.Errorf("after the release: finished %t, forgotten %t", s.Finished, s.Forgotten)
+			}
+		})
+	}
+}
