@@ -137,9 +137,16 @@ func (l *linter) known(path string, values []string, defined map[string]bool, co
 	l.unique(path, values)
 }
 
+// maxYears is the longest that a period may be.
+const maxYears = 999
+
 func (l *linter) period(path, value string) {
-	if _, err := ParsePeriod(value); err != nil {
+	p, err := ParsePeriod(value)
+	switch {
+	case err != nil:
 		l.fail(path, CodePeriodInvalid, "is no period of years, months and days, such as P10Y")
+	case 12*p.Years+p.Months > 12*maxYears, p.Years+p.Months/12+p.Days/366 > maxYears:
+		l.fail(path, CodePeriodInvalid, "is longer than 999 years")
 	}
 }
 

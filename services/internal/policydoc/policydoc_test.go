@@ -50,6 +50,7 @@ func TestAProblemHasPathLineAndCode(t *testing.T) {
 		{"an unknown clause", "matrix: {clause: QC-15}", "matrix: {clause: QC-99}", "matrix.clause", policydoc.CodeClauseUnknown},
 		{"no clause", "decline: {clause: QC-04}\n", "", "decline.clause", policydoc.CodeClauseMissing},
 		{"a malformed period", "period: P3Y\n    ground", "period: 3 years\n    ground", "retention[0].period", policydoc.CodePeriodInvalid},
+		{"a period beyond reason", "period: P3Y\n    ground", "period: P999Y9999M\n    ground", "retention[0].period", policydoc.CodePeriodInvalid},
 		{"an empty period", "period: P3Y\n    ground", "period: P0Y\n    ground", "retention[0].period", policydoc.CodePeriodInvalid},
 		{"an unknown basis", "basis: opt_in", "basis: hope", "purposes[0].basis", policydoc.CodeNotOneOf},
 		{"a purpose twice", "id: website.improve", "id: experience.personalise", "purposes[1].id", policydoc.CodeDuplicate},
