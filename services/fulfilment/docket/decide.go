@@ -8,6 +8,11 @@ func Decide(s Docket, cmd Command) ([]Event, error) {
 	switch c := cmd.(type) {
 	case Enter:
 		return enter(s, c), nil
+	case Begin:
+		if e, there := s.Find(c.Request); there && e.Place == Active && !e.Begun {
+			return []Event{Begun(c)}, nil
+		}
+		return nil, nil
 	case Leave:
 		return leave(s, c), nil
 	}
@@ -21,17 +26,24 @@ func enter(s Docket, c Enter) []Event {
 	if c.Right == Erasure && s.Erased != "" {
 		return []Event{Answered{Request: c.Request, With: s.Erased}}
 	}
-	e := Entry{Request: c.Request, Right: c.Right, Place: Active}
+	e := Entered{Request: c.Request, Right: c.Right, Place: Active}
+	yields := false
 	for _, other := range s.Entries {
 		switch {
 		case other.Right == c.Right && other.Place != Duplicate:
 			e.Place, e.Behind = Duplicate, other.Request
-			return []Event{Entered(e)}
+			return []Event{e}
 		case other.Place == Active:
 			e.Place, e.Behind = Behind, other.Request
+			yields = c.Right == Access && other.Right == Erasure && !other.Begun
 		}
 	}
-	return []Event{Entered(e)}
+	if yields {
+		former := e.Behind
+		e.Place, e.Behind = Active, ""
+		return []Event{Yielded{Request: former, To: c.Request}, e}
+	}
+	return []Event{e}
 }
 
 func leave(s Docket, c Leave) []Event {

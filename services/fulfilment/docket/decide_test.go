@@ -25,7 +25,49 @@ func TestDecide(t *testing.T) {
 		{"the first request is active", nil, docket.Enter{Request: "a", Right: docket.Erasure}, []docket.Event{active}},
 		{"entering twice is a no-op", []docket.Event{active}, docket.Enter{Request: "a", Right: docket.Erasure}, nil},
 		{"the same right again is a duplicate", []docket.Event{active}, docket.Enter{Request: "b", Right: docket.Erasure}, []docket.Event{duplicate}},
-		{"another right waits", []docket.Event{active}, docket.Enter{Request: "c", Right: docket.Access}, []docket.Event{entered("c", docket.Access, docket.Behind, "a")}},
+		{
+			"an erasure that has not begun yields to an access",
+			[]docket.Event{active},
+			docket.Enter{Request: "c", Right: docket.Access},
+			[]docket.Event{docket.Yielded{Request: "a", To: "c"}, entered("c", docket.Access, docket.Active, "")},
+		},
+		{
+			"an erasure waits for an access",
+			[]docket.Event{entered("c", docket.Access, docket.Active, "")},
+			docket.Enter{Request: "a", Right: docket.Erasure},
+			[]docket.Event{entered("a", docket.Erasure, docket.Behind, "c")},
+		},
+		{
+			"an access waits for an erasure that has begun",
+			[]docket.Event{active, docket.Begun{Request: "a"}},
+			docket.Enter{Request: "c", Right: docket.Access},
+			[]docket.Event{entered("c", docket.Access, docket.Behind, "a")},
+		},
+		{"an active request may begin", []docket.Event{active}, docket.Begin{Request: "a"}, []docket.Event{docket.Begun{Request: "a"}}},
+		{"it begins once", []docket.Event{active, docket.Begun{Request: "a"}}, docket.Begin{Request: "a"}, nil},
+		{
+			"one that has yielded may not begin",
+			[]docket.Event{active, docket.Yielded{Request: "a", To: "c"}, entered("c", docket.Access, docket.Active, "")},
+			docket.Begin{Request: "a"}, nil,
+		},
+		{
+			"an erasure that has yielded goes on when the access has ended",
+			[]docket.Event{active, docket.Yielded{Request: "a", To: "c"}, entered("c", docket.Access, docket.Active, "")},
+			docket.Leave{Request: "c", Fulfilled: true},
+			[]docket.Event{docket.Left{Request: "c", Fulfilled: true}, docket.Promoted{Request: "a"}},
+		},
+		{
+			"a second access is a duplicate of the one that was let through",
+			[]docket.Event{active, docket.Yielded{Request: "a", To: "c"}, entered("c", docket.Access, docket.Active, "")},
+			docket.Enter{Request: "d", Right: docket.Access},
+			[]docket.Event{entered("d", docket.Access, docket.Duplicate, "c")},
+		},
+		{
+			"an erasure of a person who was erased is answered with that",
+			[]docket.Event{active, docket.Left{Request: "a", Fulfilled: true}},
+			docket.Enter{Request: "b", Right: docket.Erasure},
+			[]docket.Event{docket.Answered{Request: "b", With: "a"}},
+		},
 		{"a stranger who leaves is nobody", []docket.Event{active}, docket.Leave{Request: "x", Fulfilled: true}, nil},
 		{"a request that left does not come back", []docket.Event{active, docket.Left{Request: "a"}}, docket.Enter{Request: "a", Right: docket.Erasure}, nil},
 		{
@@ -86,6 +128,9 @@ func TestOneIsActiveAndNobodyIsForgotten(t *testing.T) {
 			var cmd docket.Command = docket.Enter{Request: name, Right: rapid.SampledFrom([]docket.Right{docket.Access, docket.Erasure}).Draw(t, "right")}
 			if rapid.Bool().Draw(t, "leaves") {
 				cmd = docket.Leave{Request: name, Fulfilled: rapid.Bool().Draw(t, "fulfilled")}
+			}
+			if rapid.IntRange(0, 4).Draw(t, "begins") == 0 {
+				cmd = docket.Begin{Request: name}
 			}
 			events, err := docket.Decide(s, cmd)
 			if err != nil {

@@ -6,9 +6,13 @@ import "slices"
 func Evolve(s Docket, ev Event) Docket {
 	switch e := ev.(type) {
 	case Entered:
-		s.Entries = append(slices.Clip(s.Entries), Entry(e))
+		s.Entries = append(slices.Clip(s.Entries), Entry{Request: e.Request, Right: e.Right, Place: e.Place, Behind: e.Behind})
+	case Begun:
+		s.Entries = changed(s.Entries, e.Request, func(x *Entry) { x.Begun = true })
+	case Yielded:
+		s.Entries = changed(s.Entries, e.Request, func(x *Entry) { x.Place, x.Behind = Behind, e.To })
 	case Promoted:
-		s.Entries = promoted(s.Entries, e.Request)
+		s.Entries = changed(s.Entries, e.Request, func(x *Entry) { x.Place, x.Behind = Active, "" })
 	case Answered:
 		s = without(s, e.Request)
 	case Left:
@@ -21,11 +25,12 @@ func Evolve(s Docket, ev Event) Docket {
 	return s
 }
 
-func promoted(entries []Entry, request string) []Entry {
+// changed is a copy of the entries in which f has changed that of a request.
+func changed(entries []Entry, request string, f func(*Entry)) []Entry {
 	out := slices.Clone(entries)
 	for i := range out {
 		if out[i].Request == request {
-			out[i].Place, out[i].Behind = Active, ""
+			f(&out[i])
 		}
 	}
 	return out

@@ -5,7 +5,8 @@
 // Rules: one request of a person is active at a time; a request for what an
 // earlier one asks already is its duplicate, and is answered with it if that one
 // is carried out, and takes its place if it is not; an access goes before an
-// erasure that waits. A request that nobody has verified never gets here, and so
+// erasure that waits, and before an active one that has not begun to destroy:
+// that one yields until the access has ended. A request that nobody has verified never gets here, and so
 // never blocks another.
 package docket
 
@@ -39,6 +40,7 @@ type Entry struct {
 	Right   Right
 	Place   Place
 	Behind  string
+	Begun   bool // it may have destroyed something, and yields no more
 }
 
 // Docket is the state: the entries in the order in which they came.
@@ -55,7 +57,7 @@ type Docket struct {
 // remembered bounds how many requests that left are known by name.
 const remembered = 64
 
-// Command is Enter or Leave.
+// Command is Enter, Begin or Leave.
 //
 //sumtype:decl
 type Command interface{ command() }
@@ -66,6 +68,10 @@ type Enter struct {
 	Right   Right
 }
 
+// Begin asks to destroy. It is granted if the request is active then, and says
+// so in the state.
+type Begin struct{ Request string }
+
 // Leave takes a request out. Fulfilled: it was carried out, and answers its
 // duplicates.
 type Leave struct {
@@ -74,15 +80,27 @@ type Leave struct {
 }
 
 func (Enter) command() {}
+func (Begin) command() {}
 func (Leave) command() {}
 
-// Event is Entered, Promoted, Answered or Left.
+// Event is Entered, Begun, Yielded, Promoted, Answered or Left.
 //
 //sumtype:decl
 type Event interface{ event() }
 
 // Entered says that a request has a place.
-type Entered Entry
+type Entered struct {
+	Request string
+	Right   Right
+	Place   Place
+	Behind  string
+}
+
+// Begun says that a request may destroy from now on.
+type Begun struct{ Request string }
+
+// Yielded says that an active request waits for another one.
+type Yielded struct{ Request, To string }
 
 // Promoted says that a request that waited is active.
 type Promoted struct{ Request string }
@@ -97,6 +115,8 @@ type Left struct {
 }
 
 func (Entered) event()  {}
+func (Begun) event()    {}
+func (Yielded) event()  {}
 func (Promoted) event() {}
 func (Answered) event() {}
 func (Left) event()     {}

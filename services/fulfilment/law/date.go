@@ -72,6 +72,10 @@ func (d Date) Start(zone *time.Location) time.Time {
 	}
 }
 
+// LastDay is the day in a zone that ends at a moment, or during which it comes:
+// the day to name where an instant of Date.End is a deadline.
+func LastDay(end time.Time, zone *time.Location) Date { return DateOf(end.Add(-time.Nanosecond), zone) }
+
 // End is the first instant after this day: what happens before it happens in
 // time.
 func (d Date) End(zone *time.Location) time.Time { return d.AddDays(1).Start(zone) }

@@ -60,6 +60,12 @@ type Queue struct {
 	At        time.Time
 }
 
+// Yield takes the turn back until another request has ended.
+type Yield struct {
+	To string
+	At time.Time
+}
+
 // Activate gives the request its turn.
 type Activate struct{ At time.Time }
 
@@ -225,6 +231,7 @@ func (Verify) command()           {}
 func (FailVerification) command() {}
 func (LosePerson) command()       {}
 func (Queue) command()            {}
+func (Yield) command()            {}
 func (Activate) command()         {}
 func (NoteContact) command()      {}
 func (Freeze) command()           {}

@@ -38,7 +38,7 @@ func Decide(s Request, cmd Command) ([]Event, error) {
 		return submit(s, c)
 	case CheckOpen, Withdraw, Retry, ReadPackage:
 		return asked(s, c)
-	case NoteVerification, Verify, FailVerification, LosePerson, Queue, Activate, NoteContact, Freeze:
+	case NoteVerification, Verify, FailVerification, LosePerson, Queue, Yield, Activate, NoteContact, Freeze:
 		return opening(s, c)
 	case CommitManifest, DecideLeaves, StartLeaves, NoteSuppression, AnnounceChanges, CompleteLeaves:
 		return work(s, c)
@@ -135,6 +135,8 @@ func opening(s Request, cmd Command) ([]Event, error) {
 			return nil, ErrOutOfStep
 		}
 		return once(s.Placed, Queued(c))
+	case Yield:
+		return once(!s.Active, Yielded(c))
 	case Activate:
 		if s.SubjectRef == "" {
 			return nil, ErrOutOfStep
@@ -146,7 +148,7 @@ func opening(s Request, cmd Command) ([]Event, error) {
 		}
 		return once(s.ContactNoted, ContactNoted(c))
 	case Freeze:
-		if !s.Active {
+		if !s.Active && !s.Yielded {
 			return nil, ErrOutOfStep
 		}
 		return once(s.Frozen, Frozen(c))

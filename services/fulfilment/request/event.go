@@ -60,6 +60,12 @@ type Queued struct {
 	At        time.Time
 }
 
+// Yielded says that another request goes first after all.
+type Yielded struct {
+	To string
+	At time.Time
+}
+
 // Activated says that it is the request's turn.
 type Activated struct{ At time.Time }
 
@@ -197,6 +203,7 @@ func (VerificationStarted) event() {}
 func (Verified) event()            {}
 func (VerificationFailed) event()  {}
 func (Queued) event()              {}
+func (Yielded) event()             {}
 func (Activated) event()           {}
 func (ContactNoted) event()        {}
 func (Frozen) event()              {}

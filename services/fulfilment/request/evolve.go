@@ -24,8 +24,13 @@ func Evolve(s Request, ev Event) Request {
 		s.Unverified, s.Since = e.Reason, e.At
 	case Queued:
 		s.Placed, s.Behind, s.SameRight, s.Since = true, e.Behind, e.SameRight, e.At
+	case Yielded:
+		s.Active, s.Yielded, s.Behind, s.SameRight, s.Since = false, true, e.To, false, e.At
 	case Activated:
-		s.Placed, s.Active, s.Since = true, true, e.At
+		if s.Yielded { // nothing is waited for that may have ended meanwhile
+			s = evolveWork(s, Resumed{Cause: "activated", At: e.At})
+		}
+		s.Placed, s.Active, s.Yielded, s.Since = true, true, false, e.At
 	case ContactNoted:
 		s.ContactNoted, s.Contact = true, e.Address
 	case Frozen:

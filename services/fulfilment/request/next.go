@@ -114,7 +114,7 @@ func pending(s Request, now time.Time) []Effect {
 // restricted reports whether consent may restrict the person because of this
 // request: it is told first, and a withdrawal may have come in between.
 func (s Request) restricted() bool {
-	return s.Right == Erasure && s.Active && !s.RestrictionEnded
+	return s.Right == Erasure && (s.Active || s.Yielded) && !s.RestrictionEnded
 }
 
 func one(step Step) []Effect { return []Effect{{Step: step}} }

@@ -204,6 +204,7 @@ type Request struct {
 
 	Placed       bool // in the docket
 	Active       bool
+	Yielded      bool // it was active, and lets Behind go first
 	Behind       string
 	SameRight    bool
 	ContactNoted bool

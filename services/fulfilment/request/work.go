@@ -195,7 +195,7 @@ func ending(s Request, cmd Command) ([]Event, error) {
 		}
 		return once(s.Forgotten, SubjectForgotten(c))
 	case EndRestriction:
-		if c.Erased != s.Forgotten || !s.Active {
+		if c.Erased != s.Forgotten || (!s.Active && !s.Yielded) {
 			return nil, ErrOutOfStep
 		}
 		return once(s.RestrictionEnded, RestrictionEnded(c))

@@ -90,7 +90,7 @@ func TestAnErasureIsCarriedOut(t *testing.T) {
 		}
 		sent = append(sent, m.Subject)
 	}
-	if !slices.Equal(sent, []string{"We have received your request", "Your data has been erased"}) {
+	if !slices.Equal(sent, []string{"We have received your request", "Your data has been erased, but for what must be kept"}) {
 		t.Errorf("notices: %v", sent)
 	}
 	order := []string{"ApplyFact FACT_RESTRICTED", "Evaluate", "RequestPermit", "Suppress", "EndPermit", "ForgetSubject", "ApplyFact FACT_ERASED", "DestroyKeys"}

@@ -175,6 +175,9 @@ func (x *erasure) destroy(ctx context.Context) error {
 	if x.cfg.Now().Add(permitMargin).After(ends) {
 		return failPermitShort
 	}
+	if err := x.claim(ctx); err != nil {
+		return errors.Join(err, x.end(ctx, permit.GetPermit(), 0))
+	}
 	if err := x.begin(ctx, permit.GetPermit(), ends); err != nil {
 		return errors.Join(err, x.giveBack(ctx, permit.GetPermit(), err))
 	}

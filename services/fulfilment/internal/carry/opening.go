@@ -268,6 +268,8 @@ func (c *Carrier) docketed(ctx context.Context, r es.Recorded) error {
 		var to string
 		var cmd request.Command
 		switch e := ev.(type) { //nolint:gochecksumtype // the others tell nobody anything new
+		case docket.Yielded:
+			to, cmd = e.Request, request.Yield{To: e.To, At: r.Time}
 		case docket.Promoted:
 			to, cmd = e.Request, request.Activate{At: r.Time}
 		case docket.Answered:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"habeas.internal/services/fulfilment/internal/mail"
 	"habeas.internal/services/fulfilment/notice"
@@ -96,8 +97,12 @@ func (c *Carrier) send(ctx context.Context, agg es.Aggregate, n notice.Notice) (
 }
 
 func facts(id string, s request.Request) mail.Facts {
+	zone, err := time.LoadLocation(s.Terms.Zone)
+	if err != nil { // it was known when the terms were pinned
+		zone = time.UTC
+	}
 	f := mail.Facts{
-		Request: id, Erasure: s.Right == request.Erasure, ReceivedAt: s.ReceivedAt, DueAt: s.Terms.DueAt,
+		Request: id, Zone: zone, Erasure: s.Right == request.Erasure, ReceivedAt: s.ReceivedAt, DueAt: s.Terms.DueAt,
 		ExpiresAt: s.Package.ExpiresAt, Other: s.DuplicateOf,
 	}
 	if f.Other == "" {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"habeas.internal/services/fulfilment/internal/mail"
+	"habeas.internal/services/fulfilment/law"
 )
 
 func TestEveryNoticeHasATextAndAPage(t *testing.T) {
@@ -17,7 +18,7 @@ func TestEveryNoticeHasATextAndAPage(t *testing.T) {
 			Until: time.Unix(1990000000, 0),
 		}},
 	}
-	for _, name := range []string{"acknowledged", "erased", "package_ready", "nothing_held", "withdrawn", "duplicate"} {
+	for _, name := range []string{"acknowledged", "erased", "package_ready", "nothing_held", "withdrawn", "duplicate", "retained", "not_verified"} {
 		m, err := mail.Render(name, facts)
 		if err != nil || m.Subject == "" || !strings.Contains(m.Text, "rrrr") || !strings.Contains(m.HTML, "rrrr") {
 			t.Errorf("%s: %+v, error %v", name, m, err)
@@ -35,8 +36,28 @@ func TestEveryNoticeHasATextAndAPage(t *testing.T) {
 			t.Errorf("what is kept lacks %q:\n%s", want, erased.Text)
 		}
 	}
+	if erased.Subject != "Your data has been erased, but for what must be kept" || !strings.Contains(erased.Text, "a duty by law, tax (legal_") {
+		t.Errorf("%s:\n%s", erased.Subject, erased.Text)
+	}
+	facts.Kept = nil
+	if whole, err := mail.Render("erased", facts); err != nil || whole.Subject != "Your data has been erased" {
+		t.Errorf("%s, error %v", whole.Subject, err)
+	}
 	if _, err := mail.Render("other", facts); !errors.Is(err, mail.ErrTemplate) {
 		t.Errorf("a notice without a text: %v", err)
+	}
+}
+
+func TestADeadlineIsNamedByItsLastDayWhereTheTenantIs(t *testing.T) {
+	zone, err := time.LoadLocation("America/New_York")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := mail.Render("acknowledged", mail.Facts{
+		Zone: zone, ReceivedAt: time.Date(2026, 11, 23, 3, 0, 0, 0, time.UTC), DueAt: law.Date{Year: 2026, Month: 12, Day: 22}.End(zone),
+	})
+	if err != nil || !strings.Contains(m.Text, "by 22 December 2026.") || !strings.Contains(m.Text, "on 22 November 2026.") {
+		t.Errorf("error %v:\n%s", err, m.Text)
 	}
 }
 

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	htmltemplate "html/template"
+	"strings"
 	"text/template"
 	"time"
+
+	"habeas.internal/services/fulfilment/law"
 )
 
 // Kept is something that was not erased, and why.
@@ -19,9 +22,10 @@ type Kept struct {
 // Facts is what a notice may say.
 type Facts struct {
 	Request    string
-	Erasure    bool // else access
+	Erasure    bool           // else access
+	Zone       *time.Location // of the tenant; its days are named
 	ReceivedAt time.Time
-	DueAt      time.Time
+	DueAt      time.Time // the moment at which the last day has ended
 	Kept       []Kept
 	ExpiresAt  time.Time // of the package
 	Other      string    // the request that it was answered with
@@ -30,7 +34,7 @@ type Facts struct {
 // ErrTemplate says that there is no such notice.
 var ErrTemplate = errors.New("notice has no text")
 
-// text is a notice's subject and body.
+// text is a notice's subject and body; both are templates.
 type text struct{ subject, body string }
 
 // texts are all notices.
@@ -38,16 +42,16 @@ func texts() map[string]text {
 	return map[string]text{
 		"acknowledged": {"We have received your request", `We have received your request {{right .}} on {{day .ReceivedAt}}.
 
-Its number is {{.Request}}. You will have our answer by {{day .DueAt}}.
+Its number is {{.Request}}. You will have our answer by {{last .DueAt}}.
 
 If we know you, you get a code in a message of its own, to show that it is you who asks. Until then nothing
 is looked up and nothing is changed. If you did not ask for this, you need not do anything.`},
-		"erased": {"Your data has been erased", `Your request {{.Request}} is done. Your data was erased from our systems, and we have
-looked again to be sure that it is gone.
+		"erased": {"Your data has been erased{{if .Kept}}, but for what must be kept{{end}}", `Your request {{.Request}} is done. Your data was erased from our systems{{if .Kept}}, but for what is
+named here{{end}}, and we have looked again to be sure that it is gone.
 {{if .Kept}}
 This is kept, because a law, a duty or the rights of others say so, and used for nothing else:
 {{range .Kept}}
-- {{.Category}} ({{.System}}, {{.Collection}}): {{.Ground}}, {{.Authority}}, until {{day .Until}}{{end}}
+- {{.Category}} ({{.System}}, {{.Collection}}): {{words .Ground}}, {{.Authority}}, until {{day .Until}}{{end}}
 
 If you think that this is wrong, you can complain to us or to a supervisory authority.
 {{end}}
@@ -58,12 +62,16 @@ does not say who you are.`},
 		"retained": {"What we still hold about you", `Your request {{.Request}} is done. Your data was erased by your earlier request {{.Other}}.
 This was kept then, because a law, a duty or the rights of others say so, and is used for nothing else:
 {{range .Kept}}
-- {{.Category}} ({{.System}}, {{.Collection}}): {{.Ground}}, {{.Authority}}, until {{day .Until}}{{end}}
+- {{.Category}} ({{.System}}, {{.Collection}}): {{words .Ground}}, {{.Authority}}, until {{day .Until}}{{end}}
 
 We no longer keep by what we could find it as yours, so there is no copy of it. If you think that this is wrong, you
 can complain to us or to a supervisory authority.`},
 		"nothing_held": {"We hold nothing about you", `Your request {{.Request}} is done. None of our systems holds anything about you.`},
-		"withdrawn":    {"Your request was withdrawn", `Your request {{.Request}} was withdrawn. Nothing was changed.`},
+		"not_verified": {"Your request could not be confirmed", `We could not confirm that you made your request {{.Request}} of {{day .ReceivedAt}}: the code that we sent you
+was not handed in, or not in time. Nothing was looked up and nothing was changed.
+
+If you still want it, please ask again. If you did not ask for this, you need not do anything.`},
+		"withdrawn": {"Your request was withdrawn", `Your request {{.Request}} was withdrawn. Nothing was changed.`},
 		"duplicate": {"Your request has been answered", `Your request {{.Request}} asked for the same as your earlier request {{.Other}}, and was
 answered together with it.`},
 	}
@@ -75,23 +83,46 @@ func Render(name string, f Facts) (Message, error) {
 	if !ok {
 		return Message{}, ErrTemplate
 	}
-	functions := template.FuncMap{"day": day, "right": right}
-	parsed, err := template.New(name).Funcs(functions).Parse(t.body)
+	subject, err := fill(name, t.subject, f)
 	if err != nil {
-		return Message{}, fmt.Errorf("parse notice: %w", err)
+		return Message{}, err
 	}
-	var plain, page bytes.Buffer
-	if err := parsed.Execute(&plain, f); err != nil {
-		return Message{}, fmt.Errorf("write notice: %w", err)
+	plain, err := fill(name, t.body, f)
+	if err != nil {
+		return Message{}, err
 	}
 	html, err := htmltemplate.New(name).Parse(frame)
 	if err != nil {
 		return Message{}, fmt.Errorf("parse notice: %w", err)
 	}
-	if err := html.Execute(&page, map[string]string{"Subject": t.subject, "Text": plain.String()}); err != nil {
+	var page bytes.Buffer
+	if err := html.Execute(&page, map[string]string{"Subject": subject, "Text": plain}); err != nil {
 		return Message{}, fmt.Errorf("write notice: %w", err)
 	}
-	return Message{Subject: t.subject, Text: plain.String(), HTML: page.String()}, nil
+	return Message{Subject: subject, Text: plain, HTML: page.String()}, nil
+}
+
+// fill writes one template. Its days are those of the tenant's zone.
+func fill(name, body string, f Facts) (string, error) {
+	zone := f.Zone
+	if zone == nil {
+		zone = time.UTC
+	}
+	day := func(d law.Date) string { return fmt.Sprintf("%d %s %d", d.Day, d.Month, d.Year) }
+	parsed, err := template.New(name).Funcs(template.FuncMap{
+		"day":   func(t time.Time) string { return day(law.DateOf(t, zone)) },
+		"last":  func(t time.Time) string { return day(law.LastDay(t, zone)) },
+		"words": words,
+		"right": right,
+	}).Parse(body)
+	if err != nil {
+		return "", fmt.Errorf("parse notice: %w", err)
+	}
+	var out bytes.Buffer
+	if err := parsed.Execute(&out, f); err != nil {
+		return "", fmt.Errorf("write notice: %w", err)
+	}
+	return out.String(), nil
 }
 
 const frame = `<!doctype html>
@@ -99,7 +130,34 @@ const frame = `<!doctype html>
 <body><div style="white-space: pre-wrap; font: 16px/1.5 sans-serif; max-width: 40em">{{.Text}}</div></body></html>
 `
 
-func day(t time.Time) string { return t.UTC().Format("2 January 2006") }
+// words is a reason in words, with its code behind: "a duty by tax law
+// (legal_obligation.tax)". A code without words of its own is spelled out.
+func words(code string) string {
+	known := map[string]string{
+		"key_of_retained_row":   "needed by what must be kept",
+		"key_of_referenced_row": "others' data refers to it",
+		"kept_by_description":   "kept by the rules of the system",
+		"shared_with_others":    "it is others' as well",
+		"legal_obligation":      "a duty by law",
+		"legal_claims":          "needed for legal claims",
+		"litigation":            "a pending legal matter",
+		"contract":              "needed for a contract",
+		"public_interest":       "in the public interest",
+	}
+	ground, detail, _ := strings.Cut(code, ".")
+	text, ok := known[ground]
+	if !ok {
+		text = spelled(ground)
+	}
+	if detail != "" {
+		text += ", " + spelled(detail)
+	}
+	return text + " (" + code + ")"
+}
+
+func spelled(code string) string {
+	return strings.NewReplacer("_", " ", ".", ", ", "-", " ").Replace(code)
+}
 
 func right(f Facts) string {
 	if f.Erasure {

@@ -54,7 +54,7 @@ func (s *Server) SubmitRequest(ctx context.Context, r *fulfilmentv1.SubmitReques
 		return nil, err
 	}
 	return &fulfilmentv1.SubmitRequestResponse{
-		Request: agg.ID, DueAt: timestamppb.New(res.State.Terms.DueAt), ConsistencyToken: res.Token().Encode(),
+		Request: agg.ID, DueAt: timestamppb.New(res.State.Terms.DueAt), DueOn: dueOn(res.State.Terms), ConsistencyToken: res.Token().Encode(),
 	}, nil
 }
 

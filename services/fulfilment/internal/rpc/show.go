@@ -1,12 +1,14 @@
 package rpc
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"time"
 
 	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
 	"habeas.internal/services/fulfilment/internal/carry"
+	"habeas.internal/services/fulfilment/law"
 	"habeas.internal/services/fulfilment/request"
 	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/es/eventpb"
@@ -32,7 +34,8 @@ func show(id string, s request.Request) *fulfilmentv1.Request {
 		Request: id, Right: fulfilmentv1.Right(s.Right), State: fulfilmentv1.RequestState(s.Stage()),
 		Outcome: fulfilmentv1.Outcome(s.Outcome), SubjectRef: s.SubjectRef, Policy: s.Terms.Policy,
 		PolicyVersion: s.Terms.PolicyVersion, RulePack: s.Terms.Pack, ReceivedAt: timestamppb.New(s.ReceivedAt),
-		DueAt: timestamppb.New(s.Terms.DueAt), ClosedAt: eventpb.Stamp(s.ClosedAt), DuplicateOf: s.DuplicateOf,
+		DueAt: timestamppb.New(s.Terms.DueAt), ClosedAt: eventpb.Stamp(s.ClosedAt), DuplicateOf: cmp.Or(s.DuplicateOf, s.After),
+		DueOn: dueOn(s.Terms),
 	}
 	if s.Package.Ready && !s.Package.Expired {
 		m.PackageUri, m.PackageExpiresAt = "package:"+s.Package.Name, eventpb.Stamp(s.Package.ExpiresAt)
@@ -41,6 +44,15 @@ func show(id string, s request.Request) *fulfilmentv1.Request {
 		m.Leaves = append(m.Leaves, showLeaf(s, l))
 	}
 	return m
+}
+
+// dueOn is the last day on which an answer is in time.
+func dueOn(t request.Terms) string {
+	zone, err := time.LoadLocation(t.Zone)
+	if err != nil {
+		return ""
+	}
+	return law.LastDay(t.DueAt, zone).String()
 }
 
 func showLeaf(s request.Request, l request.Leaf) *fulfilmentv1.Leaf {
@@ -53,7 +65,9 @@ func showLeaf(s request.Request, l request.Leaf) *fulfilmentv1.Leaf {
 		why := l.Why()
 		m.Reason, m.Authority, m.Until = why.Reason, why.Authority, eventpb.Stamp(why.Until)
 	case !l.Ended():
-		if reason := s.WaitsFor(l.System); reason != "" {
+		if y := s.SystemOf(l.System); y.Deferred != "" { // it waits, and nothing has failed
+			m.Reason = y.Deferred
+		} else if reason := s.WaitsFor(l.System); reason != "" {
 			m.Outcome, m.Reason = fulfilmentv1.LeafOutcome_LEAF_OUTCOME_FAILED, reason
 		}
 	}
@@ -112,9 +126,37 @@ func (s *Server) ExplainRequest(ctx context.Context, r *fulfilmentv1.ExplainRequ
 		return nil, err
 	}
 	x := request.Explain(state)
+	behind, err := s.blocker(ctx, agg, state)
+	if err != nil {
+		return nil, err
+	}
 	return &fulfilmentv1.ExplainRequestResponse{
-		Request: show(agg.ID, state), NextActor: x.Actor, Awaited: x.Awaited, System: x.System, Since: eventpb.Stamp(x.Since),
+		Behind: behind, Request: show(agg.ID, state), NextActor: x.Actor, Awaited: x.Awaited, System: x.System, Since: eventpb.Stamp(x.Since),
 		OverdueAt: eventpb.Stamp(x.OverdueAt), NextTryAt: eventpb.Stamp(x.NextTryAt), Reason: x.Reason, History: history,
+	}, nil
+}
+
+// blocker is what a request waits for that waits for its turn.
+func (s *Server) blocker(ctx context.Context, agg es.Aggregate, waits request.Request) (*fulfilmentv1.Blocker, error) {
+	if waits.Stage() != request.Waiting {
+		return nil, nil
+	}
+	d, _, err := s.Dockets.Load(ctx, carry.DocketOf(agg.Tenant, waits.SubjectRef), es.Leader)
+	if err != nil {
+		return nil, err
+	}
+	id := d.Current()
+	if id == "" || id == agg.ID {
+		return nil, nil // its turn comes in a moment
+	}
+	other, _, err := s.Requests.Load(ctx, carry.RequestOf(agg.Tenant, id), es.Leader)
+	if err != nil {
+		return nil, err
+	}
+	x := request.Explain(other)
+	return &fulfilmentv1.Blocker{
+		Request: id, NextActor: x.Actor, Awaited: x.Awaited, System: x.System, Reason: x.Reason, Since: eventpb.Stamp(x.Since),
+		OverdueAt: eventpb.Stamp(x.OverdueAt), NextTryAt: eventpb.Stamp(x.NextTryAt),
 	}, nil
 }
 

@@ -44,6 +44,11 @@ func opening() []entry {
 		}, func(_ *eventpb.Reader, m *fulfilmentv1.RequestQueued) request.Queued {
 			return request.Queued{Behind: m.GetBehind(), SameRight: m.GetDuplicate(), At: eventpb.Moment(m.GetAt())}
 		}),
+		eventpb.Of[request.Event](func(_ *eventpb.Writer, e request.Yielded) *fulfilmentv1.RequestHeldBack {
+			return &fulfilmentv1.RequestHeldBack{To: e.To, At: eventpb.Stamp(e.At)}
+		}, func(_ *eventpb.Reader, m *fulfilmentv1.RequestHeldBack) request.Yielded {
+			return request.Yielded{To: m.GetTo(), At: eventpb.Moment(m.GetAt())}
+		}),
 		eventpb.Of[request.Event](func(_ *eventpb.Writer, e request.Activated) *fulfilmentv1.RequestActivated {
 			return &fulfilmentv1.RequestActivated{At: eventpb.Stamp(e.At)}
 		}, func(_ *eventpb.Reader, m *fulfilmentv1.RequestActivated) request.Activated {

@@ -81,6 +81,16 @@ func Dockets() (eventpb.Codec[docket.Event], error) {
 				Request: m.GetRequest(), Right: docket.Right(m.GetRight()), Place: docket.Place(m.GetPlace()), Behind: m.GetBehind(),
 			}
 		}),
+		eventpb.Of[docket.Event](func(_ *eventpb.Writer, e docket.Begun) *fulfilmentv1.ErasureBegun {
+			return &fulfilmentv1.ErasureBegun{Request: e.Request}
+		}, func(_ *eventpb.Reader, m *fulfilmentv1.ErasureBegun) docket.Begun {
+			return docket.Begun{Request: m.GetRequest()}
+		}),
+		eventpb.Of[docket.Event](func(_ *eventpb.Writer, e docket.Yielded) *fulfilmentv1.RequestYielded {
+			return &fulfilmentv1.RequestYielded{Request: e.Request, To: e.To}
+		}, func(_ *eventpb.Reader, m *fulfilmentv1.RequestYielded) docket.Yielded {
+			return docket.Yielded{Request: m.GetRequest(), To: m.GetTo()}
+		}),
 		eventpb.Of[docket.Event](func(_ *eventpb.Writer, e docket.Promoted) *fulfilmentv1.RequestPromoted {
 			return &fulfilmentv1.RequestPromoted{Request: e.Request}
 		}, func(_ *eventpb.Reader, m *fulfilmentv1.RequestPromoted) docket.Promoted {

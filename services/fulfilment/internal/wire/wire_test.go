@@ -70,6 +70,8 @@ func TestTheEventsOfDocketsStayReadable(t *testing.T) {
 	codec, err := wire.Dockets()
 	corpus(t, docket.AggregateType, codec, err, []docket.Event{
 		docket.Entered{Request: id, Right: docket.Erasure, Place: docket.Behind, Behind: id},
+		docket.Begun{Request: id},
+		docket.Yielded{Request: id, To: id},
 		docket.Promoted{Request: id},
 		docket.Answered{Request: id, With: id},
 		docket.Left{Request: id, Fulfilled: true},
@@ -107,6 +109,7 @@ func TestTheEventsOfRequestsStayReadable(t *testing.T) {
 		request.Verified{SubjectRef: id, Level: 2, At: at()},
 		request.VerificationFailed{Reason: "VERIFICATION_FAILED", At: at()},
 		request.Queued{Behind: id, SameRight: true, At: at()},
+		request.Yielded{To: id, At: at()},
 		request.Activated{At: at()},
 		request.ContactNoted{Address: personal.Clear("jane@example.com")},
 		request.Frozen{At: at()},

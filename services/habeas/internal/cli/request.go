@@ -53,7 +53,7 @@ func (a *app) requestSubmit() *cobra.Command {
 				if err != nil {
 					return r.failed(err, given)
 				}
-				return a.show(resp, []string{"REQUEST\tDUE", cells(resp.GetRequest(), day(resp.GetDueAt()))})
+				return a.show(resp, []string{"REQUEST\tDUE", cells(resp.GetRequest(), dash(resp.GetDueOn()))})
 			})
 		},
 	}
@@ -138,11 +138,14 @@ func outcome(o fulfilmentv1.Outcome) string {
 	return short(o.String(), "OUTCOME_")
 }
 
-func leafOutcome(o fulfilmentv1.LeafOutcome) string {
-	if o == fulfilmentv1.LeafOutcome_LEAF_OUTCOME_UNSPECIFIED {
-		return "open"
+func leafOutcome(l *fulfilmentv1.Leaf) string {
+	switch {
+	case l.GetOutcome() != fulfilmentv1.LeafOutcome_LEAF_OUTCOME_UNSPECIFIED:
+		return short(l.GetOutcome().String(), "LEAF_OUTCOME_")
+	case l.GetReason() != "":
+		return "waiting"
 	}
-	return short(o.String(), "LEAF_OUTCOME_")
+	return "open"
 }
 
 func (a *app) requestGet() *cobra.Command {
@@ -165,13 +168,13 @@ func requestTables(q *fulfilmentv1.Request) [][]string {
 		"REQUEST\tRIGHT\tSTATE\tOUTCOME\tSUBJECT\tPOLICY\tRULES\tRECEIVED\tDUE\tCLOSED",
 		cells(q.GetRequest(), right(q.GetRight()), requestState(q.GetState()), outcome(q.GetOutcome()), dash(q.GetSubjectRef()),
 			fmt.Sprintf("%s v%d", q.GetPolicy(), q.GetPolicyVersion()), dash(q.GetRulePack()),
-			day(q.GetReceivedAt()), day(q.GetDueAt()), day(q.GetClosedAt())),
+			day(q.GetReceivedAt()), dash(q.GetDueOn()), day(q.GetClosedAt())),
 	}}
 	if len(q.GetLeaves()) > 0 {
 		rows := []string{"LEAF\tSYSTEM\tCOLLECTION\tCATEGORY\tROWS\tOUTCOME\tREASON\tAUTHORITY\tUNTIL"}
 		for _, l := range q.GetLeaves() {
 			rows = append(rows, cells(l.GetLeaf(), l.GetSystem(), l.GetCollection(), l.GetCategory(), l.GetRowsFound(),
-				leafOutcome(l.GetOutcome()), dash(l.GetReason()), dash(l.GetAuthority()), day(l.GetUntil())))
+				leafOutcome(l), dash(l.GetReason()), dash(l.GetAuthority()), day(l.GetUntil())))
 		}
 		tables = append(tables, rows)
 	}
@@ -229,7 +232,7 @@ func leafCounts(q *fulfilmentv1.Request) string {
 	counts := map[string]int{}
 	var order []string
 	for _, l := range q.GetLeaves() {
-		word := leafOutcome(l.GetOutcome())
+		word := leafOutcome(l)
 		if counts[word] == 0 {
 			order = append(order, word)
 		}
@@ -259,11 +262,16 @@ func (a *app) requestExplain() *cobra.Command {
 					}
 					history = append(history, cells(h.GetAt().AsTime().UTC().Format(time.RFC3339), h.GetEvent(), leaf, dash(h.GetReason()), dash(h.GetTraceId())))
 				}
-				return a.show(e, []string{
-					"REQUEST\tSTATE\tNEXT\tAWAITED\tSYSTEM\tSINCE\tOVERDUE\tNEXT TRY",
+				next := []string{
+					"REQUEST\tSTATE\tNEXT\tAWAITED\tSYSTEM\tREASON\tSINCE\tOVERDUE\tNEXT TRY",
 					cells(q.GetRequest(), requestState(q.GetState()), dash(e.GetNextActor()), dash(e.GetAwaited()), dash(e.GetSystem()),
-						day(e.GetSince()), day(e.GetOverdueAt()), day(e.GetNextTryAt())),
-				}, history)
+						dash(e.GetReason()), day(e.GetSince()), day(e.GetOverdueAt()), day(e.GetNextTryAt())),
+				}
+				if b := e.GetBehind(); b != nil {
+					next = append(next, cells(b.GetRequest(), "goes first", dash(b.GetNextActor()), dash(b.GetAwaited()), dash(b.GetSystem()),
+						dash(b.GetReason()), day(b.GetSince()), day(b.GetOverdueAt()), day(b.GetNextTryAt())))
+				}
+				return a.show(e, next, history)
 			})
 		},
 	}

@@ -515,6 +515,109 @@ func (x *RequestEntered) GetBehind() string {
 	return ""
 }
 
+// ErasureBegun: an active erasure may destroy from now on, and lets no other
+// request go first any more.
+type ErasureBegun struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The request.
+	Request       string `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ErasureBegun) Reset() {
+	*x = ErasureBegun{}
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ErasureBegun) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ErasureBegun) ProtoMessage() {}
+
+func (x *ErasureBegun) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ErasureBegun.ProtoReflect.Descriptor instead.
+func (*ErasureBegun) Descriptor() ([]byte, []int) {
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *ErasureBegun) GetRequest() string {
+	if x != nil {
+		return x.Request
+	}
+	return ""
+}
+
+// RequestYielded: an active erasure that has destroyed nothing waits for an
+// access.
+type RequestYielded struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The erasure.
+	Request string `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
+	// The access that goes first.
+	To            string `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RequestYielded) Reset() {
+	*x = RequestYielded{}
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RequestYielded) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RequestYielded) ProtoMessage() {}
+
+func (x *RequestYielded) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RequestYielded.ProtoReflect.Descriptor instead.
+func (*RequestYielded) Descriptor() ([]byte, []int) {
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *RequestYielded) GetRequest() string {
+	if x != nil {
+		return x.Request
+	}
+	return ""
+}
+
+func (x *RequestYielded) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
 // RequestPromoted: a request that waited is active.
 type RequestPromoted struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -526,7 +629,7 @@ type RequestPromoted struct {
 
 func (x *RequestPromoted) Reset() {
 	*x = RequestPromoted{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[5]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -538,7 +641,7 @@ func (x *RequestPromoted) String() string {
 func (*RequestPromoted) ProtoMessage() {}
 
 func (x *RequestPromoted) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[5]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -551,7 +654,7 @@ func (x *RequestPromoted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestPromoted.ProtoReflect.Descriptor instead.
 func (*RequestPromoted) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{5}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *RequestPromoted) GetRequest() string {
@@ -574,7 +677,7 @@ type RequestAnswered struct {
 
 func (x *RequestAnswered) Reset() {
 	*x = RequestAnswered{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[6]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -586,7 +689,7 @@ func (x *RequestAnswered) String() string {
 func (*RequestAnswered) ProtoMessage() {}
 
 func (x *RequestAnswered) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[6]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -599,7 +702,7 @@ func (x *RequestAnswered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestAnswered.ProtoReflect.Descriptor instead.
 func (*RequestAnswered) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{6}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *RequestAnswered) GetRequest() string {
@@ -629,7 +732,7 @@ type RequestLeft struct {
 
 func (x *RequestLeft) Reset() {
 	*x = RequestLeft{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[7]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -641,7 +744,7 @@ func (x *RequestLeft) String() string {
 func (*RequestLeft) ProtoMessage() {}
 
 func (x *RequestLeft) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[7]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -654,7 +757,7 @@ func (x *RequestLeft) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestLeft.ProtoReflect.Descriptor instead.
 func (*RequestLeft) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{7}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *RequestLeft) GetRequest() string {
@@ -688,7 +791,7 @@ type NoticeDrafted struct {
 
 func (x *NoticeDrafted) Reset() {
 	*x = NoticeDrafted{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[8]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -700,7 +803,7 @@ func (x *NoticeDrafted) String() string {
 func (*NoticeDrafted) ProtoMessage() {}
 
 func (x *NoticeDrafted) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[8]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -713,7 +816,7 @@ func (x *NoticeDrafted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NoticeDrafted.ProtoReflect.Descriptor instead.
 func (*NoticeDrafted) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{8}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *NoticeDrafted) GetRequest() string {
@@ -759,7 +862,7 @@ type NoticeAttempted struct {
 
 func (x *NoticeAttempted) Reset() {
 	*x = NoticeAttempted{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[9]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -771,7 +874,7 @@ func (x *NoticeAttempted) String() string {
 func (*NoticeAttempted) ProtoMessage() {}
 
 func (x *NoticeAttempted) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[9]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -784,7 +887,7 @@ func (x *NoticeAttempted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NoticeAttempted.ProtoReflect.Descriptor instead.
 func (*NoticeAttempted) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{9}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *NoticeAttempted) GetAttempt() uint32 {
@@ -821,7 +924,7 @@ type NoticeSent struct {
 
 func (x *NoticeSent) Reset() {
 	*x = NoticeSent{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[10]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -833,7 +936,7 @@ func (x *NoticeSent) String() string {
 func (*NoticeSent) ProtoMessage() {}
 
 func (x *NoticeSent) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[10]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -846,7 +949,7 @@ func (x *NoticeSent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NoticeSent.ProtoReflect.Descriptor instead.
 func (*NoticeSent) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{10}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *NoticeSent) GetReply() uint32 {
@@ -880,7 +983,7 @@ type NoticeFailed struct {
 
 func (x *NoticeFailed) Reset() {
 	*x = NoticeFailed{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[11]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -892,7 +995,7 @@ func (x *NoticeFailed) String() string {
 func (*NoticeFailed) ProtoMessage() {}
 
 func (x *NoticeFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[11]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -905,7 +1008,7 @@ func (x *NoticeFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NoticeFailed.ProtoReflect.Descriptor instead.
 func (*NoticeFailed) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{11}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *NoticeFailed) GetReason() string {
@@ -978,7 +1081,7 @@ type RequestSubmitted struct {
 
 func (x *RequestSubmitted) Reset() {
 	*x = RequestSubmitted{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[12]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -990,7 +1093,7 @@ func (x *RequestSubmitted) String() string {
 func (*RequestSubmitted) ProtoMessage() {}
 
 func (x *RequestSubmitted) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[12]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1003,7 +1106,7 @@ func (x *RequestSubmitted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestSubmitted.ProtoReflect.Descriptor instead.
 func (*RequestSubmitted) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{12}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *RequestSubmitted) GetRight() Right {
@@ -1131,7 +1234,7 @@ type NoticeOwed struct {
 
 func (x *NoticeOwed) Reset() {
 	*x = NoticeOwed{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[13]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1143,7 +1246,7 @@ func (x *NoticeOwed) String() string {
 func (*NoticeOwed) ProtoMessage() {}
 
 func (x *NoticeOwed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[13]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1156,7 +1259,7 @@ func (x *NoticeOwed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NoticeOwed.ProtoReflect.Descriptor instead.
 func (*NoticeOwed) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{13}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *NoticeOwed) GetNotice() string {
@@ -1188,7 +1291,7 @@ type NoticeEnded struct {
 
 func (x *NoticeEnded) Reset() {
 	*x = NoticeEnded{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[14]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1200,7 +1303,7 @@ func (x *NoticeEnded) String() string {
 func (*NoticeEnded) ProtoMessage() {}
 
 func (x *NoticeEnded) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[14]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1213,7 +1316,7 @@ func (x *NoticeEnded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NoticeEnded.ProtoReflect.Descriptor instead.
 func (*NoticeEnded) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{14}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *NoticeEnded) GetNotice() string {
@@ -1252,7 +1355,7 @@ type VerificationStarted struct {
 
 func (x *VerificationStarted) Reset() {
 	*x = VerificationStarted{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[15]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1264,7 +1367,7 @@ func (x *VerificationStarted) String() string {
 func (*VerificationStarted) ProtoMessage() {}
 
 func (x *VerificationStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[15]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1277,7 +1380,7 @@ func (x *VerificationStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerificationStarted.ProtoReflect.Descriptor instead.
 func (*VerificationStarted) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{15}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *VerificationStarted) GetVerification() string {
@@ -1316,7 +1419,7 @@ type RequestVerified struct {
 
 func (x *RequestVerified) Reset() {
 	*x = RequestVerified{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[16]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1328,7 +1431,7 @@ func (x *RequestVerified) String() string {
 func (*RequestVerified) ProtoMessage() {}
 
 func (x *RequestVerified) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[16]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1341,7 +1444,7 @@ func (x *RequestVerified) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestVerified.ProtoReflect.Descriptor instead.
 func (*RequestVerified) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{16}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *RequestVerified) GetSubjectRef() string {
@@ -1378,7 +1481,7 @@ type VerificationFailed struct {
 
 func (x *VerificationFailed) Reset() {
 	*x = VerificationFailed{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[17]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1390,7 +1493,7 @@ func (x *VerificationFailed) String() string {
 func (*VerificationFailed) ProtoMessage() {}
 
 func (x *VerificationFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[17]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1403,7 +1506,7 @@ func (x *VerificationFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerificationFailed.ProtoReflect.Descriptor instead.
 func (*VerificationFailed) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{17}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *VerificationFailed) GetReason() string {
@@ -1435,7 +1538,7 @@ type RequestQueued struct {
 
 func (x *RequestQueued) Reset() {
 	*x = RequestQueued{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[18]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1447,7 +1550,7 @@ func (x *RequestQueued) String() string {
 func (*RequestQueued) ProtoMessage() {}
 
 func (x *RequestQueued) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[18]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1460,7 +1563,7 @@ func (x *RequestQueued) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestQueued.ProtoReflect.Descriptor instead.
 func (*RequestQueued) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{18}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *RequestQueued) GetBehind() string {
@@ -1484,6 +1587,62 @@ func (x *RequestQueued) GetAt() *timestamppb.Timestamp {
 	return nil
 }
 
+// RequestHeldBack: the request was active, has destroyed nothing, and lets an
+// access of the same person go first.
+type RequestHeldBack struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The request that goes first.
+	To string `protobuf:"bytes,1,opt,name=to,proto3" json:"to,omitempty"`
+	// When.
+	At            *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RequestHeldBack) Reset() {
+	*x = RequestHeldBack{}
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RequestHeldBack) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RequestHeldBack) ProtoMessage() {}
+
+func (x *RequestHeldBack) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RequestHeldBack.ProtoReflect.Descriptor instead.
+func (*RequestHeldBack) Descriptor() ([]byte, []int) {
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *RequestHeldBack) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+func (x *RequestHeldBack) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
 // RequestActivated: it is the request's turn.
 type RequestActivated struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1495,7 +1654,7 @@ type RequestActivated struct {
 
 func (x *RequestActivated) Reset() {
 	*x = RequestActivated{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[19]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1507,7 +1666,7 @@ func (x *RequestActivated) String() string {
 func (*RequestActivated) ProtoMessage() {}
 
 func (x *RequestActivated) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[19]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1520,7 +1679,7 @@ func (x *RequestActivated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestActivated.ProtoReflect.Descriptor instead.
 func (*RequestActivated) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{19}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *RequestActivated) GetAt() *timestamppb.Timestamp {
@@ -1542,7 +1701,7 @@ type ContactNoted struct {
 
 func (x *ContactNoted) Reset() {
 	*x = ContactNoted{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[20]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1554,7 +1713,7 @@ func (x *ContactNoted) String() string {
 func (*ContactNoted) ProtoMessage() {}
 
 func (x *ContactNoted) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[20]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1567,7 +1726,7 @@ func (x *ContactNoted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContactNoted.ProtoReflect.Descriptor instead.
 func (*ContactNoted) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{20}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ContactNoted) GetAddress() *v1.Sealed {
@@ -1588,7 +1747,7 @@ type RequestFrozen struct {
 
 func (x *RequestFrozen) Reset() {
 	*x = RequestFrozen{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[21]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1600,7 +1759,7 @@ func (x *RequestFrozen) String() string {
 func (*RequestFrozen) ProtoMessage() {}
 
 func (x *RequestFrozen) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[21]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1613,7 +1772,7 @@ func (x *RequestFrozen) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestFrozen.ProtoReflect.Descriptor instead.
 func (*RequestFrozen) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{21}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *RequestFrozen) GetAt() *timestamppb.Timestamp {
@@ -1654,7 +1813,7 @@ type PlannedLeaf struct {
 
 func (x *PlannedLeaf) Reset() {
 	*x = PlannedLeaf{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[22]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1666,7 +1825,7 @@ func (x *PlannedLeaf) String() string {
 func (*PlannedLeaf) ProtoMessage() {}
 
 func (x *PlannedLeaf) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[22]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1679,7 +1838,7 @@ func (x *PlannedLeaf) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlannedLeaf.ProtoReflect.Descriptor instead.
 func (*PlannedLeaf) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{22}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *PlannedLeaf) GetLeaf() uint32 {
@@ -1780,7 +1939,7 @@ type ManifestCommitted struct {
 
 func (x *ManifestCommitted) Reset() {
 	*x = ManifestCommitted{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[23]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1792,7 +1951,7 @@ func (x *ManifestCommitted) String() string {
 func (*ManifestCommitted) ProtoMessage() {}
 
 func (x *ManifestCommitted) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[23]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1805,7 +1964,7 @@ func (x *ManifestCommitted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ManifestCommitted.ProtoReflect.Descriptor instead.
 func (*ManifestCommitted) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{23}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ManifestCommitted) GetLeaves() []*PlannedLeaf {
@@ -1859,7 +2018,7 @@ type LeavesDecided struct {
 
 func (x *LeavesDecided) Reset() {
 	*x = LeavesDecided{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[24]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1871,7 +2030,7 @@ func (x *LeavesDecided) String() string {
 func (*LeavesDecided) ProtoMessage() {}
 
 func (x *LeavesDecided) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[24]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1884,7 +2043,7 @@ func (x *LeavesDecided) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeavesDecided.ProtoReflect.Descriptor instead.
 func (*LeavesDecided) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{24}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *LeavesDecided) GetSystem() string {
@@ -1923,7 +2082,7 @@ type StartedLeaf struct {
 
 func (x *StartedLeaf) Reset() {
 	*x = StartedLeaf{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[25]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1935,7 +2094,7 @@ func (x *StartedLeaf) String() string {
 func (*StartedLeaf) ProtoMessage() {}
 
 func (x *StartedLeaf) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[25]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1948,7 +2107,7 @@ func (x *StartedLeaf) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartedLeaf.ProtoReflect.Descriptor instead.
 func (*StartedLeaf) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{25}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *StartedLeaf) GetLeaf() uint32 {
@@ -1994,7 +2153,7 @@ type LeavesStarted struct {
 
 func (x *LeavesStarted) Reset() {
 	*x = LeavesStarted{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[26]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2006,7 +2165,7 @@ func (x *LeavesStarted) String() string {
 func (*LeavesStarted) ProtoMessage() {}
 
 func (x *LeavesStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[26]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2019,7 +2178,7 @@ func (x *LeavesStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeavesStarted.ProtoReflect.Descriptor instead.
 func (*LeavesStarted) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{26}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *LeavesStarted) GetSystem() string {
@@ -2082,7 +2241,7 @@ type ValuesSuppressed struct {
 
 func (x *ValuesSuppressed) Reset() {
 	*x = ValuesSuppressed{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[27]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2094,7 +2253,7 @@ func (x *ValuesSuppressed) String() string {
 func (*ValuesSuppressed) ProtoMessage() {}
 
 func (x *ValuesSuppressed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[27]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2107,7 +2266,7 @@ func (x *ValuesSuppressed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValuesSuppressed.ProtoReflect.Descriptor instead.
 func (*ValuesSuppressed) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{27}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ValuesSuppressed) GetErasureRef() string {
@@ -2168,7 +2327,7 @@ type CompletedLeaf struct {
 
 func (x *CompletedLeaf) Reset() {
 	*x = CompletedLeaf{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[28]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2180,7 +2339,7 @@ func (x *CompletedLeaf) String() string {
 func (*CompletedLeaf) ProtoMessage() {}
 
 func (x *CompletedLeaf) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[28]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2193,7 +2352,7 @@ func (x *CompletedLeaf) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompletedLeaf.ProtoReflect.Descriptor instead.
 func (*CompletedLeaf) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{28}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *CompletedLeaf) GetLeaf() uint32 {
@@ -2288,7 +2447,7 @@ type AnnouncedLeaf struct {
 
 func (x *AnnouncedLeaf) Reset() {
 	*x = AnnouncedLeaf{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[29]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2300,7 +2459,7 @@ func (x *AnnouncedLeaf) String() string {
 func (*AnnouncedLeaf) ProtoMessage() {}
 
 func (x *AnnouncedLeaf) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[29]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2313,7 +2472,7 @@ func (x *AnnouncedLeaf) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnnouncedLeaf.ProtoReflect.Descriptor instead.
 func (*AnnouncedLeaf) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{29}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *AnnouncedLeaf) GetLeaf() uint32 {
@@ -2378,7 +2537,7 @@ type ChangesAnnounced struct {
 
 func (x *ChangesAnnounced) Reset() {
 	*x = ChangesAnnounced{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[30]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2390,7 +2549,7 @@ func (x *ChangesAnnounced) String() string {
 func (*ChangesAnnounced) ProtoMessage() {}
 
 func (x *ChangesAnnounced) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[30]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2403,7 +2562,7 @@ func (x *ChangesAnnounced) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangesAnnounced.ProtoReflect.Descriptor instead.
 func (*ChangesAnnounced) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{30}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ChangesAnnounced) GetSystem() string {
@@ -2450,7 +2609,7 @@ type LeavesCompleted struct {
 
 func (x *LeavesCompleted) Reset() {
 	*x = LeavesCompleted{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[31]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2462,7 +2621,7 @@ func (x *LeavesCompleted) String() string {
 func (*LeavesCompleted) ProtoMessage() {}
 
 func (x *LeavesCompleted) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[31]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2475,7 +2634,7 @@ func (x *LeavesCompleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeavesCompleted.ProtoReflect.Descriptor instead.
 func (*LeavesCompleted) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{31}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *LeavesCompleted) GetSystem() string {
@@ -2520,7 +2679,7 @@ type StepFailed struct {
 
 func (x *StepFailed) Reset() {
 	*x = StepFailed{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[32]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2532,7 +2691,7 @@ func (x *StepFailed) String() string {
 func (*StepFailed) ProtoMessage() {}
 
 func (x *StepFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[32]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2545,7 +2704,7 @@ func (x *StepFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StepFailed.ProtoReflect.Descriptor instead.
 func (*StepFailed) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{32}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *StepFailed) GetStep() string {
@@ -2607,7 +2766,7 @@ type LeavesDeferred struct {
 
 func (x *LeavesDeferred) Reset() {
 	*x = LeavesDeferred{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[33]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2619,7 +2778,7 @@ func (x *LeavesDeferred) String() string {
 func (*LeavesDeferred) ProtoMessage() {}
 
 func (x *LeavesDeferred) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[33]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2632,7 +2791,7 @@ func (x *LeavesDeferred) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeavesDeferred.ProtoReflect.Descriptor instead.
 func (*LeavesDeferred) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{33}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *LeavesDeferred) GetSystem() string {
@@ -2676,7 +2835,7 @@ type RequestResumed struct {
 
 func (x *RequestResumed) Reset() {
 	*x = RequestResumed{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[34]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2688,7 +2847,7 @@ func (x *RequestResumed) String() string {
 func (*RequestResumed) ProtoMessage() {}
 
 func (x *RequestResumed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[34]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2701,7 +2860,7 @@ func (x *RequestResumed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestResumed.ProtoReflect.Descriptor instead.
 func (*RequestResumed) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{34}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *RequestResumed) GetCause() string {
@@ -2729,7 +2888,7 @@ type PackageBegun struct {
 
 func (x *PackageBegun) Reset() {
 	*x = PackageBegun{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[35]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2741,7 +2900,7 @@ func (x *PackageBegun) String() string {
 func (*PackageBegun) ProtoMessage() {}
 
 func (x *PackageBegun) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[35]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2754,7 +2913,7 @@ func (x *PackageBegun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PackageBegun.ProtoReflect.Descriptor instead.
 func (*PackageBegun) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{35}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *PackageBegun) GetPackage() string {
@@ -2779,7 +2938,7 @@ type PackageReady struct {
 
 func (x *PackageReady) Reset() {
 	*x = PackageReady{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[36]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2791,7 +2950,7 @@ func (x *PackageReady) String() string {
 func (*PackageReady) ProtoMessage() {}
 
 func (x *PackageReady) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[36]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2804,7 +2963,7 @@ func (x *PackageReady) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PackageReady.ProtoReflect.Descriptor instead.
 func (*PackageReady) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{36}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *PackageReady) GetPackage() string {
@@ -2845,7 +3004,7 @@ type PackageRead struct {
 
 func (x *PackageRead) Reset() {
 	*x = PackageRead{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[37]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2857,7 +3016,7 @@ func (x *PackageRead) String() string {
 func (*PackageRead) ProtoMessage() {}
 
 func (x *PackageRead) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[37]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2870,7 +3029,7 @@ func (x *PackageRead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PackageRead.ProtoReflect.Descriptor instead.
 func (*PackageRead) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{37}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *PackageRead) GetPurpose() string {
@@ -2914,7 +3073,7 @@ type PackageExpired struct {
 
 func (x *PackageExpired) Reset() {
 	*x = PackageExpired{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[38]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2926,7 +3085,7 @@ func (x *PackageExpired) String() string {
 func (*PackageExpired) ProtoMessage() {}
 
 func (x *PackageExpired) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[38]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2939,7 +3098,7 @@ func (x *PackageExpired) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PackageExpired.ProtoReflect.Descriptor instead.
 func (*PackageExpired) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{38}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *PackageExpired) GetPackage() string {
@@ -2967,7 +3126,7 @@ type RecipientsTold struct {
 
 func (x *RecipientsTold) Reset() {
 	*x = RecipientsTold{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[39]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2979,7 +3138,7 @@ func (x *RecipientsTold) String() string {
 func (*RecipientsTold) ProtoMessage() {}
 
 func (x *RecipientsTold) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[39]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2992,7 +3151,7 @@ func (x *RecipientsTold) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecipientsTold.ProtoReflect.Descriptor instead.
 func (*RecipientsTold) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{39}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *RecipientsTold) GetRecipients() uint32 {
@@ -3015,7 +3174,7 @@ type SubjectForgotten struct {
 
 func (x *SubjectForgotten) Reset() {
 	*x = SubjectForgotten{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[40]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3027,7 +3186,7 @@ func (x *SubjectForgotten) String() string {
 func (*SubjectForgotten) ProtoMessage() {}
 
 func (x *SubjectForgotten) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[40]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3040,7 +3199,7 @@ func (x *SubjectForgotten) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubjectForgotten.ProtoReflect.Descriptor instead.
 func (*SubjectForgotten) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{40}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *SubjectForgotten) GetKeysDestroyed() uint32 {
@@ -3068,7 +3227,7 @@ type RestrictionEnded struct {
 
 func (x *RestrictionEnded) Reset() {
 	*x = RestrictionEnded{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[41]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3080,7 +3239,7 @@ func (x *RestrictionEnded) String() string {
 func (*RestrictionEnded) ProtoMessage() {}
 
 func (x *RestrictionEnded) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[41]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3093,7 +3252,7 @@ func (x *RestrictionEnded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestrictionEnded.ProtoReflect.Descriptor instead.
 func (*RestrictionEnded) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{41}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *RestrictionEnded) GetErased() bool {
@@ -3114,7 +3273,7 @@ type RequestWithdrawn struct {
 
 func (x *RequestWithdrawn) Reset() {
 	*x = RequestWithdrawn{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[42]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3126,7 +3285,7 @@ func (x *RequestWithdrawn) String() string {
 func (*RequestWithdrawn) ProtoMessage() {}
 
 func (x *RequestWithdrawn) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[42]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3139,7 +3298,7 @@ func (x *RequestWithdrawn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestWithdrawn.ProtoReflect.Descriptor instead.
 func (*RequestWithdrawn) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{42}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *RequestWithdrawn) GetAt() *timestamppb.Timestamp {
@@ -3164,7 +3323,7 @@ type RequestClosed struct {
 
 func (x *RequestClosed) Reset() {
 	*x = RequestClosed{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[43]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3176,7 +3335,7 @@ func (x *RequestClosed) String() string {
 func (*RequestClosed) ProtoMessage() {}
 
 func (x *RequestClosed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[43]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3189,7 +3348,7 @@ func (x *RequestClosed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestClosed.ProtoReflect.Descriptor instead.
 func (*RequestClosed) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{43}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *RequestClosed) GetOutcome() Outcome {
@@ -3222,7 +3381,7 @@ type DocketLeft struct {
 
 func (x *DocketLeft) Reset() {
 	*x = DocketLeft{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[44]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3234,7 +3393,7 @@ func (x *DocketLeft) String() string {
 func (*DocketLeft) ProtoMessage() {}
 
 func (x *DocketLeft) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[44]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3247,7 +3406,7 @@ func (x *DocketLeft) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DocketLeft.ProtoReflect.Descriptor instead.
 func (*DocketLeft) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{44}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{47}
 }
 
 // RequestKeyDestroyed: what the request said about its requester is unreadable.
@@ -3261,7 +3420,7 @@ type RequestKeyDestroyed struct {
 
 func (x *RequestKeyDestroyed) Reset() {
 	*x = RequestKeyDestroyed{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[45]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3273,7 +3432,7 @@ func (x *RequestKeyDestroyed) String() string {
 func (*RequestKeyDestroyed) ProtoMessage() {}
 
 func (x *RequestKeyDestroyed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[45]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3286,7 +3445,7 @@ func (x *RequestKeyDestroyed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestKeyDestroyed.ProtoReflect.Descriptor instead.
 func (*RequestKeyDestroyed) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{45}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *RequestKeyDestroyed) GetResidueEndsAt() *timestamppb.Timestamp {
@@ -3305,7 +3464,7 @@ type RequestFinished struct {
 
 func (x *RequestFinished) Reset() {
 	*x = RequestFinished{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[46]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3317,7 +3476,7 @@ func (x *RequestFinished) String() string {
 func (*RequestFinished) ProtoMessage() {}
 
 func (x *RequestFinished) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[46]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3330,7 +3489,7 @@ func (x *RequestFinished) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestFinished.ProtoReflect.Descriptor instead.
 func (*RequestFinished) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{46}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{49}
 }
 
 // CommandRefused: a rule said no to a known caller.
@@ -3346,7 +3505,7 @@ type CommandRefused struct {
 
 func (x *CommandRefused) Reset() {
 	*x = CommandRefused{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[47]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3358,7 +3517,7 @@ func (x *CommandRefused) String() string {
 func (*CommandRefused) ProtoMessage() {}
 
 func (x *CommandRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[47]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3371,7 +3530,7 @@ func (x *CommandRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommandRefused.ProtoReflect.Descriptor instead.
 func (*CommandRefused) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{47}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *CommandRefused) GetCommand() string {
@@ -3422,7 +3581,12 @@ const file_habeas_fulfilment_v1_events_proto_rawDesc = "" +
 	"\arequest\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\arequest\x121\n" +
 	"\x05right\x18\x02 \x01(\x0e2\x1b.habeas.fulfilment.v1.RightR\x05right\x127\n" +
 	"\x05place\x18\x03 \x01(\x0e2!.habeas.fulfilment.v1.DocketPlaceR\x05place\x12\x1c\n" +
-	"\x06behind\x18\x04 \x01(\tB\x04\x98\xb5\x18\x02R\x06behind:\x1a\xa2\xb5\x18\x16docket.request_entered\"N\n" +
+	"\x06behind\x18\x04 \x01(\tB\x04\x98\xb5\x18\x02R\x06behind:\x1a\xa2\xb5\x18\x16docket.request_entered\"H\n" +
+	"\fErasureBegun\x12\x1e\n" +
+	"\arequest\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\arequest:\x18\xa2\xb5\x18\x14docket.erasure_begun\"b\n" +
+	"\x0eRequestYielded\x12\x1e\n" +
+	"\arequest\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\arequest\x12\x14\n" +
+	"\x02to\x18\x02 \x01(\tB\x04\x98\xb5\x18\x02R\x02to:\x1a\xa2\xb5\x18\x16docket.request_yielded\"N\n" +
 	"\x0fRequestPromoted\x12\x1e\n" +
 	"\arequest\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\arequest:\x1b\xa2\xb5\x18\x17docket.request_promoted\"h\n" +
 	"\x0fRequestAnswered\x12\x1e\n" +
@@ -3495,7 +3659,10 @@ const file_habeas_fulfilment_v1_events_proto_rawDesc = "" +
 	"\rRequestQueued\x12\x1c\n" +
 	"\x06behind\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\x06behind\x12\x1c\n" +
 	"\tduplicate\x18\x02 \x01(\bR\tduplicate\x12*\n" +
-	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at:\x12\xa2\xb5\x18\x0erequest.queued\"U\n" +
+	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at:\x12\xa2\xb5\x18\x0erequest.queued\"j\n" +
+	"\x0fRequestHeldBack\x12\x14\n" +
+	"\x02to\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\x02to\x12*\n" +
+	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at:\x15\xa2\xb5\x18\x11request.held_back\"U\n" +
 	"\x10RequestActivated\x12*\n" +
 	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at:\x15\xa2\xb5\x18\x11request.activated\"a\n" +
 	"\fContactNoted\x126\n" +
@@ -3652,7 +3819,7 @@ func file_habeas_fulfilment_v1_events_proto_rawDescGZIP() []byte {
 }
 
 var file_habeas_fulfilment_v1_events_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_habeas_fulfilment_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 48)
+var file_habeas_fulfilment_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 51)
 var file_habeas_fulfilment_v1_events_proto_goTypes = []any{
 	(DocketPlace)(0),              // 0: habeas.fulfilment.v1.DocketPlace
 	(LeafDecision)(0),             // 1: habeas.fulfilment.v1.LeafDecision
@@ -3661,120 +3828,124 @@ var file_habeas_fulfilment_v1_events_proto_goTypes = []any{
 	(*SystemListed)(nil),          // 4: habeas.fulfilment.v1.SystemListed
 	(*SystemDelisted)(nil),        // 5: habeas.fulfilment.v1.SystemDelisted
 	(*RequestEntered)(nil),        // 6: habeas.fulfilment.v1.RequestEntered
-	(*RequestPromoted)(nil),       // 7: habeas.fulfilment.v1.RequestPromoted
-	(*RequestAnswered)(nil),       // 8: habeas.fulfilment.v1.RequestAnswered
-	(*RequestLeft)(nil),           // 9: habeas.fulfilment.v1.RequestLeft
-	(*NoticeDrafted)(nil),         // 10: habeas.fulfilment.v1.NoticeDrafted
-	(*NoticeAttempted)(nil),       // 11: habeas.fulfilment.v1.NoticeAttempted
-	(*NoticeSent)(nil),            // 12: habeas.fulfilment.v1.NoticeSent
-	(*NoticeFailed)(nil),          // 13: habeas.fulfilment.v1.NoticeFailed
-	(*RequestSubmitted)(nil),      // 14: habeas.fulfilment.v1.RequestSubmitted
-	(*NoticeOwed)(nil),            // 15: habeas.fulfilment.v1.NoticeOwed
-	(*NoticeEnded)(nil),           // 16: habeas.fulfilment.v1.NoticeEnded
-	(*VerificationStarted)(nil),   // 17: habeas.fulfilment.v1.VerificationStarted
-	(*RequestVerified)(nil),       // 18: habeas.fulfilment.v1.RequestVerified
-	(*VerificationFailed)(nil),    // 19: habeas.fulfilment.v1.VerificationFailed
-	(*RequestQueued)(nil),         // 20: habeas.fulfilment.v1.RequestQueued
-	(*RequestActivated)(nil),      // 21: habeas.fulfilment.v1.RequestActivated
-	(*ContactNoted)(nil),          // 22: habeas.fulfilment.v1.ContactNoted
-	(*RequestFrozen)(nil),         // 23: habeas.fulfilment.v1.RequestFrozen
-	(*PlannedLeaf)(nil),           // 24: habeas.fulfilment.v1.PlannedLeaf
-	(*ManifestCommitted)(nil),     // 25: habeas.fulfilment.v1.ManifestCommitted
-	(*LeavesDecided)(nil),         // 26: habeas.fulfilment.v1.LeavesDecided
-	(*StartedLeaf)(nil),           // 27: habeas.fulfilment.v1.StartedLeaf
-	(*LeavesStarted)(nil),         // 28: habeas.fulfilment.v1.LeavesStarted
-	(*ValuesSuppressed)(nil),      // 29: habeas.fulfilment.v1.ValuesSuppressed
-	(*CompletedLeaf)(nil),         // 30: habeas.fulfilment.v1.CompletedLeaf
-	(*AnnouncedLeaf)(nil),         // 31: habeas.fulfilment.v1.AnnouncedLeaf
-	(*ChangesAnnounced)(nil),      // 32: habeas.fulfilment.v1.ChangesAnnounced
-	(*LeavesCompleted)(nil),       // 33: habeas.fulfilment.v1.LeavesCompleted
-	(*StepFailed)(nil),            // 34: habeas.fulfilment.v1.StepFailed
-	(*LeavesDeferred)(nil),        // 35: habeas.fulfilment.v1.LeavesDeferred
-	(*RequestResumed)(nil),        // 36: habeas.fulfilment.v1.RequestResumed
-	(*PackageBegun)(nil),          // 37: habeas.fulfilment.v1.PackageBegun
-	(*PackageReady)(nil),          // 38: habeas.fulfilment.v1.PackageReady
-	(*PackageRead)(nil),           // 39: habeas.fulfilment.v1.PackageRead
-	(*PackageExpired)(nil),        // 40: habeas.fulfilment.v1.PackageExpired
-	(*RecipientsTold)(nil),        // 41: habeas.fulfilment.v1.RecipientsTold
-	(*SubjectForgotten)(nil),      // 42: habeas.fulfilment.v1.SubjectForgotten
-	(*RestrictionEnded)(nil),      // 43: habeas.fulfilment.v1.RestrictionEnded
-	(*RequestWithdrawn)(nil),      // 44: habeas.fulfilment.v1.RequestWithdrawn
-	(*RequestClosed)(nil),         // 45: habeas.fulfilment.v1.RequestClosed
-	(*DocketLeft)(nil),            // 46: habeas.fulfilment.v1.DocketLeft
-	(*RequestKeyDestroyed)(nil),   // 47: habeas.fulfilment.v1.RequestKeyDestroyed
-	(*RequestFinished)(nil),       // 48: habeas.fulfilment.v1.RequestFinished
-	(*CommandRefused)(nil),        // 49: habeas.fulfilment.v1.CommandRefused
-	(ConnectorKind)(0),            // 50: habeas.fulfilment.v1.ConnectorKind
-	(*timestamppb.Timestamp)(nil), // 51: google.protobuf.Timestamp
-	(Right)(0),                    // 52: habeas.fulfilment.v1.Right
-	(*v1.Sealed)(nil),             // 53: habeas.seal.v1.Sealed
-	(v11.IdentifierKind)(0),       // 54: habeas.identity.v1.IdentifierKind
-	(LeafOutcome)(0),              // 55: habeas.fulfilment.v1.LeafOutcome
-	(Outcome)(0),                  // 56: habeas.fulfilment.v1.Outcome
+	(*ErasureBegun)(nil),          // 7: habeas.fulfilment.v1.ErasureBegun
+	(*RequestYielded)(nil),        // 8: habeas.fulfilment.v1.RequestYielded
+	(*RequestPromoted)(nil),       // 9: habeas.fulfilment.v1.RequestPromoted
+	(*RequestAnswered)(nil),       // 10: habeas.fulfilment.v1.RequestAnswered
+	(*RequestLeft)(nil),           // 11: habeas.fulfilment.v1.RequestLeft
+	(*NoticeDrafted)(nil),         // 12: habeas.fulfilment.v1.NoticeDrafted
+	(*NoticeAttempted)(nil),       // 13: habeas.fulfilment.v1.NoticeAttempted
+	(*NoticeSent)(nil),            // 14: habeas.fulfilment.v1.NoticeSent
+	(*NoticeFailed)(nil),          // 15: habeas.fulfilment.v1.NoticeFailed
+	(*RequestSubmitted)(nil),      // 16: habeas.fulfilment.v1.RequestSubmitted
+	(*NoticeOwed)(nil),            // 17: habeas.fulfilment.v1.NoticeOwed
+	(*NoticeEnded)(nil),           // 18: habeas.fulfilment.v1.NoticeEnded
+	(*VerificationStarted)(nil),   // 19: habeas.fulfilment.v1.VerificationStarted
+	(*RequestVerified)(nil),       // 20: habeas.fulfilment.v1.RequestVerified
+	(*VerificationFailed)(nil),    // 21: habeas.fulfilment.v1.VerificationFailed
+	(*RequestQueued)(nil),         // 22: habeas.fulfilment.v1.RequestQueued
+	(*RequestHeldBack)(nil),       // 23: habeas.fulfilment.v1.RequestHeldBack
+	(*RequestActivated)(nil),      // 24: habeas.fulfilment.v1.RequestActivated
+	(*ContactNoted)(nil),          // 25: habeas.fulfilment.v1.ContactNoted
+	(*RequestFrozen)(nil),         // 26: habeas.fulfilment.v1.RequestFrozen
+	(*PlannedLeaf)(nil),           // 27: habeas.fulfilment.v1.PlannedLeaf
+	(*ManifestCommitted)(nil),     // 28: habeas.fulfilment.v1.ManifestCommitted
+	(*LeavesDecided)(nil),         // 29: habeas.fulfilment.v1.LeavesDecided
+	(*StartedLeaf)(nil),           // 30: habeas.fulfilment.v1.StartedLeaf
+	(*LeavesStarted)(nil),         // 31: habeas.fulfilment.v1.LeavesStarted
+	(*ValuesSuppressed)(nil),      // 32: habeas.fulfilment.v1.ValuesSuppressed
+	(*CompletedLeaf)(nil),         // 33: habeas.fulfilment.v1.CompletedLeaf
+	(*AnnouncedLeaf)(nil),         // 34: habeas.fulfilment.v1.AnnouncedLeaf
+	(*ChangesAnnounced)(nil),      // 35: habeas.fulfilment.v1.ChangesAnnounced
+	(*LeavesCompleted)(nil),       // 36: habeas.fulfilment.v1.LeavesCompleted
+	(*StepFailed)(nil),            // 37: habeas.fulfilment.v1.StepFailed
+	(*LeavesDeferred)(nil),        // 38: habeas.fulfilment.v1.LeavesDeferred
+	(*RequestResumed)(nil),        // 39: habeas.fulfilment.v1.RequestResumed
+	(*PackageBegun)(nil),          // 40: habeas.fulfilment.v1.PackageBegun
+	(*PackageReady)(nil),          // 41: habeas.fulfilment.v1.PackageReady
+	(*PackageRead)(nil),           // 42: habeas.fulfilment.v1.PackageRead
+	(*PackageExpired)(nil),        // 43: habeas.fulfilment.v1.PackageExpired
+	(*RecipientsTold)(nil),        // 44: habeas.fulfilment.v1.RecipientsTold
+	(*SubjectForgotten)(nil),      // 45: habeas.fulfilment.v1.SubjectForgotten
+	(*RestrictionEnded)(nil),      // 46: habeas.fulfilment.v1.RestrictionEnded
+	(*RequestWithdrawn)(nil),      // 47: habeas.fulfilment.v1.RequestWithdrawn
+	(*RequestClosed)(nil),         // 48: habeas.fulfilment.v1.RequestClosed
+	(*DocketLeft)(nil),            // 49: habeas.fulfilment.v1.DocketLeft
+	(*RequestKeyDestroyed)(nil),   // 50: habeas.fulfilment.v1.RequestKeyDestroyed
+	(*RequestFinished)(nil),       // 51: habeas.fulfilment.v1.RequestFinished
+	(*CommandRefused)(nil),        // 52: habeas.fulfilment.v1.CommandRefused
+	(ConnectorKind)(0),            // 53: habeas.fulfilment.v1.ConnectorKind
+	(*timestamppb.Timestamp)(nil), // 54: google.protobuf.Timestamp
+	(Right)(0),                    // 55: habeas.fulfilment.v1.Right
+	(*v1.Sealed)(nil),             // 56: habeas.seal.v1.Sealed
+	(v11.IdentifierKind)(0),       // 57: habeas.identity.v1.IdentifierKind
+	(LeafOutcome)(0),              // 58: habeas.fulfilment.v1.LeafOutcome
+	(Outcome)(0),                  // 59: habeas.fulfilment.v1.Outcome
 }
 var file_habeas_fulfilment_v1_events_proto_depIdxs = []int32{
-	50, // 0: habeas.fulfilment.v1.SystemRegistered.connector:type_name -> habeas.fulfilment.v1.ConnectorKind
-	51, // 1: habeas.fulfilment.v1.SystemRegistered.at:type_name -> google.protobuf.Timestamp
-	51, // 2: habeas.fulfilment.v1.SystemRetired.at:type_name -> google.protobuf.Timestamp
-	50, // 3: habeas.fulfilment.v1.SystemListed.connector:type_name -> habeas.fulfilment.v1.ConnectorKind
-	52, // 4: habeas.fulfilment.v1.RequestEntered.right:type_name -> habeas.fulfilment.v1.Right
+	53, // 0: habeas.fulfilment.v1.SystemRegistered.connector:type_name -> habeas.fulfilment.v1.ConnectorKind
+	54, // 1: habeas.fulfilment.v1.SystemRegistered.at:type_name -> google.protobuf.Timestamp
+	54, // 2: habeas.fulfilment.v1.SystemRetired.at:type_name -> google.protobuf.Timestamp
+	53, // 3: habeas.fulfilment.v1.SystemListed.connector:type_name -> habeas.fulfilment.v1.ConnectorKind
+	55, // 4: habeas.fulfilment.v1.RequestEntered.right:type_name -> habeas.fulfilment.v1.Right
 	0,  // 5: habeas.fulfilment.v1.RequestEntered.place:type_name -> habeas.fulfilment.v1.DocketPlace
-	53, // 6: habeas.fulfilment.v1.NoticeDrafted.address:type_name -> habeas.seal.v1.Sealed
-	51, // 7: habeas.fulfilment.v1.NoticeDrafted.at:type_name -> google.protobuf.Timestamp
-	51, // 8: habeas.fulfilment.v1.NoticeAttempted.at:type_name -> google.protobuf.Timestamp
-	51, // 9: habeas.fulfilment.v1.NoticeSent.at:type_name -> google.protobuf.Timestamp
-	51, // 10: habeas.fulfilment.v1.NoticeFailed.next_try_at:type_name -> google.protobuf.Timestamp
-	51, // 11: habeas.fulfilment.v1.NoticeFailed.at:type_name -> google.protobuf.Timestamp
-	52, // 12: habeas.fulfilment.v1.RequestSubmitted.right:type_name -> habeas.fulfilment.v1.Right
-	54, // 13: habeas.fulfilment.v1.RequestSubmitted.kind:type_name -> habeas.identity.v1.IdentifierKind
-	53, // 14: habeas.fulfilment.v1.RequestSubmitted.identifier:type_name -> habeas.seal.v1.Sealed
-	51, // 15: habeas.fulfilment.v1.RequestSubmitted.received_at:type_name -> google.protobuf.Timestamp
-	51, // 16: habeas.fulfilment.v1.RequestSubmitted.at:type_name -> google.protobuf.Timestamp
-	51, // 17: habeas.fulfilment.v1.RequestSubmitted.due_at:type_name -> google.protobuf.Timestamp
-	51, // 18: habeas.fulfilment.v1.RequestSubmitted.acknowledge_by:type_name -> google.protobuf.Timestamp
-	51, // 19: habeas.fulfilment.v1.VerificationStarted.expires_at:type_name -> google.protobuf.Timestamp
-	51, // 20: habeas.fulfilment.v1.VerificationStarted.at:type_name -> google.protobuf.Timestamp
-	51, // 21: habeas.fulfilment.v1.RequestVerified.at:type_name -> google.protobuf.Timestamp
-	51, // 22: habeas.fulfilment.v1.VerificationFailed.at:type_name -> google.protobuf.Timestamp
-	51, // 23: habeas.fulfilment.v1.RequestQueued.at:type_name -> google.protobuf.Timestamp
-	51, // 24: habeas.fulfilment.v1.RequestActivated.at:type_name -> google.protobuf.Timestamp
-	53, // 25: habeas.fulfilment.v1.ContactNoted.address:type_name -> habeas.seal.v1.Sealed
-	51, // 26: habeas.fulfilment.v1.RequestFrozen.at:type_name -> google.protobuf.Timestamp
-	1,  // 27: habeas.fulfilment.v1.PlannedLeaf.decision:type_name -> habeas.fulfilment.v1.LeafDecision
-	51, // 28: habeas.fulfilment.v1.PlannedLeaf.until:type_name -> google.protobuf.Timestamp
-	24, // 29: habeas.fulfilment.v1.ManifestCommitted.leaves:type_name -> habeas.fulfilment.v1.PlannedLeaf
-	51, // 30: habeas.fulfilment.v1.ManifestCommitted.at:type_name -> google.protobuf.Timestamp
-	53, // 31: habeas.fulfilment.v1.ManifestCommitted.digest_key:type_name -> habeas.seal.v1.Sealed
-	24, // 32: habeas.fulfilment.v1.LeavesDecided.leaves:type_name -> habeas.fulfilment.v1.PlannedLeaf
-	51, // 33: habeas.fulfilment.v1.LeavesDecided.at:type_name -> google.protobuf.Timestamp
-	51, // 34: habeas.fulfilment.v1.LeavesStarted.permit_ends_at:type_name -> google.protobuf.Timestamp
-	27, // 35: habeas.fulfilment.v1.LeavesStarted.leaves:type_name -> habeas.fulfilment.v1.StartedLeaf
-	51, // 36: habeas.fulfilment.v1.LeavesStarted.at:type_name -> google.protobuf.Timestamp
-	51, // 37: habeas.fulfilment.v1.ValuesSuppressed.until:type_name -> google.protobuf.Timestamp
-	55, // 38: habeas.fulfilment.v1.CompletedLeaf.outcome:type_name -> habeas.fulfilment.v1.LeafOutcome
-	51, // 39: habeas.fulfilment.v1.CompletedLeaf.until:type_name -> google.protobuf.Timestamp
-	31, // 40: habeas.fulfilment.v1.ChangesAnnounced.leaves:type_name -> habeas.fulfilment.v1.AnnouncedLeaf
-	51, // 41: habeas.fulfilment.v1.ChangesAnnounced.at:type_name -> google.protobuf.Timestamp
-	30, // 42: habeas.fulfilment.v1.LeavesCompleted.leaves:type_name -> habeas.fulfilment.v1.CompletedLeaf
-	51, // 43: habeas.fulfilment.v1.LeavesCompleted.at:type_name -> google.protobuf.Timestamp
-	51, // 44: habeas.fulfilment.v1.StepFailed.next_try_at:type_name -> google.protobuf.Timestamp
-	51, // 45: habeas.fulfilment.v1.StepFailed.at:type_name -> google.protobuf.Timestamp
-	51, // 46: habeas.fulfilment.v1.LeavesDeferred.next_try_at:type_name -> google.protobuf.Timestamp
-	51, // 47: habeas.fulfilment.v1.LeavesDeferred.at:type_name -> google.protobuf.Timestamp
-	51, // 48: habeas.fulfilment.v1.RequestResumed.at:type_name -> google.protobuf.Timestamp
-	51, // 49: habeas.fulfilment.v1.PackageReady.expires_at:type_name -> google.protobuf.Timestamp
-	51, // 50: habeas.fulfilment.v1.PackageRead.at:type_name -> google.protobuf.Timestamp
-	51, // 51: habeas.fulfilment.v1.PackageExpired.residue_ends_at:type_name -> google.protobuf.Timestamp
-	51, // 52: habeas.fulfilment.v1.SubjectForgotten.residue_ends_at:type_name -> google.protobuf.Timestamp
-	51, // 53: habeas.fulfilment.v1.RequestWithdrawn.at:type_name -> google.protobuf.Timestamp
-	56, // 54: habeas.fulfilment.v1.RequestClosed.outcome:type_name -> habeas.fulfilment.v1.Outcome
-	51, // 55: habeas.fulfilment.v1.RequestClosed.at:type_name -> google.protobuf.Timestamp
-	51, // 56: habeas.fulfilment.v1.RequestKeyDestroyed.residue_ends_at:type_name -> google.protobuf.Timestamp
-	57, // [57:57] is the sub-list for method output_type
-	57, // [57:57] is the sub-list for method input_type
-	57, // [57:57] is the sub-list for extension type_name
-	57, // [57:57] is the sub-list for extension extendee
-	0,  // [0:57] is the sub-list for field type_name
+	56, // 6: habeas.fulfilment.v1.NoticeDrafted.address:type_name -> habeas.seal.v1.Sealed
+	54, // 7: habeas.fulfilment.v1.NoticeDrafted.at:type_name -> google.protobuf.Timestamp
+	54, // 8: habeas.fulfilment.v1.NoticeAttempted.at:type_name -> google.protobuf.Timestamp
+	54, // 9: habeas.fulfilment.v1.NoticeSent.at:type_name -> google.protobuf.Timestamp
+	54, // 10: habeas.fulfilment.v1.NoticeFailed.next_try_at:type_name -> google.protobuf.Timestamp
+	54, // 11: habeas.fulfilment.v1.NoticeFailed.at:type_name -> google.protobuf.Timestamp
+	55, // 12: habeas.fulfilment.v1.RequestSubmitted.right:type_name -> habeas.fulfilment.v1.Right
+	57, // 13: habeas.fulfilment.v1.RequestSubmitted.kind:type_name -> habeas.identity.v1.IdentifierKind
+	56, // 14: habeas.fulfilment.v1.RequestSubmitted.identifier:type_name -> habeas.seal.v1.Sealed
+	54, // 15: habeas.fulfilment.v1.RequestSubmitted.received_at:type_name -> google.protobuf.Timestamp
+	54, // 16: habeas.fulfilment.v1.RequestSubmitted.at:type_name -> google.protobuf.Timestamp
+	54, // 17: habeas.fulfilment.v1.RequestSubmitted.due_at:type_name -> google.protobuf.Timestamp
+	54, // 18: habeas.fulfilment.v1.RequestSubmitted.acknowledge_by:type_name -> google.protobuf.Timestamp
+	54, // 19: habeas.fulfilment.v1.VerificationStarted.expires_at:type_name -> google.protobuf.Timestamp
+	54, // 20: habeas.fulfilment.v1.VerificationStarted.at:type_name -> google.protobuf.Timestamp
+	54, // 21: habeas.fulfilment.v1.RequestVerified.at:type_name -> google.protobuf.Timestamp
+	54, // 22: habeas.fulfilment.v1.VerificationFailed.at:type_name -> google.protobuf.Timestamp
+	54, // 23: habeas.fulfilment.v1.RequestQueued.at:type_name -> google.protobuf.Timestamp
+	54, // 24: habeas.fulfilment.v1.RequestHeldBack.at:type_name -> google.protobuf.Timestamp
+	54, // 25: habeas.fulfilment.v1.RequestActivated.at:type_name -> google.protobuf.Timestamp
+	56, // 26: habeas.fulfilment.v1.ContactNoted.address:type_name -> habeas.seal.v1.Sealed
+	54, // 27: habeas.fulfilment.v1.RequestFrozen.at:type_name -> google.protobuf.Timestamp
+	1,  // 28: habeas.fulfilment.v1.PlannedLeaf.decision:type_name -> habeas.fulfilment.v1.LeafDecision
+	54, // 29: habeas.fulfilment.v1.PlannedLeaf.until:type_name -> google.protobuf.Timestamp
+	27, // 30: habeas.fulfilment.v1.ManifestCommitted.leaves:type_name -> habeas.fulfilment.v1.PlannedLeaf
+	54, // 31: habeas.fulfilment.v1.ManifestCommitted.at:type_name -> google.protobuf.Timestamp
+	56, // 32: habeas.fulfilment.v1.ManifestCommitted.digest_key:type_name -> habeas.seal.v1.Sealed
+	27, // 33: habeas.fulfilment.v1.LeavesDecided.leaves:type_name -> habeas.fulfilment.v1.PlannedLeaf
+	54, // 34: habeas.fulfilment.v1.LeavesDecided.at:type_name -> google.protobuf.Timestamp
+	54, // 35: habeas.fulfilment.v1.LeavesStarted.permit_ends_at:type_name -> google.protobuf.Timestamp
+	30, // 36: habeas.fulfilment.v1.LeavesStarted.leaves:type_name -> habeas.fulfilment.v1.StartedLeaf
+	54, // 37: habeas.fulfilment.v1.LeavesStarted.at:type_name -> google.protobuf.Timestamp
+	54, // 38: habeas.fulfilment.v1.ValuesSuppressed.until:type_name -> google.protobuf.Timestamp
+	58, // 39: habeas.fulfilment.v1.CompletedLeaf.outcome:type_name -> habeas.fulfilment.v1.LeafOutcome
+	54, // 40: habeas.fulfilment.v1.CompletedLeaf.until:type_name -> google.protobuf.Timestamp
+	34, // 41: habeas.fulfilment.v1.ChangesAnnounced.leaves:type_name -> habeas.fulfilment.v1.AnnouncedLeaf
+	54, // 42: habeas.fulfilment.v1.ChangesAnnounced.at:type_name -> google.protobuf.Timestamp
+	33, // 43: habeas.fulfilment.v1.LeavesCompleted.leaves:type_name -> habeas.fulfilment.v1.CompletedLeaf
+	54, // 44: habeas.fulfilment.v1.LeavesCompleted.at:type_name -> google.protobuf.Timestamp
+	54, // 45: habeas.fulfilment.v1.StepFailed.next_try_at:type_name -> google.protobuf.Timestamp
+	54, // 46: habeas.fulfilment.v1.StepFailed.at:type_name -> google.protobuf.Timestamp
+	54, // 47: habeas.fulfilment.v1.LeavesDeferred.next_try_at:type_name -> google.protobuf.Timestamp
+	54, // 48: habeas.fulfilment.v1.LeavesDeferred.at:type_name -> google.protobuf.Timestamp
+	54, // 49: habeas.fulfilment.v1.RequestResumed.at:type_name -> google.protobuf.Timestamp
+	54, // 50: habeas.fulfilment.v1.PackageReady.expires_at:type_name -> google.protobuf.Timestamp
+	54, // 51: habeas.fulfilment.v1.PackageRead.at:type_name -> google.protobuf.Timestamp
+	54, // 52: habeas.fulfilment.v1.PackageExpired.residue_ends_at:type_name -> google.protobuf.Timestamp
+	54, // 53: habeas.fulfilment.v1.SubjectForgotten.residue_ends_at:type_name -> google.protobuf.Timestamp
+	54, // 54: habeas.fulfilment.v1.RequestWithdrawn.at:type_name -> google.protobuf.Timestamp
+	59, // 55: habeas.fulfilment.v1.RequestClosed.outcome:type_name -> habeas.fulfilment.v1.Outcome
+	54, // 56: habeas.fulfilment.v1.RequestClosed.at:type_name -> google.protobuf.Timestamp
+	54, // 57: habeas.fulfilment.v1.RequestKeyDestroyed.residue_ends_at:type_name -> google.protobuf.Timestamp
+	58, // [58:58] is the sub-list for method output_type
+	58, // [58:58] is the sub-list for method input_type
+	58, // [58:58] is the sub-list for extension type_name
+	58, // [58:58] is the sub-list for extension extendee
+	0,  // [0:58] is the sub-list for field type_name
 }
 
 func init() { file_habeas_fulfilment_v1_events_proto_init() }
@@ -3790,7 +3961,7 @@ func file_habeas_fulfilment_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_fulfilment_v1_events_proto_rawDesc), len(file_habeas_fulfilment_v1_events_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   48,
+			NumMessages:   51,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -390,8 +390,10 @@ type SubmitRequestResponse struct {
 	DueAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=due_at,json=dueAt,proto3" json:"due_at,omitempty"`
 	// Pass it to reads that must see this command.
 	ConsistencyToken string `protobuf:"bytes,3,opt,name=consistency_token,json=consistencyToken,proto3" json:"consistency_token,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// See Request.due_on.
+	DueOn         string `protobuf:"bytes,4,opt,name=due_on,json=dueOn,proto3" json:"due_on,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SubmitRequestResponse) Reset() {
@@ -441,6 +443,13 @@ func (x *SubmitRequestResponse) GetDueAt() *timestamppb.Timestamp {
 func (x *SubmitRequestResponse) GetConsistencyToken() string {
 	if x != nil {
 		return x.ConsistencyToken
+	}
+	return ""
+}
+
+func (x *SubmitRequestResponse) GetDueOn() string {
+	if x != nil {
+		return x.DueOn
 	}
 	return ""
 }
@@ -845,8 +854,9 @@ type Leaf struct {
 	RowsFound uint64 `protobuf:"varint,5,opt,name=rows_found,json=rowsFound,proto3" json:"rows_found,omitempty"`
 	// How it ended.
 	Outcome LeafOutcome `protobuf:"varint,6,opt,name=outcome,proto3,enum=habeas.fulfilment.v1.LeafOutcome" json:"outcome,omitempty"`
-	// Reason code; set with RETAINED and FAILED. With RETAINED the ground of the
-	// schedule, or why something stays: key_of_retained_row, key_of_referenced_row,
+	// Reason code; set with RETAINED and FAILED, and where an open leaf waits, such
+	// as for the release of a hold. With RETAINED the ground of the schedule, or
+	// why something stays: key_of_retained_row, key_of_referenced_row,
 	// kept_by_description, shared_with_others.
 	Reason string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
 	// The law, clause or interest; set with RETAINED.
@@ -990,8 +1000,12 @@ type Request struct {
 	PackageUri string `protobuf:"bytes,13,opt,name=package_uri,json=packageUri,proto3" json:"package_uri,omitempty"`
 	// When the package ends.
 	PackageExpiresAt *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=package_expires_at,json=packageExpiresAt,proto3" json:"package_expires_at,omitempty"`
-	// The earlier request that this one is answered with.
-	DuplicateOf   string `protobuf:"bytes,15,opt,name=duplicate_of,json=duplicateOf,proto3" json:"duplicate_of,omitempty"`
+	// The earlier request that this one is answered with, or after which it states
+	// what was retained.
+	DuplicateOf string `protobuf:"bytes,15,opt,name=duplicate_of,json=duplicateOf,proto3" json:"duplicate_of,omitempty"`
+	// The last day on which an answer is in time, in the tenant's time zone:
+	// 2006-01-02. due_at is the moment at which that day has ended.
+	DueOn         string `protobuf:"bytes,16,opt,name=due_on,json=dueOn,proto3" json:"due_on,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1127,6 +1141,13 @@ func (x *Request) GetPackageExpiresAt() *timestamppb.Timestamp {
 func (x *Request) GetDuplicateOf() string {
 	if x != nil {
 		return x.DuplicateOf
+	}
+	return ""
+}
+
+func (x *Request) GetDueOn() string {
+	if x != nil {
+		return x.DueOn
 	}
 	return ""
 }
@@ -1645,7 +1666,9 @@ type ExplainRequestResponse struct {
 	// What has happened so far, in order.
 	History []*Step `protobuf:"bytes,8,rep,name=history,proto3" json:"history,omitempty"`
 	// Why it is not done yet: a reason code; empty if nothing stands in the way.
-	Reason        string `protobuf:"bytes,9,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,9,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The request of the same person that has to end first; unset if none has.
+	Behind        *Blocker `protobuf:"bytes,10,opt,name=behind,proto3" json:"behind,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1743,6 +1766,123 @@ func (x *ExplainRequestResponse) GetReason() string {
 	return ""
 }
 
+func (x *ExplainRequestResponse) GetBehind() *Blocker {
+	if x != nil {
+		return x.Behind
+	}
+	return nil
+}
+
+// Blocker is a request that another one waits for, and what it waits for
+// itself.
+type Blocker struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The request.
+	Request string `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
+	// See ExplainRequestResponse.
+	NextActor string `protobuf:"bytes,2,opt,name=next_actor,json=nextActor,proto3" json:"next_actor,omitempty"`
+	// See ExplainRequestResponse.
+	Awaited string `protobuf:"bytes,3,opt,name=awaited,proto3" json:"awaited,omitempty"`
+	// See ExplainRequestResponse.
+	System string `protobuf:"bytes,4,opt,name=system,proto3" json:"system,omitempty"`
+	// See ExplainRequestResponse.
+	Reason string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	// See ExplainRequestResponse.
+	Since *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=since,proto3" json:"since,omitempty"`
+	// See ExplainRequestResponse.
+	OverdueAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=overdue_at,json=overdueAt,proto3" json:"overdue_at,omitempty"`
+	// See ExplainRequestResponse.
+	NextTryAt     *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=next_try_at,json=nextTryAt,proto3" json:"next_try_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Blocker) Reset() {
+	*x = Blocker{}
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Blocker) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Blocker) ProtoMessage() {}
+
+func (x *Blocker) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Blocker.ProtoReflect.Descriptor instead.
+func (*Blocker) Descriptor() ([]byte, []int) {
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *Blocker) GetRequest() string {
+	if x != nil {
+		return x.Request
+	}
+	return ""
+}
+
+func (x *Blocker) GetNextActor() string {
+	if x != nil {
+		return x.NextActor
+	}
+	return ""
+}
+
+func (x *Blocker) GetAwaited() string {
+	if x != nil {
+		return x.Awaited
+	}
+	return ""
+}
+
+func (x *Blocker) GetSystem() string {
+	if x != nil {
+		return x.System
+	}
+	return ""
+}
+
+func (x *Blocker) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Blocker) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *Blocker) GetOverdueAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.OverdueAt
+	}
+	return nil
+}
+
+func (x *Blocker) GetNextTryAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NextTryAt
+	}
+	return nil
+}
+
 // DownloadPackageRequest names a request.
 type DownloadPackageRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1754,7 +1894,7 @@ type DownloadPackageRequest struct {
 
 func (x *DownloadPackageRequest) Reset() {
 	*x = DownloadPackageRequest{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[20]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1766,7 +1906,7 @@ func (x *DownloadPackageRequest) String() string {
 func (*DownloadPackageRequest) ProtoMessage() {}
 
 func (x *DownloadPackageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[20]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1779,7 +1919,7 @@ func (x *DownloadPackageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadPackageRequest.ProtoReflect.Descriptor instead.
 func (*DownloadPackageRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{20}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *DownloadPackageRequest) GetRequest() string {
@@ -1800,7 +1940,7 @@ type DownloadPackageResponse struct {
 
 func (x *DownloadPackageResponse) Reset() {
 	*x = DownloadPackageResponse{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[21]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1812,7 +1952,7 @@ func (x *DownloadPackageResponse) String() string {
 func (*DownloadPackageResponse) ProtoMessage() {}
 
 func (x *DownloadPackageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[21]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1825,7 +1965,7 @@ func (x *DownloadPackageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadPackageResponse.ProtoReflect.Descriptor instead.
 func (*DownloadPackageResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{21}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *DownloadPackageResponse) GetData() []byte {
@@ -1851,11 +1991,12 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\x06policy\x18\x04 \x01(\tB \xbaH\x1dr\x1b2\x19^([a-z][a-z0-9-]{0,62})?$R\x06policy\x128\n" +
 	"\achannel\x18\x05 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_.]{0,62}$R\achannel\x12;\n" +
 	"\vreceived_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"receivedAt\"\x91\x01\n" +
+	"receivedAt\"\xa8\x01\n" +
 	"\x15SubmitRequestResponse\x12\x18\n" +
 	"\arequest\x18\x01 \x01(\tR\arequest\x121\n" +
 	"\x06due_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05dueAt\x12+\n" +
-	"\x11consistency_token\x18\x03 \x01(\tR\x10consistencyToken\"\x8f\x01\n" +
+	"\x11consistency_token\x18\x03 \x01(\tR\x10consistencyToken\x12\x15\n" +
+	"\x06due_on\x18\x04 \x01(\tR\x05dueOn\"\x8f\x01\n" +
 	"\x14VerifyRequestRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12/\n" +
@@ -1894,7 +2035,7 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\tauthority\x18\b \x01(\tR\tauthority\x120\n" +
 	"\x05until\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x1a\n" +
 	"\battempts\x18\n" +
-	" \x01(\rR\battempts\"\xb1\x05\n" +
+	" \x01(\rR\battempts\"\xc8\x05\n" +
 	"\aRequest\x12\x18\n" +
 	"\arequest\x18\x01 \x01(\tR\arequest\x121\n" +
 	"\x05right\x18\x02 \x01(\x0e2\x1b.habeas.fulfilment.v1.RightR\x05right\x128\n" +
@@ -1914,7 +2055,8 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\vpackage_uri\x18\r \x01(\tR\n" +
 	"packageUri\x12H\n" +
 	"\x12package_expires_at\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x10packageExpiresAt\x12!\n" +
-	"\fduplicate_of\x18\x0f \x01(\tR\vduplicateOf\"M\n" +
+	"\fduplicate_of\x18\x0f \x01(\tR\vduplicateOf\x12\x15\n" +
+	"\x06due_on\x18\x10 \x01(\tR\x05dueOn\"M\n" +
 	"\x12GetRequestResponse\x127\n" +
 	"\arequest\x18\x01 \x01(\v2\x1d.habeas.fulfilment.v1.RequestR\arequest\"\xe2\x01\n" +
 	"\x13ListRequestsRequest\x12B\n" +
@@ -1947,7 +2089,7 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\x04leaf\x18\x03 \x01(\rR\x04leaf\x12\x16\n" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x1c\n" +
 	"\tcausation\x18\x05 \x01(\tR\tcausation\x12\x19\n" +
-	"\btrace_id\x18\x06 \x01(\tR\atraceId\"\x99\x03\n" +
+	"\btrace_id\x18\x06 \x01(\tR\atraceId\"\xd0\x03\n" +
 	"\x16ExplainRequestResponse\x127\n" +
 	"\arequest\x18\x01 \x01(\v2\x1d.habeas.fulfilment.v1.RequestR\arequest\x12\x1d\n" +
 	"\n" +
@@ -1959,7 +2101,20 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"overdue_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\toverdueAt\x12:\n" +
 	"\vnext_try_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\tnextTryAt\x124\n" +
 	"\ahistory\x18\b \x03(\v2\x1a.habeas.fulfilment.v1.StepR\ahistory\x12\x16\n" +
-	"\x06reason\x18\t \x01(\tR\x06reason\"I\n" +
+	"\x06reason\x18\t \x01(\tR\x06reason\x125\n" +
+	"\x06behind\x18\n" +
+	" \x01(\v2\x1d.habeas.fulfilment.v1.BlockerR\x06behind\"\xb5\x02\n" +
+	"\aBlocker\x12\x18\n" +
+	"\arequest\x18\x01 \x01(\tR\arequest\x12\x1d\n" +
+	"\n" +
+	"next_actor\x18\x02 \x01(\tR\tnextActor\x12\x18\n" +
+	"\aawaited\x18\x03 \x01(\tR\aawaited\x12\x16\n" +
+	"\x06system\x18\x04 \x01(\tR\x06system\x12\x16\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\x120\n" +
+	"\x05since\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x129\n" +
+	"\n" +
+	"overdue_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\toverdueAt\x12:\n" +
+	"\vnext_try_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\tnextTryAt\"I\n" +
 	"\x16DownloadPackageRequest\x12/\n" +
 	"\arequest\x18\x01 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\arequest\"-\n" +
 	"\x17DownloadPackageResponse\x12\x12\n" +
@@ -2028,7 +2183,7 @@ func file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP() []byte {
 }
 
 var file_habeas_fulfilment_v1_request_service_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_habeas_fulfilment_v1_request_service_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_habeas_fulfilment_v1_request_service_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_habeas_fulfilment_v1_request_service_proto_goTypes = []any{
 	(Right)(0),                      // 0: habeas.fulfilment.v1.Right
 	(RequestState)(0),               // 1: habeas.fulfilment.v1.RequestState
@@ -2054,66 +2209,71 @@ var file_habeas_fulfilment_v1_request_service_proto_goTypes = []any{
 	(*ExplainRequestRequest)(nil),   // 21: habeas.fulfilment.v1.ExplainRequestRequest
 	(*Step)(nil),                    // 22: habeas.fulfilment.v1.Step
 	(*ExplainRequestResponse)(nil),  // 23: habeas.fulfilment.v1.ExplainRequestResponse
-	(*DownloadPackageRequest)(nil),  // 24: habeas.fulfilment.v1.DownloadPackageRequest
-	(*DownloadPackageResponse)(nil), // 25: habeas.fulfilment.v1.DownloadPackageResponse
-	(*v1.Identifier)(nil),           // 26: habeas.identity.v1.Identifier
-	(*timestamppb.Timestamp)(nil),   // 27: google.protobuf.Timestamp
-	(v1.VerificationState)(0),       // 28: habeas.identity.v1.VerificationState
+	(*Blocker)(nil),                 // 24: habeas.fulfilment.v1.Blocker
+	(*DownloadPackageRequest)(nil),  // 25: habeas.fulfilment.v1.DownloadPackageRequest
+	(*DownloadPackageResponse)(nil), // 26: habeas.fulfilment.v1.DownloadPackageResponse
+	(*v1.Identifier)(nil),           // 27: habeas.identity.v1.Identifier
+	(*timestamppb.Timestamp)(nil),   // 28: google.protobuf.Timestamp
+	(v1.VerificationState)(0),       // 29: habeas.identity.v1.VerificationState
 }
 var file_habeas_fulfilment_v1_request_service_proto_depIdxs = []int32{
 	0,  // 0: habeas.fulfilment.v1.SubmitRequestRequest.right:type_name -> habeas.fulfilment.v1.Right
-	26, // 1: habeas.fulfilment.v1.SubmitRequestRequest.identifier:type_name -> habeas.identity.v1.Identifier
-	27, // 2: habeas.fulfilment.v1.SubmitRequestRequest.received_at:type_name -> google.protobuf.Timestamp
-	27, // 3: habeas.fulfilment.v1.SubmitRequestResponse.due_at:type_name -> google.protobuf.Timestamp
-	28, // 4: habeas.fulfilment.v1.VerifyRequestResponse.state:type_name -> habeas.identity.v1.VerificationState
+	27, // 1: habeas.fulfilment.v1.SubmitRequestRequest.identifier:type_name -> habeas.identity.v1.Identifier
+	28, // 2: habeas.fulfilment.v1.SubmitRequestRequest.received_at:type_name -> google.protobuf.Timestamp
+	28, // 3: habeas.fulfilment.v1.SubmitRequestResponse.due_at:type_name -> google.protobuf.Timestamp
+	29, // 4: habeas.fulfilment.v1.VerifyRequestResponse.state:type_name -> habeas.identity.v1.VerificationState
 	3,  // 5: habeas.fulfilment.v1.Leaf.outcome:type_name -> habeas.fulfilment.v1.LeafOutcome
-	27, // 6: habeas.fulfilment.v1.Leaf.until:type_name -> google.protobuf.Timestamp
+	28, // 6: habeas.fulfilment.v1.Leaf.until:type_name -> google.protobuf.Timestamp
 	0,  // 7: habeas.fulfilment.v1.Request.right:type_name -> habeas.fulfilment.v1.Right
 	1,  // 8: habeas.fulfilment.v1.Request.state:type_name -> habeas.fulfilment.v1.RequestState
 	2,  // 9: habeas.fulfilment.v1.Request.outcome:type_name -> habeas.fulfilment.v1.Outcome
-	27, // 10: habeas.fulfilment.v1.Request.received_at:type_name -> google.protobuf.Timestamp
-	27, // 11: habeas.fulfilment.v1.Request.due_at:type_name -> google.protobuf.Timestamp
-	27, // 12: habeas.fulfilment.v1.Request.closed_at:type_name -> google.protobuf.Timestamp
+	28, // 10: habeas.fulfilment.v1.Request.received_at:type_name -> google.protobuf.Timestamp
+	28, // 11: habeas.fulfilment.v1.Request.due_at:type_name -> google.protobuf.Timestamp
+	28, // 12: habeas.fulfilment.v1.Request.closed_at:type_name -> google.protobuf.Timestamp
 	13, // 13: habeas.fulfilment.v1.Request.leaves:type_name -> habeas.fulfilment.v1.Leaf
-	27, // 14: habeas.fulfilment.v1.Request.package_expires_at:type_name -> google.protobuf.Timestamp
+	28, // 14: habeas.fulfilment.v1.Request.package_expires_at:type_name -> google.protobuf.Timestamp
 	14, // 15: habeas.fulfilment.v1.GetRequestResponse.request:type_name -> habeas.fulfilment.v1.Request
 	1,  // 16: habeas.fulfilment.v1.ListRequestsRequest.state:type_name -> habeas.fulfilment.v1.RequestState
 	0,  // 17: habeas.fulfilment.v1.RequestSummary.right:type_name -> habeas.fulfilment.v1.Right
 	1,  // 18: habeas.fulfilment.v1.RequestSummary.state:type_name -> habeas.fulfilment.v1.RequestState
 	2,  // 19: habeas.fulfilment.v1.RequestSummary.outcome:type_name -> habeas.fulfilment.v1.Outcome
-	27, // 20: habeas.fulfilment.v1.RequestSummary.received_at:type_name -> google.protobuf.Timestamp
-	27, // 21: habeas.fulfilment.v1.RequestSummary.due_at:type_name -> google.protobuf.Timestamp
+	28, // 20: habeas.fulfilment.v1.RequestSummary.received_at:type_name -> google.protobuf.Timestamp
+	28, // 21: habeas.fulfilment.v1.RequestSummary.due_at:type_name -> google.protobuf.Timestamp
 	17, // 22: habeas.fulfilment.v1.ListRequestsResponse.requests:type_name -> habeas.fulfilment.v1.RequestSummary
 	14, // 23: habeas.fulfilment.v1.WatchRequestResponse.request:type_name -> habeas.fulfilment.v1.Request
-	27, // 24: habeas.fulfilment.v1.Step.at:type_name -> google.protobuf.Timestamp
+	28, // 24: habeas.fulfilment.v1.Step.at:type_name -> google.protobuf.Timestamp
 	14, // 25: habeas.fulfilment.v1.ExplainRequestResponse.request:type_name -> habeas.fulfilment.v1.Request
-	27, // 26: habeas.fulfilment.v1.ExplainRequestResponse.since:type_name -> google.protobuf.Timestamp
-	27, // 27: habeas.fulfilment.v1.ExplainRequestResponse.overdue_at:type_name -> google.protobuf.Timestamp
-	27, // 28: habeas.fulfilment.v1.ExplainRequestResponse.next_try_at:type_name -> google.protobuf.Timestamp
+	28, // 26: habeas.fulfilment.v1.ExplainRequestResponse.since:type_name -> google.protobuf.Timestamp
+	28, // 27: habeas.fulfilment.v1.ExplainRequestResponse.overdue_at:type_name -> google.protobuf.Timestamp
+	28, // 28: habeas.fulfilment.v1.ExplainRequestResponse.next_try_at:type_name -> google.protobuf.Timestamp
 	22, // 29: habeas.fulfilment.v1.ExplainRequestResponse.history:type_name -> habeas.fulfilment.v1.Step
-	4,  // 30: habeas.fulfilment.v1.RequestService.SubmitRequest:input_type -> habeas.fulfilment.v1.SubmitRequestRequest
-	6,  // 31: habeas.fulfilment.v1.RequestService.VerifyRequest:input_type -> habeas.fulfilment.v1.VerifyRequestRequest
-	8,  // 32: habeas.fulfilment.v1.RequestService.WithdrawRequest:input_type -> habeas.fulfilment.v1.WithdrawRequestRequest
-	10, // 33: habeas.fulfilment.v1.RequestService.RetryRequest:input_type -> habeas.fulfilment.v1.RetryRequestRequest
-	12, // 34: habeas.fulfilment.v1.RequestService.GetRequest:input_type -> habeas.fulfilment.v1.GetRequestRequest
-	16, // 35: habeas.fulfilment.v1.RequestService.ListRequests:input_type -> habeas.fulfilment.v1.ListRequestsRequest
-	19, // 36: habeas.fulfilment.v1.RequestService.WatchRequest:input_type -> habeas.fulfilment.v1.WatchRequestRequest
-	21, // 37: habeas.fulfilment.v1.RequestService.ExplainRequest:input_type -> habeas.fulfilment.v1.ExplainRequestRequest
-	24, // 38: habeas.fulfilment.v1.RequestService.DownloadPackage:input_type -> habeas.fulfilment.v1.DownloadPackageRequest
-	5,  // 39: habeas.fulfilment.v1.RequestService.SubmitRequest:output_type -> habeas.fulfilment.v1.SubmitRequestResponse
-	7,  // 40: habeas.fulfilment.v1.RequestService.VerifyRequest:output_type -> habeas.fulfilment.v1.VerifyRequestResponse
-	9,  // 41: habeas.fulfilment.v1.RequestService.WithdrawRequest:output_type -> habeas.fulfilment.v1.WithdrawRequestResponse
-	11, // 42: habeas.fulfilment.v1.RequestService.RetryRequest:output_type -> habeas.fulfilment.v1.RetryRequestResponse
-	15, // 43: habeas.fulfilment.v1.RequestService.GetRequest:output_type -> habeas.fulfilment.v1.GetRequestResponse
-	18, // 44: habeas.fulfilment.v1.RequestService.ListRequests:output_type -> habeas.fulfilment.v1.ListRequestsResponse
-	20, // 45: habeas.fulfilment.v1.RequestService.WatchRequest:output_type -> habeas.fulfilment.v1.WatchRequestResponse
-	23, // 46: habeas.fulfilment.v1.RequestService.ExplainRequest:output_type -> habeas.fulfilment.v1.ExplainRequestResponse
-	25, // 47: habeas.fulfilment.v1.RequestService.DownloadPackage:output_type -> habeas.fulfilment.v1.DownloadPackageResponse
-	39, // [39:48] is the sub-list for method output_type
-	30, // [30:39] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	24, // 30: habeas.fulfilment.v1.ExplainRequestResponse.behind:type_name -> habeas.fulfilment.v1.Blocker
+	28, // 31: habeas.fulfilment.v1.Blocker.since:type_name -> google.protobuf.Timestamp
+	28, // 32: habeas.fulfilment.v1.Blocker.overdue_at:type_name -> google.protobuf.Timestamp
+	28, // 33: habeas.fulfilment.v1.Blocker.next_try_at:type_name -> google.protobuf.Timestamp
+	4,  // 34: habeas.fulfilment.v1.RequestService.SubmitRequest:input_type -> habeas.fulfilment.v1.SubmitRequestRequest
+	6,  // 35: habeas.fulfilment.v1.RequestService.VerifyRequest:input_type -> habeas.fulfilment.v1.VerifyRequestRequest
+	8,  // 36: habeas.fulfilment.v1.RequestService.WithdrawRequest:input_type -> habeas.fulfilment.v1.WithdrawRequestRequest
+	10, // 37: habeas.fulfilment.v1.RequestService.RetryRequest:input_type -> habeas.fulfilment.v1.RetryRequestRequest
+	12, // 38: habeas.fulfilment.v1.RequestService.GetRequest:input_type -> habeas.fulfilment.v1.GetRequestRequest
+	16, // 39: habeas.fulfilment.v1.RequestService.ListRequests:input_type -> habeas.fulfilment.v1.ListRequestsRequest
+	19, // 40: habeas.fulfilment.v1.RequestService.WatchRequest:input_type -> habeas.fulfilment.v1.WatchRequestRequest
+	21, // 41: habeas.fulfilment.v1.RequestService.ExplainRequest:input_type -> habeas.fulfilment.v1.ExplainRequestRequest
+	25, // 42: habeas.fulfilment.v1.RequestService.DownloadPackage:input_type -> habeas.fulfilment.v1.DownloadPackageRequest
+	5,  // 43: habeas.fulfilment.v1.RequestService.SubmitRequest:output_type -> habeas.fulfilment.v1.SubmitRequestResponse
+	7,  // 44: habeas.fulfilment.v1.RequestService.VerifyRequest:output_type -> habeas.fulfilment.v1.VerifyRequestResponse
+	9,  // 45: habeas.fulfilment.v1.RequestService.WithdrawRequest:output_type -> habeas.fulfilment.v1.WithdrawRequestResponse
+	11, // 46: habeas.fulfilment.v1.RequestService.RetryRequest:output_type -> habeas.fulfilment.v1.RetryRequestResponse
+	15, // 47: habeas.fulfilment.v1.RequestService.GetRequest:output_type -> habeas.fulfilment.v1.GetRequestResponse
+	18, // 48: habeas.fulfilment.v1.RequestService.ListRequests:output_type -> habeas.fulfilment.v1.ListRequestsResponse
+	20, // 49: habeas.fulfilment.v1.RequestService.WatchRequest:output_type -> habeas.fulfilment.v1.WatchRequestResponse
+	23, // 50: habeas.fulfilment.v1.RequestService.ExplainRequest:output_type -> habeas.fulfilment.v1.ExplainRequestResponse
+	26, // 51: habeas.fulfilment.v1.RequestService.DownloadPackage:output_type -> habeas.fulfilment.v1.DownloadPackageResponse
+	43, // [43:52] is the sub-list for method output_type
+	34, // [34:43] is the sub-list for method input_type
+	34, // [34:34] is the sub-list for extension type_name
+	34, // [34:34] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_habeas_fulfilment_v1_request_service_proto_init() }
@@ -2127,7 +2287,7 @@ func file_habeas_fulfilment_v1_request_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_fulfilment_v1_request_service_proto_rawDesc), len(file_habeas_fulfilment_v1_request_service_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   22,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
