@@ -2003,12 +2003,13 @@ func (x *ManifestCommitted) GetAfter() string {
 }
 
 // LeavesDecided: a system that could not be asked for the manifest has
-// answered.
+// answered, or what was to be erased turned out, before anything was touched,
+// to be data that must be kept.
 type LeavesDecided struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The system.
 	System string `protobuf:"bytes,1,opt,name=system,proto3" json:"system,omitempty"`
-	// Its leaves, all of them.
+	// Its leaves: all of them once it has answered, those that changed later.
 	Leaves []*PlannedLeaf `protobuf:"bytes,2,rep,name=leaves,proto3" json:"leaves,omitempty"`
 	// When.
 	At            *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
@@ -2749,7 +2750,8 @@ func (x *StepFailed) GetAt() *timestamppb.Timestamp {
 	return nil
 }
 
-// LeavesDeferred: a hold keeps a system from being worked on.
+// LeavesDeferred: a hold keeps a system from being worked on, or, of the system
+// "habeas", identity from forgetting the person.
 type LeavesDeferred struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The system.
