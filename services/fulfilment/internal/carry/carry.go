@@ -104,6 +104,8 @@ type Carrier struct {
 
 	mu   sync.Mutex
 	busy map[es.Aggregate]*turn
+
+	post *letterbox
 }
 
 // turn lets one goroutine of this process carry a request at a time.
@@ -134,7 +136,9 @@ func (c *Carrier) take(agg es.Aggregate) (give func()) {
 }
 
 // New makes a Carrier.
-func New(cfg Config) *Carrier { return &Carrier{cfg: cfg, busy: map[es.Aggregate]*turn{}} }
+func New(cfg Config) *Carrier {
+	return &Carrier{cfg: cfg, busy: map[es.Aggregate]*turn{}, post: newLetterbox()}
+}
 
 // errRounds says that a request goes on and on: a defect, that nobody waits for
 // in silence.

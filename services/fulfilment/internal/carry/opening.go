@@ -17,9 +17,6 @@ import (
 	"habeas.internal/services/internal/es/eventpb"
 	"habeas.internal/services/internal/personal"
 	"habeas.internal/services/internal/rpc/client"
-
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 )
 
 // purpose is why this service reads keys and identifiers.
@@ -36,18 +33,6 @@ func (j *journey) identifier(ctx context.Context) (*identityv1.Identifier, error
 	return &identityv1.Identifier{Kind: identityv1.IdentifierKind(j.s.Kind), Value: value}, nil
 }
 
-func (j *journey) acknowledge(ctx context.Context) error {
-	address := personal.Text{}
-	if j.s.Kind == kindEmail {
-		id, err := j.identifier(ctx)
-		if err != nil {
-			return err
-		}
-		address = personal.Clear(strings.TrimSpace(id.GetValue()))
-	}
-	return j.owe(ctx, request.TemplateAcknowledged, address)
-}
-
 // verify asks identity to verify the person. Whether anybody is known is not
 // told to whoever asked: the steps are the same.
 func (j *journey) verify(ctx context.Context) error {
@@ -56,7 +41,7 @@ func (j *journey) verify(ctx context.Context) error {
 		return err
 	}
 	found, err := j.cfg.Peers.Subjects.ResolveSubject(ctx, &identityv1.ResolveSubjectRequest{Identifier: id})
-	if err != nil && !gone(err) && status.Code(err) != codes.InvalidArgument { // one that is malformed is nobody's
+	if err != nil && !gone(err) && !malformed(err) {
 		return fmt.Errorf("resolve subject: %w", err)
 	}
 	ref := found.GetSubjectRef()

@@ -87,6 +87,9 @@ func gone(err error) bool {
 	return reason == "SUBJECT_FORGOTTEN" || reason == "SUBJECT_NOT_FOUND"
 }
 
+// malformed reports whether identity takes an identifier for nobody's.
+func malformed(err error) bool { return status.Code(err) == codes.InvalidArgument }
+
 // noPermit reports whether retention says that a permit has ended, or never was.
 func noPermit(err error) bool {
 	reason := answered(err)

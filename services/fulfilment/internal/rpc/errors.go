@@ -50,7 +50,7 @@ func described(err error) error {
 	}
 	var out fault.FieldErrors
 	for _, p := range problems {
-		out = append(out, fault.FieldError{Field: "system.dataset." + p.Path, Rule: string(p.Reason), Text: "see docs/datasets.md"})
+		out = append(out, fault.FieldError{Field: "system.dataset." + p.Path, Rule: string(p.Reason), Text: p.String()})
 	}
 	return out
 }

@@ -33,13 +33,17 @@ func (s *Server) SubmitRequest(ctx context.Context, r *fulfilmentv1.SubmitReques
 	if received.After(now) {
 		return nil, fault.FieldErrors{{Field: "received_at", Rule: "IN_FUTURE", Text: "a request is received before it is recorded"}}
 	}
+	who, err := spelled(r.GetIdentifier())
+	if err != nil {
+		return nil, err
+	}
 	right := request.Right(r.GetRight())
 	terms, err := s.Pinner.Pin(ctx, tenant, right, r.GetPolicy(), received)
 	if err != nil {
 		return nil, err
 	}
 	submit := request.Submit{
-		Right: right, Kind: uint8(r.GetIdentifier().GetKind()), Identifier: personal.Clear(r.GetIdentifier().GetValue()),
+		Right: right, Kind: uint8(r.GetIdentifier().GetKind()), Identifier: personal.Clear(who),
 		Channel: r.GetChannel(), Terms: terms, ReceivedAt: received, At: now,
 	}
 	if alone(ctx) {
