@@ -95,7 +95,7 @@ func asked(s Request, cmd Command) ([]Event, error) {
 		return []Event{Withdrawn(c)}, nil
 	case Retry:
 		switch {
-		case s.Closed:
+		case s.Closed && len(s.left()) == 0:
 			return refuse("retry", ErrOver)
 		case len(s.Failures) == 0:
 			return refuse("retry", ErrNothingFailed)

@@ -1,6 +1,7 @@
 package request
 
 import (
+	"slices"
 	"time"
 )
 
@@ -63,7 +64,7 @@ func Explain(s Request) Explanation {
 	x := Explanation{Actor: ActorFulfilment, Since: s.Since, OverdueAt: s.Terms.DueAt}
 	switch {
 	case s.Closed:
-		return Explanation{Actor: ActorNobody, Awaited: "nothing", Since: s.ClosedAt}
+		return explainRest(s)
 	case s.Withdrawn, s.Unverified != "":
 		x.Awaited = "request.close"
 	case s.SubjectRef == "" && s.Verification == "":
@@ -81,6 +82,29 @@ func Explain(s Request) Explanation {
 		x.Awaited = "request.close"
 	}
 	return withFailure(s, x)
+}
+
+// left are the steps after the closing that have failed and are tried again.
+func (s Request) left() []Failure {
+	after := []Step{StepLeave, StepNotify, StepDestroyKey, StepExpire, StepFinish}
+	return slices.DeleteFunc(slices.Clone(s.Failures), func(f Failure) bool {
+		return s.Finished || !slices.Contains(after, f.Step)
+	})
+}
+
+// explainRest says what a closed request still waits for: of the steps that fail
+// the one that is tried first.
+func explainRest(s Request) Explanation {
+	x := Explanation{Actor: ActorNobody, Awaited: "nothing", Since: s.ClosedAt}
+	for _, f := range s.left() {
+		if x.NextTryAt.IsZero() || f.NextTryAt.Before(x.NextTryAt) {
+			x = Explanation{
+				Actor: ActorFulfilment, Awaited: string(f.Step) + ".retry", Reason: f.Reason, Since: s.ClosedAt,
+				OverdueAt: s.Terms.DueAt, NextTryAt: f.NextTryAt,
+			}
+		}
+	}
+	return x
 }
 
 // withFailure adds the step that keeps the request where it is.
