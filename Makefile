@@ -12,7 +12,8 @@ help: ## list these verbs
 	@sed -nE 's/^([a-z-]+):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r v s; do printf '%-12s %s\n' "$$v" "$$s"; done
 
 run: ## run everything in one process, with a demo; Ctrl-C stops it
-	go run ./services/habeas up --data $(DATA)
+	@mkdir -p $(DATA)
+	go build -o $(DATA)/habeas ./services/habeas && exec $(DATA)/habeas up --data $(DATA)
 
 gen: ## write proto/gen from the protos
 	tools/gen

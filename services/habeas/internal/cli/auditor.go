@@ -91,7 +91,13 @@ func (a *app) runReplay(ctx context.Context, auditor *audit.Auditor, f audit.Fil
 	if err != nil {
 		return err
 	}
-	return a.printSummary(s)
+	if err := a.printSummary(s); err != nil {
+		return err
+	}
+	if named := f.Subject+f.Request+f.Tenant != ""; named && s.Shown == 0 {
+		return codedError{errors.New("the log holds nothing of what was asked for"), ExitNotFound}
+	}
+	return nil
 }
 
 // reading says now and then on standard error how far a replay is.

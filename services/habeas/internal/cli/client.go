@@ -250,11 +250,11 @@ func group(use, about string, subs ...*cobra.Command) *cobra.Command {
 // remoteExit is the exit code of a service's answer.
 func remoteExit(c codes.Code) int {
 	switch c {
-	case codes.InvalidArgument:
+	case codes.InvalidArgument, codes.ResourceExhausted: // the latter is a request that is too large
 		return ExitUsage
 	case codes.FailedPrecondition, codes.AlreadyExists, codes.Aborted, codes.OutOfRange, codes.DataLoss:
 		return ExitRefused
-	case codes.Unavailable, codes.DeadlineExceeded, codes.ResourceExhausted:
+	case codes.Unavailable, codes.DeadlineExceeded:
 		return ExitUnavailable
 	case codes.PermissionDenied, codes.Unauthenticated:
 		return ExitDenied

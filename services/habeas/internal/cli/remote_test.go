@@ -128,7 +128,7 @@ func TestAnswersHaveTheirExitCodes(t *testing.T) {
 		codes.InvalidArgument: cli.ExitUsage, codes.FailedPrecondition: cli.ExitRefused, codes.AlreadyExists: cli.ExitRefused,
 		codes.Aborted: cli.ExitRefused, codes.OutOfRange: cli.ExitRefused, codes.DataLoss: cli.ExitRefused, codes.NotFound: cli.ExitNotFound,
 		codes.PermissionDenied: cli.ExitDenied, codes.Unauthenticated: cli.ExitDenied, codes.Unavailable: cli.ExitUnavailable,
-		codes.DeadlineExceeded: cli.ExitUnavailable, codes.ResourceExhausted: cli.ExitUnavailable, codes.Internal: cli.ExitFailed,
+		codes.DeadlineExceeded: cli.ExitUnavailable, codes.ResourceExhausted: cli.ExitUsage, codes.Internal: cli.ExitFailed,
 		codes.Unknown: cli.ExitFailed, codes.Unimplemented: cli.ExitFailed, codes.Canceled: cli.ExitFailed,
 	}
 	for code, exit := range want {

@@ -40,10 +40,10 @@ func (a *app) systemRegister() *cobra.Command {
 					return r.failed(err, false)
 				}
 				rows := []string{"SYSTEM\tVERSION", cells(s.GetSystem(), resp.GetVersion())}
-				for _, remark := range resp.GetRemarks() {
-					a.warn(remark)
+				if len(resp.GetRemarks()) == 0 {
+					return a.show(resp, rows)
 				}
-				return a.show(resp, rows)
+				return a.show(resp, rows, append([]string{"REMARKS"}, resp.GetRemarks()...))
 			})
 		},
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"habeas.internal/services/habeas/internal/devissuer"
@@ -19,6 +20,9 @@ func (a *app) token() *cobra.Command {
 an auditor or another tenant may do. Give it to other commands as HABEAS_TOKEN. An installation that trusts another
 issuer refuses it.`,
 		RunE: func(*cobra.Command, []string) error {
+			if i := slices.IndexFunc(c.Roles, func(r string) bool { return r != "subject" && !slices.Contains(local.Roles(), r) }); i >= 0 {
+				return usageError{fmt.Errorf("--role: there is no role %q", c.Roles[i])}
+			}
 			c.From = time.Now()
 			text, err := local.TokenOf(data, c)
 			if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"habeas.internal/services/habeas/internal/demo"
@@ -52,7 +53,19 @@ request on screen. Ctrl-C stops it.`,
 	return c
 }
 
+// tenantNamed reports whether identity would make a tenant of that name.
+func tenantNamed(name string) bool {
+	const most = 31
+	if len(name) < 2 || len(name) > most || name[0] < 'a' || name[0] > 'z' {
+		return false
+	}
+	return strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
+}
+
 func (a *app) runUp(ctx context.Context, f upFlags) (err error) {
+	if !tenantNamed(f.tenant) {
+		return usageError{errors.New("--tenant must begin with a small letter and hold 2 to 31 small letters, digits and hyphens")}
+	}
 	began := time.Now()
 	cfg := local.Config{Dir: f.data, Tenant: f.tenant, Version: build().Version}
 	if f.verbose {

@@ -78,7 +78,7 @@ func (e *Error) Error() string {
 // worthRepeating reports an outcome that the same command may change or tell.
 func (e *Error) worthRepeating() bool {
 	switch e.Code {
-	case codes.Unavailable, codes.DeadlineExceeded, codes.Aborted, codes.Internal, codes.Unknown, codes.ResourceExhausted, codes.Canceled:
+	case codes.Unavailable, codes.DeadlineExceeded, codes.Aborted, codes.Internal, codes.Unknown, codes.Canceled:
 		return true
 	default:
 		return false
@@ -141,7 +141,7 @@ func (e *Error) Advice() string {
 	case codes.DeadlineExceeded:
 		return "nobody knows whether it was done: repeat the same command"
 	case codes.ResourceExhausted:
-		return "send less, or wait before the next call"
+		return "send less"
 	case codes.AlreadyExists:
 		return "if you meant to repeat a command, repeat it unchanged; if not, leave out --request-id"
 	case codes.Internal, codes.DataLoss, codes.Unknown:
