@@ -16,12 +16,7 @@ func entered(request string, r docket.Right, p docket.Place, behind string) dock
 func TestDecide(t *testing.T) {
 	active := entered("a", docket.Erasure, docket.Active, "")
 	duplicate := entered("b", docket.Erasure, docket.Duplicate, "a")
-	for _, tc := range []struct {
-		name  string
-		given []docket.Event
-		when  docket.Command
-		then  []docket.Event
-	}{
+	decided(t, []decision{
 		{"the first request is active", nil, docket.Enter{Request: "a", Right: docket.Erasure}, []docket.Event{active}},
 		{"entering twice is a no-op", []docket.Event{active}, docket.Enter{Request: "a", Right: docket.Erasure}, nil},
 		{"the same right again is a duplicate", []docket.Event{active}, docket.Enter{Request: "b", Right: docket.Erasure}, []docket.Event{duplicate}},
@@ -36,37 +31,6 @@ func TestDecide(t *testing.T) {
 			[]docket.Event{entered("c", docket.Access, docket.Active, "")},
 			docket.Enter{Request: "a", Right: docket.Erasure},
 			[]docket.Event{entered("a", docket.Erasure, docket.Behind, "c")},
-		},
-		{
-			"an access waits for an erasure that has begun",
-			[]docket.Event{active, docket.Begun{Request: "a"}},
-			docket.Enter{Request: "c", Right: docket.Access},
-			[]docket.Event{entered("c", docket.Access, docket.Behind, "a")},
-		},
-		{"an active request may begin", []docket.Event{active}, docket.Begin{Request: "a"}, []docket.Event{docket.Begun{Request: "a"}}},
-		{"it begins once", []docket.Event{active, docket.Begun{Request: "a"}}, docket.Begin{Request: "a"}, nil},
-		{
-			"one that has yielded may not begin",
-			[]docket.Event{active, docket.Yielded{Request: "a", To: "c"}, entered("c", docket.Access, docket.Active, "")},
-			docket.Begin{Request: "a"}, nil,
-		},
-		{
-			"an erasure that has yielded goes on when the access has ended",
-			[]docket.Event{active, docket.Yielded{Request: "a", To: "c"}, entered("c", docket.Access, docket.Active, "")},
-			docket.Leave{Request: "c", Fulfilled: true},
-			[]docket.Event{docket.Left{Request: "c", Fulfilled: true}, docket.Promoted{Request: "a"}},
-		},
-		{
-			"a second access is a duplicate of the one that was let through",
-			[]docket.Event{active, docket.Yielded{Request: "a", To: "c"}, entered("c", docket.Access, docket.Active, "")},
-			docket.Enter{Request: "d", Right: docket.Access},
-			[]docket.Event{entered("d", docket.Access, docket.Duplicate, "c")},
-		},
-		{
-			"an erasure of a person who was erased is answered with that",
-			[]docket.Event{active, docket.Left{Request: "a", Fulfilled: true}},
-			docket.Enter{Request: "b", Right: docket.Erasure},
-			[]docket.Event{docket.Answered{Request: "b", With: "a"}},
 		},
 		{"a stranger who leaves is nobody", []docket.Event{active}, docket.Leave{Request: "x", Fulfilled: true}, nil},
 		{"a request that left does not come back", []docket.Event{active, docket.Left{Request: "a"}}, docket.Enter{Request: "a", Right: docket.Erasure}, nil},
@@ -97,7 +61,57 @@ func TestDecide(t *testing.T) {
 			docket.Leave{Request: "b"},
 			[]docket.Event{docket.Left{Request: "b"}},
 		},
-	} {
+	})
+}
+
+func TestDecideWhoMayDestroy(t *testing.T) {
+	active := entered("a", docket.Erasure, docket.Active, "")
+	decided(t, []decision{
+		{
+			"an access waits for an erasure that has begun",
+			[]docket.Event{active, docket.Begun{Request: "a"}},
+			docket.Enter{Request: "c", Right: docket.Access},
+			[]docket.Event{entered("c", docket.Access, docket.Behind, "a")},
+		},
+		{"an active request may begin", []docket.Event{active}, docket.Begin{Request: "a"}, []docket.Event{docket.Begun{Request: "a"}}},
+		{"it begins once", []docket.Event{active, docket.Begun{Request: "a"}}, docket.Begin{Request: "a"}, nil},
+		{
+			"one that has yielded may not begin",
+			[]docket.Event{active, docket.Yielded{Request: "a", To: "c"}, entered("c", docket.Access, docket.Active, "")},
+			docket.Begin{Request: "a"},
+			nil,
+		},
+		{
+			"an erasure that has yielded goes on when the access has ended",
+			[]docket.Event{active, docket.Yielded{Request: "a", To: "c"}, entered("c", docket.Access, docket.Active, "")},
+			docket.Leave{Request: "c", Fulfilled: true},
+			[]docket.Event{docket.Left{Request: "c", Fulfilled: true}, docket.Promoted{Request: "a"}},
+		},
+		{
+			"a second access is a duplicate of the one that was let through",
+			[]docket.Event{active, docket.Yielded{Request: "a", To: "c"}, entered("c", docket.Access, docket.Active, "")},
+			docket.Enter{Request: "d", Right: docket.Access},
+			[]docket.Event{entered("d", docket.Access, docket.Duplicate, "c")},
+		},
+		{
+			"an erasure of a person who was erased is answered with that",
+			[]docket.Event{active, docket.Left{Request: "a", Fulfilled: true}},
+			docket.Enter{Request: "b", Right: docket.Erasure},
+			[]docket.Event{docket.Answered{Request: "b", With: "a"}},
+		},
+	})
+}
+
+type decision struct {
+	name  string
+	given []docket.Event
+	when  docket.Command
+	then  []docket.Event
+}
+
+func decided(t *testing.T, cases []decision) {
+	t.Helper()
+	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {
 			got, err := docket.Decide(fold(tc.given), tc.when)
 			if err != nil {
