@@ -3,6 +3,7 @@ package rpc
 import (
 	"cmp"
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -125,6 +126,11 @@ func (s *Server) ExplainRequest(ctx context.Context, r *fulfilmentv1.ExplainRequ
 	if err := theirs(ctx, agg, state); err != nil {
 		return nil, err
 	}
+	if state.SubjectRef == "" {
+		// Nobody has proven who asks. Whether an address is known to somebody
+		// shows in the notices, so they are not told.
+		history = slices.DeleteFunc(history, func(step *fulfilmentv1.Step) bool { return isNotice(step.GetEvent()) })
+	}
 	x := request.Explain(state)
 	behind, err := s.blocker(ctx, agg, state)
 	if err != nil {
@@ -135,6 +141,9 @@ func (s *Server) ExplainRequest(ctx context.Context, r *fulfilmentv1.ExplainRequ
 		OverdueAt: eventpb.Stamp(x.OverdueAt), NextTryAt: eventpb.Stamp(x.NextTryAt), Reason: x.Reason, History: history,
 	}, nil
 }
+
+// isNotice reports whether an event of a request is about a notice.
+func isNotice(event string) bool { return strings.HasPrefix(event, "request.notice_") }
 
 // blocker is what a request waits for that waits for its turn.
 func (s *Server) blocker(ctx context.Context, agg es.Aggregate, waits request.Request) (*fulfilmentv1.Blocker, error) {
