@@ -27,7 +27,7 @@ lint: ## lint Go and protos, and hold the import rules
 
 test: ## run every test that takes seconds; installs the servers they talk to
 	tools/setup redis-server postgres mariadbd
-	go test -timeout 8m $(PKGS)
+	go test -p 3 -timeout 8m $(PKGS)
 
 test-long: ## run the tests that take minutes too (build tag long)
 	tools/setup redis-server postgres mariadbd
