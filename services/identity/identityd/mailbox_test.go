@@ -37,7 +37,7 @@ func newMailbox(t *testing.T) *mailbox {
 	server.Domain, server.ReadTimeout = "mail.test", 10*time.Second
 	done := make(chan struct{})
 	go func() { defer close(done); _ = server.Serve(lis) }()
-	t.Cleanup(func() { _ = server.Close(); <-done })
+	t.Cleanup(func() { _ = server.Close(); _ = lis.Close(); <-done })
 	return b
 }
 

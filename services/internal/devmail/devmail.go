@@ -36,6 +36,7 @@ const keep = 1000
 // Sink is a running server. Its methods may be called from several goroutines.
 type Sink struct {
 	server *smtp.Server
+	lis    net.Listener
 	addr   string
 
 	show    func(Message)
@@ -51,7 +52,7 @@ func Start(show func(Message)) (*Sink, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start mail sink: %w", err)
 	}
-	s := &Sink{addr: lis.Addr().String(), show: show, arrived: make(chan struct{})}
+	s := &Sink{lis: lis, addr: lis.Addr().String(), show: show, arrived: make(chan struct{})}
 	s.server = smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &session{sink: s}, nil }))
 	s.server.Domain = "localhost"
 	s.server.ReadTimeout, s.server.WriteTimeout = 10*time.Second, 10*time.Second
@@ -66,6 +67,7 @@ func (s *Sink) Addr() string { return s.addr }
 // Close stops the server and forgets every mail.
 func (s *Sink) Close() {
 	_ = s.server.Close() // closing twice is no concern of the caller
+	_ = s.lis.Close()    // the server knows of it only once it serves
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.mails = nil

@@ -56,7 +56,7 @@ func TestAServersAnswerIsTheEvidence(t *testing.T) {
 	server.Domain, server.ReadTimeout = "mail.test", 10*time.Second
 	done := make(chan struct{})
 	go func() { defer close(done); _ = server.Serve(lis) }()
-	t.Cleanup(func() { _ = server.Close(); <-done })
+	t.Cleanup(func() { _ = server.Close(); _ = lis.Close(); <-done })
 	s, err := mail.New(mail.Config{Addr: lis.Addr().String(), From: "privacy@example.com", TLS: "none"})
 	if err != nil {
 		t.Fatal(err)

@@ -114,7 +114,7 @@ func serve(t *testing.T, s *service, protection string) place {
 	}
 	done := make(chan struct{})
 	go func() { defer close(done); _ = server.Serve(lis) }()
-	t.Cleanup(func() { _ = server.Close(); <-done })
+	t.Cleanup(func() { _ = server.Close(); _ = lis.Close(); <-done }) // the server knows of no listener before Serve runs
 	return out
 }
 
