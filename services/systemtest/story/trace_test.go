@@ -38,6 +38,11 @@ func (w *world) traced(t *testing.T, story told) {
 			t.Errorf("%s has no span in the trace", want)
 		}
 	}
+	for _, want := range []string{"step plan", "step notify", "step close"} {
+		if count[want] == 0 {
+			t.Errorf("the trace lacks %q: %v", want, count)
+		}
+	}
 	leaves := 0
 	for name, n := range count {
 		if strings.HasPrefix(name, "leaf ") {

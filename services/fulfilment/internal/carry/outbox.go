@@ -59,8 +59,10 @@ func (c *Carrier) attempt(ctx context.Context, agg es.Aggregate, n notice.Notice
 		return c.noted(ctx, agg, n, "failed", notice.NoteFailure{
 			Reason: failure.Code, Reply: failure.Reply, Final: failure.Final, At: c.cfg.Now(),
 		})
-	case errors.Is(err, seal.ErrErased), errors.Is(err, mail.ErrTemplate):
+	case errors.Is(err, seal.ErrErased):
 		return c.noted(ctx, agg, n, "failed", notice.NoteFailure{Reason: "ADDRESS_GONE", Final: true, At: c.cfg.Now()})
+	case errors.Is(err, mail.ErrTemplate):
+		return c.noted(ctx, agg, n, "failed", notice.NoteFailure{Reason: "TEMPLATE_UNKNOWN", Final: true, At: c.cfg.Now()})
 	case ctx.Err() != nil || isLog(err):
 		return n, err
 	}
