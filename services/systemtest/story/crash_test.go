@@ -15,16 +15,6 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
-// crashPoints are steps of an erasure at which fulfilment is killed: those after
-// which the next process goes on at once, and those at which a permit may be
-// open, so that it first waits until that has ended. The tag long adds the ones
-// that differ less.
-func crashPoints() (atOnce, afterPermit []string) {
-	more, later := moreCrashPoints()
-	return append([]string{"docket_entered", "consent_restricted", "located", "subject_forgotten"}, more...),
-		append([]string{"permitted", "leaves_started", "suppressed", "erased", "absence_verified", "leaves_completed"}, later...)
-}
-
 // number is a customer of the music shop by their number.
 func (w *world) number(t *testing.T, id int) customer {
 	t.Helper()
@@ -36,6 +26,14 @@ func (w *world) number(t *testing.T, id int) customer {
 			"customer": is, "invoice": is, "invoice_line": "invoice_id IN (SELECT invoice_id FROM invoice WHERE " + is + ")",
 		},
 		kept: "SELECT invoice_id, invoice_date, total FROM invoice WHERE " + is + " ORDER BY 1",
+		shown: map[string]string{
+			"customer": `SELECT customer_id, first_name, last_name, company, address, city, state, country, postal_code, phone, fax, email,
+				support_rep_id FROM customer WHERE ` + is,
+			"invoice": `SELECT invoice_id, customer_id, invoice_date, billing_address, billing_city, billing_state, billing_country,
+				billing_postal_code, total FROM invoice WHERE ` + is + " ORDER BY invoice_id",
+			"invoice_line": `SELECT invoice_line_id, invoice_id, track_id, unit_price, quantity FROM invoice_line
+				WHERE invoice_id IN (SELECT invoice_id FROM invoice WHERE ` + is + ") ORDER BY invoice_line_id",
+		},
 	}
 	if row[2] != "NULL" {
 		c.traces = append(c.traces, row[2])
@@ -47,16 +45,16 @@ func (w *world) number(t *testing.T, id int) customer {
 // named step, starts it again, and expects what an undisturbed erasure does.
 func TestAnErasureThatIsCutOffEndsTheSame(t *testing.T) {
 	w := newWorld(t)
-	program := stack.Build(t, "habeas.internal/services/fulfilment/cmd/fulfilmentd", "long")
-	if err := w.StopOne("fulfilment"); err != nil {
-		t.Fatal(err)
+	program := w.program(t)
+	points := crashPoints()
+	for i, point := range points.ofAnAccess {
+		t.Run(point, func(t *testing.T) { w.anAccessEndsTheSame(t, program, point, w.number(t, 50+i)) })
 	}
-	atOnce, afterPermit := crashPoints()
-	for i, point := range atOnce {
+	for i, point := range points.atOnce {
 		t.Run(point, func(t *testing.T) {
 			c := w.number(t, 10+i)
 			others, kept := c.db.Checksums(t, c.mine), c.db.Rows(t, c.kept)
-			request := w.killedAt(t, program, point, c)
+			request := w.killedAt(t, program, point, fulfilmentv1.Right_RIGHT_ERASURE, c)
 			again := w.Launch("fulfilment", program)
 			defer again.Kill()
 			c.isGone(t, w.Closed(tenant, request), others, kept)
@@ -70,10 +68,10 @@ func TestAnErasureThatIsCutOffEndsTheSame(t *testing.T) {
 			kept    []string
 		}
 		var all []erasure
-		for i, point := range afterPermit {
+		for i, point := range points.afterPermit {
 			c := w.number(t, 30+i)
 			e := erasure{customer: c, kept: c.db.Rows(t, c.kept)}
-			e.request = w.killedAt(t, program, point, c)
+			e.request = w.killedAt(t, program, point, fulfilmentv1.Right_RIGHT_ERASURE, c)
 			all = append(all, e)
 		}
 		mine := map[string]string{}
@@ -95,14 +93,14 @@ func TestAnErasureThatIsCutOffEndsTheSame(t *testing.T) {
 	})
 }
 
-// killedAt files an erasure and returns when fulfilment was killed at a step
+// killedAt files a request and returns when fulfilment was killed at a step
 // of it.
-func (w *world) killedAt(t *testing.T, program, point string, c customer) (request string) {
+func (w *world) killedAt(t *testing.T, program, point string, right fulfilmentv1.Right, c customer) (request string) {
 	t.Helper()
 	w.Register(tenant, c.email)
 	doomed := w.Launch("fulfilment", program, "TEST_CRASH_AT="+point)
 	before := w.Mail.Count(c.email)
-	request = w.Submit(tenant, fulfilmentv1.Right_RIGHT_ERASURE, policy, c.email)
+	request = w.Submit(tenant, right, policy, c.email)
 	if point == "verification_asked" {
 		doomed.Killed(t)
 		doomed = w.Launch("fulfilment", program, "TEST_CRASH_AT=docket_left")
@@ -131,10 +129,7 @@ func (c customer) askedAgain(t *testing.T, w *world) {
 // down, after it had committed the manifest and before it touched anything.
 func TestAHoldBetweenManifestAndLeafIsHonoured(t *testing.T) {
 	w := newWorld(t)
-	program := stack.Build(t, "habeas.internal/services/fulfilment/cmd/fulfilmentd", "long")
-	if err := w.StopOne("fulfilment"); err != nil {
-		t.Fatal(err)
-	}
+	program := w.program(t)
 	c := helena(w)
 	person := w.Register(tenant, c.email)
 	untouched := c.db.Checksums(t, nil)
