@@ -556,6 +556,146 @@ func (x *EpochRow) GetDestroyedInEpoch() uint32 {
 	return 0
 }
 
+// KekRow is the vault's row of the key-encryption keys of one partition, where
+// the key store outside keeps one root key and not each of them, at
+// habeas.vault.<pp>.kek.<tenant>.
+type KekRow struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Tenant and partition again, so that a row moved to another subject is
+	// noticed.
+	Tenant string `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	// See tenant.
+	Partition string `protobuf:"bytes,2,opt,name=partition,proto3" json:"partition,omitempty"`
+	// Highest epoch whose key was destroyed, or zero: none up to it is made again.
+	Destroyed uint64 `protobuf:"varint,3,opt,name=destroyed,proto3" json:"destroyed,omitempty"`
+	// The keys that can be used, oldest first.
+	Keks          []*WrappedKek `protobuf:"bytes,4,rep,name=keks,proto3" json:"keks,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KekRow) Reset() {
+	*x = KekRow{}
+	mi := &file_habeas_seal_v1_vault_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KekRow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KekRow) ProtoMessage() {}
+
+func (x *KekRow) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_seal_v1_vault_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KekRow.ProtoReflect.Descriptor instead.
+func (*KekRow) Descriptor() ([]byte, []int) {
+	return file_habeas_seal_v1_vault_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *KekRow) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *KekRow) GetPartition() string {
+	if x != nil {
+		return x.Partition
+	}
+	return ""
+}
+
+func (x *KekRow) GetDestroyed() uint64 {
+	if x != nil {
+		return x.Destroyed
+	}
+	return 0
+}
+
+func (x *KekRow) GetKeks() []*WrappedKek {
+	if x != nil {
+		return x.Keks
+	}
+	return nil
+}
+
+// WrappedKek is one key-encryption key under a root key.
+type WrappedKek struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its epoch, from 1.
+	Epoch uint64 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// Which root key wraps it: its address in the key store.
+	Root string `protobuf:"bytes,2,opt,name=root,proto3" json:"root,omitempty"`
+	// The key, wrapped by the root key.
+	Wrapped       []byte `protobuf:"bytes,3,opt,name=wrapped,proto3" json:"wrapped,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WrappedKek) Reset() {
+	*x = WrappedKek{}
+	mi := &file_habeas_seal_v1_vault_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WrappedKek) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WrappedKek) ProtoMessage() {}
+
+func (x *WrappedKek) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_seal_v1_vault_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WrappedKek.ProtoReflect.Descriptor instead.
+func (*WrappedKek) Descriptor() ([]byte, []int) {
+	return file_habeas_seal_v1_vault_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *WrappedKek) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *WrappedKek) GetRoot() string {
+	if x != nil {
+		return x.Root
+	}
+	return ""
+}
+
+func (x *WrappedKek) GetWrapped() []byte {
+	if x != nil {
+		return x.Wrapped
+	}
+	return nil
+}
+
 // LookupRow is the vault's row of one identifier value under one pepper
 // epoch, at habeas.vault.<pp>.lookup.<tenant>.<hmac>.
 type LookupRow struct {
@@ -581,7 +721,7 @@ type LookupRow struct {
 
 func (x *LookupRow) Reset() {
 	*x = LookupRow{}
-	mi := &file_habeas_seal_v1_vault_proto_msgTypes[4]
+	mi := &file_habeas_seal_v1_vault_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -593,7 +733,7 @@ func (x *LookupRow) String() string {
 func (*LookupRow) ProtoMessage() {}
 
 func (x *LookupRow) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_seal_v1_vault_proto_msgTypes[4]
+	mi := &file_habeas_seal_v1_vault_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -606,7 +746,7 @@ func (x *LookupRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookupRow.ProtoReflect.Descriptor instead.
 func (*LookupRow) Descriptor() ([]byte, []int) {
-	return file_habeas_seal_v1_vault_proto_rawDescGZIP(), []int{4}
+	return file_habeas_seal_v1_vault_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *LookupRow) GetSubjectRef() string {
@@ -682,7 +822,7 @@ type PepperRow struct {
 
 func (x *PepperRow) Reset() {
 	*x = PepperRow{}
-	mi := &file_habeas_seal_v1_vault_proto_msgTypes[5]
+	mi := &file_habeas_seal_v1_vault_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -694,7 +834,7 @@ func (x *PepperRow) String() string {
 func (*PepperRow) ProtoMessage() {}
 
 func (x *PepperRow) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_seal_v1_vault_proto_msgTypes[5]
+	mi := &file_habeas_seal_v1_vault_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -707,7 +847,7 @@ func (x *PepperRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PepperRow.ProtoReflect.Descriptor instead.
 func (*PepperRow) Descriptor() ([]byte, []int) {
-	return file_habeas_seal_v1_vault_proto_rawDescGZIP(), []int{5}
+	return file_habeas_seal_v1_vault_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *PepperRow) GetLive() []*Pepper {
@@ -769,7 +909,7 @@ type Pepper struct {
 
 func (x *Pepper) Reset() {
 	*x = Pepper{}
-	mi := &file_habeas_seal_v1_vault_proto_msgTypes[6]
+	mi := &file_habeas_seal_v1_vault_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -781,7 +921,7 @@ func (x *Pepper) String() string {
 func (*Pepper) ProtoMessage() {}
 
 func (x *Pepper) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_seal_v1_vault_proto_msgTypes[6]
+	mi := &file_habeas_seal_v1_vault_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -794,7 +934,7 @@ func (x *Pepper) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pepper.ProtoReflect.Descriptor instead.
 func (*Pepper) Descriptor() ([]byte, []int) {
-	return file_habeas_seal_v1_vault_proto_rawDescGZIP(), []int{6}
+	return file_habeas_seal_v1_vault_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Pepper) GetEpoch() uint64 {
@@ -841,7 +981,7 @@ type SuppressionRow struct {
 
 func (x *SuppressionRow) Reset() {
 	*x = SuppressionRow{}
-	mi := &file_habeas_seal_v1_vault_proto_msgTypes[7]
+	mi := &file_habeas_seal_v1_vault_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -853,7 +993,7 @@ func (x *SuppressionRow) String() string {
 func (*SuppressionRow) ProtoMessage() {}
 
 func (x *SuppressionRow) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_seal_v1_vault_proto_msgTypes[7]
+	mi := &file_habeas_seal_v1_vault_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -866,7 +1006,7 @@ func (x *SuppressionRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuppressionRow.ProtoReflect.Descriptor instead.
 func (*SuppressionRow) Descriptor() ([]byte, []int) {
-	return file_habeas_seal_v1_vault_proto_rawDescGZIP(), []int{7}
+	return file_habeas_seal_v1_vault_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *SuppressionRow) GetErasureRef() string {
@@ -934,7 +1074,17 @@ const file_habeas_seal_v1_vault_proto_rawDesc = "" +
 	"\aemptied\x18\b \x01(\bR\aemptied\x12%\n" +
 	"\x0elive_rewrapped\x18\t \x01(\rR\rliveRewrapped\x12,\n" +
 	"\x12destroyed_in_epoch\x18\n" +
-	" \x01(\rR\x10destroyedInEpoch\"\x93\x02\n" +
+	" \x01(\rR\x10destroyedInEpoch\"\x8c\x01\n" +
+	"\x06KekRow\x12\x16\n" +
+	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x1c\n" +
+	"\tpartition\x18\x02 \x01(\tR\tpartition\x12\x1c\n" +
+	"\tdestroyed\x18\x03 \x01(\x04R\tdestroyed\x12.\n" +
+	"\x04keks\x18\x04 \x03(\v2\x1a.habeas.seal.v1.WrappedKekR\x04keks\"P\n" +
+	"\n" +
+	"WrappedKek\x12\x14\n" +
+	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x12\n" +
+	"\x04root\x18\x02 \x01(\tR\x04root\x12\x18\n" +
+	"\awrapped\x18\x03 \x01(\fR\awrapped\"\x93\x02\n" +
 	"\tLookupRow\x12\x1f\n" +
 	"\vsubject_ref\x18\x01 \x01(\tR\n" +
 	"subjectRef\x12\x1d\n" +
@@ -988,7 +1138,7 @@ func file_habeas_seal_v1_vault_proto_rawDescGZIP() []byte {
 }
 
 var file_habeas_seal_v1_vault_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_habeas_seal_v1_vault_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_habeas_seal_v1_vault_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_habeas_seal_v1_vault_proto_goTypes = []any{
 	(KeyState)(0),                 // 0: habeas.seal.v1.KeyState
 	(LookupState)(0),              // 1: habeas.seal.v1.LookupState
@@ -996,33 +1146,36 @@ var file_habeas_seal_v1_vault_proto_goTypes = []any{
 	(*PendingRow)(nil),            // 3: habeas.seal.v1.PendingRow
 	(*MarkRow)(nil),               // 4: habeas.seal.v1.MarkRow
 	(*EpochRow)(nil),              // 5: habeas.seal.v1.EpochRow
-	(*LookupRow)(nil),             // 6: habeas.seal.v1.LookupRow
-	(*PepperRow)(nil),             // 7: habeas.seal.v1.PepperRow
-	(*Pepper)(nil),                // 8: habeas.seal.v1.Pepper
-	(*SuppressionRow)(nil),        // 9: habeas.seal.v1.SuppressionRow
-	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
-	(KeyClass)(0),                 // 11: habeas.seal.v1.KeyClass
-	(*v1.ConsistencyToken)(nil),   // 12: habeas.log.v1.ConsistencyToken
+	(*KekRow)(nil),                // 6: habeas.seal.v1.KekRow
+	(*WrappedKek)(nil),            // 7: habeas.seal.v1.WrappedKek
+	(*LookupRow)(nil),             // 8: habeas.seal.v1.LookupRow
+	(*PepperRow)(nil),             // 9: habeas.seal.v1.PepperRow
+	(*Pepper)(nil),                // 10: habeas.seal.v1.Pepper
+	(*SuppressionRow)(nil),        // 11: habeas.seal.v1.SuppressionRow
+	(*timestamppb.Timestamp)(nil), // 12: google.protobuf.Timestamp
+	(KeyClass)(0),                 // 13: habeas.seal.v1.KeyClass
+	(*v1.ConsistencyToken)(nil),   // 14: habeas.log.v1.ConsistencyToken
 }
 var file_habeas_seal_v1_vault_proto_depIdxs = []int32{
 	0,  // 0: habeas.seal.v1.KeyRow.state:type_name -> habeas.seal.v1.KeyState
-	10, // 1: habeas.seal.v1.KeyRow.created_at:type_name -> google.protobuf.Timestamp
-	10, // 2: habeas.seal.v1.KeyRow.destroyed_at:type_name -> google.protobuf.Timestamp
-	11, // 3: habeas.seal.v1.KeyRow.class:type_name -> habeas.seal.v1.KeyClass
-	10, // 4: habeas.seal.v1.KeyRow.residue_horizon:type_name -> google.protobuf.Timestamp
-	11, // 5: habeas.seal.v1.PendingRow.class:type_name -> habeas.seal.v1.KeyClass
-	12, // 6: habeas.seal.v1.MarkRow.reflected:type_name -> habeas.log.v1.ConsistencyToken
-	10, // 7: habeas.seal.v1.EpochRow.current_since:type_name -> google.protobuf.Timestamp
-	10, // 8: habeas.seal.v1.EpochRow.dirty_since:type_name -> google.protobuf.Timestamp
-	1,  // 9: habeas.seal.v1.LookupRow.state:type_name -> habeas.seal.v1.LookupState
-	10, // 10: habeas.seal.v1.LookupRow.claimed_at:type_name -> google.protobuf.Timestamp
-	8,  // 11: habeas.seal.v1.PepperRow.live:type_name -> habeas.seal.v1.Pepper
-	10, // 12: habeas.seal.v1.SuppressionRow.until:type_name -> google.protobuf.Timestamp
-	13, // [13:13] is the sub-list for method output_type
-	13, // [13:13] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	12, // 1: habeas.seal.v1.KeyRow.created_at:type_name -> google.protobuf.Timestamp
+	12, // 2: habeas.seal.v1.KeyRow.destroyed_at:type_name -> google.protobuf.Timestamp
+	13, // 3: habeas.seal.v1.KeyRow.class:type_name -> habeas.seal.v1.KeyClass
+	12, // 4: habeas.seal.v1.KeyRow.residue_horizon:type_name -> google.protobuf.Timestamp
+	13, // 5: habeas.seal.v1.PendingRow.class:type_name -> habeas.seal.v1.KeyClass
+	14, // 6: habeas.seal.v1.MarkRow.reflected:type_name -> habeas.log.v1.ConsistencyToken
+	12, // 7: habeas.seal.v1.EpochRow.current_since:type_name -> google.protobuf.Timestamp
+	12, // 8: habeas.seal.v1.EpochRow.dirty_since:type_name -> google.protobuf.Timestamp
+	7,  // 9: habeas.seal.v1.KekRow.keks:type_name -> habeas.seal.v1.WrappedKek
+	1,  // 10: habeas.seal.v1.LookupRow.state:type_name -> habeas.seal.v1.LookupState
+	12, // 11: habeas.seal.v1.LookupRow.claimed_at:type_name -> google.protobuf.Timestamp
+	10, // 12: habeas.seal.v1.PepperRow.live:type_name -> habeas.seal.v1.Pepper
+	12, // 13: habeas.seal.v1.SuppressionRow.until:type_name -> google.protobuf.Timestamp
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_habeas_seal_v1_vault_proto_init() }
@@ -1037,7 +1190,7 @@ func file_habeas_seal_v1_vault_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_seal_v1_vault_proto_rawDesc), len(file_habeas_seal_v1_vault_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   8,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
