@@ -24,6 +24,9 @@ func Email(text string) (string, bool) {
 	if at < 1 || at > maxLocal {
 		return "", false
 	}
+	if !ascii(text[:at]) { // before it is folded: a Kelvin sign in small letters is a k
+		return "", false
+	}
 	local := strings.ToLower(text[:at])
 	for _, c := range []byte(local) {
 		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && strings.IndexByte(localExtra, c) < 0 {
@@ -38,24 +41,6 @@ func Email(text string) (string, bool) {
 		return "", false
 	}
 	return local + "@" + strings.ToLower(domain), true
-}
-
-const (
-	leastDigits = 8
-	mostDigits  = 15
-)
-
-// Phone is a number in its one spelling: + and digits, the country first.
-func Phone(text string) (string, bool) {
-	text = strings.NewReplacer(" ", "", "-", "", ".", "", "(", "", ")", "", "/", "").Replace(text)
-	if rest, ok := strings.CutPrefix(text, "00"); ok {
-		text = "+" + rest
-	}
-	number, ok := strings.CutPrefix(text, "+")
-	if !ok || len(number) < leastDigits || len(number) > mostDigits || number[0] == '0' || strings.Trim(number, "0123456789") != "" {
-		return "", false
-	}
-	return text, true
 }
 
 // Opaque reports whether a text can be an identifier that means nothing by
