@@ -7,6 +7,7 @@ import (
 	"time"
 
 	sealv1 "habeas.internal/proto/gen/habeas/seal/v1"
+	"habeas.internal/services/internal/seal/kms"
 	"habeas.internal/services/internal/seal/rows"
 
 	"google.golang.org/protobuf/proto"
@@ -37,11 +38,9 @@ func (k *Keeper) epoch(ctx context.Context, p Partition) (epoch, error) {
 		if !errors.Is(err, rows.ErrNotFound) {
 			return ep, err
 		}
-		if err := k.cfg.KMS.Create(ctx, p.ref(1)); err != nil {
+		first, err := k.first(ctx, p)
+		if err != nil {
 			return epoch{}, fmt.Errorf("create key-encryption key: %w", err)
-		}
-		first := &sealv1.EpochRow{
-			Current: 1, CurrentSince: timestamppb.New(k.cfg.Now()), Tenant: p.Tenant, Partition: p.Name,
 		}
 		_, err = k.writeEpoch(ctx, p, epoch{row: first})
 		if err != nil && !errors.Is(err, rows.ErrConflict) {
@@ -49,6 +48,22 @@ func (k *Keeper) epoch(ctx context.Context, p Partition) (epoch, error) {
 		}
 	}
 	return epoch{}, ErrContended
+}
+
+// first is the row with which a partition begins, its KEK made. Where the key
+// store has destroyed KEKs of a partition without a row, the rows came from a
+// backup that is older than the partition: it begins behind them.
+func (k *Keeper) first(ctx context.Context, p Partition) (*sealv1.EpochRow, error) {
+	begin, ended := uint64(1), uint64(0)
+	err := k.cfg.KMS.Create(ctx, p.ref(begin))
+	var gone *kms.Destroyed
+	if errors.As(err, &gone) {
+		begin, ended = gone.Through+1, gone.Through
+		err = k.cfg.KMS.Create(ctx, p.ref(begin))
+	}
+	return &sealv1.EpochRow{
+		Current: begin, Destroyed: ended, CurrentSince: timestamppb.New(k.cfg.Now()), Tenant: p.Tenant, Partition: p.Name,
+	}, err
 }
 
 func (k *Keeper) readEpoch(ctx context.Context, p Partition) (epoch, error) {

@@ -19,6 +19,8 @@
 //     live secret under it and opened every live one under the next,
 //     commitments compared.
 //   - Every step may be interrupted and run again, by this process or another.
+//   - A KEK that was destroyed is made again by nobody, however late: the key
+//     store refuses it, and the latecomer finds its rotation done.
 package kek
 
 import (
@@ -148,22 +150,33 @@ func (k *Keeper) Save(ctx context.Context, p Partition, kind Kind, row rows.Row,
 	if err != nil {
 		return Held{}, err
 	}
+	if err := k.wrapAll(ctx, p, ep, rec, secrets); err != nil {
+		if err = k.explain(ctx, p, ep, err); errors.Is(err, errMoved) {
+			err = fmt.Errorf("%w: %w", rows.ErrConflict, err)
+		}
+		return Held{}, err
+	}
+	if row, err = k.put(ctx, row, rec); err != nil {
+		return Held{}, err
+	}
+	return k.settle(ctx, p, kind, row)
+}
+
+// wrapAll wraps the secrets of the slots that hold none yet.
+func (k *Keeper) wrapAll(ctx context.Context, p Partition, ep epoch, rec Record, secrets [][]byte) error {
 	aead, err := k.aead(ctx, p, ep.row.GetCurrent())
 	if err != nil {
-		return Held{}, err
+		return err
 	}
 	for i, slot := range rec.Slots() {
 		if len(*slot.Wrapped) > 0 {
 			continue
 		}
 		if err := wrap(ctx, aead, slot, ep.row.GetCurrent(), secrets[i]); err != nil {
-			return Held{}, err
+			return err
 		}
 	}
-	if row, err = k.put(ctx, row, rec); err != nil {
-		return Held{}, err
-	}
-	return k.settle(ctx, p, kind, row)
+	return nil
 }
 
 func (k *Keeper) put(ctx context.Context, row rows.Row, rec Record) (rows.Row, error) {

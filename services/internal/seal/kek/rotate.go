@@ -74,7 +74,7 @@ func (k *Keeper) due(ep epoch) bool {
 func (k *Keeper) begin(ctx context.Context, p Partition, ep epoch) (epoch, error) {
 	old := ep.row.GetCurrent()
 	if err := k.cfg.KMS.Create(ctx, p.ref(old+1)); err != nil {
-		return epoch{}, fmt.Errorf("create key-encryption key: %w", err)
+		return k.late(ctx, p, ep, fmt.Errorf("create key-encryption key: %w", err))
 	}
 	for ep.row.GetCurrent() == old {
 		ep.row.Current, ep.row.Retiring = old+1, old
@@ -89,6 +89,20 @@ func (k *Keeper) begin(ctx context.Context, p Partition, ep epoch) (epoch, error
 		}
 	}
 	return ep, nil
+}
+
+// late tells a rotation that comes after others have ended the very epoch that
+// it wanted to begin, and so is done, from rows that are older than the key
+// store: what their current KEK wrapped is out of reach.
+func (k *Keeper) late(ctx context.Context, p Partition, seen epoch, cause error) (epoch, error) {
+	if !errors.Is(cause, kms.ErrDestroyed) {
+		return epoch{}, cause
+	}
+	now, err := k.readEpoch(ctx, p)
+	if err == nil && now.row.GetCurrent() == seen.row.GetCurrent() {
+		err = fmt.Errorf("%w: %w", ErrLost, cause)
+	}
+	return now, err
 }
 
 // finish empties the retiring epoch, destroys its KEK and records it. Every
@@ -179,7 +193,7 @@ func (k *Keeper) pass(ctx context.Context, p Partition, ep epoch, moved map[stri
 				return c, fmt.Errorf("list %s rows: %w", kind.Name, err)
 			}
 			if err := k.visit(ctx, w, kind, row, &c, moved); err != nil {
-				return c, err
+				return c, k.explain(ctx, p, ep, err)
 			}
 		}
 	}

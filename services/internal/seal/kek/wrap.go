@@ -3,6 +3,7 @@ package kek
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 
 	"habeas.internal/services/internal/seal/kms"
@@ -48,8 +49,11 @@ func (k *Keeper) unwrap(ctx context.Context, p Partition, slot Slot) ([]byte, er
 // unwrap opens the slot and compares the commitment.
 func unwrap(ctx context.Context, aead kms.AEAD, slot Slot) ([]byte, error) {
 	secret, err := aead.DecryptWithContext(ctx, *slot.Wrapped, slot.AAD)
-	if err != nil {
+	if errors.Is(err, kms.ErrUndecryptable) {
 		return nil, fmt.Errorf("unwrap secret: %w: %w", ErrMismatch, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("unwrap secret: %w", err)
 	}
 	if commit := slot.Digest(secret); string(commit[:]) != string(*slot.Commit) {
 		clear(secret)

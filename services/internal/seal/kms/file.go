@@ -21,6 +21,7 @@ const (
 	fileMagic  = "habeas-kek/v1\n"
 	fileSize   = len(fileMagic) + kekSize + checkSize
 	fileSuffix = ".kek"
+	goneSuffix = ".gone"
 	tempPrefix = ".new-"
 )
 
@@ -49,6 +50,14 @@ func OpenFile(dir string) (*File, error) {
 	return f, f.locked(f.removeUnfinished)
 }
 
+// LookAt uses a folder that exists, for reading: it makes and removes nothing.
+func LookAt(dir string) (*File, error) {
+	if _, err := os.ReadDir(dir); err != nil {
+		return nil, fmt.Errorf("look at key folder: %w", err)
+	}
+	return &File{dir: dir}, nil
+}
+
 // removeUnfinished destroys what a crash left of a creation: a key that nobody
 // was given.
 func (f *File) removeUnfinished() error {
@@ -74,18 +83,25 @@ func (f *File) Create(_ context.Context, ref Ref) error {
 		return err
 	}
 	return f.locked(func() error {
-		_, err := os.Stat(path)
+		gone, err := f.gone(ref)
+		if err != nil {
+			return err
+		}
+		if ref.Epoch <= gone {
+			return &Destroyed{Through: gone}
+		}
+		_, err = os.Stat(path)
 		if err == nil {
 			return nil
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("look for key %s: %w", ref, err)
 		}
-		return f.write(path)
+		return f.makeKey(path)
 	})
 }
 
-func (f *File) write(path string) error {
+func (f *File) makeKey(path string) error {
 	var kek [kekSize]byte
 	defer clear(kek[:])
 	if _, err := rand.Read(kek[:]); err != nil {
@@ -93,6 +109,32 @@ func (f *File) write(path string) error {
 	}
 	content := encodeFile(kek[:])
 	defer clear(content)
+	return f.write(path, content)
+}
+
+// gonePath is the tombstone of a partition's destroyed KEKs.
+func (f *File) gonePath(ref Ref) string {
+	return filepath.Join(f.dir, ref.Tenant+"."+ref.Partition+goneSuffix)
+}
+
+// gone is the highest epoch of the partition that was destroyed, or zero.
+func (f *File) gone(ref Ref) (uint64, error) {
+	content, err := os.ReadFile(f.gonePath(ref))
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read tombstone of keys: %w", err)
+	}
+	through, err := strconv.ParseUint(string(content), 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("read tombstone of keys: %w", ErrDamaged)
+	}
+	return through, nil
+}
+
+// write puts a file in place at once, and makes it last.
+func (f *File) write(path string, content []byte) error {
 	temp, err := os.CreateTemp(f.dir, tempPrefix+"*") // mode 0600
 	if err != nil {
 		return fmt.Errorf("make key file: %w", err)
@@ -129,16 +171,43 @@ func (f *File) AEAD(_ context.Context, ref Ref) (AEAD, error) {
 	return Local(kek)
 }
 
-// Destroy is part of Store: the file is overwritten, then removed.
-func (f *File) Destroy(_ context.Context, ref Ref) (string, error) {
-	path, err := f.path(ref)
-	if err != nil {
+// Destroy is part of Store: the tombstone is written, then each file is
+// overwritten and removed.
+func (f *File) Destroy(ctx context.Context, ref Ref) (string, error) {
+	if _, err := f.path(ref); err != nil {
 		return "", err
 	}
-	if err := f.locked(func() error { return f.shred(path) }); err != nil {
+	if err := f.locked(func() error { return f.destroy(ctx, ref) }); err != nil {
 		return "", err
 	}
 	return "file:" + ref.String(), nil
+}
+
+func (f *File) destroy(ctx context.Context, ref Ref) error {
+	gone, err := f.gone(ref)
+	if err == nil && gone < ref.Epoch {
+		err = f.write(f.gonePath(ref), []byte(strconv.FormatUint(ref.Epoch, 10)))
+	}
+	if err != nil {
+		return err
+	}
+	all, err := f.List(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range all {
+		if r.Tenant != ref.Tenant || r.Partition != ref.Partition || r.Epoch > ref.Epoch {
+			continue
+		}
+		path, err := f.path(r)
+		if err == nil {
+			err = f.shred(path)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return syncDir(f.dir)
 }
 
 // shred overwrites a file, syncs it, removes it and syncs the folder. A file

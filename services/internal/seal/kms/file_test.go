@@ -81,6 +81,38 @@ func TestAKEKLivesFromCreateToDestroy(t *testing.T) {
 	}
 }
 
+func TestADestroyedKEKIsNeverMadeAgainNorAnEarlierOne(t *testing.T) {
+	s := openFile(t, filepath.Join(t.TempDir(), "keys"))
+	ref := func(epoch uint64) kms.Ref { return kms.Ref{Tenant: "t1", Partition: "0a", Epoch: epoch} }
+	for epoch := range uint64(3) {
+		if err := s.Create(t.Context(), ref(epoch+1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.Destroy(t.Context(), ref(2)); err != nil {
+		t.Fatal(err)
+	}
+	for _, epoch := range []uint64{1, 2} {
+		var gone *kms.Destroyed
+		if err := s.Create(t.Context(), ref(epoch)); !errors.As(err, &gone) || gone.Through != 2 {
+			t.Errorf("epoch %d: %v, want destroyed through 2", epoch, err)
+		}
+		if _, err := s.AEAD(t.Context(), ref(epoch)); !errors.Is(err, kms.ErrNoKEK) {
+			t.Errorf("epoch %d: %v, want ErrNoKEK", epoch, err)
+		}
+	}
+	wrap(t, s, ref(3)) // still there
+	if err := s.Create(t.Context(), kms.Ref{Tenant: "t1", Partition: "0b", Epoch: 1}); err != nil {
+		t.Errorf("another partition: %v", err)
+	}
+	if _, err := s.Destroy(t.Context(), ref(1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Create(t.Context(), ref(2)); !errors.Is(err, kms.ErrDestroyed) {
+		t.Errorf("after an earlier one is destroyed again: %v, want ErrDestroyed", err)
+	}
+}
+
 func TestEveryKEKIsListed(t *testing.T) {
 	for name, s := range stores(t) {
 		t.Run("in "+name, func(t *testing.T) {

@@ -23,7 +23,27 @@ var (
 	ErrDamaged = errors.New("key-encryption key is damaged")
 	// ErrReference means: the reference is malformed.
 	ErrReference = errors.New("key-encryption key reference is malformed")
+	// ErrDestroyed means: this KEK, or a later one of its partition, was destroyed,
+	// and none is made in its place. The error is a *Destroyed.
+	ErrDestroyed = errors.New("key-encryption key was destroyed")
+	// ErrUnavailable means: the key store does not answer, or is sealed. Nothing is
+	// known of the KEK; ask again later.
+	ErrUnavailable = errors.New("key store is not available")
+	// ErrRefused means: the key store does not let this process do that.
+	ErrRefused = errors.New("key store refuses this process")
 )
+
+// Destroyed says up to which epoch a partition's KEKs are gone. It matches
+// ErrDestroyed.
+type Destroyed struct{ Through uint64 }
+
+// Error names the epoch.
+func (d *Destroyed) Error() string {
+	return fmt.Sprintf("key-encryption keys through epoch %d were destroyed", d.Through)
+}
+
+// Is matches ErrDestroyed.
+func (d *Destroyed) Is(target error) bool { return target == ErrDestroyed }
 
 // Ref names one KEK.
 type Ref struct {
@@ -44,16 +64,19 @@ type AEAD interface {
 }
 
 // Store makes, uses and destroys KEKs. Its methods may be called from several
-// goroutines and processes.
+// goroutines and processes. A store that is reached over a network may also
+// return ErrUnavailable and ErrRefused.
 type Store interface {
 	// Create makes the KEK unless it exists. When it returns nil, the KEK
-	// survives a loss of power.
+	// survives a loss of power. What was destroyed is never made again: that
+	// is a *Destroyed error.
 	Create(ctx context.Context, ref Ref) error
-	// AEAD gives the use of an existing KEK, or ErrNoKEK. It is for now: ask
-	// again for the next operation.
+	// AEAD gives the use of an existing KEK. It is for now: ask again for the
+	// next operation. ErrNoKEK comes from here or from its first use.
 	AEAD(ctx context.Context, ref Ref) (AEAD, error)
-	// Destroy ends the KEK and returns the store's own reference of the act.
-	// Destroying what is not there is a success with the same reference.
+	// Destroy ends the KEK and all earlier ones of its partition, and returns
+	// the store's own reference of the act. Destroying what is not there is a
+	// success with the same reference.
 	Destroy(ctx context.Context, ref Ref) (reference string, err error)
 	// List names every KEK that can be used.
 	List(ctx context.Context) ([]Ref, error)

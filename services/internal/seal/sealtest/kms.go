@@ -9,7 +9,9 @@ import (
 	"habeas.internal/services/internal/seal/kms"
 )
 
-// KMS is a key store in memory. The zero value is empty and ready.
+// KMS is a key store in memory that, other than a real one, forgets what it has
+// destroyed and makes it again: what relies on the real ones is tested with
+// kms.File. The zero value is empty and ready.
 type KMS struct {
 	mu   sync.Mutex
 	keks map[kms.Ref][]byte
