@@ -10,7 +10,8 @@ import (
 	"habeas.internal/services/internal/es/jetstream"
 )
 
-// Filter says what to show. The zero value shows everything.
+// Filter says what to show. The zero value shows everything; a person and a
+// request show what concerns either.
 type Filter struct {
 	// Tenant shows commits of one tenant only.
 	Tenant string
@@ -20,7 +21,8 @@ type Filter struct {
 	// Request shows what concerns a request: its own aggregate, what was made
 	// for it, and every commit that names it.
 	Request string
-	// Until shows the log as it stood at a moment.
+	// Until shows the log as it stood at a moment, that included: also whose a
+	// request is counts only if the log said so by then.
 	Until time.Time
 	// SkipSignatures trusts the store.
 	SkipSignatures bool
@@ -51,6 +53,9 @@ type Summary struct {
 	// Read is how many commits were read, Shown how many were selected.
 	Read  uint64 `json:"commits_read"`
 	Shown uint64 `json:"commits_shown"`
+	// Searched is how many of them were read before, for whose they are: none but
+	// for a person, and then those of the context that has requests.
+	Searched uint64 `json:"commits_searched,omitempty"`
 	// Unknown is how many events shown are of types that are not known here.
 	Unknown uint64 `json:"unknown_events,omitempty"`
 	// Streams are those that were read from their genesis to their end.
@@ -90,7 +95,7 @@ func New(log *jetstream.Log, contexts []string) *Auditor {
 // of the log's, or a CorruptError where the log is not what was written.
 func (a *Auditor) Replay(ctx context.Context, f Filter, show func(Entry) error) (Summary, error) {
 	var s Summary
-	pick, err := a.selection(ctx, f)
+	pick, err := a.selection(ctx, f, &s)
 	if err != nil {
 		return s, err
 	}
@@ -106,11 +111,11 @@ func (a *Auditor) Replay(ctx context.Context, f Filter, show func(Entry) error) 
 			return s, fmt.Errorf("replay: %w", err)
 		}
 		s.Read++
-		a.tell(s.Read)
+		a.tell(s.Searched + s.Read)
 		if err := check.check(ctx, r); err != nil {
 			return s, fmt.Errorf("replay: %w", err)
 		}
-		if !f.Until.IsZero() && r.Stored.After(f.Until) {
+		if !pick.inTime(r) {
 			continue
 		}
 		entry, err := a.entry(r)

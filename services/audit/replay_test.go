@@ -25,9 +25,9 @@ type history struct {
 	heads map[es.Aggregate]es.Head
 }
 
-func contexts() []string { return []string{"identity", "consent"} }
+func contexts() []string { return []string{"identity", "consent", "fulfilment"} }
 
-func newHistory(t *testing.T) *history {
+func newHistory(t testing.TB) *history {
 	t.Helper()
 	server := testserver.NATS(t)
 	in := jstest.New(t, 2, 1, contexts()...)
@@ -46,7 +46,7 @@ func newHistory(t *testing.T) *history {
 	return &history{log: log, heads: map[es.Aggregate]es.Head{}}
 }
 
-func id(t *testing.T) string {
+func id(t testing.TB) string {
 	t.Helper()
 	text, err := es.NewID(rand.Reader)
 	if err != nil {
@@ -57,14 +57,20 @@ func id(t *testing.T) string {
 
 // write appends an event of a type to an aggregate and returns when it was
 // stored.
-func (h *history) write(t *testing.T, agg es.Aggregate, event string, m proto.Message) time.Time {
+func (h *history) write(t testing.TB, agg es.Aggregate, event string, m proto.Message) time.Time {
+	t.Helper()
+	return h.writeFor(t, "", agg, event, m)
+}
+
+// writeFor is write in the course of something.
+func (h *history) writeFor(t testing.TB, correlation string, agg es.Aggregate, event string, m proto.Message) time.Time {
 	t.Helper()
 	data, err := proto.Marshal(m)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r, err := h.log.Append(t.Context(), h.heads[agg], es.Commit{
-		ID: id(t), CommandID: id(t), Aggregate: agg, Time: time.Now(),
+		ID: id(t), CommandID: id(t), Aggregate: agg, Time: time.Now(), Meta: es.Meta{Correlation: correlation},
 		Events: []es.Event{{Type: event, Schema: 1, Data: data}},
 	})
 	if err != nil {
@@ -76,7 +82,7 @@ func (h *history) write(t *testing.T, agg es.Aggregate, event string, m proto.Me
 	return r.Stored
 }
 
-func (h *history) replay(t *testing.T, f audit.Filter) ([]audit.Entry, audit.Summary) {
+func (h *history) replay(t testing.TB, f audit.Filter) ([]audit.Entry, audit.Summary) {
 	t.Helper()
 	var all []audit.Entry
 	s, err := audit.New(h.log, contexts()).Replay(t.Context(), f, func(e audit.Entry) error {
@@ -103,7 +109,7 @@ func TestAReplayMergesStreamsInTheOrderOfStorage(t *testing.T) {
 		h.write(t, es.Aggregate{Context: "consent", Tenant: "t2", Type: "thing", ID: id(t)}, "thing.done", destroyed("x"))
 	}
 	all, s := h.replay(t, audit.Filter{})
-	if !s.Verified || s.Streams != 4 || s.Read != uint64(len(all)) || s.Unknown != n {
+	if !s.Verified || s.Streams != 6 || s.Read != uint64(len(all)) || s.Unknown != n {
 		t.Errorf("summary is %+v of %d", s, len(all))
 	}
 	domain := 0
@@ -135,47 +141,6 @@ func TestEventsAreShownByTheirFields(t *testing.T) {
 	want := `{"destroyed_at":"1970-01-01T00:00:01Z","holder":"subject-abc","key_commit":"0102","reason":"erasure"}`
 	if string(text) != want {
 		t.Errorf("got  %s\nwant %s", text, want)
-	}
-}
-
-func TestAPersonIsFoundInEveryContext(t *testing.T) {
-	h := newHistory(t)
-	ref, other, request := id(t), id(t), id(t)
-	whole := es.Aggregate{Context: "consent", Tenant: "t1", Type: "request", ID: request}
-	h.write(t, es.Aggregate{Context: "identity", Tenant: "t1", Type: "subject", ID: ref}, "subject.strange", destroyed(""))
-	h.write(t, whole, "request.strange", destroyed("")) // nobody yet
-	keys := es.Aggregate{Context: "identity", Tenant: "t1", Type: "keyring", ID: "k"}
-	h.write(t, keys, keyDestroyed, destroyed("subject-"+other))
-	h.write(t, keys, keyDestroyed, destroyed("subject-"+ref))
-	h.write(t, es.Aggregate{Context: "identity", Tenant: "t1", Type: "request", ID: request}, keyDestroyed, destroyed("subject-"+ref))
-	h.write(t, es.Aggregate{Context: "identity", Tenant: "t1", Type: "notice", ID: id(t)}, keyDestroyed, destroyed("request-"+request))
-
-	all, s := h.replay(t, audit.Filter{Subject: ref})
-	var got []string
-	for _, e := range all {
-		got = append(got, e.Context+"."+e.Aggregate)
-	}
-	want := "identity.subject consent.request identity.keyring identity.request identity.notice"
-	if strings.Join(got, " ") != want || !s.Verified {
-		t.Errorf("got  %v\nwant %s", got, want)
-	}
-	all, _ = h.replay(t, audit.Filter{Request: request})
-	if len(all) != 3 {
-		t.Errorf("the request has %d commits, want 3", len(all))
-	}
-}
-
-func TestAReplayEndsAtAMoment(t *testing.T) {
-	h := newHistory(t)
-	agg := es.Aggregate{Context: "identity", Tenant: "t1", Type: "keyring", ID: "k"}
-	first := h.write(t, agg, keyDestroyed, destroyed("a"))
-	if first.IsZero() {
-		all, _ := h.replay(t, audit.Filter{Tenant: "t1"})
-		first = all[0].Stored
-	}
-	h.write(t, agg, keyDestroyed, destroyed("b"))
-	if all, _ := h.replay(t, audit.Filter{Tenant: "t1", Until: first}); len(all) != 1 || all[0].Version != 1 {
-		t.Errorf("%d commits", len(all))
 	}
 }
 

@@ -3,69 +3,66 @@ package audit
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"habeas.internal/services/internal/es"
 )
 
-// selection is what a filter comes to in this log: whole aggregates, and ids
-// that a commit is shown for naming. Nil sets select everything.
+// selection is what a filter comes to in this log: ids that a commit is shown
+// for naming, and aggregates that are shown whole. Nil ids select everything.
 type selection struct {
 	filter Filter
-	whole  map[es.Aggregate]bool
 	ids    map[string]bool
+	whole  map[es.Aggregate]bool
 }
 
-// requestType is the aggregate type of a fulfilment request: one that names a
-// person is a request of theirs.
-const requestType = "request"
+// A request that names a person is a request of theirs.
+const (
+	requestContext = "fulfilment"
+	requestType    = "request"
+)
 
-// selection reads the log, unverified, until it knows what belongs to the
-// filter's person or request. What one reading finds, such as the requests of a
-// person, the next looks for in turn.
-func (a *Auditor) selection(ctx context.Context, f Filter) (*selection, error) {
-	s := &selection{filter: f}
+// selection says what belongs to the filter's person or request. Of a request
+// its own id is enough. Whose a request is, the log says only after its first
+// commits, and what was made for it does not name the person: so of a person
+// the requests are looked for first, in the one context that has any. It holds
+// what is selected and no more, however long the log is.
+func (a *Auditor) selection(ctx context.Context, f Filter, s *Summary) (*selection, error) {
+	pick := &selection{filter: f}
 	if f.Subject == "" && f.Request == "" {
-		return s, nil
+		return pick, nil
 	}
-	s.whole, s.ids = map[es.Aggregate]bool{}, map[string]bool{}
+	pick.whole, pick.ids = map[es.Aggregate]bool{}, map[string]bool{}
 	for _, id := range []string{f.Subject, f.Request} {
 		if id != "" {
-			s.ids[id] = true
+			pick.ids[id] = true
 		}
 	}
-	for before := -1; before != len(s.ids)+len(s.whole); {
-		before = len(s.ids) + len(s.whole)
-		for r, err := range a.merged(ctx) {
-			if err != nil {
-				return nil, fmt.Errorf("select: %w", err)
-			}
-			entry, err := a.entry(r)
-			if err != nil {
-				return nil, fmt.Errorf("select: %w", err)
-			}
-			s.learn(r, entry)
+	if f.Subject == "" || !slices.Contains(a.contexts, requestContext) {
+		return pick, nil
+	}
+	person := &selection{filter: f, ids: map[string]bool{f.Subject: true}}
+	for r, err := range a.log.Scan(ctx, requestContext, nil) {
+		if err != nil {
+			return nil, fmt.Errorf("select: %w", err)
+		}
+		s.Searched++
+		a.tell(s.Searched)
+		if r.Aggregate.Type != requestType || pick.ids[r.Aggregate.ID] || !pick.inTime(r) || !pick.inTenant(r) {
+			continue
+		}
+		entry, err := a.entry(r)
+		if err != nil {
+			return nil, fmt.Errorf("select: %w", err)
+		}
+		if person.names(entry) {
+			pick.ids[r.Aggregate.ID] = true
 		}
 	}
-	return s, nil
+	return pick, nil
 }
 
-// learn notes an aggregate that belongs to the selection with all its commits:
-// one of a known id, one that began by naming one, and a request that names the
-// person.
-func (s *selection) learn(r es.Recorded, e Entry) {
-	if s.whole[r.Aggregate] || !s.inTenant(r) {
-		return
-	}
-	named := s.names(e)
-	request := r.Aggregate.Type == requestType && named && s.filter.Request == ""
-	if s.ids[r.Aggregate.ID] || named && r.FirstVersion == 1 || request {
-		s.whole[r.Aggregate] = true
-	}
-	if request {
-		s.ids[r.Aggregate.ID] = true
-	}
-}
-
+// names reports whether a commit was caused by, or tells of, a known id.
 func (s *selection) names(e Entry) bool {
 	if s.ids[e.Correlation] {
 		return true
@@ -84,7 +81,23 @@ func (s *selection) inTenant(r es.Recorded) bool {
 	return s.filter.Tenant == "" || r.Aggregate.Tenant == s.filter.Tenant
 }
 
-// has reports whether a commit is to be shown.
+func (s *selection) inTime(r es.Recorded) bool {
+	return s.filter.Until.IsZero() || !r.Stored.After(s.filter.Until)
+}
+
+// has reports whether a commit is to be shown. It is asked about the commits of
+// an aggregate in their order: one of a known id, and one that began by naming
+// one, is shown with all its commits.
 func (s *selection) has(r es.Recorded, e Entry) bool {
-	return s.inTenant(r) && (s.ids == nil || s.whole[r.Aggregate] || s.names(e))
+	if !s.inTime(r) || !s.inTenant(r) {
+		return false
+	}
+	if s.ids == nil || s.ids[r.Aggregate.ID] || s.whole[r.Aggregate] {
+		return true
+	}
+	named := s.names(e)
+	if named && r.FirstVersion == 1 {
+		s.whole[r.Aggregate] = true
+	}
+	return named
 }

@@ -55,7 +55,7 @@ func heldUnderThisPolicy(t *testing.T, w *world) {
 	if where := archive.db.Find(t, kept); len(where) != 1 {
 		t.Errorf("what the archive keeps is in %v", where)
 	}
-	w.hasGroundAndEnd(r, archive.name, "message.content", "client_archive", "PT-05")
+	w.hasGroundAndEnd(r, remainder{archive.name, "message.content", "client_archive", "PT-05"})
 	p.serves("after the erasure", uses, false)
 	disclosures := slices.Clone(uses)
 	for i := range disclosures {
@@ -83,24 +83,28 @@ func (p *person) serves(what string, uses []ask, yes bool) {
 	}
 }
 
-// hasGroundAndEnd: the request says of what remains where it is, why, and until
-// when; everything else has gone.
-func (w *world) hasGroundAndEnd(r *fulfilmentv1.Request, system, category, ground, authority string) {
+// remainder is what an erasure left of a category in a system, and why.
+type remainder struct{ system, category, ground, authority string }
+
+// hasGroundAndEnd: the request says of everything that remains where it is, why,
+// and until when, and nothing else remains; all other leaves have gone.
+func (w *world) hasGroundAndEnd(r *fulfilmentv1.Request, want ...remainder) {
 	w.Helper()
-	retained := 0
+	var remain []remainder
 	for _, l := range r.GetLeaves() {
-		switch {
-		case l.GetOutcome() == fulfilmentv1.LeafOutcome_LEAF_OUTCOME_RETAINED:
-			retained++
-			if l.GetSystem() != system || l.GetCategory() != category || l.GetReason() != ground || l.GetAuthority() != authority || !l.GetUntil().AsTime().After(time.Now()) {
-				w.Errorf("%s in %s is kept: %s, %s, until %v", l.GetCategory(), l.GetSystem(), l.GetReason(), l.GetAuthority(), l.GetUntil().AsTime())
+		switch l.GetOutcome() {
+		case fulfilmentv1.LeafOutcome_LEAF_OUTCOME_RETAINED:
+			remain = append(remain, remainder{l.GetSystem(), l.GetCategory(), l.GetReason(), l.GetAuthority()})
+			if !l.GetUntil().AsTime().After(time.Now()) {
+				w.Errorf("%s in %s is kept until %v", l.GetCategory(), l.GetSystem(), l.GetUntil().AsTime())
 			}
-		case l.GetOutcome() != fulfilmentv1.LeafOutcome_LEAF_OUTCOME_ERASED && l.GetOutcome() != fulfilmentv1.LeafOutcome_LEAF_OUTCOME_MASKED:
+		case fulfilmentv1.LeafOutcome_LEAF_OUTCOME_ERASED, fulfilmentv1.LeafOutcome_LEAF_OUTCOME_MASKED:
+		default:
 			w.Errorf("%s in %s: %v", l.GetCategory(), l.GetSystem(), l.GetOutcome())
 		}
 	}
-	if retained != 1 {
-		w.Errorf("%d leaves are kept", retained)
+	if !slices.Equal(remain, want) {
+		w.Errorf("what remains is %v, want %v", remain, want)
 	}
 }
 
