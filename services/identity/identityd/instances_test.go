@@ -20,17 +20,24 @@ func TestWhatOneInstanceDestroysNoOtherUses(t *testing.T) {
 	first, second := w.start(t), w.start(t)
 	first.create(t, tenant)
 	jane := first.register(t, email("jane@example.com"))
-	here, there := first.holder(t, "consent", true), second.holder(t, "retention", true)
-	id := keyOf(t, tenant, seal.Subject, sealv1.KeyClass_KEY_CLASS_PROFILE)
-	id.Holder = must(seal.NewHolder(seal.Subject, jane))(t)
+	here, there := first.holder(t, "fulfilment", true), second.holder(t, "fulfilment", true)
+	id := keyOf(t, tenant, seal.Request, sealv1.KeyClass_KEY_CLASS_REQUEST)
 	box := here.seal(t, id, "Jane Example")
-	if _, err := there.Open(deadline(t), "case-handling", place(tenant), box); err != nil {
+	if _, err := there.Open(deadline(t), "fulfilment", place(tenant), box); err != nil {
 		t.Fatalf("the other instance's holder: %v", err)
 	}
 	verifier := second.as(t, tenant, "verifier")
 	must(verifier.ListIdentifiers(withPurpose(deadline(t)), &identityv1.ListIdentifiersRequest{SubjectRef: jane}))(t)
 
 	began := time.Now()
+	must(first.service(t, "fulfilment", tenant).DestroyKeys(deadline(t), &identityv1.DestroyKeysRequest{
+		RequestId: "close-1", Reason: "request-closed",
+		Keys: []*identityv1.KeyName{{Holder: id.Holder.String(), Class: id.Class}},
+	}))(t)
+	if took := time.Since(began); took < lease {
+		t.Errorf("destroyed after %s: holders of the other instance may still use the key", took)
+	}
+	began = time.Now()
 	must(first.service(t, "fulfilment", tenant).ForgetSubject(deadline(t), &identityv1.ForgetSubjectRequest{
 		RequestId: "f1", SubjectRef: jane, Request: request,
 	}))(t)
@@ -38,7 +45,7 @@ func TestWhatOneInstanceDestroysNoOtherUses(t *testing.T) {
 		t.Errorf("forgotten after %s: holders of the other instance may still use the key", took)
 	}
 	for name, h := range map[string]*holderOf{"this instance's holder": here, "the other's": there} {
-		if _, err := h.Open(deadline(t), "case-handling", place(tenant), box); !errors.Is(err, seal.ErrErased) {
+		if _, err := h.Open(deadline(t), "fulfilment", place(tenant), box); !errors.Is(err, seal.ErrErased) {
 			t.Errorf("%s opens: %v, want erased", name, err)
 		}
 	}

@@ -23,6 +23,7 @@ import (
 	"habeas.internal/services/internal/testwait"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
@@ -93,7 +94,7 @@ func keyOf(t *testing.T, tenant string, kind seal.Kind, class sealv1.KeyClass) s
 // place is where a test's boxes stand.
 func place(tenant string) seal.Field {
 	return seal.Field{
-		Tenant: tenant, Context: "consent", AggregateType: "person", AggregateID: request,
+		Tenant: tenant, Context: "fulfilment", AggregateType: "request", AggregateID: request,
 		EventID: es.EventID(request, 0), Path: "name",
 	}
 }
@@ -115,13 +116,13 @@ func settled(t *testing.T) {
 	})
 }
 
-func TestWhatOneServiceSealsAnotherOpensUntilTheKeyIsDestroyed(t *testing.T) {
+func TestWhatOneProcessSealsAnotherOpensUntilTheKeyIsDestroyed(t *testing.T) {
 	w, d := found(t)
 	settled(t)
-	consent, retention := d.holder(t, "consent", true), d.holder(t, "retention", true)
+	sealer, opener := d.holder(t, "fulfilment", true), d.holder(t, "fulfilment", true)
 	id := keyOf(t, tenant, seal.Request, sealv1.KeyClass_KEY_CLASS_REQUEST)
-	box := consent.seal(t, id, "Jane Example")
-	text, err := retention.Open(deadline(t), "case-handling", place(tenant), box)
+	box := sealer.seal(t, id, "Jane Example")
+	text, err := opener.Open(deadline(t), "fulfilment", place(tenant), box)
 	if err != nil || string(text) != "Jane Example" {
 		t.Fatalf("opened %d bytes: %v", len(text), err)
 	}
@@ -135,9 +136,9 @@ func TestWhatOneServiceSealsAnotherOpensUntilTheKeyIsDestroyed(t *testing.T) {
 	if !answer.GetResidueEndsAt().AsTime().After(time.Now()) {
 		t.Errorf("residue ends at %v", answer.GetResidueEndsAt())
 	}
-	for name, h := range map[string]*holderOf{"who sealed": consent, "who opened": retention} {
+	for name, h := range map[string]*holderOf{"who sealed": sealer, "who opened": opener} {
 		var gone *seal.Erased
-		_, err := h.Open(deadline(t), "case-handling", place(tenant), box)
+		_, err := h.Open(deadline(t), "fulfilment", place(tenant), box)
 		if !errors.As(err, &gone) || gone.Reason != "request-closed" || gone.At.IsZero() {
 			t.Errorf("%s opens: %v, want erased", name, err)
 		}
@@ -176,7 +177,7 @@ func TestAServiceThatDoesNotFollowIsWaitedOut(t *testing.T) {
 		follows bool
 	}{{"one that never joined", false}, {"one that joined, took a key and left", true}} {
 		t.Run(tc.name, func(t *testing.T) {
-			stranger := d.holder(t, "consent", tc.follows)
+			stranger := d.holder(t, "fulfilment", tc.follows)
 			id := keyOf(t, tenant, seal.Request, sealv1.KeyClass_KEY_CLASS_REQUEST)
 			box := stranger.seal(t, id, "Jane Example")
 			stranger.leave()
@@ -200,7 +201,7 @@ func TestAServiceThatDoesNotFollowIsWaitedOut(t *testing.T) {
 
 func TestAServiceThatLosesTheStreamJoinsAgain(t *testing.T) {
 	w, d := found(t)
-	h := d.holder(t, "consent", true)
+	h := d.holder(t, "fulfilment", true)
 	addr := d.Addr.String()
 	if err := d.stop(); err != nil {
 		t.Fatalf("stop: %v", err)
@@ -219,29 +220,58 @@ func TestAServiceThatLosesTheStreamJoinsAgain(t *testing.T) {
 		}
 		return nil
 	})
-	h.seal(t, keyOf(t, tenant, seal.Subject, sealv1.KeyClass_KEY_CLASS_PROFILE), "Jane Example")
+	h.seal(t, keyOf(t, tenant, seal.Request, sealv1.KeyClass_KEY_CLASS_REQUEST), "Jane Example")
 }
 
 func TestDestroyedKeysStayDestroyedAcrossARestart(t *testing.T) {
 	w, d := found(t)
-	ref := d.register(t, email("jane@example.com"))
-	d.forget(t, ref)
+	id := keyOf(t, tenant, seal.Request, sealv1.KeyClass_KEY_CLASS_REQUEST)
+	d.holder(t, "fulfilment", false).seal(t, id, "Jane Example")
+	destroy := &identityv1.DestroyKeysRequest{
+		RequestId: "close-1", Reason: "request-closed",
+		Keys: []*identityv1.KeyName{{Holder: id.Holder.String(), Class: id.Class}},
+	}
+	must(d.service(t, "fulfilment", tenant).DestroyKeys(deadline(t), destroy))(t)
 	if err := d.stop(); err != nil {
 		t.Fatal(err)
 	}
 	d = w.start(t)
-	answer := must(d.service(t, "consent", tenant).GetKeys(withPurpose(deadline(t)), &identityv1.GetKeysRequest{
+	ctx := metadata.AppendToOutgoingContext(deadline(t), rpc.MetadataPurpose, "fulfilment")
+	answer := must(d.service(t, "fulfilment", tenant).GetKeys(ctx, &identityv1.GetKeysRequest{
 		Wants: []*identityv1.KeyWant{
-			{Key: &identityv1.KeyName{Holder: "subject-" + ref, Class: sealv1.KeyClass_KEY_CLASS_PROFILE}, Create: true},
-			{Key: &identityv1.KeyName{Holder: "request-" + ref, Class: sealv1.KeyClass_KEY_CLASS_REQUEST}},
+			{Key: &identityv1.KeyName{Holder: id.Holder.String(), Class: id.Class}, Create: true},
+			{Key: &identityv1.KeyName{Holder: "request-" + request, Class: sealv1.KeyClass_KEY_CLASS_REQUEST}},
 		},
 	}))(t)
-	if got := answer.GetKeys()[0]; got.GetReason() != "KEY_DESTROYED" || len(got.GetMaterial()) != 0 || got.GetDestroyReason() != "erasure" {
+	if got := answer.GetKeys()[0]; got.GetReason() != "KEY_DESTROYED" || len(got.GetMaterial()) != 0 || got.GetDestroyReason() != "request-closed" {
 		t.Errorf("destroyed key: %s", got.GetReason())
 	}
 	if got := answer.GetKeys()[1].GetReason(); got != "KEY_NOT_FOUND" {
 		t.Errorf("key that never was: %s", got)
 	}
+}
+
+func TestAServiceGetsTheKeysThatItHasARightToAndNoOthers(t *testing.T) {
+	_, d := found(t)
+	jane := d.register(t, email("jane@example.com"))
+	profile := &identityv1.KeyName{Holder: "subject-" + jane, Class: sealv1.KeyClass_KEY_CLASS_PROFILE}
+	own := &identityv1.KeyName{Holder: "request-" + request, Class: sealv1.KeyClass_KEY_CLASS_REQUEST}
+	for _, tc := range []struct {
+		service, purpose string
+		key              *identityv1.KeyName
+		reason           string
+	}{
+		{"consent", "record", profile, "KEY_NOT_ALLOWED"},
+		{"retention", "record", own, "KEY_NOT_ALLOWED"},
+		{"fulfilment", "fulfilment", profile, "KEY_NOT_ALLOWED"},
+		{"fulfilment", "case-handling", own, "KEY_PURPOSE_NOT_ALLOWED"},
+	} {
+		ctx := metadata.AppendToOutgoingContext(deadline(t), rpc.MetadataPurpose, tc.purpose)
+		_, err := d.service(t, tc.service, tenant).GetKeys(ctx, &identityv1.GetKeysRequest{Wants: []*identityv1.KeyWant{{Key: tc.key, Create: true}}})
+		expect(t, err, codes.PermissionDenied, tc.reason)
+	}
+	ctx := metadata.AppendToOutgoingContext(deadline(t), rpc.MetadataPurpose, "record")
+	must(d.service(t, "fulfilment", tenant).GetKeys(ctx, &identityv1.GetKeysRequest{Wants: []*identityv1.KeyWant{{Key: own, Create: true}}}))(t)
 }
 
 func TestDigestsOfCommandsAreTheSameInEveryService(t *testing.T) {
@@ -264,8 +294,8 @@ func TestDigestsOfCommandsAreTheSameInEveryService(t *testing.T) {
 func TestKeysAreOfTheCallersTenantAndOfOneThatExists(t *testing.T) {
 	_, d := found(t)
 	d.create(t, "other")
-	h := d.holder(t, "consent", false)
-	id := keyOf(t, tenant, seal.Subject, sealv1.KeyClass_KEY_CLASS_PROFILE)
+	h := d.holder(t, "fulfilment", false)
+	id := keyOf(t, tenant, seal.Request, sealv1.KeyClass_KEY_CLASS_REQUEST)
 	box := h.seal(t, id, "Jane Example")
 	if _, err := h.Open(deadline(t), "record", place("other"), box); !errors.Is(err, keyclient.ErrNoKey) {
 		t.Errorf("another tenant opens: %v, want ErrNoKey", err)

@@ -53,6 +53,8 @@ func keys() fault.Table {
 		{Err: vault.ErrContended, Code: codes.Aborted, Reason: "CONTENDED"},
 		{Err: vault.ErrNotReady, Code: codes.Unavailable, Reason: "VAULT_NOT_READY"},
 		{Err: vault.ErrNoKey, Code: codes.NotFound, Reason: "KEY_NOT_FOUND"},
+		{Err: errKeyForbidden, Code: codes.PermissionDenied, Reason: "KEY_NOT_ALLOWED", Text: "this service may not have such a key"},
+		{Err: errKeyPurpose, Code: codes.PermissionDenied, Reason: "KEY_PURPOSE_NOT_ALLOWED", Text: "this service may not have such a key for this purpose"},
 		{Err: errLeaving, Code: codes.Unavailable, Reason: "LEAVING"},
 	}
 }

@@ -45,7 +45,8 @@ func keyID(tenant, field string, name *identityv1.KeyName) (seal.KeyID, error) {
 	return id, nil
 }
 
-// GetKeys hands out keys of the caller's tenant, leased.
+// GetKeys hands out keys of the caller's tenant, leased: those that the calling
+// service has a right to, for a purpose of its own.
 func (s *Keys) GetKeys(ctx context.Context, r *identityv1.GetKeysRequest) (*identityv1.GetKeysResponse, error) {
 	wants := make([]keycache.Want, len(r.GetWants()))
 	for i, w := range r.GetWants() {
@@ -54,6 +55,9 @@ func (s *Keys) GetKeys(ctx context.Context, r *identityv1.GetKeysRequest) (*iden
 			return nil, err
 		}
 		wants[i] = keycache.Want{ID: id, Create: w.GetCreate()}
+	}
+	if err := mayHave(kit.PrincipalFrom(ctx).Service, kit.PurposeFrom(ctx), wants); err != nil {
+		return nil, err
 	}
 	source := vault.Local{Vault: s.Vault, Reader: reader(ctx, r.GetReader())}
 	got, err := source.Keys(ctx, kit.PurposeFrom(ctx), wants)

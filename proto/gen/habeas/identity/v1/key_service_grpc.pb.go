@@ -33,7 +33,10 @@ const (
 // identity holds what wraps them.
 type KeyServiceClient interface {
 	// GetKeys returns leased keys, in the order asked. Each answer stands for
-	// itself: one key that is destroyed fails no other.
+	// itself: one key that is destroyed fails no other. A call that names a key
+	// to which the calling service has no right, or a purpose that it does not
+	// have with it, is refused as a whole: KEY_NOT_ALLOWED,
+	// KEY_PURPOSE_NOT_ALLOWED.
 	GetKeys(ctx context.Context, in *GetKeysRequest, opts ...grpc.CallOption) (*GetKeysResponse, error)
 	// GetDigestKeys returns the caller's tenant's keys for the digests of command
 	// bodies, oldest first, leased: by them a service tells a repeated command
@@ -108,7 +111,10 @@ func (c *keyServiceClient) DestroyKeys(ctx context.Context, in *DestroyKeysReque
 // identity holds what wraps them.
 type KeyServiceServer interface {
 	// GetKeys returns leased keys, in the order asked. Each answer stands for
-	// itself: one key that is destroyed fails no other.
+	// itself: one key that is destroyed fails no other. A call that names a key
+	// to which the calling service has no right, or a purpose that it does not
+	// have with it, is refused as a whole: KEY_NOT_ALLOWED,
+	// KEY_PURPOSE_NOT_ALLOWED.
 	GetKeys(context.Context, *GetKeysRequest) (*GetKeysResponse, error)
 	// GetDigestKeys returns the caller's tenant's keys for the digests of command
 	// bodies, oldest first, leased: by them a service tells a repeated command

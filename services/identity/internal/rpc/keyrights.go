@@ -1,0 +1,55 @@
+package rpc
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	sealv1 "habeas.internal/proto/gen/habeas/seal/v1"
+	"habeas.internal/services/internal/seal"
+	"habeas.internal/services/internal/seal/keycache"
+)
+
+var (
+	// errKeyForbidden: the calling service has no business with such keys.
+	errKeyForbidden = errors.New("service may not have keys of this holder and class")
+	// errKeyPurpose: it has, but not for what it says.
+	errKeyPurpose = errors.New("service may not have these keys for this purpose")
+)
+
+// keyRight lets a service have the keys of one kind of holder and class, for
+// the purposes that it has with them.
+type keyRight struct {
+	holder   seal.Kind
+	class    sealv1.KeyClass
+	purposes []string
+}
+
+// keyRights is who gets which keys. A service that is taken over opens what
+// stands here and nothing else; what it seals for nobody else needs no row of
+// anybody else's. Identity itself asks its vault and not this service. Consent
+// and retention keep no personal data: they have keys for digests alone.
+func keyRights() map[string][]keyRight {
+	return map[string][]keyRight{
+		"fulfilment": {
+			{seal.Request, sealv1.KeyClass_KEY_CLASS_REQUEST, []string{"record", "fulfilment"}},
+			{seal.Request, sealv1.KeyClass_KEY_CLASS_PACKAGE, []string{"package"}},
+		},
+	}
+}
+
+// mayHave refuses a call in which any of the wants goes beyond what its caller
+// has a right to. Then none is handed out.
+func mayHave(service, purpose string, wants []keycache.Want) error {
+	rights := keyRights()[service]
+	for _, w := range wants {
+		i := slices.IndexFunc(rights, func(r keyRight) bool { return r.holder == w.ID.Holder.Kind() && r.class == w.ID.Class })
+		if i < 0 {
+			return fmt.Errorf("get keys: %w", errKeyForbidden)
+		}
+		if !slices.Contains(rights[i].purposes, purpose) {
+			return fmt.Errorf("get keys: %w", errKeyPurpose)
+		}
+	}
+	return nil
+}
