@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/peer"
 
 	optionsv1 "habeas.internal/proto/gen/habeas/options/v1"
+	"habeas.internal/services/internal/paymentcard"
 	"habeas.internal/services/internal/rpc/auth"
 )
 
@@ -145,10 +146,11 @@ func fresh(at, now time.Time) bool {
 	return !at.IsZero() && age <= stepUpAge && age >= -clockSkew
 }
 
-// validPurpose accepts dotted names, as policies have them.
+// validPurpose accepts dotted names, as policies have them; purposes are
+// recorded, so that a card's number is none.
 func validPurpose(p string) bool {
 	const letters = "abcdefghijklmnopqrstuvwxyz0123456789_-."
-	return len(p) <= 128 && strings.Trim(p, letters) == ""
+	return len(p) <= 128 && strings.Trim(p, letters) == "" && !paymentcard.Within(p)
 }
 
 // peerService returns the service at the other end of the connection, or "".

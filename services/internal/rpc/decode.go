@@ -37,7 +37,8 @@ func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 	return nil
 }
 
-// decode receives one request message: within its limit, decoded, and valid.
+// decode receives one request message: within its limit, decoded, without the
+// number of a payment card, and valid.
 // A message larger than every method's limit never gets here; gRPC refuses it
 // with the same code and its own text.
 func (c *call) decode(message any) error {
@@ -47,6 +48,9 @@ func (c *call) decode(message any) error {
 	}
 	if c.envelope.err != nil {
 		return c.envelope.err
+	}
+	if err := c.method.cards.refuse(message); err != nil {
+		return err
 	}
 	return c.server.validate(message)
 }

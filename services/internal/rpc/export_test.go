@@ -7,6 +7,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/peer"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	optionsv1 "habeas.internal/proto/gen/habeas/options/v1"
@@ -66,4 +67,14 @@ func Authorise(access *optionsv1.Access, p Principal, now time.Time) error {
 	s := &Server{cfg: Config{Now: func() time.Time { return now }}}
 	m := &method{access: access, roles: auth.RolesOf(access.GetRoles()...)}
 	return s.authorise(&call{Context: context.Background(), method: m, principal: p})
+}
+
+// CardPaths are the fields of a message in which a card number is found.
+func CardPaths(m proto.Message) []string {
+	return search(m.ProtoReflect().Descriptor(), map[protoreflect.FullName]*searched{}).paths(m.ProtoReflect())
+}
+
+// CardSearch is the search made ready for messages like m.
+func CardSearch(m proto.Message) func(any) error {
+	return search(m.ProtoReflect().Descriptor(), map[protoreflect.FullName]*searched{}).refuse
 }

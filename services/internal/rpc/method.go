@@ -46,6 +46,8 @@ type method struct {
 	limits  Limits
 	// capped: a stream has a deadline only if its annotation states one.
 	capped bool
+	// cards is where its requests are searched for numbers of payment cards.
+	cards *searched
 	// open: a health check, which needs no credentials and no deadline.
 	open    bool
 	metrics methodMetrics
@@ -63,6 +65,7 @@ func describe(service, name string, defaults Limits) (*method, error) {
 		return nil, fmt.Errorf("%s: not a method of the contract", m.name)
 	}
 	m.input = described.Input()
+	m.cards = search(m.input, map[protoreflect.FullName]*searched{})
 	if service == healthpb.Health_ServiceDesc.ServiceName {
 		m.open, m.limits = true, defaults
 		m.limits.Idle = never // a watcher waits for news, however long

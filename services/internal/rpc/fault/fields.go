@@ -32,13 +32,19 @@ func (e FieldErrors) Error() string { return "invalid request: " + strconv.Itoa(
 const maxFieldErrors = 32
 
 func (e FieldErrors) fault() *Fault {
+	return e.Because(ReasonInvalid, "the request breaks rules of the contract")
+}
+
+// Because makes the answer to fields that are wrong for one reason, which callers are
+// told apart from all others. The text must be constant.
+func (e FieldErrors) Because(reason, text string) *Fault {
 	bad := &errdetails.BadRequest{}
 	for _, f := range e[:min(len(e), maxFieldErrors)] {
 		bad.FieldViolations = append(bad.FieldViolations, &errdetails.BadRequest_FieldViolation{
 			Field: f.Field, Reason: f.Rule, Description: f.Text,
 		})
 	}
-	return build(codes.InvalidArgument, ReasonInvalid, "the request breaks rules of the contract", nil, bad)
+	return build(codes.InvalidArgument, reason, text, nil, bad)
 }
 
 // Violations turns what the contract's validator found into FieldErrors,
