@@ -18,6 +18,7 @@ import (
 	"habeas.internal/services/fulfilment/internal/rulepack"
 	"habeas.internal/services/fulfilment/internal/terms"
 	"habeas.internal/services/fulfilment/internal/view"
+	"habeas.internal/services/fulfilment/internal/vocabulary"
 	"habeas.internal/services/fulfilment/internal/wire"
 	"habeas.internal/services/internal/daemon"
 	"habeas.internal/services/internal/daemon/env"
@@ -134,13 +135,14 @@ func assemble(
 	if err != nil {
 		return nil, err
 	}
+	words := vocabulary.New(p.policies, p.Retention)
 	carrier := carry.New(carry.Config{
-		Handlers: handlers, Peers: p.Peers, Connect: systems, Opener: p.keys, Packages: packages, Mailer: mailer, Timers: m.Log,
+		Handlers: handlers, Peers: p.Peers, Connect: systems, Words: words, Opener: p.keys, Packages: packages, Mailer: mailer, Timers: m.Log,
 		Random: rand.Reader, Now: time.Now, Log: k.Log, Tracer: k.Telemetry.Tracers.Tracer(Name), PackageLife: cfg.Packages.Life, Crash: crash(),
 	})
 	lister := view.Lister{Reader: reader, Shards: m.Shards(carry.Context)}
 	return &service{model: model, lister: lister, Server: &rpc.Server{
-		Handlers: handlers, Carrier: carrier, Lister: lister, Checker: systems, Packages: packages, Verifications: p.Verifications,
+		Handlers: handlers, Carrier: carrier, Lister: lister, Checker: systems, Words: words, Packages: packages, Verifications: p.Verifications,
 		Pinner: terms.Pinner{Tenants: p.tenants, Policies: p.policies, Packs: packs},
 		Random: rand.Reader, Now: time.Now, Poll: poll,
 	}}, nil

@@ -11,7 +11,10 @@ import (
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 	retentionv1 "habeas.internal/proto/gen/habeas/retention/v1"
 	"habeas.internal/services/fulfilment/internal/fake"
+	"habeas.internal/services/internal/rpc/fault"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
@@ -132,6 +135,14 @@ type retention struct {
 
 func (s *retention) Evaluate(ctx context.Context, r *retentionv1.EvaluateRequest) (*retentionv1.EvaluateResponse, error) {
 	return s.p.Evaluate(ctx, r)
+}
+
+func (s *retention) GetSchedule(ctx context.Context, r *retentionv1.GetScheduleRequest) (*retentionv1.GetScheduleResponse, error) {
+	got, err := s.p.GetSchedule(ctx, r)
+	if status.Code(err) == codes.NotFound {
+		return nil, fault.New(codes.NotFound, "SCHEDULE_NOT_FOUND", "no schedule")
+	}
+	return got, err
 }
 
 func (s *retention) RequestPermit(ctx context.Context, r *retentionv1.RequestPermitRequest) (*retentionv1.RequestPermitResponse, error) {

@@ -24,6 +24,7 @@ import (
 	"habeas.internal/services/fulfilment/internal/connector"
 	"habeas.internal/services/fulfilment/internal/mail"
 	"habeas.internal/services/fulfilment/internal/pack"
+	"habeas.internal/services/fulfilment/internal/vocabulary"
 	"habeas.internal/services/fulfilment/notice"
 	"habeas.internal/services/fulfilment/request"
 	"habeas.internal/services/fulfilment/system"
@@ -67,6 +68,11 @@ type Connect interface {
 	Parts(d system.Description) ([]connector.Part, error)
 }
 
+// Words knows the names of categories.
+type Words interface {
+	Of(ctx context.Context, tenant string) (vocabulary.Known, error)
+}
+
 // Timers wake requests and notices.
 type Timers interface {
 	SetTimer(ctx context.Context, t jetstream.Timer) error
@@ -82,6 +88,7 @@ type Config struct {
 	Handlers
 	Peers    Peers
 	Connect  Connect
+	Words    Words
 	Opener   eventpb.Opener
 	Packages *pack.Store
 	Mailer   Mailer

@@ -156,11 +156,42 @@ func (j *journey) decide(ctx context.Context, sc scope, at time.Time) ([]request
 		}
 		out = append(out, leaf)
 	}
-	if j.s.Right == request.Access || !sc.located {
+	if j.s.Right == request.Access {
 		return out, 0, nil
 	}
+	if !sc.located {
+		return out, 0, j.recognise(ctx, sc, out)
+	}
 	version, err := j.evaluate(ctx, sc, out, at)
-	return out, version, err
+	if err != nil {
+		return nil, 0, err
+	}
+	return out, version, nil
+}
+
+// recognise refuses what rules say of categories that nobody knows, or that hold
+// more than a rule keeps: nothing is destroyed by them. What is kept is kept, by
+// whatever name, and what holds nothing of the person has nothing to lose.
+func (j *journey) recognise(ctx context.Context, sc scope, leaves []request.Planned) error {
+	var doubtful []request.Planned
+	for _, l := range leaves {
+		if l.Decision == request.Undecided || l.Decision == request.Erase && l.Rows > 0 {
+			doubtful = append(doubtful, l)
+		}
+	}
+	if len(doubtful) == 0 {
+		return nil
+	}
+	known, err := j.cfg.Words.Of(ctx, j.agg.Tenant)
+	if err != nil {
+		return fmt.Errorf("look up categories: %w", err)
+	}
+	for _, l := range doubtful {
+		if err := known.Judge(l.System, l.Category); err != nil {
+			return inSystem{sc.version.System, err}
+		}
+	}
+	return nil
 }
 
 // evaluate fills in retention's verdict on each part that holds something. What
@@ -198,7 +229,7 @@ func (j *journey) evaluate(ctx context.Context, sc scope, leaves []request.Plann
 			}
 		}
 	}
-	return version, nil
+	return version, j.recognise(ctx, sc, leaves)
 }
 
 // chunks cuts a question into parts that one call may hold.

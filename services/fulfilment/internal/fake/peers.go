@@ -39,6 +39,8 @@ type Peers struct {
 	Known map[string]string
 	// Keep names categories that must be kept.
 	Keep map[string]bool
+	// Document is the policy's, as YAML.
+	Document string
 	// Code is the right one.
 	Code string
 
@@ -356,7 +358,17 @@ func (p *Peers) GetPolicy(_ context.Context, r *consentv1.GetPolicyRequest, _ ..
 	if r.GetPolicy() != "shop" {
 		return nil, Refuse(codes.NotFound, "POLICY_NOT_FOUND")
 	}
-	return &consentv1.GetPolicyResponse{Policy: "shop", Version: 3, PostedAt: timestamppb.New(p.Clock.Now())}, nil
+	return &consentv1.GetPolicyResponse{Policy: "shop", Version: 3, PostedAt: timestamppb.New(p.Clock.Now()), Document: []byte(p.Document)}, nil
+}
+
+// GetSchedule knows none.
+func (p *Peers) GetSchedule(_ context.Context, r *retentionv1.GetScheduleRequest, _ ...grpc.CallOption) (*retentionv1.GetScheduleResponse, error) {
+	leave, err := p.enter("GetSchedule", r.GetPolicy())
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	return nil, Refuse(codes.NotFound, "SCHEDULE_NOT_FOUND")
 }
 
 // ListPolicies returns the only one.

@@ -12,6 +12,7 @@ import (
 	"habeas.internal/services/fulfilment/internal/carry"
 	"habeas.internal/services/fulfilment/internal/connector"
 	"habeas.internal/services/fulfilment/internal/pack"
+	"habeas.internal/services/fulfilment/internal/vocabulary"
 	"habeas.internal/services/fulfilment/internal/wire"
 	"habeas.internal/services/fulfilment/request"
 	"habeas.internal/services/fulfilment/system"
@@ -81,7 +82,7 @@ func (w *World) Restart() {
 		Handlers: w.Handlers, Peers: carry.Peers{
 			Subjects: w.Peers, Verifications: w.Peers, Keys: w.Peers, Suppression: w.Peers, Consent: w.Peers, Retention: w.Peers,
 		},
-		Connect: w.Systems, Opener: w.Keys, Packages: w.Packages, Mailer: w.Post, Timers: w.Log, Random: rand.Reader,
+		Connect: w.Systems, Words: vocabulary.New(w.Peers, w.Peers), Opener: w.Keys, Packages: w.Packages, Mailer: w.Post, Timers: w.Log, Random: rand.Reader,
 		Now: w.Clock.Now, Log: logs.Discard(), PackageLife: 30 * 24 * time.Hour,
 		Crash: func(point string) error {
 			if w.Crash == nil {

@@ -52,6 +52,7 @@ type Server struct {
 	carry.Handlers
 	Carrier       *carry.Carrier
 	Lister        Lister
+	Words         carry.Words
 	Pinner        Pinner
 	Checker       Checker
 	Packages      Packages

@@ -2,11 +2,13 @@ package rpc
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
 	"habeas.internal/services/fulfilment/catalogue"
 	"habeas.internal/services/fulfilment/internal/carry"
+	"habeas.internal/services/fulfilment/internal/dataset"
 	"habeas.internal/services/fulfilment/internal/view"
 	"habeas.internal/services/fulfilment/system"
 	"habeas.internal/services/internal/es"
@@ -26,7 +28,11 @@ func (s *Server) RegisterSystem(ctx context.Context, r *fulfilmentv1.RegisterSys
 	if err != nil {
 		return nil, described(err)
 	}
-	d.Collections = collections
+	named, err := s.remarks(ctx, tenant, d)
+	if err != nil {
+		return nil, err
+	}
+	d.Collections, remarks = collections, append(named, remarks...)
 	cmd, err := command[system.Command](s, r.GetRequestId(), r, system.Register{Description: d, Remarks: remarks, At: s.Now()})
 	if err != nil {
 		return nil, err
@@ -51,7 +57,21 @@ func (s *Server) RegisterSystem(ctx context.Context, r *fulfilmentv1.RegisterSys
 	return out, nil
 }
 
-// GetSystem returns the version in force.
+// remarks say where a description uses categories that nobody knows.
+func (s *Server) remarks(ctx context.Context, tenant string, d system.Description) ([]string, error) {
+	set, err := dataset.Parse([]byte(d.Dataset))
+	if err != nil {
+		return nil, described(err)
+	}
+	known, err := s.Words.Of(ctx, tenant)
+	if err != nil {
+		return nil, fmt.Errorf("look up categories: %w", err)
+	}
+	return known.Remarks(d.System, set), nil
+}
+
+// GetSystem returns the version in force, with what is to be said of its
+// categories by now: policies and schedules may have changed.
 func (s *Server) GetSystem(ctx context.Context, r *fulfilmentv1.GetSystemRequest) (*fulfilmentv1.GetSystemResponse, error) {
 	state, _, err := s.Systems.Load(ctx, carry.SystemOf(tenantOf(ctx), r.GetSystem()), es.Leader)
 	if err != nil {
@@ -61,7 +81,12 @@ func (s *Server) GetSystem(ctx context.Context, r *fulfilmentv1.GetSystemRequest
 	if !ok {
 		return nil, system.ErrNoSystem
 	}
+	remarks, err := s.remarks(ctx, tenantOf(ctx), v.Description)
+	if err != nil { // what was registered is shown all the same
+		remarks = []string{"CATEGORIES_NOT_CHECKED: policies and schedules can't be looked up now"}
+	}
 	return &fulfilmentv1.GetSystemResponse{
+		Remarks: remarks,
 		System: &fulfilmentv1.System{
 			System: v.System, Connector: fulfilmentv1.ConnectorKind(v.Connector), Connection: v.Connection, Region: v.Region,
 			BackupDays: v.BackupDays, Dataset: []byte(v.Dataset),

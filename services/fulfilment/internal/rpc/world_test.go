@@ -18,6 +18,7 @@ import (
 	"habeas.internal/services/fulfilment/internal/rulepack"
 	"habeas.internal/services/fulfilment/internal/terms"
 	"habeas.internal/services/fulfilment/internal/view"
+	"habeas.internal/services/fulfilment/internal/vocabulary"
 	"habeas.internal/services/fulfilment/request"
 	"habeas.internal/services/fulfilment/system"
 	"habeas.internal/services/internal/es"
@@ -74,7 +75,7 @@ func serve(t *testing.T) *service {
 		t.Fatal(err)
 	}
 	impl := &rpc.Server{
-		Handlers: s.Handlers, Carrier: s.Carrier, Lister: s, Checker: checker{}, Packages: s.Packages, Verifications: s.Peers,
+		Handlers: s.Handlers, Carrier: s.Carrier, Lister: s, Checker: checker{}, Words: vocabulary.New(s.Peers, s.Peers), Packages: s.Packages, Verifications: s.Peers,
 		Pinner: terms.Pinner{Tenants: s.Peers, Policies: s.Peers, Packs: packs},
 		Random: rand.Reader, Now: s.Clock.Now, Poll: time.Millisecond,
 	}

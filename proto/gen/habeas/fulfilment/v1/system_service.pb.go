@@ -235,7 +235,7 @@ type RegisterSystemResponse struct {
 	Version uint32 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
 	// What the check of the description found worth saying: columns of the
 	// system that the dataset does not name, tables that refer to a person and
-	// are not described.
+	// are not described, categories that nobody knows (see GetSystemResponse).
 	Remarks []string `protobuf:"bytes,2,rep,name=remarks,proto3" json:"remarks,omitempty"`
 	// Pass it to reads that must see this command.
 	ConsistencyToken string `protobuf:"bytes,3,opt,name=consistency_token,json=consistencyToken,proto3" json:"consistency_token,omitempty"`
@@ -348,7 +348,12 @@ type GetSystemResponse struct {
 	// Version of the description.
 	Version uint32 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
 	// When this version was registered.
-	RegisteredAt  *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=registered_at,json=registeredAt,proto3" json:"registered_at,omitempty"`
+	RegisteredAt *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=registered_at,json=registeredAt,proto3" json:"registered_at,omitempty"`
+	// What is to be said of its categories now, from the description alone.
+	// CATEGORY_UNKNOWN and CATEGORY_TOO_WIDE name a column for which no erasure is
+	// planned until that is mended; CATEGORY_NOT_IN_POLICY names categories of
+	// which nothing is kept.
+	Remarks       []string `protobuf:"bytes,4,rep,name=remarks,proto3" json:"remarks,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -400,6 +405,13 @@ func (x *GetSystemResponse) GetVersion() uint32 {
 func (x *GetSystemResponse) GetRegisteredAt() *timestamppb.Timestamp {
 	if x != nil {
 		return x.RegisteredAt
+	}
+	return nil
+}
+
+func (x *GetSystemResponse) GetRemarks() []string {
+	if x != nil {
+		return x.Remarks
 	}
 	return nil
 }
@@ -621,11 +633,12 @@ const file_habeas_fulfilment_v1_system_service_proto_rawDesc = "" +
 	"\aremarks\x18\x02 \x03(\tR\aremarks\x12+\n" +
 	"\x11consistency_token\x18\x03 \x01(\tR\x10consistencyToken\"I\n" +
 	"\x10GetSystemRequest\x125\n" +
-	"\x06system\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x06system\"\xa4\x01\n" +
+	"\x06system\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x06system\"\xbe\x01\n" +
 	"\x11GetSystemResponse\x124\n" +
 	"\x06system\x18\x01 \x01(\v2\x1c.habeas.fulfilment.v1.SystemR\x06system\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\rR\aversion\x12?\n" +
-	"\rregistered_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\fregisteredAt\"f\n" +
+	"\rregistered_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\fregisteredAt\x12\x18\n" +
+	"\aremarks\x18\x04 \x03(\tR\aremarks\"f\n" +
 	"\x12ListSystemsRequest\x12'\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12'\n" +
