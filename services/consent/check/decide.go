@@ -147,6 +147,10 @@ func (v Version) facts(who Person, q Question, legal bool) Answer {
 	case legal:
 	case who.Erased:
 		return v.no(PersonErased, v.Clauses.Remainder)
+	case who.Minor && !keeping:
+		return v.no(PersonMinor, v.Clauses.Ages)
+	case q.Action == Collect && q.Age > 0 && q.Age < v.Age:
+		return v.no(AgeTooLow, v.Clauses.Ages)
 	case who.Restricted && !keeping:
 		return v.no(PersonRestricted, v.Clauses.Remainder)
 	case who.Closed && !keeping:

@@ -21,6 +21,7 @@ type Version struct {
 	Sources    map[Source]SourceRule
 	Grounds    map[string]string // clause by id
 	Regions    map[string]bool   // nil: no promise
+	Age        uint32            // in years from which the policy serves a person; zero: any
 	Minimum    uint64            // of a group and its complement; zero: no aggregates
 	Clauses    Clauses
 }
@@ -29,7 +30,7 @@ type Version struct {
 // purpose gives. An empty one is no promise, and then no rule.
 type Clauses struct {
 	Scope, Versions, Consent, Registration, Sensitive, Undescribed string
-	Matrix, Decline, Remainder, Sharing, Regions, Aggregates       string
+	Matrix, Decline, Remainder, Sharing, Regions, Aggregates, Ages string
 }
 
 // Category is a kind of data.
@@ -102,6 +103,7 @@ type Person struct {
 	Restricted bool
 	Closed     bool
 	Erased     bool
+	Minor      bool // of an age that the policy does not serve
 }
 
 // Status is what the effective decision on a purpose says.
@@ -136,6 +138,7 @@ type Question struct {
 	Channel     string
 	Cohort      uint64
 	Complement  uint64
+	Age         uint32 // that was declared in the session; zero: none
 	At          time.Time
 }
 
@@ -192,6 +195,8 @@ const (
 	PersonRestricted     Reason = "PERSON_RESTRICTED"
 	AccountClosed        Reason = "ACCOUNT_CLOSED"
 	PersonErased         Reason = "PERSON_ERASED"
+	PersonMinor          Reason = "PERSON_IS_MINOR"
+	AgeTooLow            Reason = "AGE_BELOW_MINIMUM"
 	CohortTooSmall       Reason = "COHORT_TOO_SMALL"
 	RecipientMissing     Reason = "RECIPIENT_MISSING"
 	SharingOptedOut      Reason = "SHARING_OPTED_OUT"

@@ -122,8 +122,8 @@ func openView(ctx context.Context, cfg Config, m *member.Member) (policies, erro
 	}, nil
 }
 
-// serve opens the door. Every other service may ask; fulfilment alone states
-// facts, which the access rules leave to services.
+// serve opens the door. Identity and fulfilment may ask and state facts, which
+// the access rules leave to services.
 func serve(ctx context.Context, k *daemon.Kit, c rpc.Config) (*kit.Server, net.Listener, error) {
 	consent, policy, err := rpc.New(c)
 	if err != nil {
@@ -136,7 +136,7 @@ func serve(ctx context.Context, k *daemon.Kit, c rpc.Config) (*kit.Server, net.L
 	}
 	cfg.Callers = map[string][]string{
 		consentv1.ConsentService_ServiceDesc.ServiceName: {"identity", "fulfilment"},
-		consentv1.PolicyService_ServiceDesc.ServiceName:  {"retention", "fulfilment"},
+		consentv1.PolicyService_ServiceDesc.ServiceName:  {"identity", "retention", "fulfilment"},
 	}
 	cfg.Errors = rpc.Errors()
 	server, err := kit.NewServer(cfg)

@@ -19,6 +19,8 @@ func Decide(s Person, cmd Command) ([]Event, error) {
 		return receive(c)
 	case Apply:
 		return apply(s, c)
+	case Inherit:
+		return inherit(s, c)
 	}
 	return nil, errUnknown
 }
@@ -160,13 +162,21 @@ func apply(s Person, c Apply) ([]Event, error) {
 		holds = s.Closed
 	case Erased:
 		holds = s.Erased
+	case MergedWith:
+		holds = s.Partners[c.Cause] == c.Other
+	case SeparatedFrom:
+		holds = s.Partners[c.Cause] == ""
+	case Minor:
+		holds = s.Minor[c.Policy]
+	case NotMinor:
+		holds = !s.Minor[c.Policy]
 	default:
 		return nil, errUnknown
 	}
 	if holds {
 		return nil, nil
 	}
-	return []Event{FactApplied{Fact: c.Fact, Cause: c.Cause, RecordedAt: c.At}}, nil
+	return []Event{FactApplied{Fact: c.Fact, Cause: c.Cause, Other: c.Other, Policy: c.Policy, RecordedAt: c.At}}, nil
 }
 
 // replaces reports whether a decision takes the place of the one that is

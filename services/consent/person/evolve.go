@@ -70,6 +70,16 @@ func applied(s Person, e FactApplied) Person {
 		s.Closed = true
 	case Erased:
 		s.Erased = true
+	case MergedWith:
+		s.Partners = with(s.Partners, e.Cause, e.Other)
+	case SeparatedFrom:
+		s.Partners = maps.Clone(s.Partners)
+		delete(s.Partners, e.Cause)
+	case Minor:
+		s.Minor = with(s.Minor, e.Policy, true)
+	case NotMinor:
+		s.Minor = maps.Clone(s.Minor)
+		delete(s.Minor, e.Policy)
 	}
 	return s
 }

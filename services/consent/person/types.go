@@ -19,6 +19,8 @@ type Person struct {
 	Restricting map[string]bool       // causes
 	Closed      bool
 	Erased      bool
+	Partners    map[string]string // references of the same person, by merge
+	Minor       map[string]bool   // policies that don't serve the person's age
 }
 
 // Topic is a purpose or a category of a policy.
@@ -67,6 +69,10 @@ const (
 	Unrestricted
 	Closed
 	Erased
+	MergedWith
+	SeparatedFrom
+	Minor
+	NotMinor
 )
 
 // Signal is a wish that a browser sends along.
@@ -78,7 +84,7 @@ const (
 	DNT
 )
 
-// Command is Record, WithdrawAll, Accept, Receive or Apply.
+// Command is Record, WithdrawAll, Accept, Receive, Apply or Inherit.
 //
 //sumtype:decl
 type Command interface{ command() }
@@ -126,9 +132,11 @@ type Received struct {
 
 // Apply states a fact.
 type Apply struct {
-	Fact  Fact
-	Cause string
-	At    time.Time
+	Fact   Fact
+	Cause  string
+	Other  string // the other reference, of MergedWith
+	Policy string // of Minor and NotMinor
+	At     time.Time
 }
 
 func (Record) command()      {}
@@ -136,6 +144,7 @@ func (WithdrawAll) command() {}
 func (Accept) command()      {}
 func (Receive) command()     {}
 func (Apply) command()       {}
+func (Inherit) command()     {}
 
 // Event is DecisionRecorded, DecisionRefused, AllWithdrawn, PolicyAccepted,
 // AcceptanceRefused, SignalReceived or FactApplied.
@@ -184,6 +193,8 @@ type SignalReceived struct {
 type FactApplied struct {
 	Fact       Fact
 	Cause      string
+	Other      string
+	Policy     string
 	RecordedAt time.Time
 }
 

@@ -62,6 +62,9 @@ func Document(d policydoc.Document) Compiled {
 			out.Features = append(out.Features, Feature{Name: f, Purpose: p.ID})
 		}
 	}
+	if d.Ages != nil {
+		v.Age = uint32(d.Ages.Minimum) //nolint:gosec // the linter of policies has found it an age
+	}
 	for _, s := range d.Sources {
 		v.Sources[check.Source(s.Source)] = check.SourceRule{
 			Accepted: s.Accepted, Personal: s.Personal, Purposes: set[string](s.Purposes), Clause: s.Clause,
@@ -110,6 +113,9 @@ func clauses(d policydoc.Document) check.Clauses {
 	}
 	if d.Aggregates != nil {
 		c.Aggregates = d.Aggregates.Clause
+	}
+	if d.Ages != nil {
+		c.Ages = d.Ages.Clause
 	}
 	return c
 }

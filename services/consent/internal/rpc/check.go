@@ -2,6 +2,9 @@ package rpc
 
 import (
 	"context"
+	"errors"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -85,11 +88,11 @@ func (r *round) ask(ctx context.Context, field string, q *consentv1.Question) (*
 	if err != nil {
 		return nil, err
 	}
-	acts, err := r.person(ctx, q.GetSubjectRef())
+	who, err := r.whole(ctx, q.GetSubjectRef(), at)
 	if err != nil {
 		return nil, err
 	}
-	a := check.Ask(rules.at(q.GetPolicy(), at), under(q.GetPolicy(), stateAt(acts, at)), question(q, at))
+	a := check.Ask(rules.at(q.GetPolicy(), at), under(q.GetPolicy(), who), question(q, at))
 	return &consentv1.Answer{
 		Allowed: a.Allowed, Reason: string(a.Reason), Basis: a.Basis, Clause: a.Clause, Version: a.Version,
 	}, nil
@@ -127,12 +130,50 @@ func (r *round) person(ctx context.Context, subject string) ([]act, error) {
 	return acts, nil
 }
 
+// maxReferences is how many references of one person an answer looks at.
+const maxReferences = 16
+
+// whole is what counts for a person at a moment, by all references that are
+// theirs then.
+func (r *round) whole(ctx context.Context, subject string, at time.Time) (person.Person, error) {
+	acts, err := r.person(ctx, subject)
+	if err != nil {
+		return person.Person{}, err
+	}
+	own := stateAt(acts, at)
+	if len(own.Partners) == 0 {
+		return own, nil
+	}
+	seen, open := map[string]bool{subject: true}, slices.Collect(maps.Values(own.Partners))
+	var partners []person.Person
+	for len(open) > 0 {
+		ref := open[0]
+		open = open[1:]
+		if seen[ref] {
+			continue
+		}
+		if seen[ref] = true; len(seen) > maxReferences {
+			return person.Person{}, errReferences
+		}
+		acts, err := r.person(ctx, ref)
+		if err != nil {
+			return person.Person{}, err
+		}
+		partner := stateAt(acts, at)
+		partners, open = append(partners, partner), append(open, slices.Collect(maps.Values(partner.Partners))...)
+	}
+	return person.Joined(own, partners...), nil
+}
+
+// errReferences: more than identity lets a person have. The answer is no.
+var errReferences = errors.New("a person has too many references")
+
 // under is what a person's state says under one policy.
 func under(policy string, s person.Person) check.Person {
 	out := check.Person{
 		Since: s.Since, Purposes: map[string]check.Decision{}, Declined: map[string]bool{},
 		Accepted: s.Accepted[policy].Version, Signalled: s.Signalled[policy],
-		Restricted: len(s.Restricting) > 0, Closed: s.Closed, Erased: s.Erased,
+		Restricted: len(s.Restricting) > 0, Closed: s.Closed, Erased: s.Erased, Minor: s.Minor[policy],
 	}
 	for topic, p := range s.Purposes {
 		if topic.Policy != policy {
@@ -168,7 +209,7 @@ func question(q *consentv1.Question, at time.Time) check.Question {
 	return check.Question{
 		Action: action(q.GetAction()), Purpose: q.GetPurpose(), Categories: q.GetCategories(), Source: source(q.GetSource()),
 		CollectedAt: eventpb.Moment(q.GetCollectedAt()), Recipient: q.GetRecipient(), Region: q.GetRegion(),
-		Channel: q.GetChannel(), Cohort: q.GetCohort(), Complement: q.GetComplement(), At: at,
+		Channel: q.GetChannel(), Cohort: q.GetCohort(), Complement: q.GetComplement(), Age: q.GetDeclaredAge(), At: at,
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
 	optionsv1 "habeas.internal/proto/gen/habeas/options/v1"
@@ -175,12 +176,42 @@ func (s *ConsentServer) WithdrawAll(ctx context.Context, r *consentv1.WithdrawAl
 // ApplyFact records what another service is about to record.
 func (s *ConsentServer) ApplyFact(ctx context.Context, r *consentv1.ApplyFactRequest) (*consentv1.ApplyFactResponse, error) {
 	now := s.log.Now()
+	data, err := s.fact(ctx, r, now)
+	if err != nil {
+		return nil, err
+	}
 	res, err := s.log.persons.Handle(ctx, personAggregate(ctx, r.GetSubjectRef()), es.Command[person.Command]{
-		ID: r.GetRequestId(), At: now, Meta: es.Meta{Correlation: r.GetCause()},
-		Data: person.Apply{Fact: wire.Fact(r.GetFact()), Cause: r.GetCause(), At: now},
+		ID: r.GetRequestId(), At: now, Meta: es.Meta{Correlation: r.GetCause()}, Data: data,
 	})
 	if err != nil {
 		return nil, err
 	}
 	return &consentv1.ApplyFactResponse{ConsistencyToken: res.Token().Encode()}, nil
+}
+
+// fact is the command that a fact becomes.
+func (s *ConsentServer) fact(ctx context.Context, r *consentv1.ApplyFactRequest, now time.Time) (person.Command, error) {
+	two, one := false, false
+	switch r.GetFact() {
+	case consentv1.Fact_FACT_MERGED, consentv1.Fact_FACT_SEPARATED, consentv1.Fact_FACT_SIGNED_UP:
+		two = true
+	case consentv1.Fact_FACT_MINOR, consentv1.Fact_FACT_NOT_MINOR:
+		one = true
+	case consentv1.Fact_FACT_UNSPECIFIED, consentv1.Fact_FACT_RESTRICTED, consentv1.Fact_FACT_UNRESTRICTED,
+		consentv1.Fact_FACT_CLOSED, consentv1.Fact_FACT_ERASED:
+	}
+	if (r.GetOtherRef() != "") != two || r.GetOtherRef() == r.GetSubjectRef() {
+		return nil, fault.FieldErrors{{Field: "other_ref", Rule: "OF_FACT", Text: "is named by facts about two references, and is not the first one"}}
+	}
+	if (r.GetPolicy() != "") != one {
+		return nil, fault.FieldErrors{{Field: "policy", Rule: "OF_FACT", Text: "is named by facts about a policy"}}
+	}
+	if r.GetFact() != consentv1.Fact_FACT_SIGNED_UP {
+		return person.Apply{Fact: wire.Fact(r.GetFact()), Cause: r.GetCause(), Other: r.GetOtherRef(), Policy: r.GetPolicy(), At: now}, nil
+	}
+	acts, _, err := s.log.history(ctx, personAggregate(ctx, r.GetOtherRef()))
+	if err != nil {
+		return nil, err
+	}
+	return person.Inherit{Visit: stateAt(acts, now), At: now}, nil
 }

@@ -66,6 +66,15 @@ func Fact(f consentv1.Fact) person.Fact {
 		return person.Closed
 	case consentv1.Fact_FACT_ERASED:
 		return person.Erased
+	case consentv1.Fact_FACT_MERGED:
+		return person.MergedWith
+	case consentv1.Fact_FACT_SEPARATED:
+		return person.SeparatedFrom
+	case consentv1.Fact_FACT_MINOR:
+		return person.Minor
+	case consentv1.Fact_FACT_NOT_MINOR:
+		return person.NotMinor
+	case consentv1.Fact_FACT_SIGNED_UP: // is told as the decisions that it brings
 	case consentv1.Fact_FACT_UNSPECIFIED:
 	}
 	return 0
@@ -81,6 +90,14 @@ func factOf(f person.Fact) consentv1.Fact {
 		return consentv1.Fact_FACT_CLOSED
 	case person.Erased:
 		return consentv1.Fact_FACT_ERASED
+	case person.MergedWith:
+		return consentv1.Fact_FACT_MERGED
+	case person.SeparatedFrom:
+		return consentv1.Fact_FACT_SEPARATED
+	case person.Minor:
+		return consentv1.Fact_FACT_MINOR
+	case person.NotMinor:
+		return consentv1.Fact_FACT_NOT_MINOR
 	}
 	return consentv1.Fact_FACT_UNSPECIFIED
 }
@@ -184,7 +201,9 @@ func unpackAcceptanceRefused(_ *eventpb.Reader, m *consentv1.AcceptanceRefused) 
 }
 
 func packFact(_ *eventpb.Writer, e person.FactApplied) *consentv1.FactApplied {
-	return &consentv1.FactApplied{Fact: factOf(e.Fact), Cause: e.Cause, RecordedAt: eventpb.Stamp(e.RecordedAt)}
+	return &consentv1.FactApplied{
+		Fact: factOf(e.Fact), Cause: e.Cause, Other: e.Other, Policy: e.Policy, RecordedAt: eventpb.Stamp(e.RecordedAt),
+	}
 }
 
 func unpackFact(r *eventpb.Reader, m *consentv1.FactApplied) person.FactApplied {
@@ -192,5 +211,7 @@ func unpackFact(r *eventpb.Reader, m *consentv1.FactApplied) person.FactApplied 
 	if fact == 0 {
 		r.Fail(errStored)
 	}
-	return person.FactApplied{Fact: fact, Cause: m.GetCause(), RecordedAt: eventpb.Moment(m.GetRecordedAt())}
+	return person.FactApplied{
+		Fact: fact, Cause: m.GetCause(), Other: m.GetOther(), Policy: m.GetPolicy(), RecordedAt: eventpb.Moment(m.GetRecordedAt()),
+	}
 }

@@ -346,6 +346,20 @@ const (
 	Fact_FACT_CLOSED Fact = 3
 	// Erased: what remains is kept on its ground, and nothing else.
 	Fact_FACT_ERASED Fact = 4
+	// Another reference is the same person: a no of either counts for both, until
+	// one of them says yes later; what restricts or ends one restricts both. No
+	// yes passes from one to the other.
+	Fact_FACT_MERGED Fact = 5
+	// That was wrong: each stands alone again.
+	Fact_FACT_SEPARATED Fact = 6
+	// Another reference was this person's anonymous visit. Its refusals,
+	// withdrawals and signals become the person's own; nothing else does, and the
+	// visit is not named.
+	Fact_FACT_SIGNED_UP Fact = 7
+	// A policy does not serve a person of this age: nothing is allowed under it.
+	Fact_FACT_MINOR Fact = 8
+	// The policy serves them after all.
+	Fact_FACT_NOT_MINOR Fact = 9
 )
 
 // Enum value maps for Fact.
@@ -356,6 +370,11 @@ var (
 		2: "FACT_UNRESTRICTED",
 		3: "FACT_CLOSED",
 		4: "FACT_ERASED",
+		5: "FACT_MERGED",
+		6: "FACT_SEPARATED",
+		7: "FACT_SIGNED_UP",
+		8: "FACT_MINOR",
+		9: "FACT_NOT_MINOR",
 	}
 	Fact_value = map[string]int32{
 		"FACT_UNSPECIFIED":  0,
@@ -363,6 +382,11 @@ var (
 		"FACT_UNRESTRICTED": 2,
 		"FACT_CLOSED":       3,
 		"FACT_ERASED":       4,
+		"FACT_MERGED":       5,
+		"FACT_SEPARATED":    6,
+		"FACT_SIGNED_UP":    7,
+		"FACT_MINOR":        8,
+		"FACT_NOT_MINOR":    9,
 	}
 )
 
@@ -1073,7 +1097,10 @@ type Question struct {
 	// Size of the rest of that group's population.
 	Complement uint64 `protobuf:"varint,12,opt,name=complement,proto3" json:"complement,omitempty"`
 	// The moment asked about; unset means now.
-	At            *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=at,proto3" json:"at,omitempty"`
+	At *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=at,proto3" json:"at,omitempty"`
+	// Age in whole years that was declared in this session; zero for none. Below
+	// the policy's minimum nothing may be collected. It is recorded nowhere.
+	DeclaredAge   uint32 `protobuf:"varint,14,opt,name=declared_age,json=declaredAge,proto3" json:"declared_age,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1197,6 +1224,13 @@ func (x *Question) GetAt() *timestamppb.Timestamp {
 		return x.At
 	}
 	return nil
+}
+
+func (x *Question) GetDeclaredAge() uint32 {
+	if x != nil {
+		return x.DeclaredAge
+	}
+	return 0
 }
 
 // Answer is what a policy and a person say to a question.
@@ -1756,9 +1790,13 @@ type ApplyFactRequest struct {
 	SubjectRef string `protobuf:"bytes,2,opt,name=subject_ref,json=subjectRef,proto3" json:"subject_ref,omitempty"`
 	// The fact.
 	Fact Fact `protobuf:"varint,3,opt,name=fact,proto3,enum=habeas.consent.v1.Fact" json:"fact,omitempty"`
-	// What it is because of: the id of a fulfilment request. Two requests that
-	// restrict a person both have to end.
-	Cause         string `protobuf:"bytes,4,opt,name=cause,proto3" json:"cause,omitempty"`
+	// What it is because of: the id of a fulfilment request or of a merge. Two
+	// requests that restrict a person both have to end.
+	Cause string `protobuf:"bytes,4,opt,name=cause,proto3" json:"cause,omitempty"`
+	// The other reference, of facts about two.
+	OtherRef string `protobuf:"bytes,5,opt,name=other_ref,json=otherRef,proto3" json:"other_ref,omitempty"`
+	// The policy, of facts about one.
+	Policy        string `protobuf:"bytes,6,opt,name=policy,proto3" json:"policy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1817,6 +1855,20 @@ func (x *ApplyFactRequest) GetFact() Fact {
 func (x *ApplyFactRequest) GetCause() string {
 	if x != nil {
 		return x.Cause
+	}
+	return ""
+}
+
+func (x *ApplyFactRequest) GetOtherRef() string {
+	if x != nil {
+		return x.OtherRef
+	}
+	return ""
+}
+
+func (x *ApplyFactRequest) GetPolicy() string {
+	if x != nil {
+		return x.Policy
 	}
 	return ""
 }
@@ -2513,7 +2565,7 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"decided_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\tdecidedAt\"`\n" +
 	"\x13WithdrawAllResponse\x12\x1c\n" +
 	"\twithdrawn\x18\x01 \x03(\tR\twithdrawn\x12+\n" +
-	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\"\xdc\x05\n" +
+	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\"\x89\x06\n" +
 	"\bQuestion\x126\n" +
 	"\vsubject_ref\x18\x01 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
 	"subjectRef\x125\n" +
@@ -2534,7 +2586,8 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"\n" +
 	"complement\x18\f \x01(\x04R\n" +
 	"complement\x12*\n" +
-	"\x02at\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\x02at\"\x82\x01\n" +
+	"\x02at\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12+\n" +
+	"\fdeclared_age\x18\x0e \x01(\rB\b\xbaH\x05*\x03\x18\x96\x01R\vdeclaredAge\"\x82\x01\n" +
 	"\x06Answer\x12\x18\n" +
 	"\aallowed\x18\x01 \x01(\bR\aallowed\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x14\n" +
@@ -2580,7 +2633,7 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"recipients\"\x82\x01\n" +
 	"\x15ListDecisionsResponse\x12A\n" +
 	"\tdecisions\x18\x01 \x03(\v2#.habeas.consent.v1.RecordedDecisionR\tdecisions\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xda\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xcb\x02\n" +
 	"\x10ApplyFactRequest\x12(\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\trequestId\x126\n" +
@@ -2588,7 +2641,9 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"subjectRef\x127\n" +
 	"\x04fact\x18\x03 \x01(\x0e2\x17.habeas.consent.v1.FactB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04fact\x12+\n" +
-	"\x05cause\x18\x04 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\x05cause\"@\n" +
+	"\x05cause\x18\x04 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\x05cause\x125\n" +
+	"\tother_ref\x18\x05 \x01(\tB\x18\xbaH\x15r\x132\x11^([a-z2-7]{26})?$R\botherRef\x128\n" +
+	"\x06policy\x18\x06 \x01(\tB \xbaH\x1dr\x1b2\x19^([a-z][a-z0-9-]{0,62})?$R\x06policy\"@\n" +
 	"\x11ApplyFactResponse\x12+\n" +
 	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"h\n" +
 	"\x14PublishPolicyRequest\x12'\n" +
@@ -2664,13 +2719,19 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"\n" +
 	"SIGNAL_GPC\x10\x01\x12\x0e\n" +
 	"\n" +
-	"SIGNAL_DNT\x10\x02*j\n" +
+	"SIGNAL_DNT\x10\x02*\xc7\x01\n" +
 	"\x04Fact\x12\x14\n" +
 	"\x10FACT_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fFACT_RESTRICTED\x10\x01\x12\x15\n" +
 	"\x11FACT_UNRESTRICTED\x10\x02\x12\x0f\n" +
 	"\vFACT_CLOSED\x10\x03\x12\x0f\n" +
-	"\vFACT_ERASED\x10\x042\x8c\a\n" +
+	"\vFACT_ERASED\x10\x04\x12\x0f\n" +
+	"\vFACT_MERGED\x10\x05\x12\x12\n" +
+	"\x0eFACT_SEPARATED\x10\x06\x12\x12\n" +
+	"\x0eFACT_SIGNED_UP\x10\a\x12\x0e\n" +
+	"\n" +
+	"FACT_MINOR\x10\b\x12\x12\n" +
+	"\x0eFACT_NOT_MINOR\x10\t2\x8c\a\n" +
 	"\x0eConsentService\x12u\n" +
 	"\x0eRecordDecision\x12(.habeas.consent.v1.RecordDecisionRequest\x1a).habeas.consent.v1.RecordDecisionResponse\"\x0e\x8a\xb5\x18\x06\n" +
 	"\x02\x01\v\x10\x01\x92\xb5\x18\x00\x12o\n" +

@@ -719,10 +719,14 @@ type FactApplied struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The fact.
 	Fact Fact `protobuf:"varint,1,opt,name=fact,proto3,enum=habeas.consent.v1.Fact" json:"fact,omitempty"`
-	// What it is because of: the id of a fulfilment request.
+	// What it is because of: the id of a fulfilment request or of a merge.
 	Cause string `protobuf:"bytes,2,opt,name=cause,proto3" json:"cause,omitempty"`
 	// When it was recorded.
-	RecordedAt    *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=recorded_at,json=recordedAt,proto3" json:"recorded_at,omitempty"`
+	RecordedAt *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=recorded_at,json=recordedAt,proto3" json:"recorded_at,omitempty"`
+	// The other reference, of facts about two.
+	Other string `protobuf:"bytes,4,opt,name=other,proto3" json:"other,omitempty"`
+	// The policy, of facts about one.
+	Policy        string `protobuf:"bytes,5,opt,name=policy,proto3" json:"policy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -776,6 +780,20 @@ func (x *FactApplied) GetRecordedAt() *timestamppb.Timestamp {
 		return x.RecordedAt
 	}
 	return nil
+}
+
+func (x *FactApplied) GetOther() string {
+	if x != nil {
+		return x.Other
+	}
+	return ""
+}
+
+func (x *FactApplied) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
 }
 
 // SignalReceived: a person's browser sent a signal. It is recorded whether it
@@ -928,12 +946,14 @@ const file_habeas_consent_v1_events_proto_rawDesc = "" +
 	"\bevidence\x18\x06 \x01(\tB\x04\x98\xb5\x18\x02R\bevidence:\x1a\xa2\xb5\x18\x16person.policy_accepted\"n\n" +
 	"\x11AcceptanceRefused\x12\x1c\n" +
 	"\x06policy\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06policy\x12\x1c\n" +
-	"\x06reason\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x1d\xa2\xb5\x18\x19person.acceptance_refused\"\xac\x01\n" +
+	"\x06reason\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x1d\xa2\xb5\x18\x19person.acceptance_refused\"\xe6\x01\n" +
 	"\vFactApplied\x12+\n" +
 	"\x04fact\x18\x01 \x01(\x0e2\x17.habeas.consent.v1.FactR\x04fact\x12\x1a\n" +
 	"\x05cause\x18\x02 \x01(\tB\x04\x98\xb5\x18\x02R\x05cause\x12;\n" +
 	"\vrecorded_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"recordedAt:\x17\xa2\xb5\x18\x13person.fact_applied\"\x93\x02\n" +
+	"recordedAt\x12\x1a\n" +
+	"\x05other\x18\x04 \x01(\tB\x04\x98\xb5\x18\x02R\x05other\x12\x1c\n" +
+	"\x06policy\x18\x05 \x01(\tB\x04\x98\xb5\x18\x03R\x06policy:\x17\xa2\xb5\x18\x13person.fact_applied\"\x93\x02\n" +
 	"\x0eSignalReceived\x12\x1c\n" +
 	"\x06policy\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06policy\x121\n" +
 	"\x06signal\x18\x02 \x01(\x0e2\x19.habeas.consent.v1.SignalR\x06signal\x12\x1a\n" +

@@ -520,12 +520,15 @@ type IdentifierLinked struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Number of the identifier, from 1; never used again.
 	Number uint32 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
-	// What it is: "email", "phone", "account", "device", "cookie", "sso".
+	// What it is: "email", "phone", "account", "device", "cookie", "sso", "idfa",
+	// "gaid", "analytics", "declared".
 	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
 	// The value, normalised.
 	Value *v1.Sealed `protobuf:"bytes,3,opt,name=value,proto3" json:"value,omitempty"`
 	// The command that claimed the value's lookup row.
-	Claim         string `protobuf:"bytes,4,opt,name=claim,proto3" json:"claim,omitempty"`
+	Claim string `protobuf:"bytes,4,opt,name=claim,proto3" json:"claim,omitempty"`
+	// The identifier is never joined with another one.
+	Analytics     bool `protobuf:"varint,5,opt,name=analytics,proto3" json:"analytics,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -586,6 +589,13 @@ func (x *IdentifierLinked) GetClaim() string {
 		return x.Claim
 	}
 	return ""
+}
+
+func (x *IdentifierLinked) GetAnalytics() bool {
+	if x != nil {
+		return x.Analytics
+	}
+	return false
 }
 
 // IdentifierUnlinked: a person holds an identifier no more.
@@ -869,7 +879,7 @@ func (x *SubjectForgotten) GetResidueEndsAt() *timestamppb.Timestamp {
 // identifiers.
 type SubjectChangeRefused struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What was asked for: "link", "unlink", "read".
+	// What was asked for: "link", "unlink", "read", "merge", "unmerge", "sign_up".
 	Change string `protobuf:"bytes,1,opt,name=change,proto3" json:"change,omitempty"`
 	// Reason code.
 	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
@@ -921,6 +931,557 @@ func (x *SubjectChangeRefused) GetReason() string {
 	return ""
 }
 
+// SignedUp: an anonymous visitor became this person. It is not said which.
+type SignedUp struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When.
+	SignedUpAt    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=signed_up_at,json=signedUpAt,proto3" json:"signed_up_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SignedUp) Reset() {
+	*x = SignedUp{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SignedUp) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SignedUp) ProtoMessage() {}
+
+func (x *SignedUp) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SignedUp.ProtoReflect.Descriptor instead.
+func (*SignedUp) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *SignedUp) GetSignedUpAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SignedUpAt
+	}
+	return nil
+}
+
+// MergeBegun: a subject is about to go into another. Nothing has changed yet.
+type MergeBegun struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the merge.
+	Merge string `protobuf:"bytes,1,opt,name=merge,proto3" json:"merge,omitempty"`
+	// The subject that stays.
+	Into string `protobuf:"bytes,2,opt,name=into,proto3" json:"into,omitempty"`
+	// What shows that both are one person.
+	Evidence string `protobuf:"bytes,3,opt,name=evidence,proto3" json:"evidence,omitempty"`
+	// When.
+	BegunAt       *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=begun_at,json=begunAt,proto3" json:"begun_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MergeBegun) Reset() {
+	*x = MergeBegun{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MergeBegun) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MergeBegun) ProtoMessage() {}
+
+func (x *MergeBegun) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MergeBegun.ProtoReflect.Descriptor instead.
+func (*MergeBegun) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *MergeBegun) GetMerge() string {
+	if x != nil {
+		return x.Merge
+	}
+	return ""
+}
+
+func (x *MergeBegun) GetInto() string {
+	if x != nil {
+		return x.Into
+	}
+	return ""
+}
+
+func (x *MergeBegun) GetEvidence() string {
+	if x != nil {
+		return x.Evidence
+	}
+	return ""
+}
+
+func (x *MergeBegun) GetBegunAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.BegunAt
+	}
+	return nil
+}
+
+// SubjectsMerged: a subject and another are one person.
+type SubjectsMerged struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the merge.
+	Merge string `protobuf:"bytes,1,opt,name=merge,proto3" json:"merge,omitempty"`
+	// The subject that goes.
+	Other string `protobuf:"bytes,2,opt,name=other,proto3" json:"other,omitempty"`
+	// What shows that both are one person.
+	Evidence string `protobuf:"bytes,3,opt,name=evidence,proto3" json:"evidence,omitempty"`
+	// When.
+	MergedAt      *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=merged_at,json=mergedAt,proto3" json:"merged_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubjectsMerged) Reset() {
+	*x = SubjectsMerged{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubjectsMerged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubjectsMerged) ProtoMessage() {}
+
+func (x *SubjectsMerged) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubjectsMerged.ProtoReflect.Descriptor instead.
+func (*SubjectsMerged) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *SubjectsMerged) GetMerge() string {
+	if x != nil {
+		return x.Merge
+	}
+	return ""
+}
+
+func (x *SubjectsMerged) GetOther() string {
+	if x != nil {
+		return x.Other
+	}
+	return ""
+}
+
+func (x *SubjectsMerged) GetEvidence() string {
+	if x != nil {
+		return x.Evidence
+	}
+	return ""
+}
+
+func (x *SubjectsMerged) GetMergedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.MergedAt
+	}
+	return nil
+}
+
+// MergeDeclined: a subject does not stay in a merge, now or later.
+type MergeDeclined struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the merge.
+	Merge string `protobuf:"bytes,1,opt,name=merge,proto3" json:"merge,omitempty"`
+	// Reason code.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MergeDeclined) Reset() {
+	*x = MergeDeclined{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MergeDeclined) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MergeDeclined) ProtoMessage() {}
+
+func (x *MergeDeclined) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MergeDeclined.ProtoReflect.Descriptor instead.
+func (*MergeDeclined) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *MergeDeclined) GetMerge() string {
+	if x != nil {
+		return x.Merge
+	}
+	return ""
+}
+
+func (x *MergeDeclined) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// MergeCompleted: a subject is found as the one into which it went.
+type MergeCompleted struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the merge.
+	Merge         string `protobuf:"bytes,1,opt,name=merge,proto3" json:"merge,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MergeCompleted) Reset() {
+	*x = MergeCompleted{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MergeCompleted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MergeCompleted) ProtoMessage() {}
+
+func (x *MergeCompleted) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MergeCompleted.ProtoReflect.Descriptor instead.
+func (*MergeCompleted) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *MergeCompleted) GetMerge() string {
+	if x != nil {
+		return x.Merge
+	}
+	return ""
+}
+
+// MergeAbandoned: a subject goes nowhere, since the other one declined.
+type MergeAbandoned struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the merge.
+	Merge string `protobuf:"bytes,1,opt,name=merge,proto3" json:"merge,omitempty"`
+	// Reason code.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MergeAbandoned) Reset() {
+	*x = MergeAbandoned{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MergeAbandoned) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MergeAbandoned) ProtoMessage() {}
+
+func (x *MergeAbandoned) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MergeAbandoned.ProtoReflect.Descriptor instead.
+func (*MergeAbandoned) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *MergeAbandoned) GetMerge() string {
+	if x != nil {
+		return x.Merge
+	}
+	return ""
+}
+
+func (x *MergeAbandoned) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// SubjectsSeparated: a subject and another are two people; what was done to
+// them as one stands in the events since the merge.
+type SubjectsSeparated struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the merge.
+	Merge string `protobuf:"bytes,1,opt,name=merge,proto3" json:"merge,omitempty"`
+	// The subject that had gone.
+	Other string `protobuf:"bytes,2,opt,name=other,proto3" json:"other,omitempty"`
+	// Why.
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// How often the identifiers of both were shown.
+	Reads uint32 `protobuf:"varint,4,opt,name=reads,proto3" json:"reads,omitempty"`
+	// How many touches there were.
+	Touches uint32 `protobuf:"varint,5,opt,name=touches,proto3" json:"touches,omitempty"`
+	// When.
+	SeparatedAt   *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=separated_at,json=separatedAt,proto3" json:"separated_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubjectsSeparated) Reset() {
+	*x = SubjectsSeparated{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubjectsSeparated) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubjectsSeparated) ProtoMessage() {}
+
+func (x *SubjectsSeparated) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubjectsSeparated.ProtoReflect.Descriptor instead.
+func (*SubjectsSeparated) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *SubjectsSeparated) GetMerge() string {
+	if x != nil {
+		return x.Merge
+	}
+	return ""
+}
+
+func (x *SubjectsSeparated) GetOther() string {
+	if x != nil {
+		return x.Other
+	}
+	return ""
+}
+
+func (x *SubjectsSeparated) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *SubjectsSeparated) GetReads() uint32 {
+	if x != nil {
+		return x.Reads
+	}
+	return 0
+}
+
+func (x *SubjectsSeparated) GetTouches() uint32 {
+	if x != nil {
+		return x.Touches
+	}
+	return 0
+}
+
+func (x *SubjectsSeparated) GetSeparatedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SeparatedAt
+	}
+	return nil
+}
+
+// MergeUndone: a subject that went is found by itself again.
+type MergeUndone struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the merge.
+	Merge         string `protobuf:"bytes,1,opt,name=merge,proto3" json:"merge,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MergeUndone) Reset() {
+	*x = MergeUndone{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MergeUndone) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MergeUndone) ProtoMessage() {}
+
+func (x *MergeUndone) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MergeUndone.ProtoReflect.Descriptor instead.
+func (*MergeUndone) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *MergeUndone) GetMerge() string {
+	if x != nil {
+		return x.Merge
+	}
+	return ""
+}
+
+// MergedSubjectTouched: something is about to be done to a merged person that
+// would be wrong if the merge were.
+type MergedSubjectTouched struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What: "disclosure", "package", "erasure", "rectification".
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// The fulfilment request or the disclosure.
+	Reference string `protobuf:"bytes,2,opt,name=reference,proto3" json:"reference,omitempty"`
+	// When.
+	TouchedAt     *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=touched_at,json=touchedAt,proto3" json:"touched_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MergedSubjectTouched) Reset() {
+	*x = MergedSubjectTouched{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MergedSubjectTouched) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MergedSubjectTouched) ProtoMessage() {}
+
+func (x *MergedSubjectTouched) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MergedSubjectTouched.ProtoReflect.Descriptor instead.
+func (*MergedSubjectTouched) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *MergedSubjectTouched) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *MergedSubjectTouched) GetReference() string {
+	if x != nil {
+		return x.Reference
+	}
+	return ""
+}
+
+func (x *MergedSubjectTouched) GetTouchedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.TouchedAt
+	}
+	return nil
+}
+
 // VerificationStarted: somebody has to prove who they are.
 type VerificationStarted struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -938,7 +1499,7 @@ type VerificationStarted struct {
 
 func (x *VerificationStarted) Reset() {
 	*x = VerificationStarted{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[13]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -950,7 +1511,7 @@ func (x *VerificationStarted) String() string {
 func (*VerificationStarted) ProtoMessage() {}
 
 func (x *VerificationStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[13]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -963,7 +1524,7 @@ func (x *VerificationStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerificationStarted.ProtoReflect.Descriptor instead.
 func (*VerificationStarted) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{13}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *VerificationStarted) GetRequest() string {
@@ -1005,7 +1566,7 @@ type CodeDispatched struct {
 
 func (x *CodeDispatched) Reset() {
 	*x = CodeDispatched{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[14]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1017,7 +1578,7 @@ func (x *CodeDispatched) String() string {
 func (*CodeDispatched) ProtoMessage() {}
 
 func (x *CodeDispatched) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[14]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1030,7 +1591,7 @@ func (x *CodeDispatched) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CodeDispatched.ProtoReflect.Descriptor instead.
 func (*CodeDispatched) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{14}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *CodeDispatched) GetIdentifier() uint32 {
@@ -1049,7 +1610,7 @@ type CodeSent struct {
 
 func (x *CodeSent) Reset() {
 	*x = CodeSent{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[15]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1061,7 +1622,7 @@ func (x *CodeSent) String() string {
 func (*CodeSent) ProtoMessage() {}
 
 func (x *CodeSent) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[15]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1074,7 +1635,7 @@ func (x *CodeSent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CodeSent.ProtoReflect.Descriptor instead.
 func (*CodeSent) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{15}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{24}
 }
 
 // CodeNotSent: the code will not be sent.
@@ -1088,7 +1649,7 @@ type CodeNotSent struct {
 
 func (x *CodeNotSent) Reset() {
 	*x = CodeNotSent{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[16]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1100,7 +1661,7 @@ func (x *CodeNotSent) String() string {
 func (*CodeNotSent) ProtoMessage() {}
 
 func (x *CodeNotSent) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[16]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1113,7 +1674,7 @@ func (x *CodeNotSent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CodeNotSent.ProtoReflect.Descriptor instead.
 func (*CodeNotSent) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{16}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *CodeNotSent) GetReason() string {
@@ -1134,7 +1695,7 @@ type AttemptFailed struct {
 
 func (x *AttemptFailed) Reset() {
 	*x = AttemptFailed{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[17]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1146,7 +1707,7 @@ func (x *AttemptFailed) String() string {
 func (*AttemptFailed) ProtoMessage() {}
 
 func (x *AttemptFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[17]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1159,7 +1720,7 @@ func (x *AttemptFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttemptFailed.ProtoReflect.Descriptor instead.
 func (*AttemptFailed) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{17}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *AttemptFailed) GetAttempts() uint32 {
@@ -1182,7 +1743,7 @@ type VerificationFailed struct {
 
 func (x *VerificationFailed) Reset() {
 	*x = VerificationFailed{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[18]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1194,7 +1755,7 @@ func (x *VerificationFailed) String() string {
 func (*VerificationFailed) ProtoMessage() {}
 
 func (x *VerificationFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[18]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1207,7 +1768,7 @@ func (x *VerificationFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerificationFailed.ProtoReflect.Descriptor instead.
 func (*VerificationFailed) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{18}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *VerificationFailed) GetRequest() string {
@@ -1239,7 +1800,7 @@ type VerificationPassed struct {
 
 func (x *VerificationPassed) Reset() {
 	*x = VerificationPassed{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[19]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1251,7 +1812,7 @@ func (x *VerificationPassed) String() string {
 func (*VerificationPassed) ProtoMessage() {}
 
 func (x *VerificationPassed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[19]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1264,7 +1825,7 @@ func (x *VerificationPassed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerificationPassed.ProtoReflect.Descriptor instead.
 func (*VerificationPassed) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{19}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *VerificationPassed) GetRequest() string {
@@ -1299,7 +1860,7 @@ type VerificationCheckRefused struct {
 
 func (x *VerificationCheckRefused) Reset() {
 	*x = VerificationCheckRefused{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[20]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1311,7 +1872,7 @@ func (x *VerificationCheckRefused) String() string {
 func (*VerificationCheckRefused) ProtoMessage() {}
 
 func (x *VerificationCheckRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[20]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1324,7 +1885,7 @@ func (x *VerificationCheckRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerificationCheckRefused.ProtoReflect.Descriptor instead.
 func (*VerificationCheckRefused) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{20}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *VerificationCheckRefused) GetReason() string {
@@ -1377,12 +1938,13 @@ const file_habeas_identity_v1_events_proto_rawDesc = "" +
 	"\x06reason\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x1b\xa2\xb5\x18\x17tenant.creation_refused\"\x88\x01\n" +
 	"\x11SubjectRegistered\x12?\n" +
 	"\rregistered_at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\fregisteredAt\x12\x1a\n" +
-	"\x05claim\x18\x02 \x01(\tB\x04\x98\xb5\x18\x02R\x05claim:\x16\xa2\xb5\x18\x12subject.registered\"\xb3\x01\n" +
+	"\x05claim\x18\x02 \x01(\tB\x04\x98\xb5\x18\x02R\x05claim:\x16\xa2\xb5\x18\x12subject.registered\"\xd1\x01\n" +
 	"\x10IdentifierLinked\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\rR\x06number\x12\x18\n" +
 	"\x04kind\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\x04kind\x122\n" +
 	"\x05value\x18\x03 \x01(\v2\x16.habeas.seal.v1.SealedB\x04\x98\xb5\x18\x01R\x05value\x12\x1a\n" +
-	"\x05claim\x18\x04 \x01(\tB\x04\x98\xb5\x18\x02R\x05claim:\x1d\xa2\xb5\x18\x19subject.identifier_linked\"M\n" +
+	"\x05claim\x18\x04 \x01(\tB\x04\x98\xb5\x18\x02R\x05claim\x12\x1c\n" +
+	"\tanalytics\x18\x05 \x01(\bR\tanalytics:\x1d\xa2\xb5\x18\x19subject.identifier_linked\"M\n" +
 	"\x12IdentifierUnlinked\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\rR\x06number:\x1f\xa2\xb5\x18\x1bsubject.identifier_unlinked\"C\n" +
 	"\vClaimBarred\x12\x1a\n" +
@@ -1400,7 +1962,43 @@ const file_habeas_identity_v1_events_proto_rawDesc = "" +
 	"\x0fresidue_ends_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\rresidueEndsAt:\x15\xa2\xb5\x18\x11subject.forgotten\"n\n" +
 	"\x14SubjectChangeRefused\x12\x1c\n" +
 	"\x06change\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06change\x12\x1c\n" +
-	"\x06reason\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x1a\xa2\xb5\x18\x16subject.change_refused\"\xe3\x01\n" +
+	"\x06reason\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x1a\xa2\xb5\x18\x16subject.change_refused\"_\n" +
+	"\bSignedUp\x12<\n" +
+	"\fsigned_up_at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"signedUpAt:\x15\xa2\xb5\x18\x11subject.signed_up\"\xb4\x01\n" +
+	"\n" +
+	"MergeBegun\x12\x1a\n" +
+	"\x05merge\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\x05merge\x12\x18\n" +
+	"\x04into\x18\x02 \x01(\tB\x04\x98\xb5\x18\x02R\x04into\x12 \n" +
+	"\bevidence\x18\x03 \x01(\tB\x04\x98\xb5\x18\x02R\bevidence\x125\n" +
+	"\bbegun_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\abegunAt:\x17\xa2\xb5\x18\x13subject.merge_begun\"\xb7\x01\n" +
+	"\x0eSubjectsMerged\x12\x1a\n" +
+	"\x05merge\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\x05merge\x12\x1a\n" +
+	"\x05other\x18\x02 \x01(\tB\x04\x98\xb5\x18\x02R\x05other\x12 \n" +
+	"\bevidence\x18\x03 \x01(\tB\x04\x98\xb5\x18\x02R\bevidence\x127\n" +
+	"\tmerged_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\bmergedAt:\x12\xa2\xb5\x18\x0esubject.merged\"e\n" +
+	"\rMergeDeclined\x12\x1a\n" +
+	"\x05merge\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\x05merge\x12\x1c\n" +
+	"\x06reason\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x1a\xa2\xb5\x18\x16subject.merge_declined\"I\n" +
+	"\x0eMergeCompleted\x12\x1a\n" +
+	"\x05merge\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\x05merge:\x1b\xa2\xb5\x18\x17subject.merge_completed\"g\n" +
+	"\x0eMergeAbandoned\x12\x1a\n" +
+	"\x05merge\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\x05merge\x12\x1c\n" +
+	"\x06reason\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x1b\xa2\xb5\x18\x17subject.merge_abandoned\"\xef\x01\n" +
+	"\x11SubjectsSeparated\x12\x1a\n" +
+	"\x05merge\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\x05merge\x12\x1a\n" +
+	"\x05other\x18\x02 \x01(\tB\x04\x98\xb5\x18\x02R\x05other\x12\x1c\n" +
+	"\x06reason\x18\x03 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason\x12\x14\n" +
+	"\x05reads\x18\x04 \x01(\rR\x05reads\x12\x18\n" +
+	"\atouches\x18\x05 \x01(\rR\atouches\x12=\n" +
+	"\fseparated_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\vseparatedAt:\x15\xa2\xb5\x18\x11subject.separated\"C\n" +
+	"\vMergeUndone\x12\x1a\n" +
+	"\x05merge\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\x05merge:\x18\xa2\xb5\x18\x14subject.merge_undone\"\xa4\x01\n" +
+	"\x14MergedSubjectTouched\x12\x18\n" +
+	"\x04kind\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x04kind\x12\"\n" +
+	"\treference\x18\x02 \x01(\tB\x04\x98\xb5\x18\x02R\treference\x129\n" +
+	"\n" +
+	"touched_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\ttouchedAt:\x13\xa2\xb5\x18\x0fsubject.touched\"\xe3\x01\n" +
 	"\x13VerificationStarted\x12\x1e\n" +
 	"\arequest\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\arequest\x12%\n" +
 	"\vsubject_ref\x18\x02 \x01(\tB\x04\x98\xb5\x18\x02R\n" +
@@ -1441,7 +2039,7 @@ func file_habeas_identity_v1_events_proto_rawDescGZIP() []byte {
 	return file_habeas_identity_v1_events_proto_rawDescData
 }
 
-var file_habeas_identity_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_habeas_identity_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_habeas_identity_v1_events_proto_goTypes = []any{
 	(*KeyDestroyed)(nil),             // 0: habeas.identity.v1.KeyDestroyed
 	(*KekEpochDestroyed)(nil),        // 1: habeas.identity.v1.KekEpochDestroyed
@@ -1456,35 +2054,49 @@ var file_habeas_identity_v1_events_proto_goTypes = []any{
 	(*ForgettingBegun)(nil),          // 10: habeas.identity.v1.ForgettingBegun
 	(*SubjectForgotten)(nil),         // 11: habeas.identity.v1.SubjectForgotten
 	(*SubjectChangeRefused)(nil),     // 12: habeas.identity.v1.SubjectChangeRefused
-	(*VerificationStarted)(nil),      // 13: habeas.identity.v1.VerificationStarted
-	(*CodeDispatched)(nil),           // 14: habeas.identity.v1.CodeDispatched
-	(*CodeSent)(nil),                 // 15: habeas.identity.v1.CodeSent
-	(*CodeNotSent)(nil),              // 16: habeas.identity.v1.CodeNotSent
-	(*AttemptFailed)(nil),            // 17: habeas.identity.v1.AttemptFailed
-	(*VerificationFailed)(nil),       // 18: habeas.identity.v1.VerificationFailed
-	(*VerificationPassed)(nil),       // 19: habeas.identity.v1.VerificationPassed
-	(*VerificationCheckRefused)(nil), // 20: habeas.identity.v1.VerificationCheckRefused
-	(v1.KeyClass)(0),                 // 21: habeas.seal.v1.KeyClass
-	(*timestamppb.Timestamp)(nil),    // 22: google.protobuf.Timestamp
-	(*v1.Sealed)(nil),                // 23: habeas.seal.v1.Sealed
+	(*SignedUp)(nil),                 // 13: habeas.identity.v1.SignedUp
+	(*MergeBegun)(nil),               // 14: habeas.identity.v1.MergeBegun
+	(*SubjectsMerged)(nil),           // 15: habeas.identity.v1.SubjectsMerged
+	(*MergeDeclined)(nil),            // 16: habeas.identity.v1.MergeDeclined
+	(*MergeCompleted)(nil),           // 17: habeas.identity.v1.MergeCompleted
+	(*MergeAbandoned)(nil),           // 18: habeas.identity.v1.MergeAbandoned
+	(*SubjectsSeparated)(nil),        // 19: habeas.identity.v1.SubjectsSeparated
+	(*MergeUndone)(nil),              // 20: habeas.identity.v1.MergeUndone
+	(*MergedSubjectTouched)(nil),     // 21: habeas.identity.v1.MergedSubjectTouched
+	(*VerificationStarted)(nil),      // 22: habeas.identity.v1.VerificationStarted
+	(*CodeDispatched)(nil),           // 23: habeas.identity.v1.CodeDispatched
+	(*CodeSent)(nil),                 // 24: habeas.identity.v1.CodeSent
+	(*CodeNotSent)(nil),              // 25: habeas.identity.v1.CodeNotSent
+	(*AttemptFailed)(nil),            // 26: habeas.identity.v1.AttemptFailed
+	(*VerificationFailed)(nil),       // 27: habeas.identity.v1.VerificationFailed
+	(*VerificationPassed)(nil),       // 28: habeas.identity.v1.VerificationPassed
+	(*VerificationCheckRefused)(nil), // 29: habeas.identity.v1.VerificationCheckRefused
+	(v1.KeyClass)(0),                 // 30: habeas.seal.v1.KeyClass
+	(*timestamppb.Timestamp)(nil),    // 31: google.protobuf.Timestamp
+	(*v1.Sealed)(nil),                // 32: habeas.seal.v1.Sealed
 }
 var file_habeas_identity_v1_events_proto_depIdxs = []int32{
-	21, // 0: habeas.identity.v1.KeyDestroyed.class:type_name -> habeas.seal.v1.KeyClass
-	22, // 1: habeas.identity.v1.KeyDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
-	22, // 2: habeas.identity.v1.KeyDestroyed.residue_horizon:type_name -> google.protobuf.Timestamp
-	22, // 3: habeas.identity.v1.KekEpochDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
-	22, // 4: habeas.identity.v1.PepperEpochDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
-	22, // 5: habeas.identity.v1.TenantCreated.created_at:type_name -> google.protobuf.Timestamp
-	22, // 6: habeas.identity.v1.SubjectRegistered.registered_at:type_name -> google.protobuf.Timestamp
-	23, // 7: habeas.identity.v1.IdentifierLinked.value:type_name -> habeas.seal.v1.Sealed
-	22, // 8: habeas.identity.v1.SubjectForgotten.residue_ends_at:type_name -> google.protobuf.Timestamp
-	23, // 9: habeas.identity.v1.VerificationStarted.code:type_name -> habeas.seal.v1.Sealed
-	22, // 10: habeas.identity.v1.VerificationStarted.expires_at:type_name -> google.protobuf.Timestamp
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	30, // 0: habeas.identity.v1.KeyDestroyed.class:type_name -> habeas.seal.v1.KeyClass
+	31, // 1: habeas.identity.v1.KeyDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
+	31, // 2: habeas.identity.v1.KeyDestroyed.residue_horizon:type_name -> google.protobuf.Timestamp
+	31, // 3: habeas.identity.v1.KekEpochDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
+	31, // 4: habeas.identity.v1.PepperEpochDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
+	31, // 5: habeas.identity.v1.TenantCreated.created_at:type_name -> google.protobuf.Timestamp
+	31, // 6: habeas.identity.v1.SubjectRegistered.registered_at:type_name -> google.protobuf.Timestamp
+	32, // 7: habeas.identity.v1.IdentifierLinked.value:type_name -> habeas.seal.v1.Sealed
+	31, // 8: habeas.identity.v1.SubjectForgotten.residue_ends_at:type_name -> google.protobuf.Timestamp
+	31, // 9: habeas.identity.v1.SignedUp.signed_up_at:type_name -> google.protobuf.Timestamp
+	31, // 10: habeas.identity.v1.MergeBegun.begun_at:type_name -> google.protobuf.Timestamp
+	31, // 11: habeas.identity.v1.SubjectsMerged.merged_at:type_name -> google.protobuf.Timestamp
+	31, // 12: habeas.identity.v1.SubjectsSeparated.separated_at:type_name -> google.protobuf.Timestamp
+	31, // 13: habeas.identity.v1.MergedSubjectTouched.touched_at:type_name -> google.protobuf.Timestamp
+	32, // 14: habeas.identity.v1.VerificationStarted.code:type_name -> habeas.seal.v1.Sealed
+	31, // 15: habeas.identity.v1.VerificationStarted.expires_at:type_name -> google.protobuf.Timestamp
+	16, // [16:16] is the sub-list for method output_type
+	16, // [16:16] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_habeas_identity_v1_events_proto_init() }
@@ -1498,7 +2110,7 @@ func file_habeas_identity_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_identity_v1_events_proto_rawDesc), len(file_habeas_identity_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   21,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -40,20 +40,36 @@ const (
 	IdentifierKind_IDENTIFIER_KIND_DEVICE IdentifierKind = 4
 	// Cookie id.
 	IdentifierKind_IDENTIFIER_KIND_COOKIE IdentifierKind = 5
-	// Subject of a single sign-on.
+	// Subject of a single sign-on: the issuer's https address, a space, and the
+	// subject as the issuer gave it.
 	IdentifierKind_IDENTIFIER_KIND_SSO IdentifierKind = 6
+	// Apple's advertising id: a UUID. The one of a device that gives none, all
+	// zero, is refused.
+	IdentifierKind_IDENTIFIER_KIND_IDFA IdentifierKind = 7
+	// Google's advertising id, likewise.
+	IdentifierKind_IDENTIFIER_KIND_GAID IdentifierKind = 8
+	// Id that an analytics provider gave a visit. Like a cookie id it stands
+	// alone: it is never joined with another identifier, on no way.
+	IdentifierKind_IDENTIFIER_KIND_ANALYTICS IdentifierKind = 9
+	// A kind that the tenant has declared in its settings: the name of the kind,
+	// a colon, and the value.
+	IdentifierKind_IDENTIFIER_KIND_DECLARED IdentifierKind = 10
 )
 
 // Enum value maps for IdentifierKind.
 var (
 	IdentifierKind_name = map[int32]string{
-		0: "IDENTIFIER_KIND_UNSPECIFIED",
-		1: "IDENTIFIER_KIND_EMAIL",
-		2: "IDENTIFIER_KIND_PHONE",
-		3: "IDENTIFIER_KIND_ACCOUNT",
-		4: "IDENTIFIER_KIND_DEVICE",
-		5: "IDENTIFIER_KIND_COOKIE",
-		6: "IDENTIFIER_KIND_SSO",
+		0:  "IDENTIFIER_KIND_UNSPECIFIED",
+		1:  "IDENTIFIER_KIND_EMAIL",
+		2:  "IDENTIFIER_KIND_PHONE",
+		3:  "IDENTIFIER_KIND_ACCOUNT",
+		4:  "IDENTIFIER_KIND_DEVICE",
+		5:  "IDENTIFIER_KIND_COOKIE",
+		6:  "IDENTIFIER_KIND_SSO",
+		7:  "IDENTIFIER_KIND_IDFA",
+		8:  "IDENTIFIER_KIND_GAID",
+		9:  "IDENTIFIER_KIND_ANALYTICS",
+		10: "IDENTIFIER_KIND_DECLARED",
 	}
 	IdentifierKind_value = map[string]int32{
 		"IDENTIFIER_KIND_UNSPECIFIED": 0,
@@ -63,6 +79,10 @@ var (
 		"IDENTIFIER_KIND_DEVICE":      4,
 		"IDENTIFIER_KIND_COOKIE":      5,
 		"IDENTIFIER_KIND_SSO":         6,
+		"IDENTIFIER_KIND_IDFA":        7,
+		"IDENTIFIER_KIND_GAID":        8,
+		"IDENTIFIER_KIND_ANALYTICS":   9,
+		"IDENTIFIER_KIND_DECLARED":    10,
 	}
 )
 
@@ -764,7 +784,11 @@ type GetSubjectResponse struct {
 	// Kinds of the identifiers held, in the order linked.
 	Kinds []IdentifierKind `protobuf:"varint,2,rep,packed,name=kinds,proto3,enum=habeas.identity.v1.IdentifierKind" json:"kinds,omitempty"`
 	// When the subject was registered.
-	RegisteredAt  *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=registered_at,json=registeredAt,proto3" json:"registered_at,omitempty"`
+	RegisteredAt *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=registered_at,json=registeredAt,proto3" json:"registered_at,omitempty"`
+	// The subject as which this one is found, since both were merged.
+	MergedInto string `protobuf:"bytes,4,opt,name=merged_into,json=mergedInto,proto3" json:"merged_into,omitempty"`
+	// The subjects that are found as this one.
+	MergedRefs    []string `protobuf:"bytes,5,rep,name=merged_refs,json=mergedRefs,proto3" json:"merged_refs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -816,6 +840,20 @@ func (x *GetSubjectResponse) GetKinds() []IdentifierKind {
 func (x *GetSubjectResponse) GetRegisteredAt() *timestamppb.Timestamp {
 	if x != nil {
 		return x.RegisteredAt
+	}
+	return nil
+}
+
+func (x *GetSubjectResponse) GetMergedInto() string {
+	if x != nil {
+		return x.MergedInto
+	}
+	return ""
+}
+
+func (x *GetSubjectResponse) GetMergedRefs() []string {
+	if x != nil {
+		return x.MergedRefs
 	}
 	return nil
 }
@@ -1675,7 +1713,7 @@ const file_habeas_identity_v1_identity_service_proto_rawDesc = "" +
 	"\x04kind\x18\x01 \x01(\x0e2\".habeas.identity.v1.IdentifierKindB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04kind\x12 \n" +
 	"\x05value\x18\x02 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xc0\x02R\x05value\"\x8f\x01\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x04R\x05value\"\x8f\x01\n" +
 	"\x16RegisterSubjectRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12L\n" +
@@ -1717,11 +1755,15 @@ const file_habeas_identity_v1_identity_service_proto_rawDesc = "" +
 	"\x11GetSubjectRequest\x126\n" +
 	"\vsubject_ref\x18\x01 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
 	"subjectRef\x125\n" +
-	"\x11consistency_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80@R\x10consistencyToken\"\xc7\x01\n" +
+	"\x11consistency_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80@R\x10consistencyToken\"\x89\x02\n" +
 	"\x12GetSubjectResponse\x126\n" +
 	"\x05state\x18\x01 \x01(\x0e2 .habeas.identity.v1.SubjectStateR\x05state\x128\n" +
 	"\x05kinds\x18\x02 \x03(\x0e2\".habeas.identity.v1.IdentifierKindR\x05kinds\x12?\n" +
-	"\rregistered_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\fregisteredAt\"P\n" +
+	"\rregistered_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\fregisteredAt\x12\x1f\n" +
+	"\vmerged_into\x18\x04 \x01(\tR\n" +
+	"mergedInto\x12\x1f\n" +
+	"\vmerged_refs\x18\x05 \x03(\tR\n" +
+	"mergedRefs\"P\n" +
 	"\x16ListIdentifiersRequest\x126\n" +
 	"\vsubject_ref\x18\x01 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
 	"subjectRef\"[\n" +
@@ -1781,7 +1823,7 @@ const file_habeas_identity_v1_identity_service_proto_rawDesc = "" +
 	"subjectRef\x12'\n" +
 	"\x0fassurance_level\x18\x04 \x01(\rR\x0eassuranceLevel\x129\n" +
 	"\n" +
-	"expires_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt*\xd5\x01\n" +
+	"expires_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt*\xc6\x02\n" +
 	"\x0eIdentifierKind\x12\x1f\n" +
 	"\x1bIDENTIFIER_KIND_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15IDENTIFIER_KIND_EMAIL\x10\x01\x12\x19\n" +
@@ -1789,7 +1831,12 @@ const file_habeas_identity_v1_identity_service_proto_rawDesc = "" +
 	"\x17IDENTIFIER_KIND_ACCOUNT\x10\x03\x12\x1a\n" +
 	"\x16IDENTIFIER_KIND_DEVICE\x10\x04\x12\x1a\n" +
 	"\x16IDENTIFIER_KIND_COOKIE\x10\x05\x12\x17\n" +
-	"\x13IDENTIFIER_KIND_SSO\x10\x06*d\n" +
+	"\x13IDENTIFIER_KIND_SSO\x10\x06\x12\x18\n" +
+	"\x14IDENTIFIER_KIND_IDFA\x10\a\x12\x18\n" +
+	"\x14IDENTIFIER_KIND_GAID\x10\b\x12\x1d\n" +
+	"\x19IDENTIFIER_KIND_ANALYTICS\x10\t\x12\x1c\n" +
+	"\x18IDENTIFIER_KIND_DECLARED\x10\n" +
+	"*d\n" +
 	"\fSubjectState\x12\x1d\n" +
 	"\x19SUBJECT_STATE_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14SUBJECT_STATE_ACTIVE\x10\x01\x12\x1b\n" +

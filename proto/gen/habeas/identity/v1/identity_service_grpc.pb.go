@@ -39,19 +39,20 @@ type SubjectServiceClient interface {
 	// with the same request_id returns the same subject. An identifier that
 	// somebody holds already is refused with IDENTIFIER_TAKEN.
 	RegisterSubject(ctx context.Context, in *RegisterSubjectRequest, opts ...grpc.CallOption) (*RegisterSubjectResponse, error)
-	// LinkIdentifier gives a subject one more identifier. A cookie id is known to
-	// nobody but its browser: it can't be linked, nor can anything be linked to a
-	// subject that is known by one.
+	// LinkIdentifier gives a subject one more identifier. An analytics identifier,
+	// such as a cookie id, is known to nobody but its browser: it can't be linked,
+	// nor can anything be linked to a subject that is known by one.
 	LinkIdentifier(ctx context.Context, in *LinkIdentifierRequest, opts ...grpc.CallOption) (*LinkIdentifierResponse, error)
 	// UnlinkIdentifier takes an identifier from a subject, but not the last one.
 	UnlinkIdentifier(ctx context.Context, in *UnlinkIdentifierRequest, opts ...grpc.CallOption) (*UnlinkIdentifierResponse, error)
-	// ResolveSubject finds who holds an identifier. SUBJECT_NOT_FOUND if nobody
-	// does.
+	// ResolveSubject finds who holds an identifier: of merged subjects the one
+	// that stays. SUBJECT_NOT_FOUND if nobody does.
 	ResolveSubject(ctx context.Context, in *ResolveSubjectRequest, opts ...grpc.CallOption) (*ResolveSubjectResponse, error)
 	// GetSubject returns what is known of a subject without any value.
 	GetSubject(ctx context.Context, in *GetSubjectRequest, opts ...grpc.CallOption) (*GetSubjectResponse, error)
-	// ListIdentifiers returns a subject's identifiers in clear. The read is
-	// recorded before anything is returned.
+	// ListIdentifiers returns a subject's identifiers in clear, of a merged one
+	// those of all its references. The read is recorded before anything is
+	// returned.
 	ListIdentifiers(ctx context.Context, in *ListIdentifiersRequest, opts ...grpc.CallOption) (*ListIdentifiersResponse, error)
 	// ForgetSubject ends a subject at the end of an erasure: its lookup rows are
 	// deleted and its profile keys destroyed, behind the fence. It may take as
@@ -148,19 +149,20 @@ type SubjectServiceServer interface {
 	// with the same request_id returns the same subject. An identifier that
 	// somebody holds already is refused with IDENTIFIER_TAKEN.
 	RegisterSubject(context.Context, *RegisterSubjectRequest) (*RegisterSubjectResponse, error)
-	// LinkIdentifier gives a subject one more identifier. A cookie id is known to
-	// nobody but its browser: it can't be linked, nor can anything be linked to a
-	// subject that is known by one.
+	// LinkIdentifier gives a subject one more identifier. An analytics identifier,
+	// such as a cookie id, is known to nobody but its browser: it can't be linked,
+	// nor can anything be linked to a subject that is known by one.
 	LinkIdentifier(context.Context, *LinkIdentifierRequest) (*LinkIdentifierResponse, error)
 	// UnlinkIdentifier takes an identifier from a subject, but not the last one.
 	UnlinkIdentifier(context.Context, *UnlinkIdentifierRequest) (*UnlinkIdentifierResponse, error)
-	// ResolveSubject finds who holds an identifier. SUBJECT_NOT_FOUND if nobody
-	// does.
+	// ResolveSubject finds who holds an identifier: of merged subjects the one
+	// that stays. SUBJECT_NOT_FOUND if nobody does.
 	ResolveSubject(context.Context, *ResolveSubjectRequest) (*ResolveSubjectResponse, error)
 	// GetSubject returns what is known of a subject without any value.
 	GetSubject(context.Context, *GetSubjectRequest) (*GetSubjectResponse, error)
-	// ListIdentifiers returns a subject's identifiers in clear. The read is
-	// recorded before anything is returned.
+	// ListIdentifiers returns a subject's identifiers in clear, of a merged one
+	// those of all its references. The read is recorded before anything is
+	// returned.
 	ListIdentifiers(context.Context, *ListIdentifiersRequest) (*ListIdentifiersResponse, error)
 	// ForgetSubject ends a subject at the end of an erasure: its lookup rows are
 	// deleted and its profile keys destroyed, behind the fence. It may take as
