@@ -7,6 +7,7 @@
 //     it was called, by however many processes, with whatever measurements.
 //     After any error the same call may be made again.
 //   - An end that contradicts a recorded one is refused with its reason code.
+//   - KeyEnded sees every end that was recorded before it was asked.
 //   - Destructions yields every key whose end was recorded before it began.
 package keyledger
 

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+	"habeas.internal/services/identity/internal/wire"
 	"habeas.internal/services/identity/keyring"
 	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/seal"
@@ -29,9 +31,27 @@ func (l *Ledger) Residue(ctx context.Context, keys []seal.KeyID) (time.Time, err
 	return latest, nil
 }
 
-func (l *Ledger) residueOf(ctx context.Context, id seal.KeyID) (end time.Time, err error) {
+func (l *Ledger) residueOf(ctx context.Context, id seal.KeyID) (time.Time, error) {
+	e, found, err := l.end(ctx, id)
+	if err == nil && !found {
+		err = errNotEnded
+	}
+	return e.ResidueHorizon, err
+}
+
+// KeyEnded is the recorded end of a key, or nil. It is part of vault.Ledger.
+func (l *Ledger) KeyEnded(ctx context.Context, id seal.KeyID) (*identityv1.KeyDestroyed, error) {
+	e, found, err := l.end(ctx, id)
+	if err != nil || !found {
+		return nil, err
+	}
+	return wire.KeyDestroyed(id.Holder.String(), e)
+}
+
+// end folds what the leader has of a holder's keyring, signatures verified.
+func (l *Ledger) end(ctx context.Context, id seal.KeyID) (end keyring.Destroyed, found bool, err error) {
 	agg := aggregate(id.Tenant, keyring.AggregateType, id.Holder.String())
-	class, found := seal.ClassName(id.Class), false
+	class := seal.ClassName(id.Class)
 	_, err = es.Fold(ctx, l.cfg.Verifier, es.Head{}, l.cfg.Log.Load(ctx, agg, 0, es.Leader), func(r es.Recorded) error {
 		events, err := l.keyrings.Registry.DecodeAll(r.Commit)
 		if err != nil {
@@ -39,13 +59,10 @@ func (l *Ledger) residueOf(ctx context.Context, id seal.KeyID) (end time.Time, e
 		}
 		for _, ev := range events {
 			if e, ok := ev.(keyring.Destroyed); ok && e.Class == class && !found {
-				end, found = e.ResidueHorizon, true
+				end, found = e, true
 			}
 		}
 		return nil
 	})
-	if err == nil && !found {
-		err = errNotEnded
-	}
-	return end, err
+	return end, found, err
 }

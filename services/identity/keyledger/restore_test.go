@@ -5,9 +5,11 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	sealv1 "habeas.internal/proto/gen/habeas/seal/v1"
 	"habeas.internal/services/identity/keyledger"
 	"habeas.internal/services/identity/keyring"
 	"habeas.internal/services/internal/es"
@@ -16,6 +18,7 @@ import (
 	"habeas.internal/services/internal/seal/vault"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/proto"
 )
 
 // copied is what a backup of the rows holds.
@@ -142,7 +145,8 @@ func TestAForgedDestructionEndsNoKey(t *testing.T) {
 		w := newWorld(t, at)
 		l := w.ledger(t, es.Signer{})
 		id := w.newKey(t)
-		commit := create(t, w.serve(t, l).vault, id)
+		create(t, w.serve(t, l).vault, id)
+		before := len(live(t, w.rows))
 		stranger, err := es.GenerateSigner(rand.Reader)
 		if err != nil {
 			t.Fatal(err)
@@ -162,9 +166,74 @@ func TestAForgedDestructionEndsNoKey(t *testing.T) {
 		if _, err := v.ReplayDestructions(t.Context(), func(func(vault.Destroyed, error) bool) {}); err != nil {
 			t.Fatal(err)
 		}
-		if create(t, v, id) != commit {
-			t.Error("the key was lost")
+		if _, err := v.GetOrCreate(t.Context(), access(), id); !errors.As(err, &corrupt) {
+			t.Errorf("get while the log is corrupt: %v", err)
 		}
+		if after := len(live(t, w.rows)); after != before {
+			t.Errorf("%d live rows, want %d: the key was lost", after, before)
+		}
+	})
+}
+
+// live is the rows that hold a key.
+func live(t testing.TB, s rows.Store) []rows.Row {
+	t.Helper()
+	var out []rows.Row
+	for row, err := range s.List(t.Context(), "habeas.vault.*.key.>", 0) {
+		k := new(sealv1.KeyRow)
+		if err == nil {
+			err = proto.Unmarshal(row.Value, k)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(k.GetWrapped()) > 0 {
+			out = append(out, row)
+		}
+	}
+	return out
+}
+
+// Whoever administers the streams kept the row of a key and puts it back, or
+// removes the tombstone, while the vault runs.
+func TestARowThatIsPutBackOpensNothing(t *testing.T) {
+	onEach(t, func(t *testing.T, at place) {
+		w := newWorld(t, at)
+		v, id := w.serve(t, w.ledger(t, es.Signer{})).vault, w.newKey(t)
+		create(t, v, id)
+		var kept rows.Row
+		for _, row := range live(t, w.rows) {
+			if strings.Contains(row.Subject, id.Holder.String()) {
+				kept = row
+			}
+		}
+		destroy(t, v, id)
+		tombstone := func() rows.Row {
+			t.Helper()
+			row, err := w.rows.Get(t.Context(), kept.Subject)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return row
+		}
+		if _, err := w.rows.Put(t.Context(), kept.Subject, kept.Value, tombstone().Rev); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // found, and ended again
+			got, err := v.GetMany(t.Context(), access(), []seal.KeyID{id})
+			var gone *seal.Erased
+			if err != nil || !errors.As(got[0].Err, &gone) || gone.Reason == "" || gone.At.IsZero() {
+				t.Fatalf("a key whose row was put back: %v (%v), want erased", got[0].Err, err)
+			}
+		}
+		again := new(sealv1.KeyRow)
+		if err := proto.Unmarshal(tombstone().Value, again); err != nil || len(again.GetWrapped()) != 0 {
+			t.Errorf("the row holds the key still (%v)", err)
+		}
+		if err := w.rows.Delete(t.Context(), kept.Subject, tombstone().Rev); err != nil {
+			t.Fatal(err)
+		}
+		expectErased(t, v, id) // not made anew
 	})
 }
 

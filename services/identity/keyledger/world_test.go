@@ -16,6 +16,7 @@ import (
 	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/es/jetstream"
 	"habeas.internal/services/internal/es/jetstream/jstest"
+	"habeas.internal/services/internal/seal"
 	"habeas.internal/services/internal/seal/fence"
 	"habeas.internal/services/internal/seal/kek"
 	"habeas.internal/services/internal/seal/kms"
@@ -241,6 +242,10 @@ func (s stepped) around(ctx context.Context, commandID string, do func() error) 
 
 func (s stepped) KeyDestroyed(ctx context.Context, tenant, commandID string, ev *identityv1.KeyDestroyed) error {
 	return s.around(ctx, commandID, func() error { return s.ledger.KeyDestroyed(ctx, tenant, commandID, ev) })
+}
+
+func (s stepped) KeyEnded(ctx context.Context, id seal.KeyID) (*identityv1.KeyDestroyed, error) {
+	return s.ledger.KeyEnded(ctx, id)
 }
 
 func (s stepped) KekEpochDestroyed(ctx context.Context, tenant, commandID string, ev *identityv1.KekEpochDestroyed) error {

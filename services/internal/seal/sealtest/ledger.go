@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+	"habeas.internal/services/internal/seal"
 
 	"google.golang.org/protobuf/proto"
 )
@@ -42,6 +43,17 @@ func (l *Ledger) add(tenant, commandID string, ev proto.Message) {
 func (l *Ledger) KeyDestroyed(_ context.Context, tenant, commandID string, ev *identityv1.KeyDestroyed) error {
 	l.add(tenant, commandID, ev)
 	return nil
+}
+
+// KeyEnded is part of vault.Ledger.
+func (l *Ledger) KeyEnded(_ context.Context, id seal.KeyID) (*identityv1.KeyDestroyed, error) {
+	for _, e := range l.Entries() {
+		ev, ok := e.Event.(*identityv1.KeyDestroyed)
+		if ok && e.Tenant == id.Tenant && ev.GetHolder() == id.Holder.String() && ev.GetClass() == id.Class {
+			return ev, nil
+		}
+	}
+	return nil, nil
 }
 
 // KekEpochDestroyed is part of kek.Ledger.

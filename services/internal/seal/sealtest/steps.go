@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+	"habeas.internal/services/internal/seal"
 	"habeas.internal/services/internal/seal/kms"
 	"habeas.internal/services/internal/seal/rows"
 )
@@ -135,6 +136,11 @@ func (l SteppedLedger) KeyDestroyed(ctx context.Context, tenant, commandID strin
 	return l.Step.around(ctx, Op{Name: "record", Subject: commandID}, func() error {
 		return l.Ledger.KeyDestroyed(ctx, tenant, commandID, ev)
 	})
+}
+
+// KeyEnded is part of vault.Ledger. It is no step: it has no effect.
+func (l SteppedLedger) KeyEnded(ctx context.Context, id seal.KeyID) (*identityv1.KeyDestroyed, error) {
+	return l.Ledger.KeyEnded(ctx, id)
 }
 
 // KekEpochDestroyed is part of kek.Ledger.

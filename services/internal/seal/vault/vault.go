@@ -13,6 +13,8 @@
 //   - Nothing is handed out before ReplayDestructions has told the vault every
 //     destruction that the log knows: a vault that was restored from a backup
 //     holds keys that must not come back.
+//   - The log is asked at each reading whether the key has ended: a row that
+//     somebody put back, or took the tombstone of, opens nothing.
 //   - Who got a key and why is recorded before the key leaves.
 package vault
 
@@ -43,10 +45,14 @@ var (
 	ErrContended = errors.New("key is contended")
 )
 
-// Ledger puts into the log that a key is gone. A second call with the same
-// command id changes nothing, whatever the event's measurements say.
+// Ledger puts into the log that a key is gone, and knows it from there.
 type Ledger interface {
+	// KeyDestroyed records the end. A second call with the same command id
+	// changes nothing, whatever the event's measurements say.
 	KeyDestroyed(ctx context.Context, tenant, commandID string, ev *identityv1.KeyDestroyed) error
+	// KeyEnded is the recorded end of a key, or nil; every end that was
+	// recorded before the call is seen. Who can't tell returns an error.
+	KeyEnded(ctx context.Context, id seal.KeyID) (*identityv1.KeyDestroyed, error)
 }
 
 // Access says who reads keys and what for.
@@ -174,10 +180,13 @@ func (v *Vault) read(ctx context.Context, id seal.KeyID) (Lease, error) {
 	if err != nil {
 		return Lease{}, fmt.Errorf("load key: %w", err)
 	}
-	return v.lease(id, held)
+	return v.lease(ctx, id, held)
 }
 
 func (v *Vault) create(ctx context.Context, id seal.KeyID) (Lease, error) {
+	if err := v.notEnded(ctx, id); err != nil { // its tombstone may be gone
+		return Lease{}, err
+	}
 	dek := make([]byte, seal.KeySize)
 	defer clear(dek)
 	if _, err := rand.Read(dek); err != nil {
@@ -188,10 +197,26 @@ func (v *Vault) create(ctx context.Context, id seal.KeyID) (Lease, error) {
 	if err != nil {
 		return Lease{}, fmt.Errorf("save key: %w", err)
 	}
-	return v.lease(id, held)
+	return v.lease(ctx, id, held)
 }
 
-func (v *Vault) lease(id seal.KeyID, held kek.Held) (Lease, error) {
+// notEnded asks the log. Where a key has ended and its row does not say so, the
+// row is made to say it.
+func (v *Vault) notEnded(ctx context.Context, id seal.KeyID) error {
+	ev, err := v.cfg.Ledger.KeyEnded(ctx, id)
+	if err != nil {
+		return fmt.Errorf("ask for the end of a key: %w", err)
+	}
+	if ev == nil {
+		return nil
+	}
+	if _, err := v.replay(ctx, Destroyed{Tenant: id.Tenant, Event: ev}); err != nil {
+		return fmt.Errorf("end a key again: %w", err)
+	}
+	return &seal.Erased{ID: id, At: ev.GetDestroyedAt().AsTime(), Reason: ev.GetReason()}
+}
+
+func (v *Vault) lease(ctx context.Context, id seal.KeyID, held kek.Held) (Lease, error) {
 	defer held.Clear()
 	rec, ok := held.Record.(*record)
 	if !ok {
@@ -202,6 +227,9 @@ func (v *Vault) lease(id seal.KeyID, held kek.Held) (Lease, error) {
 	}
 	if gone := rec.erased(id); gone != nil {
 		return Lease{}, gone
+	}
+	if err := v.notEnded(ctx, id); err != nil {
+		return Lease{}, err
 	}
 	key, err := seal.NewKey(id, rec.row.GetVersion(), held.Secrets[0])
 	if err != nil {
