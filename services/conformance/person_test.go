@@ -159,7 +159,8 @@ func (w *world) settle() {
 // here is told with everything.
 func tell(e audit.Event) string {
 	var words []string
-	known := []string{"policy", "purpose", "category", "decision", "expression", "version", "reason", "evidence", "purposes", "fact", "cause", "decided_at", "accepted_at", "recorded_at"}
+	known := []string{"policy", "purpose", "category", "decision", "expression", "version", "reason", "evidence", "purposes", "fact", "cause", "decided_at", "accepted_at", "recorded_at",
+		"signal", "honoured", "received_at"}
 	for name := range e.Data {
 		if !slices.Contains(known, name) {
 			return fmt.Sprintf("%s %v", e.Type, e.Data)
@@ -168,6 +169,9 @@ func tell(e audit.Event) string {
 	names := []string{"policy", "purpose", "category", "decision", "expression", "reason", "purposes", "fact"}
 	if e.Type == "person.policy_accepted" {
 		names = []string{"policy", "version", "expression"}
+	}
+	if e.Type == "person.signal_received" {
+		return fmt.Sprintf("%s %v %v %v", e.Type, e.Data["policy"], e.Data["signal"], e.Data["honoured"] == true)
 	}
 	for _, name := range names {
 		switch v := e.Data[name].(type) {

@@ -9,7 +9,7 @@ func personnel() []promise {
 		{id: "PT-05"},
 		{id: "PT-06"},
 		{id: "PT-07", show: mailAboutTheService},
-		{id: "PT-08"},
+		{id: "PT-08", show: doNotTrack},
 		{id: "PT-09"},
 		{id: "PT-10"},
 		{id: "PT-11"},

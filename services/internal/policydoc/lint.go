@@ -31,6 +31,7 @@ const (
 	CodeReservedName        = "NAME_RESERVED"
 	CodeFeeForbidden        = "FEE_FORBIDDEN"
 	CodeDeclineForbidden    = "DECLINE_FORBIDDEN"
+	CodeSignalBound         = "SIGNAL_BOUND_BY_LAW"
 )
 
 var (

@@ -1,6 +1,9 @@
 package policydoc
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // The words that a policy may use.
 func sources() []string {
@@ -126,10 +129,20 @@ func (l *linter) lintSources() {
 	l.unique("sources", seen)
 	seen = nil
 	for i, s := range l.doc.Signals {
-		l.oneOf(item("signals", i)+".signal", s.Signal, "gpc", "dnt")
+		at := item("signals", i)
+		l.oneOf(at+".signal", s.Signal, "gpc", "dnt")
+		if !s.Honoured && slices.ContainsFunc(l.doc.Rules, binds(s.Signal)) {
+			l.fail(at+".honoured", CodeSignalBound, "a rule pack that applies binds this signal")
+		}
 		seen = append(seen, s.Signal)
 	}
 	l.unique("signals", seen)
+}
+
+// binds reports of a rule pack whether its law makes a signal binding, whatever a
+// policy says: 11 CCR 7025 does so for an opt-out preference signal.
+func binds(signal string) func(pack string) bool {
+	return func(pack string) bool { return pack == "ccpa" && signal == "gpc" }
 }
 
 func (l *linter) lintSharing() {

@@ -62,6 +62,7 @@ func TestAProblemHasPathLineAndCode(t *testing.T) {
 		{"a tag", "version: 1", "version: !!int 1", "version", policydoc.CodeKind},
 		{"an anchor", "matrix: {clause: QC-15}", "matrix: &m {clause: QC-15}", "matrix", policydoc.CodeAlias},
 		{"a purpose with a ground's name", "id: website.improve", "id: ground.improve", "purposes[1].id", policydoc.CodeReservedName},
+		{"a signal that a law binds", "{signal: gpc, honoured: true,", "{signal: gpc, honoured: false,", "signals[0].honoured", policydoc.CodeSignalBound},
 		{"a fee for an erasure", "{right: erasure, verified: true,", "{right: erasure, fee: true,", "requests.rights[2].fee", policydoc.CodeFeeForbidden},
 		{"no policy at all", good, "[]", "", policydoc.CodeKind},
 	} {
