@@ -1,12 +1,17 @@
 package fulfilmentd_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
 	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
 	"habeas.internal/services/fulfilment/internal/fake"
 	"habeas.internal/services/internal/testwait"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 )
 
 // TestASlipOfThePenErasesNothingAndIsMendedByANewVersion: the invoices' category
@@ -19,6 +24,13 @@ func TestASlipOfThePenErasesNothingAndIsMendedByANewVersion(t *testing.T) {
 	shop := &fulfilmentv1.System{
 		System: "shop", Connector: fulfilmentv1.ConnectorKind_CONNECTOR_KIND_SQLITE, Connection: "shop-db", Region: "us",
 		BackupDays: 30, Dataset: []byte(strings.Replace(shopDataset, "user.financial", "user.finacial", 1)),
+	}
+	notThere := proto.CloneOf(shop)
+	notThere.Dataset = []byte(strings.Replace(shopDataset, "name: amount", "name: sum", 1))
+	_, err := c.RegisterSystem(deadline(t), &fulfilmentv1.RegisterSystemRequest{RequestId: key1[:35] + "8", System: notThere})
+	if about := fmt.Sprint(status.Convert(err).Details()); status.Code(err) != codes.FailedPrecondition || !strings.Contains(about, "DATASET_MISMATCH") ||
+		!strings.Contains(about, "system.dataset.invoice.sum") {
+		t.Errorf("a column that is not there: %v %s", err, about)
 	}
 	got, err := c.RegisterSystem(deadline(t), &fulfilmentv1.RegisterSystemRequest{RequestId: key1, System: shop})
 	const remark = "invoice.amount: CATEGORY_UNKNOWN: user.finacial; nearest: user.financial"

@@ -27,6 +27,8 @@ func TestDecide(t *testing.T) {
 	}{
 		{"a system is registered", nil, system.Register{Description: shop, At: noon}, []system.Event{version(1, shop)}, nil},
 		{"the same description is no new version", []system.Event{version(1, shop)}, system.Register{Description: shop, At: noon}, nil, nil},
+		{"habeas is nobody's system", nil, system.Register{Description: system.Description{System: "habeas"}, At: noon}, nil, system.ErrReserved},
+		{"nor is identity", nil, system.Register{Description: system.Description{System: "identity"}, At: noon}, nil, system.ErrReserved},
 		{"another one is", []system.Event{version(1, shop)}, system.Register{Description: moved, At: noon}, []system.Event{version(2, moved)}, nil},
 		{"nobody retires what is not there", nil, system.Retire{At: noon}, nil, system.ErrNoSystem},
 		{"a system is retired", []system.Event{version(1, shop)}, system.Retire{At: noon}, []system.Event{system.Retired{At: noon}}, nil},

@@ -91,5 +91,9 @@ var (
 	// ErrNoSystem says that there is no such system.
 	ErrNoSystem = errors.New("system does not exist")
 
+	// ErrReserved says that the name stands for a part of Habeas itself in the
+	// events of requests.
+	ErrReserved = errors.New("name is reserved")
+
 	errUnknown = errors.New("unknown command")
 )

@@ -87,7 +87,11 @@ func (c *Carrier) send(ctx context.Context, agg es.Aggregate, n notice.Notice) (
 	if err != nil {
 		return mail.Reply{}, fmt.Errorf("load request: %w", err)
 	}
-	m, err := mail.Render(n.Template, facts(n.Request, s))
+	f, err := facts(n.Request, s)
+	if err != nil {
+		return mail.Reply{}, err
+	}
+	m, err := mail.Render(n.Template, f)
 	if err != nil {
 		return mail.Reply{}, err
 	}
@@ -98,10 +102,12 @@ func (c *Carrier) send(ctx context.Context, agg es.Aggregate, n notice.Notice) (
 	return c.cfg.Mailer.Send(ctx, m)
 }
 
-func facts(id string, s request.Request) mail.Facts {
+// facts are what a notice may say. The zone was known when the terms were pinned;
+// without it no day is right, and none is named.
+func facts(id string, s request.Request) (mail.Facts, error) {
 	zone, err := time.LoadLocation(s.Terms.Zone)
-	if err != nil { // it was known when the terms were pinned
-		zone = time.UTC
+	if err != nil || s.Terms.Zone == "" { // empty would be taken for UTC
+		return mail.Facts{}, failZone
 	}
 	f := mail.Facts{
 		Request: id, Zone: zone, Erasure: s.Right == request.Erasure, ReceivedAt: s.ReceivedAt, DueAt: s.Terms.DueAt,
@@ -119,7 +125,7 @@ func facts(id string, s request.Request) mail.Facts {
 			})
 		}
 	}
-	return f
+	return f, nil
 }
 
 // ended tells the request what became of its notice.

@@ -28,6 +28,8 @@ const (
 	failVerdict     = Failure("VERDICT_UNKNOWN")
 	failNotOver     = Failure("VERIFICATION_OPEN")
 	failTooLarge    = Failure("MANIFEST_TOO_LARGE")
+	// failZone: this machine does not know the tenant's time zone.
+	failZone = Failure("ZONE_UNKNOWN")
 	// failForgotten: identity does not know the person any more.
 	failForgotten = Failure("SUBJECT_FORGOTTEN")
 	// failCollectedLess: a package has fewer rows than were found.

@@ -17,6 +17,7 @@ package connector
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 )
 
@@ -146,6 +147,9 @@ const (
 	ErrDenied = Error("SYSTEM_DENIED")
 	// ErrMismatch means that the system is not as its dataset says.
 	ErrMismatch = Error("DATASET_MISMATCH")
+	// ErrConnector means that the connection is to another kind of system than
+	// the one that was stated.
+	ErrConnector = Error("CONNECTOR_MISMATCH")
 	// ErrConstraint means that a rule of the system forbids the change.
 	ErrConstraint = Error("SYSTEM_CONSTRAINT")
 	// ErrBusy means that others hold what would be changed; worth another try.
@@ -153,6 +157,29 @@ const (
 	// ErrTooLarge means that a value is beyond what is carried.
 	ErrTooLarge = Error("VALUE_TOO_LARGE")
 )
+
+// Place is what a system does not have as its description says.
+type Place struct {
+	// Path is "collection" or "collection.field".
+	Path string
+	// Text says what is wrong there, by names of the description alone.
+	Text string
+}
+
+// Mismatch is an ErrMismatch that says where.
+type Mismatch []Place
+
+// Error lists the places.
+func (m Mismatch) Error() string {
+	var b strings.Builder
+	for _, p := range m {
+		b.WriteString(p.Text + "; ")
+	}
+	return b.String() + ErrMismatch.Error()
+}
+
+// Unwrap is ErrMismatch.
+func (Mismatch) Unwrap() error { return ErrMismatch }
 
 // Reason is the code of an error from a system; SYSTEM_ERROR when it has none.
 func Reason(err error) string {

@@ -91,7 +91,7 @@ func (r *Reach) Open(_ context.Context, tenant string, d system.Description) (co
 	}
 	k, ok := kind(d.Connector)
 	if !ok {
-		return nil, connector.ErrMismatch
+		return nil, connector.ErrConnector
 	}
 	set, err := dataset.Parse([]byte(d.Dataset))
 	if err != nil {

@@ -134,9 +134,48 @@ func TestASystemIsReachedByItsConnectionsName(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	d.Dataset = strings.ReplaceAll(description, "name: email", "name: mail")
+	var places connector.Mismatch
+	if _, _, err := r.Check(t.Context(), "acme", d); !errors.As(err, &places) || len(places) != 1 || places[0].Path != "customer.mail" {
+		t.Errorf("a column that is not there: %v", err)
+	}
 	d.Dataset = "dataset: [1]"
 	var problems dataset.Problems
 	if _, _, err := r.Check(t.Context(), "acme", d); !errors.As(err, &problems) {
 		t.Errorf("no dataset: %v", err)
+	}
+}
+
+// TestAConnectionToAnotherKindIsNamed: what the connection string says is never
+// repeated.
+func TestAConnectionToAnotherKindIsNamed(t *testing.T) {
+	const secret = "hunter2"
+	text := filepath.Join(t.TempDir(), "notes.txt")
+	if err := os.WriteFile(text, []byte(strings.Repeat("no database\n", 100)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	urls := map[string]string{
+		"postgres": "postgres://habeas:" + secret + "@127.0.0.1:5432/shop", "words": "host=127.0.0.1 dbname=shop password=" + secret,
+		"mariadb": "habeas:" + secret + "@tcp(127.0.0.1:3306)/shop", "file": shop(t), "url": "file:" + shop(t), "text": text,
+	}
+	var lines strings.Builder
+	for name, url := range urls {
+		lines.WriteString("acme/" + name + ": \"" + url + "\"\n")
+	}
+	r, err := reach.Load(write(t, 0o600, lines.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const postgres, mysql, sqlite = 1, 2, 3
+	for kind, wrong := range map[uint8][]string{
+		postgres: {"mariadb", "file", "url"}, mysql: {"postgres", "words", "file", "url"}, sqlite: {"postgres", "words", "mariadb", "text"},
+	} {
+		for _, name := range wrong {
+			d := system.Description{System: "shop", Connector: kind, Connection: name, Dataset: description}
+			_, _, err := r.Check(t.Context(), "acme", d)
+			if !errors.Is(err, connector.ErrConnector) || strings.Contains(err.Error(), secret) {
+				t.Errorf("kind %d by the connection %s: %v", kind, name, err)
+			}
+		}
 	}
 }

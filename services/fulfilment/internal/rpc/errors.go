@@ -28,8 +28,10 @@ func Errors() fault.Table {
 		{Err: request.ErrOutOfStep, Code: codes.Aborted, Reason: "REQUEST_HAS_MOVED_ON"},
 		{Err: fault.Type[request.Refusal](), Code: codes.FailedPrecondition},
 		{Err: system.ErrNoSystem, Code: codes.NotFound, Reason: "SYSTEM_NOT_FOUND"},
+		{Err: system.ErrReserved, Code: codes.FailedPrecondition, Reason: "SYSTEM_NAME_RESERVED"},
 		{Err: connector.ErrUnreachable, Code: codes.Unavailable, Reason: "SYSTEM_UNREACHABLE"},
 		{Err: connector.ErrBusy, Code: codes.Unavailable, Reason: "SYSTEM_BUSY"},
+		{Err: fault.Type[connector.Mismatch](), Code: codes.FailedPrecondition, Reason: connector.ErrMismatch.Reason()},
 		{Err: fault.Type[connector.Error](), Code: codes.FailedPrecondition},
 		{Err: view.ErrBadPage, Code: codes.InvalidArgument, Reason: "PAGE_TOKEN_MALFORMED"},
 		{Err: pack.ErrGone, Code: codes.FailedPrecondition, Reason: "PACKAGE_NOT_AVAILABLE"},
@@ -44,11 +46,18 @@ func Errors() fault.Table {
 
 // described is the error of a description as the fields that it is about.
 func described(err error) error {
+	var out fault.FieldErrors
+	var places connector.Mismatch
+	if errors.As(err, &places) {
+		for _, p := range places {
+			out = append(out, fault.FieldError{Field: "system.dataset." + p.Path, Rule: connector.ErrMismatch.Reason(), Text: p.Text})
+		}
+		return out.Unmet(connector.ErrMismatch.Reason(), "the system is not as its description says")
+	}
 	var problems dataset.Problems
 	if !errors.As(err, &problems) {
 		return err
 	}
-	var out fault.FieldErrors
 	for _, p := range problems {
 		out = append(out, fault.FieldError{Field: "system.dataset." + p.Path, Rule: string(p.Reason), Text: p.String()})
 	}

@@ -319,6 +319,17 @@ func TestSystemsAreRegisteredInVersions(t *testing.T) {
 	}
 }
 
+func TestNoSystemHasANameOfHabeasItself(t *testing.T) {
+	s := serve(t)
+	c := s.as(t, fake.Tenant, actor, "dpo")
+	for _, name := range []string{"habeas", "identity"} {
+		_, err := c.RegisterSystem(deadline(t), &fulfilmentv1.RegisterSystemRequest{RequestId: key1, System: systemOf(name, goodDataset)})
+		if code, reason, fields := answer(err); code != codes.FailedPrecondition || reason != "SYSTEM_NAME_RESERVED" || !hasField(fields, "system.system") {
+			t.Errorf("%s: %s %s %v", name, code, reason, fields)
+		}
+	}
+}
+
 func TestTheListIsShown(t *testing.T) {
 	s := serve(t)
 	s.lines = []view.Line{{ID: fake.JaneRef, Right: request.Erasure, Stage: request.Over, Outcome: request.Complete}}

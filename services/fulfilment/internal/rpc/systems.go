@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -13,6 +14,8 @@ import (
 	"habeas.internal/services/fulfilment/system"
 	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/es/eventpb"
+	"habeas.internal/services/internal/rpc/client"
+	"habeas.internal/services/internal/rpc/fault"
 )
 
 // RegisterSystem checks a description against the system itself, records it,
@@ -38,6 +41,10 @@ func (s *Server) RegisterSystem(ctx context.Context, r *fulfilmentv1.RegisterSys
 		return nil, err
 	}
 	res, err := s.Systems.Handle(ctx, carry.SystemOf(tenant, d.System), cmd)
+	if errors.Is(err, system.ErrReserved) {
+		return nil, fault.FieldErrors{{Field: "system.system", Rule: "SYSTEM_NAME_RESERVED", Text: "the name stands for a part of Habeas itself"}}.
+			Unmet("SYSTEM_NAME_RESERVED", "the name of the system is reserved")
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +70,7 @@ func (s *Server) remarks(ctx context.Context, tenant string, d system.Descriptio
 	if err != nil {
 		return nil, described(err)
 	}
-	known, err := s.Words.Of(ctx, tenant)
+	known, err := s.Words.Of(client.WithTenant(ctx, tenant), tenant)
 	if err != nil {
 		return nil, fmt.Errorf("look up categories: %w", err)
 	}

@@ -15,14 +15,14 @@ func compare(d *dataset.Dataset, c *catalogue) (remarks []string, err error) {
 	for _, problem := range d.Remarks {
 		remarks = append(remarks, problem.String())
 	}
-	var wrong []string
+	var wrong connector.Mismatch
 	for _, collection := range d.Collections {
 		if collection.Skip {
 			continue
 		}
 		t, ok := c.tables[collection.Name]
 		if !ok {
-			wrong = append(wrong, "no table "+collection.Name)
+			wrong = append(wrong, connector.Place{Path: collection.Name, Text: "no table " + collection.Name})
 			continue
 		}
 		wrong = append(wrong, t.compare(collection)...)
@@ -37,39 +37,48 @@ func compare(d *dataset.Dataset, c *catalogue) (remarks []string, err error) {
 	}
 	remarks = append(remarks, undescribed(d, c)...)
 	if len(wrong) > 0 {
-		return append(remarks, wrong...), failed("compare with dataset: "+strings.Join(wrong, "; "), connector.ErrMismatch, "")
+		return remarks, failed("compare with dataset", wrong, "")
 	}
 	return remarks, nil
 }
 
-func (t *relation) compare(c dataset.Collection) []string {
-	var wrong []string
+func (t *relation) compare(c dataset.Collection) connector.Mismatch {
+	var wrong connector.Mismatch
 	if len(t.key()) == 0 {
-		wrong = append(wrong, "no key in table "+t.name)
+		wrong = append(wrong, connector.Place{Path: t.name, Text: "no key in table " + t.name})
 	}
 	for _, f := range c.Fields {
-		col, ok := t.column(f.Name)
 		name := t.name + "." + f.Name
-		switch {
-		case !ok:
-			wrong = append(wrong, "no column "+name)
-		case !fits(f.Type, col.class):
-			wrong = append(wrong, "column "+name+" is not of type "+f.Type)
-		case f.PrimaryKey && !slices.Contains(t.key(), f.Name):
-			wrong = append(wrong, "column "+name+" is not in the key")
-		case f.Start && col.class != classTime:
-			wrong = append(wrong, "column "+name+" holds no time")
-		case f.Identity != "" && !slices.Contains([]class{classText, classInt, classUUID}, col.class):
-			wrong = append(wrong, "column "+name+" can hold no identifier")
-		case col.length > 0 && f.Mask.Strategy == dataset.Fixed && len(f.Mask.Value+f.Mask.Suffix) > col.length:
-			wrong = append(wrong, "column "+name+" has no room for its mask")
-		case f.Mask.Strategy == dataset.Null && !col.nullable:
-			wrong = append(wrong, "column "+name+" can't be null, as its mask is")
-		case f.Mask.Strategy != dataset.ByType && f.Mask.Strategy != dataset.Null && col.class != classText:
-			wrong = append(wrong, "column "+name+" holds no text, as its mask is")
+		if text := t.unlike(f); text != "" {
+			wrong = append(wrong, connector.Place{Path: name, Text: strings.Replace(text, "%", "column "+name, 1)})
 		}
 	}
 	return wrong
+}
+
+// unlike says how a column is not as a field says, with % for it; nothing if it
+// is.
+func (t *relation) unlike(f dataset.Field) string {
+	col, ok := t.column(f.Name)
+	switch {
+	case !ok:
+		return "no %"
+	case !fits(f.Type, col.class):
+		return "% is not of type " + f.Type
+	case f.PrimaryKey && !slices.Contains(t.key(), f.Name):
+		return "% is not in the key"
+	case f.Start && col.class != classTime:
+		return "% holds no time"
+	case f.Identity != "" && !slices.Contains([]class{classText, classInt, classUUID}, col.class):
+		return "% can hold no identifier"
+	case col.length > 0 && f.Mask.Strategy == dataset.Fixed && len(f.Mask.Value+f.Mask.Suffix) > col.length:
+		return "% has no room for its mask"
+	case f.Mask.Strategy == dataset.Null && !col.nullable:
+		return "% can't be null, as its mask is"
+	case f.Mask.Strategy != dataset.ByType && f.Mask.Strategy != dataset.Null && col.class != classText:
+		return "% holds no text, as its mask is"
+	}
+	return ""
 }
 
 // fits says whether a stated type can be that of a column.
@@ -104,13 +113,16 @@ func undescribed(d *dataset.Dataset, c *catalogue) []string {
 
 // check looks at what only the plan shows.
 func (p *plan) check(c *catalogue) (remarks []string, err error) {
-	var wrong []string
+	var wrong connector.Mismatch
 	for _, t := range p.order {
 		for _, e := range slices.Concat(t.down, t.up, t.self) {
 			from, _ := p.tables[e.From].column(e.FromField)
 			to, _ := t.column(e.ToField)
 			if family(from.class) != family(to.class) {
-				wrong = append(wrong, fmt.Sprintf("%s.%s and %s.%s are of different types", e.From, e.FromField, e.To, e.ToField))
+				wrong = append(wrong, connector.Place{
+					Path: e.From + "." + e.FromField,
+					Text: fmt.Sprintf("%s.%s and %s.%s are of different types", e.From, e.FromField, e.To, e.ToField),
+				})
 			}
 		}
 		for _, f := range t.fields {
@@ -125,7 +137,7 @@ func (p *plan) check(c *catalogue) (remarks []string, err error) {
 		}
 	}
 	if len(wrong) > 0 {
-		return append(remarks, wrong...), failed("compare with dataset: "+strings.Join(wrong, "; "), connector.ErrMismatch, "")
+		return remarks, failed("compare with dataset", wrong, "")
 	}
 	return remarks, nil
 }

@@ -15,11 +15,16 @@ import (
 // postgres speaks PostgreSQL.
 type postgres struct{}
 
-func (postgres) driver() string                   { return "pgx" }
-func (postgres) dsn(given string) (string, error) { return given, nil }
-func (postgres) quote(name string) string         { return quoted(name, `"`) }
-func (postgres) placeholder(n int) string         { return dollar(n) }
-func (postgres) forUpdate() string                { return " FOR UPDATE OF t" }
+func (postgres) driver() string           { return "pgx" }
+func (postgres) quote(name string) string { return quoted(name, `"`) }
+func (postgres) placeholder(n int) string { return dollar(n) }
+func (postgres) forUpdate() string        { return " FOR UPDATE OF t" }
+
+// dsn refuses what is no connection string of PostgreSQL.
+func (postgres) dsn(given string) (string, error) {
+	_, err := pgconn.ParseConfig(given)
+	return given, err
+}
 
 func (postgres) folded(expr string, _ *column) string { return "lower(" + expr + "::text)" }
 

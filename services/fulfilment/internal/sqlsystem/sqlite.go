@@ -16,16 +16,25 @@ import (
 // sqliteDialect speaks SQLite 3. The schema is that of the file.
 type sqliteDialect struct{}
 
+// errNoFile says that a connection string names no file. It does not repeat it.
+var errNoFile = errors.New("connection string names no file")
+
 func (sqliteDialect) driver() string           { return "sqlite" }
 func (sqliteDialect) quote(name string) string { return quoted(name, `"`) }
 func (sqliteDialect) placeholder(int) string   { return "?" }
 func (sqliteDialect) forUpdate() string        { return "" } // a transaction that writes is alone
 
-// dsn holds foreign keys, waits for others, takes the write lock at the start of
+// server is how connection strings of servers look, which name no file.
+var server = regexp.MustCompile(`^[a-z]+://|@(tcp|unix)\(|(^|\s)(host|dbname)=`)
+
+// dsn refuses what is a server's, holds foreign keys, waits for others, takes the write lock at the start of
 // a transaction, makes no file where there is none, and overwrites with zeros
 // what is deleted.
 func (sqliteDialect) dsn(given string) (string, error) {
 	if !strings.HasPrefix(given, "file:") {
+		if server.MatchString(given) {
+			return "", errNoFile
+		}
 		given = "file:" + given
 	}
 	separator := "?"
@@ -208,7 +217,9 @@ func (sqliteDialect) classify(err error) (code string, reason error) {
 		return code, connector.ErrMismatch
 	case sqliteBusy, sqliteLocked:
 		return code, connector.ErrBusy
-	case sqliteInput, sqliteCantOpen, sqliteNotADB:
+	case sqliteNotADB:
+		return code, connector.ErrConnector
+	case sqliteInput, sqliteCantOpen:
 		return code, connector.ErrUnreachable
 	default:
 		return code, nil

@@ -52,7 +52,7 @@ func Open(c Config) (*System, error) {
 	}
 	dsn, err := d.dsn(c.DSN)
 	if err != nil {
-		return nil, failed("read connection string", connector.ErrMismatch, "")
+		return nil, failed("read connection string", connector.ErrConnector, "")
 	}
 	db, err := sql.Open(d.driver(), dsn)
 	if err != nil {

@@ -252,7 +252,7 @@ func TestMariaDBsRefusalsAreTold(t *testing.T) {
 		"a right too few":          {strings.Replace(db.DSN, "root@", "reader:x@", 1), connector.ErrDenied},
 		"nobody at the socket":     {strings.Replace(db.DSN, ".sock", ".gone", 1), connector.ErrUnreachable},
 		"a database that is gone":  {strings.Replace(db.DSN, "/shop", "/gone", 1), connector.ErrMismatch},
-		"an address that is wrong": {"root@unix(", connector.ErrMismatch},
+		"an address that is wrong": {"root@unix(", connector.ErrConnector},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, err := sqlsystem.Open(sqlsystem.Config{Kind: sqlsystem.Kind(db.Kind), DSN: c.dsn, Dataset: d})

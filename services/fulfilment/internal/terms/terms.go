@@ -108,7 +108,7 @@ func (p Pinner) due(
 	right request.Right, received time.Time, t *identityv1.GetTenantResponse, doc *consentv1.GetPolicyResponse,
 ) (request.Terms, error) {
 	zone, err := time.LoadLocation(t.GetTimeZone())
-	if err != nil {
+	if err != nil || t.GetTimeZone() == "" { // empty would be taken for UTC
 		return request.Terms{}, ErrSettings
 	}
 	code := t.GetCalendar()

@@ -10,13 +10,11 @@ import (
 	"slices"
 	"sync"
 
-	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
-	retentionv1 "habeas.internal/proto/gen/habeas/retention/v1"
-	"habeas.internal/services/internal/rpc/client"
-
 	"go.yaml.in/yaml/v3"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
+	retentionv1 "habeas.internal/proto/gen/habeas/retention/v1"
 )
 
 // Vocabulary looks names up. It is safe for concurrent use.
@@ -49,9 +47,9 @@ func New(p consentv1.PolicyServiceClient, r retentionv1.RetentionServiceClient) 
 }
 
 // Of are the names that a tenant uses now. A version of a policy that was posted
-// once counts for ever: data that it named may still be there.
+// once counts for ever: data that it named may still be there. ctx must name the
+// tenant for calls to other services.
 func (v *Vocabulary) Of(ctx context.Context, tenant string) (Known, error) {
-	ctx = client.WithTenant(ctx, tenant)
 	out := Known{named: map[string]bool{}}
 	posted, err := v.posted(ctx)
 	if err != nil {

@@ -38,13 +38,23 @@ func (e FieldErrors) fault() *Fault {
 // Because makes the answer to fields that are wrong for one reason, which callers are
 // told apart from all others. The text must be constant.
 func (e FieldErrors) Because(reason, text string) *Fault {
+	return build(codes.InvalidArgument, reason, text, nil, e.details())
+}
+
+// Unmet makes the answer to a request that is well formed, and of which the
+// fields don't go with something outside it. The text must be constant.
+func (e FieldErrors) Unmet(reason, text string) *Fault {
+	return build(codes.FailedPrecondition, reason, text, nil, e.details())
+}
+
+func (e FieldErrors) details() *errdetails.BadRequest {
 	bad := &errdetails.BadRequest{}
 	for _, f := range e[:min(len(e), maxFieldErrors)] {
 		bad.FieldViolations = append(bad.FieldViolations, &errdetails.BadRequest_FieldViolation{
 			Field: f.Field, Reason: f.Rule, Description: f.Text,
 		})
 	}
-	return build(codes.InvalidArgument, reason, text, nil, bad)
+	return bad
 }
 
 // Violations turns what the contract's validator found into FieldErrors,
