@@ -14,6 +14,7 @@ import (
 	"io"
 	"io/fs"
 
+	"habeas.internal/services/habeas/internal/local"
 	"habeas.internal/services/habeas/internal/remote"
 	"habeas.internal/services/internal/daemon/env"
 	"habeas.internal/services/internal/es"
@@ -132,8 +133,9 @@ func exitCode(err error) int {
 func isRefusal(err error) bool {
 	var file *archive.FileError
 	var target *jetstream.TargetError
+	var keys *local.KeysError
 	_, halt := es.HaltReason(err)
-	return halt || errors.As(err, &file) || errors.As(err, &target) || errors.Is(err, jetstream.ErrImportUnfinished) ||
+	return halt || errors.As(err, &file) || errors.As(err, &target) || errors.As(err, &keys) || errors.Is(err, jetstream.ErrImportUnfinished) ||
 		errors.Is(err, keyfile.ErrExposed) || errors.Is(err, keyfile.ErrMalformed)
 }
 

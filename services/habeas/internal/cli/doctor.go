@@ -17,18 +17,24 @@ import (
 func (a *app) doctor() *cobra.Command {
 	var read bool
 	c := &cobra.Command{
-		Use: "doctor", Short: "say whether the event log and the services are well", Args: cobra.NoArgs,
+		Use: "doctor", Short: "say whether the event log, its keys and the services are well", Args: cobra.NoArgs,
 		Long: `Doctor looks at every stream: that it exists, that its configuration is the one that its signed genesis names,
-that nothing is missing, how its replicas stand. With --system-seed it asks each server for the figures of its
-own copy, since one that calls itself current may have holes. With --read it reads every commit and verifies
-its chain and signature: a single message that is gone shows in no figures. Where there is a client configuration,
-it asks each service whether it is ready. It changes nothing.
+that nothing is missing, how its replicas stand. It reads every commit and verifies its chain and signature: a
+single message that is gone, or a single byte that changed, shows in no figures. With --read=false it looks at
+figures alone. With --system-seed it asks each server for the figures of its own copy, since one that calls itself
+current may have holes.
+
+Where it has the folder of key-encryption keys, it looks whether each key that the vault needs is there, and opens
+what they wrap. Where there is a client configuration, it asks each service whether it is ready; where an
+installation of "habeas up" is stopped, its log is opened for the length of the command. It repairs nothing, and
+says for each finding what to do.
 
 Exit codes: 0 well, 1 needs attention (a replica is behind, messages are parked), 3 could not be told, 4 damaged.`,
 		RunE: func(c *cobra.Command, _ []string) error { return a.runDoctor(c.Context(), read) },
 	}
-	c.Flags().BoolVar(&read, "read", false, "read every commit through and verify it")
+	c.Flags().BoolVar(&read, "read", true, "read every commit through and verify it")
 	c.Flags().StringVar(&a.set.NATS.SystemSeed, "system-seed", a.set.NATS.SystemSeed, "seed of a system account's user, to ask every replica (HABEAS_NATS_SYSTEM_SEED)")
+	c.Flags().StringVar(&a.set.Vault.Keys, "vault-keys", a.set.Vault.Keys, "folder of key-encryption keys (HABEAS_VAULT_KEYS)")
 	return c
 }
 
@@ -59,6 +65,10 @@ type diagnosis struct {
 	Streams []streamDiagnosis `json:"streams"`
 	// Services are those of the client configuration; none without one.
 	Services []serviceDiagnosis `json:"services,omitempty"`
+	// Keys are the key-encryption keys; nil where this machine has none.
+	Keys *keysDiagnosis `json:"keys,omitempty"`
+	// Stopped says that no service runs: the log was opened to look at it.
+	Stopped bool `json:"stopped,omitempty"`
 }
 
 type streamDiagnosis struct {
@@ -81,19 +91,52 @@ type replicaDiagnosis struct {
 	Figures *jetstream.Figures `json:"own_figures,omitempty"`
 }
 
-func (a *app) runDoctor(ctx context.Context, read bool) error {
+func (a *app) runDoctor(ctx context.Context, read bool) (err error) {
 	client, found := a.adopt()
 	key, err := a.logKey()
 	if err != nil {
 		return err
 	}
+	var d diagnosis
 	cfg, closing, err := a.config()
+	if errors.Is(err, es.ErrUnavailable) && client.Log.Data != "" && a.set.NATS.Seed == client.Log.Admin {
+		end, offline := a.stopped(ctx, client)
+		if offline != nil {
+			return offline
+		}
+		defer func() { err = errors.Join(err, end()) }()
+		d.Stopped = true
+		cfg, closing, err = a.config()
+	}
 	if err != nil {
 		return err
 	}
 	defer closing()
 	cfg.LogKey = key
-	e := jetstream.Examination{Read: read, Progress: a.progress()}
+	if err := a.lookAtLog(ctx, cfg, read, &d); err != nil {
+		return err
+	}
+	if folder := a.keksFolder(client); folder != "" {
+		d.Keys = a.diagnoseKeys(ctx, cfg, folder, read)
+		d.worsen(d.Keys.State)
+	}
+	if found && !d.Stopped {
+		if err := a.addServices(ctx, client, &d); err != nil {
+			return err
+		}
+	}
+	if err := a.printDiagnosis(d); err != nil {
+		return err
+	}
+	if _, code := rank(d.State); code != ExitOK {
+		return codedError{errAlreadySaid, code}
+	}
+	return nil
+}
+
+// lookAtLog examines the streams, and what is parked where they are well.
+func (a *app) lookAtLog(ctx context.Context, cfg jetstream.Config, read bool, d *diagnosis) error {
+	e := jetstream.Examination{Read: read, Progress: a.lasting()}
 	if seed := a.set.NATS.SystemSeed; seed != "" {
 		access, err := a.access(seed)
 		if err != nil {
@@ -108,34 +151,26 @@ func (a *app) runDoctor(ctx context.Context, read bool) error {
 	if err != nil {
 		return err
 	}
-	d := diagnose(streams)
+	d.addStreams(streams)
 	if d.State == well || d.State == attention {
-		if err := a.countParked(ctx, cfg, &d); err != nil {
-			return err
-		}
-	}
-	if found {
-		if err := a.addServices(ctx, client, &d); err != nil {
-			return err
-		}
-	}
-	if err := a.printDiagnosis(d); err != nil {
-		return err
-	}
-	if _, code := rank(d.State); code != ExitOK {
-		return codedError{errAlreadySaid, code}
+		return a.countParked(ctx, cfg, d)
 	}
 	return nil
+}
+
+// worsen makes a part's state the diagnosis, if it is worse.
+func (d *diagnosis) worsen(state string) {
+	worst, _ := rank(d.State)
+	if order, _ := rank(state); order > worst {
+		d.State = state
+	}
 }
 
 // addServices asks the services; the worst of all states is the diagnosis.
 func (a *app) addServices(ctx context.Context, c local.Client, d *diagnosis) (err error) {
 	d.Services, err = a.diagnoseServices(ctx, c)
 	for _, s := range d.Services {
-		worst, _ := rank(d.State)
-		if order, _ := rank(s.State); order > worst {
-			d.State = s.State
-		}
+		d.worsen(s.State)
 	}
 	return err
 }
@@ -148,22 +183,18 @@ func (a *app) countParked(ctx context.Context, cfg jetstream.Config, d *diagnosi
 	defer log.Close()
 	parked, err := log.Parked(ctx)
 	if d.Parked = len(parked); d.Parked > 0 {
-		d.State = attention
+		d.worsen(attention)
 	}
 	return err
 }
 
-func diagnose(streams []jetstream.Health) diagnosis {
-	d := diagnosis{State: well}
+func (d *diagnosis) addStreams(streams []jetstream.Health) {
+	d.State = well
 	for _, h := range streams {
 		s := diagnoseStream(h)
 		d.Streams = append(d.Streams, s)
-		worst, _ := rank(d.State)
-		if order, _ := rank(s.State); order > worst {
-			d.State = s.State
-		}
+		d.worsen(s.State)
 	}
-	return d
 }
 
 func diagnoseStream(h jetstream.Health) streamDiagnosis {
@@ -200,14 +231,20 @@ func (a *app) printDiagnosis(d diagnosis) error {
 	streams := []string{"STREAM\tSTATE\tREASON\tMESSAGES\tREPLICAS"}
 	var details []string
 	for _, s := range d.Streams {
-		streams = append(streams, cells(s.Name, s.State, s.Reason, s.Messages, replicaList(s.Replicas)))
+		streams = append(streams, cells(s.Name, s.State, dash(s.Reason), s.Messages, replicaList(s.Replicas)))
 		if s.Detail != "" {
 			details = append(details, s.Name+": "+s.Detail)
 		}
 	}
 	tables := [][]string{streams}
-	if len(details) > 0 {
-		tables = append(tables, details)
+	if k := d.Keys; k != nil {
+		tables = append(tables, []string{
+			"KEY-ENCRYPTION KEYS\tSTATE\tREASON\tNEEDED\tUNUSABLE\tOPENED",
+			cells(k.Folder, k.State, dash(k.Reason), k.Needed, len(k.Unusable), k.Opened),
+		})
+		if k.Detail != "" {
+			details = append(details, k.Folder+": "+k.Detail)
+		}
 	}
 	if len(d.Services) > 0 {
 		services := []string{"SERVICE\tSTATE\tREASON\tADDRESS"}
@@ -215,6 +252,15 @@ func (a *app) printDiagnosis(d diagnosis) error {
 			services = append(services, cells(s.Name, s.State, dash(s.Reason), s.Address))
 		}
 		tables = append(tables, services)
+	}
+	if d.Stopped {
+		tables = append(tables, []string{"No service runs here: the log was opened to look at it."})
+	}
+	if len(details) > 0 {
+		tables = append(tables, details)
+	}
+	if advice := d.advice(); len(advice) > 0 {
+		tables = append(tables, append([]string{"REASON\tWHAT TO DO"}, advice...))
 	}
 	return a.print(d, append(tables, []string{"STATE\tPARKED", cells(d.State, d.Parked)})...)
 }

@@ -76,3 +76,17 @@ func (a *app) progress() func(jetstream.Progress) {
 		_, _ = fmt.Fprintf(a.Err, "%s %s: %d%s\n", p.Step, p.Stream, p.Done, of)
 	}
 }
+
+// lasting is progress that begins when the work has lasted for a while.
+func (a *app) lasting() func(jetstream.Progress) {
+	tell := a.progress()
+	if tell == nil {
+		return nil
+	}
+	began := time.Now()
+	return func(p jetstream.Progress) {
+		if time.Since(began) >= progressEvery {
+			tell(p)
+		}
+	}
+}

@@ -15,10 +15,11 @@ import (
 // settings are the variables that commands read; the daemons read the same
 // ones. A flag takes precedence.
 type settings struct {
-	NATS     natsSettings `env:"NATS"`
-	TLS      tlsSettings  `env:"TLS"`
-	EventLog logSettings  `env:"EVENTLOG"`
-	Keys     string       `env:"KEYS" default:"" help:"folder of the log's key and the services' keys"`
+	NATS     natsSettings  `env:"NATS"`
+	TLS      tlsSettings   `env:"TLS"`
+	EventLog logSettings   `env:"EVENTLOG"`
+	Keys     string        `env:"KEYS" default:"" help:"folder of the log's key and the services' keys"`
+	Vault    vaultSettings `env:"VAULT"`
 
 	Config string     `env:"CONFIG" default:"" help:"client configuration; default: .habeas/client.yaml"`
 	Token  env.Secret `env:"TOKEN" default:"" help:"bearer token, in place of the client configuration's"`
@@ -33,6 +34,10 @@ type natsSettings struct {
 	Seed       string `env:"SEED" default:"" help:"file with the administrator's nkey seed"`
 	SystemSeed string `env:"SYSTEM_SEED" default:"" help:"file with the nkey seed of a system account's user; lets doctor ask every replica"`
 	CA         string `env:"CA" default:"" help:"authorities for the servers' certificates, PEM"`
+}
+
+type vaultSettings struct {
+	Keys string `env:"KEYS" default:"" help:"folder of key-encryption keys, for doctor"`
 }
 
 type tlsSettings struct {

@@ -47,7 +47,7 @@ func (in *Installation) startLog(ctx context.Context) error {
 		}
 		in.rights[g.Name] = key
 		r := jetstream.RightsOf(topology(), g)
-		user := natsd.User{PublicKey: key.PublicKey, Publish: r.Publish, Subscribe: r.Subscribe}
+		user := natsd.User{Name: g.Name, PublicKey: key.PublicKey, Publish: r.Publish, Subscribe: r.Subscribe}
 		if g.Name == adminUser {
 			user = natsd.User{PublicKey: key.PublicKey, Unrestricted: true}
 		}

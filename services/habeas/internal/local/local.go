@@ -220,7 +220,8 @@ func (in *Installation) logger() *slog.Logger {
 	return slog.New(slog.NewJSONHandler(in.logs, &slog.HandlerOptions{Level: slog.LevelInfo})).With(slog.String("service", "nats"))
 }
 
-// provision makes the streams and keys of the installation, or finds them.
+// provision makes the streams and keys of the installation, or finds them, and
+// looks whether the vault's rows can be opened.
 func (in *Installation) provision(ctx context.Context) error {
 	access, err := in.access(adminUser)
 	if err != nil {
@@ -236,12 +237,11 @@ func (in *Installation) provision(ctx context.Context) error {
 		return err
 	}
 	in.logKey = keyfile.FormatPublic(keys.LogSigner.Public())
-	log, err := jetstream.Provision(ctx, jetstream.Config{
-		Conn: nc, Topology: topology(), Logger: access.Logger, Tracer: noTraces(), Meter: noMetrics(),
-	}, keys)
+	cfg := jetstream.Config{Conn: nc, Topology: topology(), Logger: access.Logger, Tracer: noTraces(), Meter: noMetrics()}
+	log, err := jetstream.Provision(ctx, cfg, keys)
 	if err != nil {
 		return fmt.Errorf("provision: %w", err)
 	}
 	log.Close()
-	return nil
+	return in.checkKeys(ctx, cfg)
 }

@@ -33,6 +33,9 @@ func OpenOffline(ctx context.Context, dir string) (*Offline, error) {
 // Audit is how the audit user reaches the log.
 func (o *Offline) Audit() (jetstream.Access, error) { return o.in.access(auditUser) }
 
+// URL is where the log's server answers.
+func (o *Offline) URL() string { return o.in.natsURL() }
+
 // LogKey is the log's public key.
 func (o *Offline) LogKey() (string, error) {
 	key, err := keyfile.ReadPublic(filepath.Join(o.in.places.keys(), "log"+keyfile.Public))

@@ -17,16 +17,18 @@ func Services() []string { return []string{"identity", "consent", "retention", "
 const sender = "no-reply@habeas.localhost"
 
 // programs are the services in the order in which they start: each finds the
-// ones that it calls.
-func programs() []program {
+// ones that it calls. Identity, on which all others wait, calls some of them; it
+// is told where they will be.
+func programs(ahead map[string]string) []program {
 	return []program{
 		{name: "identity", run: configured(identityd.Run), own: func(in *Installation) []string {
 			return append(in.smtp(), "HABEAS_VAULT_KEYS="+in.places.keks(), "HABEAS_VAULT_ALONE=true",
-				"HABEAS_VAULT_LEASE=2s") // a restart waits out the leases of the run before
+				"HABEAS_VAULT_LEASE=2s", // a restart waits out the leases of the run before
+				"HABEAS_CONSENT_TARGET="+ahead["consent"], "HABEAS_FULFILMENT_TARGET="+ahead["fulfilment"])
 		}},
-		{name: "consent", run: configured(consentd.Run), own: func(in *Installation) []string { return in.peers("identity") }},
+		{name: "consent", listen: ahead["consent"], run: configured(consentd.Run), own: func(in *Installation) []string { return in.peers("identity") }},
 		{name: "retention", run: configured(retentiond.Run), own: func(in *Installation) []string { return in.peers("identity", "consent") }},
-		{name: "fulfilment", run: configured(fulfilmentd.Run), own: func(in *Installation) []string {
+		{name: "fulfilment", listen: ahead["fulfilment"], run: configured(fulfilmentd.Run), own: func(in *Installation) []string {
 			packages := url.URL{Scheme: "file", Path: in.places.packages()}
 			own := append(in.smtp(), in.peers("identity", "consent", "retention")...)
 			return append(own, "HABEAS_PACKAGES_URL="+packages.String(), "HABEAS_CONNECTIONS="+in.places.connections())

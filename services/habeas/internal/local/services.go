@@ -1,9 +1,11 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"path/filepath"
 	"time"
@@ -19,6 +21,27 @@ type program struct {
 	run  func(ctx context.Context, environ []string, w daemon.World) error
 	// own are the variables that only this service has.
 	own func(in *Installation) []string
+	// listen is its address, if another service has to know it before.
+	listen string
+}
+
+// anywhere lets the system choose an address.
+const anywhere = "127.0.0.1:0"
+
+// reserve finds addresses for services that are called by one which starts
+// before them.
+func reserve(ctx context.Context, names ...string) (map[string]string, error) {
+	out := map[string]string{}
+	for _, name := range names {
+		var config net.ListenConfig
+		lis, err := config.Listen(ctx, "tcp", anywhere)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = lis.Close() }() // held until all are found, so that they differ
+		out[name] = lis.Addr().String()
+	}
+	return out, nil
 }
 
 // configured makes a program's run of a daemon's Run: the configuration goes
@@ -53,7 +76,11 @@ func (s *service) end() error {
 func (in *Installation) startServices(ctx context.Context) error {
 	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
 	in.stop = stop
-	for _, p := range programs() {
+	ahead, err := reserve(ctx, "consent", "fulfilment")
+	if err != nil {
+		return fmt.Errorf("reserve addresses: %w", err)
+	}
+	for _, p := range programs(ahead) {
 		in.cfg.Progress(p.name)
 		if err := in.start(ctx, watching, p); err != nil {
 			return fmt.Errorf("start %s: %w", p.name, err)
@@ -149,7 +176,7 @@ func (in *Installation) environ(p program) ([]string, error) {
 		return nil, err
 	}
 	vars := []string{
-		"HABEAS_INSTANCE=local", "HABEAS_GRPC_LISTEN=127.0.0.1:0", "HABEAS_OPS_LISTEN=127.0.0.1:0",
+		"HABEAS_INSTANCE=local", "HABEAS_GRPC_LISTEN=" + cmp.Or(p.listen, anywhere), "HABEAS_OPS_LISTEN=" + anywhere,
 		"HABEAS_TLS_CERT=" + id.CertFile, "HABEAS_TLS_KEY=" + id.KeyFile, "HABEAS_TLS_CA=" + id.CAFile,
 		"HABEAS_TLS_TRUST_DOMAIN=" + TrustDomain, "HABEAS_TLS_NAMESPACE=" + Namespace,
 		"HABEAS_TOKEN_ISSUER=" + issuer, "HABEAS_TOKEN_AUDIENCE=" + audience, "HABEAS_TOKEN_KEYS=" + in.tokens.KeySet(),

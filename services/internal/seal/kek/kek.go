@@ -151,15 +151,29 @@ func (k *Keeper) Save(ctx context.Context, p Partition, kind Kind, row rows.Row,
 		return Held{}, err
 	}
 	if err := k.wrapAll(ctx, p, ep, rec, secrets); err != nil {
-		if err = k.explain(ctx, p, ep, err); errors.Is(err, errMoved) {
-			err = fmt.Errorf("%w: %w", rows.ErrConflict, err)
-		}
-		return Held{}, err
+		return Held{}, k.again(ctx, p, ep, err)
 	}
 	if row, err = k.put(ctx, row, rec); err != nil {
 		return Held{}, err
 	}
 	return k.settle(ctx, p, kind, row)
+}
+
+// again is a conflict where the caller should try again: the epoch has moved,
+// or was moved here, because a region that was added or replaced lacks its KEK.
+func (k *Keeper) again(ctx context.Context, p Partition, ep epoch, cause error) error {
+	if errors.Is(cause, kms.ErrHalf) {
+		current := ep.row.GetCurrent()
+		half := func(now epoch) bool { return now.row.GetCurrent() == current }
+		if err := k.rotate(ctx, p, half); err != nil {
+			return err
+		}
+		return fmt.Errorf("%w: %w", rows.ErrConflict, cause)
+	}
+	if err := k.explain(ctx, p, ep, cause); !errors.Is(err, errMoved) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", rows.ErrConflict, cause)
 }
 
 // wrapAll wraps the secrets of the slots that hold none yet.
