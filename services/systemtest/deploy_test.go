@@ -33,7 +33,7 @@ func exampleNode(t *testing.T) string {
 	users := []natsd.User{{PublicKey: keys["admin"], Unrestricted: true}}
 	for _, g := range jetstream.Grants() {
 		r := jetstream.RightsOf(top, g)
-		users = append(users, natsd.User{PublicKey: keys[g.Name], Publish: r.Publish, Subscribe: r.Subscribe})
+		users = append(users, natsd.User{Name: g.Name, PublicKey: keys[g.Name], Publish: r.Publish, Subscribe: r.Subscribe})
 	}
 	tls := func(of string) *natsd.TLSFiles {
 		dir := "/etc/habeas/nats/" + of + "/"

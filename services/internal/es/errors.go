@@ -19,6 +19,9 @@ var (
 	ErrUnknownOutcome = errors.New("outcome of the append is unknown")
 	// ErrUnavailable means: the log can't answer now.
 	ErrUnavailable = errors.New("log is unavailable")
+	// ErrForbidden means: the log's servers refuse what this service's user may
+	// not do. Nothing was stored, and no other try would be.
+	ErrForbidden = errors.New("log refuses this user")
 	// ErrStale means: the head that was asked about is not the last commit.
 	ErrStale = errors.New("state is stale")
 	// ErrCommandReused means: the command id was used before, with another body.

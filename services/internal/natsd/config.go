@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// Account is the one account that holds every stream and every service user.
+	// Account holds every stream and the users that provision.
 	Account = "HABEAS"
 	// SystemAccount is the account of the operator: server statistics and
 	// leader elections, no streams.
@@ -71,9 +71,14 @@ type TLSFiles struct {
 
 // User is one nkey user and what it may do.
 type User struct {
+	// Name names the account of a user that is not Unrestricted, small letters
+	// and digits; see OwnAccount.
+	Name string
 	// PublicKey is the public user nkey, which starts with U.
 	PublicKey string
 	// Publish and Subscribe are the subjects allowed; an empty list allows none.
+	// What is published reaches Account, what is subscribed stays in the
+	// user's own.
 	Publish, Subscribe []string
 	// Unrestricted lifts both lists. It is for provisioning, not for a service.
 	Unrestricted bool
@@ -163,7 +168,7 @@ func (c Config) validateUsers() error {
 		}
 		seen[key] = true
 	}
-	return c.validateSubjects()
+	return errors.Join(c.validateSubjects(), c.validateNames())
 }
 
 func (c Config) publicKeys() []string {

@@ -100,11 +100,12 @@ func TestAServiceUserMayDoWhatIsListedAndNothingElse(t *testing.T) {
 	idle := userKey(t, "idle")
 	cfg.Users = append(cfg.Users,
 		natsd.User{
+			Name:      "service",
 			PublicKey: service.PublicKey,
 			Publish:   []string{"log.one", "$JS.API.STREAM.INFO.LOG"},
 			Subscribe: []string{"_INBOX_service.>"},
 		},
-		natsd.User{PublicKey: idle.PublicKey},
+		natsd.User{Name: "idle", PublicKey: idle.PublicKey},
 	)
 	s := run(t, cfg)
 	publish(t, connect(t, s, admin), 1)
@@ -204,18 +205,25 @@ func TestServerLinesReachTheLogger(t *testing.T) {
 
 func TestAConfigurationThatWouldBeUnsafeIsRefused(t *testing.T) {
 	good, _ := configuration(t)
-	public := good.Users[0].PublicKey
+	public, other := good.Users[0].PublicKey, userKey(t, "other").PublicKey
 	for name, spoil := range map[string]func(*natsd.Config){
-		"no user":                    func(c *natsd.Config) { c.Users = nil },
-		"a user twice":               func(c *natsd.Config) { c.SystemUsers = []string{public} },
-		"a user that is no nkey":     func(c *natsd.Config) { c.Users = []natsd.User{{PublicKey: "Umbrella"}} },
-		"a subject that ends quotes": func(c *natsd.Config) { c.Users = []natsd.User{{PublicKey: public, Publish: []string{`a"]}`}}} },
-		"an open port without TLS":   func(c *natsd.Config) { c.Host = "0.0.0.0" },
-		"a short key":                func(c *natsd.Config) { c.Key = "short" },
-		"an old key alone":           func(c *natsd.Config) { c.OldKey = testKey("old") },
-		"no directory":               func(c *natsd.Config) { c.Dir = "" },
-		"a port too high":            func(c *natsd.Config) { c.Port = 70000 },
-		"TLS without files":          func(c *natsd.Config) { c.TLS = &natsd.TLSFiles{} },
+		"no user":                func(c *natsd.Config) { c.Users = nil },
+		"a user twice":           func(c *natsd.Config) { c.SystemUsers = []string{public} },
+		"a user that is no nkey": func(c *natsd.Config) { c.Users = []natsd.User{{PublicKey: "Umbrella"}} },
+		"a subject that ends quotes": func(c *natsd.Config) {
+			c.Users = []natsd.User{{Name: "x", PublicKey: public, Publish: []string{`a"]}`}}}
+		},
+		"a user without a name":       func(c *natsd.Config) { c.Users = []natsd.User{{PublicKey: public}} },
+		"a name that ends an account": func(c *natsd.Config) { c.Users = []natsd.User{{Name: "x }", PublicKey: public}} },
+		"two users of one name": func(c *natsd.Config) {
+			c.Users = []natsd.User{{Name: "x", PublicKey: public}, {Name: "x", PublicKey: other}}
+		},
+		"an open port without TLS": func(c *natsd.Config) { c.Host = "0.0.0.0" },
+		"a short key":              func(c *natsd.Config) { c.Key = "short" },
+		"an old key alone":         func(c *natsd.Config) { c.OldKey = testKey("old") },
+		"no directory":             func(c *natsd.Config) { c.Dir = "" },
+		"a port too high":          func(c *natsd.Config) { c.Port = 70000 },
+		"TLS without files":        func(c *natsd.Config) { c.TLS = &natsd.TLSFiles{} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			bad := good

@@ -89,7 +89,10 @@ func (c *Cluster) validate() error {
 	return errors.Join(problems...)
 }
 
-// configuration is the text form. Every string in it has passed plainText.
+// configuration is the text form. A user with lists has an account of its own,
+// which imports what it may publish to and nothing else: a server checks the
+// subject of a request and not that of its answer, which it sends with rights of
+// its own. In the user's account the answer finds no way to a stream. Every string in it has passed plainText.
 // sync_interval "always" syncs each message before its acknowledgement. A user
 // without an allowed subject is denied all: an empty list would mean the
 // opposite. Addresses of members are not advertised, since certificates and
@@ -122,16 +125,32 @@ accounts {
   {{account}} {
     jetstream: enabled
     users: [
-{{- range .Users}}
-      { nkey: {{.PublicKey}}
-{{- if not .Unrestricted}}, permissions: {
-        publish: {{template "subjects" .Publish}}
-        subscribe: {{template "subjects" .Subscribe}}
-      }
-{{- end}} }
+{{- range .Users}}{{if .Unrestricted}}
+      { nkey: {{.PublicKey}} }
+{{- end}}{{end}}
+    ]
+    exports: [
+{{- range exports .Users}}
+      { service: {{quote .Subject}}, {{if .Many}}response_type: stream, {{end}}accounts: [{{range $i, $a := .Accounts}}{{if $i}}, {{end}}{{$a}}{{end}}] }
 {{- end}}
     ]
   }
+{{- range .Users}}{{if not .Unrestricted}}
+  {{own .Name}} {
+    users: [
+      { nkey: {{.PublicKey}}, permissions: {
+        publish: {{template "subjects" .Publish}}
+        subscribe: {{template "subjects" .Subscribe}}
+      } }
+    ]
+    imports: [
+      { service: { account: {{account}}, subject: {{quote info}} } }
+{{- range .Publish}}
+      { service: { account: {{account}}, subject: {{quote .}} } }
+{{- end}}
+    ]
+  }
+{{- end}}{{end}}
   {{system}} {
     users: [
 {{- range .SystemUsers}}
@@ -177,6 +196,9 @@ func render(n Node, folder string) (string, error) {
 		"payload": func() int { return MaxPayload },
 		"account": func() string { return Account },
 		"system":  func() string { return SystemAccount },
+		"own":     ownAccount,
+		"exports": exports,
+		"info":    func() string { return accountInfo },
 	}).Parse(configuration)
 	if err != nil {
 		return "", fmt.Errorf("parse form: %w", err)

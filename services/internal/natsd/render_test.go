@@ -73,7 +73,7 @@ func member(t *testing.T) natsd.Node {
 			SystemUsers: []string{userKey(t, "operator").PublicKey},
 			Users: []natsd.User{
 				{PublicKey: userKey(t, "admin").PublicKey, Unrestricted: true},
-				{PublicKey: userKey(t, "consent").PublicKey, Publish: []string{"log.consent.>", "$JS.API.INFO"}},
+				{Name: "consent", PublicKey: userKey(t, "consent").PublicKey, Publish: []string{"log.consent.>", "$JS.API.STREAM.INFO.LOG"}},
 			},
 		},
 		Cluster: &natsd.Cluster{

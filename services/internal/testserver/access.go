@@ -90,6 +90,7 @@ func (a *access) config(p plan) natsd.Config {
 	}
 	for _, user := range p.users {
 		cfg.Users = append(cfg.Users, natsd.User{
+			Name:      user.name,
 			PublicKey: a.keys[user.name].PublicKey,
 			Publish:   user.publish,
 			Subscribe: user.subscribe,

@@ -49,7 +49,7 @@ type field struct {
 
 func setToWork(t *testing.T, c *campaign, in installation) *field {
 	t.Helper()
-	log := in.Open(t, in.connect(t, testserver.Admin))
+	log := in.Open(t, in.asService(t))
 	h, err := estest.CounterHandler(log, log.Verifier())
 	if err != nil {
 		t.Fatal(err)
@@ -184,7 +184,7 @@ func killWriters(t *testing.T, c *campaign, in installation) {
 		t.Fatal(err)
 	}
 	settleAll(t, last, notes)
-	log := in.Open(t, in.connect(t, testserver.Admin))
+	log := in.Open(t, in.asService(t))
 	audit(t, log, last.handler, notes)
 	t.Logf("the writing process was killed %d times", kills)
 }

@@ -77,7 +77,7 @@ func (o orders) crew(ctx context.Context) (crew, error) {
 	if err != nil {
 		return crew{}, err
 	}
-	nc, err := nats.Connect(o.URL, seed, nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond), nats.RetryOnFailedConnect(true))
+	nc, err := nats.Connect(o.URL, seed, nats.CustomInboxPrefix(jetstream.InboxPrefix(user)), nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond), nats.RetryOnFailedConnect(true))
 	if err != nil {
 		return crew{}, err
 	}
@@ -120,23 +120,39 @@ type installation struct {
 	connect  func(t testing.TB, user string, options ...nats.Option) *nats.Conn
 }
 
+// user is the service's, with a service's rights.
+const user = "service"
+
+func service(in jstest.Installation) testserver.Option {
+	rights := jetstream.RightsOf(in.Topology, jetstream.Grant{Name: user, Owns: []string{domain}})
+	return testserver.WithUser(user, rights.Publish, rights.Subscribe)
+}
+
+// asService connects as a service does.
+func (in installation) asService(t *testing.T) *nats.Conn {
+	t.Helper()
+	return in.connect(t, user, nats.CustomInboxPrefix(jetstream.InboxPrefix(user)))
+}
+
 // onCluster provisions one stream on three real processes.
 func onCluster(t *testing.T) (*testserver.Nodes, installation) {
 	t.Helper()
-	cluster := testserver.Cluster(t, 3)
-	in := installation{jstest.New(t, 1, 3, domain), cluster.URL, cluster.SeedFile(testserver.Admin), cluster.Connect}
-	in.provision(t)
-	return cluster, in
+	in := jstest.New(t, 1, 3, domain)
+	cluster := testserver.Cluster(t, 3, service(in))
+	there := installation{in, cluster.URL, cluster.SeedFile(user), cluster.Connect}
+	there.provision(t)
+	return cluster, there
 }
 
 // onOneNode provisions one stream on one real process, configured as the
 // embedded server is.
 func onOneNode(t *testing.T) (*testserver.Node, installation) {
 	t.Helper()
-	node := testserver.Process(t)
-	in := installation{jstest.New(t, 1, 1, domain), node.URL, node.SeedFile(testserver.Admin), node.Connect}
-	in.provision(t)
-	return node, in
+	in := jstest.New(t, 1, 1, domain)
+	node := testserver.Process(t, service(in))
+	there := installation{in, node.URL, node.SeedFile(user), node.Connect}
+	there.provision(t)
+	return node, there
 }
 
 // provision makes the streams. A cluster that was just formed may still refuse

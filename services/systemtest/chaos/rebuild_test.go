@@ -14,7 +14,6 @@ import (
 	"habeas.internal/services/internal/es/estest"
 	"habeas.internal/services/internal/es/jetstream"
 	"habeas.internal/services/internal/es/readmodel"
-	"habeas.internal/services/internal/testserver"
 	"habeas.internal/services/internal/testwait"
 
 	"github.com/google/go-cmp/cmp"
@@ -63,7 +62,7 @@ const (
 // compares what was answered with the log, and the model with one that is built
 // from nothing.
 func wipeModel(t *testing.T, c *campaign, in installation, open func(*testing.T) shelf) {
-	l := &library{c: c, log: in.Open(t, in.connect(t, testserver.Admin)), shelf: open(t), fail: func(err error) { t.Error(err) }}
+	l := &library{c: c, log: in.Open(t, in.asService(t)), shelf: open(t), fail: func(err error) { t.Error(err) }}
 	var err error
 	if l.handler, err = estest.CounterHandler(l.log, l.log.Verifier()); err != nil {
 		t.Fatal(err)

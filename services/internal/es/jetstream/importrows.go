@@ -29,7 +29,6 @@ func (im *importer) rows(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer vault.Close()
 	wanted := map[string]uint64{}
 	g, groupCtx := errgroup.WithContext(ctx)
 	g.SetLimit(rowWriters)

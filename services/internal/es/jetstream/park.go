@@ -41,7 +41,7 @@ func (l *Log) park(ctx context.Context, p Process, sh *shard, m jetstream.Msg, c
 	msg := &nats.Msg{Subject: parkRoot + p.Name + "." + sh.name, Data: data}
 	// Without an id: a record that comes twice is shown once, and one that is
 	// parked again soon after it was replayed must not be taken for a repeat.
-	if _, err := l.js.PublishMsg(ctx, msg, jetstream.WithExpectStream(StreamPark)); err != nil {
+	if _, err := l.conn.publish(ctx, l.js, msg, jetstream.WithExpectStream(StreamPark)); err != nil {
 		return fmt.Errorf("park: %w", err)
 	}
 	l.metrics.parked.Add(ctx, 1, metric.WithAttributes(attribute.String("process", p.Name)))

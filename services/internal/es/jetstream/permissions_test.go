@@ -3,6 +3,7 @@ package jetstream_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"testing"
 	"time"
 
@@ -16,20 +17,33 @@ import (
 	natsjs "github.com/nats-io/nats.go/jetstream"
 )
 
-func TestAServiceCanDoItsWorkAndNothingElse(t *testing.T) {
+// alone is the consent service's way into a log that it shares with identity.
+type alone struct {
+	log     *jetstream.Log
+	nc      *nats.Conn
+	admin   *nats.Conn
+	refused chan error
+}
+
+func consentAlone(t *testing.T) alone {
+	t.Helper()
 	in := jstest.New(t, 2, 1, "identity", "consent")
 	grant := jetstream.Grant{Name: "consent", Owns: []string{"consent"}, Reads: []string{"identity"}}
 	rights := jetstream.RightsOf(in.Topology, grant)
 	srv := testserver.NATS(t, testserver.WithUser(grant.Name, rights.Publish, rights.Subscribe))
-	in.Provision(t, srv.Connect(t, testserver.Admin))
-	refused := make(chan error, 16)
-	nc := srv.Connect(t, grant.Name, nats.CustomInboxPrefix(jetstream.InboxPrefix(grant.Name)),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { refused <- err }))
+	a := alone{admin: srv.Connect(t, testserver.Admin), refused: make(chan error, 64)}
+	in.Provision(t, a.admin)
+	a.nc = srv.Connect(t, grant.Name, nats.CustomInboxPrefix(jetstream.InboxPrefix(grant.Name)),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { a.refused <- err }))
 	own := in
 	own.Topology.Contexts = []string{"consent"} // announces itself where it may append
-	cfg := in.Config(t, nc)
-	log := own.OpenWith(t, cfg)
+	a.log = own.OpenWith(t, in.Config(t, a.nc))
+	return a
+}
 
+func TestAServiceCanDoItsWorkAndNothingElse(t *testing.T) {
+	a := consentAlone(t)
+	log, nc, refused := a.log, a.nc, a.refused
 	agg := counter(t)
 	agg.Context = "consent"
 	head, err := log.Append(t.Context(), es.Head{}, estest.NewCommit(t, agg, 1))
@@ -66,6 +80,101 @@ func TestAServiceCanDoItsWorkAndNothingElse(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestWhatTheServerRefusesIsNamedAtOnce(t *testing.T) {
+	log := consentAlone(t).log
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	for name, attempt := range map[string]func() error{
+		"an append to another context": func() error {
+			_, err := log.Append(ctx, es.Head{}, estest.NewCommit(t, counter(t), 1))
+			return err
+		},
+		"a timer of another context": func() error {
+			return log.SetTimer(ctx, jetstream.Timer{Aggregate: counter(t), Name: "close", At: time.Now().Add(time.Hour)})
+		},
+	} {
+		started := time.Now()
+		if err := attempt(); !errors.Is(err, es.ErrForbidden) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if took := time.Since(started); took > 5*time.Second {
+			t.Errorf("%s: refused after %v", name, took)
+		}
+	}
+}
+
+// TestAnAnswerCanNotBeSentWhereTheServiceMayNotWrite has the server send its
+// answers, which it does with rights of its own, to where they would do harm.
+// The twin is the administrator's account, in which the same does it.
+func TestAnAnswerCanNotBeSentWhereTheServiceMayNotWrite(t *testing.T) {
+	a := consentAlone(t)
+	agg := counter(t)
+	agg.Context = "consent"
+	if _, err := a.log.Append(t.Context(), es.Head{}, estest.NewCommit(t, agg, 1)); err != nil {
+		t.Fatal(err)
+	}
+	before := streams(t, a.admin)
+	a.misdirect(t, a.nc, agg)
+	if after := streams(t, a.admin); !maps.Equal(before, after) {
+		t.Errorf("streams were %v and are %v", before, after)
+	}
+	a.misdirect(t, a.admin, agg)
+	if after := streams(t, a.admin); maps.Equal(before, after) {
+		t.Error("in the account of the streams the same requests do nothing: this test shows nothing")
+	}
+}
+
+// misdirect makes each request of the service with each harmful subject as the
+// place for its answer, and returns when the server is done with all of them.
+func (a alone) misdirect(t *testing.T, nc *nats.Conn, agg es.Aggregate) {
+	t.Helper()
+	own, foreign := jetstream.StreamName("consent", 0), jetstream.StreamName("identity", 0)
+	for _, request := range []string{
+		"STREAM.INFO." + own, "STREAM.INFO." + foreign, "STREAM.MSG.GET." + own, "STREAM.MSG.GET." + foreign,
+		"DIRECT.GET." + own, "DIRECT.GET." + foreign, "CONSUMER.INFO." + own + ".nobody",
+		"STREAM.MSG.DELETE." + jetstream.StreamTimers,
+	} {
+		for _, reply := range []string{
+			"$JS.API.STREAM.DELETE." + foreign, "$JS.API.STREAM.DELETE." + jetstream.VaultStream(0),
+			"$JS.API.STREAM.PURGE." + jetstream.VaultStream(0), "$JS.API.STREAM.MSG.DELETE." + jetstream.VaultStream(0),
+			"habeas.vault.00.key.t.h.c", "habeas.suppression.x", "habeas.ev.identity.00.t.counter.a", "$SYS.REQ.SERVER.PING",
+		} {
+			if err := nc.PublishRequest("$JS.API."+request, reply, []byte(`{"seq":1}`)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	// The server works requests off in order; this one came last.
+	if _, err := nc.Request("$JS.API.STREAM.INFO."+own, nil, 10*time.Second); err != nil && nc != a.admin {
+		t.Fatal(err)
+	}
+}
+
+// streams is how many messages each stream has held.
+func streams(t *testing.T, nc *nats.Conn) map[string]uint64 {
+	t.Helper()
+	js, err := natsjs.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]uint64{}
+	names := js.StreamNames(t.Context())
+	for name := range names.Name() {
+		s, err := js.Stream(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[name] = s.CachedInfo().State.LastSeq
+	}
+	if err := names.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
 
 // forbidden is what the consent service must not be able to do.

@@ -18,7 +18,6 @@ const (
 	apiRoot         = "$JS.API."
 	pageMessages    = 1000
 	pageBytes       = 8 << 20
-	idleInboxes     = 128
 	firstPage       = 250 * time.Millisecond // how long a replica has to answer, at first
 	codeNotFound    = 10037
 	codeUnavailable = 503
@@ -31,59 +30,12 @@ const (
 type conn struct {
 	nc      *nats.Conn
 	timeout time.Duration // of one try
-	inboxes chan *inbox
 	runs    runs
+	denials *denials
 }
 
 func newConn(nc *nats.Conn, timeout time.Duration) *conn {
-	return &conn{
-		nc: nc, timeout: timeout, inboxes: make(chan *inbox, idleInboxes),
-		runs: runs{byStream: map[string]*run{}},
-	}
-}
-
-// inbox is a standing subscription, used by one batched read at a time. Each
-// read has its own suffix, so that a late answer to an earlier one is known.
-type inbox struct {
-	sub    *nats.Subscription
-	prefix string
-	n      uint64
-}
-
-func (c *conn) takeInbox() (*inbox, error) {
-	select {
-	case in := <-c.inboxes:
-		return in, nil
-	default:
-	}
-	prefix := c.nc.NewInbox()
-	sub, err := c.nc.SubscribeSync(prefix + ".*")
-	if err != nil {
-		return nil, fmt.Errorf("subscribe to inbox: %w", err)
-	}
-	if err := sub.SetPendingLimits(-1, -1); err != nil {
-		return nil, fmt.Errorf("set inbox limits: %w", err)
-	}
-	return &inbox{sub: sub, prefix: prefix}, nil
-}
-
-func (c *conn) giveInbox(in *inbox) {
-	select {
-	case c.inboxes <- in:
-	default:
-		_ = in.sub.Unsubscribe()
-	}
-}
-
-func (c *conn) close() {
-	for {
-		select {
-		case in := <-c.inboxes:
-			_ = in.sub.Unsubscribe()
-		default:
-			return
-		}
-	}
+	return &conn{nc: nc, timeout: timeout, runs: runs{byStream: map[string]*run{}}, denials: watchDenials(nc)}
 }
 
 // stored is a message as a stream holds it.
@@ -106,33 +58,35 @@ type batchRequest struct {
 // from on, from any replica. more says that the replica has further ones. The
 // first tries end early: another replica may answer when one hangs.
 func (c *conn) page(ctx context.Context, stream, subject string, from uint64, try int) (msgs []stored, more bool, err error) {
-	in, err := c.takeInbox()
-	if err != nil {
-		return nil, false, err
-	}
-	defer c.giveInbox(in)
-	in.n++
-	reply := in.prefix + "." + strconv.FormatUint(in.n, 36)
 	body, err := json.Marshal(batchRequest{Seq: from, Batch: pageMessages, MaxBytes: pageBytes, NextFor: subject})
 	if err != nil {
 		return nil, false, fmt.Errorf("encode request: %w", err)
 	}
-	if err := c.nc.PublishRequest(apiRoot+"DIRECT.GET."+stream, reply, body); err != nil {
-		return nil, false, fmt.Errorf("request batch: %w", err)
+	// The server keeps what it knows of an answer until nobody listens on its
+	// subject any more: hence a subject of its own for each read.
+	reply, answers := c.nc.NewInbox(), make(chan *nats.Msg, pageMessages+1)
+	sub, err := c.nc.ChanSubscribe(reply, answers)
+	if err != nil {
+		return nil, false, fmt.Errorf("subscribe to inbox: %w", err)
 	}
+	defer func() { _ = sub.Unsubscribe() }()
 	ctx, cancel := context.WithTimeout(ctx, min(c.timeout, firstPage<<min(try, 4)))
 	defer cancel()
+	name := apiRoot + "DIRECT.GET." + stream
+	ctx, done := c.denials.watch(ctx, name)
+	defer done()
+	if err := c.nc.PublishRequest(name, reply, body); err != nil {
+		return nil, false, fmt.Errorf("request batch: %w", err)
+	}
 	for {
-		m, err := in.sub.NextMsgWithContext(ctx)
-		if err != nil {
-			return nil, false, fmt.Errorf("read batch: %w", err)
-		}
-		if m.Subject != reply {
-			continue
-		}
-		done, err := c.batchMessage(m, &msgs, &more)
-		if done || err != nil {
-			return msgs, more, err
+		select {
+		case <-ctx.Done():
+			return nil, false, fmt.Errorf("read batch: %w", context.Cause(ctx))
+		case m := <-answers:
+			done, err := c.batchMessage(m, &msgs, &more)
+			if done || err != nil {
+				return msgs, more, err
+			}
 		}
 	}
 }
@@ -241,7 +195,7 @@ func (c *conn) api(ctx context.Context, name string, query, answer any) error {
 		}
 		last = err
 		if !transient(err) || !backoff(ctx, try) {
-			return fmt.Errorf("%s: %w: %w", name, es.ErrUnavailable, last)
+			return fmt.Errorf("%s: %w", name, unavailable(last))
 		}
 	}
 }
@@ -249,12 +203,15 @@ func (c *conn) api(ctx context.Context, name string, query, answer any) error {
 func (c *conn) once(ctx context.Context, subject string, body []byte) (*nats.Msg, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	return c.nc.RequestWithContext(ctx, subject, body)
+	ctx, done := c.denials.watch(ctx, subject)
+	defer done()
+	m, err := c.nc.RequestWithContext(ctx, subject, body)
+	return m, denied(ctx, err)
 }
 
 // transient reports whether an answer may still come on another try.
 func transient(err error) bool {
-	return !errors.Is(err, nats.ErrConnectionClosed) && !errors.Is(err, nats.ErrBadSubject) &&
+	return !errors.Is(err, es.ErrForbidden) && !errors.Is(err, nats.ErrConnectionClosed) && !errors.Is(err, nats.ErrBadSubject) &&
 		!errors.Is(err, nats.ErrMaxPayload)
 }
 

@@ -112,8 +112,8 @@ func (r *Rows) check(ctx context.Context, want jetstream.StreamConfig) error {
 	return nil
 }
 
-// Close releases what Rows holds; the connection stays its owner's.
-func (r *Rows) Close() { r.conn.close() }
+// Close lets go of the rows; the connection stays its owner's.
+func (r *Rows) Close() {}
 
 var errNotRow = errors.New("subject or filter is of no row")
 

@@ -57,7 +57,6 @@ func openRows(t testing.TB, cfg jetstream.RowsConfig) *jetstream.Rows {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(r.Close)
 	return r
 }
 

@@ -89,7 +89,7 @@ func (r *Rows) publish(ctx context.Context, stream, id string, row rows.Row) (*j
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.TryTimeout)
 	defer cancel()
 	m := &nats.Msg{Subject: row.Subject, Data: row.Value, Header: nats.Header{}}
-	return r.js.PublishMsg(ctx, m, jetstream.WithMsgID(id), jetstream.WithExpectStream(stream),
+	return r.conn.publish(ctx, r.js, m, jetstream.WithMsgID(id), jetstream.WithExpectStream(stream),
 		jetstream.WithExpectLastSequencePerSubject(row.Rev), jetstream.WithRetryAttempts(0))
 }
 

@@ -73,7 +73,7 @@ func (r *reading) pages(ctx context.Context) error {
 		msgs, more, err := r.log.conn.page(ctx, r.sh.name, r.agg.Subject(), r.at+1, try)
 		if err != nil {
 			if try++; !transient(err) || !backoff(ctx, try) {
-				return fmt.Errorf("%w: %w", es.ErrUnavailable, err)
+				return unavailable(err)
 			}
 			continue
 		}
@@ -290,7 +290,7 @@ func (l *Log) once(ctx context.Context, sh *shard, expected uint64, m es.Message
 	}
 	ctx, cancel := context.WithTimeout(ctx, l.cfg.TryTimeout)
 	defer cancel()
-	return l.js.PublishMsg(ctx, msg, jetstream.WithMsgID(m.ID), jetstream.WithExpectStream(sh.name),
+	return l.conn.publish(ctx, l.js, msg, jetstream.WithMsgID(m.ID), jetstream.WithExpectStream(sh.name),
 		jetstream.WithExpectLastSequencePerSubject(expected), jetstream.WithRetryAttempts(0))
 }
 
@@ -310,7 +310,7 @@ func permanent(err error) bool { return refused(err) || errors.Is(err, nats.ErrC
 // will be stored. That the connection was closed is none: the message may have
 // left before.
 func refused(err error) bool {
-	if errors.Is(err, nats.ErrMaxPayload) || errors.Is(err, nats.ErrBadSubject) {
+	if errors.Is(err, es.ErrForbidden) || errors.Is(err, nats.ErrMaxPayload) || errors.Is(err, nats.ErrBadSubject) {
 		return true
 	}
 	var api *jetstream.APIError

@@ -60,8 +60,8 @@ func (l *Log) SetTimer(ctx context.Context, t Timer) error {
 	if err := t.validate(); err != nil {
 		return err
 	}
-	if _, err := l.js.PublishMsg(ctx, t.message(), jetstream.WithExpectStream(StreamTimers)); err != nil {
-		return fmt.Errorf("set timer: %w: %w", es.ErrUnavailable, err)
+	if _, err := l.conn.publish(ctx, l.js, t.message(), jetstream.WithExpectStream(StreamTimers)); err != nil {
+		return fmt.Errorf("set timer: %w", unavailable(err))
 	}
 	return nil
 }
@@ -71,12 +71,12 @@ func (l *Log) EnsureTimer(ctx context.Context, t Timer) (set bool, err error) {
 	if err := t.validate(); err != nil {
 		return false, err
 	}
-	_, err = l.js.PublishMsg(ctx, t.message(), jetstream.WithExpectStream(StreamTimers), jetstream.WithExpectLastSequencePerSubject(0))
+	_, err = l.conn.publish(ctx, l.js, t.message(), jetstream.WithExpectStream(StreamTimers), jetstream.WithExpectLastSequencePerSubject(0))
 	if isConflict(err) {
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("ensure timer: %w: %w", es.ErrUnavailable, err)
+		return false, fmt.Errorf("ensure timer: %w", unavailable(err))
 	}
 	return true, nil
 }
