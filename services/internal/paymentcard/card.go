@@ -3,7 +3,7 @@ package paymentcard
 import "strings"
 
 // Within reports whether a text holds the number of a payment card. It keeps
-// nothing, and allocates nothing for texts of usual length.
+// nothing, and allocates nothing for texts of fewer digits.
 func Within(text string) bool {
 	if !enough(text) || len(text) == formUUID && isUUID(text) {
 		return false
@@ -36,8 +36,7 @@ const (
 
 // Mask writes an asterisk for every digit of a card number but the last four, and
 // says how many numbers it has masked. Everything else stays as it is, so that a
-// text is as long as it was, but for digits that took several bytes. What is
-// masked is not found again.
+// text is as long as it was, but for digits that took several bytes.
 func Mask(text string) (masked string, numbers int) {
 	if !enough(text) {
 		return text, 0

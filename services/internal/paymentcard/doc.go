@@ -10,7 +10,8 @@
 //
 //   - White space of any kind and width, line breaks with or without a mail's
 //     ">", dashes, dots, and mixtures of them, in any grouping; any other sign
-//     if all gaps are the same and no group is a single digit ("4111/1111/...").
+//     if all gaps are the same and groups but the last have four digits or more
+//     ("4111/1111/...").
 //   - Characters without a width between digits, controls and accents among them.
 //   - Digits of any script, superscript, circled digits, key caps.
 //   - Letters, signs and other numbers beside it.
@@ -21,9 +22,10 @@
 // What keeps other numbers from being taken for one: a number begins and ends
 // where digits begin and end, never inside a longer row of digits. A number
 // inside of one of these is not a card's: a UUID (by its groups of 8-4-4-4-12), a
-// word of hexadecimal digits with a letter among them and of a length that object
-// ids and digests have (24, 32, 40, 48, 56, 64, 96 or 128), an IBAN whose check digits
-// fit, a telephone number that begins with "+", a fraction of zero ("0.45...").
-// None begins or ends inside a date (2026-11-22). What is left is chance: of rows
-// of sixteen random digits about one in thirty.
+// word of hexadecimal digits, letters and others among them, of a length that
+// object ids and digests have (24, 32, 40, 48, 56, 64, 96, 128), an IBAN whose check
+// digits fit, a telephone number that begins with "+", the digits after the dot of a
+// number where JSON or SQL have one, a list of sums ("51.20 33.10 ..."). None
+// begins or ends inside a date (2026-11-22). What is left is chance: of rows of
+// sixteen random digits about one in twenty-five.
 package paymentcard

@@ -1,6 +1,7 @@
 package paymentcard
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -8,21 +9,66 @@ import (
 // excused reports whether the digits from i to before j of a row are part of
 // something that is known to be no card's number.
 func (f *finder) excused(row []digit, i, j int) bool {
-	return f.fraction(row, i, j) || cutsDate(f.text, row, i) || cutsDate(f.text, row, j) ||
-		f.telephone(row, i, j) || f.uuid(int(row[i].start), int(row[j-1].end)) || f.hexadecimal(row[i:j]) || f.iban(int(row[i].start), int(row[j-1].end))
+	start, end := int(row[i].start), int(row[j-1].end)
+	return f.fraction(row, i, j) || f.sums(row[i:j]) || cutsDate(f.text, row, i) || cutsDate(f.text, row, j) ||
+		f.telephone(row, i, j) || f.uuid(start, end) || f.hexadecimal(row[i:j]) || f.iban(start, end)
 }
 
-// fraction: 0.4111111111111111.
+// fraction: the digits are those of a number with a dot, or those behind the dot.
+// Such a number begins with 0, or stands where a value of JSON or SQL does, or is
+// the whole text, and has no more than three digits before the dot.
 func (f *finder) fraction(row []digit, i, j int) bool {
-	if i == 0 || row[i-1].value != 0 || i > 1 && row[i-1].before == none || f.text[row[i-1].end:row[i].start] != "." {
-		return false
-	}
-	for _, d := range row[i+1 : j] {
-		if d.before != none {
-			return false
+	const most = 3
+	k, dot := i, i // where the number begins, and the digit behind its dot
+	if i > 0 && f.between(row, i) == "." {
+		for k--; k > 0 && row[k].before == none; {
+			k--
+		}
+	} else {
+		for dot++; dot < j && row[dot].before == none; {
+			dot++
 		}
 	}
-	return true
+	if dot == j || dot-k > most || f.between(row, dot) != "." {
+		return false
+	}
+	if slices.ContainsFunc(row[dot+1:j], func(d digit) bool { return d.before == unseen || d.before == plain }) {
+		return false
+	}
+	if dot-k == 1 && row[k].value == 0 {
+		return true
+	}
+	before := strings.TrimRight(f.text[:row[k].start], " \t\r\n")
+	if before == "" {
+		return int(row[j-1].end-row[k].start) == len(f.text) && j-k == len(f.text)-1
+	}
+	return strings.IndexByte(":,[(-=", before[len(before)-1]) >= 0
+}
+
+// sums: 51.20 33.10 45.00 12.34, with two digits after each dot and the same
+// between sums.
+func (f *finder) sums(number []digit) bool {
+	dots, between, last, run := 0, "", "", 0
+	for i, d := range number {
+		if i == 0 || d.before == none {
+			run++
+			continue
+		}
+		gap := f.between(number, i)
+		switch {
+		case gap == ".":
+			dots++
+		case between != "" && between != gap:
+			return false
+		default:
+			between = gap
+		}
+		if last != "" && (last == ".") == (gap == ".") || last == "." && run != 2 {
+			return false
+		}
+		last, run = gap, 1
+	}
+	return dots >= 2 && between != "" && (last != "." || run == 2)
 }
 
 // cutsDate reports whether the gap before digit i is inside a date: four digits
@@ -127,16 +173,18 @@ func (f *finder) hexadecimal(number []digit) bool {
 	default:
 		return false
 	}
-	letters := 0
+	letters, digits := 0, 0
 	for i := start; i < end; i++ {
-		if !isHex(f.text[i]) {
+		switch c := f.text[i]; {
+		case !isHex(c):
 			return false
-		}
-		if isLetter(f.text[i]) {
+		case isLetter(c):
 			letters++
+		default:
+			digits++
 		}
 	}
-	return letters > 0
+	return letters > 0 && digits > len(number)
 }
 
 // ibans are the lengths of IBANs by country.

@@ -90,10 +90,10 @@ func (f *finder) scan() bool {
 			at += s.size
 			continue
 		}
-		if s.kind == other && lines && f.text[at] == '>' { // of a mail that is answered
+		if s.kind == other && lines && s.char == '>' { // of a mail that is answered
 			s.kind = hidden
 		}
-		lines = lines && s.kind != other || f.text[at] == '\n'
+		lines = lines && s.kind != other || s.char == '\n'
 		switch s.kind {
 		case ends:
 			if f.judge() {
@@ -154,28 +154,31 @@ func (f *finder) note(number []digit) bool {
 	return false
 }
 
+// leastGroup is how many digits stand between other signs at least, but for the
+// last ones of a number: shorter ones are lists, of sizes and prices and times.
+const leastGroup = 4
+
 // joined reports whether the gaps inside a number are such as to join it: usual
-// ones, or all the same with more than one digit between them.
+// ones, or all the same with groups between them that are no list.
 func (f *finder) joined(number []digit) bool {
-	strange, first := "", true
-	for i := 1; i < len(number); i++ {
+	strange := ""
+	for i := 1; i < len(number) && strange == ""; i++ {
 		if number[i].before == odd {
-			strange = f.text[number[i-1].end:number[i].start]
-			break
+			strange = f.between(number, i)
 		}
-	}
-	if strange == "" {
-		return true
 	}
 	run := 0
 	for i, d := range number {
-		if i > 0 && d.before >= plain {
-			if run < 2 || f.text[number[i-1].end:d.start] != strange {
+		if strange != "" && i > 0 && d.before >= plain {
+			if run < leastGroup || f.between(number, i) != strange {
 				return false
 			}
-			run, first = 0, false
+			run = 0
 		}
 		run++
 	}
-	return run >= 2 && !first
+	return true
 }
+
+// between is what lies in the gap before a digit.
+func (f *finder) between(row []digit, i int) string { return f.text[row[i-1].end:row[i].start] }

@@ -22,6 +22,7 @@ const (
 type sign struct {
 	kind  kind
 	value byte // of a digit
+	char  byte // the character, if it is one of ASCII
 	size  int  // bytes in the text
 }
 
@@ -34,7 +35,7 @@ func next(text string, escapes bool) sign {
 	}
 	if escapes {
 		if r, size := unescape(text); size > 0 {
-			if s := classify(r); s.kind == number || s.kind == hidden || s.kind == usual {
+			if s := classify(r); s.kind != ends && s.kind != other || s.char == '>' {
 				s.size = size
 				return s
 			}
@@ -46,6 +47,12 @@ func next(text string, escapes bool) sign {
 }
 
 func ascii(c byte) sign {
+	s := plainASCII(c)
+	s.char = c
+	return s
+}
+
+func plainASCII(c byte) sign {
 	switch {
 	case c >= '0' && c <= '9':
 		return sign{kind: number, value: c - '0'}
@@ -209,6 +216,8 @@ func entity(text string) (rune, int) {
 	switch name {
 	case "nbsp", "ensp", "emsp", "emsp13", "emsp14", "thinsp", "hairsp", "numsp", "puncsp", "Tab", "NewLine", "NonBreakingSpace":
 		return ' ', end + 1
+	case "gt":
+		return '>', end + 1
 	case "ndash", "mdash", "minus", "hyphen", "dash", "horbar":
 		return '-', end + 1
 	case "middot", "period", "bull", "sdot":
@@ -225,7 +234,9 @@ func backslash(text string) (rune, int) {
 		return 0, 0
 	}
 	switch text[1] {
-	case 'n', 'r', 't':
+	case 'n':
+		return '\n', 2
+	case 'r', 't':
 		return ' ', 2
 	case 'u':
 		if len(text) < 6 {
