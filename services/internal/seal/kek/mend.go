@@ -13,14 +13,15 @@ import (
 type regional interface {
 	// Whole reports whether every region has the KEK.
 	Whole(ctx context.Context, ref kms.Ref) (bool, error)
-	// Covered reports whether a wrapped secret opens in every region.
-	Covered(wrapped []byte) bool
+	// Covered reports whether what the KEK wrapped opens in every region.
+	Covered(ctx context.Context, ref kms.Ref, wrapped, associatedData []byte) (bool, error)
 }
 
-// Mend rotates every partition of which a region lacks the KEK, or a secret:
-// after a region was added, or was lost and replaced by an empty one. When it
-// returns without an error, any region may be lost. With a key store of one
-// place there is nothing to mend.
+// Mend rotates every partition of which a region lacks the KEK, or does not
+// open a secret: after a region was added, or was lost and replaced by an empty
+// one. It opens every secret in every region. When it returns without an error,
+// any region may be lost. With a key store of one place there is nothing to
+// mend.
 func (k *Keeper) Mend(ctx context.Context) (rotated int, err error) {
 	regions, ok := k.cfg.KMS.(regional)
 	if !ok {
@@ -51,17 +52,25 @@ func (k *Keeper) mend(ctx context.Context, regions regional, row rows.Row) (rota
 	current := ep.row.GetCurrent()
 	sound, err := regions.Whole(ctx, p.ref(current))
 	if err == nil && sound {
-		sound, err = k.covered(ctx, regions, p)
+		sound, err = k.covered(ctx, regions, p, ep)
 	}
 	if err != nil || sound {
 		return false, err
+	}
+	if ep.row.GetRetiring() != 0 { // it is finished first, for which every region needs the KEK
+		if err := k.cfg.KMS.Create(ctx, p.ref(current)); err != nil {
+			return false, fmt.Errorf("create key-encryption key: %w", err)
+		}
+		if err := k.finish(ctx, p, ep); err != nil {
+			return false, err
+		}
 	}
 	err = k.rotate(ctx, p, func(now epoch) bool { return now.row.GetCurrent() == current })
 	return err == nil, err
 }
 
 // covered looks at every live secret of a partition.
-func (k *Keeper) covered(ctx context.Context, regions regional, p Partition) (bool, error) {
+func (k *Keeper) covered(ctx context.Context, regions regional, p Partition, ep epoch) (bool, error) {
 	for _, kind := range k.cfg.Kinds {
 		for row, err := range k.cfg.Rows.List(ctx, rows.VaultSubject(p.Name, kind.Name, p.Tenant, ">"), 0) {
 			if err != nil {
@@ -72,8 +81,12 @@ func (k *Keeper) covered(ctx context.Context, regions regional, p Partition) (bo
 				return false, err
 			}
 			for _, slot := range rec.Slots() {
-				if !regions.Covered(*slot.Wrapped) {
-					return false, nil
+				if ep.late(*slot.Epoch) {
+					continue // nobody's
+				}
+				covered, err := regions.Covered(ctx, p.ref(*slot.Epoch), *slot.Wrapped, slot.AAD)
+				if err != nil || !covered {
+					return false, err
 				}
 			}
 		}

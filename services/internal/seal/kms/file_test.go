@@ -10,6 +10,7 @@ import (
 
 	"habeas.internal/services/internal/seal/kms"
 	"habeas.internal/services/internal/seal/kms/transittest"
+	"habeas.internal/services/internal/seal/rows"
 	"habeas.internal/services/internal/seal/sealtest"
 
 	"github.com/google/go-cmp/cmp"
@@ -19,6 +20,8 @@ func stores(t *testing.T) map[string]kms.Store {
 	t.Helper()
 	return map[string]kms.Store{
 		"files": openFile(t, filepath.Join(t.TempDir(), "keys")), "memory": new(sealtest.KMS), "transit": openTransit(t, transittest.New(t), nil),
+		"rows":    openRooted(t, new(rows.Memory), kms.Root{Name: "root", AEAD: newCloudKey(t)}),
+		"regions": regions(t, openFile(t, filepath.Join(t.TempDir(), "east"))),
 	}
 }
 

@@ -7,6 +7,7 @@
 package kms
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -54,6 +55,11 @@ type Ref struct {
 
 // String is the reference in words.
 func (r Ref) String() string { return fmt.Sprintf("%s/%s/%d", r.Tenant, r.Partition, r.Epoch) }
+
+// compareRefs sorts references.
+func compareRefs(a, b Ref) int {
+	return cmp.Or(cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Epoch, b.Epoch))
+}
 
 // AEAD wraps and unwraps under one KEK. Its methods are those of Tink's
 // interface of the same purpose, so that Tink's adapters for cloud key stores

@@ -5,8 +5,12 @@ package transittest
 
 import (
 	"encoding/json"
+	"encoding/pem"
+	"errors"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -221,4 +225,16 @@ func reply(w http.ResponseWriter, status int, body map[string]any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(body) //nolint:errchkjson // maps of plain values; the caller who left is the test's matter
+}
+
+// Files are a file with the token, and one with the server's certificate.
+func (s *Server) Files(t testing.TB) (token, ca string) {
+	t.Helper()
+	dir := t.TempDir()
+	token, ca = filepath.Join(dir, "token"), filepath.Join(dir, "ca.pem")
+	cert := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
+	if err := errors.Join(os.WriteFile(token, []byte(Token+"\n"), 0o600), os.WriteFile(ca, cert, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	return token, ca
 }
