@@ -20,7 +20,7 @@ func Table() fault.Table {
 		{Err: es.ErrStale, Code: codes.Aborted, Reason: "CONTENDED"},
 		{Err: es.ErrUnknownOutcome, Code: codes.Unavailable, Reason: "OUTCOME_UNKNOWN"},
 		{Err: es.ErrUnavailable, Code: codes.Unavailable, Reason: "LOG_UNAVAILABLE"},
-		{Err: es.ErrForbidden, Code: codes.Internal, Reason: "LOG_REFUSES_SERVICE"},
+		{Err: es.ErrForbidden, Code: codes.Unavailable, Reason: "LOG_REFUSES_SERVICE"},
 		{Err: es.ErrBehind, Code: codes.Unavailable, Reason: "READ_MODEL_BEHIND"},
 		{Err: es.ErrOtherEpoch, Code: codes.FailedPrecondition, Reason: "TOKEN_OF_ANOTHER_EPOCH"},
 		{Err: es.ErrBadToken, Code: codes.InvalidArgument, Reason: "CONSISTENCY_TOKEN_MALFORMED"},
