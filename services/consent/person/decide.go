@@ -163,9 +163,10 @@ func apply(s Person, c Apply) ([]Event, error) {
 	case Erased:
 		holds = s.Erased
 	case MergedWith:
-		holds = s.Partners[c.Cause] == c.Other
+		_, holds = s.Partners[c.Cause]
 	case SeparatedFrom:
-		holds = s.Partners[c.Cause] == ""
+		ref, known := s.Partners[c.Cause]
+		holds = known && ref == ""
 	case Minor:
 		holds = s.Minor[c.Policy]
 	case NotMinor:

@@ -72,9 +72,8 @@ func applied(s Person, e FactApplied) Person {
 		s.Erased = true
 	case MergedWith:
 		s.Partners = with(s.Partners, e.Cause, e.Other)
-	case SeparatedFrom:
-		s.Partners = maps.Clone(s.Partners)
-		delete(s.Partners, e.Cause)
+	case SeparatedFrom: // for good: a fact that comes late joins nobody again
+		s.Partners = with(s.Partners, e.Cause, "")
 	case Minor:
 		s.Minor = with(s.Minor, e.Policy, true)
 	case NotMinor:

@@ -55,6 +55,17 @@ func takes(own, other Decision) bool {
 	return no(other) && !same && replaces(own, other)
 }
 
+// References are the other references of the person that stand.
+func (s Person) References() []string {
+	var out []string
+	for _, ref := range s.Partners {
+		if ref != "" {
+			out = append(out, ref)
+		}
+	}
+	return out
+}
+
 // Joined is what counts for a person who is known by several references: their
 // own decisions, but for those in whose place a no of a partner stands, and the
 // facts of all that deny. No yes passes over.

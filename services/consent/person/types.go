@@ -19,7 +19,7 @@ type Person struct {
 	Restricting map[string]bool       // causes
 	Closed      bool
 	Erased      bool
-	Partners    map[string]string // references of the same person, by merge
+	Partners    map[string]string // references of the same person, by merge; empty once that has ended
 	Minor       map[string]bool   // policies that don't serve the person's age
 }
 

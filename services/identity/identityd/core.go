@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"habeas.internal/services/identity/internal/mail"
+	"habeas.internal/services/identity/internal/merging"
 	"habeas.internal/services/identity/internal/otp"
 	"habeas.internal/services/identity/internal/registry"
 	"habeas.internal/services/identity/internal/rpc"
@@ -32,6 +33,7 @@ type core struct {
 	desk      *otp.Desk
 	table     *lookup.Table
 	mail      *mail.Sender
+	merging   merging.Desk
 }
 
 // handler makes a handler of one kind of aggregate.
@@ -45,7 +47,7 @@ func handler[S, C, E any](
 	}
 }
 
-func newCore(cfg Config, k *daemon.Kit, m *member.Member, s *keys) (*core, error) {
+func newCore(cfg Config, k *daemon.Kit, m *member.Member, s *keys, p *peers) (*core, error) {
 	tenantCodec, err := wire.Tenant()
 	if err != nil {
 		return nil, err
@@ -83,6 +85,7 @@ func newCore(cfg Config, k *daemon.Kit, m *member.Member, s *keys) (*core, error
 		Subjects: subjects, Table: c.table, Opener: s.cache, Destroy: s.vault.Destroy, Residue: s.ledger.Residue,
 		Random: rand.Reader, Now: time.Now, Log: k.Log,
 	})
+	c.merging = merging.Desk{Subjects: subjects, Registry: c.registry, Facts: p.facts(), Now: time.Now}
 	return c, err
 }
 
@@ -100,7 +103,7 @@ func (c *core) reactions() jetstream.Process {
 		Name: "identity-reactions", Context: Context, CodeVersion: "1",
 		Backoff: []time.Duration{time.Second, 2 * time.Second, 5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute, 10 * time.Minute},
 		React: func(ctx context.Context, r es.Recorded) error {
-			return errors.Join(delivery.React(ctx, r), c.registry.React(ctx, r))
+			return errors.Join(delivery.React(ctx, r), c.registry.React(ctx, r), c.merging.React(ctx, r))
 		},
 	}
 }
@@ -109,6 +112,7 @@ func (c *core) services(s *keys, leaving <-chan struct{}) rpc.Services {
 	return rpc.Services{
 		Tenants:       &rpc.Tenants{Directory: c.directory, Now: time.Now},
 		Subjects:      &rpc.Subjects{Registry: c.registry, Suppression: s.suppression, Now: time.Now},
+		Merges:        &rpc.Merges{Desk: c.merging, Now: time.Now},
 		Verifications: &rpc.Verifications{Desk: c.desk, Now: time.Now},
 		Keys:          &rpc.Keys{Vault: s.vault, Fence: s.fence, Peppers: s.digests, Residue: s.ledger.Residue, Leaving: leaving},
 		Suppression:   &rpc.Suppression{Set: s.suppression},

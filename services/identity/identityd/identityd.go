@@ -19,9 +19,16 @@ import (
 // Config is the daemon's configuration, from the environment.
 type Config struct {
 	daemon.Common
-	EventLog member.Config `env:"EVENTLOG"`
-	Vault    Vault         `env:"VAULT"`
-	SMTP     mail.Config   `env:"SMTP"`
+	EventLog   member.Config `env:"EVENTLOG"`
+	Vault      Vault         `env:"VAULT"`
+	SMTP       mail.Config   `env:"SMTP"`
+	Consent    Peer          `env:"CONSENT"`
+	Fulfilment Peer          `env:"FULFILMENT"`
+}
+
+// Peer is a service that identity may do without: what needs it is refused then.
+type Peer struct {
+	Target string `env:"TARGET" default:"" help:"where the service answers: host:port, or dns:///host:port; what needs it is refused without"`
 }
 
 // Vault says where the keys that wrap data keys are, and how keys are lent.
@@ -61,7 +68,12 @@ func Run(ctx context.Context, cfg Config, w daemon.World) error {
 		return err
 	}
 	defer keys.close()
-	core, err := newCore(cfg, k, m, keys)
+	peers, err := cfg.dial(k)
+	if err != nil {
+		return err
+	}
+	defer peers.close()
+	core, err := newCore(cfg, k, m, keys, peers)
 	if err != nil {
 		return err
 	}

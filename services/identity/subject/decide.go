@@ -13,7 +13,8 @@ func Decide(s Subject, cmd Command) ([]Event, error) {
 			return nil, nil
 		}
 		return []Event{ClaimBarred(c)}, nil
-	case Link, Unlink, RecordRead, BeginForgetting, EndForgetting:
+	case Link, Unlink, RecordRead, BeginForgetting, EndForgetting,
+		SignUp, BeginMerge, Absorb, CompleteMerge, AbandonMerge, Separate, UndoMerge, RecordTouch:
 		if s.Phase == Unknown {
 			return nil, ErrNotFound
 		}
@@ -38,6 +39,8 @@ func Decide(s Subject, cmd Command) ([]Event, error) {
 			return nil, nil
 		}
 		return []Event{Forgot{Request: s.Ending.Request, KeysDestroyed: c.KeysDestroyed, ResidueEndsAt: c.ResidueEndsAt}}, nil
+	case SignUp, BeginMerge, Absorb, CompleteMerge, AbandonMerge, Separate, UndoMerge, RecordTouch:
+		return merge(s, c)
 	case Register, Bar: // above
 	}
 	return nil, errUnknown
@@ -62,7 +65,7 @@ func register(s Subject, c Register) ([]Event, error) {
 		if slices.Contains(s.Barred, id.Claim) {
 			return nil, ErrBarred
 		}
-		if id.Kind == KindCookie && len(c.Identifiers) > 1 {
+		if id.analytics() && len(c.Identifiers) > 1 {
 			return nil, ErrMixed
 		}
 		events = append(events, linked(uint32(i)+1, id))
@@ -71,8 +74,13 @@ func register(s Subject, c Register) ([]Event, error) {
 }
 
 func linked(number uint32, c Claimed) Event {
-	return IdentifierLinked{Identifier{Number: number, Kind: c.Kind, Value: c.Value, Claim: c.Claim}}
+	return IdentifierLinked{Identifier{Number: number, Kind: c.Kind, Value: c.Value, Claim: c.Claim, Analytics: c.Analytics}}
 }
+
+func (c Claimed) analytics() bool { return c.Analytics || Analytics(c.Kind) }
+
+// Analytics reports whether a kind is one of analytics identifiers everywhere.
+func Analytics(kind string) bool { return kind == KindCookie || kind == KindAnalytics }
 
 // Linkable reports whether a link would be decided by nothing but who holds the
 // value: only then is it worth a claim.
@@ -93,15 +101,15 @@ func link(s Subject, c Link) ([]Event, error) {
 		return refuse(ChangeLink, ErrTaken)
 	case len(s.Held) >= MaxHeld:
 		return refuse(ChangeLink, ErrTooMany)
-	case c.Identifier.Kind == KindCookie || s.anonymous():
+	case c.Identifier.analytics() || s.Anonymous():
 		return refuse(ChangeLink, ErrAnalytics)
 	}
 	return []Event{linked(s.Last+1, c.Identifier)}, nil
 }
 
-// anonymous: known by an analytics identifier alone.
-func (s Subject) anonymous() bool {
-	return slices.ContainsFunc(s.Held, func(i Identifier) bool { return i.Kind == KindCookie })
+// Anonymous reports whether a subject is known by an analytics identifier alone.
+func (s Subject) Anonymous() bool {
+	return slices.ContainsFunc(s.Held, func(i Identifier) bool { return i.Analytics || Analytics(i.Kind) })
 }
 
 func unlink(s Subject, c Unlink) ([]Event, error) {

@@ -114,7 +114,12 @@ func forgetting() []row {
 }
 
 func TestDecide(t *testing.T) {
-	for _, tc := range append(append(registering(), linking()...), forgetting()...) {
+	run(t, append(append(registering(), linking()...), forgetting()...))
+}
+
+func run(t *testing.T, rows []row) {
+	t.Helper()
+	for _, tc := range rows {
 		t.Run(tc.name, func(t *testing.T) {
 			got, err := subject.Decide(fold(tc.given), tc.when)
 			if !errors.Is(err, tc.err) {

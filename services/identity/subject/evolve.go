@@ -16,7 +16,11 @@ func Evolve(s Subject, ev Event) Subject {
 		s = s.remove(func(i Identifier) bool { return i.Number == e.Number })
 	case ClaimBarred:
 		s.Barred = append(slices.Clip(s.Barred), e.Claim)
-	case IdentifiersRead, ChangeRefused:
+	case IdentifiersRead:
+		s = s.touch(func(m Merge) Merge { m.Reads++; return m })
+	case ChangeRefused, SignedUp:
+	case MergeBegun, Merged, MergeDeclined, MergeCompleted, MergeAbandoned, Separated, MergeUndone, Touched:
+		s = merged(s, e)
 	case ForgettingBegun:
 		s = s.remove(func(Identifier) bool { return true })
 		s.Phase, s.Ending.Request = Forgetting, e.Request

@@ -34,14 +34,18 @@ type Subject struct {
 	Claims       []string     // of the registration and of all identifiers ever linked
 	Barred       []string     // claims that will never be linked
 	Ending       Ending
+	Merges       []Merge           // in which this subject stays, oldest first
+	Into         Into              // the merge in which this subject goes, if any
+	Declined     map[string]string // merges in which it does not stay, with the reason
 }
 
 // Identifier is a value that a subject holds. Its number is never used again.
 type Identifier struct {
-	Number uint32
-	Kind   string
-	Value  personal.Text
-	Claim  string // the command that claimed it
+	Number    uint32
+	Kind      string
+	Value     personal.Text
+	Claim     string // the command that claimed it
+	Analytics bool   // of a kind that is never joined with another
 }
 
 // Ending is how a subject was forgotten.
@@ -51,18 +55,22 @@ type Ending struct {
 	ResidueEndsAt time.Time
 }
 
-// KindCookie is the kind of an analytics identifier, which stands alone.
-const KindCookie = "cookie"
+// Kinds of analytics identifiers, which stand alone. A tenant may have more.
+const (
+	KindCookie    = "cookie"
+	KindAnalytics = "analytics"
+)
 
 // Claimed is a value that a command has claimed for the subject.
 type Claimed struct {
-	Kind  string
-	Value personal.Text
-	Claim string
+	Kind      string
+	Value     personal.Text
+	Claim     string
+	Analytics bool // the tenant has declared the kind as one
 }
 
-// Command is Register, Link, Unlink, Bar, RecordRead, BeginForgetting or
-// EndForgetting.
+// Command is Register, Link, Unlink, Bar, RecordRead, BeginForgetting,
+// EndForgetting, or one of those about merges.
 //
 //sumtype:decl
 type Command interface{ command() }
@@ -115,7 +123,8 @@ func (BeginForgetting) command() {}
 func (EndForgetting) command()   {}
 
 // Event is Registered, IdentifierLinked, IdentifierUnlinked, ClaimBarred,
-// IdentifiersRead, ForgettingBegun, Forgot or ChangeRefused.
+// IdentifiersRead, ForgettingBegun, Forgot, ChangeRefused, or one of those about
+// merges.
 //
 //sumtype:decl
 type Event interface{ event() }

@@ -3,8 +3,6 @@ package rpc
 import (
 	"context"
 	"errors"
-	"maps"
-	"slices"
 	"strconv"
 	"time"
 
@@ -141,10 +139,7 @@ func (r *round) whole(ctx context.Context, subject string, at time.Time) (person
 		return person.Person{}, err
 	}
 	own := stateAt(acts, at)
-	if len(own.Partners) == 0 {
-		return own, nil
-	}
-	seen, open := map[string]bool{subject: true}, slices.Collect(maps.Values(own.Partners))
+	seen, open := map[string]bool{subject: true}, own.References()
 	var partners []person.Person
 	for len(open) > 0 {
 		ref := open[0]
@@ -160,7 +155,7 @@ func (r *round) whole(ctx context.Context, subject string, at time.Time) (person
 			return person.Person{}, err
 		}
 		partner := stateAt(acts, at)
-		partners, open = append(partners, partner), append(open, slices.Collect(maps.Values(partner.Partners))...)
+		partners, open = append(partners, partner), append(open, partner.References()...)
 	}
 	return person.Joined(own, partners...), nil
 }

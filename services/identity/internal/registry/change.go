@@ -23,7 +23,9 @@ func (r *Registry) Link(ctx context.Context, tenant, ref string, cmd Command, v 
 		return Result{}, err
 	}
 	claim := es.DeriveID(tenant, "link", cmd.ID)
-	data := subject.Link{Identifier: subject.Claimed{Kind: v.Kind, Value: personal.Clear(v.Text), Claim: claim}}
+	data := subject.Link{Identifier: subject.Claimed{
+		Kind: v.Kind, Value: personal.Clear(v.Text), Claim: claim, Analytics: v.Analytics,
+	}}
 	claimed := false
 	if !s.Linked(claim) && subject.Linkable(s, data) {
 		number, err := r.holding(ctx, tenant, ref, s, v)
@@ -98,9 +100,40 @@ func (r *Registry) Tidy(ctx context.Context, tenant, ref string) error {
 // reasonErasure is why a forgotten subject's keys are destroyed.
 const reasonErasure = "erasure"
 
-// Forget ends a subject: recorded, rows deleted, key destroyed behind the
-// fence, recorded.
+// Forget ends a person, by whichever reference: first those that were merged
+// into the one that stays, then that one.
 func (r *Registry) Forget(ctx context.Context, tenant, ref, commandID, request string) (subject.Ending, Result, error) {
+	root, s, err := r.Root(ctx, tenant, ref)
+	if err != nil {
+		return subject.Ending{}, Result{}, err
+	}
+	if err := r.Touch(ctx, tenant, root, subject.Touch{Kind: subject.TouchErasure, Reference: request, At: r.cfg.Now()}); err != nil {
+		return subject.Ending{}, Result{}, err
+	}
+	var all subject.Ending
+	for _, m := range s.Standing() {
+		end, _, err := r.forget(ctx, tenant, m.Other, es.DeriveID(tenant, "forget-merged", commandID+"/"+m.Other), request)
+		if err != nil {
+			return all, Result{}, err
+		}
+		all = add(all, end)
+	}
+	end, res, err := r.forget(ctx, tenant, root, commandID, request)
+	return add(end, all), res, err
+}
+
+// add sums up the ends of one person's references.
+func add(a, b subject.Ending) subject.Ending {
+	a.KeysDestroyed += b.KeysDestroyed
+	if b.ResidueEndsAt.After(a.ResidueEndsAt) {
+		a.ResidueEndsAt = b.ResidueEndsAt
+	}
+	return a
+}
+
+// forget ends one reference: recorded, rows deleted, key destroyed behind the
+// fence, recorded.
+func (r *Registry) forget(ctx context.Context, tenant, ref, commandID, request string) (subject.Ending, Result, error) {
 	agg := Aggregate(tenant, ref)
 	res, err := r.cfg.Subjects.Handle(ctx, agg, Command{
 		ID: commandID, At: r.cfg.Now(), Meta: es.Meta{Correlation: request}, Data: subject.BeginForgetting{Request: request},
@@ -139,15 +172,22 @@ func (r *Registry) destroy(ctx context.Context, tenant, ref, request string) ([]
 	return []seal.KeyID{id}, nil
 }
 
-// Record writes down that somebody is about to see a subject's identifiers,
-// and returns what they are.
-func (r *Registry) Record(ctx context.Context, tenant, ref string, read subject.Read) (subject.Subject, error) {
+// Record writes down that somebody is about to see a person's identifiers, and
+// returns whose they are: by whichever reference, those of all.
+func (r *Registry) Record(ctx context.Context, tenant, ref string, read subject.Read) ([]Held, error) {
+	root, _, err := r.Root(ctx, tenant, ref)
+	if err != nil {
+		return nil, err
+	}
 	id, err := es.NewID(r.cfg.Random)
 	if err != nil {
-		return subject.Subject{}, err
+		return nil, err
 	}
-	res, err := r.cfg.Subjects.Handle(ctx, Aggregate(tenant, ref), Command{
+	res, err := r.cfg.Subjects.Handle(ctx, Aggregate(tenant, root), Command{
 		ID: id, At: r.cfg.Now(), Data: subject.RecordRead{Read: read},
 	})
-	return res.State, err
+	if err != nil {
+		return nil, err
+	}
+	return r.Everything(ctx, tenant, root, res.State)
 }

@@ -29,7 +29,9 @@ func (r *Registry) Register(ctx context.Context, tenant string, cmd Command, val
 		}
 		data := subject.Register{Claim: base, At: cmd.At}
 		for i, v := range values {
-			data.Identifiers = append(data.Identifiers, subject.Claimed{Kind: v.Kind, Value: personal.Clear(v.Text), Claim: part(base, i)})
+			data.Identifiers = append(data.Identifiers, subject.Claimed{
+				Kind: v.Kind, Value: personal.Clear(v.Text), Claim: part(base, i), Analytics: v.Analytics,
+			})
 		}
 		cmd.Data = data
 		res, err = r.cfg.Subjects.Handle(ctx, Aggregate(tenant, ref), cmd)

@@ -44,9 +44,12 @@ type Result = es.Result[subject.Subject, subject.Event]
 
 // Value is a normalised identifier in clear. It prints as [redacted].
 type Value struct {
-	Kind string
-	Text string
+	Kind      string
+	Text      string
+	Analytics bool // the tenant has declared the kind as one that stands alone
 }
+
+func (v Value) same(other Value) bool { return v.Kind == other.Kind && v.Text == other.Text }
 
 // String hides the value.
 func (Value) String() string { return "[redacted]" }
@@ -108,7 +111,8 @@ func (r *Registry) Open(ctx context.Context, purpose, tenant, ref string, i subj
 	return Value{Kind: i.Kind, Text: text}, err
 }
 
-// Resolve finds who holds a value: subject.ErrNotFound if nobody does.
+// Resolve finds who holds a value, of merged subjects the one that stays:
+// subject.ErrNotFound if nobody does.
 func (r *Registry) Resolve(ctx context.Context, tenant string, v Value) (string, error) {
 	owner, err := r.cfg.Table.Resolve(ctx, v.in(tenant))
 	if errors.Is(err, lookup.ErrNotFound) {
@@ -122,6 +126,9 @@ func (r *Registry) Resolve(ctx context.Context, tenant string, v Value) (string,
 		return "", err
 	}
 	for _, i := range s.Held { // the log decides, not the row
+		if i.Claim == owner.CommandID && s.Into.Done {
+			return s.Into.Subject, nil
+		}
 		if i.Claim == owner.CommandID {
 			return owner.SubjectRef, nil
 		}
@@ -148,7 +155,7 @@ func (r *Registry) holding(ctx context.Context, tenant, ref string, s subject.Su
 		if err != nil {
 			return 0, fmt.Errorf("open identifier: %w", err)
 		}
-		if have == v {
+		if have.same(v) {
 			return i.Number, nil
 		}
 	}

@@ -27,23 +27,11 @@ func kindFrom(kind string) identityv1.IdentifierKind {
 // normal brings an identifier into its one spelling; field is its path in the
 // request.
 func normal(field string, i *identityv1.Identifier) (registry.Value, error) {
-	v := registry.Value{Kind: kindOf(i.GetKind()), Text: strings.TrimSpace(i.GetValue())}
-	rule, text, ok := "", "", false
-	switch i.GetKind() {
-	case identityv1.IdentifierKind_IDENTIFIER_KIND_EMAIL:
-		v.Text, ok = identifier.Email(v.Text)
-		rule, text = "EMAIL", "must be an e-mail address of ASCII letters; its domain may be international"
-	case identityv1.IdentifierKind_IDENTIFIER_KIND_PHONE:
-		v.Text, ok = identifier.Phone(v.Text)
-		rule, text = "PHONE", "must be a telephone number with its country: + and 8 to 15 digits"
-	default:
-		ok = identifier.Opaque(v.Text)
-		rule, text = "OPAQUE", "must hold printable characters only"
+	text, problem := identifier.Normal(kindOf(i.GetKind()), i.GetValue())
+	if problem != nil {
+		return registry.Value{}, fault.FieldErrors{{Field: field + ".value", Rule: problem.Rule, Text: problem.Text}}
 	}
-	if !ok {
-		return registry.Value{}, fault.FieldErrors{{Field: field + ".value", Rule: rule, Text: text}}
-	}
-	return v, nil
+	return registry.Value{Kind: kindOf(i.GetKind()), Text: text}, nil
 }
 
 // normalAll refuses what is malformed and what comes twice.

@@ -55,6 +55,7 @@ func Admit(directory *tenants.Directory) func(ctx context.Context, method string
 type Services struct {
 	Tenants       *Tenants
 	Subjects      *Subjects
+	Merges        *Merges
 	Verifications *Verifications
 	Keys          *Keys
 	Suppression   *Suppression
@@ -65,6 +66,7 @@ func (s Services) Register() []kit.Service {
 	return []kit.Service{
 		{Desc: &identityv1.TenantService_ServiceDesc, Impl: s.Tenants},
 		{Desc: &identityv1.SubjectService_ServiceDesc, Impl: s.Subjects},
+		{Desc: &identityv1.MergeService_ServiceDesc, Impl: s.Merges},
 		{Desc: &identityv1.VerificationService_ServiceDesc, Impl: s.Verifications},
 		{Desc: &identityv1.KeyService_ServiceDesc, Impl: s.Keys},
 		{Desc: &identityv1.SuppressionService_ServiceDesc, Impl: s.Suppression},
@@ -81,6 +83,9 @@ func Callers() map[string][]string {
 		identityv1.TenantService_CreateTenant_FullMethodName:   nil,
 		identityv1.SubjectService_ServiceDesc.ServiceName:      fulfilment,
 		identityv1.SubjectService_GetSubject_FullMethodName:    peers,
+		identityv1.MergeService_ServiceDesc.ServiceName:        nil,
+		identityv1.MergeService_RecordTouch_FullMethodName:     peers,
+		identityv1.MergeService_ListMerges_FullMethodName:      peers,
 		identityv1.VerificationService_ServiceDesc.ServiceName: fulfilment,
 		identityv1.KeyService_ServiceDesc.ServiceName:          peers,
 		identityv1.KeyService_DestroyKeys_FullMethodName:       fulfilment,

@@ -31,7 +31,7 @@ func (s *Subjects) RegisterSubject(ctx context.Context, r *identityv1.RegisterSu
 		return nil, err
 	}
 	for _, v := range values {
-		if v.Kind == subject.KindCookie && len(values) > 1 {
+		if (v.Analytics || subject.Analytics(v.Kind)) && len(values) > 1 {
 			return nil, subject.ErrMixed
 		}
 	}
@@ -142,21 +142,27 @@ func (s *Subjects) GetSubject(ctx context.Context, r *identityv1.GetSubjectReque
 	for _, i := range who.Held {
 		out.Kinds = append(out.Kinds, kindFrom(i.Kind))
 	}
+	if who.Into.Done {
+		out.MergedInto = who.Into.Subject
+	}
+	for _, m := range who.Standing() {
+		out.MergedRefs = append(out.MergedRefs, m.Other)
+	}
 	return out, nil
 }
 
 // ListIdentifiers records the read, then opens what is held.
 func (s *Subjects) ListIdentifiers(ctx context.Context, r *identityv1.ListIdentifiersRequest) (*identityv1.ListIdentifiersResponse, error) {
 	caller, tenant := kit.PrincipalFrom(ctx), tenantOf(ctx)
-	who, err := s.Registry.Record(ctx, tenant, r.GetSubjectRef(), subject.Read{
+	held, err := s.Registry.Record(ctx, tenant, r.GetSubjectRef(), subject.Read{
 		Purpose: kit.PurposeFrom(ctx), Service: caller.Service, Caller: caller.Subject, Roles: roles(caller),
 	})
 	if err != nil {
 		return nil, err
 	}
 	out := &identityv1.ListIdentifiersResponse{}
-	for _, i := range who.Held {
-		v, err := s.Registry.Open(ctx, kit.PurposeFrom(ctx), tenant, r.GetSubjectRef(), i)
+	for _, i := range held {
+		v, err := s.Registry.Open(ctx, kit.PurposeFrom(ctx), tenant, i.Ref, i.Identifier)
 		if errors.Is(err, seal.ErrErased) {
 			return nil, subject.ErrForgotten
 		}

@@ -67,6 +67,15 @@ func TestSubjectsEventsStayReadable(t *testing.T) {
 		subject.ForgettingBegun{Request: other},
 		subject.Forgot{Request: other, KeysDestroyed: 1, ResidueEndsAt: noon},
 		subject.ChangeRefused{Change: subject.ChangeLink, Reason: "SUBJECT_FORGOTTEN"},
+		subject.SignedUp{At: noon},
+		subject.MergeBegun{Merge: ref, Into: other, Evidence: "case:7", At: noon},
+		subject.Merged{Merge: ref, Other: other, Evidence: "case:7", At: noon},
+		subject.MergeDeclined{Merge: ref, Reason: "SUBJECT_FORGOTTEN"},
+		subject.MergeCompleted{Merge: ref},
+		subject.MergeAbandoned{Merge: ref, Reason: "SUBJECT_FORGOTTEN"},
+		subject.Separated{Merge: ref, Other: other, Reason: "wrong_person", Reads: 2, Touches: 1, At: noon},
+		subject.MergeUndone{Merge: ref},
+		subject.Touched{Touch: subject.Touch{Kind: subject.TouchPackage, Reference: other, At: noon}},
 	})
 }
 

@@ -11,7 +11,7 @@ import (
 // Subject is the codec of subjects' events. An identifier's value is sealed
 // under the subject's own key, class profile.
 func Subject() (eventpb.Codec[subject.Event], error) {
-	return eventpb.New(
+	return eventpb.New(append(merges(),
 		eventpb.Of[subject.Event](packRegistered, unpackRegistered),
 		eventpb.Of[subject.Event](packLinked, unpackLinked),
 		eventpb.Of[subject.Event](packUnlinked, unpackUnlinked),
@@ -20,7 +20,7 @@ func Subject() (eventpb.Codec[subject.Event], error) {
 		eventpb.Of[subject.Event](packForgetting, unpackForgetting),
 		eventpb.Of[subject.Event](packForgot, unpackForgot),
 		eventpb.Of[subject.Event](packChangeRefused, unpackChangeRefused),
-	)
+	)...)
 }
 
 func packRegistered(_ *eventpb.Writer, e subject.Registered) *identityv1.SubjectRegistered {
@@ -37,7 +37,7 @@ const pathValue = "value"
 func packLinked(w *eventpb.Writer, e subject.IdentifierLinked) *identityv1.IdentifierLinked {
 	i := e.Identifier
 	return &identityv1.IdentifierLinked{
-		Number: i.Number, Kind: i.Kind, Claim: i.Claim,
+		Number: i.Number, Kind: i.Kind, Claim: i.Claim, Analytics: i.Analytics,
 		Value: w.Seal(seal.Subject, w.Aggregate().ID, sealv1.KeyClass_KEY_CLASS_PROFILE, pathValue, i.Value),
 	}
 }
@@ -45,6 +45,7 @@ func packLinked(w *eventpb.Writer, e subject.IdentifierLinked) *identityv1.Ident
 func unpackLinked(r *eventpb.Reader, m *identityv1.IdentifierLinked) subject.IdentifierLinked {
 	return subject.IdentifierLinked{Identifier: subject.Identifier{
 		Number: m.GetNumber(), Kind: m.GetKind(), Claim: m.GetClaim(), Value: r.Text(m.GetValue(), pathValue),
+		Analytics: m.GetAnalytics(),
 	}}
 }
 

@@ -1,0 +1,53 @@
+package registry
+
+import (
+	"context"
+
+	"habeas.internal/services/identity/subject"
+	"habeas.internal/services/internal/es"
+)
+
+// Held is an identifier and the reference that holds it, whose key seals it.
+type Held struct {
+	Ref string
+	subject.Identifier
+}
+
+// Root is the reference as which a person is found, and its subject: the one
+// that stays if this one was merged into it.
+func (r *Registry) Root(ctx context.Context, tenant, ref string) (string, subject.Subject, error) {
+	s, err := r.Load(ctx, tenant, ref)
+	if err != nil || !s.Into.Done {
+		return ref, s, err
+	}
+	root := s.Into.Subject
+	s, err = r.Load(ctx, tenant, root)
+	return root, s, err
+}
+
+// Everything is what a person holds by all references: the root's own first.
+func (r *Registry) Everything(ctx context.Context, tenant, root string, s subject.Subject) ([]Held, error) {
+	var out []Held
+	for _, i := range s.Held {
+		out = append(out, Held{Ref: root, Identifier: i})
+	}
+	for _, m := range s.Standing() {
+		other, err := r.Load(ctx, tenant, m.Other)
+		if err != nil {
+			return nil, err
+		}
+		for _, i := range other.Held {
+			out = append(out, Held{Ref: m.Other, Identifier: i})
+		}
+	}
+	return out, nil
+}
+
+// Touch lists what is about to be done to a person, if they are merged.
+func (r *Registry) Touch(ctx context.Context, tenant, root string, t subject.Touch) error {
+	_, err := r.cfg.Subjects.Handle(ctx, Aggregate(tenant, root), Command{
+		ID: es.DeriveID(tenant, "touch/"+string(t.Kind), root+"/"+t.Reference), At: t.At, Meta: es.Meta{Correlation: t.Reference},
+		Data: subject.RecordTouch{Touch: t},
+	})
+	return err
+}

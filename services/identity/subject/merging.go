@@ -1,0 +1,188 @@
+package subject
+
+import (
+	"maps"
+	"slices"
+	"time"
+)
+
+// merge decides about merges of a subject that is known.
+func merge(s Subject, cmd Command) ([]Event, error) {
+	switch c := cmd.(type) { //nolint:gochecksumtype // the others are decided elsewhere
+	case SignUp:
+		return signUp(s, c)
+	case BeginMerge:
+		return beginMerge(s, c)
+	case Absorb:
+		return absorb(s, c)
+	case CompleteMerge:
+		if s.Into.Merge != c.Merge || s.Into.Done {
+			return nil, nil
+		}
+		return []Event{MergeCompleted(c)}, nil
+	case AbandonMerge:
+		if s.Into.Merge != c.Merge || s.Into.Done {
+			return nil, nil
+		}
+		return []Event{MergeAbandoned(c)}, nil
+	case Separate:
+		return separate(s, c)
+	case UndoMerge:
+		if s.Into.Merge != c.Merge {
+			return nil, nil
+		}
+		return []Event{MergeUndone(c)}, nil
+	case RecordTouch:
+		return touched(s, c)
+	}
+	return nil, errUnknown
+}
+
+func signUp(s Subject, c SignUp) ([]Event, error) {
+	switch {
+	case s.Phase != Active:
+		return refuse(ChangeSignUp, ErrForgotten)
+	case s.Anonymous():
+		return refuse(ChangeSignUp, ErrAnalytics)
+	case c.Known:
+		return refuse(ChangeSignUp, ErrNotAnonymous)
+	}
+	return []Event{SignedUp{At: c.At}}, nil
+}
+
+func beginMerge(s Subject, c BeginMerge) ([]Event, error) {
+	switch {
+	case s.Into.Merge == c.Merge:
+		return nil, nil
+	case s.Phase != Active:
+		return refuse(ChangeMerge, ErrForgotten)
+	case s.Into.Merge != "":
+		return refuse(ChangeMerge, ErrMergedAway)
+	case len(s.Standing()) > 0:
+		return refuse(ChangeMerge, ErrHasMerged)
+	case s.Anonymous():
+		return refuse(ChangeMerge, ErrAnalytics)
+	}
+	return []Event{MergeBegun(c)}, nil
+}
+
+// absorb decides once: a merge that was declined is never taken up later, when
+// the one who was to go is free again.
+func absorb(s Subject, c Absorb) ([]Event, error) {
+	if _, known := s.MergeOf(c.Merge); known {
+		return nil, nil
+	}
+	if reason, declined := s.Declined[c.Merge]; declined {
+		return nil, Refusal(reason)
+	}
+	var why Refusal
+	switch {
+	case s.Phase != Active:
+		why = ErrForgotten
+	case s.Into.Merge != "":
+		why = ErrMergedAway
+	case s.Anonymous():
+		why = ErrAnalytics
+	case len(s.Standing()) >= MaxMerges:
+		why = ErrMergesTooMany
+	default:
+		return []Event{Merged(c)}, nil
+	}
+	return []Event{MergeDeclined{Merge: c.Merge, Reason: why.Reason()}}, why
+}
+
+// separate needs no living subject: who was erased by a wrong link has to learn
+// of it, too.
+func separate(s Subject, c Separate) ([]Event, error) {
+	m, known := s.MergeOf(c.Merge)
+	if !known {
+		return refuse(ChangeUnmerge, ErrMergeUnknown)
+	}
+	if !m.Ended.IsZero() {
+		return nil, nil
+	}
+	return []Event{Separated{
+		Merge: m.ID, Other: m.Other, Reason: c.Reason, Reads: m.Reads, Touches: uint32(len(m.Touches)), At: c.At,
+	}}, nil
+}
+
+func touched(s Subject, c RecordTouch) ([]Event, error) {
+	news := slices.ContainsFunc(s.Standing(), func(m Merge) bool {
+		return len(m.Touches) < MaxTouches && !slices.ContainsFunc(m.Touches, c.Touch.same)
+	})
+	if !news {
+		return nil, nil
+	}
+	return []Event{Touched(c)}, nil
+}
+
+// same: of one thing, whenever it was told.
+func (t Touch) same(other Touch) bool { return t.Kind == other.Kind && t.Reference == other.Reference }
+
+// Standing are the merges that have not ended.
+func (s Subject) Standing() []Merge {
+	return slices.DeleteFunc(slices.Clone(s.Merges), func(m Merge) bool { return !m.Ended.IsZero() })
+}
+
+// MergeOf is the merge in which a subject stays, or stayed.
+func (s Subject) MergeOf(id string) (Merge, bool) {
+	i := slices.IndexFunc(s.Merges, func(m Merge) bool { return m.ID == id })
+	if i < 0 {
+		return Merge{}, false
+	}
+	return s.Merges[i], true
+}
+
+// merged folds an event about merges.
+func merged(s Subject, ev Event) Subject {
+	switch e := ev.(type) { //nolint:gochecksumtype // the others are folded elsewhere
+	case MergeBegun:
+		s.Into = Into{Merge: e.Merge, Subject: e.Into, Evidence: e.Evidence}
+	case Merged:
+		s.Merges = append(slices.Clip(s.Merges), Merge{ID: e.Merge, Other: e.Other, Evidence: e.Evidence, At: e.At})
+	case MergeDeclined:
+		s.Declined = maps.Clone(s.Declined)
+		if s.Declined == nil {
+			s.Declined = map[string]string{}
+		}
+		s.Declined[e.Merge] = e.Reason
+	case MergeCompleted:
+		s.Into.Done = true
+	case MergeAbandoned, MergeUndone:
+		s.Into = Into{}
+	case Separated:
+		s = s.end(e.Merge, e.Reason, e.At)
+	case Touched:
+		s = s.touch(func(m Merge) Merge {
+			if len(m.Touches) < MaxTouches && !slices.ContainsFunc(m.Touches, e.Touch.same) {
+				m.Touches = append(slices.Clip(m.Touches), e.Touch)
+			}
+			return m
+		})
+	}
+	return s
+}
+
+// touch changes every merge that stands.
+func (s Subject) touch(change func(Merge) Merge) Subject {
+	if len(s.Merges) == 0 {
+		return s
+	}
+	s.Merges = slices.Clone(s.Merges)
+	for i, m := range s.Merges {
+		if m.Ended.IsZero() {
+			s.Merges[i] = change(m)
+		}
+	}
+	return s
+}
+
+func (s Subject) end(id, reason string, at time.Time) Subject {
+	s.Merges = slices.Clone(s.Merges)
+	for i := range s.Merges {
+		if m := &s.Merges[i]; m.ID == id {
+			m.Reason, m.Ended = reason, at
+		}
+	}
+	return s
+}
