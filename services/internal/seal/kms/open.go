@@ -1,6 +1,7 @@
 package kms
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -31,8 +32,8 @@ type Opening struct {
 	//
 	//	file:///folder
 	//	hcvault://host:8200/mount?token_file=…&lingers=…
-	//	aws-kms://arn:aws:kms:…?lingers=…
-	//	gcp-kms://projects/…/cryptoKeys/…?lingers=…
+	//	aws-kms://arn:aws:kms:…?lingers=…&name=…
+	//	gcp-kms://projects/…/cryptoKeys/…?lingers=…&name=…
 	//
 	// lingers is how long a destroyed key may live on in that store and its
 	// backups: snapshots of a Vault's storage, the life that is left to a root
@@ -52,7 +53,7 @@ type Opened struct {
 	Store
 	// Lingers is how long a destroyed key may live on there.
 	Lingers time.Duration
-	// Settle moves keys away from former root keys; nil where there are none.
+	// Settle moves keys away from former root keys.
 	Settle func(context.Context) (moved int, err error)
 }
 
@@ -93,6 +94,50 @@ func (a address) duration(name string) (time.Duration, error) {
 	return d, nil
 }
 
+// name is that of a store of root keys.
+func (a address) name() string { return cmp.Or(a.params.Get("name"), "main") }
+
+// OpenAll opens the key stores at several addresses as regions of one. What o
+// says besides an address holds for each.
+func OpenAll(ctx context.Context, addresses []string, o Opening) (Opened, error) {
+	var stores []Store
+	var settle []func(context.Context) (int, error)
+	taken := map[string]bool{}
+	out := Opened{}
+	for _, text := range addresses {
+		a, err := parseAddress(text)
+		if err != nil {
+			return Opened{}, err
+		}
+		place := a.scheme + "://" + a.place + a.params.Get("prefix")
+		if rooted := o.Roots[a.scheme] != nil; rooted {
+			place = a.name()
+		}
+		if taken[place] {
+			return Opened{}, fmt.Errorf("%w: two regions are one and the same, or have one name", ErrAddress)
+		}
+		taken[place], o.Address = true, text
+		one, err := Open(ctx, o)
+		if err != nil {
+			return Opened{}, err
+		}
+		stores, out.Lingers = append(stores, one.Store), max(out.Lingers, one.Lingers)
+		if one.Settle != nil {
+			settle = append(settle, one.Settle)
+		}
+	}
+	out.Settle = func(ctx context.Context) (moved int, err error) {
+		for _, s := range settle {
+			n, e := s(ctx)
+			moved, err = moved+n, errors.Join(err, e)
+		}
+		return moved, err
+	}
+	var err error
+	out.Store, err = NewRegions(stores...)
+	return out, err
+}
+
 // Open opens a key store and looks whether it answers.
 func Open(ctx context.Context, o Opening) (Opened, error) {
 	a, err := parseAddress(o.Address)
@@ -101,9 +146,6 @@ func Open(ctx context.Context, o Opening) (Opened, error) {
 	}
 	if a.scheme != "file" && a.scheme != "hcvault" {
 		return openRooted(ctx, o, a)
-	}
-	if len(o.Former) > 0 {
-		return Opened{}, fmt.Errorf("%w: %s:// has no root keys, and so no former ones", ErrAddress, a.scheme)
 	}
 	if a.scheme == "hcvault" {
 		return openTransit(ctx, a)
@@ -119,7 +161,7 @@ func Open(ctx context.Context, o Opening) (Opened, error) {
 }
 
 func openRooted(ctx context.Context, o Opening, a address) (Opened, error) {
-	if err := a.only("lingers"); err != nil {
+	if err := a.only("lingers", "name"); err != nil {
 		return Opened{}, err
 	}
 	if o.Rows == nil {
@@ -142,15 +184,11 @@ func openRooted(ctx context.Context, o Opening, a address) (Opened, error) {
 		}
 		roots = append(roots, Root{Name: text, AEAD: aead})
 	}
-	s, err := NewRooted(o.Rows, roots...)
+	s, err := NewRooted(o.Rows, a.name(), roots...)
 	if err != nil {
-		return Opened{}, err
+		return Opened{}, fmt.Errorf("%w: name must be a few letters, digits and dashes", ErrAddress)
 	}
-	out := Opened{Store: s, Lingers: lingers}
-	if len(o.Former) > 0 {
-		out.Settle = s.Settle
-	}
-	return out, nil
+	return Opened{Store: s, Lingers: lingers, Settle: s.Settle}, nil
 }
 
 func others(roots map[string]Opener) string {

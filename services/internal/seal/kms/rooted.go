@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"sync"
 
@@ -31,6 +32,7 @@ type Root struct {
 // it, wait until Settle has moved everything, and destroy the old one.
 type Rooted struct {
 	rows  rows.Store
+	name  string
 	roots []Root // the first one wraps
 
 	mu     sync.Mutex
@@ -43,13 +45,15 @@ type opened struct {
 	aead    AEAD
 }
 
-// NewRooted keeps KEKs under the first root, and opens those of the others.
-func NewRooted(store rows.Store, roots ...Root) (*Rooted, error) {
+// NewRooted keeps KEKs under the first root, and opens those of the others. Two
+// such stores on the same rows are told apart by their names, which never
+// change: one token of a-z, 0-9 and dash.
+func NewRooted(store rows.Store, name string, roots ...Root) (*Rooted, error) {
 	missing := func(r Root) bool { return r.Name == "" || r.AEAD == nil }
-	if store == nil || len(roots) == 0 || slices.ContainsFunc(roots, missing) {
+	if store == nil || !regionName.MatchString(name) || len(roots) == 0 || slices.ContainsFunc(roots, missing) {
 		return nil, errors.New("key store under a root key: configuration is incomplete")
 	}
-	return &Rooted{rows: store, roots: roots, opened: map[Ref]opened{}}, nil
+	return &Rooted{rows: store, name: name, roots: roots, opened: map[Ref]opened{}}, nil
 }
 
 const (
@@ -58,7 +62,11 @@ const (
 	kekTries = 64
 )
 
-func kekSubject(ref Ref) string { return rows.VaultSubject(ref.Partition, kekKind, ref.Tenant) }
+var regionName = regexp.MustCompile(`^[a-z0-9-]{1,32}$`)
+
+func (s *Rooted) subject(ref Ref) string {
+	return rows.VaultSubject(ref.Partition, kekKind, ref.Tenant, s.name)
+}
 
 // aad binds a wrapped KEK to what it is for.
 func (r Ref) aad() []byte {
@@ -75,20 +83,21 @@ var errRow = fmt.Errorf("row of key-encryption keys: %w", ErrDamaged)
 
 // load reads the partition's row; one that is not there is empty.
 func (s *Rooted) load(ctx context.Context, ref Ref) (*sealv1.KekRow, uint64, error) {
-	row, err := s.rows.Get(ctx, kekSubject(ref))
+	row, err := s.rows.Get(ctx, s.subject(ref))
 	if errors.Is(err, rows.ErrNotFound) {
-		return &sealv1.KekRow{Tenant: ref.Tenant, Partition: ref.Partition}, 0, nil
+		return &sealv1.KekRow{Tenant: ref.Tenant, Partition: ref.Partition, Region: s.name}, 0, nil
 	}
 	if err != nil {
 		return nil, 0, fmt.Errorf("read row of key-encryption keys: %w", err)
 	}
-	k, err := decodeKeks(row)
+	k, err := s.decode(row)
 	return k, row.Rev, err
 }
 
-func decodeKeks(row rows.Row) (*sealv1.KekRow, error) {
+func (s *Rooted) decode(row rows.Row) (*sealv1.KekRow, error) {
 	k := new(sealv1.KekRow)
-	if proto.Unmarshal(row.Value, k) != nil || kekSubject(Ref{Tenant: k.GetTenant(), Partition: k.GetPartition()}) != row.Subject {
+	if proto.Unmarshal(row.Value, k) != nil || k.GetRegion() != s.name ||
+		s.subject(Ref{Tenant: k.GetTenant(), Partition: k.GetPartition()}) != row.Subject {
 		return nil, errRow
 	}
 	return k, nil
@@ -109,7 +118,7 @@ func (s *Rooted) change(ctx context.Context, ref Ref, do func(*sealv1.KekRow) (b
 		if err != nil {
 			return fmt.Errorf("encode row of key-encryption keys: %w", err)
 		}
-		if _, err = s.rows.Put(ctx, kekSubject(ref), value, rev); !errors.Is(err, rows.ErrConflict) {
+		if _, err = s.rows.Put(ctx, s.subject(ref), value, rev); !errors.Is(err, rows.ErrConflict) {
 			return err
 		}
 	}
@@ -241,11 +250,11 @@ func (s *Rooted) Destroy(ctx context.Context, ref Ref) (string, error) {
 // List is part of Store.
 func (s *Rooted) List(ctx context.Context) ([]Ref, error) {
 	var out []Ref
-	for row, err := range s.rows.List(ctx, rows.VaultSubject("*", kekKind, "*"), 0) {
+	for row, err := range s.rows.List(ctx, rows.VaultSubject("*", kekKind, "*", s.name), 0) {
 		if err != nil {
 			return nil, fmt.Errorf("list key-encryption keys: %w", err)
 		}
-		k, err := decodeKeks(row)
+		k, err := s.decode(row)
 		if err != nil {
 			return nil, err
 		}

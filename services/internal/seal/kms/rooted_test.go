@@ -60,7 +60,7 @@ func (k *cloudKey) DecryptWithContext(ctx context.Context, ciphertext, associate
 
 func openRooted(t testing.TB, store rows.Store, roots ...kms.Root) *kms.Rooted {
 	t.Helper()
-	s, err := kms.NewRooted(store, roots...)
+	s, err := kms.NewRooted(store, "main", roots...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,9 +154,9 @@ func TestARowOfKEKsThatWasMovedIsNotUsed(t *testing.T) {
 	if err := s.Create(t.Context(), transitRef(1)); err != nil {
 		t.Fatal(err)
 	}
-	row, err := store.Get(t.Context(), "habeas.vault.0a.kek.acme-1")
+	row, err := store.Get(t.Context(), "habeas.vault.0a.kek.acme-1.main")
 	if err == nil {
-		_, err = store.Put(t.Context(), "habeas.vault.0b.kek.acme-1", row.Value, 0)
+		_, err = store.Put(t.Context(), "habeas.vault.0b.kek.acme-1.main", row.Value, 0)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -225,8 +225,52 @@ func TestAVaultIsOpenedByItsAddress(t *testing.T) {
 		t.Errorf("another token: %v, want ErrRefused", err)
 	}
 	server.Admit(transittest.Token, "")
-	if _, err := kms.Open(t.Context(), kms.Opening{Address: at, Former: []string{"aws-kms://x"}}); !errors.Is(err, kms.ErrAddress) {
-		t.Errorf("a former root key of a Vault: %v", err)
+}
+
+func TestRegionsAreOpenedByTheirAddresses(t *testing.T) {
+	server, dir, store := transittest.New(t), t.TempDir(), new(rows.Memory)
+	east, west := newCloudKey(t), newCloudKey(t)
+	o := kms.Opening{Rows: store, Roots: map[string]kms.Opener{"aws-kms": func(_ context.Context, at string) (kms.AEAD, error) {
+		if strings.Contains(at, "east") {
+			return east, nil
+		}
+		return west, nil
+	}}}
+	for name, addresses := range map[string][]string{
+		"a Vault and files": {vaultAddress(t, server), "file://" + filepath.Join(dir, "keks")},
+		"two clouds":        {"aws-kms://east?lingers=1h&name=east", "aws-kms://west?lingers=200h&name=west"},
+		"one":               {"file://" + filepath.Join(dir, "alone")},
+	} {
+		got, err := kms.OpenAll(t.Context(), addresses, o)
+		if err == nil {
+			err = got.Create(t.Context(), transitRef(1))
+		}
+		if err != nil || len(addresses) > 1 && got.Lingers < 168*time.Hour {
+			t.Errorf("%s: lingers %s (%v)", name, got.Lingers, err)
+			continue
+		}
+		wrapped := wrap(t, got, transitRef(1))
+		for _, one := range addresses {
+			alone, err := kms.OpenAll(t.Context(), []string{one}, o)
+			if err == nil {
+				err = unwrap(t, alone, transitRef(1), wrapped)
+			}
+			if err != nil {
+				t.Errorf("%s: one alone: %v", name, err)
+			}
+		}
+		if moved, err := got.Settle(t.Context()); moved != 0 || err != nil {
+			t.Errorf("%s: %d settled (%v)", name, moved, err)
+		}
+	}
+	for name, addresses := range map[string][]string{
+		"none":                {},
+		"the same twice":      {"file://" + dir, "file://" + dir},
+		"two of the one name": {"aws-kms://east?lingers=1h", "aws-kms://west?lingers=1h"},
+	} {
+		if _, err := kms.OpenAll(t.Context(), addresses, o); err == nil {
+			t.Errorf("%s: opened", name)
+		}
 	}
 }
 

@@ -558,7 +558,7 @@ func (x *EpochRow) GetDestroyedInEpoch() uint32 {
 
 // KekRow is the vault's row of the key-encryption keys of one partition, where
 // the key store outside keeps one root key and not each of them, at
-// habeas.vault.<pp>.kek.<tenant>.
+// habeas.vault.<pp>.kek.<tenant>.<region>.
 type KekRow struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Tenant and partition again, so that a row moved to another subject is
@@ -569,7 +569,9 @@ type KekRow struct {
 	// Highest epoch whose key was destroyed, or zero: none up to it is made again.
 	Destroyed uint64 `protobuf:"varint,3,opt,name=destroyed,proto3" json:"destroyed,omitempty"`
 	// The keys that can be used, oldest first.
-	Keks          []*WrappedKek `protobuf:"bytes,4,rep,name=keks,proto3" json:"keks,omitempty"`
+	Keks []*WrappedKek `protobuf:"bytes,4,rep,name=keks,proto3" json:"keks,omitempty"`
+	// Which of several key stores it belongs to; see tenant.
+	Region        string `protobuf:"bytes,5,opt,name=region,proto3" json:"region,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -630,6 +632,13 @@ func (x *KekRow) GetKeks() []*WrappedKek {
 		return x.Keks
 	}
 	return nil
+}
+
+func (x *KekRow) GetRegion() string {
+	if x != nil {
+		return x.Region
+	}
+	return ""
 }
 
 // WrappedKek is one key-encryption key under a root key.
@@ -1074,12 +1083,13 @@ const file_habeas_seal_v1_vault_proto_rawDesc = "" +
 	"\aemptied\x18\b \x01(\bR\aemptied\x12%\n" +
 	"\x0elive_rewrapped\x18\t \x01(\rR\rliveRewrapped\x12,\n" +
 	"\x12destroyed_in_epoch\x18\n" +
-	" \x01(\rR\x10destroyedInEpoch\"\x8c\x01\n" +
+	" \x01(\rR\x10destroyedInEpoch\"\xa4\x01\n" +
 	"\x06KekRow\x12\x16\n" +
 	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x1c\n" +
 	"\tpartition\x18\x02 \x01(\tR\tpartition\x12\x1c\n" +
 	"\tdestroyed\x18\x03 \x01(\x04R\tdestroyed\x12.\n" +
-	"\x04keks\x18\x04 \x03(\v2\x1a.habeas.seal.v1.WrappedKekR\x04keks\"P\n" +
+	"\x04keks\x18\x04 \x03(\v2\x1a.habeas.seal.v1.WrappedKekR\x04keks\x12\x16\n" +
+	"\x06region\x18\x05 \x01(\tR\x06region\"P\n" +
 	"\n" +
 	"WrappedKek\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x12\n" +
