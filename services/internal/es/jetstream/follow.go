@@ -69,7 +69,9 @@ func (f *follower) follow(ctx context.Context, c jetstream.Consumer) error {
 	queues := make([]chan delivery, f.p.Workers)
 	for i := range queues {
 		queues[i] = make(chan delivery, maxUnacked)
-		g.Go(func() error { return f.work(ctx, queues[i]) })
+		g.Go(func() error {
+			return work(ctx, queues[i], func(m jetstream.Msg) error { return f.log.handle(ctx, f.p, f.sh, m) })
+		})
 	}
 	broken := make(chan error, 1)
 	cc, err := c.Consume(func(m jetstream.Msg) {
@@ -81,10 +83,8 @@ func (f *follower) follow(ctx context.Context, c jetstream.Consumer) error {
 			_ = m.NakWithDelay(lookEvery)
 			return
 		}
-		h := fnv.New32a()
-		_, _ = h.Write([]byte(m.Subject()))
 		select {
-		case queues[h.Sum32()%uint32(len(queues))] <- f.keep(ctx, m):
+		case queueOf(queues, m.Subject()) <- keep(ctx, m, f.p.AckWait):
 		case <-ctx.Done():
 		}
 	}, pulls(8*f.p.Workers)...)
@@ -125,10 +125,10 @@ type delivery struct {
 
 // keep tells the server, for as long as the message waits here or is worked
 // on, that it is in good hands: waiting is no failed delivery.
-func (f *follower) keep(ctx context.Context, m jetstream.Msg) delivery {
+func keep(ctx context.Context, m jetstream.Msg, ackWait time.Duration) delivery {
 	ctx, cancel := context.WithCancel(ctx)
 	go func() {
-		tick := time.NewTicker(f.p.AckWait / 3)
+		tick := time.NewTicker(ackWait / 3)
 		defer tick.Stop()
 		for {
 			select {
@@ -142,8 +142,17 @@ func (f *follower) keep(ctx context.Context, m jetstream.Msg) delivery {
 	return delivery{m, cancel}
 }
 
-func (f *follower) work(ctx context.Context, queue <-chan delivery) error {
-	defer func() { // what was not begun goes back
+// queueOf is always the same for one subject.
+func queueOf(queues []chan delivery, subject string) chan<- delivery {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(subject))
+	return queues[h.Sum32()%uint32(len(queues))]
+}
+
+// work handles what is in a queue, one after the other, until ctx ends or one
+// can't be handled. What was not begun goes back.
+func work(ctx context.Context, queue <-chan delivery, handle func(jetstream.Msg) error) error {
+	defer func() {
 		for len(queue) > 0 {
 			d := <-queue
 			d.done()
@@ -155,7 +164,7 @@ func (f *follower) work(ctx context.Context, queue <-chan delivery) error {
 		case <-ctx.Done():
 			return nil
 		case d := <-queue:
-			err := f.log.handle(ctx, f.p, f.sh, d.Msg)
+			err := handle(d.Msg)
 			d.done()
 			if err != nil {
 				return err

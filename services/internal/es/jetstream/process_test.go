@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -258,6 +259,33 @@ func TestATimerFiresNeverEarlyAndComesAgainUntilItIsHandled(t *testing.T) {
 	if early := (<-fired).Sub(at); early < 0 {
 		t.Errorf("fired %v early", -early)
 	}
+}
+
+func TestATimerDoesNotWaitForOneOfAnotherAggregate(t *testing.T) {
+	w := newWorld(t)
+	var handled atomic.Int32
+	release := make(chan struct{})
+	w.alarm(t, func(ctx context.Context, _ jetstream.Timer) error {
+		handled.Add(1)
+		select {
+		case <-release:
+		case <-ctx.Done():
+		}
+		return nil
+	})
+	at := time.Now().Add(time.Second)
+	for range 16 {
+		if err := w.log.SetTimer(t.Context(), jetstream.Timer{Aggregate: counter(t), Name: "close", At: at}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	testwait.For(t, time.Minute, func() error {
+		if handled.Load() < 2 {
+			return fmt.Errorf("%d are handled at a time", handled.Load())
+		}
+		return nil
+	})
+	close(release)
 }
 
 func TestAMovedTimerFiresOnceAndACancelledOneNever(t *testing.T) {

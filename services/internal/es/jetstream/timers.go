@@ -13,6 +13,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
 )
 
 const (
@@ -160,13 +161,23 @@ type Alarm struct {
 	Due func(ctx context.Context, t Timer) error
 	// RetryAfter is the wait before a failed timer comes again; default 5 s.
 	RetryAfter time.Duration
+	// Workers is how many timers are handled at a time; an instance handles
+	// those of one aggregate one after the other. Default 8.
+	Workers int
 }
+
+// alarmWait is how long a timer may take before another instance is given it,
+// extended while it waits or is handled here.
+const alarmWait = 30 * time.Second
 
 // RunAlarm hands due timers to the alarm until ctx ends. A timer that fails
 // comes again for as long as it is kept; the sweep covers the rest.
 func (l *Log) RunAlarm(ctx context.Context, a Alarm) error {
 	if a.RetryAfter == 0 {
 		a.RetryAfter = 5 * time.Second
+	}
+	if a.Workers == 0 {
+		a.Workers = 8
 	}
 	for try := 0; ; try++ {
 		err := l.listen(ctx, a)
@@ -184,28 +195,48 @@ func (l *Log) RunAlarm(ctx context.Context, a Alarm) error {
 func (l *Log) listen(ctx context.Context, a Alarm) error {
 	c, err := l.durable(ctx, StreamTimers, jetstream.ConsumerConfig{
 		Durable: a.Name + "-" + a.Context + "-due", AckPolicy: jetstream.AckExplicitPolicy, DeliverPolicy: jetstream.DeliverAllPolicy,
-		AckWait: 30 * time.Second, MaxAckPending: 256, FilterSubject: dueRoot + a.Context + ".>",
+		AckWait: alarmWait, MaxAckPending: maxUnacked, FilterSubject: dueRoot + a.Context + ".>",
 	})
 	if err != nil {
 		return err
 	}
+	g, ctx := errgroup.WithContext(ctx)
+	queues := make([]chan delivery, a.Workers)
+	for i := range queues {
+		queues[i] = make(chan delivery, maxUnacked)
+		g.Go(func() error {
+			return work(ctx, queues[i], func(m jetstream.Msg) error { l.due(ctx, a, m); return nil })
+		})
+	}
 	cc, err := c.Consume(func(m jetstream.Msg) {
-		if err := l.fire(ctx, a, m); err != nil {
-			_ = m.NakWithDelay(a.RetryAfter)
-			return
+		subject := m.Subject() // ends with the timer's name
+		select {
+		case queueOf(queues, subject[:strings.LastIndexByte(subject, '.')]) <- keep(ctx, m, alarmWait):
+		case <-ctx.Done():
 		}
-		_ = m.Ack()
-	}, pulls(64)...)
+	}, pulls(8*a.Workers)...)
 	if err != nil {
 		return fmt.Errorf("consume timers: %w", err)
 	}
 	defer cc.Stop()
-	select {
-	case <-ctx.Done():
-		return nil
-	case <-cc.Closed():
-		return errConsumerGone
+	g.Go(func() error {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-cc.Closed():
+			return errConsumerGone
+		}
+	})
+	return g.Wait()
+}
+
+// due hands one timer to the alarm; one that fails comes again.
+func (l *Log) due(ctx context.Context, a Alarm, m jetstream.Msg) {
+	if err := l.fire(ctx, a, m); err != nil {
+		_ = m.NakWithDelay(a.RetryAfter)
+		return
 	}
+	_ = m.Ack()
 }
 
 func (l *Log) fire(ctx context.Context, a Alarm, m jetstream.Msg) error {
