@@ -105,7 +105,7 @@ func (a *app) runUp(ctx context.Context, f upFlags) (err error) {
 		}
 		out.Demo = &story
 	}
-	if err := a.printUp(out); err != nil || f.once {
+	if err := a.printUp(out, f.once); err != nil || f.once {
 		return err
 	}
 	return serveUp(ctx, in)
@@ -178,7 +178,7 @@ func upOf(in *local.Installation, data string) upResult {
 	}
 }
 
-func (a *app) printUp(out upResult) error {
+func (a *app) printUp(out upResult, ends bool) error {
 	rows := []string{"SERVICE\tADDRESS"}
 	for _, name := range local.Services() {
 		if addr := out.Endpoints[name]; addr != "" {
@@ -186,7 +186,14 @@ func (a *app) printUp(out upResult) error {
 		}
 	}
 	files := []string{cells("client", out.Client), cells("log", out.Log), cells("spans", out.Spans)}
-	return a.print(out, append([][]string{rows, files}, next(out)...)...)
+	if out.Demo != nil && a.set.output == outputTable {
+		_, _ = fmt.Fprintln(a.Out) // the story stands above
+	}
+	tables := [][]string{rows, files}
+	if !ends {
+		tables = append(append(tables, next(out)...), []string{"It serves until Ctrl-C, which stops it. The next start takes up what is there."})
+	}
+	return a.print(out, tables...)
 }
 
 // next says what to try.
@@ -199,12 +206,17 @@ func next(out upResult) [][]string {
 	lines := []string{"Try, in another terminal, with " + program + config + ":"}
 	if out.Demo != nil {
 		for _, q := range out.Demo.Requests {
-			lines = append(lines, "  request explain "+q.Request, "  trace "+q.Request, "  audit replay --request "+q.Request)
+			lines = append(lines, "  request explain "+q.Request+"\thow it came to this "+q.Right)
 			if q.Right == "access" {
-				lines = append(lines, "  request download "+q.Request)
+				lines = append(lines, "  request download "+q.Request+"\tthe package, as a zip file")
+			} else {
+				lines = append(lines, "  audit replay --request "+q.Request+"\tits history, verified, from the log alone",
+					"  trace "+q.Request+"\tits spans across the services")
 			}
 		}
-		lines = append(lines, "  request list", "  policy list", "  system list")
+	} else {
+		lines = append(lines, "  tenant create "+out.Tenant+"\tmake the tenant that your token is for, unless it is there",
+			"  policy publish FILE\tpublish a policy; docs/policies.md")
 	}
-	return [][]string{append(lines, "  doctor", "  help")}
+	return [][]string{append(lines, "  request list\twhat people asked for", "  doctor\twhether all is well", "  help\tall commands")}
 }

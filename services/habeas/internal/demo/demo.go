@@ -52,10 +52,9 @@ type Followed struct {
 	Subject string `json:"subject"`
 	Right   string `json:"right"`
 	Outcome string `json:"outcome"`
-	// Before and After count the places in the demo's databases that hold the
-	// person's e-mail address.
-	Before int `json:"email_found_before"`
-	After  int `json:"email_found_after"`
+	// Before and After are what was found of the person in the demo's databases.
+	Before Scan `json:"scan_before"`
+	After  Scan `json:"scan_after"`
 }
 
 // Connections are the demo's data systems as fulfilment reaches them for a tenant.

@@ -66,8 +66,13 @@ func TestTheDatabasesAreMadeOnceAndHoldThePeople(t *testing.T) {
 			continue
 		}
 		for _, s := range systems {
-			if n, err := demo.Count(t.Context(), s.Path(dir), strings.ToUpper(p.Email)); err != nil || n != 1 {
-				t.Fatalf("%s holds the e-mail address %d times: %v", s.Name, n, err)
+			traces := []demo.Trace{{What: "e-mail", Text: strings.ToUpper(p.Email)}, {What: "name", Text: p.Name}, {What: "nothing", Text: "nobody's"}}
+			found, err := demo.Read(t.Context(), s.Path(dir), s.Name, traces)
+			if err != nil || found.Of("e-mail") != 1 || found.Of("name") == 0 || found.Of("nothing") != 0 {
+				t.Fatalf("found %v: %v", found.Places, err)
+			}
+			if tables := strings.Count(string(s.Dataset), "- name: ") - strings.Count(string(s.Dataset), "          - name: "); found.Tables != tables || found.Columns <= tables {
+				t.Errorf("%s: %d tables and %d columns were read, want %d tables", s.Name, found.Tables, found.Columns, tables)
 			}
 		}
 		break

@@ -25,8 +25,12 @@ type ask struct {
 // asked: a run that is cut off is not taken up, the next one asks for others.
 func (p *player) asks() ([]ask, error) {
 	var both []Person
+	namesakes := map[string]int{}
 	for _, person := range p.people {
-		if person.Shop && person.Messenger {
+		namesakes[person.Name]++
+	}
+	for _, person := range p.people {
+		if person.Shop && person.Messenger && namesakes[person.Name] == 1 { // so that a scan for the name finds one person
 			both = append(both, person)
 		}
 	}
@@ -46,13 +50,17 @@ func (p *player) asks() ([]ask, error) {
 // it to its end.
 func (p *player) follow(ctx context.Context, a ask) (Followed, error) {
 	out := Followed{Right: word(a.right.String(), "RIGHT_")}
-	var err error
-	if out.Before, err = p.count(ctx, a.person.Email); err != nil {
+	traces, err := p.traces(ctx, a.person)
+	if err != nil {
+		return out, err
+	}
+	if out.Before, err = p.scan(ctx, traces); err != nil {
 		return out, err
 	}
 	mails := p.cfg.Mail.Count(a.person.Email)
 	p.say("\n%s asks for %s under the policy %s.", a.person.Name, out.Right, a.policy)
-	p.say("  The e-mail address stands in %d places of the two databases.", out.Before)
+	p.say("  %s and %s of the two databases were read for traces of this person:", count(out.Before.Tables, "table"), count(out.Before.Columns, "column"))
+	p.say("  %s.", found(out.Before))
 	filed, err := p.requests.SubmitRequest(ctx, &fulfilmentv1.SubmitRequestRequest{
 		RequestId: p.requestID(fmt.Sprintf("submit %s %d", out.Right, p.state.Runs)), Right: a.right,
 		Identifier: email(a.person), Policy: a.policy, Channel: "web",
@@ -61,7 +69,7 @@ func (p *player) follow(ctx context.Context, a ask) (Followed, error) {
 		return out, err
 	}
 	out.Request = filed.GetRequest()
-	p.say("  request %s, due %s", out.Request, filed.GetDueAt().AsTime().Format("2 January 2006"))
+	p.say("  request %s, due %s", out.Request, day(filed.GetDueOn()))
 	if err := p.verify(ctx, a, out.Request, mails); err != nil {
 		return out, err
 	}
@@ -70,7 +78,7 @@ func (p *player) follow(ctx context.Context, a ask) (Followed, error) {
 		return out, err
 	}
 	out.Subject, out.Outcome = q.GetSubjectRef(), word(q.GetOutcome().String(), "OUTCOME_")
-	if out.After, err = p.count(ctx, a.person.Email); err != nil {
+	if out.After, err = p.scan(ctx, traces); err != nil {
 		return out, err
 	}
 	if err := p.timeline(ctx, out.Request); err != nil {
@@ -198,26 +206,4 @@ func progress(q *fulfilmentv1.Request) string {
 // word is an enum value as a sentence has it.
 func word(name, prefix string) string {
 	return strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(name, prefix)), "_", " ")
-}
-
-// tell says what came of a request.
-func (p *player) tell(a ask, q *fulfilmentv1.Request, f Followed) {
-	p.say("  Outcome: %s.", f.Outcome)
-	for _, l := range q.GetLeaves() {
-		line := fmt.Sprintf("    %-10s %-12s %-22s %3d rows  %s", l.GetSystem(), l.GetCollection(), l.GetCategory(), l.GetRowsFound(),
-			word(l.GetOutcome().String(), "LEAF_OUTCOME_"))
-		if l.GetReason() != "" {
-			line += ": " + l.GetReason()
-		}
-		if l.GetUntil() != nil {
-			line += fmt.Sprintf(" (%s), until %s", l.GetAuthority(), l.GetUntil().AsTime().Format("2 January 2006"))
-		}
-		p.say("%s", line)
-	}
-	if q.GetPackageUri() != "" {
-		p.say("  The package lies sealed in the folder packages, as %s, until %s.", q.GetPackageUri(), q.GetPackageExpiresAt().AsTime().Format("2 January 2006"))
-	}
-	if a.right == fulfilmentv1.Right_RIGHT_ERASURE {
-		p.say("  A scan of every column finds the e-mail address in %d places; it was %d.", f.After, f.Before)
-	}
 }
