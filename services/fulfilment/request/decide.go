@@ -126,10 +126,7 @@ func opening(s Request, cmd Command) ([]Event, error) {
 	case FailVerification:
 		return once(s.SubjectRef != "", VerificationFailed(c))
 	case LosePerson:
-		if s.SubjectRef == "" || s.done() || (s.Right == Erasure && s.begun()) {
-			return nil, ErrOutOfStep // what was begun is not left in the middle
-		}
-		return []Event{VerificationFailed(c)}, nil
+		return lose(s, c)
 	case Queue:
 		if s.SubjectRef == "" {
 			return nil, ErrOutOfStep

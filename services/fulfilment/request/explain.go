@@ -84,9 +84,14 @@ func Explain(s Request) Explanation {
 	return withFailure(s, x)
 }
 
-// left are the steps after the closing that have failed and are tried again.
+// left are the steps after the closing that have failed and are tried again. That
+// nobody can be written to tells whether somebody is known, and is not told while
+// nobody has proven who asks.
 func (s Request) left() []Failure {
 	after := []Step{StepLeave, StepNotify, StepDestroyKey, StepExpire, StepFinish}
+	if s.SubjectRef == "" {
+		after = []Step{StepDestroyKey, StepFinish}
+	}
 	return slices.DeleteFunc(slices.Clone(s.Failures), func(f Failure) bool {
 		return s.Finished || !slices.Contains(after, f.Step)
 	})

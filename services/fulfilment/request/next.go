@@ -69,6 +69,9 @@ func Wake(s Request, now time.Time) time.Time {
 	if s.Submitted && !s.over() && s.SubjectRef == "" && now.Before(s.VerificationAt) {
 		add(s.VerificationAt)
 	}
+	if s.Stage() == Waiting {
+		add(now.Add(turnLookedAt))
+	}
 	for _, y := range s.Systems {
 		if !s.Closed && y.busy(now) && !allEnded(s.of(y.Name)) {
 			add(y.PermitAt)
@@ -79,6 +82,14 @@ func Wake(s Request, now time.Time) time.Time {
 	}
 	return at
 }
+
+// turnLookedAt is how often a request that waits asks the docket for its turn, even
+// if nobody says that it has come.
+const turnLookedAt = 6 * time.Hour
+
+// InDocket reports whether the request has a place in the person's docket, and is
+// not over.
+func (s Request) InDocket() bool { return s.Placed && !s.over() }
 
 // pending lists what is to be done, whether or not it is tried again yet.
 func pending(s Request, now time.Time) []Effect {
@@ -100,7 +111,7 @@ func pending(s Request, now time.Time) []Effect {
 	case !s.Placed:
 		return one(StepEnter)
 	case !s.Active:
-		return nil // another request's end wakes it
+		return nil // it asks the docket whenever it is woken
 	case s.Right == Erasure && !s.Frozen:
 		return one(StepFreeze)
 	case !s.Planned:
@@ -179,7 +190,8 @@ func afterwards(s Request, now time.Time) []Effect {
 		out = append(out, Effect{Step: StepLeave})
 	}
 	conclusion := s.Conclusion()
-	if conclusion != "" && s.ContactNoted && !s.KeyDestroyed && !s.owed(conclusion) {
+	reachable := s.ContactNoted || conclusion == TemplateNotVerified // by what the request brought
+	if conclusion != "" && reachable && !s.KeyDestroyed && !s.owed(conclusion) {
 		out = append(out, Effect{Step: StepNotify})
 	} else if !s.KeyDestroyed && s.told() {
 		out = append(out, Effect{Step: StepDestroyKey})
@@ -203,6 +215,8 @@ const (
 	TemplateNothing      = "nothing_held"
 	TemplateWithdrawn    = "withdrawn"
 	TemplateDuplicate    = "duplicate"
+	TemplateNotVerified  = "not_verified"
+	TemplateIncomplete   = "incomplete"
 )
 
 // Conclusion is the message that tells how the request ended; empty if none is
@@ -227,7 +241,13 @@ func (s Request) Conclusion() string {
 		return TemplateWithdrawn
 	case Duplicate:
 		return TemplateDuplicate
-	case NoOutcome, NotVerified:
+	case Incomplete:
+		return TemplateIncomplete
+	case NotVerified:
+		if s.SubjectRef == "" {
+			return TemplateNotVerified
+		}
+	case NoOutcome:
 	}
 	return ""
 }

@@ -8,7 +8,7 @@ func OutcomeOf(leaves []Leaf) Outcome {
 	if len(leaves) == 0 {
 		return NoOutcome
 	}
-	held, retained := false, false
+	held, retained, lost := false, false, false
 	for _, l := range leaves {
 		switch l.Outcome {
 		case Open:
@@ -17,10 +17,14 @@ func OutcomeOf(leaves []Leaf) Outcome {
 			held, retained = true, true
 		case Erased, Masked, Collected:
 			held = true
+		case Lost:
+			lost = true
 		case NotHeld:
 		}
 	}
 	switch {
+	case lost:
+		return Incomplete
 	case !held:
 		return NothingHeld
 	case retained:
@@ -65,6 +69,45 @@ func leafOutcome(l Leaf, d Done) LeafOutcome {
 		return Erased
 	}
 	return NotHeld
+}
+
+// lose decides the end of a request whose person identity has forgotten since.
+// What was begun is not said to be unverified: what is left of it is lost, but for
+// systems at which somebody is at work and comes to an end of their own.
+func lose(s Request, c LosePerson) ([]Event, error) {
+	switch {
+	case s.SubjectRef == "" || s.done():
+		return nil, ErrOutOfStep
+	case s.Right != Erasure || !s.begun():
+		return []Event{VerificationFailed(c)}, nil
+	}
+	var out []Event
+	for _, y := range s.Systems {
+		ev := LeavesCompleted{System: y.Name, At: c.At}
+		for _, l := range s.of(y.Name) {
+			if !l.Ended() && !y.busy(c.At) {
+				ev.Leaves = append(ev.Leaves, s.lost(l, c))
+			}
+		}
+		if len(ev.Leaves) > 0 {
+			out = append(out, ev)
+		}
+	}
+	if len(out) == 0 {
+		return nil, ErrOutOfStep
+	}
+	return out, nil
+}
+
+// lost is how a leaf ends that nobody can look for any more. What was to be kept
+// was not to be touched, and is kept.
+func (s Request) lost(l Leaf, c LosePerson) Ended {
+	d := l.Announced
+	d.Leaf = l.Leaf
+	if l.Decision == Keep {
+		return s.ended(l, d, c.At)
+	}
+	return Ended{Done: d, Outcome: Lost, Because: Because{Reason: c.Reason}}
 }
 
 // Why something stays that was to be erased.
@@ -142,7 +185,8 @@ func Left(erasure Request) []Planned {
 func (d Done) most(o Done) Done {
 	return Done{
 		Leaf: d.Leaf, Deleted: max(d.Deleted, o.Deleted), Masked: max(d.Masked, o.Masked), Shared: max(d.Shared, o.Shared),
-		Collected: max(d.Collected, o.Collected), Kept: max(d.Kept, o.Kept), Described: d.Described || o.Described,
+		Collected: max(d.Collected, o.Collected), Cards: max(d.Cards, o.Cards), Kept: max(d.Kept, o.Kept),
+		Described: d.Described || o.Described,
 	}
 }
 

@@ -41,6 +41,7 @@ const (
 	NotVerified          Outcome = 4
 	WithdrawnByPerson    Outcome = 5
 	Duplicate            Outcome = 6
+	Incomplete           Outcome = 7
 )
 
 // LeafOutcome is how a leaf ended. The numbers are the contract's.
@@ -55,6 +56,8 @@ const (
 	Collected LeafOutcome = 3
 	Retained  LeafOutcome = 4
 	NotHeld   LeafOutcome = 5
+	// Lost: it was not carried out to the end, and nobody can look for it any more.
+	Lost LeafOutcome = 7
 )
 
 // Decision is what is to become of a leaf.
@@ -93,6 +96,7 @@ type Leaf struct {
 	Masked    uint64
 	Shared    uint64
 	Collected uint64
+	Cards     uint64 // numbers of payment cards masked in what was collected
 	Kept      uint64
 	// Announced is what the attempts so far may have done; the most of each.
 	Announced Done
@@ -133,6 +137,7 @@ type Done struct {
 	Masked    uint64
 	Shared    uint64 // rows left because they are others' as well
 	Collected uint64
+	Cards     uint64 // numbers of payment cards masked in what was collected
 	Kept      uint64 // rows that stay with a value of the leaf
 	// Described: the system's description says to keep what is kept.
 	Described bool
@@ -142,7 +147,7 @@ type Done struct {
 type Ended struct {
 	Done
 	Outcome LeafOutcome
-	Because Because // set if something is kept that was to be erased
+	Because Because // set if something is kept that was to be erased, and why a leaf is lost
 }
 
 // System is how far the work on one system got.

@@ -11,6 +11,7 @@ import (
 	"habeas.internal/services/fulfilment/request"
 	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/personal"
+	"habeas.internal/services/internal/rpc/client"
 )
 
 // acknowledge owes an acknowledgement to an address that identity knows. Nobody
@@ -46,9 +47,44 @@ func (j *journey) mayWrite(ctx context.Context, id *identityv1.Identifier) (pers
 	return personal.Clear(address), nil
 }
 
+// channel is the address to which identity sent a code for the request: the first
+// that it knows of whoever the request's identifier belongs to. None if it belongs
+// to nobody, or if the address has got enough lately.
+func (j *journey) channel(ctx context.Context) (personal.Text, error) {
+	id, err := j.identifier(ctx)
+	if err != nil {
+		return personal.Text{}, err
+	}
+	found, err := j.cfg.Peers.Subjects.ResolveSubject(ctx, &identityv1.ResolveSubjectRequest{Identifier: id})
+	if gone(err) || malformed(err) {
+		return personal.Text{}, nil
+	}
+	if err != nil {
+		return personal.Text{}, fmt.Errorf("resolve subject: %w", err)
+	}
+	known, err := j.cfg.Peers.Subjects.ListIdentifiers(client.WithPurpose(ctx, purpose),
+		&identityv1.ListIdentifiersRequest{SubjectRef: found.GetSubjectRef()})
+	if gone(err) {
+		return personal.Text{}, nil
+	}
+	if err != nil {
+		return personal.Text{}, fmt.Errorf("list identifiers: %w", err)
+	}
+	for _, i := range known.GetIdentifiers() {
+		if i.GetKind() != identityv1.IdentifierKind_IDENTIFIER_KIND_EMAIL {
+			continue
+		}
+		if address := plain(i).Value; j.post.allow(j.agg, address, j.cfg.Now()) {
+			return personal.Clear(address), nil
+		}
+		break
+	}
+	return personal.Text{}, nil
+}
+
 const (
-	// most is how many acknowledgements an address gets within a window from one
-	// process.
+	// most is how many requests an address is written to about, before anybody has
+	// proven who asks, within a window and from one process.
 	most   = 5
 	window = time.Hour
 	// manyAddresses bounds what is remembered.

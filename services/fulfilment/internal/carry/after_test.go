@@ -113,3 +113,30 @@ func TestARequestOfAPersonWhoIsGoneEndsAndTouchesNothing(t *testing.T) {
 		}
 	}
 }
+
+func TestAnErasureThatWasBegunEndsWhenThePersonIsForgottenElsewhere(t *testing.T) {
+	w, shop, crm := world(t)
+	crm.Broken = connector.ErrBusy // it was begun there, and is not done
+	agg := erasure(w)
+	w.Run(soon(w))
+	if s := w.State(agg); !s.Planned || request.Explain(s).System != "crm" {
+		t.Fatalf("not begun: %+v", request.Explain(s))
+	}
+	w.Peers.Set(func(p *fake.Peers) { delete(p.Known, fake.Jane) })
+	crm.Set(func(h *fake.Holder) { h.Broken = "" })
+	w.Run(w.Clock.Now().Add(3 * time.Hour))
+	s := w.State(agg)
+	want := "crm.customer=lost crm.invoice=retained crm.ticket=lost shop.customer=erased shop.invoice=retained shop.ticket=not-held"
+	if s.Outcome != request.Incomplete || !s.Finished || outcomes(s) != want || crm.Of(fake.Jane) != 2 || shop.Of(fake.Jane) != 1 {
+		t.Fatalf("ended as %d, finished %t: %s; %+v", s.Outcome, s.Finished, outcomes(s), request.Explain(s))
+	}
+	for _, l := range s.Leaves {
+		if l.Outcome == request.Lost && l.Because.Reason != "SUBJECT_FORGOTTEN" {
+			t.Errorf("leaf %d is lost for %q", l.Leaf, l.Because.Reason)
+		}
+	}
+	last := w.Post.Sent[len(w.Post.Sent)-1]
+	if last.To != fake.Jane || last.Subject != "Your request could not be finished" || !strings.Contains(last.Text, "user.contact (crm, customer)") {
+		t.Errorf("told %q:\n%s", last.Subject, last.Text)
+	}
+}

@@ -149,7 +149,13 @@ func (j *journey) unfreeze(ctx context.Context) error {
 
 func (j *journey) notify(ctx context.Context) error {
 	address := personal.Text{}
-	if j.s.Contact.Box() != nil {
+	switch {
+	case j.s.SubjectRef == "":
+		var err error
+		if address, err = j.channel(ctx); err != nil {
+			return err
+		}
+	case j.s.Contact.Box() != nil:
 		text, err := eventpb.Open(ctx, j.cfg.Opener, purpose, j.agg, j.s.Contact)
 		if err != nil {
 			return fmt.Errorf("open contact: %w", err)

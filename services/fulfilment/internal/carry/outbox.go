@@ -117,12 +117,16 @@ func facts(id string, s request.Request) (mail.Facts, error) {
 		f.Other = s.After
 	}
 	for _, l := range s.Leaves {
-		if l.Outcome == request.Retained {
-			why := l.Why()
-			f.Kept = append(f.Kept, mail.Kept{
-				System: l.System, Collection: l.Collection, Category: l.Category,
-				Ground: why.Reason, Authority: why.Authority, Until: why.Until,
-			})
+		why := l.Why()
+		part := mail.Kept{
+			System: l.System, Collection: l.Collection, Category: l.Category,
+			Ground: why.Reason, Authority: why.Authority, Until: why.Until,
+		}
+		switch l.Outcome { //nolint:exhaustive // nothing stays of the others
+		case request.Retained:
+			f.Kept = append(f.Kept, part)
+		case request.Lost:
+			f.Lost = append(f.Lost, part)
 		}
 	}
 	return f, nil

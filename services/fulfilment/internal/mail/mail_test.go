@@ -18,7 +18,7 @@ func TestEveryNoticeHasATextAndAPage(t *testing.T) {
 			Until: time.Unix(1990000000, 0),
 		}},
 	}
-	for _, name := range []string{"acknowledged", "erased", "package_ready", "nothing_held", "withdrawn", "duplicate", "retained", "not_verified"} {
+	for _, name := range []string{"acknowledged", "erased", "package_ready", "nothing_held", "withdrawn", "duplicate", "retained", "not_verified", "incomplete"} {
 		m, err := mail.Render(name, facts)
 		if err != nil || m.Subject == "" || !strings.Contains(m.Text, "rrrr") || !strings.Contains(m.HTML, "rrrr") {
 			t.Errorf("%s: %+v, error %v", name, m, err)

@@ -27,6 +27,7 @@ type Facts struct {
 	ReceivedAt time.Time
 	DueAt      time.Time // the moment at which the last day has ended
 	Kept       []Kept
+	Lost       []Kept    // what could not be finished; why is the same for all
 	ExpiresAt  time.Time // of the package
 	Other      string    // the request that it was answered with
 }
@@ -57,6 +58,16 @@ If you think that this is wrong, you can complain to us or to a supervisory auth
 {{end}}
 Copies in backups are not used and end with the backups. We keep a record that this request was made and answered; it
 does not say who you are.`},
+		"incomplete": {"Your request could not be finished", `We could not finish your request {{.Request}} to erase your data. While we were at work, that by what we find your data
+was erased on another order, and we can't look for the rest any more. Of this we can't say whether anything is left:
+{{range .Lost}}
+- {{.Category}} ({{.System}}, {{.Collection}}){{end}}
+{{if .Kept}}
+This is kept, because a law, a duty or the rights of others say so, and used for nothing else:
+{{range .Kept}}
+- {{.Category}} ({{.System}}, {{.Collection}}): {{words .Ground}}, {{.Authority}}, until {{day .Until}}{{end}}
+{{end}}
+Please tell us if you meet any of it, and we will erase it. You can also complain to us or to a supervisory authority.`},
 		"package_ready": {"Your data is ready", `Your request {{.Request}} is done. A package with your data is ready. It can be fetched until
 {{day .ExpiresAt}}; after that it is destroyed. Open index.html in it first.`},
 		"retained": {"What we still hold about you", `Your request {{.Request}} is done. Your data was erased by your earlier request {{.Other}}.

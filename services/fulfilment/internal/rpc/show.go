@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
@@ -60,11 +61,14 @@ func showLeaf(s request.Request, l request.Leaf) *fulfilmentv1.Leaf {
 	m := &fulfilmentv1.Leaf{
 		Leaf: l.Leaf, System: l.System, Collection: l.Collection, Category: l.Category,
 		RowsFound: max(l.Rows, l.RowsFound), Outcome: fulfilmentv1.LeafOutcome(l.Outcome), Attempts: s.SystemOf(l.System).Attempts,
+		CardsMasked: l.Cards,
 	}
 	switch {
 	case l.Outcome == request.Retained:
 		why := l.Why()
 		m.Reason, m.Authority, m.Until = why.Reason, why.Authority, eventpb.Stamp(why.Until)
+	case l.Outcome == request.Lost:
+		m.Reason = l.Because.Reason
 	case !l.Ended():
 		if y := s.SystemOf(l.System); y.Deferred != "" { // it waits, and nothing has failed
 			m.Reason = y.Deferred
@@ -81,15 +85,15 @@ func (s *Server) WatchRequest(r *fulfilmentv1.WatchRequestRequest, out grpc.Serv
 	ctx := out.Context()
 	tick := time.NewTicker(s.Poll)
 	defer tick.Stop()
-	seen := -1
+	var seen *fulfilmentv1.Request
 	for {
 		agg, state, err := s.load(ctx, r.GetRequest())
 		if err != nil {
 			return err
 		}
-		if state.Events != seen {
-			seen = state.Events
-			if err := out.Send(&fulfilmentv1.WatchRequestResponse{Request: show(agg.ID, state)}); err != nil {
+		if now := show(agg.ID, state); !proto.Equal(now, seen) { // what does not show may tell whether somebody is known
+			seen = now
+			if err := out.Send(&fulfilmentv1.WatchRequestResponse{Request: now}); err != nil {
 				return err
 			}
 		}
@@ -127,9 +131,7 @@ func (s *Server) ExplainRequest(ctx context.Context, r *fulfilmentv1.ExplainRequ
 		return nil, err
 	}
 	if state.SubjectRef == "" {
-		// Nobody has proven who asks. Whether an address is known to somebody
-		// shows in the notices, so they are not told.
-		history = slices.DeleteFunc(history, func(step *fulfilmentv1.Step) bool { return isNotice(step.GetEvent()) })
+		history = uniform(history)
 	}
 	x := request.Explain(state)
 	behind, err := s.blocker(ctx, agg, state)
@@ -140,6 +142,16 @@ func (s *Server) ExplainRequest(ctx context.Context, r *fulfilmentv1.ExplainRequ
 		Behind: behind, Request: show(agg.ID, state), NextActor: x.Actor, Awaited: x.Awaited, System: x.System, Since: eventpb.Stamp(x.Since),
 		OverdueAt: eventpb.Stamp(x.OverdueAt), NextTryAt: eventpb.Stamp(x.NextTryAt), Reason: x.Reason, History: history,
 	}, nil
+}
+
+// uniform leaves out of a history, while nobody has proven who asks, what differs
+// with whether an address is known to somebody: the notices, and what waits for
+// their end once the request is closed.
+func uniform(history []*fulfilmentv1.Step) []*fulfilmentv1.Step {
+	if i := slices.IndexFunc(history, func(step *fulfilmentv1.Step) bool { return step.GetEvent() == "request.closed" }); i >= 0 {
+		history = history[:i+1]
+	}
+	return slices.DeleteFunc(history, func(step *fulfilmentv1.Step) bool { return isNotice(step.GetEvent()) })
 }
 
 // isNotice reports whether an event of a request is about a notice.

@@ -168,6 +168,9 @@ const (
 	Outcome_OUTCOME_WITHDRAWN Outcome = 5
 	// Answered together with an earlier request for the same.
 	Outcome_OUTCOME_DUPLICATE Outcome = 6
+	// An erasure that was begun could not be finished: the person was forgotten
+	// elsewhere, and of the lost leaves nobody can say whether anything is left.
+	Outcome_OUTCOME_INCOMPLETE Outcome = 7
 )
 
 // Enum value maps for Outcome.
@@ -180,6 +183,7 @@ var (
 		4: "OUTCOME_NOT_VERIFIED",
 		5: "OUTCOME_WITHDRAWN",
 		6: "OUTCOME_DUPLICATE",
+		7: "OUTCOME_INCOMPLETE",
 	}
 	Outcome_value = map[string]int32{
 		"OUTCOME_UNSPECIFIED":            0,
@@ -189,6 +193,7 @@ var (
 		"OUTCOME_NOT_VERIFIED":           4,
 		"OUTCOME_WITHDRAWN":              5,
 		"OUTCOME_DUPLICATE":              6,
+		"OUTCOME_INCOMPLETE":             7,
 	}
 )
 
@@ -238,6 +243,9 @@ const (
 	LeafOutcome_LEAF_OUTCOME_NOT_HELD LeafOutcome = 5
 	// Not carried out yet for a reason; it will be tried again.
 	LeafOutcome_LEAF_OUTCOME_FAILED LeafOutcome = 6
+	// Not carried out to the end, and it never will be: nobody knows any more by
+	// what to find the rows. The reason says why.
+	LeafOutcome_LEAF_OUTCOME_LOST LeafOutcome = 7
 )
 
 // Enum value maps for LeafOutcome.
@@ -250,6 +258,7 @@ var (
 		4: "LEAF_OUTCOME_RETAINED",
 		5: "LEAF_OUTCOME_NOT_HELD",
 		6: "LEAF_OUTCOME_FAILED",
+		7: "LEAF_OUTCOME_LOST",
 	}
 	LeafOutcome_value = map[string]int32{
 		"LEAF_OUTCOME_UNSPECIFIED": 0,
@@ -259,6 +268,7 @@ var (
 		"LEAF_OUTCOME_RETAINED":    4,
 		"LEAF_OUTCOME_NOT_HELD":    5,
 		"LEAF_OUTCOME_FAILED":      6,
+		"LEAF_OUTCOME_LOST":        7,
 	}
 )
 
@@ -864,7 +874,11 @@ type Leaf struct {
 	// Until when it is kept, or when it is looked at again; set with RETAINED.
 	Until *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=until,proto3" json:"until,omitempty"`
 	// Times that it was tried.
-	Attempts      uint32 `protobuf:"varint,10,opt,name=attempts,proto3" json:"attempts,omitempty"`
+	Attempts uint32 `protobuf:"varint,10,opt,name=attempts,proto3" json:"attempts,omitempty"`
+	// Payment-card numbers that were masked in the rows collected: all their digits
+	// but the last four. Those in columns without a category are counted with the
+	// first leaf of the collection.
+	CardsMasked   uint64 `protobuf:"varint,11,opt,name=cards_masked,json=cardsMasked,proto3" json:"cards_masked,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -965,6 +979,13 @@ func (x *Leaf) GetUntil() *timestamppb.Timestamp {
 func (x *Leaf) GetAttempts() uint32 {
 	if x != nil {
 		return x.Attempts
+	}
+	return 0
+}
+
+func (x *Leaf) GetCardsMasked() uint64 {
+	if x != nil {
+		return x.CardsMasked
 	}
 	return 0
 }
@@ -2020,7 +2041,7 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"{\n" +
 	"\x11GetRequestRequest\x12/\n" +
 	"\arequest\x18\x01 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\arequest\x125\n" +
-	"\x11consistency_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80@R\x10consistencyToken\"\xce\x02\n" +
+	"\x11consistency_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80@R\x10consistencyToken\"\xf1\x02\n" +
 	"\x04Leaf\x12\x12\n" +
 	"\x04leaf\x18\x01 \x01(\rR\x04leaf\x12\x16\n" +
 	"\x06system\x18\x02 \x01(\tR\x06system\x12\x1e\n" +
@@ -2035,7 +2056,8 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\tauthority\x18\b \x01(\tR\tauthority\x120\n" +
 	"\x05until\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x1a\n" +
 	"\battempts\x18\n" +
-	" \x01(\rR\battempts\"\xc8\x05\n" +
+	" \x01(\rR\battempts\x12!\n" +
+	"\fcards_masked\x18\v \x01(\x04R\vcardsMasked\"\xc8\x05\n" +
 	"\aRequest\x12\x18\n" +
 	"\arequest\x18\x01 \x01(\tR\arequest\x121\n" +
 	"\x05right\x18\x02 \x01(\x0e2\x1b.habeas.fulfilment.v1.RightR\x05right\x128\n" +
@@ -2130,7 +2152,7 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\x16REQUEST_STATE_PLANNING\x10\x03\x12\x19\n" +
 	"\x15REQUEST_STATE_RUNNING\x10\x04\x12\x1c\n" +
 	"\x18REQUEST_STATE_CONCLUDING\x10\x05\x12\x18\n" +
-	"\x14REQUEST_STATE_CLOSED\x10\x06*\xbe\x01\n" +
+	"\x14REQUEST_STATE_CLOSED\x10\x06*\xd6\x01\n" +
 	"\aOutcome\x12\x17\n" +
 	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10OUTCOME_COMPLETE\x10\x01\x12\"\n" +
@@ -2138,7 +2160,8 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\x14OUTCOME_NOTHING_HELD\x10\x03\x12\x18\n" +
 	"\x14OUTCOME_NOT_VERIFIED\x10\x04\x12\x15\n" +
 	"\x11OUTCOME_WITHDRAWN\x10\x05\x12\x15\n" +
-	"\x11OUTCOME_DUPLICATE\x10\x06*\xc8\x01\n" +
+	"\x11OUTCOME_DUPLICATE\x10\x06\x12\x16\n" +
+	"\x12OUTCOME_INCOMPLETE\x10\a*\xdf\x01\n" +
 	"\vLeafOutcome\x12\x1c\n" +
 	"\x18LEAF_OUTCOME_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13LEAF_OUTCOME_ERASED\x10\x01\x12\x17\n" +
@@ -2146,7 +2169,8 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\x16LEAF_OUTCOME_COLLECTED\x10\x03\x12\x19\n" +
 	"\x15LEAF_OUTCOME_RETAINED\x10\x04\x12\x19\n" +
 	"\x15LEAF_OUTCOME_NOT_HELD\x10\x05\x12\x17\n" +
-	"\x13LEAF_OUTCOME_FAILED\x10\x062\x8a\t\n" +
+	"\x13LEAF_OUTCOME_FAILED\x10\x06\x12\x15\n" +
+	"\x11LEAF_OUTCOME_LOST\x10\a2\x8a\t\n" +
 	"\x0eRequestService\x12y\n" +
 	"\rSubmitRequest\x12*.habeas.fulfilment.v1.SubmitRequestRequest\x1a+.habeas.fulfilment.v1.SubmitRequestResponse\"\x0f\x8a\xb5\x18\a\n" +
 	"\x03\x01\x03\v\x10\x01\x92\xb5\x18\x00\x12z\n" +
