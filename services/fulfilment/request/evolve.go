@@ -151,6 +151,7 @@ func completed(s Request, e LeavesCompleted) Request {
 			if l.Leaf == d.Leaf {
 				l.Outcome, l.Because = d.Outcome, d.Because
 				l.Deleted, l.Masked, l.Shared, l.Collected, l.Kept = d.Deleted, d.Masked, d.Shared, d.Collected, d.Kept
+				l.Cards = d.Cards
 			}
 		})
 	}

@@ -117,7 +117,11 @@ func (j *journey) whole(located map[uint32]uint64, in []request.Done) error {
 }
 
 func (j *journey) write(ctx context.Context, name string, systems []opened, p connector.Person, located map[uint32]uint64) error {
-	contents := pack.Contents{Request: j.agg.ID, MadeAt: j.cfg.Now(), ExpiresAt: j.cfg.Now().Add(j.cfg.PackageLife)}
+	about, err := j.about(ctx)
+	if err != nil {
+		return err
+	}
+	contents := pack.Contents{About: about, Request: j.agg.ID, MadeAt: j.cfg.Now(), ExpiresAt: j.cfg.Now().Add(j.cfg.PackageLife)}
 	for _, o := range systems {
 		categories := map[string][]string{}
 		for _, l := range j.s.LeavesOf(o.name) {
@@ -162,7 +166,8 @@ func (j *journey) packageName(name string) pack.Name {
 	return pack.Name{Tenant: j.agg.Tenant, Request: j.agg.ID, Package: name}
 }
 
-// collected counts the rows of each leaf that are in the package.
+// collected counts the rows of each leaf that are in the package, and the card
+// numbers masked in them.
 func (j *journey) collected(counts []pack.Count) []request.Done {
 	var out []request.Done
 	for _, l := range j.s.Leaves {
@@ -170,9 +175,23 @@ func (j *journey) collected(counts []pack.Count) []request.Done {
 		for _, c := range counts {
 			if c.System == l.System && c.Collection == l.Collection {
 				d.Collected = c.Rows
+				d.Cards = c.Cards[l.Category]
+				if first := j.firstOf(l.System, l.Collection); first == l.Leaf {
+					d.Cards += c.Cards[""]
+				}
 			}
 		}
 		out = append(out, d)
 	}
 	return out
+}
+
+// firstOf is the first leaf of a collection.
+func (j *journey) firstOf(system, collection string) uint32 {
+	for _, l := range j.s.Leaves {
+		if l.System == system && l.Collection == collection {
+			return l.Leaf
+		}
+	}
+	return 0
 }

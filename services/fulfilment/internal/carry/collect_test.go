@@ -73,3 +73,30 @@ func TestRowsThatEveryLookMissesForHoursAreGone(t *testing.T) {
 		}
 	}
 }
+
+func TestCardNumbersInAPackageAreMaskedAndCounted(t *testing.T) {
+	for number, want := range map[string]uint64{"4539578763621486": 1, "4539578763621487": 0} {
+		w := fake.NewWorld(t)
+		shop := w.AddSystem("shop")
+		shop.Set(func(h *fake.Holder) {
+			for i, r := range h.Rows {
+				if r.Collection == "invoice" {
+					h.Rows[i].Values["user.financial"] = "paid by " + number
+				}
+			}
+		})
+		agg := w.Submit(request.Access, "r1")
+		w.Settle()
+		w.Verify(agg)
+		w.Run(soon(w))
+		s := w.State(agg)
+		if !s.Closed {
+			t.Fatalf("not closed: %+v", request.Explain(s))
+		}
+		for _, l := range s.Leaves {
+			if l.Category == "user.financial" && l.Cards != want || l.Category != "user.financial" && l.Cards != 0 {
+				t.Errorf("%s: %d card numbers masked, want %d", l.Category, l.Cards, want)
+			}
+		}
+	}
+}

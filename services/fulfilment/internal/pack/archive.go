@@ -35,24 +35,29 @@ type Contents struct {
 	MadeAt    time.Time
 	ExpiresAt time.Time
 	Sources   []Source
+	About     About
 }
 
-// Count is how many rows of a collection the archive holds in every form.
+// Count is how many rows of a collection the archive holds in every form, and how
+// many numbers of payment cards are masked in them, by the category of the column.
 type Count struct {
 	System     string
 	Collection string
 	Rows       uint64
+	Cards      map[string]uint64
 }
 
 // file is a line of the page that a person reads.
 type file struct {
 	Collection string
 	Rows       uint64
+	Cards      map[string]uint64
 	Categories []string
 	JSON, CSV  string
 }
 
-// Archive writes the archive and returns what is in it.
+// Archive writes the archive and returns what is in it. Of the number of a payment
+// card it has the last four digits alone, see mask.
 func Archive(ctx context.Context, w io.Writer, c Contents) ([]Count, error) {
 	z := zip.NewWriter(w)
 	var counts []Count
@@ -71,9 +76,12 @@ func Archive(ctx context.Context, w io.Writer, c Contents) ([]Count, error) {
 			if f.JSON == "" || f.CSV == "" { // it is not there in both forms
 				f.Rows, sec.Files[j].Rows = 0, 0
 			}
-			counts = append(counts, Count{System: s.System, Collection: f.Collection, Rows: f.Rows})
+			counts = append(counts, Count{System: s.System, Collection: f.Collection, Rows: f.Rows, Cards: f.Cards})
 		}
 		sections = append(sections, sec)
+	}
+	if err := writeAbout(z, c.About); err != nil {
+		return nil, err
 	}
 	if err := index(ctx, z, c, sections); err != nil {
 		return nil, err
@@ -144,7 +152,7 @@ func write(ctx context.Context, z *zip.Writer, folder string, s Source, f form) 
 			current, files = r.Collection, append(files, named(r.Collection, name))
 		}
 		files[len(files)-1].Rows++
-		return out.row(r)
+		return out.row(mask(r, files[len(files)-1].Cards))
 	})
 	if err != nil {
 		return nil, err
@@ -153,7 +161,7 @@ func write(ctx context.Context, z *zip.Writer, folder string, s Source, f form) 
 }
 
 func named(collection, name string) file {
-	f := file{Collection: collection}
+	f := file{Collection: collection, Cards: map[string]uint64{}}
 	if strings.HasSuffix(name, csvForm{}.suffix()) {
 		f.CSV = name
 	} else {

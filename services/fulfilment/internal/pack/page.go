@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"strconv"
 	"time"
 	"unicode/utf8"
 
@@ -44,7 +45,9 @@ th small { display: block; font-weight: normal; color: #555; }
 hold about you. It can be fetched until {{.Expires}}; after that it is destroyed.</p>
 <p>Each collection is shown below and comes as two files: as JSON, for machines, and as CSV, for a spreadsheet. A
 quotation mark before a value in a CSV file keeps spreadsheets from running it.</p>
-{{end}}
+{{with .Cards}}<p>{{.}} that may be numbers of payment cards are shown by their last four digits alone; the other digits are
+asterisks. We don't send full card numbers to anybody.</p>
+{{end}}{{end}}
 
 {{define "system"}}
 <h2>{{.System}}</h2>
@@ -97,7 +100,7 @@ const (
 
 // index writes the page, with rows as they come.
 func index(ctx context.Context, z *zip.Writer, c Contents, sections []section) error {
-	t, err := template.New("page").Parse(page)
+	t, err := template.New("page").Parse(page + aboutPage)
 	if err != nil {
 		return fmt.Errorf("parse page: %w", err)
 	}
@@ -106,7 +109,7 @@ func index(ctx context.Context, z *zip.Writer, c Contents, sections []section) e
 		return fmt.Errorf("begin page: %w", err)
 	}
 	p := paper{w, t}
-	err = p.put("head", struct{ Request, Made, Expires string }{c.Request, day(c.MadeAt), day(c.ExpiresAt)})
+	err = p.put("head", struct{ Request, Made, Expires, Cards string }{c.Request, day(c.MadeAt), day(c.ExpiresAt), cards(sections)})
 	if err != nil {
 		return err
 	}
@@ -118,7 +121,29 @@ func index(ctx context.Context, z *zip.Writer, c Contents, sections []section) e
 			return err
 		}
 	}
+	if err := p.put("about", c.About); err != nil {
+		return err
+	}
 	return p.put("tail", nil)
+}
+
+// cards is how many values of all files are masked, in words; empty for none.
+func cards(sections []section) string {
+	var n uint64
+	for _, s := range sections {
+		for _, f := range s.Files {
+			for _, of := range f.Cards {
+				n += of
+			}
+		}
+	}
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return "1 value"
+	}
+	return strconv.FormatUint(n, 10) + " values"
 }
 
 // paper is a page in the making.
@@ -160,6 +185,7 @@ func (p paper) rows(ctx context.Context, s Source) error {
 		if n++; n > pageRows {
 			return nil
 		}
+		r = mask(r, map[string]uint64{})
 		cells := make([]string, len(r.Columns))
 		for i, c := range r.Columns {
 			cells[i] = readable(c.Value)

@@ -226,7 +226,7 @@ func packCompleted(_ *eventpb.Writer, e request.LeavesCompleted) *fulfilmentv1.L
 		m.Leaves = append(m.Leaves, &fulfilmentv1.CompletedLeaf{
 			Leaf: l.Leaf, Outcome: fulfilmentv1.LeafOutcome(l.Outcome), Deleted: l.Deleted, Masked: l.Masked,
 			Shared: l.Shared, Collected: l.Collected, Kept: l.Kept, Reason: l.Because.Reason, Authority: l.Because.Authority,
-			Until: eventpb.Stamp(l.Because.Until),
+			Until: eventpb.Stamp(l.Because.Until), CardsMasked: l.Cards,
 		})
 	}
 	return m
@@ -238,7 +238,7 @@ func unpackCompleted(_ *eventpb.Reader, m *fulfilmentv1.LeavesCompleted) request
 		e.Leaves = append(e.Leaves, request.Ended{
 			Done: request.Done{
 				Leaf: l.GetLeaf(), Deleted: l.GetDeleted(), Masked: l.GetMasked(), Shared: l.GetShared(), Collected: l.GetCollected(),
-				Kept: l.GetKept(),
+				Kept: l.GetKept(), Cards: l.GetCardsMasked(),
 			},
 			Outcome: request.LeafOutcome(l.GetOutcome()),
 			Because: request.Because{

@@ -2321,7 +2321,9 @@ type CompletedLeaf struct {
 	// The law, clause or interest; set with reason.
 	Authority string `protobuf:"bytes,9,opt,name=authority,proto3" json:"authority,omitempty"`
 	// Until when, or when it is looked at again; set with reason.
-	Until         *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=until,proto3" json:"until,omitempty"`
+	Until *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=until,proto3" json:"until,omitempty"`
+	// Payment-card numbers that were masked in the rows collected.
+	CardsMasked   uint64 `protobuf:"varint,11,opt,name=cards_masked,json=cardsMasked,proto3" json:"cards_masked,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2424,6 +2426,13 @@ func (x *CompletedLeaf) GetUntil() *timestamppb.Timestamp {
 		return x.Until
 	}
 	return nil
+}
+
+func (x *CompletedLeaf) GetCardsMasked() uint64 {
+	if x != nil {
+		return x.CardsMasked
+	}
+	return 0
 }
 
 // AnnouncedLeaf is what one attempt has done of a leaf so far, with what it is
@@ -3713,7 +3722,7 @@ const file_habeas_fulfilment_v1_events_proto_rawDesc = "" +
 	"erasureRef\x12\x16\n" +
 	"\x06values\x18\x02 \x01(\rR\x06values\x120\n" +
 	"\x05until\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x1c\n" +
-	"\x06system\x18\x04 \x01(\tB\x04\x98\xb5\x18\x03R\x06system:\x1d\xa2\xb5\x18\x19request.values_suppressed\"\xd0\x02\n" +
+	"\x06system\x18\x04 \x01(\tB\x04\x98\xb5\x18\x03R\x06system:\x1d\xa2\xb5\x18\x19request.values_suppressed\"\xf3\x02\n" +
 	"\rCompletedLeaf\x12\x12\n" +
 	"\x04leaf\x18\x01 \x01(\rR\x04leaf\x12;\n" +
 	"\aoutcome\x18\x02 \x01(\x0e2!.habeas.fulfilment.v1.LeafOutcomeR\aoutcome\x12\x18\n" +
@@ -3725,7 +3734,8 @@ const file_habeas_fulfilment_v1_events_proto_rawDesc = "" +
 	"\x06reason\x18\b \x01(\tB\x04\x98\xb5\x18\x03R\x06reason\x12\"\n" +
 	"\tauthority\x18\t \x01(\tB\x04\x98\xb5\x18\x05R\tauthority\x120\n" +
 	"\x05until\x18\n" +
-	" \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"\xa8\x01\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12!\n" +
+	"\fcards_masked\x18\v \x01(\x04R\vcardsMasked\"\xa8\x01\n" +
 	"\rAnnouncedLeaf\x12\x12\n" +
 	"\x04leaf\x18\x01 \x01(\rR\x04leaf\x12\x18\n" +
 	"\adeleted\x18\x02 \x01(\x04R\adeleted\x12\x16\n" +

@@ -1,0 +1,82 @@
+package pack_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"habeas.internal/services/fulfilment/internal/connector"
+)
+
+// row has a value of every kind that can hold a card number, or one that differs
+// in a digit.
+func row(last string) connector.Row {
+	return connector.Row{Collection: "customer", Columns: []connector.Column{
+		{Name: "id", Value: int64(7)},
+		{Name: "text", Category: "user.contact", Value: "call me, my card is 4539 5787 6362 148" + last},
+		{Name: "int", Category: "user.financial", Value: int64(4539578763621480) + int64(last[0]-'0')},
+		{Name: "float", Category: "user.financial", Value: 4539578763621480.0 + float64(last[0]-'0')},
+		{Name: "decimal", Category: "user.financial", Value: "453957876362148" + last + ".00"},
+		{Name: "bytes", Category: "user.contact", Value: []byte("\x00card=453957876362148" + last)},
+		{Name: "a", Category: "user.financial", Value: int64(4539)},
+		{Name: "b", Category: "user.financial", Value: "5787"},
+		{Name: "c", Category: "user.financial", Value: "6362"},
+		{Name: "d", Category: "user.financial", Value: "148" + last},
+		{Name: "digits", Category: "user.financial", Value: "148" + last},
+		{Name: "token", Category: "user.financial", Value: "tok_1NvQ2b2eZvKYlo2C"},
+	}}
+}
+
+func TestCardNumbersInRowsAreMaskedInEveryFormOfThePackage(t *testing.T) {
+	files, counts := archived(t, row("6"))
+	var rows []map[string]any
+	if err := json.Unmarshal([]byte(files["1-shop/1-customer.json"]), &rows); err != nil {
+		t.Fatal(err)
+	}
+	want := []map[string]any{{
+		"id": 7.0, "text": "call me, my card is **** **** **** 1486", "int": "************1486", "float": "************1486",
+		"decimal": "************1486.00", "bytes": "AGNhcmQ9KioqKioqKioqKioqMTQ4Ng==", "a": "****", "b": "****", "c": "****", "d": "1486",
+		"digits": "1486", "token": "tok_1NvQ2b2eZvKYlo2C",
+	}}
+	if diff := cmp.Diff(want, rows); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(map[string]uint64{"user.contact": 2, "user.financial": 4}, counts[0].Cards); diff != "" || counts[0].Rows != 1 {
+		t.Errorf("%d rows, cards %s", counts[0].Rows, diff)
+	}
+	for name, content := range files {
+		if strings.Contains(content, "45395787") || strings.Contains(content, "4539 5787") || strings.Contains(content, "5787") {
+			t.Errorf("%s shows the number", name)
+		}
+		if strings.HasSuffix(name, ".csv") && !strings.Contains(content, "**** **** **** 1486") {
+			t.Errorf("%s does not show the last digits: %s", name, content)
+		}
+	}
+	if page := files["index.html"]; !strings.Contains(page, "6 values that may be numbers of payment cards") || !strings.Contains(page, "**** **** **** 1486") {
+		t.Error("the page does not say what is masked")
+	}
+}
+
+func TestWhatIsNoCardNumberIsShownAsItIs(t *testing.T) {
+	files, counts := archived(t, row("7"))
+	var rows []map[string]any
+	if err := json.Unmarshal([]byte(files["1-shop/1-customer.json"]), &rows); err != nil {
+		t.Fatal(err)
+	}
+	if rows[0]["int"] != 4539578763621487.0 || rows[0]["text"] != "call me, my card is 4539 5787 6362 1487" || rows[0]["b"] != "5787" || len(counts[0].Cards) != 0 {
+		t.Errorf("%v, %v", rows, counts)
+	}
+	if strings.Contains(files["index.html"], "payment cards") {
+		t.Error("the page speaks of cards")
+	}
+}
+
+func TestTheRowOfAConnectorIsNotChanged(t *testing.T) {
+	r := row("6")
+	archived(t, r)
+	if diff := cmp.Diff(row("6"), r); diff != "" {
+		t.Error(diff)
+	}
+}
