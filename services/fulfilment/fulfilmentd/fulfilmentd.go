@@ -135,7 +135,7 @@ func assemble(
 	if err != nil {
 		return nil, err
 	}
-	words := vocabulary.New(p.policies, p.Retention)
+	words := vocabulary.New(p.Policies, p.Retention)
 	carrier := carry.New(carry.Config{
 		Handlers: handlers, Peers: p.Peers, Connect: systems, Words: words, Opener: p.keys, Packages: packages, Mailer: mailer, Timers: m.Log,
 		Random: rand.Reader, Now: time.Now, Log: k.Log, Tracer: k.Telemetry.Tracers.Tracer(Name), PackageLife: cfg.Packages.Life, Crash: crash(),
@@ -143,7 +143,7 @@ func assemble(
 	lister := view.Lister{Reader: reader, Shards: m.Shards(carry.Context)}
 	return &service{model: model, lister: lister, Server: &rpc.Server{
 		Handlers: handlers, Carrier: carrier, Lister: lister, Checker: systems, Words: words, Packages: packages, Verifications: p.Verifications,
-		Pinner: terms.Pinner{Tenants: p.tenants, Policies: p.policies, Packs: packs},
+		Pinner: terms.Pinner{Tenants: p.tenants, Policies: p.Policies, Packs: packs},
 		Random: rand.Reader, Now: time.Now, Poll: poll,
 	}}, nil
 }

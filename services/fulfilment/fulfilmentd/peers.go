@@ -18,9 +18,8 @@ import (
 // peers are the services that are asked, and what is asked of them.
 type peers struct {
 	carry.Peers
-	tenants  identityv1.TenantServiceClient
-	policies consentv1.PolicyServiceClient
-	keys     *keyclient.Client
+	tenants identityv1.TenantServiceClient
+	keys    *keyclient.Client
 
 	conns []*grpc.ClientConn
 }
@@ -53,9 +52,10 @@ func dial(cfg Config, k *daemon.Kit) (p *peers, err error) {
 	p.Peers = carry.Peers{
 		Subjects: identityv1.NewSubjectServiceClient(identity), Verifications: identityv1.NewVerificationServiceClient(identity),
 		Keys: identityv1.NewKeyServiceClient(identity), Suppression: identityv1.NewSuppressionServiceClient(identity),
-		Consent: consentv1.NewConsentServiceClient(consent), Retention: retentionv1.NewRetentionServiceClient(retention),
+		Consent: consentv1.NewConsentServiceClient(consent), Policies: consentv1.NewPolicyServiceClient(consent),
+		Retention: retentionv1.NewRetentionServiceClient(retention),
 	}
-	p.tenants, p.policies = identityv1.NewTenantServiceClient(identity), consentv1.NewPolicyServiceClient(consent)
+	p.tenants = identityv1.NewTenantServiceClient(identity)
 	p.keys, err = keyclient.New(keyclient.Config{Conn: identity, Reader: Name, Now: time.Now, Random: rand.Reader, Logger: k.Log})
 	return p, err
 }

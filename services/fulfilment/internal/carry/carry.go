@@ -56,6 +56,7 @@ type Peers struct {
 	Keys          identityv1.KeyServiceClient
 	Suppression   identityv1.SuppressionServiceClient
 	Consent       consentv1.ConsentServiceClient
+	Policies      consentv1.PolicyServiceClient
 	Retention     retentionv1.RetentionServiceClient
 }
 

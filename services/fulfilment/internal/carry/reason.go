@@ -30,6 +30,8 @@ const (
 	failTooLarge    = Failure("MANIFEST_TOO_LARGE")
 	// failZone: this machine does not know the tenant's time zone.
 	failZone = Failure("ZONE_UNKNOWN")
+	// failPolicy: the policy's document can't be read.
+	failPolicy = Failure("POLICY_UNREADABLE")
 	// failForgotten: identity does not know the person any more.
 	failForgotten = Failure("SUBJECT_FORGOTTEN")
 	// failCollectedLess: a package has fewer rows than were found.
