@@ -45,7 +45,7 @@ func name(p string) pack.Name { return pack.Name{Tenant: "acme", Request: reques
 func read(t *testing.T, s *pack.Store, n pack.Name) ([]byte, error) {
 	t.Helper()
 	var out []byte
-	err := s.Read(t.Context(), n, "test", func(b []byte) error { out = append(out, b...); return nil })
+	err := s.Read(t.Context(), n, func(b []byte) error { out = append(out, b...); return nil })
 	return out, err
 }
 

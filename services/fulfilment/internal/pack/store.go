@@ -209,8 +209,9 @@ func (c *chunks) flush(last bool) error {
 }
 
 // Read gives the archive to yield, chunk by chunk, each checked before it is
-// given on. ErrGone: there is none, or its key is destroyed.
-func (s *Store) Read(ctx context.Context, n Name, why string, yield func([]byte) error) error {
+// given on. ErrGone: there is none, or its key is destroyed. Why somebody reads
+// it is the caller's to record; the key is had for packages alone.
+func (s *Store) Read(ctx context.Context, n Name, yield func([]byte) error) error {
 	if _, err := n.keyID(); err != nil {
 		return err
 	}
@@ -230,7 +231,7 @@ func (s *Store) Read(ctx context.Context, n Name, why string, yield func([]byte)
 		}
 		_, more := r.Peek(1)
 		last := errors.Is(more, io.EOF)
-		data, err := s.opener.Open(ctx, why, n.place(i, last), box)
+		data, err := s.opener.Open(ctx, purpose, n.place(i, last), box)
 		switch {
 		case errors.Is(err, seal.ErrErased):
 			return ErrGone

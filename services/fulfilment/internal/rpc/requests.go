@@ -190,7 +190,7 @@ func (s *Server) DownloadPackage(r *fulfilmentv1.DownloadPackageRequest, out grp
 		return fmt.Errorf("record read: %w", err)
 	}
 	name := pack.Name{Tenant: agg.Tenant, Request: agg.ID, Package: state.Package.Name}
-	return s.Packages.Read(ctx, name, kit.PurposeFrom(ctx), func(data []byte) error {
+	return s.Packages.Read(ctx, name, func(data []byte) error {
 		return out.Send(&fulfilmentv1.DownloadPackageResponse{Data: data})
 	})
 }

@@ -42,7 +42,7 @@ type Checker interface {
 
 // Packages gives archives out.
 type Packages interface {
-	Read(ctx context.Context, n pack.Name, why string, yield func([]byte) error) error
+	Read(ctx context.Context, n pack.Name, yield func([]byte) error) error
 }
 
 // Server implements RequestService and SystemService.
