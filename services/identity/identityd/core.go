@@ -148,6 +148,7 @@ func upkeepParts(k *daemon.Kit, m *member.Member, s *keys, c *core) []daemon.Par
 		{Name: "settle-claims", Every: often, Do: func(ctx context.Context) error { _, _, err := c.table.Sweep(ctx); return err }},
 		{Name: "mark-vault", Every: markGap, Do: func(ctx context.Context) error { return s.mark(ctx, m) }},
 		{Name: "end-epochs", Every: hourly, Do: func(ctx context.Context) error { _, err := s.keks.RotateDirty(ctx); return err }},
+		{Name: "settle-key-store", Every: often, Do: s.settle},
 		{Name: "expire-suppressions", Every: hourly, Do: func(ctx context.Context) error { _, err := s.suppression.Expire(ctx); return err }},
 		{Name: "turn-lookup-peppers", Every: daily, Do: c.turning(s, pepper.Lookup, c.table.Rotate).Turn},
 		{Name: "turn-suppression-peppers", Every: daily, Do: c.turning(s, pepper.Suppression, s.suppression.Rotate).Turn},

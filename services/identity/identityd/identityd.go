@@ -14,6 +14,7 @@ import (
 	"habeas.internal/services/internal/daemon"
 	"habeas.internal/services/internal/es/jetstream/member"
 	kit "habeas.internal/services/internal/rpc"
+	"habeas.internal/services/internal/seal/kms"
 )
 
 // Config is the daemon's configuration, from the environment.
@@ -33,12 +34,17 @@ type Peer struct {
 
 // Vault says where the keys that wrap data keys are, and how keys are lent.
 type Vault struct {
-	Keys   string        `env:"KEYS" help:"folder of the key-encryption keys"`
+	Keys   string        `env:"KEYS" default:"" help:"folder of the key-encryption keys, where KMS is not set"`
+	KMS    []string      `env:"KMS" default:"" help:"key store: file:///folder, hcvault://host:port/mount?..., aws-kms://arn?..., gcp-kms://name?...; two for two regions"`
+	Former []string      `env:"KMS_FORMER" default:"" help:"root keys of a cloud's key store that may still wrap something"`
 	Lease  time.Duration `env:"LEASE" default:"30s" min:"100ms" max:"5m" help:"how long a process may use a key after it asked for it"`
 	Alone  bool          `env:"ALONE" default:"false" help:"no other instance of identity runs: destructions need not wait out a lease when every holder answers"`
 	Epoch  time.Duration `env:"EPOCH" default:"168h" min:"1m" help:"how long a key-encryption key outlives the first destroyed key under it"`
 	Window time.Duration `env:"WINDOW" default:"24h" min:"1s" help:"what re-wrapping and the key store's own delay may add to that"`
-	Grace  time.Duration `env:"CLAIM_GRACE" default:"1m" min:"1s" help:"how long a claimed identifier waits for its event"`
+	// Roots opens root keys in clouds, by the scheme of the address; a build
+	// without them has none.
+	Roots map[string]kms.Opener
+	Grace time.Duration `env:"CLAIM_GRACE" default:"1m" min:"1s" help:"how long a claimed identifier waits for its event"`
 }
 
 // Name is the service's name: in certificates, as user of the log, and in the

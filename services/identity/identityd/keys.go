@@ -3,9 +3,11 @@ package identityd
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -36,6 +38,8 @@ type keys struct {
 	cache       *keycache.Cache
 	digester    *pepper.Digester
 	digests     *pepper.Cache // the same peppers, for handing out
+	wrapping    kms.Opened    // key-encryption keys
+	settled     time.Time     // when settle was last done
 	close       func()
 }
 
@@ -66,8 +70,8 @@ func openKeys(ctx context.Context, cfg Vault, k *daemon.Kit, m *member.Member) (
 }
 
 func (s *keys) open(ctx context.Context, cfg Vault, k *daemon.Kit, m *member.Member) error {
-	wrapping, err := kms.OpenFile(cfg.Keys)
-	if err != nil {
+	var err error
+	if s.wrapping, err = cfg.open(ctx, s.rows); err != nil {
 		return err
 	}
 	s.ledger, err = keyledger.New(keyledger.Config{
@@ -77,8 +81,8 @@ func (s *keys) open(ctx context.Context, cfg Vault, k *daemon.Kit, m *member.Mem
 		return err
 	}
 	s.keks, err = kek.New(kek.Config{
-		Rows: s.rows, KMS: wrapping, Ledger: s.ledger, Kinds: []kek.Kind{vault.Rows(), pepper.Rows()},
-		Now: time.Now, Epoch: cfg.Epoch, Window: cfg.Window,
+		Rows: s.rows, KMS: s.wrapping.Store, Ledger: s.ledger, Kinds: []kek.Kind{vault.Rows(), pepper.Rows()},
+		Now: time.Now, Epoch: cfg.Epoch, Window: cfg.Window + s.wrapping.Lingers,
 	})
 	if err != nil {
 		return err
@@ -112,6 +116,25 @@ func (s *keys) open(ctx context.Context, cfg Vault, k *daemon.Kit, m *member.Mem
 	return err
 }
 
+// errKeyStore: where key-encryption keys lie is not said, or said twice.
+var errKeyStore = errors.New("one of HABEAS_VAULT_KMS and HABEAS_VAULT_KEYS must be set")
+
+// open opens the key store, or all regions of it.
+func (v Vault) open(ctx context.Context, store rows.Store) (kms.Opened, error) {
+	addresses := v.KMS
+	if (len(addresses) > 0) == (v.Keys != "") {
+		return kms.Opened{}, errKeyStore
+	}
+	if v.Keys != "" {
+		dir, err := filepath.Abs(v.Keys)
+		if err != nil {
+			return kms.Opened{}, fmt.Errorf("find key folder: %w", err)
+		}
+		addresses = []string{"file://" + dir}
+	}
+	return kms.OpenAll(ctx, addresses, kms.Opening{Former: v.Former, Rows: store, Roots: v.Roots})
+}
+
 // replay tells the vault of every destruction that it may have missed.
 func (s *keys) replay(ctx context.Context, m *member.Member) error {
 	after, err := s.vault.ReplayAfter(ctx)
@@ -121,6 +144,15 @@ func (s *keys) replay(ctx context.Context, m *member.Member) error {
 	end, err := m.Log.End(ctx, Context)
 	if err != nil {
 		return err
+	}
+	// Keys in rows came back with the rows; elsewhere this changes nothing.
+	for ended, err := range s.ledger.EndedEpochs(ctx, es.Token(after)) {
+		if err == nil {
+			_, err = s.wrapping.Destroy(ctx, ended)
+		}
+		if err != nil {
+			return fmt.Errorf("replay ends of key-encryption keys: %w", err)
+		}
 	}
 	if _, err := s.vault.ReplayDestructions(ctx, s.ledger.Destructions(ctx, es.Token(after))); err != nil {
 		return fmt.Errorf("replay destructions: %w", err)
@@ -136,6 +168,25 @@ func (s *keys) mark(ctx context.Context, m *member.Member) error {
 		return err
 	}
 	return s.vault.Mark(ctx, slices.Collect(maps.Values(end)))
+}
+
+// settle brings the key store to what the configuration names, soon after the
+// start and then daily: everything under the newest root key, and every secret
+// open in every region. It is the work of one task.
+func (s *keys) settle(ctx context.Context) error {
+	if !s.settled.IsZero() && time.Since(s.settled) < daily {
+		return nil
+	}
+	if _, err := s.wrapping.Settle(ctx); err != nil {
+		return fmt.Errorf("move keys to another root key: %w", err)
+	}
+	if s.wrapping.Regions > 1 {
+		if _, err := s.keks.Mend(ctx); err != nil {
+			return fmt.Errorf("mend regions of the key store: %w", err)
+		}
+	}
+	s.settled = time.Now()
+	return nil
 }
 
 // tenantToken is the place of the tenant in the subject of a row.

@@ -49,6 +49,7 @@ type world struct {
 	mails  *mailbox
 	alone  string
 	listen string // address for gRPC; a free one if empty
+	kms    string // where key-encryption keys lie; in a folder if empty
 }
 
 const shards = 2
@@ -100,7 +101,7 @@ func (w *world) environ(t *testing.T) []string {
 		"HABEAS_TOKEN_ISSUER=" + rpctest.TokenIssuer, "HABEAS_TOKEN_AUDIENCE=" + rpctest.TokenAudience, "HABEAS_TOKEN_KEYS=" + w.issuer.Path,
 		"HABEAS_NATS_URL=" + w.nats.URL(), "HABEAS_NATS_SEED=" + w.nats.SeedFile(identityd.Name),
 		"HABEAS_EVENTLOG_KEY=" + base64.StdEncoding.EncodeToString(w.in.LogKey.Public()), "HABEAS_EVENTLOG_SERVICE_KEY=" + serviceKey,
-		"HABEAS_EVENTLOG_SHARDS=2", "HABEAS_VAULT_KEYS=" + filepath.Join(w.dir, "keks"),
+		"HABEAS_EVENTLOG_SHARDS=2", "HABEAS_VAULT_KMS=" + cmp.Or(w.kms, "file://"+filepath.Join(w.dir, "keks")),
 		"HABEAS_VAULT_LEASE=" + lease.String(), "HABEAS_VAULT_ALONE=" + w.alone,
 		"HABEAS_SMTP_ADDR=" + w.mails.addr, "HABEAS_SMTP_FROM=privacy@acme.example", "HABEAS_SMTP_TLS=none",
 	}

@@ -8,7 +8,8 @@
 //     After any error the same call may be made again.
 //   - An end that contradicts a recorded one is refused with its reason code.
 //   - KeyEnded sees every end that was recorded before it was asked.
-//   - Destructions yields every key whose end was recorded before it began.
+//   - Destructions and EndedEpochs yield every end that was recorded before
+//     they began.
 package keyledger
 
 import (

@@ -14,6 +14,8 @@ import (
 	"habeas.internal/services/identity/keyring"
 	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/seal"
+	"habeas.internal/services/internal/seal/kek"
+	"habeas.internal/services/internal/seal/kms"
 	"habeas.internal/services/internal/seal/rows"
 	"habeas.internal/services/internal/seal/vault"
 
@@ -257,6 +259,34 @@ func TestAnEventThatIsNewerThanTheCodeKeepsTheVaultClosed(t *testing.T) {
 		var unknown *es.UnknownEventError
 		if _, err := w.start(t, l, nil).vault.ReplayDestructions(t.Context(), l.Destructions(t.Context(), nil)); !errors.As(err, &unknown) {
 			t.Errorf("replay: %v, want an unknown event", err)
+		}
+	})
+}
+
+func TestEndedEpochsAreToldAgain(t *testing.T) {
+	onEach(t, func(t *testing.T, at place) {
+		w := newWorld(t, at)
+		l := w.ledger(t, es.Signer{})
+		p, id := w.serve(t, l), w.newKey(t)
+		create(t, p.vault, id)
+		part := kek.Partition{Tenant: id.Tenant, Name: es.Partition(id.Tenant, id.Holder.String())}
+		for range 2 {
+			if err := p.keks.Rotate(t.Context(), part); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var told []kms.Ref
+		for ref, err := range l.EndedEpochs(t.Context(), nil) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if ref.Tenant == w.tenant {
+				told = append(told, ref)
+			}
+		}
+		want := []kms.Ref{{Tenant: part.Tenant, Partition: part.Name, Epoch: 1}, {Tenant: part.Tenant, Partition: part.Name, Epoch: 2}}
+		if diff := cmp.Diff(want, told); diff != "" {
+			t.Errorf("told (-want +got):\n%s", diff)
 		}
 	})
 }

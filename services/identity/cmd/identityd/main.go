@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"habeas.internal/services/identity/identityd"
+	"habeas.internal/services/identity/internal/cloudkms"
 	"habeas.internal/services/internal/daemon"
 	"habeas.internal/services/internal/daemon/env"
 )
@@ -27,6 +28,7 @@ func run(ctx context.Context) error {
 		return env.Usage(os.Stdout, &cfg)
 	}
 	err := env.Load(os.Environ(), &cfg)
+	cfg.Vault.Roots = cloudkms.Openers()
 	if err == nil {
 		err = identityd.Run(ctx, cfg, daemon.World{Out: os.Stdout})
 	}

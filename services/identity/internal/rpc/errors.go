@@ -12,6 +12,7 @@ import (
 	"habeas.internal/services/internal/rpc/fault"
 	"habeas.internal/services/internal/seal"
 	"habeas.internal/services/internal/seal/kek"
+	"habeas.internal/services/internal/seal/kms"
 	"habeas.internal/services/internal/seal/lookup"
 	"habeas.internal/services/internal/seal/pepper"
 	"habeas.internal/services/internal/seal/suppression"
@@ -56,6 +57,9 @@ func keys() fault.Table {
 		{Err: vault.ErrContended, Code: codes.Aborted, Reason: "CONTENDED"},
 		{Err: vault.ErrNotReady, Code: codes.Unavailable, Reason: "VAULT_NOT_READY"},
 		{Err: vault.ErrNoKey, Code: codes.NotFound, Reason: "KEY_NOT_FOUND"},
+		{Err: kms.ErrUnavailable, Code: codes.Unavailable, Reason: "KEY_STORE_UNAVAILABLE"},
+		{Err: kms.ErrRefused, Code: codes.Unavailable, Reason: "KEY_STORE_REFUSES"},
+		{Err: kms.ErrHalf, Code: codes.Unavailable, Reason: "KEY_STORE_REGION_LACKS_KEY"},
 		{Err: errKeyForbidden, Code: codes.PermissionDenied, Reason: "KEY_NOT_ALLOWED", Text: "this service may not have such a key"},
 		{Err: errKeyPurpose, Code: codes.PermissionDenied, Reason: "KEY_PURPOSE_NOT_ALLOWED", Text: "this service may not have such a key for this purpose"},
 		{Err: errLeaving, Code: codes.Unavailable, Reason: "LEAVING"},

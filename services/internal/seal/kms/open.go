@@ -53,6 +53,8 @@ type Opened struct {
 	Store
 	// Lingers is how long a destroyed key may live on there.
 	Lingers time.Duration
+	// Regions is how many stores there are.
+	Regions int
 	// Settle moves keys away from former root keys.
 	Settle func(context.Context) (moved int, err error)
 }
@@ -134,6 +136,7 @@ func OpenAll(ctx context.Context, addresses []string, o Opening) (Opened, error)
 		return moved, err
 	}
 	var err error
+	out.Regions = len(stores)
 	out.Store, err = NewRegions(stores...)
 	return out, err
 }
