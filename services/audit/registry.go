@@ -3,6 +3,7 @@ package audit
 import (
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 
 	optionsv1 "habeas.internal/proto/gen/habeas/options/v1"
@@ -44,6 +45,16 @@ func NewRegistry() *Registry {
 		return true
 	})
 	return r
+}
+
+// Names are the types of all events that can be shown, sorted.
+func (r *Registry) Names() []string {
+	var out []string
+	for name := range r.types {
+		out = append(out, name.event)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // Event is one fact as an auditor sees it.

@@ -159,8 +159,10 @@ func (w *world) settle() {
 // here is told with everything.
 func tell(e audit.Event) string {
 	var words []string
-	known := []string{"policy", "purpose", "category", "decision", "expression", "version", "reason", "evidence", "purposes", "fact", "cause", "decided_at", "accepted_at", "recorded_at",
-		"signal", "honoured", "received_at"}
+	known := []string{
+		"policy", "purpose", "category", "decision", "expression", "version", "reason", "evidence", "purposes", "fact", "cause", "decided_at",
+		"accepted_at", "recorded_at", "signal", "honoured", "received_at",
+	}
 	for name := range e.Data {
 		if !slices.Contains(known, name) {
 			return fmt.Sprintf("%s %v", e.Type, e.Data)

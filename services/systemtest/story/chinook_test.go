@@ -9,6 +9,7 @@ import (
 	"time"
 
 	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
+	"habeas.internal/services/audit"
 	"habeas.internal/services/internal/devmail"
 	"habeas.internal/services/internal/sqltest"
 
@@ -91,6 +92,11 @@ func TestAStoryInRealDatabases(t *testing.T) {
 	}
 	t.Run("one trace runs from submission to completion", func(t *testing.T) { w.traced(t, told) })
 	t.Run("the log alone tells the whole story", func(t *testing.T) { w.replayed(t, told) })
+	t.Run("the log is in the order of the documentation", func(t *testing.T) {
+		erasure, access := mentioned(t)
+		isToldInOrder(t, erasure, w.Replay(audit.Filter{Tenant: tenant, Request: told.closed.GetRequest()}))
+		isToldInOrder(t, access, w.Replay(audit.Filter{Tenant: tenant, Request: told.access}))
+	})
 	t.Run("planted values are found in clear nowhere", func(t *testing.T) { w.nowhere(t, unpacked, places) })
 }
 
@@ -113,18 +119,23 @@ func (c customer) seesAllAndIsErased(t *testing.T, w *world) {
 // told is an erasure that was followed to its end.
 type told struct {
 	person string
+	access string
 	closed *fulfilmentv1.Request
 }
 
-// tell erases a customer and waits for the last notice.
+// tell shows a customer their data, erases them and waits until nothing
+// is left to be done.
 func (w *world) tell(t *testing.T, c customer) told {
 	t.Helper()
 	person := w.Register(tenant, c.email)
+	access := w.Closed(tenant, w.Ask(tenant, fulfilmentv1.Right_RIGHT_ACCESS, policy, c.email)).GetRequest()
+	w.Package(tenant, access)
 	closed := w.Closed(tenant, w.Ask(tenant, fulfilmentv1.Right_RIGHT_ERASURE, policy, c.email))
 	w.Mail.Wait(t, c.email, func(l devmail.Message) bool {
 		return strings.Contains(l.Text, closed.GetRequest()) && strings.Contains(l.Text, "tax")
 	})
-	return told{person, closed}
+	w.finished(t, closed.GetRequest())
+	return told{person, access, closed}
 }
 
 // isGone holds the database and the request against each other.
