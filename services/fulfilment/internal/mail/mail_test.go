@@ -8,6 +8,7 @@ import (
 
 	"habeas.internal/services/fulfilment/internal/mail"
 	"habeas.internal/services/fulfilment/law"
+	"habeas.internal/services/internal/smtpsend"
 )
 
 func TestEveryNoticeHasATextAndAPage(t *testing.T) {
@@ -67,7 +68,7 @@ func TestWithoutAServerNothingGoesOutAndTheReasonIsSaid(t *testing.T) {
 		t.Fatal(err)
 	}
 	var f mail.Failure
-	if _, err := s.Send(t.Context(), mail.Message{To: "jane@example.com"}); !errors.As(err, &f) || f.Code != mail.ReasonNoServer || f.Final {
+	if _, err := s.Send(t.Context(), mail.Message{To: "jane@example.com"}); !errors.As(err, &f) || f.Code != smtpsend.ReasonNoServer || f.Final {
 		t.Errorf("error %v", err)
 	}
 }
@@ -78,7 +79,7 @@ func TestAServerThatIsAwayIsTriedAgainAndABadAddressIsNot(t *testing.T) {
 		t.Fatal(err)
 	}
 	for to, want := range map[string]mail.Failure{
-		"jane@example.com": {Code: mail.ReasonUnreachable}, "no address": {Code: mail.ReasonAddress, Final: true},
+		"jane@example.com": {Code: smtpsend.ReasonUnreachable}, "no address": {Code: smtpsend.ReasonAddress, Final: true},
 	} {
 		var f mail.Failure
 		_, err := s.Send(t.Context(), mail.Message{To: to, MessageID: "m", Subject: "s", Text: "t", HTML: "h"})

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"habeas.internal/services/fulfilment/internal/mail"
+	"habeas.internal/services/internal/smtpsend"
 
 	"github.com/emersion/go-smtp"
 )
@@ -67,7 +68,7 @@ func TestAServersAnswerIsTheEvidence(t *testing.T) {
 	}
 	m.To, m.MessageID = "jane@example.com", "abc"
 	for refuse, want := range map[int]mail.Failure{
-		451: {Code: mail.ReasonLater, Reply: 451}, 550: {Code: mail.ReasonRefused, Reply: 550, Final: true},
+		451: {Code: smtpsend.ReasonLater, Reply: 451}, 550: {Code: smtpsend.ReasonRefused, Reply: 550, Final: true},
 	} {
 		p.refuse = refuse
 		var f mail.Failure
