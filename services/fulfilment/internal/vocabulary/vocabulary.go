@@ -10,11 +10,12 @@ import (
 	"slices"
 	"sync"
 
+	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
+	retentionv1 "habeas.internal/proto/gen/habeas/retention/v1"
+
 	"go.yaml.in/yaml/v3"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
-	retentionv1 "habeas.internal/proto/gen/habeas/retention/v1"
 )
 
 // Vocabulary looks names up. It is safe for concurrent use.
