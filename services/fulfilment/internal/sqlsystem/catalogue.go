@@ -42,12 +42,20 @@ type column struct {
 
 // foreignKey is a rule that columns of one table name rows of another.
 type foreignKey struct {
-	name            string
-	table           string
-	columns         []string
-	target          string
-	targetColumns   []string
-	onDeleteChanges bool // CASCADE, SET NULL or SET DEFAULT
+	name          string
+	schema        string // of the table, if it is another than the dataset's
+	table         string
+	columns       []string
+	target        string // empty if it is of another schema
+	targetColumns []string
+}
+
+// called is the name of the table that refers, for people.
+func (k foreignKey) called() string {
+	if k.schema == "" {
+		return k.table
+	}
+	return k.schema + "." + k.table
 }
 
 // relation is a table of the database.
@@ -97,6 +105,9 @@ type catalogue struct {
 	keys   []foreignKey
 	// folded are the tables with an index on the lower-case form of a column.
 	folded map[string][]string
+	// blind says that foreign keys of other schemas can exist that the account
+	// is not shown.
+	blind bool
 }
 
 func newCatalogue() *catalogue {
@@ -135,7 +146,7 @@ func (c *catalogue) addKey(table, index string, primary bool, name string, last 
 // other.
 func (c *catalogue) addForeign(k foreignKey, name, targetName string) {
 	n := len(c.keys) - 1
-	if n < 0 || c.keys[n].name != k.name || c.keys[n].table != k.table {
+	if n < 0 || c.keys[n].name != k.name || c.keys[n].called() != k.called() || c.keys[n].target != k.target {
 		c.keys = append(c.keys, k)
 		n++
 	}
@@ -143,8 +154,43 @@ func (c *catalogue) addForeign(k foreignKey, name, targetName string) {
 	c.keys[n].targetColumns = append(c.keys[n].targetColumns, targetName)
 }
 
-// finish derives what columns say of their keys.
+// spelled is the name of a table as the database has it, for one that was
+// written in letters of another case. A name that is exact comes first.
+func (c *catalogue) spelled(name string) string {
+	if c.tables[name] != nil {
+		return name
+	}
+	for own := range c.tables {
+		if asciiLower(own) == asciiLower(name) {
+			return own
+		}
+	}
+	return name
+}
+
+// spelled is the same for a column.
+func (t *relation) spelled(name string) string {
+	if _, ok := t.column(name); ok {
+		return name
+	}
+	for _, c := range t.columns {
+		if asciiLower(c.name) == asciiLower(name) {
+			return c.name
+		}
+	}
+	return name
+}
+
+// finish spells the columns of keys as their tables do, and derives what columns
+// say of their keys.
 func (c *catalogue) finish() {
+	for _, k := range c.keys {
+		if target := c.tables[k.target]; target != nil {
+			for i, name := range k.targetColumns {
+				k.targetColumns[i] = target.spelled(name)
+			}
+		}
+	}
 	for _, t := range c.tables {
 		for i := range t.columns {
 			name := t.columns[i].name
@@ -153,7 +199,7 @@ func (c *catalogue) finish() {
 		}
 	}
 	slices.SortStableFunc(c.keys, func(a, b foreignKey) int {
-		return strings.Compare(a.table+"\x00"+a.name, b.table+"\x00"+b.name)
+		return strings.Compare(a.called()+"\x00"+a.name, b.called()+"\x00"+b.name)
 	})
 }
 

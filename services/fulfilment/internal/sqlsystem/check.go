@@ -36,6 +36,9 @@ func compare(d *dataset.Dataset, c *catalogue) (remarks []string, err error) {
 		}
 	}
 	remarks = append(remarks, undescribed(d, c)...)
+	if c.blind {
+		remarks = append(remarks, "the account has no right to read other databases: their foreign keys, and what these would delete, are not seen")
+	}
 	if len(wrong) > 0 {
 		return remarks, failed("compare with dataset", wrong, "")
 	}
@@ -103,8 +106,8 @@ func undescribed(d *dataset.Dataset, c *catalogue) []string {
 	var remarks []string
 	for _, k := range c.keys {
 		target, described := d.Collection(k.target)
-		if _, ok := d.Collection(k.table); !ok && described && len(target.Categories()) > 0 {
-			remarks = append(remarks, fmt.Sprintf("table %s refers to %s and is not described", k.table, k.target))
+		if _, ok := d.Collection(k.table); (!ok || k.schema != "") && described && len(target.Categories()) > 0 {
+			remarks = append(remarks, fmt.Sprintf("table %s refers to %s and is not described", k.called(), k.target))
 		}
 	}
 	slices.Sort(remarks)

@@ -77,6 +77,14 @@ func (s *statement) table(name string) string {
 	return s.dialect.quote(s.schema) + "." + s.dialect.quote(name)
 }
 
+// referring is the name of a key's table, of whatever schema.
+func (s *statement) referring(k foreignKey) string {
+	if k.schema == "" {
+		return s.table(k.table)
+	}
+	return s.dialect.quote(k.schema) + "." + s.dialect.quote(k.table)
+}
+
 // put writes a mixture of texts.
 func (s *statement) put(texts ...string) *statement {
 	for _, text := range texts {

@@ -269,11 +269,11 @@ func (e *erasure) keysOf(ctx context.Context, tx *sql.Tx, t *table, q *statement
 func (q *search) unreferred(t *table) {
 	q.put("(")
 	for _, k := range t.referrers {
-		q.put("NOT EXISTS (SELECT 1 FROM ", q.table(k.table), " x WHERE ")
+		q.put("NOT EXISTS (SELECT 1 FROM ", q.referring(k), " x WHERE ")
 		q.list(len(k.columns), " AND ", func(i int) {
 			q.put("x.", q.quoted(k.columns[i]), " = t.", q.quoted(k.targetColumns[i]))
 		})
-		if k.table == t.name { // a row may refer to itself
+		if q.plan.referring(k) == t { // a row may refer to itself
 			q.put(" AND NOT (")
 			q.list(len(t.keys), " AND ", func(i int) {
 				q.put("x.", q.quoted(t.keys[i]), " = t.", q.quoted(t.keys[i]))

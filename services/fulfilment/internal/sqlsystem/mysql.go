@@ -74,14 +74,16 @@ WHERE non_unique = 0 AND table_schema = coalesce(nullif(?, ''), database()) AND 
 ORDER BY table_name, index_name, seq_in_index`
 
 const mysqlForeign = `
-SELECT k.constraint_name, k.table_name, k.column_name,
-       CASE WHEN k.referenced_table_schema = k.table_schema THEN k.referenced_table_name ELSE '' END,
-       k.referenced_column_name, r.delete_rule IN ('CASCADE', 'SET NULL', 'SET DEFAULT')
+SELECT k.constraint_name, CASE WHEN k.table_schema = home.name THEN '' ELSE k.table_schema END, k.table_name, k.column_name,
+       CASE WHEN k.referenced_table_schema = home.name THEN k.referenced_table_name ELSE '' END, k.referenced_column_name
 FROM information_schema.key_column_usage k
-JOIN information_schema.referential_constraints r
-  ON r.constraint_schema = k.constraint_schema AND r.constraint_name = k.constraint_name AND r.table_name = k.table_name
-WHERE k.referenced_table_name IS NOT NULL AND k.table_schema = coalesce(nullif(?, ''), database())
-ORDER BY k.table_name, k.constraint_name, k.ordinal_position`
+JOIN (SELECT coalesce(nullif(?, ''), database()) AS name) home
+WHERE k.referenced_table_name IS NOT NULL AND home.name IN (k.table_schema, k.referenced_table_schema)
+ORDER BY k.table_schema, k.table_name, k.constraint_name, k.ordinal_position`
+
+// The server shows an account the keys of those tables only to which it has a
+// right.
+const mysqlSees = `SELECT count(*) FROM information_schema.user_privileges WHERE privilege_type = 'SELECT'`
 
 const mysqlTriggers = `
 SELECT event_object_table, trigger_name
@@ -126,21 +128,34 @@ func (m mysqlDialect) read(ctx context.Context, q querier, schema string) (*cata
 	err = each(ctx, q, mysqlForeign, args, func(rows *sql.Rows) error {
 		var k foreignKey
 		var name, target string
-		err := rows.Scan(&k.name, &k.table, &name, &k.target, &target, &k.onDeleteChanges)
+		err := rows.Scan(&k.name, &k.schema, &k.table, &name, &k.target, &target)
+		k.target = c.spelled(k.target)
 		c.addForeign(k, name, target)
 		return err
 	})
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = m.extras(ctx, q, c, args)
 	}
-	err = each(ctx, q, mysqlTriggers, args, func(rows *sql.Rows) error {
+	c.finish()
+	return c, err
+}
+
+func (mysqlDialect) extras(ctx context.Context, q querier, c *catalogue, args []any) error {
+	err := each(ctx, q, mysqlSees, nil, func(rows *sql.Rows) error {
+		var rights int
+		err := rows.Scan(&rights)
+		c.blind = rights == 0
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return each(ctx, q, mysqlTriggers, args, func(rows *sql.Rows) error {
 		var table, trigger string
 		err := rows.Scan(&table, &trigger)
 		c.table(table).triggers = append(c.table(table).triggers, trigger)
 		return err
 	})
-	c.finish()
-	return c, err
 }
 
 func (mysqlDialect) class(base string) class {

@@ -112,8 +112,17 @@ func (p *plan) refer(k foreignKey) {
 	}
 }
 
+// referring is the described table of which a key's rows are; nothing if it is
+// not described, or of another schema, which may have one of the same name.
+func (p *plan) referring(k foreignKey) *table {
+	if k.schema != "" {
+		return nil
+	}
+	return p.tables[k.table]
+}
+
 func (k foreignKey) same(other foreignKey) bool {
-	return k.table == other.table && slices.Equal(k.columns, other.columns) &&
+	return k.schema == other.schema && k.table == other.table && slices.Equal(k.columns, other.columns) &&
 		k.target == other.target && slices.Equal(k.targetColumns, other.targetColumns)
 }
 
@@ -155,7 +164,7 @@ func (p *plan) late() []*table {
 		}
 		refers[t] = leads[t]
 		for _, k := range t.referrers {
-			if from := p.tables[k.table]; from != nil && from != t && len(t.up) > 0 {
+			if from := p.referring(k); from != nil && from != t && len(t.up) > 0 {
 				refers[t] = append(refers[t], from)
 			}
 		}
@@ -176,7 +185,7 @@ func (p *plan) erasure() []*table {
 		}
 		refers[t] = slices.Clone(wished[t])
 		for _, k := range t.referrers {
-			if from := p.tables[k.table]; from != nil && from != t {
+			if from := p.referring(k); from != nil && from != t {
 				refers[t] = append(refers[t], from)
 			}
 		}
@@ -211,7 +220,7 @@ func sorted(tables []*table, should, must map[*table][]*table) []*table {
 func (t *table) describe(c *catalogue) {
 	foreign := slices.Clone(t.carried)
 	for _, k := range c.keys {
-		if k.table == t.name {
+		if k.table == t.name && k.schema == "" {
 			foreign = append(foreign, k.columns...)
 		}
 	}
@@ -234,7 +243,7 @@ func (t *table) refers(name string) bool {
 // table: all but those that are followed down from it.
 func (p *plan) sharers(t *table) []foreignKey {
 	return slices.DeleteFunc(slices.Clone(t.referrers), func(k foreignKey) bool {
-		from := p.tables[k.table]
+		from := p.referring(k)
 		return from != nil && slices.ContainsFunc(slices.Concat(from.down, from.self), func(e dataset.Edge) bool {
 			return k.is(e.To, e.ToField, e.From, e.FromField)
 		})

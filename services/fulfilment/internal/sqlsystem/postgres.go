@@ -83,26 +83,36 @@ WHERE i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NUL
   AND n.nspname = coalesce(nullif($1::text, ''), current_schema())
 ORDER BY c.relname, x.relname, k.place`
 
+// A key is of interest for the rows that it names: whoever refers to them, from
+// whatever schema, and to whichever partition or heir of the table.
 const postgresForeign = `
-SELECT f.conname, c.relname, a.attname,
-       CASE WHEN f.connamespace = d.relnamespace THEN d.relname::text ELSE '' END, b.attname, f.confdeltype IN ('c', 'n', 'd')
+WITH RECURSIVE home AS (SELECT coalesce(nullif($1::text, ''), current_schema()) AS name),
+above (child, oid) AS (
+  SELECT confrelid, confrelid FROM pg_constraint WHERE contype = 'f' AND conparentid = 0
+  UNION SELECT u.child, i.inhparent FROM above u JOIN pg_inherits i ON i.inhrelid = u.oid)
+SELECT f.conname, CASE WHEN n.nspname = home.name THEN '' ELSE n.nspname::text END, c.relname, a.attname,
+       CASE WHEN m.nspname = home.name THEN d.relname::text ELSE '' END, b.attname
 FROM pg_constraint f
-JOIN pg_class c ON c.oid = f.conrelid
-JOIN pg_class d ON d.oid = f.confrelid
+JOIN pg_class c ON c.oid = coalesce(pg_partition_root(f.conrelid), f.conrelid)
 JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN above u ON u.child = f.confrelid
+JOIN pg_class d ON d.oid = u.oid AND NOT d.relispartition
+JOIN pg_namespace m ON m.oid = d.relnamespace
+JOIN home ON home.name IN (n.nspname, m.nspname)
 JOIN LATERAL unnest(f.conkey, f.confkey) WITH ORDINALITY AS k(mine, theirs, place) ON true
-JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.mine
-JOIN pg_attribute b ON b.attrelid = d.oid AND b.attnum = k.theirs
-WHERE f.contype = 'f' AND f.conparentid = 0 AND n.nspname = coalesce(nullif($1::text, ''), current_schema())
-ORDER BY c.relname, f.conname, k.place`
+JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = k.mine
+JOIN pg_attribute b ON b.attrelid = f.confrelid AND b.attnum = k.theirs
+WHERE f.contype = 'f' AND f.conparentid = 0
+ORDER BY n.nspname, c.relname, f.conname, f.oid, m.nspname, d.relname, k.place`
 
 const postgresTriggers = `
-SELECT c.relname, g.tgname
-FROM pg_trigger g
-JOIN pg_class c ON c.oid = g.tgrelid
+SELECT DISTINCT c.relname, g.name
+FROM (SELECT tgrelid AS owner, tgname AS name FROM pg_trigger WHERE NOT tgisinternal
+      UNION ALL SELECT ev_class, rulename FROM pg_rewrite WHERE ev_type <> '1') g
+JOIN pg_class c ON c.oid = coalesce(pg_partition_root(g.owner), g.owner)
 JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE NOT g.tgisinternal AND n.nspname = coalesce(nullif($1::text, ''), current_schema())
-ORDER BY c.relname, g.tgname`
+WHERE c.relkind IN ('r', 'p') AND n.nspname = coalesce(nullif($1::text, ''), current_schema())
+ORDER BY c.relname, g.name`
 
 const postgresFolded = `
 SELECT tablename, indexdef
@@ -140,7 +150,7 @@ func (p postgres) read(ctx context.Context, q querier, schema string) (*catalogu
 	err = each(ctx, q, postgresForeign, args, func(rows *sql.Rows) error {
 		var k foreignKey
 		var name, target string
-		err := rows.Scan(&k.name, &k.table, &name, &k.target, &target, &k.onDeleteChanges)
+		err := rows.Scan(&k.name, &k.schema, &k.table, &name, &k.target, &target)
 		c.addForeign(k, name, target)
 		return err
 	})

@@ -67,7 +67,7 @@ func (q *search) need(t *table, needed map[*table]bool) {
 		return
 	}
 	for _, k := range q.plan.sharers(t) {
-		if other := q.plan.tables[k.table]; other != nil && other.index < t.index {
+		if other := q.plan.referring(k); other != nil && other.index < t.index {
 			q.need(other, needed)
 		}
 	}
@@ -213,11 +213,11 @@ func (q *search) sameKey(t *table, a, b string) {
 // shared writes whether a row t of subquery u is anybody else's too.
 func (q *search) shared(t *table) {
 	for _, k := range q.plan.sharers(t) {
-		q.put("EXISTS (SELECT 1 FROM ", q.table(k.table), " x WHERE ")
+		q.put("EXISTS (SELECT 1 FROM ", q.referring(k), " x WHERE ")
 		q.list(len(k.columns), " AND ", func(i int) {
 			q.put("x.", q.quoted(k.columns[i]), " = t.", carried(t, k.targetColumns[i]))
 		})
-		other, letter := q.plan.tables[k.table], "m"
+		other, letter := q.plan.referring(k), "m"
 		if other == t {
 			letter = "o"
 		}

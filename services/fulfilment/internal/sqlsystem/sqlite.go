@@ -75,7 +75,7 @@ WHERE m.type = 'table' AND i."unique" AND i.origin <> 'pk' AND NOT i.partial AND
 ORDER BY m.name, i.seq, c.seqno`
 
 const sqliteForeign = `
-SELECT m.name, f.id, f."table", f."from", coalesce(f."to", ''), f.seq, f.on_delete IN ('CASCADE', 'SET NULL', 'SET DEFAULT')
+SELECT m.name, f.id, f."table", f."from", coalesce(f."to", ''), f.seq
 FROM sqlite_schema m JOIN pragma_foreign_key_list(m.name) f
 WHERE m.type = 'table'
 ORDER BY m.name, f.id, f.seq`
@@ -105,8 +105,8 @@ func (s sqliteDialect) read(ctx context.Context, q querier, _ string) (*catalogu
 		var k foreignKey
 		var id, place int
 		var name, target string
-		err := rows.Scan(&k.table, &id, &k.target, &name, &target, &place, &k.onDeleteChanges)
-		k.name = strconv.Itoa(id)
+		err := rows.Scan(&k.table, &id, &k.target, &name, &target, &place)
+		k.name, k.target = strconv.Itoa(id), c.spelled(k.target)
 		if t, ok := c.tables[k.target]; ok && target == "" && place < len(t.primary) {
 			target = t.primary[place]
 		}
@@ -119,7 +119,7 @@ func (s sqliteDialect) read(ctx context.Context, q querier, _ string) (*catalogu
 	err = each(ctx, q, sqliteOthers, nil, func(rows *sql.Rows) error {
 		var kind, table, name, text string
 		err := rows.Scan(&kind, &table, &name, &text)
-		if kind == "trigger" {
+		if table = c.spelled(table); kind == "trigger" {
 			c.table(table).triggers = append(c.table(table).triggers, name)
 		} else {
 			c.folded[table] = append(c.folded[table], text)

@@ -96,7 +96,7 @@ func (p *plan) settle(tasks map[*table]*task, t *task) {
 
 // inward says whether rows of the table refer to others of it.
 func (t *task) inward() bool {
-	return slices.ContainsFunc(t.referrers, func(k foreignKey) bool { return k.table == t.name })
+	return slices.ContainsFunc(t.referrers, func(k foreignKey) bool { return k.schema == "" && k.table == t.name })
 }
 
 func (t *task) masks() bool {

@@ -1,0 +1,131 @@
+package sqlsystem_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"habeas.internal/services/fulfilment/internal/sqlsystem"
+	"habeas.internal/services/internal/sqltest"
+)
+
+const customerFields = datasetHead + `  - name: customer
+    fields:
+    - {name: id, data_categories: [system.operations], fides_meta: {primary_key: true}}
+    - {name: email, data_categories: [user.contact.email], fides_meta: {identity: email}}
+`
+
+const customers = `CREATE TABLE customer (id INTEGER PRIMARY KEY, email VARCHAR(80));
+INSERT INTO customer VALUES (1, 'ada@example.org'), (2, 'bob@example.org');
+`
+
+// cascade is a ledger that nobody described, which refers to the customers and
+// would go with them.
+type cascade struct {
+	name, table, script string
+	start               func(testing.TB, string) *sqltest.Database
+}
+
+func cascades() []cascade {
+	const ledger = "(id INTEGER PRIMARY KEY, customer INTEGER NOT NULL, total INTEGER, FOREIGN KEY (customer) REFERENCES "
+	const rows = " VALUES (1, 1, 99), (2, 2, 5);"
+	return []cascade{
+		{
+			name: "postgresql, from another schema", start: sqltest.Postgres, table: "finance.ledger",
+			script: customers + "CREATE SCHEMA finance; CREATE TABLE finance.ledger " + ledger + "public.customer (id) ON DELETE CASCADE); INSERT INTO finance.ledger" + rows,
+		},
+		{
+			name: "postgresql, from a table of the same name in another schema", start: sqltest.Postgres, table: "finance.customer",
+			script: customers + "CREATE SCHEMA finance; CREATE TABLE finance.customer " + ledger + "public.customer (id) ON DELETE CASCADE); INSERT INTO finance.customer" + rows,
+		},
+		{
+			name: "postgresql, to a partition", start: sqltest.Postgres, table: "ledger",
+			script: `CREATE TABLE customer (id INTEGER PRIMARY KEY, email VARCHAR(80)) PARTITION BY RANGE (id);
+CREATE SCHEMA parts; CREATE TABLE parts.customer_1 PARTITION OF customer FOR VALUES FROM (0) TO (100);
+INSERT INTO customer VALUES (1, 'ada@example.org'), (2, 'bob@example.org'); CREATE TABLE ledger ` + ledger + "parts.customer_1 (id) ON DELETE CASCADE); INSERT INTO ledger" + rows,
+		},
+		{
+			name: "postgresql, from a partition", start: sqltest.Postgres, table: "ledger",
+			script: customers + `CREATE TABLE ledger (id INTEGER, customer INTEGER NOT NULL, total INTEGER) PARTITION BY RANGE (id);
+CREATE TABLE ledger_1 PARTITION OF ledger (FOREIGN KEY (customer) REFERENCES customer (id) ON DELETE CASCADE) FOR VALUES FROM (0) TO (100); INSERT INTO ledger` + rows,
+		},
+		{
+			name: "postgresql, to an heir", start: sqltest.Postgres, table: "ledger",
+			script: `CREATE TABLE customer (id INTEGER PRIMARY KEY, email VARCHAR(80)); CREATE TABLE member (PRIMARY KEY (id)) INHERITS (customer);
+INSERT INTO member VALUES (1, 'ada@example.org'), (2, 'bob@example.org'); CREATE TABLE ledger ` + ledger + "member (id) ON DELETE CASCADE); INSERT INTO ledger" + rows,
+		},
+		{
+			name: "mysql, from another database", start: sqltest.MariaDB, table: "finance.ledger",
+			script: customers + "CREATE DATABASE finance; CREATE TABLE finance.ledger " + ledger + "shop.customer (id) ON DELETE CASCADE); INSERT INTO finance.ledger" + rows,
+		},
+		{
+			name: "sqlite, in other letters", start: sqltest.SQLite, table: "ledger",
+			script: customers + "CREATE TABLE ledger " + ledger + "CUSTOMER (Id) ON DELETE CASCADE); INSERT INTO ledger" + rows,
+		},
+		{
+			name: "sqlite, in other letters and without a column", start: sqltest.SQLite, table: "ledger",
+			script: customers + "CREATE TABLE ledger " + ledger + "Customer ON DELETE CASCADE); INSERT INTO ledger" + rows,
+		},
+	}
+}
+
+func TestNoRowGoesByACascadeOfAKeyFromElsewhere(t *testing.T) {
+	for _, c := range cascades() {
+		t.Run(c.name, func(t *testing.T) {
+			db := c.start(t, c.script)
+			s := opened(t, db, customerFields, nil)
+			remarks, err := s.Check(t.Context())
+			if want := "table " + c.table + " refers to customer and is not described"; err != nil || !slices.Contains(remarks, want) {
+				t.Errorf("the check remarks %q (%v), want %q", remarks, err, want)
+			}
+			who := person("ada@example.org")
+			orders := ordersFor(locate(t, s, who))
+			if got := doneOf(erase(t, s, who, orders), "customer", "user.contact.email"); got.Deleted != 0 || got.Masked != 1 {
+				t.Errorf("the customer: %+v, want it masked", got)
+			}
+			got := db.Rows(t, "SELECT id, customer, total FROM "+c.table+" ORDER BY id")
+			if diff := cmp.Diff([]string{"1 | 1 | 99", "2 | 2 | 5"}, got); diff != "" {
+				t.Errorf("the ledger (-want +got):\n%s", diff)
+			}
+			nothingLeft(t, s, who, orders)
+		})
+	}
+}
+
+func TestAnAccountThatIsNotShownOthersKeysIsToldSo(t *testing.T) {
+	db := sqltest.MariaDB(t, customers+"CREATE USER clerk IDENTIFIED BY 'of the shop'; GRANT SELECT, UPDATE, DELETE ON shop.* TO clerk;")
+	const remark = "the account has no right to read other databases"
+	for dsn, want := range map[string]bool{db.DSN: false, "clerk:of the shop@" + db.DSN[strings.Index(db.DSN, "unix("):]: true} {
+		s := opened(t, db, customerFields, func(c *sqlsystem.Config) { c.DSN = dsn })
+		remarks, err := s.Check(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(strings.Join(remarks, "\n"), remark); got != want {
+			t.Errorf("the check remarks %q, want what is not seen among them: %v", remarks, want)
+		}
+	}
+}
+
+func TestTriggersAndRulesAreRemarkedWhereverTheyAre(t *testing.T) {
+	for name, c := range map[string]struct {
+		start  func(testing.TB, string) *sqltest.Database
+		script string
+	}{
+		"sqlite, in other letters": {sqltest.SQLite, customers + "CREATE TRIGGER echo AFTER DELETE ON CUSTOMER BEGIN SELECT 1; END;"},
+		"postgresql, a rule":       {sqltest.Postgres, customers + "CREATE RULE echo AS ON DELETE TO customer DO ALSO NOTIFY echo;"},
+		"postgresql, of a partition": {sqltest.Postgres, `CREATE TABLE customer (id INTEGER PRIMARY KEY, email VARCHAR(80)) PARTITION BY RANGE (id);
+CREATE TABLE customer_1 PARTITION OF customer FOR VALUES FROM (0) TO (100);
+CREATE FUNCTION echo() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE TRIGGER echo AFTER DELETE ON customer_1 FOR EACH ROW EXECUTE FUNCTION echo();`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			remarks, err := opened(t, c.start(t, c.script), customerFields, nil).Check(t.Context())
+			if want := "table customer has the trigger echo, which runs at an erasure"; err != nil || !slices.Contains(remarks, want) {
+				t.Errorf("the check remarks %q (%v), want %q", remarks, err, want)
+			}
+		})
+	}
+}
