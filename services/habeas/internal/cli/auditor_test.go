@@ -63,6 +63,16 @@ func TestHistoryIsReadFromARunningAndFromAStoppedInstallation(t *testing.T) {
 	}
 }
 
+func TestAReplayOfNothingIsNotFound(t *testing.T) {
+	in := up(t, filepath.Join(t.TempDir(), "data"))
+	for _, flag := range []string{"--subject", "--request", "--tenant"} {
+		r := in.run(t, "audit", "replay", flag, strings.Repeat("a", 26))
+		if r.code != cli.ExitNotFound || !strings.Contains(r.err, "holds nothing of what was asked for") || !strings.Contains(r.out, "0 of ") {
+			t.Errorf("%s: exit code %d\n%s%s", flag, r.code, r.out, r.err)
+		}
+	}
+}
+
 func TestATraceOfNothingIsNotFound(t *testing.T) {
 	in := up(t, filepath.Join(t.TempDir(), "data"))
 	if r := in.run(t, "trace", strings.Repeat("a", 26)); r.code != cli.ExitNotFound {

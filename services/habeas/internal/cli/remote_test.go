@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
+	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 	"habeas.internal/services/habeas/internal/cli"
 	"habeas.internal/services/internal/localca"
@@ -29,6 +30,8 @@ type answering struct {
 	identityv1.UnimplementedTenantServiceServer
 	identityv1.UnimplementedSubjectServiceServer
 	consentv1.UnimplementedConsentServiceServer
+	fulfilmentv1.UnimplementedRequestServiceServer
+	fulfilmentv1.UnimplementedSystemServiceServer
 
 	err     error
 	allowed bool
@@ -92,10 +95,15 @@ func serve(t *testing.T, as string) *answering {
 	identityv1.RegisterTenantServiceServer(server, s)
 	identityv1.RegisterSubjectServiceServer(server, s)
 	consentv1.RegisterConsentServiceServer(server, s)
+	fulfilmentv1.RegisterRequestServiceServer(server, s)
+	fulfilmentv1.RegisterSystemServiceServer(server, s)
 	go func() { _ = server.Serve(lis) }()
 	t.Cleanup(server.Stop)
 	text := "tenant: demo\ntoken: secret-token\nca: " + id.CAFile + "\ntrust_domain: habeas.test\nnamespace: habeas\nendpoints:\n" +
 		"  identity: " + lis.Addr().String() + "\n  consent: " + lis.Addr().String() + "\n"
+	if as == "fulfilment" {
+		text += "  fulfilment: " + lis.Addr().String() + "\n"
+	}
 	if err := os.WriteFile(s.config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -201,6 +201,7 @@ func (a *app) watch(ctx context.Context, s fulfilmentv1.RequestServiceClient, id
 	if err != nil {
 		return err
 	}
+	said := ""
 	for {
 		resp, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
@@ -218,9 +219,13 @@ func (a *app) watch(ctx context.Context, s fulfilmentv1.RequestServiceClient, id
 			_, _ = fmt.Fprintf(a.Out, "%s\n", text)
 			continue
 		}
-		_, _ = fmt.Fprintf(a.Out, "%s  %s %s  %s\n", time.Now().Format(time.TimeOnly), right(q.GetRight()), requestState(q.GetState()), leafCounts(q))
+		if line := strings.TrimSpace(right(q.GetRight()) + " " + requestState(q.GetState()) + "  " + leafCounts(q)); line != said {
+			said = line
+			_, _ = fmt.Fprintf(a.Out, "%s  %s\n", time.Now().Format(time.TimeOnly), line)
+		}
 		if q.GetState() == fulfilmentv1.RequestState_REQUEST_STATE_CLOSED {
-			if err := printTables(a.Out, requestTables(q)); err != nil {
+			_, _ = fmt.Fprintln(a.Out)
+			if err := printTables(a.Out, ended(q)); err != nil {
 				return err
 			}
 		}
@@ -254,14 +259,6 @@ func (a *app) requestExplain() *cobra.Command {
 					return err
 				}
 				q := e.GetRequest()
-				history := []string{"AT\tEVENT\tLEAF\tREASON\tTRACE"}
-				for _, h := range e.GetHistory() {
-					leaf := "-"
-					if h.GetLeaf() != 0 {
-						leaf = fmt.Sprint(h.GetLeaf())
-					}
-					history = append(history, cells(h.GetAt().AsTime().UTC().Format(time.RFC3339), h.GetEvent(), leaf, dash(h.GetReason()), dash(h.GetTraceId())))
-				}
 				next := []string{
 					"REQUEST\tSTATE\tNEXT\tAWAITED\tSYSTEM\tREASON\tSINCE\tOVERDUE\tNEXT TRY",
 					cells(q.GetRequest(), requestState(q.GetState()), dash(e.GetNextActor()), dash(e.GetAwaited()), dash(e.GetSystem()),
@@ -271,7 +268,7 @@ func (a *app) requestExplain() *cobra.Command {
 					next = append(next, cells(b.GetRequest(), "goes first", dash(b.GetNextActor()), dash(b.GetAwaited()), dash(b.GetSystem()),
 						dash(b.GetReason()), day(b.GetSince()), day(b.GetOverdueAt()), day(b.GetNextTryAt())))
 				}
-				return a.show(e, next, history)
+				return a.show(e, next, history(e), traces(e))
 			})
 		},
 	}

@@ -23,6 +23,9 @@ issuer refuses it.`,
 			if i := slices.IndexFunc(c.Roles, func(r string) bool { return r != "subject" && !slices.Contains(local.Roles(), r) }); i >= 0 {
 				return usageError{fmt.Errorf("--role: there is no role %q", c.Roles[i])}
 			}
+			if !tenantNamed(c.Tenant) {
+				return usageError{errTenantName}
+			}
 			c.From = time.Now()
 			text, err := local.TokenOf(data, c)
 			if err != nil {

@@ -53,6 +53,8 @@ request on screen. Ctrl-C stops it.`,
 	return c
 }
 
+var errTenantName = errors.New("--tenant must begin with a small letter and hold 2 to 31 small letters, digits and hyphens")
+
 // tenantNamed reports whether identity would make a tenant of that name.
 func tenantNamed(name string) bool {
 	const most = 31
@@ -64,7 +66,7 @@ func tenantNamed(name string) bool {
 
 func (a *app) runUp(ctx context.Context, f upFlags) (err error) {
 	if !tenantNamed(f.tenant) {
-		return usageError{errors.New("--tenant must begin with a small letter and hold 2 to 31 small letters, digits and hyphens")}
+		return usageError{errTenantName}
 	}
 	began := time.Now()
 	cfg := local.Config{Dir: f.data, Tenant: f.tenant, Version: build().Version}

@@ -36,6 +36,7 @@ func Of(err error) error {
 		return err
 	}
 	e := &Error{Code: s.Code(), Message: s.Message()}
+	defer e.point()
 	for _, d := range s.Details() {
 		switch d := d.(type) {
 		case *errdetails.ErrorInfo:
@@ -49,6 +50,13 @@ func Of(err error) error {
 		}
 	}
 	return e
+}
+
+// point names the field that a refusal is about, where the service did not.
+func (e *Error) point() {
+	if h := hints(e.Reason); h.field != "" && len(e.Fields) == 0 {
+		e.Fields = []Field{{Name: h.field, Reason: e.Reason}}
+	}
 }
 
 // As returns the service's answer within err, or nil.
@@ -86,8 +94,11 @@ func (e *Error) worthRepeating() bool {
 }
 
 func (e *Error) headline() string {
-	if e.Reason == "" {
+	switch {
+	case e.Reason == "":
 		return fmt.Sprintf("%s: %s", codeText(e.Code), e.Message)
+	case e.Message == codeText(e.Code): // "refused: refused" says it twice
+		return fmt.Sprintf("%s: %s", codeText(e.Code), e.Reason)
 	}
 	return fmt.Sprintf("%s: %s: %s", codeText(e.Code), e.Reason, e.Message)
 }
@@ -124,6 +135,9 @@ func codeText(c codes.Code) string {
 
 // Advice is what the caller can do about it; empty when nothing is known.
 func (e *Error) Advice() string {
+	if h := hints(e.Reason); h.advice != "" {
+		return h.advice
+	}
 	switch e.Code {
 	case codes.InvalidArgument:
 		return "correct what is named"
@@ -142,6 +156,8 @@ func (e *Error) Advice() string {
 		return "nobody knows whether it was done: repeat the same command"
 	case codes.ResourceExhausted:
 		return "send less"
+	case codes.FailedPrecondition, codes.OutOfRange:
+		return "a rule forbids it: the same command again changes nothing"
 	case codes.AlreadyExists:
 		return "if you meant to repeat a command, repeat it unchanged; if not, leave out --request-id"
 	case codes.Internal, codes.DataLoss, codes.Unknown:

@@ -164,7 +164,8 @@ func (s otlpSpan) span(service string, wanted map[string]bool) (Span, bool) {
 }
 
 // Tree writes spans as trees, one for each trace, roots in the order of their
-// beginning. A span whose parent is not among them is a root.
+// beginning, each line within 80 columns. A span whose parent is not among them
+// is a root.
 func Tree(w io.Writer, all []Span) error {
 	t := tree{children: map[string][]Span{}}
 	known := map[string]bool{}
@@ -185,7 +186,7 @@ func Tree(w io.Writer, all []Span) error {
 			_, _ = fmt.Fprintf(&t.out, "trace %s  %s\n", r.Trace, r.Start.Format(time.RFC3339))
 			last = r.Trace
 		}
-		t.write(r, "", "")
+		t.write(r, "", "", "")
 	}
 	_, err := t.out.WriteTo(w)
 	if err != nil {
@@ -199,22 +200,41 @@ type tree struct {
 	out      bytes.Buffer
 }
 
-// write writes a span and what is below it. lead stands before its own line,
-// rest before those below.
-func (t *tree) write(s Span, lead, rest string) {
-	mark := ""
+// width is that of a terminal; a line that is longer is cut.
+const width = 80
+
+// write writes a span and what is below it. lead stands before its own name,
+// rest before those below. A service is named where it differs from the one
+// above.
+func (t *tree) write(s Span, lead, rest, above string) {
+	text := fmt.Sprintf("%9s  %s", round(s.Duration), lead)
 	if s.Failed {
-		mark = "  FAILED"
+		text += "FAILED "
 	}
-	_, _ = fmt.Fprintf(&t.out, "%s%s  %s  %s%s\n", lead, s.Service, s.Name, round(s.Duration), mark)
+	if s.Service != above {
+		text += s.Service + ": "
+	}
+	line := []rune(text + short(s.Name))
+	if len(line) > width {
+		line = append(line[:width-1], '…')
+	}
+	t.out.WriteString(string(line) + "\n")
 	below := t.children[s.Trace+s.ID]
 	for i, c := range below {
 		if i == len(below)-1 {
-			t.write(c, rest+"└─ ", rest+"   ")
+			t.write(c, rest+"└ ", rest+"  ", s.Service)
 		} else {
-			t.write(c, rest+"├─ ", rest+"│  ")
+			t.write(c, rest+"├ ", rest+"│ ", s.Service)
 		}
 	}
+}
+
+// short is a span's name without the package of a method.
+func short(name string) string {
+	if at := strings.LastIndexByte(name, '.'); at >= 0 && strings.Contains(name, "/") && !strings.Contains(name, " ") {
+		return name[at+1:]
+	}
+	return name
 }
 
 func round(d time.Duration) string {

@@ -2,9 +2,12 @@ package spans_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"habeas.internal/services/habeas/internal/spans"
 )
@@ -31,14 +34,38 @@ func TestTracesAreShownAsTrees(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `trace aa  1970-01-01T00:00:00Z
-  root  4ms
-├─ consent  load  100µs  FAILED
-└─ consent  append  1ms
+      4ms  root
+    100µs  ├ FAILED consent: load
+      1ms  └ consent: append
 trace cc  1970-01-01T00:00:00Z
-  projection  0s
+       0s  projection
 `
 	if out.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
+	}
+}
+
+func TestADeepTraceFitsATerminal(t *testing.T) {
+	var all []spans.Span
+	for i := range 60 {
+		s := spans.Span{Trace: "aa", ID: fmt.Sprint(i), Service: "fulfilment", Name: "habeas.fulfilment.v1.RequestService/SubmitRequest"}
+		if i > 0 {
+			s.Parent = fmt.Sprint(i - 1)
+		}
+		all = append(all, s)
+	}
+	var out bytes.Buffer
+	if err := spans.Tree(&out, all); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	for _, line := range lines {
+		if n := utf8.RuneCountInString(line); n > 80 {
+			t.Errorf("%d columns: %s", n, line)
+		}
+	}
+	if len(lines) != 61 || !strings.HasSuffix(lines[1], "  fulfilment: RequestService/SubmitRequest") {
+		t.Errorf("%d lines, the first span is %q", len(lines), lines[1])
 	}
 }
 

@@ -1,0 +1,44 @@
+package remote
+
+// hint is what is wrong by a reason code: the field of the request, if it is
+// one, and what the caller can do about it.
+type hint struct{ field, advice string }
+
+// hints are for the reasons that a caller can do something about.
+func hints(reason string) hint {
+	switch reason {
+	case "EVIDENCE_REQUIRED":
+		return hint{"evidence", "give --evidence: the hash of the text that the person saw, or a reference to evidence"}
+	case "PURPOSE_NOT_DESCRIBED":
+		return hint{"purpose", "name a purpose that the policy describes; `habeas policy show POLICY` prints it"}
+	case "CATEGORY_UNKNOWN":
+		return hint{"category", "name a category that a posted policy names; `habeas policy show POLICY` prints it"}
+	case "CATEGORY_NOT_OFFERED":
+		return hint{"category", "offer it to the person first: `habeas consent record --decision offered`"}
+	case "IMPLIED_AFTER_REFUSAL":
+		return hint{"expression", "the person has refused: only an explicit act changes that; leave out --implied"}
+	case "ACCOUNT_CLOSED", "PERSON_ERASED", "SUBJECT_FORGOTTEN":
+		return hint{"subject_ref", "nothing more can be recorded of this person"}
+	case "VERSION_NOT_POSTED", "POLICY_NOT_IN_FORCE":
+		return hint{"policy", "post the version first: `habeas policy post`; `habeas policy list` shows which are"}
+	case "POLICY_REQUIRED":
+		return hint{"policy", "name one with --policy; `habeas policy list` shows them"}
+	case "VERSION_IMMUTABLE", "VERSION_NOT_CONSECUTIVE":
+		return hint{"document", "give the document the next version; `habeas policy list` shows the last"}
+	case "TEXT_HASH_MISMATCH":
+		return hint{"text_hash", "post the very text whose hash the document names"}
+	case "ALREADY_POSTED", "POSTED_OUT_OF_ORDER":
+		return hint{"posted_at", "`habeas policy list` shows what is posted, and when"}
+	case "REQUEST_ALREADY_STARTED":
+		return hint{"request", "it can't be withdrawn any more; `habeas request explain` shows how far it is"}
+	case "REQUEST_CLOSED", "NOTHING_TO_RETRY", "VERIFICATION_NOT_OPEN":
+		return hint{"request", "`habeas request explain` shows where it stands"}
+	case "PERSON_ON_HOLD":
+		return hint{"subject_ref", "`habeas hold list SUBJECT` shows what binds"}
+	case "IDENTIFIER_IS_LAST":
+		return hint{"identifier", "link another one first: a person needs one"}
+	case "IDENTIFIER_NOT_HELD":
+		return hint{"identifier", "`habeas subject show` says by what kinds the person is known"}
+	}
+	return hint{}
+}
