@@ -3,7 +3,7 @@ package conformance_test
 func caseworks() []promise {
 	return []promise{
 		{id: "CW-01", show: kindsOfData(caseworksTenant)},
-		{id: "CW-02"},
+		{id: "CW-02", show: cardNumbers},
 		{id: "CW-03", show: registrationData},
 		{id: "CW-04", show: wayOut},
 		{id: "CW-05"},
