@@ -16,21 +16,17 @@ func (j *journey) claim(ctx context.Context) error {
 	if err != nil || e.Begun {
 		return err
 	}
+	if err := j.point(PointRefused); err != nil {
+		return err
+	}
 	err = j.record(ctx, j.agg, j.s, "yield", request.Yield{To: e.Behind, At: j.cfg.Now()})
 	if err != nil {
 		return err
 	}
-	// The access may have ended before it was held back; then nobody else says so.
-	d, _, err := j.cfg.Dockets.Load(ctx, DocketOf(j.agg.Tenant, j.s.SubjectRef), es.Leader)
-	if err != nil {
-		return fmt.Errorf("load docket: %w", err)
+	if err := j.point(PointYielded); err != nil {
+		return err
 	}
-	if d.Current() == j.agg.ID {
-		if err := j.record(ctx, j.agg, j.s, "unyield", request.Activate{At: j.cfg.Now()}); err != nil {
-			return err
-		}
-	}
-	return request.ErrOutOfStep
+	return request.ErrOutOfStep // whether it still has to wait is asked when it comes to rest
 }
 
 // begun is the request's entry after the docket was asked.

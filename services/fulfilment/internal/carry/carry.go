@@ -174,11 +174,20 @@ func (c *Carrier) Carry(ctx context.Context, agg es.Aggregate) error {
 			return fmt.Errorf("load request: %w", err)
 		}
 		due := request.Next(s, c.cfg.Now())
-		if len(due) == 0 {
-			return c.wake(ctx, agg, s)
+		if len(due) > 0 {
+			if err := c.all(ctx, agg, s, due); err != nil {
+				return err
+			}
+			continue
 		}
-		if err := c.all(ctx, agg, s, due); err != nil {
-			return err
+		moved := false
+		if s.Stage() == request.Waiting {
+			if moved, err = c.turn(ctx, agg, s, es.Meta{}); err != nil {
+				return err
+			}
+		}
+		if !moved {
+			return c.wake(ctx, agg, s)
 		}
 	}
 	return errRounds

@@ -243,37 +243,6 @@ func (j *journey) leave(ctx context.Context) error {
 	return j.note(ctx, request.StepLeave, request.LeaveDocket{})
 }
 
-// docketed tells the requests that a docket's commit speaks of.
-func (c *Carrier) docketed(ctx context.Context, r es.Recorded) error {
-	events, err := c.cfg.Dockets.Registry.DecodeAll(r.Commit)
-	if err != nil {
-		return err
-	}
-	for _, ev := range events {
-		var to string
-		var cmd request.Command
-		switch e := ev.(type) { //nolint:gochecksumtype // the others tell nobody anything new
-		case docket.Yielded:
-			to, cmd = e.Request, request.Yield{To: e.To, At: r.Time}
-		case docket.Promoted:
-			to, cmd = e.Request, request.Activate{At: r.Time}
-		case docket.Answered:
-			to, cmd = e.Request, request.AnswerWith{Request: e.With, At: r.Time}
-		default:
-			continue
-		}
-		agg := RequestOf(r.Aggregate.Tenant, to)
-		_, err := c.cfg.Requests.Handle(ctx, agg, es.Command[request.Command]{
-			ID: es.StepID(agg, "docket/"+r.ID, 1), At: c.cfg.Now(), Data: cmd,
-			Meta: es.Meta{Correlation: to, Causation: es.EventID(r.ID, 0)},
-		})
-		if err != nil && !errors.Is(err, request.ErrOutOfStep) { // it is over: it leaves by itself
-			return fmt.Errorf("tell request: %w", err)
-		}
-	}
-	return nil
-}
-
 func (j *journey) freeze(ctx context.Context) error {
 	_, err := j.cfg.Peers.Consent.ApplyFact(ctx, &consentv1.ApplyFactRequest{
 		RequestId: j.id("freeze", 1), SubjectRef: j.s.SubjectRef, Fact: consentv1.Fact_FACT_RESTRICTED, Cause: j.agg.ID,

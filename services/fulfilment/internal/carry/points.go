@@ -8,6 +8,8 @@ const (
 	PointPlanned           = "before_manifest"
 	PointLocated           = "located"
 	PointPermitted         = "permitted"
+	PointRefused           = "turn_refused"
+	PointYielded           = "turn_yielded"
 	PointStarted           = "leaves_started"
 	PointSuppressed        = "suppressed"
 	PointAnnounced         = "changes_announced"
@@ -29,7 +31,8 @@ const (
 // Points lists them all.
 func Points() []string {
 	return []string{
-		PointVerificationAsked, PointEntered, PointFrozen, PointPlanned, PointLocated, PointPermitted, PointStarted,
+		PointVerificationAsked, PointEntered, PointFrozen, PointPlanned, PointLocated, PointPermitted,
+		PointRefused, PointYielded, PointStarted,
 		PointSuppressed, PointAnnounced, PointErased, PointVerifiedAbsent, PointPermitEnded, PointCompleted, PointPackageBegun,
 		PointPackageWritten, PointOwnSuppressed, PointForgotten, PointUnfrozen, PointDrafted, PointLeft, PointKeyDestroyed, PointPackageExpired,
 	}
