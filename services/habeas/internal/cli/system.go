@@ -95,13 +95,15 @@ func (a *app) systemShow() *cobra.Command {
 					return err
 				}
 				s := resp.GetSystem()
-				return a.show(resp,
-					[]string{
-						"SYSTEM\tVERSION\tCONNECTOR\tCONNECTION\tREGION\tBACKUP DAYS\tREGISTERED",
-						cells(s.GetSystem(), resp.GetVersion(), short(s.GetConnector().String(), "CONNECTOR_KIND_"), s.GetConnection(),
-							s.GetRegion(), s.GetBackupDays(), day(resp.GetRegisteredAt())),
-					},
-					[]string{string(s.GetDataset())})
+				tables := [][]string{{
+					"SYSTEM\tVERSION\tCONNECTOR\tCONNECTION\tREGION\tBACKUP DAYS\tREGISTERED",
+					cells(s.GetSystem(), resp.GetVersion(), short(s.GetConnector().String(), "CONNECTOR_KIND_"), s.GetConnection(),
+						s.GetRegion(), s.GetBackupDays(), day(resp.GetRegisteredAt())),
+				}}
+				if len(resp.GetRemarks()) > 0 {
+					tables = append(tables, append([]string{"REMARKS"}, resp.GetRemarks()...))
+				}
+				return a.show(resp, append(tables, []string{string(s.GetDataset())})...)
 			})
 		},
 	}
