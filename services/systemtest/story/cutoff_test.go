@@ -47,7 +47,10 @@ func cutOffPoints() (always, more cutOffs) {
 // notKilledAt are steps that no run here reaches, and why. The tests of carry
 // cut them off in memory.
 func notKilledAt() map[string]string {
-	return map[string]string{"package_deleted": "a package lives an hour at least"}
+	const overtaken = "only an erasure that an access overtakes at its last moment comes there"
+	return map[string]string{
+		"package_deleted": "a package lives an hour at least", "turn_refused": overtaken, "turn_yielded": overtaken,
+	}
 }
 
 // crashPoints are the steps at which this run kills.
@@ -66,12 +69,16 @@ func crashPoints() cutOffs {
 func TestEveryPointOfACrashIsListed(t *testing.T) {
 	always, more := cutOffPoints()
 	listed := slices.Concat(always.atOnce, always.afterPermit, always.ofAnAccess, more.atOnce, more.afterPermit, more.ofAnAccess)
-	for point := range notKilledAt() {
-		listed = append(listed, point)
+	code := codePoints(t)
+	for _, point := range code {
+		if _, excused := notKilledAt()[point]; !excused && !slices.Contains(listed, point) {
+			t.Errorf("%s is a point in the code and in no list", point)
+		}
 	}
-	slices.Sort(listed)
-	if diff := cmp.Diff(codePoints(t), listed); diff != "" {
-		t.Errorf("the points in the code are not those in the lists (-code +lists):\n%s", diff)
+	for _, point := range listed {
+		if !slices.Contains(code, point) {
+			t.Errorf("%s is listed and no point in the code", point)
+		}
 	}
 }
 
@@ -101,7 +108,6 @@ func codePoints(t *testing.T) []string {
 		out = append(out, point)
 		return true
 	})
-	slices.Sort(out)
 	return out
 }
 
