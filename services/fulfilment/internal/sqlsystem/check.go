@@ -128,6 +128,7 @@ func (p *plan) check(c *catalogue) (remarks []string, err error) {
 				})
 			}
 		}
+		remarks = append(remarks, t.mixing()...)
 		for _, f := range t.fields {
 			if f.mask.way == maskImpossible && len(f.Personal()) > 0 {
 				remarks = append(remarks, fmt.Sprintf("column %s.%s can't be masked: rows that must stay can't be erased", t.name, f.Name))

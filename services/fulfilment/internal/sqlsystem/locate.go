@@ -90,12 +90,17 @@ func (s *System) locate(ctx context.Context, plan *plan, t *table, p connector.P
 
 // shared counts rows that are others' too.
 func (s *System) shared(ctx context.Context, db querier, plan *plan, t *table, p connector.Person) (n uint64, err error) {
-	if !t.sharing() {
+	if !t.sharing() && !t.mixes() {
 		return 0, nil
 	}
 	q := s.search(plan, p)
 	q.from(t)
-	q.put("SELECT count(*) FROM ", id("h", t))
+	q.put("SELECT count(*) FROM ")
+	if t.mixes() {
+		q.othersToo(t)
+	} else {
+		q.put(id("h", t))
+	}
 	err = each(ctx, db, q.String(), q.args, func(rows *sql.Rows) error { return rows.Scan(&n) })
 	return n, err
 }

@@ -88,7 +88,7 @@ func (q *search) own(t *table) {
 	q.put(name, " AS (SELECT ")
 	q.columns(t)
 	q.put(" FROM ", q.table(t.name), " t WHERE ")
-	q.identified(t)
+	q.owned(t)
 	for _, e := range t.down {
 		q.put(" UNION ")
 		q.step(t, e, "m")
@@ -101,7 +101,7 @@ func (q *search) own(t *table) {
 			q.put("t.", q.quoted(t.self[i].ToField), " = s.", carried(t, t.self[i].FromField))
 		})
 		q.put(") WHERE NOT (")
-		q.elses(t)
+		q.elses(t, "t")
 		q.put(") AND NOT (")
 		q.divided(t)
 		q.put(")")
@@ -111,7 +111,7 @@ func (q *search) own(t *table) {
 		q.put(", ", id("o", t), " AS (SELECT d.* FROM ", name, " d JOIN ", q.table(t.name), " t ON ")
 		q.onKey(t, "d")
 		q.put(" WHERE ")
-		q.identified(t)
+		q.owned(t)
 		q.put(" OR NOT (")
 		q.divided(t)
 		q.put("))")
@@ -235,40 +235,8 @@ func (q *search) shared(t *table) {
 		q.put("t1.", q.quoted(t.keys[i]), " = t.", carried(t, t.keys[i]))
 	})
 	q.put(" AND (")
-	q.elsesOf(t, "t1")
+	q.elses(t, "t1")
 	q.put("))")
-}
-
-// elses writes whether row t bears an identity that is not the person's.
-func (q *search) elses(t *table) { q.elsesOf(t, "t") }
-
-func (q *search) elsesOf(t *table, alias string) {
-	for _, f := range t.fields {
-		if f.Identity == "" {
-			continue
-		}
-		expr := alias + "." + q.quoted(f.Name)
-		q.put("(", expr, " IS NOT NULL")
-		if f.column.class == classText {
-			q.put(" AND ", expr, " <> ''")
-		}
-		q.put(" AND NOT (")
-		q.matches(f, expr)
-		q.put(")) OR ")
-	}
-	q.put("1 = 0")
-}
-
-// identified writes whether row t bears an identity of the person.
-func (q *search) identified(t *table) {
-	for _, f := range t.fields {
-		if f.Identity != "" {
-			q.put("(")
-			q.matches(f, "t."+q.quoted(f.Name))
-			q.put(") OR ")
-		}
-	}
-	q.put("1 = 0")
 }
 
 // rows writes a query for a person's rows in t, without conditions or an order.

@@ -72,6 +72,7 @@ func TestInEveryKindOfDatabase(t *testing.T) {
 				{name: "a value that is also of a category that stays is told as kept", script: notes, test: twoCategories},
 				{name: "values that stay are counted before a chunk loses their owner", script: notes, test: twoCategoriesInChunks},
 				{name: "keys that stay are counted though chunks lose their owner", script: notes, test: keysInChunks},
+				{name: "a telephone that is another account's too does not reach that account", script: family, test: oneTelephone},
 				{name: "international domains are found in both forms", script: profiles, test: internationalDomains},
 				{name: "values that look like tokens are masked as well", script: profiles, test: valuesLikeTokens},
 				{name: "a key that is a text is masked where its row stays", test: textKey},
