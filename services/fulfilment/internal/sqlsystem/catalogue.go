@@ -65,14 +65,30 @@ type relation struct {
 	primary  []string
 	uniques  [][]string
 	triggers []string
+	// row is the name under which the database numbers the rows itself, where
+	// nothing else tells every one from the others.
+	row string
 }
 
 func (t *relation) column(name string) (*column, bool) {
 	i := slices.IndexFunc(t.columns, func(c column) bool { return c.name == name })
-	if i < 0 {
+	switch {
+	case i >= 0:
+		return &t.columns[i], true
+	case t.row != "" && name == t.row:
+		return &column{name: name, class: classInt}, true
+	default:
 		return nil, false
 	}
-	return &t.columns[i], true
+}
+
+// handle is by what rows are told apart: their key, unless it can be null in
+// several of them.
+func (t *relation) handle() []string {
+	if t.row != "" {
+		return []string{t.row}
+	}
+	return t.key()
 }
 
 // key is what tells rows apart: the primary key or else the first unique key

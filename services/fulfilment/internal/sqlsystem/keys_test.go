@@ -1,12 +1,15 @@
 package sqlsystem_test
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"habeas.internal/services/fulfilment/internal/connector"
+	"habeas.internal/services/fulfilment/internal/dataset"
 	"habeas.internal/services/fulfilment/internal/sqlsystem"
 	"habeas.internal/services/internal/sqltest"
 )
@@ -127,5 +130,66 @@ CREATE TRIGGER echo AFTER DELETE ON customer_1 FOR EACH ROW EXECUTE FUNCTION ech
 				t.Errorf("the check remarks %q (%v), want %q", remarks, err, want)
 			}
 		})
+	}
+}
+
+const visitFields = datasetHead + `  - name: visitor
+    fields:
+    - {name: code, data_categories: [user.unique_id], fides_meta: {primary_key: true}}
+    - {name: place, data_categories: [user.location], fides_meta: {primary_key: true}}
+    - {name: email, data_categories: [user.contact.email], fides_meta: {identity: email}}
+  - name: visit
+    fields:
+    - {name: id, data_categories: [user.unique_id], fides_meta: {primary_key: true}}
+    - {name: email, data_categories: [user.contact.email], fides_meta: {identity: email}}
+    - {name: page, data_categories: [user.content]}
+    - {name: paid, data_categories: [user.financial]}
+`
+
+const visitors = `CREATE TABLE visitor (code TEXT, place TEXT, email TEXT, PRIMARY KEY (code, place));
+CREATE TABLE visit (id TEXT PRIMARY KEY, "RowID" INTEGER, email TEXT, page TEXT NOT NULL, paid INTEGER);
+INSERT INTO visitor VALUES (NULL, 'here', 'ada@example.org'), ('a', NULL, 'ada@example.org'), (NULL, 'here', 'bob@example.org'), ('a', 'here', 'ada@example.org');
+INSERT INTO visit VALUES (NULL, 1, 'ada@example.org', 'one', 5), (NULL, 1, 'bob@example.org', 'two', 5), (NULL, 1, 'ada@example.org', 'three', 5);`
+
+func TestSQLiteRowsWithoutAKeyAreFoundAndErased(t *testing.T) {
+	for name, change := range map[string]func(*sqlsystem.Config){
+		"at once": nil, "page by page and in chunks": func(c *sqlsystem.Config) { c.Rows, c.Chunk, c.Page = 1, 1, 1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := sqltest.SQLite(t, visitors)
+			s := opened(t, db, visitFields, change)
+			who := person("ada@example.org")
+			found := locate(t, s, who)
+			if rowsOf(found, "visitor") != 3 || rowsOf(found, "visit") != 2 || len(collected(t, s, who)) != 5 {
+				t.Errorf("found %+v and collected %q, want 3 visitors and 2 visits", found, collected(t, s, who))
+			}
+			orders := ordersFor(found, "user.financial")
+			erase(t, s, who, orders)
+			nothingLeft(t, s, who, orders)
+			if diff := cmp.Diff([]string{"NULL | here | bob@example.org"}, db.Rows(t, "SELECT * FROM visitor")); diff != "" {
+				t.Errorf("the visitors (-want +got):\n%s", diff)
+			}
+			want := []string{"NULL |  | 5", "NULL |  | 5", "bob@example.org | two | 5"}
+			if diff := cmp.Diff(want, db.Rows(t, "SELECT email, page, paid FROM visit ORDER BY email")); diff != "" {
+				t.Errorf("the visits (-want +got):\n%s", diff)
+			}
+			nothingMoreToDo(t, db, s, who, orders)
+		})
+	}
+}
+
+func TestSQLiteRowsThatCannotBeToldApartAreRefused(t *testing.T) {
+	db := sqltest.SQLite(t, `CREATE TABLE customer (id TEXT PRIMARY KEY, email TEXT, rowid, oid, _rowid_)`)
+	d, err := dataset.Parse([]byte(customerFields))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := sqlsystem.Open(sqlsystem.Config{Kind: sqlsystem.SQLite, DSN: db.DSN, Dataset: d})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if _, err := s.Check(t.Context()); !errors.Is(err, connector.ErrMismatch) {
+		t.Errorf("the check ends with %v, want a mismatch", err)
 	}
 }

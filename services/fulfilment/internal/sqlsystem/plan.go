@@ -54,7 +54,7 @@ func newPlan(d *dataset.Dataset, c *catalogue) *plan {
 	for _, name := range d.Order() {
 		collection, _ := d.Collection(name)
 		t := &table{relation: c.tables[name], collection: collection}
-		t.keys = t.key()
+		t.keys = t.handle()
 		t.carried = slices.Clone(t.keys)
 		for _, category := range collection.Categories() {
 			t.parts = append(t.parts, connector.Part{Collection: name, Category: category})
@@ -228,7 +228,7 @@ func (t *table) describe(c *catalogue) {
 		col, _ := t.column(f.Name)
 		described := field{Field: f, column: col}
 		described.joint = slices.Contains(foreign, f.Name) || t.refers(f.Name)
-		described.mask = maskOf(described, slices.Contains(t.keys, f.Name))
+		described.mask = maskOf(described, slices.Contains(t.key(), f.Name))
 		t.fields = append(t.fields, described)
 	}
 }

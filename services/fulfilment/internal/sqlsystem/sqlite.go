@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -62,9 +63,13 @@ func (sqliteDialect) exact(expr string, c *column) string {
 func (sqliteDialect) parameter(placeholder string, _ class) string { return placeholder }
 func (sqliteDialect) selected(expr string, _ *column) string       { return expr }
 
+// Where the primary key is not the row's own number, SQLite takes nulls in it, and
+// as many as there are.
 const sqliteColumns = `
-SELECT m.name, c.name, c.type, NOT c."notnull" AND c.pk = 0, c.hidden IN (2, 3), c.pk
+SELECT m.name, c.name, c.type, NOT c."notnull" AND (c.pk = 0 OR NOT l.wr AND EXISTS (
+         SELECT 1 FROM pragma_index_list(m.name) i WHERE i.origin = 'pk')), c.hidden IN (2, 3), c.pk
 FROM sqlite_schema m JOIN pragma_table_xinfo(m.name) c
+JOIN pragma_table_list(m.name) l ON l.schema = 'main'
 WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite~_%' ESCAPE '~' AND c.hidden <> 1
 ORDER BY m.name, c.cid`
 
@@ -156,8 +161,28 @@ func (s sqliteDialect) columns(ctx context.Context, q querier, c *catalogue) err
 		for place := 1; place <= len(names); place++ {
 			c.tables[table].primary = append(c.tables[table].primary, names[place])
 		}
+		c.tables[table].number()
 	}
 	return err
+}
+
+// number finds the name of the row's own number if the primary key can be null;
+// there is none where columns have taken all its names.
+func (t *relation) number() {
+	nulls := func(name string) bool { c, ok := t.column(name); return ok && c.nullable }
+	taken := func(name string) bool {
+		return slices.ContainsFunc(t.columns, func(c column) bool { return asciiLower(c.name) == name })
+	}
+	if !slices.ContainsFunc(t.primary, nulls) {
+		return
+	}
+	for _, name := range []string{"rowid", "_rowid_", "oid"} {
+		if !taken(name) {
+			t.row = name
+			return
+		}
+	}
+	t.primary = nil
 }
 
 // class follows the database's own rules of affinity, with the common names for

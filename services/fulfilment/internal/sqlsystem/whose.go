@@ -8,8 +8,8 @@ import (
 // How much a kind of identifier says of whose a row is.
 const (
 	ofMany = iota // a device's, which many use and of which a person has many
-	ofAFew         // a telephone's, which a household shares
-	ofOne          // an address or account: one person's
+	ofAFew        // a telephone's, which a household shares
+	ofOne         // an address or account: one person's
 )
 
 func bond(kind string) int {
