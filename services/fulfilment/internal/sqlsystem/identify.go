@@ -17,6 +17,8 @@ func (q *search) matches(f field, expr string) {
 			continue
 		}
 		switch {
+		case f.column.class == classInt && f.Identity == "phone":
+			q.number(strings.TrimPrefix(identifier.Value, "+"), expr)
 		case f.column.class == classInt:
 			q.number(identifier.Value, expr)
 		case f.column.class == classUUID:
@@ -24,8 +26,7 @@ func (q *search) matches(f field, expr string) {
 		case f.Identity == "email":
 			q.email(f, identifier.Value, expr)
 		case f.Identity == "phone":
-			q.put(q.digits(q.dialect.exact(expr, f.column)), " = ").cast(identifier.Value, classText).put(" OR ")
-			q.plainly(f, identifier.Value, expr)
+			q.phone(f, identifier.Value, expr)
 		default:
 			q.plainly(f, identifier.Value, expr)
 		}
@@ -60,6 +61,19 @@ func (q *search) uuid(f field, value, expr string) {
 func (q *search) plainly(f field, value, expr string) {
 	q.indexed(f, value, expr)
 	q.put(q.dialect.exact(expr, f.column), " = ").cast(value, classText).put(" OR ")
+}
+
+// phone compares without the marks between digits, with the country's number
+// after +, after 00 and by itself.
+func (q *search) phone(f field, value, expr string) {
+	forms := []string{value}
+	if digits, ok := strings.CutPrefix(value, "+"); ok {
+		forms = append(forms, "00"+digits, digits)
+	}
+	q.put(q.digits(q.dialect.exact(expr, f.column)), " IN (")
+	q.list(len(forms), ", ", func(i int) { q.cast(forms[i], classText) })
+	q.put(") OR ")
+	q.plainly(f, value, expr)
 }
 
 // email compares without regard to case, with the domain in letters and as the

@@ -188,7 +188,7 @@ func TestSQLiteRowsThatCannotBeToldApartAreRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close()
+	t.Cleanup(func() { _ = s.Close() })
 	if _, err := s.Check(t.Context()); !errors.Is(err, connector.ErrMismatch) {
 		t.Errorf("the check ends with %v, want a mismatch", err)
 	}

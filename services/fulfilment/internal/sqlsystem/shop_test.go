@@ -64,6 +64,7 @@ func TestInEveryKindOfDatabase(t *testing.T) {
 				{name: "a household that nobody else lives in goes too", test: lonelyHousehold},
 				{name: "a person without rows is no error", test: nobody},
 				{name: "a telephone number is compared without the marks between its digits", test: byPhone},
+				{name: "a telephone number is found however its country is written, and as a whole number", script: callers, test: spelledNumbers},
 				{name: "no identifier reaches beyond itself", test: weirdIdentifiers},
 				{name: "an order for what is not described is refused", test: otherOrders},
 				{name: "what is several people's or must stay is left, and said so", script: club, test: severalPeoples},

@@ -165,3 +165,31 @@ func TestTheCheckRemarksOnIdentitiesBesideEachOther(t *testing.T) {
 		}
 	}
 }
+
+const callers = `CREATE TABLE caller (id INTEGER PRIMARY KEY, number VARCHAR(40));
+CREATE TABLE dialled (id INTEGER PRIMARY KEY, number BIGINT);
+INSERT INTO caller VALUES (1, '0012025550000'), (2, '1.202.555.0000'), (3, '+1 (202) 555-0000'), (4, '00 1 202 555 0000'), (5, '2025550000'), (6, '112025550000');
+INSERT INTO dialled VALUES (1, 12025550000), (2, 2025550000), (3, NULL), (4, 0);`
+
+func spelledNumbers(t *testing.T, db *sqltest.Database) {
+	s := opened(t, db, datasetHead+`  - name: caller
+    fields:
+    - {name: id, data_categories: [system.operations], fides_meta: {primary_key: true}}
+    - {name: number, data_categories: [user.contact.phone_number], fides_meta: {identity: phone_number}}
+  - name: dialled
+    fields:
+    - {name: id, data_categories: [system.operations], fides_meta: {primary_key: true}}
+    - {name: number, data_categories: [user.contact.phone_number], fides_meta: {identity: phone_number}}
+`, nil)
+	who := known("phone +12025550000")
+	found := locate(t, s, who)
+	if rowsOf(found, "caller") != 4 || rowsOf(found, "dialled") != 1 {
+		t.Errorf("found %+v, want 4 callers and one who was dialled", found)
+	}
+	erase(t, s, who, ordersFor(found))
+	nothingLeft(t, s, who, ordersFor(found))
+	left := append(db.Rows(t, "SELECT id FROM caller ORDER BY id"), db.Rows(t, "SELECT id FROM dialled ORDER BY id")...)
+	if diff := cmp.Diff([]string{"5", "6", "2", "3", "4"}, left); diff != "" {
+		t.Errorf("the rows left (-want +got):\n%s", diff)
+	}
+}
