@@ -93,7 +93,7 @@ func (a *app) holdReview() *cobra.Command {
 		Use: "review SUBJECT HOLD", Short: "say that a hold was looked at, and when it is looked at again", Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			r.fill()
-			next, err := parseMoment("--review-at", at)
+			next, err := neededMoment("--review-at", at)
 			if err != nil {
 				return err
 			}
@@ -108,7 +108,7 @@ func (a *app) holdReview() *cobra.Command {
 		},
 	}
 	r.flags(c.Flags(), "")
-	c.Flags().StringVar(&at, "review-at", "", "when it must be looked at again, RFC 3339")
+	c.Flags().StringVar(&at, "review-at", "", "when it must be looked at again, RFC 3339 or a date; needed")
 	return c
 }
 

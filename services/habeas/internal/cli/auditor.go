@@ -46,6 +46,9 @@ With --output json it writes a line for each commit and, last, the summary.`,
 			if err != nil {
 				return err
 			}
+			if at != nil && at.AsTime().After(time.Now()) {
+				return usageError{errors.New("--at lies ahead: nobody knows how the log will stand then")}
+			}
 			if at != nil {
 				f.Until = at.AsTime()
 			}

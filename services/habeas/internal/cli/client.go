@@ -113,6 +113,13 @@ func parseMoment(flag, text string) (*timestamppb.Timestamp, error) {
 	return nil, usageError{fmt.Errorf("%s is a moment such as 2026-01-31T12:00:00Z", flag)}
 }
 
+func neededMoment(flag, text string) (*timestamppb.Timestamp, error) {
+	if text == "" {
+		return nil, usageError{fmt.Errorf("%s is needed: a moment such as 2026-01-31T12:00:00Z, or a date", flag)}
+	}
+	return parseMoment(flag, text)
+}
+
 func newUUID() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails

@@ -23,7 +23,7 @@ func (a *app) holdPlace() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) (err error) {
 			r.fill()
 			req.RequestId, req.SubjectRef = r.id, args[0]
-			if req.ReviewAt, err = parseMoment("--review-at", review); err != nil {
+			if req.ReviewAt, err = neededMoment("--review-at", review); err != nil {
 				return err
 			}
 			return a.retention(func(conn *grpc.ClientConn) error {
@@ -42,7 +42,7 @@ func (a *app) holdPlace() *cobra.Command {
 	r.flags(c.Flags(), "")
 	c.Flags().StringVar(&req.Ground, "ground", "legal_claim", "ground, a dotted code")
 	c.Flags().StringVar(&req.Authority, "authority", "", "the law, order or case number; no personal data")
-	c.Flags().StringVar(&review, "review-at", "", "when it must be looked at again, RFC 3339")
+	c.Flags().StringVar(&review, "review-at", "", "when it must be looked at again, RFC 3339 or a date; needed")
 	return c
 }
 

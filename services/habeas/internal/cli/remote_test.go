@@ -268,6 +268,8 @@ func TestMistakesAreFoundBeforeAnythingIsSent(t *testing.T) {
 		{"a right that there is not", []string{"request", "submit", "revenge", "--email", "a"}, "access, erasure"},
 		{"a decision that there is not", []string{"consent", "record", ref, "--decision", "maybe"}, "given, refused, withdrawn, offered"},
 		{"neither a purpose nor all", []string{"consent", "withdraw", ref}, "--all"},
+		{"a hold that nobody looks at again", []string{"hold", "place", ref, "--authority", "case 1"}, "--review-at"},
+		{"a replay of the future", []string{"audit", "replay", "--at", "2999-01-01"}, "lies ahead"},
 		{"a moment that is none", []string{"consent", "history", ref, "--at", "yesterday"}, "--at"},
 		{"a version that is none", []string{"policy", "post", "p", "first", "--text-hash", "x"}, "number"},
 		{"a text and its hash", []string{"policy", "post", "p", "1", "--text-hash", "x", "--text", "y"}, "one of --text"},

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
+	"habeas.internal/services/habeas/internal/remote"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
@@ -341,7 +342,7 @@ func (a *app) requestDownload() *cobra.Command {
 func download(ctx context.Context, s fulfilmentv1.RequestServiceClient, id string, w io.Writer) (n int64, err error) {
 	stream, err := s.DownloadPackage(ctx, &fulfilmentv1.DownloadPackageRequest{Request: id})
 	if err != nil {
-		return 0, err
+		return 0, remote.Of(err)
 	}
 	for {
 		part, err := stream.Recv()
@@ -349,7 +350,7 @@ func download(ctx context.Context, s fulfilmentv1.RequestServiceClient, id strin
 			return n, nil
 		}
 		if err != nil {
-			return n, err
+			return n, remote.Of(err)
 		}
 		if _, err := w.Write(part.GetData()); err != nil {
 			return n, fmt.Errorf("write package: %w", err)

@@ -18,7 +18,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"habeas.internal/services/habeas/internal/devissuer"
@@ -178,12 +177,6 @@ func (in *Installation) connect() error {
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("read connections: %w", err)
-	}
-	for name, dsn := range known { // written before connections had tenants
-		if !strings.Contains(name, "/") {
-			delete(known, name)
-			known[in.cfg.Tenant+"/"+name] = dsn
-		}
 	}
 	maps.Copy(known, in.cfg.Connections)
 	if text, err = yaml.Marshal(known); err != nil {

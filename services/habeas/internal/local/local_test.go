@@ -51,13 +51,24 @@ func TestConnectionsOfTheOwnerAreKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, "connections.yaml")
-	if err := os.WriteFile(path, []byte("mine: 'postgres://x'\n"), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte("demo/mine: 'postgres://x'\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	start(t, dir, map[string]string{"demo/shop": "file:shop.db"})
 	text, err := os.ReadFile(path)
 	if err != nil || !strings.Contains(string(text), "demo/mine:") || !strings.Contains(string(text), "demo/shop:") {
 		t.Errorf("connections are\n%s%v", text, err)
+	}
+}
+
+func TestAConnectionOfNoTenantIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "connections.yaml"), []byte("mine: 'postgres://x'\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if in, err := local.Start(t.Context(), local.Config{Dir: dir, Tenant: "demo"}); err == nil || !strings.Contains(err.Error(), "tenant/name") {
+		t.Errorf("got %v", err)
+		_ = in.Stop()
 	}
 }
 
