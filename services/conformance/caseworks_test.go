@@ -22,7 +22,7 @@ func caseworks() []promise {
 		{id: "CW-18"},
 		{id: "CW-19"},
 		{id: "CW-20"},
-		{id: "CW-21"},
+		{id: "CW-21", show: cookiesRefused},
 		{id: "CW-22"},
 		{id: "CW-23", show: everyProduct},
 		{id: "CW-24"},

@@ -27,7 +27,7 @@ func personnel() []promise {
 		{id: "PT-23", show: inForceAtCollection},
 		{id: "PT-24", show: internalPurposesOnly},
 		{id: "PT-25"},
-		{id: "PT-26"},
+		{id: "PT-26", show: cookiesImpersonal},
 		{id: "PT-27", show: heldUnderThisPolicy},
 		{id: "PT-28"},
 	}

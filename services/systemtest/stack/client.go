@@ -27,6 +27,7 @@ import (
 // Clients call all services as one caller.
 type Clients struct {
 	Subjects      identityv1.SubjectServiceClient
+	Merges        identityv1.MergeServiceClient
 	Tenants       identityv1.TenantServiceClient
 	Verifications identityv1.VerificationServiceClient
 	Suppression   identityv1.SuppressionServiceClient
@@ -55,6 +56,7 @@ func (s *Stack) clients(token string) Clients {
 	retention, fulfilment := s.Conn("retention", token), s.Conn("fulfilment", token)
 	return Clients{
 		Subjects: identityv1.NewSubjectServiceClient(identity), Tenants: identityv1.NewTenantServiceClient(identity),
+		Merges:        identityv1.NewMergeServiceClient(identity),
 		Verifications: identityv1.NewVerificationServiceClient(identity), Suppression: identityv1.NewSuppressionServiceClient(identity),
 		Policies: consentv1.NewPolicyServiceClient(consent), Consent: consentv1.NewConsentServiceClient(consent),
 		Retention: retentionv1.NewRetentionServiceClient(retention),

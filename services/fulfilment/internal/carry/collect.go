@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 
+	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 	"habeas.internal/services/fulfilment/internal/connector"
 	"habeas.internal/services/fulfilment/internal/pack"
 	"habeas.internal/services/fulfilment/request"
@@ -31,6 +32,9 @@ func (j *journey) collect(ctx context.Context) error {
 		if err := j.cfg.Packages.Delete(ctx, j.agg.Tenant, j.s.Package.Name); err != nil {
 			return err
 		}
+	}
+	if err := j.touch(ctx, identityv1.TouchKind_TOUCH_KIND_PACKAGE); err != nil {
+		return err
 	}
 	name, err := es.NewID(j.cfg.Random)
 	if err != nil {

@@ -158,6 +158,9 @@ func (x *erasure) step(ctx context.Context, step string, cmd request.Command) er
 }
 
 func (x *erasure) destroy(ctx context.Context) error {
+	if err := x.touch(ctx, identityv1.TouchKind_TOUCH_KIND_ERASURE); err != nil {
+		return err
+	}
 	permit, err := x.cfg.Peers.Retention.RequestPermit(ctx, &retentionv1.RequestPermitRequest{
 		RequestId:  x.id("permit/"+x.name, x.s.SystemOf(x.name).Tries+1),
 		SubjectRef: x.s.SubjectRef, Request: x.agg.ID, System: x.name,

@@ -120,6 +120,16 @@ func (p *Peers) ResolveSubject(_ context.Context, r *identityv1.ResolveSubjectRe
 	return &identityv1.ResolveSubjectResponse{SubjectRef: ref}, nil
 }
 
+// RecordTouch is told what is about to be done. Nobody here is merged.
+func (p *Peers) RecordTouch(_ context.Context, r *identityv1.RecordTouchRequest, _ ...grpc.CallOption) (*identityv1.RecordTouchResponse, error) {
+	leave, err := p.enter("RecordTouch", r.GetKind().String())
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	return &identityv1.RecordTouchResponse{}, nil
+}
+
 // ListIdentifiers returns a subject's address.
 func (p *Peers) ListIdentifiers(_ context.Context, r *identityv1.ListIdentifiersRequest, _ ...grpc.CallOption) (*identityv1.ListIdentifiersResponse, error) {
 	leave, err := p.enter("ListIdentifiers", "")

@@ -70,20 +70,6 @@ func (s *Merges) UnmergeSubjects(ctx context.Context, r *identityv1.UnmergeSubje
 	return &identityv1.UnmergeSubjectsResponse{Merge: shown(r.GetSubjectRef(), m), ConsistencyToken: res.Token().Encode()}, nil
 }
 
-// RecordTouch lists what is about to be done to a merged person.
-func (s *Merges) RecordTouch(ctx context.Context, r *identityv1.RecordTouchRequest) (*identityv1.RecordTouchResponse, error) {
-	tenant := tenantOf(ctx)
-	root, who, err := s.Desk.Registry.Root(ctx, tenant, r.GetSubjectRef())
-	if err != nil {
-		return nil, err
-	}
-	err = s.Desk.Registry.Touch(ctx, tenant, root, subject.Touch{Kind: touchOf(r.GetKind()), Reference: r.GetReference(), At: s.Now()})
-	if err != nil {
-		return nil, err
-	}
-	return &identityv1.RecordTouchResponse{Merged: len(who.Standing()) > 0}, nil
-}
-
 // ListMerges lists a person's merges.
 func (s *Merges) ListMerges(ctx context.Context, r *identityv1.ListMergesRequest) (*identityv1.ListMergesResponse, error) {
 	root, who, err := s.Desk.Registry.Root(ctx, tenantOf(ctx), r.GetSubjectRef())

@@ -84,7 +84,7 @@ func Callers() map[string][]string {
 		identityv1.SubjectService_ServiceDesc.ServiceName:      fulfilment,
 		identityv1.SubjectService_GetSubject_FullMethodName:    peers,
 		identityv1.MergeService_ServiceDesc.ServiceName:        nil,
-		identityv1.MergeService_RecordTouch_FullMethodName:     peers,
+		identityv1.SubjectService_RecordTouch_FullMethodName:   peers,
 		identityv1.MergeService_ListMerges_FullMethodName:      peers,
 		identityv1.VerificationService_ServiceDesc.ServiceName: fulfilment,
 		identityv1.KeyService_ServiceDesc.ServiceName:          peers,

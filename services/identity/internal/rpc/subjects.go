@@ -196,3 +196,17 @@ func (s *Subjects) ForgetSubject(ctx context.Context, r *identityv1.ForgetSubjec
 		KeysDestroyed: end.KeysDestroyed, ResidueEndsAt: stamp(end.ResidueEndsAt), ConsistencyToken: res.Token().Encode(),
 	}, nil
 }
+
+// RecordTouch lists what is about to be done to a merged person.
+func (s *Subjects) RecordTouch(ctx context.Context, r *identityv1.RecordTouchRequest) (*identityv1.RecordTouchResponse, error) {
+	tenant := tenantOf(ctx)
+	root, who, err := s.Registry.Root(ctx, tenant, r.GetSubjectRef())
+	if err != nil {
+		return nil, err
+	}
+	err = s.Registry.Touch(ctx, tenant, root, subject.Touch{Kind: touchOf(r.GetKind()), Reference: r.GetReference(), At: s.Now()})
+	if err != nil {
+		return nil, err
+	}
+	return &identityv1.RecordTouchResponse{Merged: len(who.Standing()) > 0}, nil
+}

@@ -1482,6 +1482,418 @@ func (x *MergedSubjectTouched) GetTouchedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+// AgeStated: somebody's age is known, or they are said to be a minor.
+type AgeStated struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How it came to be known: "stated", "document", "alleged".
+	Source string `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	// Date of birth, year-month-day; unset for an allegation.
+	BirthDate *v1.Sealed `protobuf:"bytes,2,opt,name=birth_date,json=birthDate,proto3" json:"birth_date,omitempty"`
+	// What shows it.
+	Evidence string `protobuf:"bytes,3,opt,name=evidence,proto3" json:"evidence,omitempty"`
+	// When it was recorded.
+	StatedAt      *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=stated_at,json=statedAt,proto3" json:"stated_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AgeStated) Reset() {
+	*x = AgeStated{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AgeStated) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AgeStated) ProtoMessage() {}
+
+func (x *AgeStated) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AgeStated.ProtoReflect.Descriptor instead.
+func (*AgeStated) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *AgeStated) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *AgeStated) GetBirthDate() *v1.Sealed {
+	if x != nil {
+		return x.BirthDate
+	}
+	return nil
+}
+
+func (x *AgeStated) GetEvidence() string {
+	if x != nil {
+		return x.Evidence
+	}
+	return ""
+}
+
+func (x *AgeStated) GetStatedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StatedAt
+	}
+	return nil
+}
+
+// MandateRecorded: somebody may act for the person.
+type MandateRecorded struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who: "parent", "guardian", "representative".
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// What shows it.
+	Evidence string `protobuf:"bytes,2,opt,name=evidence,proto3" json:"evidence,omitempty"`
+	// When.
+	RecordedAt    *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=recorded_at,json=recordedAt,proto3" json:"recorded_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MandateRecorded) Reset() {
+	*x = MandateRecorded{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MandateRecorded) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MandateRecorded) ProtoMessage() {}
+
+func (x *MandateRecorded) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MandateRecorded.ProtoReflect.Descriptor instead.
+func (*MandateRecorded) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *MandateRecorded) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *MandateRecorded) GetEvidence() string {
+	if x != nil {
+		return x.Evidence
+	}
+	return ""
+}
+
+func (x *MandateRecorded) GetRecordedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RecordedAt
+	}
+	return nil
+}
+
+// MandateEnded: nobody may act for the person any more.
+type MandateEnded struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When.
+	EndedAt       *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=ended_at,json=endedAt,proto3" json:"ended_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MandateEnded) Reset() {
+	*x = MandateEnded{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MandateEnded) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MandateEnded) ProtoMessage() {}
+
+func (x *MandateEnded) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MandateEnded.ProtoReflect.Descriptor instead.
+func (*MandateEnded) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *MandateEnded) GetEndedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndedAt
+	}
+	return nil
+}
+
+// ParentalConsentRecorded: a parent agrees.
+type ParentalConsentRecorded struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How it was verified: a method of 16 CFR 312.5(b)(2), such as "signed_form".
+	Method string `protobuf:"bytes,1,opt,name=method,proto3" json:"method,omitempty"`
+	// What shows it.
+	Evidence string `protobuf:"bytes,2,opt,name=evidence,proto3" json:"evidence,omitempty"`
+	// When.
+	RecordedAt    *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=recorded_at,json=recordedAt,proto3" json:"recorded_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ParentalConsentRecorded) Reset() {
+	*x = ParentalConsentRecorded{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ParentalConsentRecorded) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ParentalConsentRecorded) ProtoMessage() {}
+
+func (x *ParentalConsentRecorded) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ParentalConsentRecorded.ProtoReflect.Descriptor instead.
+func (*ParentalConsentRecorded) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *ParentalConsentRecorded) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *ParentalConsentRecorded) GetEvidence() string {
+	if x != nil {
+		return x.Evidence
+	}
+	return ""
+}
+
+func (x *ParentalConsentRecorded) GetRecordedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RecordedAt
+	}
+	return nil
+}
+
+// ParentalConsentWithdrawn: a parent agrees no more.
+type ParentalConsentWithdrawn struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When.
+	WithdrawnAt   *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=withdrawn_at,json=withdrawnAt,proto3" json:"withdrawn_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ParentalConsentWithdrawn) Reset() {
+	*x = ParentalConsentWithdrawn{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ParentalConsentWithdrawn) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ParentalConsentWithdrawn) ProtoMessage() {}
+
+func (x *ParentalConsentWithdrawn) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ParentalConsentWithdrawn.ProtoReflect.Descriptor instead.
+func (*ParentalConsentWithdrawn) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *ParentalConsentWithdrawn) GetWithdrawnAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.WithdrawnAt
+	}
+	return nil
+}
+
+// MinorBlocked: a policy does not serve the person. Consent knew it before.
+type MinorBlocked struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The policy.
+	Policy string `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	// The request for erasure that the system makes; empty for an allegation.
+	Request string `protobuf:"bytes,2,opt,name=request,proto3" json:"request,omitempty"`
+	// When.
+	BlockedAt     *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=blocked_at,json=blockedAt,proto3" json:"blocked_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MinorBlocked) Reset() {
+	*x = MinorBlocked{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MinorBlocked) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MinorBlocked) ProtoMessage() {}
+
+func (x *MinorBlocked) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MinorBlocked.ProtoReflect.Descriptor instead.
+func (*MinorBlocked) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *MinorBlocked) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *MinorBlocked) GetRequest() string {
+	if x != nil {
+		return x.Request
+	}
+	return ""
+}
+
+func (x *MinorBlocked) GetBlockedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.BlockedAt
+	}
+	return nil
+}
+
+// MinorUnblocked: the policy serves the person after all.
+type MinorUnblocked struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The policy.
+	Policy string `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	// When.
+	UnblockedAt   *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=unblocked_at,json=unblockedAt,proto3" json:"unblocked_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MinorUnblocked) Reset() {
+	*x = MinorUnblocked{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MinorUnblocked) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MinorUnblocked) ProtoMessage() {}
+
+func (x *MinorUnblocked) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MinorUnblocked.ProtoReflect.Descriptor instead.
+func (*MinorUnblocked) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *MinorUnblocked) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *MinorUnblocked) GetUnblockedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.UnblockedAt
+	}
+	return nil
+}
+
 // VerificationStarted: somebody has to prove who they are.
 type VerificationStarted struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1499,7 +1911,7 @@ type VerificationStarted struct {
 
 func (x *VerificationStarted) Reset() {
 	*x = VerificationStarted{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[22]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1511,7 +1923,7 @@ func (x *VerificationStarted) String() string {
 func (*VerificationStarted) ProtoMessage() {}
 
 func (x *VerificationStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[22]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1524,7 +1936,7 @@ func (x *VerificationStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerificationStarted.ProtoReflect.Descriptor instead.
 func (*VerificationStarted) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{22}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *VerificationStarted) GetRequest() string {
@@ -1566,7 +1978,7 @@ type CodeDispatched struct {
 
 func (x *CodeDispatched) Reset() {
 	*x = CodeDispatched{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[23]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1578,7 +1990,7 @@ func (x *CodeDispatched) String() string {
 func (*CodeDispatched) ProtoMessage() {}
 
 func (x *CodeDispatched) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[23]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1591,7 +2003,7 @@ func (x *CodeDispatched) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CodeDispatched.ProtoReflect.Descriptor instead.
 func (*CodeDispatched) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{23}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *CodeDispatched) GetIdentifier() uint32 {
@@ -1610,7 +2022,7 @@ type CodeSent struct {
 
 func (x *CodeSent) Reset() {
 	*x = CodeSent{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[24]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1622,7 +2034,7 @@ func (x *CodeSent) String() string {
 func (*CodeSent) ProtoMessage() {}
 
 func (x *CodeSent) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[24]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1635,7 +2047,7 @@ func (x *CodeSent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CodeSent.ProtoReflect.Descriptor instead.
 func (*CodeSent) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{24}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{31}
 }
 
 // CodeNotSent: the code will not be sent.
@@ -1649,7 +2061,7 @@ type CodeNotSent struct {
 
 func (x *CodeNotSent) Reset() {
 	*x = CodeNotSent{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[25]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1661,7 +2073,7 @@ func (x *CodeNotSent) String() string {
 func (*CodeNotSent) ProtoMessage() {}
 
 func (x *CodeNotSent) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[25]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1674,7 +2086,7 @@ func (x *CodeNotSent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CodeNotSent.ProtoReflect.Descriptor instead.
 func (*CodeNotSent) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{25}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *CodeNotSent) GetReason() string {
@@ -1695,7 +2107,7 @@ type AttemptFailed struct {
 
 func (x *AttemptFailed) Reset() {
 	*x = AttemptFailed{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[26]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1707,7 +2119,7 @@ func (x *AttemptFailed) String() string {
 func (*AttemptFailed) ProtoMessage() {}
 
 func (x *AttemptFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[26]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1720,7 +2132,7 @@ func (x *AttemptFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttemptFailed.ProtoReflect.Descriptor instead.
 func (*AttemptFailed) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{26}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *AttemptFailed) GetAttempts() uint32 {
@@ -1743,7 +2155,7 @@ type VerificationFailed struct {
 
 func (x *VerificationFailed) Reset() {
 	*x = VerificationFailed{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[27]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1755,7 +2167,7 @@ func (x *VerificationFailed) String() string {
 func (*VerificationFailed) ProtoMessage() {}
 
 func (x *VerificationFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[27]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1768,7 +2180,7 @@ func (x *VerificationFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerificationFailed.ProtoReflect.Descriptor instead.
 func (*VerificationFailed) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{27}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *VerificationFailed) GetRequest() string {
@@ -1800,7 +2212,7 @@ type VerificationPassed struct {
 
 func (x *VerificationPassed) Reset() {
 	*x = VerificationPassed{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[28]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1812,7 +2224,7 @@ func (x *VerificationPassed) String() string {
 func (*VerificationPassed) ProtoMessage() {}
 
 func (x *VerificationPassed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[28]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1825,7 +2237,7 @@ func (x *VerificationPassed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerificationPassed.ProtoReflect.Descriptor instead.
 func (*VerificationPassed) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{28}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *VerificationPassed) GetRequest() string {
@@ -1860,7 +2272,7 @@ type VerificationCheckRefused struct {
 
 func (x *VerificationCheckRefused) Reset() {
 	*x = VerificationCheckRefused{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[29]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1872,7 +2284,7 @@ func (x *VerificationCheckRefused) String() string {
 func (*VerificationCheckRefused) ProtoMessage() {}
 
 func (x *VerificationCheckRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[29]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1885,7 +2297,7 @@ func (x *VerificationCheckRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerificationCheckRefused.ProtoReflect.Descriptor instead.
 func (*VerificationCheckRefused) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{29}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *VerificationCheckRefused) GetReason() string {
@@ -1998,7 +2410,35 @@ const file_habeas_identity_v1_events_proto_rawDesc = "" +
 	"\x04kind\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x04kind\x12\"\n" +
 	"\treference\x18\x02 \x01(\tB\x04\x98\xb5\x18\x02R\treference\x129\n" +
 	"\n" +
-	"touched_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\ttouchedAt:\x13\xa2\xb5\x18\x0fsubject.touched\"\xe3\x01\n" +
+	"touched_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\ttouchedAt:\x13\xa2\xb5\x18\x0fsubject.touched\"\xd9\x01\n" +
+	"\tAgeStated\x12\x1c\n" +
+	"\x06source\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06source\x12;\n" +
+	"\n" +
+	"birth_date\x18\x02 \x01(\v2\x16.habeas.seal.v1.SealedB\x04\x98\xb5\x18\x01R\tbirthDate\x12 \n" +
+	"\bevidence\x18\x03 \x01(\tB\x04\x98\xb5\x18\x02R\bevidence\x127\n" +
+	"\tstated_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\bstatedAt:\x16\xa2\xb5\x18\x12subject.age_stated\"\xa8\x01\n" +
+	"\x0fMandateRecorded\x12\x18\n" +
+	"\x04kind\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x04kind\x12 \n" +
+	"\bevidence\x18\x02 \x01(\tB\x04\x98\xb5\x18\x02R\bevidence\x12;\n" +
+	"\vrecorded_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"recordedAt:\x1c\xa2\xb5\x18\x18subject.mandate_recorded\"`\n" +
+	"\fMandateEnded\x125\n" +
+	"\bended_at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\aendedAt:\x19\xa2\xb5\x18\x15subject.mandate_ended\"\xbd\x01\n" +
+	"\x17ParentalConsentRecorded\x12\x1c\n" +
+	"\x06method\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06method\x12 \n" +
+	"\bevidence\x18\x02 \x01(\tB\x04\x98\xb5\x18\x02R\bevidence\x12;\n" +
+	"\vrecorded_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"recordedAt:%\xa2\xb5\x18!subject.parental_consent_recorded\"\x81\x01\n" +
+	"\x18ParentalConsentWithdrawn\x12=\n" +
+	"\fwithdrawn_at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\vwithdrawnAt:&\xa2\xb5\x18\"subject.parental_consent_withdrawn\"\xa2\x01\n" +
+	"\fMinorBlocked\x12\x1c\n" +
+	"\x06policy\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06policy\x12\x1e\n" +
+	"\arequest\x18\x02 \x01(\tB\x04\x98\xb5\x18\x02R\arequest\x129\n" +
+	"\n" +
+	"blocked_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tblockedAt:\x19\xa2\xb5\x18\x15subject.minor_blocked\"\x8a\x01\n" +
+	"\x0eMinorUnblocked\x12\x1c\n" +
+	"\x06policy\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06policy\x12=\n" +
+	"\funblocked_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\vunblockedAt:\x1b\xa2\xb5\x18\x17subject.minor_unblocked\"\xe3\x01\n" +
 	"\x13VerificationStarted\x12\x1e\n" +
 	"\arequest\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\arequest\x12%\n" +
 	"\vsubject_ref\x18\x02 \x01(\tB\x04\x98\xb5\x18\x02R\n" +
@@ -2039,7 +2479,7 @@ func file_habeas_identity_v1_events_proto_rawDescGZIP() []byte {
 	return file_habeas_identity_v1_events_proto_rawDescData
 }
 
-var file_habeas_identity_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_habeas_identity_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
 var file_habeas_identity_v1_events_proto_goTypes = []any{
 	(*KeyDestroyed)(nil),             // 0: habeas.identity.v1.KeyDestroyed
 	(*KekEpochDestroyed)(nil),        // 1: habeas.identity.v1.KekEpochDestroyed
@@ -2063,40 +2503,55 @@ var file_habeas_identity_v1_events_proto_goTypes = []any{
 	(*SubjectsSeparated)(nil),        // 19: habeas.identity.v1.SubjectsSeparated
 	(*MergeUndone)(nil),              // 20: habeas.identity.v1.MergeUndone
 	(*MergedSubjectTouched)(nil),     // 21: habeas.identity.v1.MergedSubjectTouched
-	(*VerificationStarted)(nil),      // 22: habeas.identity.v1.VerificationStarted
-	(*CodeDispatched)(nil),           // 23: habeas.identity.v1.CodeDispatched
-	(*CodeSent)(nil),                 // 24: habeas.identity.v1.CodeSent
-	(*CodeNotSent)(nil),              // 25: habeas.identity.v1.CodeNotSent
-	(*AttemptFailed)(nil),            // 26: habeas.identity.v1.AttemptFailed
-	(*VerificationFailed)(nil),       // 27: habeas.identity.v1.VerificationFailed
-	(*VerificationPassed)(nil),       // 28: habeas.identity.v1.VerificationPassed
-	(*VerificationCheckRefused)(nil), // 29: habeas.identity.v1.VerificationCheckRefused
-	(v1.KeyClass)(0),                 // 30: habeas.seal.v1.KeyClass
-	(*timestamppb.Timestamp)(nil),    // 31: google.protobuf.Timestamp
-	(*v1.Sealed)(nil),                // 32: habeas.seal.v1.Sealed
+	(*AgeStated)(nil),                // 22: habeas.identity.v1.AgeStated
+	(*MandateRecorded)(nil),          // 23: habeas.identity.v1.MandateRecorded
+	(*MandateEnded)(nil),             // 24: habeas.identity.v1.MandateEnded
+	(*ParentalConsentRecorded)(nil),  // 25: habeas.identity.v1.ParentalConsentRecorded
+	(*ParentalConsentWithdrawn)(nil), // 26: habeas.identity.v1.ParentalConsentWithdrawn
+	(*MinorBlocked)(nil),             // 27: habeas.identity.v1.MinorBlocked
+	(*MinorUnblocked)(nil),           // 28: habeas.identity.v1.MinorUnblocked
+	(*VerificationStarted)(nil),      // 29: habeas.identity.v1.VerificationStarted
+	(*CodeDispatched)(nil),           // 30: habeas.identity.v1.CodeDispatched
+	(*CodeSent)(nil),                 // 31: habeas.identity.v1.CodeSent
+	(*CodeNotSent)(nil),              // 32: habeas.identity.v1.CodeNotSent
+	(*AttemptFailed)(nil),            // 33: habeas.identity.v1.AttemptFailed
+	(*VerificationFailed)(nil),       // 34: habeas.identity.v1.VerificationFailed
+	(*VerificationPassed)(nil),       // 35: habeas.identity.v1.VerificationPassed
+	(*VerificationCheckRefused)(nil), // 36: habeas.identity.v1.VerificationCheckRefused
+	(v1.KeyClass)(0),                 // 37: habeas.seal.v1.KeyClass
+	(*timestamppb.Timestamp)(nil),    // 38: google.protobuf.Timestamp
+	(*v1.Sealed)(nil),                // 39: habeas.seal.v1.Sealed
 }
 var file_habeas_identity_v1_events_proto_depIdxs = []int32{
-	30, // 0: habeas.identity.v1.KeyDestroyed.class:type_name -> habeas.seal.v1.KeyClass
-	31, // 1: habeas.identity.v1.KeyDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
-	31, // 2: habeas.identity.v1.KeyDestroyed.residue_horizon:type_name -> google.protobuf.Timestamp
-	31, // 3: habeas.identity.v1.KekEpochDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
-	31, // 4: habeas.identity.v1.PepperEpochDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
-	31, // 5: habeas.identity.v1.TenantCreated.created_at:type_name -> google.protobuf.Timestamp
-	31, // 6: habeas.identity.v1.SubjectRegistered.registered_at:type_name -> google.protobuf.Timestamp
-	32, // 7: habeas.identity.v1.IdentifierLinked.value:type_name -> habeas.seal.v1.Sealed
-	31, // 8: habeas.identity.v1.SubjectForgotten.residue_ends_at:type_name -> google.protobuf.Timestamp
-	31, // 9: habeas.identity.v1.SignedUp.signed_up_at:type_name -> google.protobuf.Timestamp
-	31, // 10: habeas.identity.v1.MergeBegun.begun_at:type_name -> google.protobuf.Timestamp
-	31, // 11: habeas.identity.v1.SubjectsMerged.merged_at:type_name -> google.protobuf.Timestamp
-	31, // 12: habeas.identity.v1.SubjectsSeparated.separated_at:type_name -> google.protobuf.Timestamp
-	31, // 13: habeas.identity.v1.MergedSubjectTouched.touched_at:type_name -> google.protobuf.Timestamp
-	32, // 14: habeas.identity.v1.VerificationStarted.code:type_name -> habeas.seal.v1.Sealed
-	31, // 15: habeas.identity.v1.VerificationStarted.expires_at:type_name -> google.protobuf.Timestamp
-	16, // [16:16] is the sub-list for method output_type
-	16, // [16:16] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	37, // 0: habeas.identity.v1.KeyDestroyed.class:type_name -> habeas.seal.v1.KeyClass
+	38, // 1: habeas.identity.v1.KeyDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
+	38, // 2: habeas.identity.v1.KeyDestroyed.residue_horizon:type_name -> google.protobuf.Timestamp
+	38, // 3: habeas.identity.v1.KekEpochDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
+	38, // 4: habeas.identity.v1.PepperEpochDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
+	38, // 5: habeas.identity.v1.TenantCreated.created_at:type_name -> google.protobuf.Timestamp
+	38, // 6: habeas.identity.v1.SubjectRegistered.registered_at:type_name -> google.protobuf.Timestamp
+	39, // 7: habeas.identity.v1.IdentifierLinked.value:type_name -> habeas.seal.v1.Sealed
+	38, // 8: habeas.identity.v1.SubjectForgotten.residue_ends_at:type_name -> google.protobuf.Timestamp
+	38, // 9: habeas.identity.v1.SignedUp.signed_up_at:type_name -> google.protobuf.Timestamp
+	38, // 10: habeas.identity.v1.MergeBegun.begun_at:type_name -> google.protobuf.Timestamp
+	38, // 11: habeas.identity.v1.SubjectsMerged.merged_at:type_name -> google.protobuf.Timestamp
+	38, // 12: habeas.identity.v1.SubjectsSeparated.separated_at:type_name -> google.protobuf.Timestamp
+	38, // 13: habeas.identity.v1.MergedSubjectTouched.touched_at:type_name -> google.protobuf.Timestamp
+	39, // 14: habeas.identity.v1.AgeStated.birth_date:type_name -> habeas.seal.v1.Sealed
+	38, // 15: habeas.identity.v1.AgeStated.stated_at:type_name -> google.protobuf.Timestamp
+	38, // 16: habeas.identity.v1.MandateRecorded.recorded_at:type_name -> google.protobuf.Timestamp
+	38, // 17: habeas.identity.v1.MandateEnded.ended_at:type_name -> google.protobuf.Timestamp
+	38, // 18: habeas.identity.v1.ParentalConsentRecorded.recorded_at:type_name -> google.protobuf.Timestamp
+	38, // 19: habeas.identity.v1.ParentalConsentWithdrawn.withdrawn_at:type_name -> google.protobuf.Timestamp
+	38, // 20: habeas.identity.v1.MinorBlocked.blocked_at:type_name -> google.protobuf.Timestamp
+	38, // 21: habeas.identity.v1.MinorUnblocked.unblocked_at:type_name -> google.protobuf.Timestamp
+	39, // 22: habeas.identity.v1.VerificationStarted.code:type_name -> habeas.seal.v1.Sealed
+	38, // 23: habeas.identity.v1.VerificationStarted.expires_at:type_name -> google.protobuf.Timestamp
+	24, // [24:24] is the sub-list for method output_type
+	24, // [24:24] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_habeas_identity_v1_events_proto_init() }
@@ -2110,7 +2565,7 @@ func file_habeas_identity_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_identity_v1_events_proto_rawDesc), len(file_habeas_identity_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   30,
+			NumMessages:   37,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

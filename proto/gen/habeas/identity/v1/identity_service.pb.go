@@ -284,7 +284,17 @@ type RegisterSubjectRequest struct {
 	// Client-made id of the command (AIP-155).
 	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// At least one; an anonymous person brings a random cookie id.
-	Identifiers   []*Identifier `protobuf:"bytes,2,rep,name=identifiers,proto3" json:"identifiers,omitempty"`
+	Identifiers []*Identifier `protobuf:"bytes,2,rep,name=identifiers,proto3" json:"identifiers,omitempty"`
+	// Date of birth, year-month-day, where it is asked. Whom a policy does not
+	// serve at their age is refused, and the refusal leaves no trace of them.
+	BirthDate string `protobuf:"bytes,3,opt,name=birth_date,json=birthDate,proto3" json:"birth_date,omitempty"`
+	// Who acts for the person, if somebody does.
+	Mandate *Mandate `protobuf:"bytes,4,opt,name=mandate,proto3" json:"mandate,omitempty"`
+	// A parent's consent, if there is one.
+	ParentalConsent *ParentalConsent `protobuf:"bytes,5,opt,name=parental_consent,json=parentalConsent,proto3" json:"parental_consent,omitempty"`
+	// The policy under which the person registers; empty for all that the tenant
+	// has posted.
+	Policy        string `protobuf:"bytes,6,opt,name=policy,proto3" json:"policy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -331,6 +341,34 @@ func (x *RegisterSubjectRequest) GetIdentifiers() []*Identifier {
 		return x.Identifiers
 	}
 	return nil
+}
+
+func (x *RegisterSubjectRequest) GetBirthDate() string {
+	if x != nil {
+		return x.BirthDate
+	}
+	return ""
+}
+
+func (x *RegisterSubjectRequest) GetMandate() *Mandate {
+	if x != nil {
+		return x.Mandate
+	}
+	return nil
+}
+
+func (x *RegisterSubjectRequest) GetParentalConsent() *ParentalConsent {
+	if x != nil {
+		return x.ParentalConsent
+	}
+	return nil
+}
+
+func (x *RegisterSubjectRequest) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
 }
 
 // RegisterSubjectResponse names the subject.
@@ -1707,18 +1745,23 @@ var File_habeas_identity_v1_identity_service_proto protoreflect.FileDescriptor
 
 const file_habeas_identity_v1_identity_service_proto_rawDesc = "" +
 	"\n" +
-	")habeas/identity/v1/identity_service.proto\x12\x12habeas.identity.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fhabeas/options/v1/options.proto\"r\n" +
+	")habeas/identity/v1/identity_service.proto\x12\x12habeas.identity.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$habeas/identity/v1/age_service.proto\x1a&habeas/identity/v1/merge_service.proto\x1a\x1fhabeas/options/v1/options.proto\"r\n" +
 	"\n" +
 	"Identifier\x12B\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\".habeas.identity.v1.IdentifierKindB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04kind\x12 \n" +
 	"\x05value\x18\x02 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\x80\x04R\x05value\"\x8f\x01\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x04R\x05value\"\x97\x03\n" +
 	"\x16RegisterSubjectRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12L\n" +
 	"\videntifiers\x18\x02 \x03(\v2\x1e.habeas.identity.v1.IdentifierB\n" +
-	"\xbaH\a\x92\x01\x04\b\x01\x10\x10R\videntifiers\"\x8c\x01\n" +
+	"\xbaH\a\x92\x01\x04\b\x01\x10\x10R\videntifiers\x12E\n" +
+	"\n" +
+	"birth_date\x18\x03 \x01(\tB&\xbaH#r!2\x1f^([0-9]{4}-[0-9]{2}-[0-9]{2})?$R\tbirthDate\x125\n" +
+	"\amandate\x18\x04 \x01(\v2\x1b.habeas.identity.v1.MandateR\amandate\x12N\n" +
+	"\x10parental_consent\x18\x05 \x01(\v2#.habeas.identity.v1.ParentalConsentR\x0fparentalConsent\x128\n" +
+	"\x06policy\x18\x06 \x01(\tB \xbaH\x1dr\x1b2\x19^([a-z][a-z0-9-]{0,62})?$R\x06policy\"\x8c\x01\n" +
 	"\x17RegisterSubjectResponse\x12\x1f\n" +
 	"\vsubject_ref\x18\x01 \x01(\tR\n" +
 	"subjectRef\x12+\n" +
@@ -1845,7 +1888,7 @@ const file_habeas_identity_v1_identity_service_proto_rawDesc = "" +
 	"\x1eVERIFICATION_STATE_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17VERIFICATION_STATE_OPEN\x10\x01\x12\x1d\n" +
 	"\x19VERIFICATION_STATE_PASSED\x10\x02\x12\x1d\n" +
-	"\x19VERIFICATION_STATE_FAILED\x10\x032\xec\x06\n" +
+	"\x19VERIFICATION_STATE_FAILED\x10\x032\xdb\a\n" +
 	"\x0eSubjectService\x12{\n" +
 	"\x0fRegisterSubject\x12*.habeas.identity.v1.RegisterSubjectRequest\x1a+.habeas.identity.v1.RegisterSubjectResponse\"\x0f\x8a\xb5\x18\a\n" +
 	"\x03\x01\x03\f\x10\x01\x92\xb5\x18\x00\x12v\n" +
@@ -1859,7 +1902,9 @@ const file_habeas_identity_v1_identity_service_proto_rawDesc = "" +
 	"GetSubject\x12%.habeas.identity.v1.GetSubjectRequest\x1a&.habeas.identity.v1.GetSubjectResponse\"\x14\x8a\xb5\x18\t\n" +
 	"\x05\x01\x05\a\b\f\x10\x02\x92\xb5\x18\x00\x90\x02\x01\x12|\n" +
 	"\x0fListIdentifiers\x12*.habeas.identity.v1.ListIdentifiersRequest\x1a+.habeas.identity.v1.ListIdentifiersResponse\"\x10\x8a\xb5\x18\b\n" +
-	"\x02\x04\f\x10\x03\x18\x01\x92\xb5\x18\x00\x12w\n" +
+	"\x02\x04\f\x10\x03\x18\x01\x92\xb5\x18\x00\x12m\n" +
+	"\vRecordTouch\x12&.habeas.identity.v1.RecordTouchRequest\x1a'.habeas.identity.v1.RecordTouchResponse\"\r\x8a\xb5\x18\x05\n" +
+	"\x01\f\x10\x01\x92\xb5\x18\x00\x12w\n" +
 	"\rForgetSubject\x12(.habeas.identity.v1.ForgetSubjectRequest\x1a).habeas.identity.v1.ForgetSubjectResponse\"\x11\x8a\xb5\x18\x05\n" +
 	"\x01\f\x10\x01\x92\xb5\x18\x04\x12\x02\b<2\xf3\x01\n" +
 	"\rTenantService\x12p\n" +
@@ -1921,52 +1966,60 @@ var file_habeas_identity_v1_identity_service_proto_goTypes = []any{
 	(*CheckCodeResponse)(nil),         // 25: habeas.identity.v1.CheckCodeResponse
 	(*GetVerificationRequest)(nil),    // 26: habeas.identity.v1.GetVerificationRequest
 	(*GetVerificationResponse)(nil),   // 27: habeas.identity.v1.GetVerificationResponse
-	(*timestamppb.Timestamp)(nil),     // 28: google.protobuf.Timestamp
+	(*Mandate)(nil),                   // 28: habeas.identity.v1.Mandate
+	(*ParentalConsent)(nil),           // 29: habeas.identity.v1.ParentalConsent
+	(*timestamppb.Timestamp)(nil),     // 30: google.protobuf.Timestamp
+	(*RecordTouchRequest)(nil),        // 31: habeas.identity.v1.RecordTouchRequest
+	(*RecordTouchResponse)(nil),       // 32: habeas.identity.v1.RecordTouchResponse
 }
 var file_habeas_identity_v1_identity_service_proto_depIdxs = []int32{
 	0,  // 0: habeas.identity.v1.Identifier.kind:type_name -> habeas.identity.v1.IdentifierKind
 	3,  // 1: habeas.identity.v1.RegisterSubjectRequest.identifiers:type_name -> habeas.identity.v1.Identifier
-	3,  // 2: habeas.identity.v1.LinkIdentifierRequest.identifier:type_name -> habeas.identity.v1.Identifier
-	3,  // 3: habeas.identity.v1.UnlinkIdentifierRequest.identifier:type_name -> habeas.identity.v1.Identifier
-	3,  // 4: habeas.identity.v1.ResolveSubjectRequest.identifier:type_name -> habeas.identity.v1.Identifier
-	1,  // 5: habeas.identity.v1.GetSubjectResponse.state:type_name -> habeas.identity.v1.SubjectState
-	0,  // 6: habeas.identity.v1.GetSubjectResponse.kinds:type_name -> habeas.identity.v1.IdentifierKind
-	28, // 7: habeas.identity.v1.GetSubjectResponse.registered_at:type_name -> google.protobuf.Timestamp
-	3,  // 8: habeas.identity.v1.ListIdentifiersResponse.identifiers:type_name -> habeas.identity.v1.Identifier
-	28, // 9: habeas.identity.v1.ForgetSubjectResponse.residue_ends_at:type_name -> google.protobuf.Timestamp
-	28, // 10: habeas.identity.v1.StartVerificationResponse.expires_at:type_name -> google.protobuf.Timestamp
-	2,  // 11: habeas.identity.v1.CheckCodeResponse.state:type_name -> habeas.identity.v1.VerificationState
-	2,  // 12: habeas.identity.v1.GetVerificationResponse.state:type_name -> habeas.identity.v1.VerificationState
-	28, // 13: habeas.identity.v1.GetVerificationResponse.expires_at:type_name -> google.protobuf.Timestamp
-	4,  // 14: habeas.identity.v1.SubjectService.RegisterSubject:input_type -> habeas.identity.v1.RegisterSubjectRequest
-	6,  // 15: habeas.identity.v1.SubjectService.LinkIdentifier:input_type -> habeas.identity.v1.LinkIdentifierRequest
-	8,  // 16: habeas.identity.v1.SubjectService.UnlinkIdentifier:input_type -> habeas.identity.v1.UnlinkIdentifierRequest
-	10, // 17: habeas.identity.v1.SubjectService.ResolveSubject:input_type -> habeas.identity.v1.ResolveSubjectRequest
-	12, // 18: habeas.identity.v1.SubjectService.GetSubject:input_type -> habeas.identity.v1.GetSubjectRequest
-	14, // 19: habeas.identity.v1.SubjectService.ListIdentifiers:input_type -> habeas.identity.v1.ListIdentifiersRequest
-	16, // 20: habeas.identity.v1.SubjectService.ForgetSubject:input_type -> habeas.identity.v1.ForgetSubjectRequest
-	18, // 21: habeas.identity.v1.TenantService.CreateTenant:input_type -> habeas.identity.v1.CreateTenantRequest
-	20, // 22: habeas.identity.v1.TenantService.GetTenant:input_type -> habeas.identity.v1.GetTenantRequest
-	22, // 23: habeas.identity.v1.VerificationService.StartVerification:input_type -> habeas.identity.v1.StartVerificationRequest
-	24, // 24: habeas.identity.v1.VerificationService.CheckCode:input_type -> habeas.identity.v1.CheckCodeRequest
-	26, // 25: habeas.identity.v1.VerificationService.GetVerification:input_type -> habeas.identity.v1.GetVerificationRequest
-	5,  // 26: habeas.identity.v1.SubjectService.RegisterSubject:output_type -> habeas.identity.v1.RegisterSubjectResponse
-	7,  // 27: habeas.identity.v1.SubjectService.LinkIdentifier:output_type -> habeas.identity.v1.LinkIdentifierResponse
-	9,  // 28: habeas.identity.v1.SubjectService.UnlinkIdentifier:output_type -> habeas.identity.v1.UnlinkIdentifierResponse
-	11, // 29: habeas.identity.v1.SubjectService.ResolveSubject:output_type -> habeas.identity.v1.ResolveSubjectResponse
-	13, // 30: habeas.identity.v1.SubjectService.GetSubject:output_type -> habeas.identity.v1.GetSubjectResponse
-	15, // 31: habeas.identity.v1.SubjectService.ListIdentifiers:output_type -> habeas.identity.v1.ListIdentifiersResponse
-	17, // 32: habeas.identity.v1.SubjectService.ForgetSubject:output_type -> habeas.identity.v1.ForgetSubjectResponse
-	19, // 33: habeas.identity.v1.TenantService.CreateTenant:output_type -> habeas.identity.v1.CreateTenantResponse
-	21, // 34: habeas.identity.v1.TenantService.GetTenant:output_type -> habeas.identity.v1.GetTenantResponse
-	23, // 35: habeas.identity.v1.VerificationService.StartVerification:output_type -> habeas.identity.v1.StartVerificationResponse
-	25, // 36: habeas.identity.v1.VerificationService.CheckCode:output_type -> habeas.identity.v1.CheckCodeResponse
-	27, // 37: habeas.identity.v1.VerificationService.GetVerification:output_type -> habeas.identity.v1.GetVerificationResponse
-	26, // [26:38] is the sub-list for method output_type
-	14, // [14:26] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	28, // 2: habeas.identity.v1.RegisterSubjectRequest.mandate:type_name -> habeas.identity.v1.Mandate
+	29, // 3: habeas.identity.v1.RegisterSubjectRequest.parental_consent:type_name -> habeas.identity.v1.ParentalConsent
+	3,  // 4: habeas.identity.v1.LinkIdentifierRequest.identifier:type_name -> habeas.identity.v1.Identifier
+	3,  // 5: habeas.identity.v1.UnlinkIdentifierRequest.identifier:type_name -> habeas.identity.v1.Identifier
+	3,  // 6: habeas.identity.v1.ResolveSubjectRequest.identifier:type_name -> habeas.identity.v1.Identifier
+	1,  // 7: habeas.identity.v1.GetSubjectResponse.state:type_name -> habeas.identity.v1.SubjectState
+	0,  // 8: habeas.identity.v1.GetSubjectResponse.kinds:type_name -> habeas.identity.v1.IdentifierKind
+	30, // 9: habeas.identity.v1.GetSubjectResponse.registered_at:type_name -> google.protobuf.Timestamp
+	3,  // 10: habeas.identity.v1.ListIdentifiersResponse.identifiers:type_name -> habeas.identity.v1.Identifier
+	30, // 11: habeas.identity.v1.ForgetSubjectResponse.residue_ends_at:type_name -> google.protobuf.Timestamp
+	30, // 12: habeas.identity.v1.StartVerificationResponse.expires_at:type_name -> google.protobuf.Timestamp
+	2,  // 13: habeas.identity.v1.CheckCodeResponse.state:type_name -> habeas.identity.v1.VerificationState
+	2,  // 14: habeas.identity.v1.GetVerificationResponse.state:type_name -> habeas.identity.v1.VerificationState
+	30, // 15: habeas.identity.v1.GetVerificationResponse.expires_at:type_name -> google.protobuf.Timestamp
+	4,  // 16: habeas.identity.v1.SubjectService.RegisterSubject:input_type -> habeas.identity.v1.RegisterSubjectRequest
+	6,  // 17: habeas.identity.v1.SubjectService.LinkIdentifier:input_type -> habeas.identity.v1.LinkIdentifierRequest
+	8,  // 18: habeas.identity.v1.SubjectService.UnlinkIdentifier:input_type -> habeas.identity.v1.UnlinkIdentifierRequest
+	10, // 19: habeas.identity.v1.SubjectService.ResolveSubject:input_type -> habeas.identity.v1.ResolveSubjectRequest
+	12, // 20: habeas.identity.v1.SubjectService.GetSubject:input_type -> habeas.identity.v1.GetSubjectRequest
+	14, // 21: habeas.identity.v1.SubjectService.ListIdentifiers:input_type -> habeas.identity.v1.ListIdentifiersRequest
+	31, // 22: habeas.identity.v1.SubjectService.RecordTouch:input_type -> habeas.identity.v1.RecordTouchRequest
+	16, // 23: habeas.identity.v1.SubjectService.ForgetSubject:input_type -> habeas.identity.v1.ForgetSubjectRequest
+	18, // 24: habeas.identity.v1.TenantService.CreateTenant:input_type -> habeas.identity.v1.CreateTenantRequest
+	20, // 25: habeas.identity.v1.TenantService.GetTenant:input_type -> habeas.identity.v1.GetTenantRequest
+	22, // 26: habeas.identity.v1.VerificationService.StartVerification:input_type -> habeas.identity.v1.StartVerificationRequest
+	24, // 27: habeas.identity.v1.VerificationService.CheckCode:input_type -> habeas.identity.v1.CheckCodeRequest
+	26, // 28: habeas.identity.v1.VerificationService.GetVerification:input_type -> habeas.identity.v1.GetVerificationRequest
+	5,  // 29: habeas.identity.v1.SubjectService.RegisterSubject:output_type -> habeas.identity.v1.RegisterSubjectResponse
+	7,  // 30: habeas.identity.v1.SubjectService.LinkIdentifier:output_type -> habeas.identity.v1.LinkIdentifierResponse
+	9,  // 31: habeas.identity.v1.SubjectService.UnlinkIdentifier:output_type -> habeas.identity.v1.UnlinkIdentifierResponse
+	11, // 32: habeas.identity.v1.SubjectService.ResolveSubject:output_type -> habeas.identity.v1.ResolveSubjectResponse
+	13, // 33: habeas.identity.v1.SubjectService.GetSubject:output_type -> habeas.identity.v1.GetSubjectResponse
+	15, // 34: habeas.identity.v1.SubjectService.ListIdentifiers:output_type -> habeas.identity.v1.ListIdentifiersResponse
+	32, // 35: habeas.identity.v1.SubjectService.RecordTouch:output_type -> habeas.identity.v1.RecordTouchResponse
+	17, // 36: habeas.identity.v1.SubjectService.ForgetSubject:output_type -> habeas.identity.v1.ForgetSubjectResponse
+	19, // 37: habeas.identity.v1.TenantService.CreateTenant:output_type -> habeas.identity.v1.CreateTenantResponse
+	21, // 38: habeas.identity.v1.TenantService.GetTenant:output_type -> habeas.identity.v1.GetTenantResponse
+	23, // 39: habeas.identity.v1.VerificationService.StartVerification:output_type -> habeas.identity.v1.StartVerificationResponse
+	25, // 40: habeas.identity.v1.VerificationService.CheckCode:output_type -> habeas.identity.v1.CheckCodeResponse
+	27, // 41: habeas.identity.v1.VerificationService.GetVerification:output_type -> habeas.identity.v1.GetVerificationResponse
+	29, // [29:42] is the sub-list for method output_type
+	16, // [16:29] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_habeas_identity_v1_identity_service_proto_init() }
@@ -1974,6 +2027,8 @@ func file_habeas_identity_v1_identity_service_proto_init() {
 	if File_habeas_identity_v1_identity_service_proto != nil {
 		return
 	}
+	file_habeas_identity_v1_age_service_proto_init()
+	file_habeas_identity_v1_merge_service_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

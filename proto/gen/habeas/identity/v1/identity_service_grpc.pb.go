@@ -25,6 +25,7 @@ const (
 	SubjectService_ResolveSubject_FullMethodName   = "/habeas.identity.v1.SubjectService/ResolveSubject"
 	SubjectService_GetSubject_FullMethodName       = "/habeas.identity.v1.SubjectService/GetSubject"
 	SubjectService_ListIdentifiers_FullMethodName  = "/habeas.identity.v1.SubjectService/ListIdentifiers"
+	SubjectService_RecordTouch_FullMethodName      = "/habeas.identity.v1.SubjectService/RecordTouch"
 	SubjectService_ForgetSubject_FullMethodName    = "/habeas.identity.v1.SubjectService/ForgetSubject"
 )
 
@@ -54,6 +55,10 @@ type SubjectServiceClient interface {
 	// those of all its references. The read is recorded before anything is
 	// returned.
 	ListIdentifiers(ctx context.Context, in *ListIdentifiersRequest, opts ...grpc.CallOption) (*ListIdentifiersResponse, error)
+	// RecordTouch is told before anything is done to a person that would be wrong
+	// if a merge were: before a package is released, rows are erased or changed,
+	// or data is disclosed. About somebody who is not merged nothing is recorded.
+	RecordTouch(ctx context.Context, in *RecordTouchRequest, opts ...grpc.CallOption) (*RecordTouchResponse, error)
 	// ForgetSubject ends a subject at the end of an erasure: its lookup rows are
 	// deleted and its profile keys destroyed, behind the fence. It may take as
 	// long as a key lease; a repeat goes on where the first call stopped.
@@ -128,6 +133,16 @@ func (c *subjectServiceClient) ListIdentifiers(ctx context.Context, in *ListIden
 	return out, nil
 }
 
+func (c *subjectServiceClient) RecordTouch(ctx context.Context, in *RecordTouchRequest, opts ...grpc.CallOption) (*RecordTouchResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RecordTouchResponse)
+	err := c.cc.Invoke(ctx, SubjectService_RecordTouch_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *subjectServiceClient) ForgetSubject(ctx context.Context, in *ForgetSubjectRequest, opts ...grpc.CallOption) (*ForgetSubjectResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ForgetSubjectResponse)
@@ -164,6 +179,10 @@ type SubjectServiceServer interface {
 	// those of all its references. The read is recorded before anything is
 	// returned.
 	ListIdentifiers(context.Context, *ListIdentifiersRequest) (*ListIdentifiersResponse, error)
+	// RecordTouch is told before anything is done to a person that would be wrong
+	// if a merge were: before a package is released, rows are erased or changed,
+	// or data is disclosed. About somebody who is not merged nothing is recorded.
+	RecordTouch(context.Context, *RecordTouchRequest) (*RecordTouchResponse, error)
 	// ForgetSubject ends a subject at the end of an erasure: its lookup rows are
 	// deleted and its profile keys destroyed, behind the fence. It may take as
 	// long as a key lease; a repeat goes on where the first call stopped.
@@ -195,6 +214,9 @@ func (UnimplementedSubjectServiceServer) GetSubject(context.Context, *GetSubject
 }
 func (UnimplementedSubjectServiceServer) ListIdentifiers(context.Context, *ListIdentifiersRequest) (*ListIdentifiersResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListIdentifiers not implemented")
+}
+func (UnimplementedSubjectServiceServer) RecordTouch(context.Context, *RecordTouchRequest) (*RecordTouchResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RecordTouch not implemented")
 }
 func (UnimplementedSubjectServiceServer) ForgetSubject(context.Context, *ForgetSubjectRequest) (*ForgetSubjectResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ForgetSubject not implemented")
@@ -328,6 +350,24 @@ func _SubjectService_ListIdentifiers_Handler(srv interface{}, ctx context.Contex
 	return interceptor(ctx, in, info, handler)
 }
 
+func _SubjectService_RecordTouch_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RecordTouchRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SubjectServiceServer).RecordTouch(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SubjectService_RecordTouch_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SubjectServiceServer).RecordTouch(ctx, req.(*RecordTouchRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _SubjectService_ForgetSubject_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ForgetSubjectRequest)
 	if err := dec(in); err != nil {
@@ -376,6 +416,10 @@ var SubjectService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListIdentifiers",
 			Handler:    _SubjectService_ListIdentifiers_Handler,
+		},
+		{
+			MethodName: "RecordTouch",
+			Handler:    _SubjectService_RecordTouch_Handler,
 		},
 		{
 			MethodName: "ForgetSubject",

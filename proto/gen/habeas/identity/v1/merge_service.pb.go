@@ -914,16 +914,14 @@ const file_habeas_identity_v1_merge_service_proto_rawDesc = "" +
 	"\x15TOUCH_KIND_DISCLOSURE\x10\x01\x12\x16\n" +
 	"\x12TOUCH_KIND_PACKAGE\x10\x02\x12\x16\n" +
 	"\x12TOUCH_KIND_ERASURE\x10\x03\x12\x1c\n" +
-	"\x18TOUCH_KIND_RECTIFICATION\x10\x042\xcd\x04\n" +
+	"\x18TOUCH_KIND_RECTIFICATION\x10\x042\xde\x03\n" +
 	"\fMergeService\x12^\n" +
 	"\x06SignUp\x12!.habeas.identity.v1.SignUpRequest\x1a\".habeas.identity.v1.SignUpResponse\"\r\x8a\xb5\x18\x05\n" +
 	"\x01\x01\x10\x01\x92\xb5\x18\x00\x12y\n" +
 	"\rMergeSubjects\x12(.habeas.identity.v1.MergeSubjectsRequest\x1a).habeas.identity.v1.MergeSubjectsResponse\"\x13\x8a\xb5\x18\a\n" +
 	"\x01\x04\x10\x01\x18\x01\x92\xb5\x18\x04\x12\x02\b\x14\x12\x80\x01\n" +
 	"\x0fUnmergeSubjects\x12*.habeas.identity.v1.UnmergeSubjectsRequest\x1a+.habeas.identity.v1.UnmergeSubjectsResponse\"\x14\x8a\xb5\x18\b\n" +
-	"\x02\x04\a\x10\x02\x18\x01\x92\xb5\x18\x04\x12\x02\b\x14\x12m\n" +
-	"\vRecordTouch\x12&.habeas.identity.v1.RecordTouchRequest\x1a'.habeas.identity.v1.RecordTouchResponse\"\r\x8a\xb5\x18\x05\n" +
-	"\x01\f\x10\x01\x92\xb5\x18\x00\x12p\n" +
+	"\x02\x04\a\x10\x02\x18\x01\x92\xb5\x18\x04\x12\x02\b\x14\x12p\n" +
 	"\n" +
 	"ListMerges\x12%.habeas.identity.v1.ListMergesRequest\x1a&.habeas.identity.v1.ListMergesResponse\"\x13\x8a\xb5\x18\b\n" +
 	"\x04\x04\a\b\f\x10\x02\x92\xb5\x18\x00\x90\x02\x01B\xce\x01\n" +
@@ -971,15 +969,13 @@ var file_habeas_identity_v1_merge_service_proto_depIdxs = []int32{
 	3,  // 8: habeas.identity.v1.MergeService.SignUp:input_type -> habeas.identity.v1.SignUpRequest
 	5,  // 9: habeas.identity.v1.MergeService.MergeSubjects:input_type -> habeas.identity.v1.MergeSubjectsRequest
 	7,  // 10: habeas.identity.v1.MergeService.UnmergeSubjects:input_type -> habeas.identity.v1.UnmergeSubjectsRequest
-	9,  // 11: habeas.identity.v1.MergeService.RecordTouch:input_type -> habeas.identity.v1.RecordTouchRequest
-	11, // 12: habeas.identity.v1.MergeService.ListMerges:input_type -> habeas.identity.v1.ListMergesRequest
-	4,  // 13: habeas.identity.v1.MergeService.SignUp:output_type -> habeas.identity.v1.SignUpResponse
-	6,  // 14: habeas.identity.v1.MergeService.MergeSubjects:output_type -> habeas.identity.v1.MergeSubjectsResponse
-	8,  // 15: habeas.identity.v1.MergeService.UnmergeSubjects:output_type -> habeas.identity.v1.UnmergeSubjectsResponse
-	10, // 16: habeas.identity.v1.MergeService.RecordTouch:output_type -> habeas.identity.v1.RecordTouchResponse
-	12, // 17: habeas.identity.v1.MergeService.ListMerges:output_type -> habeas.identity.v1.ListMergesResponse
-	13, // [13:18] is the sub-list for method output_type
-	8,  // [8:13] is the sub-list for method input_type
+	11, // 11: habeas.identity.v1.MergeService.ListMerges:input_type -> habeas.identity.v1.ListMergesRequest
+	4,  // 12: habeas.identity.v1.MergeService.SignUp:output_type -> habeas.identity.v1.SignUpResponse
+	6,  // 13: habeas.identity.v1.MergeService.MergeSubjects:output_type -> habeas.identity.v1.MergeSubjectsResponse
+	8,  // 14: habeas.identity.v1.MergeService.UnmergeSubjects:output_type -> habeas.identity.v1.UnmergeSubjectsResponse
+	12, // 15: habeas.identity.v1.MergeService.ListMerges:output_type -> habeas.identity.v1.ListMergesResponse
+	12, // [12:16] is the sub-list for method output_type
+	8,  // [8:12] is the sub-list for method input_type
 	8,  // [8:8] is the sub-list for extension type_name
 	8,  // [8:8] is the sub-list for extension extendee
 	0,  // [0:8] is the sub-list for field type_name

@@ -22,7 +22,6 @@ const (
 	MergeService_SignUp_FullMethodName          = "/habeas.identity.v1.MergeService/SignUp"
 	MergeService_MergeSubjects_FullMethodName   = "/habeas.identity.v1.MergeService/MergeSubjects"
 	MergeService_UnmergeSubjects_FullMethodName = "/habeas.identity.v1.MergeService/UnmergeSubjects"
-	MergeService_RecordTouch_FullMethodName     = "/habeas.identity.v1.MergeService/RecordTouch"
 	MergeService_ListMerges_FullMethodName      = "/habeas.identity.v1.MergeService/ListMerges"
 )
 
@@ -48,10 +47,6 @@ type MergeServiceClient interface {
 	// what was done by it, which the answer lists. It can be undone, and lists as
 	// much, after an erasure, too.
 	UnmergeSubjects(ctx context.Context, in *UnmergeSubjectsRequest, opts ...grpc.CallOption) (*UnmergeSubjectsResponse, error)
-	// RecordTouch is told before anything is done to a person that would be wrong
-	// if a merge were: before a package is released, rows are erased or changed,
-	// or data is disclosed. About somebody who is not merged nothing is recorded.
-	RecordTouch(ctx context.Context, in *RecordTouchRequest, opts ...grpc.CallOption) (*RecordTouchResponse, error)
 	// ListMerges returns the merges of a subject, ended ones too.
 	ListMerges(ctx context.Context, in *ListMergesRequest, opts ...grpc.CallOption) (*ListMergesResponse, error)
 }
@@ -94,16 +89,6 @@ func (c *mergeServiceClient) UnmergeSubjects(ctx context.Context, in *UnmergeSub
 	return out, nil
 }
 
-func (c *mergeServiceClient) RecordTouch(ctx context.Context, in *RecordTouchRequest, opts ...grpc.CallOption) (*RecordTouchResponse, error) {
-	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	out := new(RecordTouchResponse)
-	err := c.cc.Invoke(ctx, MergeService_RecordTouch_FullMethodName, in, out, cOpts...)
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
-}
-
 func (c *mergeServiceClient) ListMerges(ctx context.Context, in *ListMergesRequest, opts ...grpc.CallOption) (*ListMergesResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListMergesResponse)
@@ -136,10 +121,6 @@ type MergeServiceServer interface {
 	// what was done by it, which the answer lists. It can be undone, and lists as
 	// much, after an erasure, too.
 	UnmergeSubjects(context.Context, *UnmergeSubjectsRequest) (*UnmergeSubjectsResponse, error)
-	// RecordTouch is told before anything is done to a person that would be wrong
-	// if a merge were: before a package is released, rows are erased or changed,
-	// or data is disclosed. About somebody who is not merged nothing is recorded.
-	RecordTouch(context.Context, *RecordTouchRequest) (*RecordTouchResponse, error)
 	// ListMerges returns the merges of a subject, ended ones too.
 	ListMerges(context.Context, *ListMergesRequest) (*ListMergesResponse, error)
 	mustEmbedUnimplementedMergeServiceServer()
@@ -160,9 +141,6 @@ func (UnimplementedMergeServiceServer) MergeSubjects(context.Context, *MergeSubj
 }
 func (UnimplementedMergeServiceServer) UnmergeSubjects(context.Context, *UnmergeSubjectsRequest) (*UnmergeSubjectsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method UnmergeSubjects not implemented")
-}
-func (UnimplementedMergeServiceServer) RecordTouch(context.Context, *RecordTouchRequest) (*RecordTouchResponse, error) {
-	return nil, status.Error(codes.Unimplemented, "method RecordTouch not implemented")
 }
 func (UnimplementedMergeServiceServer) ListMerges(context.Context, *ListMergesRequest) (*ListMergesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListMerges not implemented")
@@ -242,24 +220,6 @@ func _MergeService_UnmergeSubjects_Handler(srv interface{}, ctx context.Context,
 	return interceptor(ctx, in, info, handler)
 }
 
-func _MergeService_RecordTouch_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
-	in := new(RecordTouchRequest)
-	if err := dec(in); err != nil {
-		return nil, err
-	}
-	if interceptor == nil {
-		return srv.(MergeServiceServer).RecordTouch(ctx, in)
-	}
-	info := &grpc.UnaryServerInfo{
-		Server:     srv,
-		FullMethod: MergeService_RecordTouch_FullMethodName,
-	}
-	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
-		return srv.(MergeServiceServer).RecordTouch(ctx, req.(*RecordTouchRequest))
-	}
-	return interceptor(ctx, in, info, handler)
-}
-
 func _MergeService_ListMerges_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListMergesRequest)
 	if err := dec(in); err != nil {
@@ -296,10 +256,6 @@ var MergeService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "UnmergeSubjects",
 			Handler:    _MergeService_UnmergeSubjects_Handler,
-		},
-		{
-			MethodName: "RecordTouch",
-			Handler:    _MergeService_RecordTouch_Handler,
 		},
 		{
 			MethodName: "ListMerges",
