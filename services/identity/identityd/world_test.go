@@ -49,6 +49,8 @@ type world struct {
 	mails  *mailbox
 	alone  string
 	listen string // address for gRPC; a free one if empty
+	level  string // of log lines; debug if empty
+	ratio  string // of traces; all if empty
 	kms    string // where key-encryption keys lie; in a folder if empty
 }
 
@@ -95,7 +97,7 @@ func (w *world) environ(t *testing.T) []string {
 	}
 	return []string{
 		"HABEAS_GRPC_LISTEN=" + cmp.Or(w.listen, "127.0.0.1:0"),
-		"HABEAS_INSTANCE=test-1", "HABEAS_LOG_LEVEL=debug", "HABEAS_OTLP_RATIO=1", "HABEAS_OTLP_FILE=" + w.spans,
+		"HABEAS_INSTANCE=test-1", "HABEAS_LOG_LEVEL=" + cmp.Or(w.level, "debug"), "HABEAS_OTLP_RATIO=" + cmp.Or(w.ratio, "1"), "HABEAS_OTLP_FILE=" + w.spans,
 		"HABEAS_TLS_CERT=" + w.id.CertFile, "HABEAS_TLS_KEY=" + w.id.KeyFile, "HABEAS_TLS_CA=" + w.id.CAFile,
 		"HABEAS_TLS_TRUST_DOMAIN=" + rpctest.TrustDomain, "HABEAS_TLS_NAMESPACE=" + rpctest.Namespace,
 		"HABEAS_TOKEN_ISSUER=" + rpctest.TokenIssuer, "HABEAS_TOKEN_AUDIENCE=" + rpctest.TokenAudience, "HABEAS_TOKEN_KEYS=" + w.issuer.Path,

@@ -254,12 +254,12 @@ func readToken(path string) (string, error) {
 	return strings.TrimSpace(string(content)), nil
 }
 
-// connections is how many calls run at once without making new connections.
+// connections is how many there are at most; a handshake costs more than a wait.
 const connections = 32
 
 func transitTransport(caFile string) (*http.Transport, error) {
 	t := &http.Transport{
-		MaxIdleConnsPerHost: connections, IdleConnTimeout: time.Minute, ForceAttemptHTTP2: true,
+		MaxConnsPerHost: connections, MaxIdleConnsPerHost: connections, IdleConnTimeout: time.Minute, ForceAttemptHTTP2: true,
 		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12},
 	}
 	if caFile == "" {

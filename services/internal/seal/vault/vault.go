@@ -13,8 +13,8 @@
 //   - Nothing is handed out before ReplayDestructions has told the vault every
 //     destruction that the log knows: a vault that was restored from a backup
 //     holds keys that must not come back.
-//   - The log is asked at each reading whether the key has ended: a row that
-//     somebody put back, or took the tombstone of, opens nothing.
+//   - The log is asked whether the key has ended, once for each revision of its
+//     row: a row that somebody put back, or took the tombstone of, opens nothing.
 //   - Who got a key and why is recorded before the key leaves.
 package vault
 
@@ -81,6 +81,7 @@ type Vault struct {
 	cfg   Config
 	kind  kek.Kind
 	ready atomic.Bool
+	known known
 }
 
 // New makes a Vault that hands nothing out before ReplayDestructions.
@@ -228,8 +229,11 @@ func (v *Vault) lease(ctx context.Context, id seal.KeyID, held kek.Held) (Lease,
 	if gone := rec.erased(id); gone != nil {
 		return Lease{}, gone
 	}
-	if err := v.notEnded(ctx, id); err != nil {
-		return Lease{}, err
+	if !v.known.live(id, held.Row.Rev, v.cfg.Now()) {
+		if err := v.notEnded(ctx, id); err != nil {
+			return Lease{}, err
+		}
+		v.known.add(id, held.Row.Rev, v.cfg.Now())
 	}
 	key, err := seal.NewKey(id, rec.row.GetVersion(), held.Secrets[0])
 	if err != nil {
