@@ -13,6 +13,13 @@ func Decide(s Docket, cmd Command) ([]Event, error) {
 			return []Event{Begun(c)}, nil
 		}
 		return nil, nil
+	case Pause:
+		if e, there := s.Find(c.Request); there && e.Place == Active {
+			if to, waits := s.Access(); waits {
+				return []Event{Yielded{Request: c.Request, To: to}, Promoted{Request: to}}, nil
+			}
+		}
+		return nil, nil
 	case Leave:
 		return leave(s, c), nil
 	}
@@ -85,6 +92,15 @@ func successor(rest []Entry) (string, bool) {
 		}
 	}
 	return next, found
+}
+
+// Access is the access that waits and would be next; a duplicate is not asked.
+func (s Docket) Access() (request string, waits bool) {
+	i := slices.IndexFunc(s.Entries, func(e Entry) bool { return e.Right == Access && e.Place == Behind })
+	if i < 0 {
+		return "", false
+	}
+	return s.Entries[i].Request, true
 }
 
 // Find is the entry of a request.

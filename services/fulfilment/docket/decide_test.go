@@ -74,6 +74,13 @@ func TestDecideWhoMayDestroy(t *testing.T) {
 			[]docket.Event{entered("c", docket.Access, docket.Behind, "a")},
 		},
 		{"an active request may begin", []docket.Event{active}, docket.Begin{Request: "a"}, []docket.Event{docket.Begun{Request: "a"}}},
+		{
+			"one that a hold binds gives its turn to an access that waits, whatever it has begun",
+			[]docket.Event{active, docket.Begun{Request: "a"}, entered("c", docket.Access, docket.Behind, "a")},
+			docket.Pause{Request: "a"},
+			[]docket.Event{docket.Yielded{Request: "a", To: "c"}, docket.Promoted{Request: "c"}},
+		},
+		{"nobody waits for one that a hold binds", []docket.Event{active, docket.Begun{Request: "a"}}, docket.Pause{Request: "a"}, nil},
 		{"it begins once", []docket.Event{active, docket.Begun{Request: "a"}}, docket.Begin{Request: "a"}, nil},
 		{
 			"one that has yielded may not begin",

@@ -10,7 +10,7 @@ func Evolve(s Docket, ev Event) Docket {
 	case Begun:
 		s.Entries = changed(s.Entries, e.Request, func(x *Entry) { x.Begun = true })
 	case Yielded:
-		s.Entries = changed(s.Entries, e.Request, func(x *Entry) { x.Place, x.Behind = Behind, e.To })
+		s.Entries = changed(s.Entries, e.Request, func(x *Entry) { x.Place, x.Behind, x.Begun = Behind, e.To, false })
 	case Promoted:
 		s.Entries = changed(s.Entries, e.Request, func(x *Entry) { x.Place, x.Behind = Active, "" })
 	case Answered:

@@ -6,7 +6,8 @@
 // earlier one asks already is its duplicate, and is answered with it if that one
 // is carried out, and takes its place if it is not; an access goes before an
 // erasure that waits, and before an active one that has not begun to destroy:
-// that one yields until the access has ended. A request that nobody has verified never gets here, and so
+// that one yields until the access has ended. An active one that a hold keeps from
+// going on yields as well, whatever it has destroyed: what is left can be shown. A request that nobody has verified never gets here, and so
 // never blocks another.
 package docket
 
@@ -57,7 +58,7 @@ type Docket struct {
 // remembered bounds how many requests that left are known by name.
 const remembered = 64
 
-// Command is Enter, Begin or Leave.
+// Command is Enter, Begin, Pause or Leave.
 //
 //sumtype:decl
 type Command interface{ command() }
@@ -72,6 +73,10 @@ type Enter struct {
 // so in the state.
 type Begin struct{ Request string }
 
+// Pause says that a request can't go on now: whatever it has begun, an access that
+// waits goes first.
+type Pause struct{ Request string }
+
 // Leave takes a request out. Fulfilled: it was carried out, and answers its
 // duplicates.
 type Leave struct {
@@ -81,6 +86,7 @@ type Leave struct {
 
 func (Enter) command() {}
 func (Begin) command() {}
+func (Pause) command() {}
 func (Leave) command() {}
 
 // Event is Entered, Begun, Yielded, Promoted, Answered or Left.

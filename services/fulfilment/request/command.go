@@ -93,8 +93,10 @@ type DecideLeaves struct {
 	At     time.Time
 }
 
-// StartLeaves says what is about to be touched.
+// StartLeaves says what is about to be touched. Yields is how often the request had
+// given its turn away when it was asked whether it may begin.
 type StartLeaves struct {
+	Yields   int
 	System   string
 	Permit   string
 	PermitAt time.Time

@@ -133,6 +133,9 @@ func opening(s Request, cmd Command) ([]Event, error) {
 		}
 		return once(s.Placed, Queued(c))
 	case Yield:
+		if slices.ContainsFunc(s.Systems, func(y System) bool { return y.busy(c.At) && !allEnded(s.of(y.Name)) }) {
+			return nil, ErrOutOfStep // somebody is at work
+		}
 		return once(!s.Active, Yielded(c))
 	case Activate:
 		if s.SubjectRef == "" {

@@ -26,6 +26,7 @@ func Evolve(s Request, ev Event) Request {
 		s.Placed, s.Behind, s.SameRight, s.Since = true, e.Behind, e.SameRight, e.At
 	case Yielded:
 		s.Active, s.Yielded, s.Behind, s.SameRight, s.Since = false, true, e.To, false, e.At
+		s.Yields++
 	case Activated:
 		if s.Yielded { // nothing is waited for that may have ended meanwhile
 			s = evolveWork(s, Resumed{Cause: "activated", At: e.At})

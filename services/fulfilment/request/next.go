@@ -87,6 +87,26 @@ func Wake(s Request, now time.Time) time.Time {
 // if nobody says that it has come.
 const turnLookedAt = 6 * time.Hour
 
+// Held reports whether a hold keeps the request from going on, while nobody is at
+// work on any system of it.
+func (s Request) Held(now time.Time) bool {
+	if s.over() || !s.Active || s.Forgotten {
+		return false
+	}
+	f, failed := s.failure(StepForget, "")
+	held := failed && f.Reason == OnHold
+	for _, y := range s.Systems {
+		if allEnded(s.of(y.Name)) {
+			continue
+		}
+		if y.busy(now) {
+			return false
+		}
+		held = held || y.Deferred != ""
+	}
+	return held
+}
+
 // InDocket reports whether the request has a place in the person's docket, and is
 // not over.
 func (s Request) InDocket() bool { return s.Placed && !s.over() }

@@ -210,6 +210,7 @@ type Request struct {
 	Placed       bool // in the docket
 	Active       bool
 	Yielded      bool // it was active, and lets Behind go first
+	Yields       int  // times that it did
 	Behind       string
 	SameRight    bool
 	ContactNoted bool

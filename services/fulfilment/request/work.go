@@ -84,8 +84,8 @@ func start(s Request, c StartLeaves) ([]Event, error) {
 	if !known {
 		return nil, ErrNotInManifest
 	}
-	if y.busy(c.At) {
-		return nil, ErrOutOfStep // somebody is at work
+	if y.busy(c.At) || c.Yields != s.Yields {
+		return nil, ErrOutOfStep // somebody is at work, or went first meanwhile
 	}
 	for _, f := range c.Leaves {
 		l, ok := s.leaf(f.Leaf)

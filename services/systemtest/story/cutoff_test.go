@@ -50,6 +50,7 @@ func notKilledAt() map[string]string {
 	const overtaken = "only an erasure that an access overtakes at its last moment comes there"
 	return map[string]string{
 		"package_deleted": "a package lives an hour at least", "turn_refused": overtaken, "turn_yielded": overtaken,
+		"turn_given_away": "only an erasure that a hold binds when an access comes gets there",
 	}
 }
 

@@ -182,9 +182,12 @@ func (c *Carrier) Carry(ctx context.Context, agg es.Aggregate) error {
 		}
 		moved := false
 		if s.Stage() == request.Waiting {
-			if moved, err = c.turn(ctx, agg, s, es.Meta{}); err != nil {
-				return err
-			}
+			moved, err = c.turn(ctx, agg, s, es.Meta{})
+		} else {
+			moved, err = c.pause(ctx, agg, s)
+		}
+		if err != nil {
+			return err
 		}
 		if !moved {
 			return c.wake(ctx, agg, s)

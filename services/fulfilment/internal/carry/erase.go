@@ -136,7 +136,7 @@ func (x *erasure) settle(ctx context.Context) error {
 	if err := x.absent(ctx, x.everything()); err != nil {
 		return err
 	}
-	if err := x.step(ctx, "start", request.StartLeaves{System: x.name, Leaves: x.counts(), At: x.cfg.Now()}); err != nil {
+	if err := x.step(ctx, "start", request.StartLeaves{System: x.name, Yields: x.s.Yields, Leaves: x.counts(), At: x.cfg.Now()}); err != nil {
 		return err
 	}
 	return x.complete(ctx, nil)
@@ -207,7 +207,9 @@ func (x *erasure) begin(ctx context.Context, permit string, ends time.Time) erro
 	now := x.cfg.Now()
 	res, err := x.cfg.Requests.Handle(ctx, x.agg, es.Command[request.Command]{
 		ID: es.StepID(x.agg, "start/"+x.name, x.s.Events), At: now, Meta: es.Meta{Correlation: x.agg.ID},
-		Data: request.StartLeaves{System: x.name, Permit: permit, PermitAt: ends, Leaves: x.counts(), At: now},
+		Data: request.StartLeaves{
+			System: x.name, Yields: x.s.Yields, Permit: permit, PermitAt: ends, Leaves: x.counts(), At: now,
+		},
 	})
 	switch {
 	case err != nil:

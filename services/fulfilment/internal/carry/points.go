@@ -10,6 +10,7 @@ const (
 	PointPermitted         = "permitted"
 	PointRefused           = "turn_refused"
 	PointYielded           = "turn_yielded"
+	PointPaused            = "turn_given_away"
 	PointStarted           = "leaves_started"
 	PointSuppressed        = "suppressed"
 	PointAnnounced         = "changes_announced"
@@ -32,7 +33,7 @@ const (
 func Points() []string {
 	return []string{
 		PointVerificationAsked, PointEntered, PointFrozen, PointPlanned, PointLocated, PointPermitted,
-		PointRefused, PointYielded, PointStarted,
+		PointRefused, PointYielded, PointPaused, PointStarted,
 		PointSuppressed, PointAnnounced, PointErased, PointVerifiedAbsent, PointPermitEnded, PointCompleted, PointPackageBegun,
 		PointPackageWritten, PointOwnSuppressed, PointForgotten, PointUnfrozen, PointDrafted, PointLeft, PointKeyDestroyed, PointPackageExpired,
 	}

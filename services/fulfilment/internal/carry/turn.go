@@ -48,6 +48,43 @@ func (c *Carrier) turn(ctx context.Context, agg es.Aggregate, s request.Request,
 	return res.State.Active == active, nil
 }
 
+// pause lets an access go before an erasure that a hold keeps from going on, and
+// reports whether one does: a hold may last for years, and what is left can be
+// shown. The request gives its turn away before the docket does, so that nobody
+// who had asked earlier begins to destroy.
+func (c *Carrier) pause(ctx context.Context, agg es.Aggregate, s request.Request) (bool, error) {
+	if s.Right != request.Erasure || !s.Held(c.cfg.Now()) {
+		return false, nil
+	}
+	docketOf := DocketOf(agg.Tenant, s.SubjectRef)
+	d, _, err := c.cfg.Dockets.Load(ctx, docketOf, es.Leader)
+	if err != nil {
+		return false, fmt.Errorf("load docket: %w", err)
+	}
+	e, there := d.Find(agg.ID)
+	to, waits := d.Access()
+	if !there || e.Place != docket.Active || !waits {
+		return false, nil
+	}
+	err = c.record(ctx, agg, s, "pause", request.Yield{To: to, At: c.cfg.Now()})
+	if errors.Is(err, request.ErrOutOfStep) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if err := c.point(PointPaused); err != nil {
+		return false, err
+	}
+	_, err = c.cfg.Dockets.Handle(ctx, docketOf, es.Command[docket.Command]{
+		ID: es.StepID(agg, "pause", s.Events), At: c.cfg.Now(), Meta: es.Meta{Correlation: agg.ID}, Data: docket.Pause{Request: agg.ID},
+	})
+	if err != nil {
+		return false, fmt.Errorf("pause in docket: %w", err)
+	}
+	return true, nil
+}
+
 // docketed tells the requests that a docket's commit speaks of where they stand
 // now. Only an answer is told as the commit has it: nothing comes after it.
 func (c *Carrier) docketed(ctx context.Context, r es.Recorded) error {
@@ -63,6 +100,10 @@ func (c *Carrier) docketed(ctx context.Context, r es.Recorded) error {
 			moved = append(moved, e.Request)
 		case docket.Promoted:
 			moved = append(moved, e.Request)
+		case docket.Entered:
+			if err := c.entered(ctx, r.Aggregate.Tenant, e); err != nil {
+				return err
+			}
 		case docket.Answered:
 			if err := c.answer(ctx, r, e); err != nil {
 				return err
@@ -81,6 +122,20 @@ func (c *Carrier) docketed(ctx context.Context, r es.Recorded) error {
 		}
 	}
 	return nil
+}
+
+// entered has an erasure that a hold binds give its turn to an access that came.
+func (c *Carrier) entered(ctx context.Context, tenant string, e docket.Entered) error {
+	if e.Right != docket.Access || e.Place != docket.Behind {
+		return nil
+	}
+	agg := RequestOf(tenant, e.Behind)
+	s, _, err := c.cfg.Requests.Load(ctx, agg, es.Leader)
+	if err != nil {
+		return fmt.Errorf("load request: %w", err)
+	}
+	_, err = c.pause(ctx, agg, s)
+	return err
 }
 
 // answer ends a duplicate with the request that it waited for.

@@ -115,3 +115,51 @@ func TestARequestThatWaitsAsksForItsTurnThoughNobodyWakesIt(t *testing.T) {
 	w.Run(soon(w))
 	checkErased(t, w, later)
 }
+
+func TestAnAccessGoesBeforeAnErasureThatAHoldBindsWhateverItHasDestroyed(t *testing.T) {
+	for _, first := range []bool{false, true} { // which comes first: the access or the hold
+		for _, dies := range []bool{false, true} {
+			t.Run(fmt.Sprintf("access first %t, dies %t", first, dies), func(t *testing.T) {
+				w, shop, crm := world(t)
+				crm.Set(func(h *fake.Holder) { h.Broken = connector.ErrBusy })
+				later := erasure(w)
+				w.Run(w.Clock.Now().Add(time.Minute))
+				if shop.Of(fake.Jane) != 1 || crm.Of(fake.Jane) != 2 {
+					t.Fatal("the erasure is not half way")
+				}
+				w.Crash = func(here string) error {
+					if died := dies && here == carry.PointPaused; died {
+						dies = false
+						return fake.ErrCrash
+					}
+					return nil
+				}
+				hold := func() {
+					w.Peers.Set(func(p *fake.Peers) { p.Held = true })
+					w.Run(w.Clock.Now().Add(2 * time.Hour))
+				}
+				if !first {
+					hold()
+				}
+				access := w.Submit(request.Access, "a")
+				w.Settle()
+				w.Verify(access)
+				w.Settle()
+				if first {
+					hold()
+				}
+				w.Run(w.Clock.Now().Add(day))
+				if s := w.State(access); s.Outcome != request.Complete {
+					t.Fatalf("the access is at %d, ended as %d: %+v", s.Stage(), s.Outcome, request.Explain(s))
+				}
+				if crm.Of(fake.Jane) != 2 {
+					t.Fatal("the hold was ignored")
+				}
+				crm.Set(func(h *fake.Holder) { h.Broken = "" })
+				released(t, w)
+				w.Run(soon(w))
+				checkErased(t, w, later)
+			})
+		}
+	}
+}
