@@ -36,9 +36,11 @@ type erasure struct {
 	leaves  []request.Leaf
 	found   []connector.Found
 	orders  []connector.Order
-	began   time.Time
-	attempt uint32
-	told    int // times that changes were announced
+	// destructive: something is there that is to be erased.
+	destructive bool
+	began       time.Time
+	attempt     uint32
+	told        int // times that changes were announced
 	// said is how many rows the last announcement says are destroyed, and sure
 	// how many the one before: its commit has succeeded.
 	said, sure uint64
@@ -69,7 +71,7 @@ func (j *journey) erase(ctx context.Context, name string) error {
 	if kept, err := x.reconsider(ctx); kept || err != nil {
 		return err
 	}
-	if !x.destructive() {
+	if !x.destructive {
 		return x.settle(ctx)
 	}
 	return x.destroy(ctx)
@@ -89,9 +91,10 @@ func (x *erasure) look(ctx context.Context) error {
 		case !ok:
 			return connector.ErrMismatch // more than the manifest names
 		default:
-			x.orders = append(x.orders, connector.Order{Part: f.Part, Erase: l.Decision == request.Erase})
+			x.destructive = x.destructive || l.Decision == request.Erase
 		}
 	}
+	x.orders = x.everything()
 	return x.point(PointLocated)
 }
 
@@ -109,10 +112,6 @@ func (x *erasure) rowsOf(l request.Leaf) connector.Found {
 		return connector.Found{}
 	}
 	return x.found[i]
-}
-
-func (x *erasure) destructive() bool {
-	return slices.ContainsFunc(x.orders, func(o connector.Order) bool { return o.Erase })
 }
 
 // counts is what is there now, for the record that precedes the work.
@@ -133,7 +132,7 @@ func (x *erasure) counts() []request.Found {
 // holds nothing of it, or it is all kept, or an earlier try had done its work
 // before it was cut off.
 func (x *erasure) settle(ctx context.Context) error {
-	if err := x.absent(ctx, x.everything()); err != nil {
+	if err := x.absent(ctx, x.orders); err != nil {
 		return err
 	}
 	if err := x.step(ctx, "start", request.StartLeaves{System: x.name, Yields: x.s.Yields, Leaves: x.counts(), At: x.cfg.Now()}); err != nil {
@@ -142,12 +141,13 @@ func (x *erasure) settle(ctx context.Context) error {
 	return x.complete(ctx, nil)
 }
 
-// everything orders all that is to be erased, found or not.
+// everything orders all of the system, found or not: a row may come in between.
 func (x *erasure) everything() []connector.Order {
 	var out []connector.Order
 	for _, l := range x.leaves {
 		out = append(out, connector.Order{
 			Part: connector.Part{Collection: l.Collection, Category: l.Category}, Erase: l.Decision == request.Erase,
+			Rows: x.rowsOf(l).Rows, Since: x.rowsOf(l).Since,
 		})
 	}
 	return out
@@ -257,7 +257,7 @@ func (x *erasure) absent(ctx context.Context, orders []connector.Order) error {
 		return err
 	}
 	erase := func(p connector.Part) bool {
-		return slices.Contains(orders, connector.Order{Part: p, Erase: true})
+		return slices.ContainsFunc(orders, func(o connector.Order) bool { return o.Part == p && o.Erase })
 	}
 	if slices.ContainsFunc(left, func(f connector.Found) bool { return f.Rows > 0 && erase(f.Part) }) {
 		return failRowsRemain

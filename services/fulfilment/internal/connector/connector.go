@@ -60,10 +60,24 @@ type Found struct {
 }
 
 // Order says what is to become of one part. An erasure brings an order for
-// every part that was found with rows, so that the system knows what to keep.
+// every part, also those in which nothing was found, so that the system knows what
+// to keep.
 type Order struct {
 	Part
 	Erase bool // false: keep
+	// Rows and Since are what Locate found of the part. What was not found then,
+	// nobody has judged: see ErrMoved.
+	Rows  uint64
+	Since time.Time
+}
+
+// Exceeds reports whether a part holds more of the person now than was judged:
+// more rows, or later ones. No moment may be the latest of all.
+func (o Order) Exceeds(now Found) bool {
+	if now.Rows > o.Rows {
+		return true
+	}
+	return now.Rows > 0 && !o.Since.IsZero() && (now.Since.IsZero() || now.Since.After(o.Since))
 }
 
 // Done is what became of one part.
@@ -112,7 +126,9 @@ type System interface {
 	// Collect gives every row of a person to yield, shared ones included, in a
 	// fixed order, without holding more than one page in memory.
 	Collect(ctx context.Context, p Person, yield func(Row) error) error
-	// Erase carries out orders. Before it commits it reads again what it changed,
+	// Erase carries out orders. Inside the transaction it looks again: if a part that
+	// is ordered erased exceeds its order, nothing is changed, and the error is
+	// ErrMoved. Before it commits it reads again what it changed,
 	// so that a commit means that the rows found hold nothing of the erased parts.
 	// Repeated after a crash it carries on, and finds nothing if it was done: what
 	// it did then is known from what about was told, inside the transaction, right
@@ -154,6 +170,9 @@ const (
 	ErrConstraint = Error("SYSTEM_CONSTRAINT")
 	// ErrBusy means that others hold what would be changed; worth another try.
 	ErrBusy = Error("SYSTEM_BUSY")
+	// ErrMoved means that rows came since the system was looked through; worth
+	// another look at once.
+	ErrMoved = Error("ROWS_CHANGED")
 	// ErrTooLarge means that a value is beyond what is carried.
 	ErrTooLarge = Error("VALUE_TOO_LARGE")
 )

@@ -134,22 +134,26 @@ func (h *Holder) Locate(_ context.Context, p connector.Person) ([]connector.Foun
 	defer h.mu.Unlock()
 	var out []connector.Found
 	for _, part := range h.Collection {
-		f := connector.Found{Part: part}
-		for _, r := range h.Rows {
-			switch {
-			case !h.has(p, r, part):
-			case r.Shared:
-				f.Shared++
-			default:
-				f.Rows++
-			}
-		}
-		if f.Rows > 0 {
-			f.Digest = sha256.Sum256(fmt.Append(p.Key, part, f.Rows))
-		}
-		out = append(out, f)
+		out = append(out, h.found(p, part))
 	}
 	return out, nil
+}
+
+func (h *Holder) found(p connector.Person, part connector.Part) connector.Found {
+	f := connector.Found{Part: part}
+	for _, r := range h.Rows {
+		switch {
+		case !h.has(p, r, part):
+		case r.Shared:
+			f.Shared++
+		default:
+			f.Rows++
+		}
+	}
+	if f.Rows > 0 {
+		f.Digest = sha256.Sum256(fmt.Append(p.Key, part, f.Rows))
+	}
+	return f
 }
 
 // Collect gives the rows of a person.
@@ -200,6 +204,11 @@ func (h *Holder) Erase(ctx context.Context, p connector.Person, orders []connect
 	if h.Broken != "" {
 		return nil, h.Broken
 	}
+	for _, o := range orders {
+		if now := h.found(p, o.Part); o.Erase && o.Exceeds(now) {
+			return nil, connector.ErrMoved
+		}
+	}
 	h.Erasures++
 	var out []connector.Done
 	for _, some := range h.chunks(orders) {
@@ -211,6 +220,9 @@ func (h *Holder) Erase(ctx context.Context, p connector.Person, orders []connect
 			for _, i := range from {
 				rows, gone = append(rows, i), append(gone, o.Category)
 			}
+		}
+		if h.Chunked && !slices.ContainsFunc(some, func(o connector.Order) bool { return o.Rows > 0 }) {
+			continue // there is no chunk without rows
 		}
 		if err := about(ctx, slices.Clone(out)); err != nil {
 			return nil, err

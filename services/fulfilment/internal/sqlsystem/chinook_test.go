@@ -288,7 +288,7 @@ func ordersFor(found []connector.Found, keep ...string) []connector.Order {
 		for _, category := range keep {
 			erase = erase && f.Category != category
 		}
-		orders = append(orders, connector.Order{Part: f.Part, Erase: erase})
+		orders = append(orders, connector.Order{Part: f.Part, Erase: erase, Rows: f.Rows, Since: f.Since})
 	}
 	return orders
 }

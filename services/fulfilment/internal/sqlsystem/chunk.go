@@ -76,6 +76,9 @@ func (e *erasure) chunk(ctx context.Context, task *task) (n int, err error) {
 			return err
 		}
 		n = len(keys)
+		if err := e.moved(ctx, tx, task); err != nil {
+			return err
+		}
 		if err := e.apply(ctx, tx, task, keys); err != nil {
 			return err
 		}

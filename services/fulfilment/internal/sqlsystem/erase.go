@@ -127,6 +127,9 @@ func (e *erasure) whole(ctx context.Context, limit int) error {
 			if err := e.capture(ctx, tx, task, most); err != nil {
 				return err
 			}
+			if err := e.moved(ctx, tx, task); err != nil {
+				return err
+			}
 			if err := e.staying(ctx, tx, task); err != nil {
 				return err
 			}

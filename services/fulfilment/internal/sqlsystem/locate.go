@@ -27,7 +27,7 @@ func (s *System) Locate(ctx context.Context, p connector.Person) ([]connector.Fo
 		if len(t.parts) == 0 {
 			continue
 		}
-		found, err := s.locate(ctx, plan, t, p)
+		found, err := s.locate(ctx, s.db, plan, t, p)
 		if err != nil {
 			return nil, s.failed(ctx, "locate in "+t.name, err)
 		}
@@ -39,7 +39,7 @@ func (s *System) Locate(ctx context.Context, p connector.Person) ([]connector.Fo
 	return all, nil
 }
 
-func (s *System) locate(ctx context.Context, plan *plan, t *table, p connector.Person) (connector.Found, error) {
+func (s *System) locate(ctx context.Context, db querier, plan *plan, t *table, p connector.Person) (connector.Found, error) {
 	var found connector.Found
 	q := s.search(plan, p)
 	var starts []string
@@ -57,7 +57,7 @@ func (s *System) locate(ctx context.Context, plan *plan, t *table, p connector.P
 	digest := newDigest(p.Key, t.name)
 	unknown := false // that a row has no start that can be read
 	values, into := scanned(len(t.keys) + len(starts))
-	err := each(ctx, s.db, q.String(), q.args, func(rows *sql.Rows) error {
+	err := each(ctx, db, q.String(), q.args, func(rows *sql.Rows) error {
 		if err := rows.Scan(into...); err != nil {
 			return err
 		}
@@ -84,7 +84,7 @@ func (s *System) locate(ctx context.Context, plan *plan, t *table, p connector.P
 	if unknown { // it may have started just now
 		found.Since = time.Time{}
 	}
-	found.Shared, err = s.shared(ctx, s.db, plan, t, p)
+	found.Shared, err = s.shared(ctx, db, plan, t, p)
 	return found, err
 }
 

@@ -259,7 +259,7 @@ func TestMariaDBsRefusalsAreTold(t *testing.T) {
 			if err == nil {
 				defer s.Close() //nolint:errcheck // nothing was written
 				_, err = s.Erase(t.Context(), who, []connector.Order{{
-					Part: connector.Part{Collection: "orders", Category: "user.content"}, Erase: true,
+					Part: connector.Part{Collection: "orders", Category: "user.content"}, Erase: true, Rows: 99,
 				}}, unheard)
 			}
 			if !errors.Is(err, c.want) || strings.Contains(err.Error(), "reader") {
