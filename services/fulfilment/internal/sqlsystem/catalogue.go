@@ -37,6 +37,7 @@ type column struct {
 	length    int  // most characters of a text; 0: no limit stated
 	size      int  // bytes of a whole number; 0: 8
 	unique    bool // alone or with others in a unique index or key
+	alone     bool // alone in one
 	label     string
 }
 
@@ -210,6 +211,7 @@ func (c *catalogue) finish() {
 	for _, t := range c.tables {
 		for i := range t.columns {
 			name := t.columns[i].name
+			t.columns[i].alone = t.onlyUnique(name)
 			t.columns[i].unique = slices.Contains(t.primary, name) ||
 				slices.ContainsFunc(t.uniques, func(u []string) bool { return slices.Contains(u, name) })
 		}

@@ -76,6 +76,8 @@ func (t *relation) unlike(f dataset.Field) string {
 		return "% can hold no identifier"
 	case col.length > 0 && f.Mask.Strategy == dataset.Fixed && len(f.Mask.Value+f.Mask.Suffix) > col.length:
 		return "% has no room for its mask"
+	case f.Mask.Strategy == dataset.Fixed && col.unique:
+		return "% is unique, and its mask is the same in every row"
 	case f.Mask.Strategy == dataset.Null && !col.nullable:
 		return "% can't be null, as its mask is"
 	case f.Mask.Strategy != dataset.ByType && f.Mask.Strategy != dataset.Null && col.class != classText:

@@ -23,6 +23,9 @@ type mask struct {
 	// without the suffix.
 	prefix, suffix string
 	stamp, room    int
+	// bytes and unsigned are the size and form of a number.
+	bytes    int
+	unsigned bool
 }
 
 type maskWay int
@@ -35,6 +38,9 @@ const (
 	maskNull
 	maskConstant
 	maskToken
+	// maskNumber and maskUUID are tokens of those types.
+	maskNumber
+	maskUUID
 	// maskImpossible: nothing is known that the column would take.
 	maskImpossible
 )
@@ -50,9 +56,14 @@ const (
 // stamp is the mark of an erasure's tokens: nobody can make one without the
 // person's key, so that no value that was there before passes for a token.
 func stamp(key []byte, n int) string {
+	return strings.ToLower(base32.StdEncoding.EncodeToString(mark(key)))[:n]
+}
+
+// mark is what stamps of whatever form are made of.
+func mark(key []byte) []byte {
 	mac := hmac.New(sha256.New, key)
 	mac.Write([]byte("token"))
-	return strings.ToLower(base32.StdEncoding.EncodeToString(mac.Sum(nil)))[:n]
+	return mac.Sum(nil)
 }
 
 func maskOf(f field, inKey bool) mask {
@@ -86,6 +97,11 @@ func maskOf(f field, inKey bool) mask {
 func byType(f field) mask {
 	constant := func(value any) mask { return mask{way: maskConstant, value: value} }
 	c := f.column
+	if c.unique && c.class != classText {
+		if m, ok := distinct(c); ok {
+			return m
+		}
+	}
 	switch c.class {
 	case classText:
 		if c.unique || f.joint {
@@ -144,13 +160,20 @@ func (m mask) made(key []byte) any {
 	case maskToken:
 		text := m.prefix + stamp(key, m.stamp) + strings.ToLower(rand.Text())
 		return text[:min(len(text), m.room)] + m.suffix
+	case maskUUID:
+		return madeUUID(key)
 	default:
 		return nil
 	}
 }
 
 // masks says whether the column can be overwritten at all.
-func (m mask) masks() bool { return m.way == maskNull || m.way == maskConstant || m.way == maskToken }
+func (m mask) masks() bool { return m.way == maskNull || m.way == maskConstant || m.varies() }
+
+// varies says whether every row is masked by another value.
+func (m mask) varies() bool {
+	return m.way == maskToken || m.way == maskNumber || m.way == maskUUID
+}
 
 // held writes whether a column holds something else than its mask.
 func (s *statement) held(f field, expr string) {
@@ -163,6 +186,12 @@ func (s *statement) held(f field, expr string) {
 	case maskToken:
 		s.put(" AND NOT (", s.dialect.exact(expr, f.column), " LIKE ")
 		s.cast(f.mask.prefix+stamp(s.key, f.mask.stamp)+"%"+f.mask.suffix, classText).put(")")
+	case maskNumber:
+		low, high := f.mask.span(s.key)
+		s.put(" AND NOT (", expr, " BETWEEN ", low, " AND ", high, ")")
+	case maskUUID:
+		s.put(" AND NOT (CAST(", expr, " AS CHAR(36)) LIKE ")
+		s.cast(stampUUID(s.key)+"%", classText).put(")")
 	case maskNull, maskNever, maskLeft, maskImpossible:
 	}
 	s.put(")")
@@ -205,6 +234,10 @@ func (s *statement) set(f field) {
 	}
 	if f.mask.way == maskConstant && f.mask.expression != "" {
 		s.put(f.mask.expression)
+		return
+	}
+	if f.mask.way == maskNumber {
+		s.put(f.mask.madeNumber(s.key))
 		return
 	}
 	s.arg(f.mask.made(s.key))

@@ -77,6 +77,7 @@ func TestInEveryKindOfDatabase(t *testing.T) {
 				{name: "international domains are found in both forms", script: profiles, test: internationalDomains},
 				{name: "values that look like tokens are masked as well", script: profiles, test: valuesLikeTokens},
 				{name: "a key that is a text is masked where its row stays", test: textKey},
+				{name: "what must be unique is masked for one person after the other", script: members, test: uniqueMasks},
 				{name: "capitals of other alphabets are found", script: capitals, test: otherCapitals},
 				{name: "rows are shown page by page in one order", test: pageByPage},
 				{name: "more rows than one transaction takes go in chunks, across crashes", test: chunksAcrossCrashes},

@@ -104,7 +104,7 @@ func (t *task) masks() bool {
 }
 
 func (t *task) tokens() bool {
-	return slices.ContainsFunc(t.erased, func(f field) bool { return f.mask.way == maskToken })
+	return slices.ContainsFunc(t.erased, func(f field) bool { return f.mask.varies() })
 }
 
 func (t *task) impossible() bool {
