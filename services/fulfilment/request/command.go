@@ -136,10 +136,12 @@ type CompleteLeaves struct {
 
 // FailStep says that a step did not succeed.
 type FailStep struct {
-	Step   Step
-	System string
-	Reason string
-	At     time.Time
+	Step     Step
+	System   string
+	In       string // the system in which a step over several has failed
+	Category string // of its description, that it has failed by
+	Reason   string
+	At       time.Time
 }
 
 // DeferLeaves says that a hold binds.

@@ -182,7 +182,7 @@ func failStep(s Request, c FailStep) []Event {
 	}
 	n := f.Failures + 1
 	return []Event{StepFailed{
-		Step: c.Step, System: c.System, Failures: n, Reason: c.Reason, NextTryAt: c.At.Add(backoff(n)), At: c.At,
+		Step: c.Step, System: c.System, In: c.In, Category: c.Category, Failures: n, Reason: c.Reason, NextTryAt: c.At.Add(backoff(n)), At: c.At,
 	}}
 }
 

@@ -1,6 +1,7 @@
 package request
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -43,11 +44,16 @@ type Explanation struct {
 	Actor     string
 	Awaited   string
 	System    string
+	Category  string // that the reason is about; empty if it is about none
 	Reason    string
 	Since     time.Time
 	OverdueAt time.Time
 	NextTryAt time.Time
 }
+
+// PermitOpen is the reason while a system is worked on under a permit: whoever
+// takes over from one that died waits for the permit's end.
+const PermitOpen = "PERMIT_OPEN"
 
 // Who acts.
 const (
@@ -70,10 +76,13 @@ func Explain(s Request) Explanation {
 	case s.SubjectRef == "" && s.Verification == "":
 		x.Awaited = "verification.start"
 	case s.SubjectRef == "":
-		x.Actor, x.Awaited, x.OverdueAt = ActorPerson, "verification.code", s.VerificationAt
-		x.NextTryAt = s.VerificationAt
-	case s.Placed && !s.Active:
+		x.Actor, x.Awaited, x.NextTryAt = ActorPerson, "verification.code", s.VerificationAt
+		if x.OverdueAt.IsZero() || s.VerificationAt.Before(x.OverdueAt) { // the law's day may be over already
+			x.OverdueAt = s.VerificationAt
+		}
+	case s.Placed && !s.Active: // what failed before is not what it waits for now
 		x.Awaited = "docket.turn"
+		return x
 	case !s.Planned:
 		x.Awaited = "manifest.commit"
 	case !s.done():
@@ -116,9 +125,10 @@ func explainRest(s Request) Explanation {
 func withFailure(s Request, x Explanation) Explanation {
 	for _, f := range s.Failures {
 		if x.NextTryAt.IsZero() || f.NextTryAt.Before(x.NextTryAt) || x.Actor == ActorFulfilment {
-			x.Awaited, x.System, x.Reason, x.NextTryAt = string(f.Step)+".retry", f.System, f.Reason, f.NextTryAt
+			x.Awaited, x.System, x.Reason, x.NextTryAt = string(f.Step)+".retry", cmp.Or(f.System, f.In), f.Reason, f.NextTryAt
+			x.Category = f.Category
 			switch {
-			case f.System != "":
+			case x.System != "":
 				x.Actor = ActorSystem
 			case f.Step == StepForget && f.Reason == OnHold:
 				x.Actor, x.Awaited = ActorRetention, "hold.release"
@@ -152,7 +162,7 @@ func explainWork(s Request, x Explanation) Explanation {
 			f, _ = s.failure(StepLocate, failing.Name)
 		}
 		x.Actor, x.Awaited, x.System, x.Reason = ActorSystem, "leaf.retry", failing.Name, f.Reason
-		x.Since, x.NextTryAt = failing.Since, f.NextTryAt
+		x.Since, x.NextTryAt, x.Category = failing.Since, f.NextTryAt, f.Category
 	case held != nil:
 		f, _ := s.failure(StepErase, held.Name)
 		x.Actor, x.Awaited, x.System, x.Reason = ActorRetention, "hold.release", held.Name, held.Deferred
@@ -161,6 +171,9 @@ func explainWork(s Request, x Explanation) Explanation {
 		x.Awaited = "leaf.carry"
 		if busy != nil {
 			x.System, x.Since = busy.Name, busy.Since
+			if busy.Permit != "" { // whoever has it is at work, or has died and left it open
+				x.Reason, x.NextTryAt = PermitOpen, busy.PermitAt
+			}
 		}
 		return withFailure(s, x)
 	}

@@ -167,6 +167,8 @@ type System struct {
 type Failure struct {
 	Step      Step
 	System    string
+	In        string // the system in which a step over several has failed
+	Category  string // of its description, that it has failed by
 	Failures  uint32
 	Reason    string
 	NextTryAt time.Time

@@ -238,7 +238,7 @@ func (c *Carrier) one(ctx context.Context, agg es.Aggregate, s request.Request, 
 	c.cfg.Log.WarnContext(ctx, "step failed", slog.String("request", agg.ID), slog.String("step", string(e.Step)),
 		slog.String("system", where.name), slog.String("reason", reason))
 	return c.record(ctx, agg, s, "fail/"+string(e.Step)+"/"+e.System, request.FailStep{
-		Step: e.Step, System: e.System, Reason: reason, At: c.cfg.Now(),
+		Step: e.Step, System: e.System, In: where.name, Category: where.category, Reason: reason, At: c.cfg.Now(),
 	})
 }
 

@@ -69,7 +69,7 @@ func (j *journey) openAll(ctx context.Context) ([]opened, func(), error) {
 		}
 		sys, err := j.cfg.Connect.Open(ctx, j.agg.Tenant, v.Description)
 		if err != nil {
-			return nil, closeAll, inSystem{y.Name, err}
+			return nil, closeAll, inSystem{name: y.Name, error: err}
 		}
 		out = append(out, opened{sys, y.Name, v.Region})
 	}
@@ -84,7 +84,7 @@ func (j *journey) startAll(ctx context.Context, systems []opened, p connector.Pe
 		leaves := j.s.LeavesOf(o.name)
 		x := &erasure{journey: j, name: o.name, sys: o.System, person: p, leaves: leaves}
 		if err := x.look(ctx); err != nil {
-			return nil, inSystem{o.name, err}
+			return nil, inSystem{name: o.name, error: err}
 		}
 		for _, l := range leaves {
 			located[l.Leaf] = x.rowsOf(l).Rows
@@ -114,7 +114,7 @@ func (j *journey) whole(located map[uint32]uint64, in []request.Done) error {
 		i := slices.IndexFunc(j.s.Leaves, func(l request.Leaf) bool { return l.Leaf == d.Leaf })
 		l := j.s.Leaves[i]
 		if d.Collected < located[l.Leaf] || !shrunk && d.Collected < max(l.Rows, l.RowsFound) {
-			return inSystem{l.System, failCollectedLess}
+			return inSystem{name: l.System, error: failCollectedLess}
 		}
 	}
 	return nil
@@ -135,7 +135,7 @@ func (j *journey) write(ctx context.Context, name string, systems []opened, p co
 			System: o.name, Region: o.region, Categories: categories,
 			Collect: func(ctx context.Context, yield func(connector.Row) error) error {
 				if err := o.Collect(ctx, p, yield); err != nil {
-					return inSystem{o.name, err}
+					return inSystem{name: o.name, error: err}
 				}
 				return nil
 			},

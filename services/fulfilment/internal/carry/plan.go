@@ -122,8 +122,10 @@ func (j *journey) scope(ctx context.Context, e catalogue.Entry, p connector.Pers
 	if ctx.Err() != nil {
 		return scope{}, err
 	}
-	sc.parts, err = j.cfg.Connect.Parts(v.Description)
-	return sc, err
+	if sc.parts, err = j.cfg.Connect.Parts(v.Description); err != nil {
+		return sc, inSystem{name: v.System, error: err}
+	}
+	return sc, nil
 }
 
 // look asks a system what it holds.
@@ -188,7 +190,7 @@ func (j *journey) recognise(ctx context.Context, sc scope, leaves []request.Plan
 	}
 	for _, l := range doubtful {
 		if err := known.Judge(l.System, l.Category); err != nil {
-			return inSystem{sc.version.System, err}
+			return inSystem{sc.version.System, l.Category, err}
 		}
 	}
 	return nil

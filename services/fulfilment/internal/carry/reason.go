@@ -40,7 +40,8 @@ const (
 
 // inSystem says in which system a step over several did not succeed.
 type inSystem struct {
-	name string
+	name     string
+	category string // of its description, if it is about one
 	error
 }
 

@@ -140,7 +140,7 @@ func (s *Server) ExplainRequest(ctx context.Context, r *fulfilmentv1.ExplainRequ
 	}
 	return &fulfilmentv1.ExplainRequestResponse{
 		Behind: behind, Request: show(agg.ID, state), NextActor: x.Actor, Awaited: x.Awaited, System: x.System, Since: eventpb.Stamp(x.Since),
-		OverdueAt: eventpb.Stamp(x.OverdueAt), NextTryAt: eventpb.Stamp(x.NextTryAt), Reason: x.Reason, History: history,
+		OverdueAt: eventpb.Stamp(x.OverdueAt), NextTryAt: eventpb.Stamp(x.NextTryAt), Reason: x.Reason, Category: x.Category, History: history,
 	}, nil
 }
 
@@ -176,7 +176,7 @@ func (s *Server) blocker(ctx context.Context, agg es.Aggregate, waits request.Re
 	}
 	x := request.Explain(other)
 	return &fulfilmentv1.Blocker{
-		Request: id, NextActor: x.Actor, Awaited: x.Awaited, System: x.System, Reason: x.Reason, Since: eventpb.Stamp(x.Since),
+		Request: id, NextActor: x.Actor, Awaited: x.Awaited, System: x.System, Category: x.Category, Reason: x.Reason, Since: eventpb.Stamp(x.Since),
 		OverdueAt: eventpb.Stamp(x.OverdueAt), NextTryAt: eventpb.Stamp(x.NextTryAt),
 	}, nil
 }

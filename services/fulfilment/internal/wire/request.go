@@ -152,12 +152,13 @@ func working() []entry {
 		eventpb.Of[request.Event](packCompleted, unpackCompleted),
 		eventpb.Of[request.Event](func(_ *eventpb.Writer, e request.StepFailed) *fulfilmentv1.StepFailed {
 			return &fulfilmentv1.StepFailed{
-				Step: string(e.Step), System: e.System, Failures: e.Failures, Reason: e.Reason,
+				Step: string(e.Step), System: e.System, InSystem: e.In, Category: e.Category, Failures: e.Failures, Reason: e.Reason,
 				NextTryAt: eventpb.Stamp(e.NextTryAt), At: eventpb.Stamp(e.At),
 			}
 		}, func(_ *eventpb.Reader, m *fulfilmentv1.StepFailed) request.StepFailed {
 			return request.StepFailed{
-				Step: request.Step(m.GetStep()), System: m.GetSystem(), Failures: m.GetFailures(), Reason: m.GetReason(),
+				Step: request.Step(m.GetStep()), System: m.GetSystem(), In: m.GetInSystem(), Category: m.GetCategory(),
+				Failures: m.GetFailures(), Reason: m.GetReason(),
 				NextTryAt: eventpb.Moment(m.GetNextTryAt()), At: eventpb.Moment(m.GetAt()),
 			}
 		}),

@@ -127,7 +127,7 @@ func TestTheEventsOfRequestsStayReadable(t *testing.T) {
 			Done: request.Done{Leaf: 1, Deleted: 1, Masked: 2, Shared: 3, Collected: 4, Kept: 5}, Outcome: request.Retained,
 			Because: request.Because{Reason: request.KeptByDescription, Authority: "system description", Until: at()},
 		}}, At: at()},
-		request.StepFailed{Step: request.StepErase, System: "shop", Failures: 2, Reason: "SYSTEM_UNREACHABLE", NextTryAt: at(), At: at()},
+		request.StepFailed{Step: request.StepErase, System: "shop", In: "crm", Category: "user", Failures: 2, Reason: "SYSTEM_UNREACHABLE", NextTryAt: at(), At: at()},
 		request.LeavesDeferred{System: "shop", Reason: "PERSON_ON_HOLD", NextTryAt: at(), At: at()},
 		request.Resumed{Cause: "retry", At: at()},
 		request.PackageBegun{Package: id},

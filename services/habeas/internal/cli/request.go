@@ -263,16 +263,24 @@ func (a *app) requestExplain() *cobra.Command {
 				next := []string{
 					"REQUEST\tSTATE\tNEXT\tAWAITED\tSYSTEM\tREASON\tSINCE\tOVERDUE\tNEXT TRY",
 					cells(q.GetRequest(), requestState(q.GetState()), dash(e.GetNextActor()), dash(e.GetAwaited()), dash(e.GetSystem()),
-						dash(e.GetReason()), day(e.GetSince()), day(e.GetOverdueAt()), day(e.GetNextTryAt())),
+						dash(e.GetReason()+named(e.GetCategory())), day(e.GetSince()), day(e.GetOverdueAt()), day(e.GetNextTryAt())),
 				}
 				if b := e.GetBehind(); b != nil {
 					next = append(next, cells(b.GetRequest(), "goes first", dash(b.GetNextActor()), dash(b.GetAwaited()), dash(b.GetSystem()),
-						dash(b.GetReason()), day(b.GetSince()), day(b.GetOverdueAt()), day(b.GetNextTryAt())))
+						dash(b.GetReason()+named(b.GetCategory())), day(b.GetSince()), day(b.GetOverdueAt()), day(b.GetNextTryAt())))
 				}
 				return a.show(e, next, history(e), traces(e))
 			})
 		},
 	}
+}
+
+// named is the category that a reason is about, behind it.
+func named(category string) string {
+	if category == "" {
+		return ""
+	}
+	return " " + category
 }
 
 func (a *app) requestRetry() *cobra.Command {

@@ -2682,7 +2682,11 @@ type StepFailed struct {
 	// When it is tried again.
 	NextTryAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=next_try_at,json=nextTryAt,proto3" json:"next_try_at,omitempty"`
 	// When it failed.
-	At            *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=at,proto3" json:"at,omitempty"`
+	At *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=at,proto3" json:"at,omitempty"`
+	// The system in which a step over several has failed.
+	InSystem string `protobuf:"bytes,7,opt,name=in_system,json=inSystem,proto3" json:"in_system,omitempty"`
+	// The category that it has failed by.
+	Category      string `protobuf:"bytes,8,opt,name=category,proto3" json:"category,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2757,6 +2761,20 @@ func (x *StepFailed) GetAt() *timestamppb.Timestamp {
 		return x.At
 	}
 	return nil
+}
+
+func (x *StepFailed) GetInSystem() string {
+	if x != nil {
+		return x.InSystem
+	}
+	return ""
+}
+
+func (x *StepFailed) GetCategory() string {
+	if x != nil {
+		return x.Category
+	}
+	return ""
 }
 
 // LeavesDeferred: a hold keeps a system from being worked on, or, of the system
@@ -3751,7 +3769,7 @@ const file_habeas_fulfilment_v1_events_proto_rawDesc = "" +
 	"\x0fLeavesCompleted\x12\x1c\n" +
 	"\x06system\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06system\x12;\n" +
 	"\x06leaves\x18\x02 \x03(\v2#.habeas.fulfilment.v1.CompletedLeafR\x06leaves\x12*\n" +
-	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at:\x1c\xa2\xb5\x18\x18request.leaves_completed\"\xff\x01\n" +
+	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at:\x1c\xa2\xb5\x18\x18request.leaves_completed\"\xc4\x02\n" +
 	"\n" +
 	"StepFailed\x12\x18\n" +
 	"\x04step\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x04step\x12\x1c\n" +
@@ -3759,7 +3777,9 @@ const file_habeas_fulfilment_v1_events_proto_rawDesc = "" +
 	"\bfailures\x18\x03 \x01(\rR\bfailures\x12\x1c\n" +
 	"\x06reason\x18\x04 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason\x12:\n" +
 	"\vnext_try_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tnextTryAt\x12*\n" +
-	"\x02at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x02at:\x17\xa2\xb5\x18\x13request.step_failed\"\xd1\x01\n" +
+	"\x02at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12!\n" +
+	"\tin_system\x18\a \x01(\tB\x04\x98\xb5\x18\x03R\binSystem\x12 \n" +
+	"\bcategory\x18\b \x01(\tB\x04\x98\xb5\x18\x03R\bcategory:\x17\xa2\xb5\x18\x13request.step_failed\"\xd1\x01\n" +
 	"\x0eLeavesDeferred\x12\x1c\n" +
 	"\x06system\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06system\x12\x1c\n" +
 	"\x06reason\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason\x12:\n" +

@@ -1689,7 +1689,10 @@ type ExplainRequestResponse struct {
 	// Why it is not done yet: a reason code; empty if nothing stands in the way.
 	Reason string `protobuf:"bytes,9,opt,name=reason,proto3" json:"reason,omitempty"`
 	// The request of the same person that has to end first; unset if none has.
-	Behind        *Blocker `protobuf:"bytes,10,opt,name=behind,proto3" json:"behind,omitempty"`
+	Behind *Blocker `protobuf:"bytes,10,opt,name=behind,proto3" json:"behind,omitempty"`
+	// The category of the system's description that the reason is about; empty if
+	// it is about none.
+	Category      string `protobuf:"bytes,11,opt,name=category,proto3" json:"category,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1794,6 +1797,13 @@ func (x *ExplainRequestResponse) GetBehind() *Blocker {
 	return nil
 }
 
+func (x *ExplainRequestResponse) GetCategory() string {
+	if x != nil {
+		return x.Category
+	}
+	return ""
+}
+
 // Blocker is a request that another one waits for, and what it waits for
 // itself.
 type Blocker struct {
@@ -1813,7 +1823,9 @@ type Blocker struct {
 	// See ExplainRequestResponse.
 	OverdueAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=overdue_at,json=overdueAt,proto3" json:"overdue_at,omitempty"`
 	// See ExplainRequestResponse.
-	NextTryAt     *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=next_try_at,json=nextTryAt,proto3" json:"next_try_at,omitempty"`
+	NextTryAt *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=next_try_at,json=nextTryAt,proto3" json:"next_try_at,omitempty"`
+	// See ExplainRequestResponse.
+	Category      string `protobuf:"bytes,9,opt,name=category,proto3" json:"category,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1902,6 +1914,13 @@ func (x *Blocker) GetNextTryAt() *timestamppb.Timestamp {
 		return x.NextTryAt
 	}
 	return nil
+}
+
+func (x *Blocker) GetCategory() string {
+	if x != nil {
+		return x.Category
+	}
+	return ""
 }
 
 // DownloadPackageRequest names a request.
@@ -2111,7 +2130,7 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\x04leaf\x18\x03 \x01(\rR\x04leaf\x12\x16\n" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x1c\n" +
 	"\tcausation\x18\x05 \x01(\tR\tcausation\x12\x19\n" +
-	"\btrace_id\x18\x06 \x01(\tR\atraceId\"\xd0\x03\n" +
+	"\btrace_id\x18\x06 \x01(\tR\atraceId\"\xec\x03\n" +
 	"\x16ExplainRequestResponse\x127\n" +
 	"\arequest\x18\x01 \x01(\v2\x1d.habeas.fulfilment.v1.RequestR\arequest\x12\x1d\n" +
 	"\n" +
@@ -2125,7 +2144,8 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\ahistory\x18\b \x03(\v2\x1a.habeas.fulfilment.v1.StepR\ahistory\x12\x16\n" +
 	"\x06reason\x18\t \x01(\tR\x06reason\x125\n" +
 	"\x06behind\x18\n" +
-	" \x01(\v2\x1d.habeas.fulfilment.v1.BlockerR\x06behind\"\xb5\x02\n" +
+	" \x01(\v2\x1d.habeas.fulfilment.v1.BlockerR\x06behind\x12\x1a\n" +
+	"\bcategory\x18\v \x01(\tR\bcategory\"\xd1\x02\n" +
 	"\aBlocker\x12\x18\n" +
 	"\arequest\x18\x01 \x01(\tR\arequest\x12\x1d\n" +
 	"\n" +
@@ -2136,7 +2156,8 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\x05since\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x129\n" +
 	"\n" +
 	"overdue_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\toverdueAt\x12:\n" +
-	"\vnext_try_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\tnextTryAt\"I\n" +
+	"\vnext_try_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\tnextTryAt\x12\x1a\n" +
+	"\bcategory\x18\t \x01(\tR\bcategory\"I\n" +
 	"\x16DownloadPackageRequest\x12/\n" +
 	"\arequest\x18\x01 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\arequest\"-\n" +
 	"\x17DownloadPackageResponse\x12\x12\n" +
