@@ -125,6 +125,9 @@ type catalogue struct {
 	// blind says that foreign keys of other schemas can exist that the account
 	// is not shown.
 	blind bool
+	// partial are the tables, as keys call them, of which the account may be
+	// shown some rows only.
+	partial []string
 }
 
 func newCatalogue() *catalogue {

@@ -103,13 +103,22 @@ func fits(stated string, c class) bool {
 }
 
 // undescribed remarks on tables that refer to a described one and are not
-// described: they may hold more of the same people.
+// described, or not shown as a whole: they may hold more of the same people.
 func undescribed(d *dataset.Dataset, c *catalogue) []string {
 	var remarks []string
 	for _, k := range c.keys {
 		target, described := d.Collection(k.target)
 		if _, ok := d.Collection(k.table); (!ok || k.schema != "") && described && len(target.Categories()) > 0 {
 			remarks = append(remarks, fmt.Sprintf("table %s refers to %s and is not described", k.called(), k.target))
+		}
+	}
+	for _, name := range c.partial {
+		_, described := d.Collection(name)
+		if described || slices.ContainsFunc(c.keys, func(k foreignKey) bool {
+			_, described := d.Collection(k.target)
+			return described && k.called() == name
+		}) {
+			remarks = append(remarks, fmt.Sprintf("table %s shows the account some of its rows only, by row security: others are neither found nor heeded", name))
 		}
 	}
 	slices.Sort(remarks)

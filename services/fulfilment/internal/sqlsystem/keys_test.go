@@ -193,3 +193,34 @@ func TestSQLiteRowsThatCannotBeToldApartAreRefused(t *testing.T) {
 		t.Errorf("the check ends with %v, want a mismatch", err)
 	}
 }
+
+func TestATableOfWhichTheAccountIsShownSomeRowsIsRemarked(t *testing.T) {
+	db := sqltest.Postgres(t, customers+`CREATE SCHEMA finance;
+CREATE TABLE finance.ledger (id INTEGER PRIMARY KEY, customer INTEGER REFERENCES customer (id) ON DELETE CASCADE);
+ALTER TABLE finance.ledger ENABLE ROW LEVEL SECURITY; ALTER TABLE customer ENABLE ROW LEVEL SECURITY;
+CREATE TABLE other (id INTEGER); ALTER TABLE other ENABLE ROW LEVEL SECURITY;
+CREATE ROLE clerk LOGIN; GRANT USAGE ON SCHEMA finance TO clerk; GRANT ALL ON finance.ledger, customer, other TO clerk;`)
+	owner, err := opened(t, db, customerFields, nil).Check(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	clerk, err := opened(t, db, customerFields, func(c *sqlsystem.Config) {
+		c.DSN += "&role=clerk"
+	}).Check(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	only := func(remarks []string) []string {
+		return slices.DeleteFunc(remarks, func(r string) bool { return !strings.Contains(r, "by row security") })
+	}
+	if got := only(owner); len(got) > 0 {
+		t.Errorf("to the owner, who sees all, the check remarks %q", got)
+	}
+	want := []string{
+		"table customer shows the account some of its rows only, by row security: others are neither found nor heeded",
+		"table finance.ledger shows the account some of its rows only, by row security: others are neither found nor heeded",
+	}
+	if diff := cmp.Diff(want, only(clerk)); diff != "" {
+		t.Errorf("to the clerk the check remarks (-want +got):\n%s", diff)
+	}
+}

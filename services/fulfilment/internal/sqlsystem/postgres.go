@@ -19,6 +19,7 @@ func (postgres) driver() string           { return "pgx" }
 func (postgres) quote(name string) string { return quoted(name, `"`) }
 func (postgres) placeholder(n int) string { return dollar(n) }
 func (postgres) forUpdate() string        { return " FOR UPDATE OF t" }
+func (postgres) forHold() string          { return " FOR NO KEY UPDATE OF t" }
 
 // dsn refuses what is no connection string of PostgreSQL.
 func (postgres) dsn(given string) (string, error) {
@@ -114,6 +115,13 @@ JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND n.nspname = coalesce(nullif($1::text, ''), current_schema())
 ORDER BY c.relname, g.name`
 
+const postgresPartial = `
+SELECT CASE WHEN n.nspname = coalesce(nullif($1::text, ''), current_schema()) THEN '' ELSE n.nspname || '.' END || c.relname
+FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relrowsecurity AND c.relkind IN ('r', 'p') AND row_security_active(c.oid)
+ORDER BY n.nspname, c.relname`
+
 const postgresFolded = `
 SELECT tablename, indexdef
 FROM pg_indexes
@@ -165,6 +173,15 @@ func (postgres) extras(ctx context.Context, q querier, c *catalogue, args []any)
 		var table, trigger string
 		err := rows.Scan(&table, &trigger)
 		c.table(table).triggers = append(c.table(table).triggers, trigger)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	err = each(ctx, q, postgresPartial, args, func(rows *sql.Rows) error {
+		var table string
+		err := rows.Scan(&table)
+		c.partial = append(c.partial, table)
 		return err
 	})
 	if err != nil {
