@@ -89,7 +89,7 @@ func asked(s Request, cmd Command) ([]Event, error) {
 			return nil, nil
 		case s.Closed:
 			return refuse("withdraw", ErrOver)
-		case s.begun():
+		case s.touched():
 			return refuse("withdraw", ErrTooLate)
 		}
 		return []Event{Withdrawn(c)}, nil

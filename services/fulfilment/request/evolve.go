@@ -124,6 +124,7 @@ func evolveWork(s Request, ev Event) Request {
 func started(s Request, e LeavesStarted) Request {
 	s.Systems = tried(s.Systems, e.System, func(y *System) {
 		y.Attempts, y.Permit, y.PermitAt, y.Deferred, y.Since = e.Attempt, e.Permit, e.PermitAt, "", e.At
+		y.Begun = y.Begun || e.Permit != ""
 	})
 	for _, f := range e.Leaves {
 		s.Leaves = changed(s.Leaves, func(l *Leaf) {
@@ -268,7 +269,14 @@ func (s Request) done() bool {
 	return s.Planned && !slices.ContainsFunc(s.Leaves, func(l Leaf) bool { return !l.Ended() })
 }
 
-// begun reports whether anything may have been touched.
+// touched reports whether the request is beyond withdrawal: an erasure once a
+// system was begun under a permit, an access once its package is made. A system
+// that holds nothing, or keeps it all, ends without anything being changed.
+func (s Request) touched() bool {
+	return s.done() || slices.ContainsFunc(s.Systems, func(y System) bool { return y.Begun })
+}
+
+// begun reports whether the work on any leaf has begun.
 func (s Request) begun() bool {
 	return slices.ContainsFunc(s.Leaves, func(l Leaf) bool { return l.Started || l.Ended() })
 }

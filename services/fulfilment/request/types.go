@@ -7,8 +7,8 @@
 // taken from it; a leaf that is to be erased is started, with what was found,
 // before it is touched, and ends only after it was read again; the outcome is
 // computed from the leaves; a request is closed when every leaf has ended, and
-// nothing that was closed opens again; it can be withdrawn until the first leaf
-// is started.
+// nothing that was closed opens again; it can be withdrawn until a system is
+// begun under a permit, or a package is made.
 package request
 
 import (
@@ -158,6 +158,8 @@ type System struct {
 	Permit   string
 	PermitAt time.Time // end of the permit
 	Deferred string    // reason code of what it waits for; empty if for nothing
+	// Begun: its leaves were started under a permit, and may have been touched.
+	Begun bool
 	// Suppressed: its identifying values are remembered.
 	Suppressed bool
 	Since      time.Time

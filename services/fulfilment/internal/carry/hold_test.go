@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
 	"habeas.internal/services/fulfilment/internal/carry"
 	"habeas.internal/services/fulfilment/internal/connector"
 	"habeas.internal/services/fulfilment/internal/fake"
@@ -145,5 +146,41 @@ func TestAHoldKeepsIdentityFromForgetting(t *testing.T) {
 				t.Errorf("after the release: finished %t, forgotten %t", s.Finished, s.Forgotten)
 			}
 		})
+	}
+}
+
+func TestARequestOfWhichNothingWasTouchedCanBeWithdrawn(t *testing.T) {
+	for _, right := range []request.Right{request.Erasure, request.Access} {
+		w, shop, crm := world(t)
+		crm.Set(func(h *fake.Holder) { h.Rows = nil }) // it holds nothing, and ends
+		away := "erase"
+		if right == request.Access {
+			shop.Set(func(h *fake.Holder) { h.Down = connector.ErrBusy })
+			away = "collect"
+		}
+		w.Peers.Set(func(p *fake.Peers) { p.Held = true })
+		agg := w.Submit(right, "r1")
+		w.Settle()
+		w.Verify(agg)
+		w.Run(soon(w))
+		if s := w.State(agg); s.Closed || !s.Planned {
+			t.Fatalf("%s: closed %t, %+v", away, s.Closed, request.Explain(s))
+		}
+		withdraw := func(id string) error {
+			_, err := w.Handlers.Requests.Handle(t.Context(), agg, es.Command[request.Command]{
+				ID: id, At: w.Clock.Now(), Data: request.Withdraw{At: w.Clock.Now()},
+			})
+			return err
+		}
+		if err := withdraw("w1"); err != nil {
+			t.Fatalf("%s: %v; %s", away, err, outcomes(w.State(agg)))
+		}
+		w.Run(soon(w))
+		if s := w.State(agg); s.Outcome != request.WithdrawnByPerson || !s.Finished || shop.Of(fake.Jane) != 2 {
+			t.Errorf("%s: ended as %d, finished %t, %d values left", away, s.Outcome, s.Finished, shop.Of(fake.Jane))
+		}
+		if n := len(w.Peers.Facts); n > 0 && w.Peers.Facts[n-1] != consentv1.Fact_FACT_UNRESTRICTED {
+			t.Errorf("%s: consent was told %v", away, w.Peers.Facts)
+		}
 	}
 }
