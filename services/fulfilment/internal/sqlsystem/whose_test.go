@@ -42,6 +42,10 @@ func oneTelephone(t *testing.T, db *sqltest.Database) {
 	if all := strings.Join(collected(t, s, who), "\n"); strings.Contains(all, "Dan") || strings.Contains(all, "dan@") {
 		t.Errorf("what is another's is disclosed:\n%s", all)
 	}
+	unsure := known("phone +442079460001")
+	if got := locate(t, s, unsure); rowsOf(got, "account") != 0 || sharedOf(got, "account") != 2 || rowsOf(got, "orders") != 0 {
+		t.Errorf("by the number alone there are %+v, want two accounts that are shared", got)
+	}
 	others := db.Checksums(t, adas())
 	if got := doneOf(erase(t, s, who, ordersFor(found)), "account", "user.contact.email"); got.Shared != 1 {
 		t.Errorf("the accounts: %+v, want one told as shared", got)
@@ -142,7 +146,7 @@ func TestWhoseARowOfSeveralIdentitiesIs(t *testing.T) {
 			if got := uint64(len(collected(t, s, c.who))); got != c.mine {
 				t.Errorf("%d rows are shown, want %d", got, c.mine)
 			}
-			erase(t, s, c.who, []connector.Order{{Part: found[0].Part, Erase: true}, {Part: found[1].Part, Erase: true}})
+			erase(t, s, c.who, ordersFor(found))
 			if got := db.Rows(t, "SELECT count(*) FROM contact")[0]; got != fmt.Sprint(c.shared) {
 				t.Errorf("%s rows are left, want the %d that are shared", got, c.shared)
 			}
@@ -167,9 +171,10 @@ func TestTheCheckRemarksOnIdentitiesBesideEachOther(t *testing.T) {
 }
 
 const callers = `CREATE TABLE caller (id INTEGER PRIMARY KEY, number VARCHAR(40));
-CREATE TABLE dialled (id INTEGER PRIMARY KEY, number BIGINT);
+CREATE TABLE dialled (id INTEGER PRIMARY KEY, number BIGINT, account INTEGER, device UUID);
 INSERT INTO caller VALUES (1, '0012025550000'), (2, '1.202.555.0000'), (3, '+1 (202) 555-0000'), (4, '00 1 202 555 0000'), (5, '2025550000'), (6, '112025550000');
-INSERT INTO dialled VALUES (1, 12025550000), (2, 2025550000), (3, NULL), (4, 0);`
+INSERT INTO dialled (id, number, account) VALUES (1, 12025550000, 7), (2, 2025550000, 8), (3, NULL, 9), (4, 0, NULL), (5, 12025550000, NULL);
+INSERT INTO dialled VALUES (6, NULL, 7, '6f1c1a4e-0000-4000-8000-000000000001'), (7, NULL, 8, '6f1c1a4e-0000-4000-8000-000000000001');`
 
 func spelledNumbers(t *testing.T, db *sqltest.Database) {
 	s := opened(t, db, datasetHead+`  - name: caller
@@ -180,16 +185,24 @@ func spelledNumbers(t *testing.T, db *sqltest.Database) {
     fields:
     - {name: id, data_categories: [system.operations], fides_meta: {primary_key: true}}
     - {name: number, data_categories: [user.contact.phone_number], fides_meta: {identity: phone_number}}
+    - {name: account, data_categories: [user.unique_id], fides_meta: {identity: user_id}}
+    - {name: device, data_categories: [user.device], fides_meta: {identity: fides_user_device_id}}
 `, nil)
+	if found := locate(t, s, known("device 6F1C1A4E-0000-4000-8000-000000000001")); rowsOf(found, "dialled") != 0 || sharedOf(found, "dialled") != 2 {
+		t.Errorf("by the device there are %+v, want two accounts that are shared", found)
+	}
+	if found := locate(t, s, known("device 6f1c1a4e-0000-4000-8000-000000000001", "account 7")); rowsOf(found, "dialled") != 2 || sharedOf(found, "dialled") != 1 {
+		t.Errorf("by the device and an account there are %+v, want two that are the account's and one that is shared", found)
+	}
 	who := known("phone +12025550000")
 	found := locate(t, s, who)
-	if rowsOf(found, "caller") != 4 || rowsOf(found, "dialled") != 1 {
-		t.Errorf("found %+v, want 4 callers and one who was dialled", found)
+	if rowsOf(found, "caller") != 4 || rowsOf(found, "dialled") != 2 {
+		t.Errorf("found %+v, want 4 callers and two who were dialled", found)
 	}
 	erase(t, s, who, ordersFor(found))
 	nothingLeft(t, s, who, ordersFor(found))
 	left := append(db.Rows(t, "SELECT id FROM caller ORDER BY id"), db.Rows(t, "SELECT id FROM dialled ORDER BY id")...)
-	if diff := cmp.Diff([]string{"5", "6", "2", "3", "4"}, left); diff != "" {
+	if diff := cmp.Diff([]string{"5", "6", "2", "3", "4", "6", "7"}, left); diff != "" {
 		t.Errorf("the rows left (-want +got):\n%s", diff)
 	}
 }
