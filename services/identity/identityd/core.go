@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"habeas.internal/services/identity/internal/ages"
 	"habeas.internal/services/identity/internal/mail"
 	"habeas.internal/services/identity/internal/merging"
 	"habeas.internal/services/identity/internal/otp"
@@ -34,6 +35,7 @@ type core struct {
 	table     *lookup.Table
 	mail      *mail.Sender
 	merging   merging.Desk
+	ages      ages.Desk
 }
 
 // handler makes a handler of one kind of aggregate.
@@ -85,6 +87,10 @@ func newCore(cfg Config, k *daemon.Kit, m *member.Member, s *keys, p *peers) (*c
 		Subjects: subjects, Table: c.table, Opener: s.cache, Destroy: s.vault.Destroy, Residue: s.ledger.Residue,
 		Random: rand.Reader, Now: time.Now, Log: k.Log,
 	})
+	c.ages = ages.Desk{
+		Subjects: subjects, Registry: c.registry, Facts: p.facts(), Policies: p.policies(), Requests: p.requests(),
+		Zone: c.directory.Zone, Opener: s.cache, Now: time.Now,
+	}
 	c.merging = merging.Desk{Subjects: subjects, Registry: c.registry, Facts: p.facts(), Now: time.Now}
 	return c, err
 }
@@ -103,7 +109,7 @@ func (c *core) reactions() jetstream.Process {
 		Name: "identity-reactions", Context: Context, CodeVersion: "1",
 		Backoff: []time.Duration{time.Second, 2 * time.Second, 5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute, 10 * time.Minute},
 		React: func(ctx context.Context, r es.Recorded) error {
-			return errors.Join(delivery.React(ctx, r), c.registry.React(ctx, r), c.merging.React(ctx, r))
+			return errors.Join(delivery.React(ctx, r), c.registry.React(ctx, r), c.merging.React(ctx, r), c.ages.React(ctx, r))
 		},
 	}
 }
@@ -111,9 +117,10 @@ func (c *core) reactions() jetstream.Process {
 func (c *core) services(s *keys, leaving <-chan struct{}) rpc.Services {
 	return rpc.Services{
 		Tenants:       &rpc.Tenants{Directory: c.directory, Now: time.Now},
-		Subjects:      &rpc.Subjects{Registry: c.registry, Suppression: s.suppression, Now: time.Now},
+		Subjects:      &rpc.Subjects{Registry: c.registry, Ages: c.ages, Suppression: s.suppression, Now: time.Now},
 		Merges:        &rpc.Merges{Desk: c.merging, Now: time.Now},
-		Verifications: &rpc.Verifications{Desk: c.desk, Now: time.Now},
+		Ages:          &rpc.Ages{Desk: c.ages, Registry: c.registry, Now: time.Now},
+		Verifications: &rpc.Verifications{Desk: c.desk, Registry: c.registry, Now: time.Now},
 		Keys:          &rpc.Keys{Vault: s.vault, Fence: s.fence, Peppers: s.digests, Residue: s.ledger.Residue, Leaving: leaving},
 		Suppression:   &rpc.Suppression{Set: s.suppression},
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
+	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
 	"habeas.internal/services/identity/internal/facts"
 	"habeas.internal/services/internal/daemon"
 	"habeas.internal/services/internal/rpc/client"
@@ -13,29 +14,53 @@ import (
 
 // peers are the services that identity calls.
 type peers struct {
-	consent *grpc.ClientConn
+	consent, fulfilment *grpc.ClientConn
 }
 
 // dial connects to the peers that are configured. It waits for none of them:
 // they, in their turn, wait for identity's keys.
 func (c Config) dial(k *daemon.Kit) (*peers, error) {
 	out := &peers{}
-	if c.Consent.Target == "" {
-		return out, nil
-	}
 	var err error
-	out.consent, err = client.Peer{Target: c.Consent.Target}.Dial(k.RPC(), "consent", consentv1.ConsentService_ServiceDesc.ServiceName,
-		consentv1.PolicyService_ServiceDesc.ServiceName)
-	if err != nil {
-		return nil, fmt.Errorf("connect to consent: %w", err)
+	if c.Consent.Target != "" {
+		out.consent, err = client.Peer{Target: c.Consent.Target}.Dial(k.RPC(), "consent", consentv1.ConsentService_ServiceDesc.ServiceName,
+			consentv1.PolicyService_ServiceDesc.ServiceName)
+		if err != nil {
+			return nil, fmt.Errorf("connect to consent: %w", err)
+		}
+	}
+	if c.Fulfilment.Target != "" {
+		out.fulfilment, err = client.Peer{Target: c.Fulfilment.Target}.Dial(k.RPC(), "fulfilment", fulfilmentv1.RequestService_ServiceDesc.ServiceName)
+		if err != nil {
+			out.close()
+			return nil, fmt.Errorf("connect to fulfilment: %w", err)
+		}
 	}
 	return out, nil
 }
 
 func (p *peers) close() {
-	if p.consent != nil {
-		_ = p.consent.Close()
+	for _, conn := range []*grpc.ClientConn{p.consent, p.fulfilment} {
+		if conn != nil {
+			_ = conn.Close()
+		}
 	}
+}
+
+// policies reads policies, if consent is connected.
+func (p *peers) policies() consentv1.PolicyServiceClient {
+	if p.consent == nil {
+		return nil
+	}
+	return consentv1.NewPolicyServiceClient(p.consent)
+}
+
+// requests makes requests, if fulfilment is connected.
+func (p *peers) requests() fulfilmentv1.RequestServiceClient {
+	if p.fulfilment == nil {
+		return nil
+	}
+	return fulfilmentv1.NewRequestServiceClient(p.fulfilment)
 }
 
 // facts tells consent, if it is connected.

@@ -14,7 +14,8 @@ func Decide(s Subject, cmd Command) ([]Event, error) {
 		}
 		return []Event{ClaimBarred(c)}, nil
 	case Link, Unlink, RecordRead, BeginForgetting, EndForgetting,
-		SignUp, BeginMerge, Absorb, CompleteMerge, AbandonMerge, Separate, UndoMerge, RecordTouch:
+		SignUp, BeginMerge, Absorb, CompleteMerge, AbandonMerge, Separate, UndoMerge, RecordTouch,
+		StateAge, GiveMandate, EndMandate, AgreeAsParent, WithdrawAsParent, BlockMinor, UnblockMinor:
 		if s.Phase == Unknown {
 			return nil, ErrNotFound
 		}
@@ -41,6 +42,8 @@ func Decide(s Subject, cmd Command) ([]Event, error) {
 		return []Event{Forgot{Request: s.Ending.Request, KeysDestroyed: c.KeysDestroyed, ResidueEndsAt: c.ResidueEndsAt}}, nil
 	case SignUp, BeginMerge, Absorb, CompleteMerge, AbandonMerge, Separate, UndoMerge, RecordTouch:
 		return merge(s, c)
+	case StateAge, GiveMandate, EndMandate, AgreeAsParent, WithdrawAsParent, BlockMinor, UnblockMinor:
+		return ages(s, c)
 	case Register, Bar: // above
 	}
 	return nil, errUnknown
@@ -69,6 +72,13 @@ func register(s Subject, c Register) ([]Event, error) {
 			return nil, ErrMixed
 		}
 		events = append(events, linked(uint32(i)+1, id))
+	}
+	for _, fact := range c.Age {
+		more, err := ages(Subject{Phase: Active}, fact)
+		if err != nil {
+			return nil, err
+		}
+		events = append(events, more...)
 	}
 	return events, nil
 }

@@ -21,12 +21,14 @@ func Evolve(s Subject, ev Event) Subject {
 	case ChangeRefused, SignedUp:
 	case MergeBegun, Merged, MergeDeclined, MergeCompleted, MergeAbandoned, Separated, MergeUndone, Touched:
 		s = merged(s, e)
+	case AgeStated, MandateGiven, MandateEnded, ParentAgreed, ParentWithdrew, MinorBlocked, MinorUnblocked:
+		s = aged(s, e)
 	case ForgettingBegun:
 		s = s.remove(func(Identifier) bool { return true })
 		s.Phase, s.Ending.Request = Forgetting, e.Request
 	case Forgot:
 		s.Phase, s.Ending = Forgotten, Ending(e)
-		s.Removed = nil
+		s.Removed, s.Age = nil, Age{}
 	}
 	return s
 }

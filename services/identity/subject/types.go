@@ -37,6 +37,10 @@ type Subject struct {
 	Merges       []Merge           // in which this subject stays, oldest first
 	Into         Into              // the merge in which this subject goes, if any
 	Declined     map[string]string // merges in which it does not stay, with the reason
+	Age          Age
+	Mandate      Shown            // who may act for the person
+	Parental     Shown            // a parent's consent
+	Blocks       map[string]Block // by the policy that does not serve the person
 }
 
 // Identifier is a value that a subject holds. Its number is never used again.
@@ -70,7 +74,7 @@ type Claimed struct {
 }
 
 // Command is Register, Link, Unlink, Bar, RecordRead, BeginForgetting,
-// EndForgetting, or one of those about merges.
+// EndForgetting, or one of those about merges and ages.
 //
 //sumtype:decl
 type Command interface{ command() }
@@ -79,6 +83,7 @@ type Command interface{ command() }
 type Register struct {
 	Claim       string
 	Identifiers []Claimed
+	Age         []Command // what is known about it, if anything
 	At          time.Time
 }
 
@@ -124,7 +129,7 @@ func (EndForgetting) command()   {}
 
 // Event is Registered, IdentifierLinked, IdentifierUnlinked, ClaimBarred,
 // IdentifiersRead, ForgettingBegun, Forgot, ChangeRefused, or one of those about
-// merges.
+// merges and ages.
 //
 //sumtype:decl
 type Event interface{ event() }

@@ -26,6 +26,11 @@ func Decide(s Verification, cmd Command) ([]Event, error) {
 		return []Event{CodeNotSent(c)}, nil
 	case Check:
 		return check(s, c)
+	case Vouch:
+		if s.PhaseAt(c.At) != Open || s.Subject == "" {
+			return nil, nil
+		}
+		return []Event{Succeeded{Request: s.Request, Subject: s.Subject, Level: LevelCode}}, nil
 	}
 	return nil, errUnknown
 }

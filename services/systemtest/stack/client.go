@@ -28,6 +28,7 @@ import (
 type Clients struct {
 	Subjects      identityv1.SubjectServiceClient
 	Merges        identityv1.MergeServiceClient
+	Ages          identityv1.AgeServiceClient
 	Tenants       identityv1.TenantServiceClient
 	Verifications identityv1.VerificationServiceClient
 	Suppression   identityv1.SuppressionServiceClient
@@ -57,6 +58,7 @@ func (s *Stack) clients(token string) Clients {
 	return Clients{
 		Subjects: identityv1.NewSubjectServiceClient(identity), Tenants: identityv1.NewTenantServiceClient(identity),
 		Merges:        identityv1.NewMergeServiceClient(identity),
+		Ages:          identityv1.NewAgeServiceClient(identity),
 		Verifications: identityv1.NewVerificationServiceClient(identity), Suppression: identityv1.NewSuppressionServiceClient(identity),
 		Policies: consentv1.NewPolicyServiceClient(consent), Consent: consentv1.NewConsentServiceClient(consent),
 		Retention: retentionv1.NewRetentionServiceClient(retention),

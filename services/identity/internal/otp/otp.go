@@ -82,6 +82,16 @@ func (d *Desk) Start(ctx context.Context, tenant string, cmd Command, request, s
 	return id, res, err
 }
 
+// Vouch passes a verification without a code: the system itself has asked.
+func (d *Desk) Vouch(ctx context.Context, tenant, id string) (Result, error) {
+	now := d.Now()
+	res, err := d.Verifications.Handle(ctx, Aggregate(tenant, id), Command{
+		ID: es.DeriveID(tenant, "vouch", id), At: now, Data: verification.Vouch{At: now},
+	})
+	res.State.ExpiresAt = now // nobody has to be waited for
+	return res, err
+}
+
 // Load returns a verification as it is now.
 func (d *Desk) Load(ctx context.Context, tenant, id string) (verification.Verification, error) {
 	s, _, err := d.Verifications.Load(ctx, Aggregate(tenant, id), es.Leader)

@@ -15,9 +15,13 @@ import (
 // tries bounds how often a claim that met leftovers is made anew.
 const tries = 4
 
+// With makes the commands that are recorded with a registration, for the
+// reference that it gets; nil for none. It may be asked again.
+type With func(ctx context.Context, ref string) ([]subject.Command, error)
+
 // Register makes a subject that holds the values, or finds the one that the
 // same command made before. Values must differ from one another.
-func (r *Registry) Register(ctx context.Context, tenant string, cmd Command, values []Value) (ref string, res Result, err error) {
+func (r *Registry) Register(ctx context.Context, tenant string, cmd Command, values []Value, with With) (ref string, res Result, err error) {
 	base := es.DeriveID(tenant, "register", cmd.ID)
 	for range tries {
 		if err = r.free(ctx, tenant, base, values); err != nil {
@@ -32,6 +36,11 @@ func (r *Registry) Register(ctx context.Context, tenant string, cmd Command, val
 			data.Identifiers = append(data.Identifiers, subject.Claimed{
 				Kind: v.Kind, Value: personal.Clear(v.Text), Claim: part(base, i), Analytics: v.Analytics,
 			})
+		}
+		if with != nil {
+			if data.Age, err = with(ctx, ref); err != nil {
+				return "", res, err
+			}
 		}
 		cmd.Data = data
 		res, err = r.cfg.Subjects.Handle(ctx, Aggregate(tenant, ref), cmd)

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"habeas.internal/services/identity/internal/ages"
 	"habeas.internal/services/identity/internal/facts"
 	"habeas.internal/services/identity/subject"
 	"habeas.internal/services/identity/tenant"
@@ -39,6 +40,7 @@ func domain() fault.Table {
 		{Err: subject.ErrBarred, Code: codes.Aborted, Reason: "CLAIM_GIVEN_UP"},
 		{Err: subject.ErrTaken, Code: codes.AlreadyExists, Reason: "IDENTIFIER_TAKEN", Text: "identifier is held by somebody"},
 		{Err: fault.Type[subject.Refusal](), Code: codes.FailedPrecondition},
+		{Err: ages.ErrBirthDate, Code: codes.InvalidArgument, Reason: "BIRTH_DATE_INVALID"},
 		{Err: facts.ErrNotConnected, Code: codes.FailedPrecondition, Reason: "CONSENT_NOT_CONNECTED"},
 		{Err: facts.ErrAway, Code: codes.Unavailable, Reason: "CONSENT_UNAVAILABLE", Retry: time.Second},
 		{Err: verification.ErrNotFound, Code: codes.NotFound, Reason: "VERIFICATION_NOT_FOUND"},

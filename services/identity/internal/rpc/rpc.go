@@ -56,6 +56,7 @@ type Services struct {
 	Tenants       *Tenants
 	Subjects      *Subjects
 	Merges        *Merges
+	Ages          *Ages
 	Verifications *Verifications
 	Keys          *Keys
 	Suppression   *Suppression
@@ -67,6 +68,7 @@ func (s Services) Register() []kit.Service {
 		{Desc: &identityv1.TenantService_ServiceDesc, Impl: s.Tenants},
 		{Desc: &identityv1.SubjectService_ServiceDesc, Impl: s.Subjects},
 		{Desc: &identityv1.MergeService_ServiceDesc, Impl: s.Merges},
+		{Desc: &identityv1.AgeService_ServiceDesc, Impl: s.Ages},
 		{Desc: &identityv1.VerificationService_ServiceDesc, Impl: s.Verifications},
 		{Desc: &identityv1.KeyService_ServiceDesc, Impl: s.Keys},
 		{Desc: &identityv1.SuppressionService_ServiceDesc, Impl: s.Suppression},
@@ -83,6 +85,8 @@ func Callers() map[string][]string {
 		identityv1.TenantService_CreateTenant_FullMethodName:   nil,
 		identityv1.SubjectService_ServiceDesc.ServiceName:      fulfilment,
 		identityv1.SubjectService_GetSubject_FullMethodName:    peers,
+		identityv1.AgeService_ServiceDesc.ServiceName:          nil,
+		identityv1.AgeService_GetAgeStatus_FullMethodName:      peers,
 		identityv1.MergeService_ServiceDesc.ServiceName:        nil,
 		identityv1.SubjectService_RecordTouch_FullMethodName:   peers,
 		identityv1.MergeService_ListMerges_FullMethodName:      peers,

@@ -8,10 +8,12 @@ import (
 
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 	optionsv1 "habeas.internal/proto/gen/habeas/options/v1"
+	"habeas.internal/services/identity/internal/ages"
 	"habeas.internal/services/identity/internal/registry"
 	"habeas.internal/services/identity/subject"
 	"habeas.internal/services/internal/es"
 	kit "habeas.internal/services/internal/rpc"
+	"habeas.internal/services/internal/rpc/fault"
 	"habeas.internal/services/internal/seal"
 	"habeas.internal/services/internal/seal/suppression"
 )
@@ -20,6 +22,7 @@ import (
 type Subjects struct {
 	identityv1.UnimplementedSubjectServiceServer
 	Registry    *registry.Registry
+	Ages        ages.Desk
 	Suppression *suppression.Set
 	Now         func() time.Time
 }
@@ -43,13 +46,30 @@ func (s *Subjects) RegisterSubject(ctx context.Context, r *identityv1.RegisterSu
 	if err != nil {
 		return nil, err
 	}
-	ref, res, err := s.Registry.Register(ctx, tenantOf(ctx), cmd, values)
+	with, err := s.admit(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	ref, res, err := s.Registry.Register(ctx, tenantOf(ctx), cmd, values, with)
 	if err != nil {
 		return nil, err
 	}
 	return &identityv1.RegisterSubjectResponse{
 		SubjectRef: ref, ConsistencyToken: res.Token().Encode(), ErasedBefore: erased,
 	}, nil
+}
+
+// admit refuses whom a policy does not serve at their age, where that is said.
+func (s *Subjects) admit(ctx context.Context, r *identityv1.RegisterSubjectRequest) (registry.With, error) {
+	if r.GetBirthDate() == "" {
+		if r.GetMandate() != nil || r.GetParentalConsent() != nil {
+			return nil, fault.FieldErrors{{Field: "birth_date", Rule: "REQUIRED", Text: "is needed where somebody acts or agrees for the person"}}
+		}
+		return nil, nil //nolint:nilnil // nothing is to be recorded
+	}
+	return s.Ages.Admit(ctx, tenantOf(ctx), ages.Known{
+		Birth: r.GetBirthDate(), Policy: r.GetPolicy(), Mandate: mandate(r.GetMandate()), Parental: parental(r.GetParentalConsent()),
+	})
 }
 
 // System and column prefix under which Habeas's own identifiers stand in the
@@ -160,8 +180,10 @@ func (s *Subjects) ListIdentifiers(ctx context.Context, r *identityv1.ListIdenti
 	if err != nil {
 		return nil, err
 	}
+	kit.Saw(ctx, r.GetSubjectRef())
 	out := &identityv1.ListIdentifiersResponse{}
 	for _, i := range held {
+		kit.Saw(ctx, i.Ref)
 		v, err := s.Registry.Open(ctx, kit.PurposeFrom(ctx), tenant, i.Ref, i.Identifier)
 		if errors.Is(err, seal.ErrErased) {
 			return nil, subject.ErrForgotten

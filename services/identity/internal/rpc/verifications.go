@@ -2,18 +2,23 @@ package rpc
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+	"habeas.internal/services/identity/internal/ages"
 	"habeas.internal/services/identity/internal/otp"
+	"habeas.internal/services/identity/internal/registry"
+	"habeas.internal/services/identity/subject"
 	"habeas.internal/services/identity/verification"
 )
 
 // Verifications implements VerificationService.
 type Verifications struct {
 	identityv1.UnimplementedVerificationServiceServer
-	Desk *otp.Desk
-	Now  func() time.Time
+	Desk     *otp.Desk
+	Registry *registry.Registry
+	Now      func() time.Time
 }
 
 // StartVerification opens a verification. Whether anybody is known plays no
@@ -25,11 +30,32 @@ func (s *Verifications) StartVerification(
 	if err != nil {
 		return nil, err
 	}
+	vouched, err := s.vouched(ctx, r)
+	if err != nil {
+		return nil, err
+	}
 	id, res, err := s.Desk.Start(ctx, tenantOf(ctx), cmd, r.GetRequest(), r.GetSubjectRef())
+	if err == nil && vouched {
+		res, err = s.Desk.Vouch(ctx, tenantOf(ctx), id)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return &identityv1.StartVerificationResponse{Verification: id, ExpiresAt: stamp(res.State.ExpiresAt)}, nil
+}
+
+// vouched reports whether the system itself has asked, because of the person's
+// age: then nobody has to prove who they are. Whoever asks for a person is told
+// nothing by it, for such a request is no one's but the system's.
+func (s *Verifications) vouched(ctx context.Context, r *identityv1.StartVerificationRequest) (bool, error) {
+	if r.GetSubjectRef() == "" {
+		return false, nil
+	}
+	who, err := s.Registry.Load(ctx, tenantOf(ctx), r.GetSubjectRef())
+	if errors.Is(err, subject.ErrNotFound) {
+		return false, nil
+	}
+	return ages.Vouched(who, r.GetRequest()), err
 }
 
 // CheckCode takes one attempt. A repeat is answered as the first time.

@@ -53,6 +53,12 @@ func (d *Directory) Name(ctx context.Context, id string) (string, error) {
 	return t.DisplayName, err
 }
 
+// Zone is the time zone in which a tenant's days begin.
+func (d *Directory) Zone(ctx context.Context, id string) (string, error) {
+	t, err := d.Get(ctx, id)
+	return t.TimeZone, err
+}
+
 // Created is when a tenant was made.
 func (d *Directory) Created(ctx context.Context, id string) (time.Time, error) {
 	t, err := d.Get(ctx, id)

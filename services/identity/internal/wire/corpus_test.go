@@ -76,6 +76,13 @@ func TestSubjectsEventsStayReadable(t *testing.T) {
 		subject.Separated{Merge: ref, Other: other, Reason: "wrong_person", Reads: 2, Touches: 1, At: noon},
 		subject.MergeUndone{Merge: ref},
 		subject.Touched{Touch: subject.Touch{Kind: subject.TouchPackage, Reference: other, At: noon}},
+		subject.AgeStated{Age: subject.Age{Source: subject.AgeStatedBy, Birth: personal.Clear("2015-02-28")}, Evidence: "form:7", At: noon},
+		subject.MandateGiven{Mandate: subject.Shown{How: "parent", Evidence: "form:7"}, At: noon},
+		subject.MandateEnded{At: noon},
+		subject.ParentAgreed{Consent: subject.Shown{How: "signed_form", Evidence: "form:8"}, At: noon},
+		subject.ParentWithdrew{At: noon},
+		subject.MinorBlocked{Policy: "qcera", Request: other, At: noon},
+		subject.MinorUnblocked{Policy: "qcera", At: noon},
 	})
 }
 

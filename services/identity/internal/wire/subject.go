@@ -11,7 +11,7 @@ import (
 // Subject is the codec of subjects' events. An identifier's value is sealed
 // under the subject's own key, class profile.
 func Subject() (eventpb.Codec[subject.Event], error) {
-	return eventpb.New(append(merges(),
+	return eventpb.New(append(append(merges(), ages()...),
 		eventpb.Of[subject.Event](packRegistered, unpackRegistered),
 		eventpb.Of[subject.Event](packLinked, unpackLinked),
 		eventpb.Of[subject.Event](packUnlinked, unpackUnlinked),

@@ -2191,10 +2191,10 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\x15LEAF_OUTCOME_RETAINED\x10\x04\x12\x19\n" +
 	"\x15LEAF_OUTCOME_NOT_HELD\x10\x05\x12\x17\n" +
 	"\x13LEAF_OUTCOME_FAILED\x10\x06\x12\x15\n" +
-	"\x11LEAF_OUTCOME_LOST\x10\a2\x8a\t\n" +
-	"\x0eRequestService\x12y\n" +
-	"\rSubmitRequest\x12*.habeas.fulfilment.v1.SubmitRequestRequest\x1a+.habeas.fulfilment.v1.SubmitRequestResponse\"\x0f\x8a\xb5\x18\a\n" +
-	"\x03\x01\x03\v\x10\x01\x92\xb5\x18\x00\x12z\n" +
+	"\x11LEAF_OUTCOME_LOST\x10\a2\x8b\t\n" +
+	"\x0eRequestService\x12z\n" +
+	"\rSubmitRequest\x12*.habeas.fulfilment.v1.SubmitRequestRequest\x1a+.habeas.fulfilment.v1.SubmitRequestResponse\"\x10\x8a\xb5\x18\b\n" +
+	"\x04\x01\x03\v\f\x10\x01\x92\xb5\x18\x00\x12z\n" +
 	"\rVerifyRequest\x12*.habeas.fulfilment.v1.VerifyRequestRequest\x1a+.habeas.fulfilment.v1.VerifyRequestResponse\"\x10\x8a\xb5\x18\b\n" +
 	"\x04\x01\x03\x04\v\x10\x01\x92\xb5\x18\x00\x12\x80\x01\n" +
 	"\x0fWithdrawRequest\x12,.habeas.fulfilment.v1.WithdrawRequestRequest\x1a-.habeas.fulfilment.v1.WithdrawRequestResponse\"\x10\x8a\xb5\x18\b\n" +

@@ -41,7 +41,8 @@ const (
 // how they stand.
 type RequestServiceClient interface {
 	// SubmitRequest takes a request in. Its clock starts at the moment of
-	// receipt. The answer is the same whether or not the person is known.
+	// receipt. The answer is the same whether or not the person is known. A
+	// service asks for the erasure of somebody whom no policy serves.
 	SubmitRequest(ctx context.Context, in *SubmitRequestRequest, opts ...grpc.CallOption) (*SubmitRequestResponse, error)
 	// VerifyRequest hands in the one-time code that the person was sent. A wrong
 	// code is an answer; the request stays as it was.
@@ -191,7 +192,8 @@ type RequestService_DownloadPackageClient = grpc.ServerStreamingClient[DownloadP
 // how they stand.
 type RequestServiceServer interface {
 	// SubmitRequest takes a request in. Its clock starts at the moment of
-	// receipt. The answer is the same whether or not the person is known.
+	// receipt. The answer is the same whether or not the person is known. A
+	// service asks for the erasure of somebody whom no policy serves.
 	SubmitRequest(context.Context, *SubmitRequestRequest) (*SubmitRequestResponse, error)
 	// VerifyRequest hands in the one-time code that the person was sent. A wrong
 	// code is an answer; the request stays as it was.
