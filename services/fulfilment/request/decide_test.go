@@ -146,9 +146,12 @@ func works() []decision {
 			System: "shop", Leaves: []request.Ended{{Done: request.Done{Leaf: 1, Deleted: 3}, Outcome: request.Erased}}, At: noon(),
 		}}, nil},
 		{
-			"a try that finds nothing after one that was cut off says erased", with(planned(erases()), started(3)),
+			"rows that are found no more, though no try said that it erased them, may still be there", with(planned(erases()), started(3)),
 			request.CompleteLeaves{System: "shop", Leaves: []request.Done{{Leaf: 1}}, Reread: true, At: noon()},
-			one(completed(request.Erased)), nil,
+			one(request.LeavesCompleted{System: "shop", At: noon(), Leaves: []request.Ended{{
+				Done: request.Done{Leaf: 1}, Outcome: request.Retained,
+				Because: request.Because{Reason: request.NoLongerFound, Authority: "none", Until: noon().AddDate(1, 0, 0)},
+			}}}), nil,
 		},
 		{
 			"a leaf of which nothing was ever found is not held", with(planned(erases()), started(0)),

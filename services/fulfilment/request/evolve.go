@@ -95,8 +95,14 @@ func evolveWork(s Request, ev Event) Request {
 	case LeavesStarted:
 		s = started(s, e)
 	case ValuesSuppressed:
-		s.OwnSuppressed = s.OwnSuppressed || (s.done() && e.System == OwnSystem)
-		s.Systems = changed(s.Systems, func(y *System) { y.Suppressed = y.Suppressed || y.Name == e.System })
+		if s.done() && e.System == OwnSystem {
+			s.OwnSuppressed, s.OwnUntil = true, e.Until
+		}
+		s.Systems = changed(s.Systems, func(y *System) {
+			if y.Name == e.System {
+				y.Suppressed, y.Until = true, e.Until
+			}
+		})
 	case ChangesAnnounced:
 		s.Leaves = announced(s.Leaves, e)
 	case LeavesCompleted:

@@ -47,9 +47,9 @@ func (s Request) Verdict() Outcome {
 	return OutcomeOf(s.Leaves)
 }
 
-// leafOutcome is how a leaf ends with what was done to it. A leaf of which rows
-// were found at any start was erased, even if the last try found nothing: an
-// earlier one had been cut off after its work. A leaf of which anything stays is
+// leafOutcome is how a leaf ends with what was done to it. A leaf was erased if
+// a try said so, even if the last one found nothing: an earlier one had been cut off
+// after its work, and each says what it does before it commits. A leaf of which anything stays is
 // retained, whatever else was done to it.
 func leafOutcome(l Leaf, d Done) LeafOutcome {
 	switch {
@@ -65,8 +65,10 @@ func leafOutcome(l Leaf, d Done) LeafOutcome {
 		return Retained
 	case d.Masked > 0 && d.Deleted == 0:
 		return Masked
-	case d.Deleted > 0, l.RowsFound > 0:
+	case d.Deleted > 0:
 		return Erased
+	case l.RowsFound > 0: // nobody has erased it, and nobody knows that it is gone
+		return Retained
 	}
 	return NotHeld
 }
@@ -120,12 +122,16 @@ const (
 	KeptByDescription = "kept_by_description"
 	// SharedWithOthers: the rows are others' as well.
 	SharedWithOthers = "shared_with_others"
+	// NoLongerFound: rows were found, and later not any more by what identity knew
+	// the person by then, though no try had erased them.
+	NoLongerFound = "no_longer_found"
 )
 
 // Authorities for what no law names.
 const (
 	rightsOfOthers    = "rights of others"
 	systemDescription = "system description"
+	nobodys           = "none"
 )
 
 // because says why a leaf that was to be erased is retained; what is kept of the
@@ -133,6 +139,9 @@ const (
 // as long as that; anything else is looked at again after a year.
 func (s Request) because(l Leaf, d Done, at time.Time) Because {
 	review := at.AddDate(1, 0, 0)
+	if d.Kept == 0 && d.Shared == 0 {
+		return Because{Reason: NoLongerFound, Authority: nobodys, Until: review}
+	}
 	if d.Kept == 0 {
 		return Because{Reason: SharedWithOthers, Authority: rightsOfOthers, Until: review}
 	}

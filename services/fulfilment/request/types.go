@@ -162,6 +162,7 @@ type System struct {
 	Begun bool
 	// Suppressed: its identifying values are remembered.
 	Suppressed bool
+	Until      time.Time // of what is remembered
 	Since      time.Time
 }
 
@@ -231,6 +232,7 @@ type Request struct {
 	Package          Package
 	RecipientsTold   bool
 	OwnSuppressed    bool // what identity itself knew the person by is remembered
+	OwnUntil         time.Time
 	Forgotten        bool
 	RestrictionEnded bool
 	Notices          []Notice

@@ -107,13 +107,14 @@ func start(s Request, c StartLeaves) ([]Event, error) {
 }
 
 // suppress decides the record of what is remembered: of a system before it is
-// touched, and of identity itself when everything else is done.
+// touched, and of identity itself when everything else is done. It is made again
+// if they are remembered for longer.
 func suppress(s Request, c NoteSuppression) ([]Event, error) {
 	if c.System == OwnSystem && s.done() && s.Right == Erasure {
-		return once(s.OwnSuppressed, ValuesSuppressed(c))
+		return once(s.OwnSuppressed && !c.Until.After(s.OwnUntil), ValuesSuppressed(c))
 	}
 	y, known := s.system(c.System)
-	return once(!known || y.Suppressed, ValuesSuppressed(c))
+	return once(!known || y.Suppressed && !c.Until.After(y.Until), ValuesSuppressed(c))
 }
 
 // announce decides what is said before a system commits. Only the attempt that

@@ -31,7 +31,20 @@ const destroyTimeout = 60 * time.Second
 // forget ends what identity knows of the person, under a permit as anything that
 // destroys: a hold keeps that too. What is retained lies in the systems under its
 // own ground and does not need it.
+// Where an access goes first it waits. What a try that was cut off has ended
+// already is noted without a permit: nothing is left that one could allow.
 func (j *journey) forget(ctx context.Context) error {
+	known, err := j.cfg.Peers.Subjects.GetSubject(ctx, &identityv1.GetSubjectRequest{SubjectRef: j.s.SubjectRef})
+	switch {
+	case gone(err), known.GetState() == identityv1.SubjectState_SUBJECT_STATE_FORGOTTEN:
+		got, err := j.forgetSubject(ctx) // the answer that was lost
+		if err != nil {
+			return err
+		}
+		return j.forgotten(ctx, got)
+	case err != nil:
+		return fmt.Errorf("get subject: %w", err)
+	}
 	permit, err := j.cfg.Peers.Retention.RequestPermit(ctx, &retentionv1.RequestPermitRequest{
 		RequestId: j.id("permit-to-forget", 1), SubjectRef: j.s.SubjectRef, Request: j.agg.ID, System: identitySystem,
 	})
@@ -43,6 +56,9 @@ func (j *journey) forget(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("request permit: %w", err)
 	}
+	if err := j.claim(ctx); err != nil {
+		return errors.Join(err, j.end(ctx, permit.GetPermit(), 0))
+	}
 	got, err := j.forgetUnder(ctx, permit)
 	var crash crashed
 	if errors.As(err, &crash) {
@@ -51,6 +67,10 @@ func (j *journey) forget(ctx context.Context) error {
 	if err := errors.Join(err, j.end(ctx, permit.GetPermit(), 0)); err != nil {
 		return err
 	}
+	return j.forgotten(ctx, got)
+}
+
+func (j *journey) forgotten(ctx context.Context, got *identityv1.ForgetSubjectResponse) error {
 	return j.note(ctx, request.StepForget, request.NoteForgotten{
 		KeysDestroyed: got.GetKeysDestroyed(), ResidueEndsAt: eventpb.Moment(got.GetResidueEndsAt()),
 	})
@@ -70,13 +90,21 @@ func (j *journey) forgetUnder(ctx context.Context, permit *retentionv1.RequestPe
 	if err := j.suppressOwn(ctx); err != nil {
 		return nil, err
 	}
+	got, err := j.forgetSubject(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return got, j.point(PointForgotten)
+}
+
+func (j *journey) forgetSubject(ctx context.Context) (*identityv1.ForgetSubjectResponse, error) {
 	got, err := j.cfg.Peers.Subjects.ForgetSubject(ctx, &identityv1.ForgetSubjectRequest{
 		RequestId: j.id("forget", 1), SubjectRef: j.s.SubjectRef, Request: j.agg.ID,
 	})
 	if err != nil && !gone(err) {
 		return nil, fmt.Errorf("forget subject: %w", err)
 	}
-	return got, j.point(PointForgotten)
+	return got, nil
 }
 
 const (
@@ -90,9 +118,6 @@ const (
 // backup of a system in the manifest can bring them back. Who registers again is
 // then known to have been erased before.
 func (j *journey) suppressOwn(ctx context.Context) error {
-	if j.s.OwnSuppressed {
-		return nil
-	}
 	known, err := j.cfg.Peers.Subjects.ListIdentifiers(client.WithPurpose(ctx, purpose), &identityv1.ListIdentifiersRequest{SubjectRef: j.s.SubjectRef})
 	if gone(err) {
 		return nil // somebody else has ended it; there is nothing to remember any more
@@ -114,9 +139,9 @@ func (j *journey) suppressOwn(ctx context.Context) error {
 		}
 		days = max(days, int(v.BackupDays))
 	}
-	until := j.cfg.Now().AddDate(0, 0, days)
+	until, lasts := lasting(j.s.OwnUntil, j.cfg.Now(), days)
 	ref, err := j.remember(ctx, values, until)
-	if err != nil {
+	if err != nil || lasts {
 		return err
 	}
 	err = j.record(ctx, j.agg, j.s, "suppress-own", request.NoteSuppression{

@@ -266,21 +266,19 @@ func (x *erasure) absent(ctx context.Context, orders []connector.Order) error {
 }
 
 // suppress has identity remember the identifying values of this system, so that
-// nothing brings them back unnoticed. It is recorded once and done before
-// anything is touched.
+// nothing brings them back unnoticed. It is done at every try before anything is
+// touched, as an identifier may have come, and recorded if it is for longer than
+// was recorded before.
 func (x *erasure) suppress(ctx context.Context) error {
-	if x.s.SystemOf(x.name).Suppressed {
-		return nil
-	}
 	var values []*identityv1.SuppressedValue
 	for _, id := range x.person.Identifiers {
 		for _, column := range x.sys.IdentityColumns(id.Kind) {
 			values = append(values, &identityv1.SuppressedValue{System: x.name, Column: column, Value: id.Value})
 		}
 	}
-	until := x.cfg.Now().AddDate(0, 0, max(1, int(x.version.BackupDays)))
+	until, lasts := lasting(x.s.SystemOf(x.name).Until, x.cfg.Now(), max(1, int(x.version.BackupDays)))
 	ref, err := x.remember(ctx, values, until)
-	if err != nil {
+	if err != nil || lasts {
 		return err
 	}
 	err = x.step(ctx, "suppress", request.NoteSuppression{System: x.name, ErasureRef: ref, Values: uint32(len(values)), Until: until})
@@ -288,6 +286,16 @@ func (x *erasure) suppress(ctx context.Context) error {
 		return err
 	}
 	return x.point(PointSuppressed)
+}
+
+// lasting is until when values are remembered that backups still hold for some days
+// from now on: until what was recorded, if that is long enough, or else for a week
+// more, so that not every try records another moment.
+func lasting(recorded, now time.Time, days int) (until time.Time, lasts bool) {
+	if !recorded.Before(now.AddDate(0, 0, days+1)) {
+		return recorded, true
+	}
+	return now.AddDate(0, 0, days+8), false
 }
 
 // remember has identity remember values, and returns the reference of the erasure.

@@ -12,8 +12,9 @@ func TestARowThatComesAfterTheLookIsJudgedBeforeItGoes(t *testing.T) {
 	for _, point := range []string{carry.PointPermitted, carry.PointStarted, carry.PointSuppressed, carry.PointErased} {
 		for _, kept := range []bool{false, true} {
 			t.Run(point, func(t *testing.T) {
-				w, shop, _ := world(t)
-				w.Peers.Keep["user.content"] = kept
+				w := fake.NewWorld(t)
+				shop := w.AddSystem("shop")
+				w.Peers.Keep["user.financial"], w.Peers.Keep["user.content"] = true, kept
 				added := false
 				w.Crash = func(at string) error {
 					if at == point && !added {

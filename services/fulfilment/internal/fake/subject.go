@@ -1,0 +1,22 @@
+package fake
+
+import (
+	"context"
+
+	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+
+	"google.golang.org/grpc"
+)
+
+// GetSubject says whether the subject is forgotten.
+func (p *Peers) GetSubject(_ context.Context, r *identityv1.GetSubjectRequest, _ ...grpc.CallOption) (*identityv1.GetSubjectResponse, error) {
+	leave, err := p.enter("GetSubject", r.GetSubjectRef())
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	if p.forgotten[r.GetSubjectRef()] {
+		return &identityv1.GetSubjectResponse{State: identityv1.SubjectState_SUBJECT_STATE_FORGOTTEN}, nil
+	}
+	return &identityv1.GetSubjectResponse{State: identityv1.SubjectState_SUBJECT_STATE_ACTIVE}, nil
+}
