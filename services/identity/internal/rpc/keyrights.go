@@ -53,3 +53,20 @@ func mayHave(service, purpose string, wants []keycache.Want) error {
 	}
 	return nil
 }
+
+// mayEnd refuses the end of a key that is not the calling service's to end: of
+// a subject, which is ended by ForgetSubject, or of what it has nothing to do
+// with. It may end more than it may read.
+func mayEnd(service string, id seal.KeyID) error {
+	ends := map[string][]keyRight{
+		"fulfilment": {
+			{holder: seal.Request, class: sealv1.KeyClass_KEY_CLASS_REQUEST},
+			{holder: seal.Request, class: sealv1.KeyClass_KEY_CLASS_EVIDENCE},
+			{holder: seal.Request, class: sealv1.KeyClass_KEY_CLASS_PACKAGE},
+		},
+	}
+	if !slices.ContainsFunc(ends[service], func(r keyRight) bool { return r.holder == id.Holder.Kind() && r.class == id.Class }) {
+		return fmt.Errorf("destroy keys: %w", errKeyForbidden)
+	}
+	return nil
+}

@@ -83,3 +83,21 @@ func TestOneKeyTooManyRefusesTheWholeCall(t *testing.T) {
 		t.Errorf("its own keys: %v", err)
 	}
 }
+
+func TestAServiceEndsTheKeysOfRequestsAndNoOthers(t *testing.T) {
+	var got []string
+	for _, service := range []string{"", "identity", "consent", "retention", "fulfilment", "audit", "stranger"} {
+		for _, h := range holders(t) {
+			for _, class := range seal.Classes() {
+				if mayEnd(service, want(h, class).ID) == nil {
+					got = append(got, service+" "+string(h.Kind())+" "+seal.ClassName(class))
+				}
+			}
+		}
+	}
+	slices.Sort(got)
+	reviewed := []string{"fulfilment request evidence", "fulfilment request package", "fulfilment request request"}
+	if diff := cmp.Diff(reviewed, got); diff != "" {
+		t.Errorf("let through (-reviewed +got):\n%s", diff)
+	}
+}

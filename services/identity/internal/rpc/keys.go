@@ -119,6 +119,9 @@ func (s *Keys) DestroyKeys(ctx context.Context, r *identityv1.DestroyKeysRequest
 		if id.Holder.Kind() == seal.Subject {
 			return nil, fault.FieldErrors{{Field: field + ".holder", Rule: "NO_SUBJECT", Text: "a subject is ended by ForgetSubject"}}
 		}
+		if err := mayEnd(kit.PrincipalFrom(ctx).Service, id); err != nil {
+			return nil, err
+		}
 		ids[i] = id
 	}
 	g, within := errgroup.WithContext(ctx)

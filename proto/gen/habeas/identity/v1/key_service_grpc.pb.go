@@ -48,7 +48,8 @@ type KeyServiceClient interface {
 	// call states is not looked at.
 	FollowDrops(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[FollowDropsRequest, FollowDropsResponse], error)
 	// DestroyKeys ends the keys of a holder that is no subject: of a request
-	// whose last notice is out, or of a package that has expired.
+	// whose last notice is out, or of a package that has expired. A key that is
+	// not the calling service's to end is refused: KEY_NOT_ALLOWED.
 	DestroyKeys(ctx context.Context, in *DestroyKeysRequest, opts ...grpc.CallOption) (*DestroyKeysResponse, error)
 }
 
@@ -126,7 +127,8 @@ type KeyServiceServer interface {
 	// call states is not looked at.
 	FollowDrops(grpc.BidiStreamingServer[FollowDropsRequest, FollowDropsResponse]) error
 	// DestroyKeys ends the keys of a holder that is no subject: of a request
-	// whose last notice is out, or of a package that has expired.
+	// whose last notice is out, or of a package that has expired. A key that is
+	// not the calling service's to end is refused: KEY_NOT_ALLOWED.
 	DestroyKeys(context.Context, *DestroyKeysRequest) (*DestroyKeysResponse, error)
 	mustEmbedUnimplementedKeyServiceServer()
 }
