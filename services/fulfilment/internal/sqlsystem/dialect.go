@@ -38,6 +38,9 @@ type dialect interface {
 	selected(expr string, c *column) string
 	// forUpdate ends a query that locks the rows of table t.
 	forUpdate() string
+	// forHold ends one that locks them against other erasures and, where the
+	// database tells the two apart, not against new rows that refer to them.
+	forHold() string
 	// classify turns the driver's error into a public code and a reason.
 	classify(err error) (code string, reason error)
 }

@@ -114,6 +114,9 @@ func (e *erasure) whole(ctx context.Context, limit int) error {
 		rows := 0
 		for _, t := range e.plan.order {
 			task := e.tasks[t]
+			if err := e.hold(ctx, tx, task); err != nil {
+				return err
+			}
 			if err := e.inspect(ctx, tx, task); err != nil {
 				return err
 			}

@@ -19,6 +19,7 @@ func (mysqlDialect) driver() string           { return "mysql" }
 func (mysqlDialect) quote(name string) string { return quoted(name, "`") }
 func (mysqlDialect) placeholder(int) string   { return "?" }
 func (mysqlDialect) forUpdate() string        { return " FOR UPDATE" }
+func (mysqlDialect) forHold() string          { return " FOR UPDATE" }
 
 func (mysqlDialect) dsn(given string) (string, error) {
 	config, err := mysql.ParseDSN(given)

@@ -121,12 +121,14 @@ func (q *search) own(t *table) {
 // divided says whether a row of the table can refer to rows of several people.
 func (t *table) divided() bool { return len(t.down) > 1 || len(t.down) > 0 && len(t.self) > 0 }
 
-// divided writes whether row t also refers to a row that is not the person's.
+// divided writes whether row t also refers to a row that is somebody else's.
 func (q *search) divided(t *table) {
 	for _, e := range t.down {
 		source := q.plan.tables[e.From]
 		value := "t." + q.quoted(e.ToField)
-		q.put("(EXISTS (SELECT 1 FROM ", q.table(source.name), " x WHERE x.", q.quoted(e.FromField), " = ", value, ")")
+		q.put("(EXISTS (SELECT 1 FROM ", q.table(source.name), " x WHERE x.", q.quoted(e.FromField), " = ", value, " AND ")
+		q.somebody(source, "x")
+		q.put(")")
 		q.put(" AND NOT EXISTS (SELECT 1 FROM ", id("m", source), " y WHERE y.", carried(source, e.FromField), " = ", value, ")) OR ")
 	}
 	q.put("1 = 0")
@@ -227,6 +229,10 @@ func (q *search) shared(t *table) {
 				q.put("y.", carried(other, other.keys[i]), " = x.", q.quoted(other.keys[i]))
 			})
 			q.put(")")
+		}
+		if other != nil {
+			q.put(" AND ")
+			q.somebody(other, "x")
 		}
 		q.put(") OR ")
 	}

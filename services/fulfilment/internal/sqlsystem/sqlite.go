@@ -24,6 +24,7 @@ func (sqliteDialect) driver() string           { return "sqlite" }
 func (sqliteDialect) quote(name string) string { return quoted(name, `"`) }
 func (sqliteDialect) placeholder(int) string   { return "?" }
 func (sqliteDialect) forUpdate() string        { return "" } // a transaction that writes is alone
+func (sqliteDialect) forHold() string          { return "" }
 
 // server is how connection strings of servers look, which name no file.
 var server = regexp.MustCompile(`^[a-z]+://|@(tcp|unix)\(|(^|\s)(host|dbname)=`)

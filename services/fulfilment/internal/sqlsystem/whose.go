@@ -75,11 +75,7 @@ func (q *search) elses(t *table, alias string) {
 
 // bears writes whether row t has an identity in a column at all.
 func (q *search) bears(f field, alias string) {
-	expr := alias + "." + q.quoted(f.Name)
-	q.held(f, expr)
-	if f.column.class == classText {
-		q.put(" AND ", expr, " <> ''")
-	}
+	q.told(f, alias+"."+q.quoted(f.Name))
 }
 
 // identified writes whether row t bears an identity of the person.
