@@ -53,6 +53,13 @@ type LosePerson struct {
 	At     time.Time
 }
 
+// EndSystem records that a system of the manifest is out of use: nobody looks at
+// it any more.
+type EndSystem struct {
+	System, Reason string
+	At             time.Time
+}
+
 // Queue records that another request comes first.
 type Queue struct {
 	Behind    string
@@ -234,6 +241,7 @@ func (CheckOpen) command()        {}
 func (Verify) command()           {}
 func (FailVerification) command() {}
 func (LosePerson) command()       {}
+func (EndSystem) command()        {}
 func (Queue) command()            {}
 func (Yield) command()            {}
 func (Activate) command()         {}

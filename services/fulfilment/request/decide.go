@@ -40,7 +40,7 @@ func Decide(s Request, cmd Command) ([]Event, error) {
 		return asked(s, c)
 	case NoteVerification, Verify, FailVerification, LosePerson, Queue, Yield, Activate, NoteContact, Freeze:
 		return opening(s, c)
-	case CommitManifest, DecideLeaves, StartLeaves, NoteSuppression, AnnounceChanges, CompleteLeaves:
+	case CommitManifest, DecideLeaves, StartLeaves, NoteSuppression, AnnounceChanges, CompleteLeaves, EndSystem:
 		return work(s, c)
 	case FailStep:
 		return failStep(s, c), nil
@@ -236,7 +236,7 @@ func packaging(s Request, cmd Command) ([]Event, error) {
 }
 
 func allStarted(s Request) bool {
-	return !slices.ContainsFunc(s.Leaves, func(l Leaf) bool { return !l.Started })
+	return !slices.ContainsFunc(s.Leaves, func(l Leaf) bool { return !l.Started && !l.Ended() })
 }
 
 func finishPackage(s Request, c FinishPackage) ([]Event, error) {

@@ -262,6 +262,9 @@ func (s Request) Conclusion() string {
 	case Duplicate:
 		return TemplateDuplicate
 	case Incomplete:
+		if s.Right == Access && s.Package.Ready {
+			return TemplateReady // it says what is not in it
+		}
 		return TemplateIncomplete
 	case NotVerified:
 		if s.SubjectRef == "" {

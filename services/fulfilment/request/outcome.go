@@ -112,6 +112,27 @@ func (s Request) lost(l Leaf, c LosePerson) Ended {
 	return Ended{Done: d, Outcome: Lost, Because: Because{Reason: c.Reason}}
 }
 
+// endSystem decides that the leaves of a system are lost that have not ended. What
+// was to be kept there is not known to be kept.
+func endSystem(s Request, c EndSystem) ([]Event, error) {
+	y, known := s.system(c.System)
+	if !known {
+		return nil, ErrNotInManifest
+	}
+	if y.busy(c.At) {
+		return nil, ErrOutOfStep // what is done under a permit is done to its end
+	}
+	ev := LeavesCompleted{System: c.System, At: c.At}
+	for _, l := range s.of(c.System) {
+		if !l.Ended() {
+			d := l.Announced
+			d.Leaf = l.Leaf
+			ev.Leaves = append(ev.Leaves, Ended{Done: d, Outcome: Lost, Because: Because{Reason: c.Reason}})
+		}
+	}
+	return once(len(ev.Leaves) == 0, ev)
+}
+
 // Why something stays that was to be erased.
 const (
 	// KeyOfRetainedRow: a value joins rows of which other parts are kept.

@@ -23,6 +23,8 @@ func work(s Request, cmd Command) ([]Event, error) {
 		return announce(s, c)
 	case CompleteLeaves:
 		return complete(s, c)
+	case EndSystem:
+		return endSystem(s, c)
 	}
 	return nil, errUnknown
 }

@@ -64,8 +64,11 @@ type Register struct {
 	At      time.Time
 }
 
-// Retire takes the system out of new requests.
-type Retire struct{ At time.Time }
+// Retire takes the system out of use; the reason is a code.
+type Retire struct {
+	Reason string
+	At     time.Time
+}
 
 func (Register) command() {}
 func (Retire) command()   {}
@@ -81,8 +84,12 @@ type Registered struct {
 	Remarks []string
 }
 
-// Retired says that the system takes part in no new request.
-type Retired struct{ At time.Time }
+// Retired says that the system takes part in no new request, and is looked at in
+// none that is open.
+type Retired struct {
+	Reason string
+	At     time.Time
+}
 
 func (Registered) event() {}
 func (Retired) event()    {}

@@ -63,7 +63,11 @@ func (j *journey) openAll(ctx context.Context) ([]opened, func(), error) {
 		}
 	}
 	for _, y := range j.s.Systems {
-		v, err := j.version(ctx, y.Name, j.s.LeavesOf(y.Name)[0].Version)
+		leaves := j.s.LeavesOf(y.Name)
+		if leaves[0].Ended() {
+			continue // it was retired
+		}
+		v, err := j.inUse(ctx, y.Name, leaves[0].Version)
 		if err != nil {
 			return nil, closeAll, err
 		}
@@ -176,6 +180,9 @@ func (j *journey) collected(counts []pack.Count) []request.Done {
 	var out []request.Done
 	for _, l := range j.s.Leaves {
 		d := request.Done{Leaf: l.Leaf}
+		if l.Ended() {
+			continue
+		}
 		for _, c := range counts {
 			if c.System == l.System && c.Collection == l.Collection {
 				d.Collected = c.Rows

@@ -52,7 +52,7 @@ type erasure struct {
 func (j *journey) erase(ctx context.Context, name string) error {
 	x := &erasure{journey: j, name: name, leaves: j.s.LeavesOf(name), began: j.cfg.Now()}
 	var err error
-	if x.version, err = j.version(ctx, name, x.leaves[0].Version); err != nil {
+	if x.version, err = j.inUse(ctx, name, x.leaves[0].Version); err != nil {
 		return err
 	}
 	if x.person, err = j.person(ctx); err != nil {

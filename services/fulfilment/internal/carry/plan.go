@@ -1,6 +1,7 @@
 package carry
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,6 +41,24 @@ func (j *journey) version(ctx context.Context, id string, number uint32) (system
 	s, _, err := j.cfg.Systems.Load(ctx, SystemOf(j.agg.Tenant, id), es.Leader)
 	if err != nil {
 		return system.Version{}, fmt.Errorf("load system: %w", err)
+	}
+	v, ok := s.Version(number)
+	if !ok {
+		return system.Version{}, system.ErrNoSystem
+	}
+	return v, nil
+}
+
+// inUse is a system's description as it was pinned. If the system has been retired
+// since, its leaves end here, and the step has nothing left to do: ErrOutOfStep.
+func (j *journey) inUse(ctx context.Context, id string, number uint32) (system.Version, error) {
+	s, _, err := j.cfg.Systems.Load(ctx, SystemOf(j.agg.Tenant, id), es.Leader)
+	if err != nil {
+		return system.Version{}, fmt.Errorf("load system: %w", err)
+	}
+	if s.Retired {
+		err := j.record(ctx, j.agg, j.s, "retired/"+id, request.EndSystem{System: id, Reason: failRetired.Reason(), At: j.cfg.Now()})
+		return system.Version{}, cmp.Or(err, request.ErrOutOfStep)
 	}
 	v, ok := s.Version(number)
 	if !ok {
@@ -280,7 +299,7 @@ func apply(leaf *request.Planned, item *retentionv1.ItemVerdict) error {
 // locate decides the leaves of a system that could not be asked before.
 func (j *journey) locate(ctx context.Context, name string) error {
 	leaves := j.s.LeavesOf(name)
-	v, err := j.version(ctx, name, leaves[0].Version)
+	v, err := j.inUse(ctx, name, leaves[0].Version)
 	if err != nil {
 		return err
 	}

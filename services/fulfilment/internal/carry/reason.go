@@ -34,6 +34,8 @@ const (
 	failPolicy = Failure("POLICY_UNREADABLE")
 	// failForgotten: identity does not know the person any more.
 	failForgotten = Failure("SUBJECT_FORGOTTEN")
+	// failRetired: the system is out of use.
+	failRetired = Failure("SYSTEM_RETIRED")
 	// failCollectedLess: a package has fewer rows than were found.
 	failCollectedLess = Failure("COLLECTED_LESS")
 )

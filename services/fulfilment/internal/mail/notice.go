@@ -27,7 +27,7 @@ type Facts struct {
 	ReceivedAt time.Time
 	DueAt      time.Time // the moment at which the last day has ended
 	Kept       []Kept
-	Lost       []Kept    // what could not be finished; why is the same for all
+	Lost       []Kept    // what could not be finished, and why
 	ExpiresAt  time.Time // of the package
 	Other      string    // the request that it was answered with
 }
@@ -58,18 +58,22 @@ If you think that this is wrong, you can complain to us or to a supervisory auth
 {{end}}
 Copies in backups are not used and end with the backups. We keep a record that this request was made and answered; it
 does not say who you are.`},
-		"incomplete": {"Your request could not be finished", `We could not finish your request {{.Request}} to erase your data. While we were at work, that by what we find your data
-was erased on another order, and we can't look for the rest any more. Of this we can't say whether anything is left:
+		"incomplete": {"Your request could not be finished", `We could not finish your request {{.Request}} {{right .}}. We can't look for some of it any more, and can't say whether
+anything is left of this:
 {{range .Lost}}
-- {{.Category}} ({{.System}}, {{.Collection}}){{end}}
+- {{.Category}} ({{.System}}, {{.Collection}}): {{words .Ground}}{{end}}
 {{if .Kept}}
 This is kept, because a law, a duty or the rights of others say so, and used for nothing else:
 {{range .Kept}}
 - {{.Category}} ({{.System}}, {{.Collection}}): {{words .Ground}}, {{.Authority}}, until {{day .Until}}{{end}}
 {{end}}
-Please tell us if you meet any of it, and we will erase it. You can also complain to us or to a supervisory authority.`},
+Please tell us if you meet any of it. You can also complain to us or to a supervisory authority.`},
 		"package_ready": {"Your data is ready", `Your request {{.Request}} is done. A package with your data is ready. It can be fetched until
-{{day .ExpiresAt}}; after that it is destroyed. Open index.html in it first.`},
+{{day .ExpiresAt}}; after that it is destroyed. Open index.html in it first.{{if .Lost}}
+
+This is not in it, because we can't look for it any more:
+{{range .Lost}}
+- {{.Category}} ({{.System}}, {{.Collection}}): {{words .Ground}}{{end}}{{end}}`},
 		"retained": {"What we still hold about you", `Your request {{.Request}} is done. Your data was erased by your earlier request {{.Other}}.
 This was kept then, because a law, a duty or the rights of others say so, and is used for nothing else:
 {{range .Kept}}
@@ -154,6 +158,8 @@ func words(code string) string {
 		"litigation":            "a pending legal matter",
 		"contract":              "needed for a contract",
 		"public_interest":       "in the public interest",
+		"SUBJECT_FORGOTTEN":     "that by what we find your data was erased on another order while we were at work",
+		"SYSTEM_RETIRED":        "the system was taken out of use",
 	}
 	ground, detail, _ := strings.Cut(code, ".")
 	text, ok := known[ground]

@@ -140,6 +140,15 @@ func systemMethods() []method {
 			},
 		},
 		{
+			name: fulfilmentv1.SystemService_RetireSystem_FullMethodName, role: "dpo", wrong: "agent", foreign: "SYSTEM_NOT_FOUND",
+			good: &fulfilmentv1.RetireSystemRequest{RequestId: key3, System: "shop", Reason: "shut_down"}, out: &fulfilmentv1.RetireSystemResponse{},
+			bad: map[string]proto.Message{
+				"request_id": &fulfilmentv1.RetireSystemRequest{System: "shop", Reason: "shut_down"},
+				"system":     &fulfilmentv1.RetireSystemRequest{RequestId: key3, System: "Shop!", Reason: "shut_down"},
+				"reason":     &fulfilmentv1.RetireSystemRequest{RequestId: key3, System: "shop", Reason: "It is gone."},
+			},
+		},
+		{
 			name: fulfilmentv1.SystemService_GetSystem_FullMethodName, role: "auditor", wrong: "product", foreign: "SYSTEM_NOT_FOUND",
 			good: &fulfilmentv1.GetSystemRequest{System: "shop"}, out: &fulfilmentv1.GetSystemResponse{},
 			bad: map[string]proto.Message{"system": &fulfilmentv1.GetSystemRequest{System: "Shop!"}},

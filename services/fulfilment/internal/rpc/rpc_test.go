@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -316,6 +317,34 @@ func TestSystemsAreRegisteredInVersions(t *testing.T) {
 	page, err = c.ListSystems(deadline(t), &fulfilmentv1.ListSystemsRequest{PageToken: page.GetNextPageToken()})
 	if err != nil || len(page.GetSystems()) != 1 || page.GetSystems()[0].GetVersion() != 2 || page.GetNextPageToken() != "" {
 		t.Errorf("second page %v, error %v", page, err)
+	}
+}
+
+func TestARetiredSystemIsOffTheListUntilItIsRegisteredAgain(t *testing.T) {
+	s := serve(t)
+	c := s.as(t, fake.Tenant, actor, "dpo")
+	listed := func() int {
+		t.Helper()
+		got, err := c.ListSystems(deadline(t), &fulfilmentv1.ListSystemsRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(got.GetSystems())
+	}
+	for i, key := range []string{key1, key2} {
+		if _, err := c.RegisterSystem(deadline(t), &fulfilmentv1.RegisterSystemRequest{RequestId: key, System: systemOf("shop", goodDataset)}); err != nil {
+			t.Fatal(err)
+		}
+		if n := listed(); n != 1 {
+			t.Fatalf("%d are listed", n)
+		}
+		if _, err := c.RetireSystem(deadline(t), &fulfilmentv1.RetireSystemRequest{RequestId: key3[:35] + strconv.Itoa(i+4), System: "shop", Reason: "shut_down"}); err != nil {
+			t.Fatal(err)
+		}
+		got, err := c.GetSystem(deadline(t), &fulfilmentv1.GetSystemRequest{System: "shop"})
+		if err != nil || len(got.GetRemarks()) == 0 || !strings.HasPrefix(got.GetRemarks()[0], "SYSTEM_RETIRED") || listed() != 0 {
+			t.Fatalf("%v, error %v, %d listed", got.GetRemarks(), err, listed())
+		}
 	}
 }
 

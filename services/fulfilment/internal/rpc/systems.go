@@ -64,6 +64,27 @@ func (s *Server) RegisterSystem(ctx context.Context, r *fulfilmentv1.RegisterSys
 	return out, nil
 }
 
+// RetireSystem takes a system out of use and off the catalogue.
+func (s *Server) RetireSystem(ctx context.Context, r *fulfilmentv1.RetireSystemRequest) (*fulfilmentv1.RetireSystemResponse, error) {
+	tenant := tenantOf(ctx)
+	cmd, err := command[system.Command](s, r.GetRequestId(), r, system.Retire{Reason: r.GetReason(), At: s.Now()})
+	if err != nil {
+		return nil, err
+	}
+	res, err := s.Systems.Handle(ctx, carry.SystemOf(tenant, r.GetSystem()), cmd)
+	if err != nil {
+		return nil, err
+	}
+	latest, ok := res.State.Latest()
+	if !ok {
+		return nil, system.ErrNoSystem
+	}
+	if err := s.Carrier.List(ctx, tenant, latest, res.State.Retired); err != nil {
+		return nil, err
+	}
+	return &fulfilmentv1.RetireSystemResponse{ConsistencyToken: res.Token().Encode()}, nil
+}
+
 // remarks say where a description uses categories that nobody knows.
 func (s *Server) remarks(ctx context.Context, tenant string, d system.Description) ([]string, error) {
 	set, err := dataset.Parse([]byte(d.Dataset))
@@ -91,6 +112,9 @@ func (s *Server) GetSystem(ctx context.Context, r *fulfilmentv1.GetSystemRequest
 	remarks, err := s.remarks(ctx, tenantOf(ctx), v.Description)
 	if err != nil { // what was registered is shown all the same
 		remarks = []string{"CATEGORIES_NOT_CHECKED: policies and schedules can't be looked up now"}
+	}
+	if state.Retired {
+		remarks = append([]string{"SYSTEM_RETIRED: it is out of use"}, remarks...)
 	}
 	return &fulfilmentv1.GetSystemResponse{
 		Remarks: remarks,

@@ -40,9 +40,9 @@ func Systems() (eventpb.Codec[system.Event], error) {
 			}, Remarks: m.GetRemarks()}
 		}),
 		eventpb.Of[system.Event](func(_ *eventpb.Writer, e system.Retired) *fulfilmentv1.SystemRetired {
-			return &fulfilmentv1.SystemRetired{At: eventpb.Stamp(e.At)}
+			return &fulfilmentv1.SystemRetired{Reason: e.Reason, At: eventpb.Stamp(e.At)}
 		}, func(_ *eventpb.Reader, m *fulfilmentv1.SystemRetired) system.Retired {
-			return system.Retired{At: eventpb.Moment(m.GetAt())}
+			return system.Retired{Reason: m.GetReason(), At: eventpb.Moment(m.GetAt())}
 		}),
 	)
 }

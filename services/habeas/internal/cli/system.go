@@ -11,7 +11,7 @@ import (
 )
 
 func (a *app) system() *cobra.Command {
-	return group("system", "data systems that hold personal data", a.systemRegister(), a.systemList(), a.systemShow())
+	return group("system", "data systems that hold personal data", a.systemRegister(), a.systemList(), a.systemShow(), a.systemRetire())
 }
 
 func (a *app) systemRegister() *cobra.Command {
@@ -82,6 +82,30 @@ func (a *app) systemList() *cobra.Command {
 		},
 	}
 	p.flags(c.Flags())
+	return c
+}
+
+func (a *app) systemRetire() *cobra.Command {
+	var r repeat
+	var reason string
+	c := &cobra.Command{
+		Use: "retire SYSTEM", Short: "take a system out of use", Args: cobra.ExactArgs(1),
+		Long: "Retire takes a system out of use. It takes part in no new request. Parts of it in requests that are open end as lost, " +
+			"never as erased, and the person is told so. Registering it again brings it back.",
+		RunE: func(c *cobra.Command, args []string) error {
+			r.fill()
+			return a.fulfilment(func(conn *grpc.ClientConn) error {
+				resp, err := fulfilmentv1.NewSystemServiceClient(conn).RetireSystem(c.Context(),
+					&fulfilmentv1.RetireSystemRequest{RequestId: r.id, System: args[0], Reason: reason})
+				if err != nil {
+					return r.failed(err, false)
+				}
+				return a.show(resp, []string{fmt.Sprintf("system %s is out of use", args[0])})
+			})
+		},
+	}
+	r.flags(c.Flags(), "")
+	c.Flags().StringVar(&reason, "reason", "", "why: a code such as shut_down")
 	return c
 }
 

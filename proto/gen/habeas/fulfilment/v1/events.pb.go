@@ -267,12 +267,14 @@ func (x *SystemRegistered) GetRemarks() []string {
 	return nil
 }
 
-// SystemRetired: a system holds nothing any more and takes part in no new
-// request.
+// SystemRetired: a system takes part in no new request, and is looked at in none
+// that is open.
 type SystemRetired struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// When it was retired.
-	At            *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=at,proto3" json:"at,omitempty"`
+	At *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=at,proto3" json:"at,omitempty"`
+	// Why: a code such as "shut_down".
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -312,6 +314,13 @@ func (x *SystemRetired) GetAt() *timestamppb.Timestamp {
 		return x.At
 	}
 	return nil
+}
+
+func (x *SystemRetired) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
 }
 
 // SystemListed: the catalogue of a tenant shows a version of a system.
@@ -3595,9 +3604,10 @@ const file_habeas_fulfilment_v1_events_proto_rawDesc = "" +
 	"\vcollections\x18\b \x01(\rR\vcollections\x12*\n" +
 	"\x02at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x1e\n" +
 	"\aremarks\x18\n" +
-	" \x03(\tB\x04\x98\xb5\x18\x05R\aremarks:\x15\xa2\xb5\x18\x11system.registered\"O\n" +
+	" \x03(\tB\x04\x98\xb5\x18\x05R\aremarks:\x15\xa2\xb5\x18\x11system.registered\"m\n" +
 	"\rSystemRetired\x12*\n" +
-	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at:\x12\xa2\xb5\x18\x0esystem.retired\"\xe6\x01\n" +
+	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x1c\n" +
+	"\x06reason\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x12\xa2\xb5\x18\x0esystem.retired\"\xe6\x01\n" +
 	"\fSystemListed\x12\x1c\n" +
 	"\x06system\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06system\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\rR\aversion\x12A\n" +

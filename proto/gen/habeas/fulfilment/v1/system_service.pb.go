@@ -294,6 +294,116 @@ func (x *RegisterSystemResponse) GetConsistencyToken() string {
 	return ""
 }
 
+// RetireSystemRequest names a system.
+type RetireSystemRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Client-made id of the command (AIP-155).
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The system.
+	System string `protobuf:"bytes,2,opt,name=system,proto3" json:"system,omitempty"`
+	// Why: a code such as "shut_down".
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RetireSystemRequest) Reset() {
+	*x = RetireSystemRequest{}
+	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetireSystemRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetireSystemRequest) ProtoMessage() {}
+
+func (x *RetireSystemRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetireSystemRequest.ProtoReflect.Descriptor instead.
+func (*RetireSystemRequest) Descriptor() ([]byte, []int) {
+	return file_habeas_fulfilment_v1_system_service_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *RetireSystemRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *RetireSystemRequest) GetSystem() string {
+	if x != nil {
+		return x.System
+	}
+	return ""
+}
+
+func (x *RetireSystemRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// RetireSystemResponse is empty but for the token.
+type RetireSystemResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Pass it to reads that must see this command.
+	ConsistencyToken string `protobuf:"bytes,1,opt,name=consistency_token,json=consistencyToken,proto3" json:"consistency_token,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *RetireSystemResponse) Reset() {
+	*x = RetireSystemResponse{}
+	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetireSystemResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetireSystemResponse) ProtoMessage() {}
+
+func (x *RetireSystemResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetireSystemResponse.ProtoReflect.Descriptor instead.
+func (*RetireSystemResponse) Descriptor() ([]byte, []int) {
+	return file_habeas_fulfilment_v1_system_service_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *RetireSystemResponse) GetConsistencyToken() string {
+	if x != nil {
+		return x.ConsistencyToken
+	}
+	return ""
+}
+
 // GetSystemRequest names a system.
 type GetSystemRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -305,7 +415,7 @@ type GetSystemRequest struct {
 
 func (x *GetSystemRequest) Reset() {
 	*x = GetSystemRequest{}
-	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[3]
+	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -317,7 +427,7 @@ func (x *GetSystemRequest) String() string {
 func (*GetSystemRequest) ProtoMessage() {}
 
 func (x *GetSystemRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[3]
+	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -330,7 +440,7 @@ func (x *GetSystemRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSystemRequest.ProtoReflect.Descriptor instead.
 func (*GetSystemRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_system_service_proto_rawDescGZIP(), []int{3}
+	return file_habeas_fulfilment_v1_system_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *GetSystemRequest) GetSystem() string {
@@ -352,7 +462,7 @@ type GetSystemResponse struct {
 	// What is to be said of its categories now, from the description alone.
 	// CATEGORY_UNKNOWN and CATEGORY_TOO_WIDE name a column for which no erasure is
 	// planned until that is mended; CATEGORY_NOT_IN_POLICY names categories of
-	// which nothing is kept.
+	// which nothing is kept. SYSTEM_RETIRED: it is out of use.
 	Remarks       []string `protobuf:"bytes,4,rep,name=remarks,proto3" json:"remarks,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -360,7 +470,7 @@ type GetSystemResponse struct {
 
 func (x *GetSystemResponse) Reset() {
 	*x = GetSystemResponse{}
-	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[4]
+	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -372,7 +482,7 @@ func (x *GetSystemResponse) String() string {
 func (*GetSystemResponse) ProtoMessage() {}
 
 func (x *GetSystemResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[4]
+	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -385,7 +495,7 @@ func (x *GetSystemResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSystemResponse.ProtoReflect.Descriptor instead.
 func (*GetSystemResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_system_service_proto_rawDescGZIP(), []int{4}
+	return file_habeas_fulfilment_v1_system_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *GetSystemResponse) GetSystem() *System {
@@ -429,7 +539,7 @@ type ListSystemsRequest struct {
 
 func (x *ListSystemsRequest) Reset() {
 	*x = ListSystemsRequest{}
-	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[5]
+	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -441,7 +551,7 @@ func (x *ListSystemsRequest) String() string {
 func (*ListSystemsRequest) ProtoMessage() {}
 
 func (x *ListSystemsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[5]
+	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -454,7 +564,7 @@ func (x *ListSystemsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSystemsRequest.ProtoReflect.Descriptor instead.
 func (*ListSystemsRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_system_service_proto_rawDescGZIP(), []int{5}
+	return file_habeas_fulfilment_v1_system_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ListSystemsRequest) GetPageSize() int32 {
@@ -490,7 +600,7 @@ type SystemSummary struct {
 
 func (x *SystemSummary) Reset() {
 	*x = SystemSummary{}
-	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[6]
+	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -502,7 +612,7 @@ func (x *SystemSummary) String() string {
 func (*SystemSummary) ProtoMessage() {}
 
 func (x *SystemSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[6]
+	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -515,7 +625,7 @@ func (x *SystemSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SystemSummary.ProtoReflect.Descriptor instead.
 func (*SystemSummary) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_system_service_proto_rawDescGZIP(), []int{6}
+	return file_habeas_fulfilment_v1_system_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *SystemSummary) GetSystem() string {
@@ -566,7 +676,7 @@ type ListSystemsResponse struct {
 
 func (x *ListSystemsResponse) Reset() {
 	*x = ListSystemsResponse{}
-	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[7]
+	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -578,7 +688,7 @@ func (x *ListSystemsResponse) String() string {
 func (*ListSystemsResponse) ProtoMessage() {}
 
 func (x *ListSystemsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[7]
+	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -591,7 +701,7 @@ func (x *ListSystemsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSystemsResponse.ProtoReflect.Descriptor instead.
 func (*ListSystemsResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_system_service_proto_rawDescGZIP(), []int{7}
+	return file_habeas_fulfilment_v1_system_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ListSystemsResponse) GetSystems() []*SystemSummary {
@@ -631,7 +741,14 @@ const file_habeas_fulfilment_v1_system_service_proto_rawDesc = "" +
 	"\x16RegisterSystemResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x18\n" +
 	"\aremarks\x18\x02 \x03(\tR\aremarks\x12+\n" +
-	"\x11consistency_token\x18\x03 \x01(\tR\x10consistencyToken\"I\n" +
+	"\x11consistency_token\x18\x03 \x01(\tR\x10consistencyToken\"\xad\x01\n" +
+	"\x13RetireSystemRequest\x12'\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x125\n" +
+	"\x06system\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x06system\x126\n" +
+	"\x06reason\x18\x03 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_.]{0,62}$R\x06reason\"C\n" +
+	"\x14RetireSystemResponse\x12+\n" +
+	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"I\n" +
 	"\x10GetSystemRequest\x125\n" +
 	"\x06system\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x06system\"\xbe\x01\n" +
 	"\x11GetSystemResponse\x124\n" +
@@ -657,10 +774,12 @@ const file_habeas_fulfilment_v1_system_service_proto_rawDesc = "" +
 	"\x1aCONNECTOR_KIND_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19CONNECTOR_KIND_POSTGRESQL\x10\x01\x12\x18\n" +
 	"\x14CONNECTOR_KIND_MYSQL\x10\x02\x12\x19\n" +
-	"\x15CONNECTOR_KIND_SQLITE\x10\x032\x80\x03\n" +
+	"\x15CONNECTOR_KIND_SQLITE\x10\x032\xf6\x03\n" +
 	"\rSystemService\x12\x82\x01\n" +
 	"\x0eRegisterSystem\x12+.habeas.fulfilment.v1.RegisterSystemRequest\x1a,.habeas.fulfilment.v1.RegisterSystemResponse\"\x15\x8a\xb5\x18\x05\n" +
-	"\x01\a\x10\x01\x92\xb5\x18\b\b\x80\x80 \x12\x02\b\x1e\x12q\n" +
+	"\x01\a\x10\x01\x92\xb5\x18\b\b\x80\x80 \x12\x02\b\x1e\x12t\n" +
+	"\fRetireSystem\x12).habeas.fulfilment.v1.RetireSystemRequest\x1a*.habeas.fulfilment.v1.RetireSystemResponse\"\r\x8a\xb5\x18\x05\n" +
+	"\x01\a\x10\x01\x92\xb5\x18\x00\x12q\n" +
 	"\tGetSystem\x12&.habeas.fulfilment.v1.GetSystemRequest\x1a'.habeas.fulfilment.v1.GetSystemResponse\"\x13\x8a\xb5\x18\b\n" +
 	"\x04\x03\x05\a\b\x10\x02\x92\xb5\x18\x00\x90\x02\x01\x12w\n" +
 	"\vListSystems\x12(.habeas.fulfilment.v1.ListSystemsRequest\x1a).habeas.fulfilment.v1.ListSystemsResponse\"\x13\x8a\xb5\x18\b\n" +
@@ -680,37 +799,41 @@ func file_habeas_fulfilment_v1_system_service_proto_rawDescGZIP() []byte {
 }
 
 var file_habeas_fulfilment_v1_system_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_habeas_fulfilment_v1_system_service_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_habeas_fulfilment_v1_system_service_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_habeas_fulfilment_v1_system_service_proto_goTypes = []any{
 	(ConnectorKind)(0),             // 0: habeas.fulfilment.v1.ConnectorKind
 	(*System)(nil),                 // 1: habeas.fulfilment.v1.System
 	(*RegisterSystemRequest)(nil),  // 2: habeas.fulfilment.v1.RegisterSystemRequest
 	(*RegisterSystemResponse)(nil), // 3: habeas.fulfilment.v1.RegisterSystemResponse
-	(*GetSystemRequest)(nil),       // 4: habeas.fulfilment.v1.GetSystemRequest
-	(*GetSystemResponse)(nil),      // 5: habeas.fulfilment.v1.GetSystemResponse
-	(*ListSystemsRequest)(nil),     // 6: habeas.fulfilment.v1.ListSystemsRequest
-	(*SystemSummary)(nil),          // 7: habeas.fulfilment.v1.SystemSummary
-	(*ListSystemsResponse)(nil),    // 8: habeas.fulfilment.v1.ListSystemsResponse
-	(*timestamppb.Timestamp)(nil),  // 9: google.protobuf.Timestamp
+	(*RetireSystemRequest)(nil),    // 4: habeas.fulfilment.v1.RetireSystemRequest
+	(*RetireSystemResponse)(nil),   // 5: habeas.fulfilment.v1.RetireSystemResponse
+	(*GetSystemRequest)(nil),       // 6: habeas.fulfilment.v1.GetSystemRequest
+	(*GetSystemResponse)(nil),      // 7: habeas.fulfilment.v1.GetSystemResponse
+	(*ListSystemsRequest)(nil),     // 8: habeas.fulfilment.v1.ListSystemsRequest
+	(*SystemSummary)(nil),          // 9: habeas.fulfilment.v1.SystemSummary
+	(*ListSystemsResponse)(nil),    // 10: habeas.fulfilment.v1.ListSystemsResponse
+	(*timestamppb.Timestamp)(nil),  // 11: google.protobuf.Timestamp
 }
 var file_habeas_fulfilment_v1_system_service_proto_depIdxs = []int32{
-	0, // 0: habeas.fulfilment.v1.System.connector:type_name -> habeas.fulfilment.v1.ConnectorKind
-	1, // 1: habeas.fulfilment.v1.RegisterSystemRequest.system:type_name -> habeas.fulfilment.v1.System
-	1, // 2: habeas.fulfilment.v1.GetSystemResponse.system:type_name -> habeas.fulfilment.v1.System
-	9, // 3: habeas.fulfilment.v1.GetSystemResponse.registered_at:type_name -> google.protobuf.Timestamp
-	0, // 4: habeas.fulfilment.v1.SystemSummary.connector:type_name -> habeas.fulfilment.v1.ConnectorKind
-	7, // 5: habeas.fulfilment.v1.ListSystemsResponse.systems:type_name -> habeas.fulfilment.v1.SystemSummary
-	2, // 6: habeas.fulfilment.v1.SystemService.RegisterSystem:input_type -> habeas.fulfilment.v1.RegisterSystemRequest
-	4, // 7: habeas.fulfilment.v1.SystemService.GetSystem:input_type -> habeas.fulfilment.v1.GetSystemRequest
-	6, // 8: habeas.fulfilment.v1.SystemService.ListSystems:input_type -> habeas.fulfilment.v1.ListSystemsRequest
-	3, // 9: habeas.fulfilment.v1.SystemService.RegisterSystem:output_type -> habeas.fulfilment.v1.RegisterSystemResponse
-	5, // 10: habeas.fulfilment.v1.SystemService.GetSystem:output_type -> habeas.fulfilment.v1.GetSystemResponse
-	8, // 11: habeas.fulfilment.v1.SystemService.ListSystems:output_type -> habeas.fulfilment.v1.ListSystemsResponse
-	9, // [9:12] is the sub-list for method output_type
-	6, // [6:9] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	0,  // 0: habeas.fulfilment.v1.System.connector:type_name -> habeas.fulfilment.v1.ConnectorKind
+	1,  // 1: habeas.fulfilment.v1.RegisterSystemRequest.system:type_name -> habeas.fulfilment.v1.System
+	1,  // 2: habeas.fulfilment.v1.GetSystemResponse.system:type_name -> habeas.fulfilment.v1.System
+	11, // 3: habeas.fulfilment.v1.GetSystemResponse.registered_at:type_name -> google.protobuf.Timestamp
+	0,  // 4: habeas.fulfilment.v1.SystemSummary.connector:type_name -> habeas.fulfilment.v1.ConnectorKind
+	9,  // 5: habeas.fulfilment.v1.ListSystemsResponse.systems:type_name -> habeas.fulfilment.v1.SystemSummary
+	2,  // 6: habeas.fulfilment.v1.SystemService.RegisterSystem:input_type -> habeas.fulfilment.v1.RegisterSystemRequest
+	4,  // 7: habeas.fulfilment.v1.SystemService.RetireSystem:input_type -> habeas.fulfilment.v1.RetireSystemRequest
+	6,  // 8: habeas.fulfilment.v1.SystemService.GetSystem:input_type -> habeas.fulfilment.v1.GetSystemRequest
+	8,  // 9: habeas.fulfilment.v1.SystemService.ListSystems:input_type -> habeas.fulfilment.v1.ListSystemsRequest
+	3,  // 10: habeas.fulfilment.v1.SystemService.RegisterSystem:output_type -> habeas.fulfilment.v1.RegisterSystemResponse
+	5,  // 11: habeas.fulfilment.v1.SystemService.RetireSystem:output_type -> habeas.fulfilment.v1.RetireSystemResponse
+	7,  // 12: habeas.fulfilment.v1.SystemService.GetSystem:output_type -> habeas.fulfilment.v1.GetSystemResponse
+	10, // 13: habeas.fulfilment.v1.SystemService.ListSystems:output_type -> habeas.fulfilment.v1.ListSystemsResponse
+	10, // [10:14] is the sub-list for method output_type
+	6,  // [6:10] is the sub-list for method input_type
+	6,  // [6:6] is the sub-list for extension type_name
+	6,  // [6:6] is the sub-list for extension extendee
+	0,  // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_habeas_fulfilment_v1_system_service_proto_init() }
@@ -724,7 +847,7 @@ func file_habeas_fulfilment_v1_system_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_fulfilment_v1_system_service_proto_rawDesc), len(file_habeas_fulfilment_v1_system_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   8,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -20,6 +20,7 @@ const _ = grpc.SupportPackageIsVersion9
 
 const (
 	SystemService_RegisterSystem_FullMethodName = "/habeas.fulfilment.v1.SystemService/RegisterSystem"
+	SystemService_RetireSystem_FullMethodName   = "/habeas.fulfilment.v1.SystemService/RetireSystem"
 	SystemService_GetSystem_FullMethodName      = "/habeas.fulfilment.v1.SystemService/GetSystem"
 	SystemService_ListSystems_FullMethodName    = "/habeas.fulfilment.v1.SystemService/ListSystems"
 )
@@ -34,6 +35,11 @@ type SystemServiceClient interface {
 	// RegisterSystem adds a system, or a new version of its description. The
 	// description is checked against the system itself before it is taken.
 	RegisterSystem(ctx context.Context, in *RegisterSystemRequest, opts ...grpc.CallOption) (*RegisterSystemResponse, error)
+	// RetireSystem takes a system out of use. It takes part in no new request. A
+	// request that is open does not look at it any more: parts of it that have not
+	// ended are lost, with the reason SYSTEM_RETIRED, and never erased; what is being
+	// done under a permit is done to its end. Registering it again brings it back.
+	RetireSystem(ctx context.Context, in *RetireSystemRequest, opts ...grpc.CallOption) (*RetireSystemResponse, error)
 	// GetSystem returns one system.
 	GetSystem(ctx context.Context, in *GetSystemRequest, opts ...grpc.CallOption) (*GetSystemResponse, error)
 	// ListSystems lists the tenant's systems.
@@ -52,6 +58,16 @@ func (c *systemServiceClient) RegisterSystem(ctx context.Context, in *RegisterSy
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(RegisterSystemResponse)
 	err := c.cc.Invoke(ctx, SystemService_RegisterSystem_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *systemServiceClient) RetireSystem(ctx context.Context, in *RetireSystemRequest, opts ...grpc.CallOption) (*RetireSystemResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RetireSystemResponse)
+	err := c.cc.Invoke(ctx, SystemService_RetireSystem_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -88,6 +104,11 @@ type SystemServiceServer interface {
 	// RegisterSystem adds a system, or a new version of its description. The
 	// description is checked against the system itself before it is taken.
 	RegisterSystem(context.Context, *RegisterSystemRequest) (*RegisterSystemResponse, error)
+	// RetireSystem takes a system out of use. It takes part in no new request. A
+	// request that is open does not look at it any more: parts of it that have not
+	// ended are lost, with the reason SYSTEM_RETIRED, and never erased; what is being
+	// done under a permit is done to its end. Registering it again brings it back.
+	RetireSystem(context.Context, *RetireSystemRequest) (*RetireSystemResponse, error)
 	// GetSystem returns one system.
 	GetSystem(context.Context, *GetSystemRequest) (*GetSystemResponse, error)
 	// ListSystems lists the tenant's systems.
@@ -104,6 +125,9 @@ type UnimplementedSystemServiceServer struct{}
 
 func (UnimplementedSystemServiceServer) RegisterSystem(context.Context, *RegisterSystemRequest) (*RegisterSystemResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RegisterSystem not implemented")
+}
+func (UnimplementedSystemServiceServer) RetireSystem(context.Context, *RetireSystemRequest) (*RetireSystemResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RetireSystem not implemented")
 }
 func (UnimplementedSystemServiceServer) GetSystem(context.Context, *GetSystemRequest) (*GetSystemResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetSystem not implemented")
@@ -146,6 +170,24 @@ func _SystemService_RegisterSystem_Handler(srv interface{}, ctx context.Context,
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(SystemServiceServer).RegisterSystem(ctx, req.(*RegisterSystemRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _SystemService_RetireSystem_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RetireSystemRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SystemServiceServer).RetireSystem(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SystemService_RetireSystem_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SystemServiceServer).RetireSystem(ctx, req.(*RetireSystemRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -196,6 +238,10 @@ var SystemService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RegisterSystem",
 			Handler:    _SystemService_RegisterSystem_Handler,
+		},
+		{
+			MethodName: "RetireSystem",
+			Handler:    _SystemService_RetireSystem_Handler,
 		},
 		{
 			MethodName: "GetSystem",
