@@ -76,8 +76,8 @@ func (a *transitAPI) once(ctx context.Context, method, path string, content []by
 		r.Header.Set("Content-Type", "application/json")
 	}
 	answer, err := a.http.Do(r)
-	if err != nil {
-		return ctx.Err() == nil, errors.Join(ErrUnavailable, ctx.Err())
+	if err != nil { // names the address and why: no route, an unknown certificate, too late
+		return ctx.Err() == nil, errors.Join(fmt.Errorf("%w: %s", ErrUnavailable, err.Error()), ctx.Err())
 	}
 	defer answer.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
