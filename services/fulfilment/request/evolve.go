@@ -108,7 +108,7 @@ func evolveWork(s Request, ev Event) Request {
 	case LeavesCompleted:
 		s = completed(s, e)
 	case StepFailed:
-		s.Failures = append(others(s.Failures, e.Step, e.System), Failure(e))
+		s.Failures = append(others(s.Failures, e.Step, e.System), s.failedAgain(Failure(e)))
 		s.Systems = tried(s.Systems, e.System, func(y *System) { y.Permit = "" })
 	case LeavesDeferred:
 		s.Systems = tried(s.Systems, e.System, func(y *System) {
@@ -125,6 +125,15 @@ func evolveWork(s Request, ev Event) Request {
 		s.Systems = changed(s.Systems, func(y *System) { y.Tries++ })
 	}
 	return s
+}
+
+// failedAgain is a failure with how long it has been failing for that reason.
+func (s Request) failedAgain(f Failure) Failure {
+	f.Same, f.First = 1, f.At
+	if before, failed := s.failure(f.Step, f.System); failed && before.Reason == f.Reason {
+		f.Same, f.First = before.Same+1, before.First
+	}
+	return f
 }
 
 func started(s Request, e LeavesStarted) Request {

@@ -176,6 +176,10 @@ type Failure struct {
 	Reason    string
 	NextTryAt time.Time
 	At        time.Time
+	// Same is how often in a row it failed for the same reason, and First when it
+	// did first. Both follow from the events.
+	Same  uint32
+	First time.Time
 }
 
 // Notice is a message that is owed about the request.

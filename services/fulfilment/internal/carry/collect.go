@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"time"
 
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 	"habeas.internal/services/fulfilment/internal/connector"
@@ -104,15 +105,20 @@ func (j *journey) startAll(ctx context.Context, systems []opened, p connector.Pe
 }
 
 // shrunkTries is how many tries in a row have to find less than an earlier look
-// before it is believed that rows have gone meanwhile: several hours' worth.
-const shrunkTries = 10
+// before it is believed that rows have gone meanwhile, and shrunkFor over how long:
+// who asks for tries at once does not make it believed sooner.
+const (
+	shrunkTries = 10
+	shrunkFor   = 4 * time.Hour
+)
 
 // whole refuses a package with fewer rows than its systems were found to hold:
 // by this try's own look always, and by the manifest or an earlier look until
 // so many tries have agreed that the rows are gone.
 func (j *journey) whole(located map[uint32]uint64, in []request.Done) error {
 	shrunk := slices.ContainsFunc(j.s.Failures, func(f request.Failure) bool {
-		return f.Step == request.StepCollect && f.Reason == failCollectedLess.Reason() && f.Failures >= shrunkTries
+		return f.Step == request.StepCollect && f.Reason == failCollectedLess.Reason() &&
+			f.Same >= shrunkTries && j.cfg.Now().Sub(f.First) >= shrunkFor
 	})
 	for _, d := range in {
 		i := slices.IndexFunc(j.s.Leaves, func(l request.Leaf) bool { return l.Leaf == d.Leaf })

@@ -1,11 +1,13 @@
 package carry_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
 
 	"habeas.internal/services/fulfilment/internal/carry"
+	"habeas.internal/services/fulfilment/internal/connector"
 	"habeas.internal/services/fulfilment/internal/fake"
 	"habeas.internal/services/fulfilment/request"
 	"habeas.internal/services/internal/es"
@@ -98,5 +100,40 @@ func TestCardNumbersInAPackageAreMaskedAndCounted(t *testing.T) {
 				t.Errorf("%s: %d card numbers masked, want %d", l.Category, l.Cards, want)
 			}
 		}
+	}
+}
+
+func TestRowsAreNotGoneBecauseSomebodyRetriesManyTimes(t *testing.T) {
+	for name, between := range map[string]bool{"one after the other": false, "after failures of another kind": true} {
+		t.Run(name, func(t *testing.T) {
+			w, agg, giveBack := shrinking(t, carry.PointPlanned)
+			shop := w.Systems.Holders["shop"]
+			if between { // hours of it
+				w.Settle()
+				shop.Set(func(h *fake.Holder) { h.Broken = connector.ErrBusy; h.Down = connector.ErrBusy })
+				w.Run(w.Clock.Now().Add(20 * time.Hour))
+				shop.Set(func(h *fake.Holder) { h.Broken, h.Down = "", "" })
+			}
+			for i := range 15 {
+				w.Run(w.Clock.Now().Add(time.Minute))
+				_, err := w.Handlers.Requests.Handle(t.Context(), agg, es.Command[request.Command]{
+					ID: fmt.Sprint("retry", i), At: w.Clock.Now(), Data: request.Retry{At: w.Clock.Now()},
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.Run(w.Clock.Now().Add(time.Minute))
+			if s := w.State(agg); s.Closed || s.Package.Ready {
+				t.Fatalf("believed after %+v", s.Failures)
+			}
+			giveBack()
+			w.Run(soon(w))
+			for _, l := range w.State(agg).Leaves {
+				if l.Collected < max(l.Rows, l.RowsFound) {
+					t.Errorf("%s: %d rows collected of %d", l.Collection, l.Collected, max(l.Rows, l.RowsFound))
+				}
+			}
+		})
 	}
 }
