@@ -84,11 +84,11 @@ func TestAPeriodEndsByTheCalendarOfTheZone(t *testing.T) {
 		zone   *time.Location
 		want   string
 	}{
-		{"a month ends on its last day", schedule.Period{Months: 1}, time.Date(2026, 1, 31, 9, 0, 0, 0, time.UTC), time.UTC, "2026-02-28T09:00:00Z"},
-		{"a leap day's year ends on the 28th", schedule.Period{Months: 12}, time.Date(2024, 2, 29, 9, 0, 0, 0, time.UTC), time.UTC, "2025-02-28T09:00:00Z"},
-		{"the date is that of the zone", schedule.Period{Months: 1}, time.Date(2026, 1, 30, 23, 30, 0, 0, time.UTC), berlin, "2026-02-27T23:30:00Z"},
+		{"a month ends on its last day", schedule.Period{Months: 1}, time.Date(2026, 1, 31, 9, 0, 0, 0, time.UTC), time.UTC, "2026-02-28T23:59:59Z"},
+		{"a leap day's year ends on the 28th", schedule.Period{Months: 12}, time.Date(2024, 2, 29, 9, 0, 0, 0, time.UTC), time.UTC, "2025-02-28T23:59:59Z"},
+		{"the date is that of the zone", schedule.Period{Months: 1}, time.Date(2026, 1, 30, 23, 30, 0, 0, time.UTC), berlin, "2026-02-28T22:59:59Z"},
 		{"the clock of the zone is kept across a change", schedule.Period{Months: 6}, time.Date(2026, 1, 15, 9, 0, 0, 0, time.UTC), berlin, "2026-07-15T08:00:00Z"},
-		{"days follow months", schedule.Period{Months: 1, Days: 1}, time.Date(2026, 1, 31, 9, 0, 0, 0, time.UTC), time.UTC, "2026-03-01T09:00:00Z"},
+		{"days follow months", schedule.Period{Months: 1, Days: 1}, time.Date(2026, 1, 31, 9, 0, 0, 0, time.UTC), time.UTC, "2026-03-01T23:59:59Z"},
 		{"what is stored may be too long, and ends with the year 9999", schedule.Period{Months: 12 * 99_999}, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), time.UTC, "9999-12-31T23:59:59Z"},
 		{"a start that is far off ends then too", schedule.Period{Months: 12}, time.Date(9999, 6, 1, 0, 0, 0, 0, time.UTC), berlin, "9999-12-31T23:59:59Z"},
 		{"December is followed by January", schedule.Period{Months: 13}, time.Date(2026, 12, 31, 9, 0, 0, 0, time.UTC), time.UTC, "2028-01-31T09:00:00Z"},
@@ -134,4 +134,19 @@ func TestMoreRulesNeverKeepShorter(t *testing.T) {
 			r.Fatalf("a hold was answered with %+v", held)
 		}
 	})
+}
+
+func TestWhatBeganOnALaterDayNeverEndsFirst(t *testing.T) {
+	for _, p := range []schedule.Period{{Months: 1}, {Months: 12}, {Months: 120}, {Days: 30}, {Months: 6, Days: 1}} {
+		at := time.Date(2010, 1, 1, 0, 0, 0, 0, time.UTC)
+		last := p.After(at, time.UTC)
+		for range 24 * 366 * 4 {
+			at = at.Add(time.Hour)
+			end := p.After(at, time.UTC)
+			if end.Before(last) {
+				t.Fatalf("%s from %s ends %s, before %s", p, at, end, last)
+			}
+			last = end
+		}
+	}
 }

@@ -70,15 +70,18 @@ func (p Period) String() string {
 }
 
 // After is the moment at which the period ends that began at a moment, by the
-// calendar of a zone. A month that lacks the date ends on its last day. It never
+// calendar of a zone. In a month that lacks the date it ends with the last day, so
+// that what began on a later day never ends first. It never
 // ends after the year 9999, the last that a message can hold.
 func (p Period) After(t time.Time, zone *time.Location) time.Time {
 	t = t.In(zone)
 	year, month, day := t.Date()
 	last := time.Date(year, month+time.Month(p.Months)+1, 0, 0, 0, 0, 0, time.UTC).Day()
-	day = min(day, last) + p.Days
 	hour, minute, second := t.Clock()
-	end := time.Date(year, month+time.Month(p.Months), day, hour, minute, second, t.Nanosecond(), zone).UTC()
+	end := time.Date(year, month+time.Month(p.Months), day+p.Days, hour, minute, second, t.Nanosecond(), zone).UTC()
+	if day > last {
+		end = time.Date(year, month+time.Month(p.Months), last+p.Days+1, 0, 0, 0, 0, zone).Add(-time.Microsecond).UTC()
+	}
 	if end.Year() > lastYear {
 		return time.Date(lastYear, 12, 31, 23, 59, 59, 0, time.UTC)
 	}
