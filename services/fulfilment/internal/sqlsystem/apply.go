@@ -33,6 +33,13 @@ func (e *erasure) apply(ctx context.Context, tx *sql.Tx, task *task, keys [][]an
 		}
 		staying = still
 	}
+	if task.deletes && task.inward() && len(staying) > 0 {
+		left, err := e.circles(ctx, tx, task, staying)
+		if err != nil {
+			return err
+		}
+		staying = left
+	}
 	for some := range slices.Chunk(staying, batch) {
 		if err := e.overwrite(ctx, tx, task, some); err != nil {
 			return err
@@ -63,6 +70,9 @@ func (e *erasure) remove(ctx context.Context, tx *sql.Tx, task *task, keys [][]a
 	}
 	if len(free) == 0 {
 		return keys, nil
+	}
+	if err := e.loosenOwn(ctx, tx, t, free); err != nil {
+		return nil, err
 	}
 	st := e.statement()
 	st.put("DELETE FROM ", st.table(t.name), " WHERE ")
@@ -115,13 +125,23 @@ func (e *erasure) overwrite(ctx context.Context, tx *sql.Tx, task *task, keys []
 	if task.impossible() {
 		return failed("mask in "+task.name, connector.ErrConstraint, "")
 	}
-	size := batch
-	if task.tokens() {
-		size = 1
+	// What can be the same in all rows comes first: a key is masked when those
+	// of the person's rows that referred to it do so no more.
+	if steady := task.steady(); len(steady) > 0 {
+		for some := range slices.Chunk(holding, batch) {
+			if err := e.update(ctx, tx, task, some, steady); err != nil {
+				return err
+			}
+		}
 	}
-	for some := range slices.Chunk(holding, size) {
-		if err := e.update(ctx, tx, task, some); err != nil {
+	if varying := task.varying(); len(varying) > 0 {
+		if err := e.unnamed(ctx, tx, task, keys); err != nil {
 			return err
+		}
+		for one := range slices.Chunk(holding, 1) {
+			if err := e.update(ctx, tx, task, one, varying); err != nil {
+				return err
+			}
 		}
 	}
 	return e.nothing(ctx, tx, task.table, holding, func(st *statement) { st.anyHeld(task.erased, "t") })
@@ -172,22 +192,14 @@ func (s *statement) anyHeldOrImpossible(fields []field, alias string) {
 	s.anyHeld(fields, alias)
 }
 
-func (e *erasure) update(ctx context.Context, tx *sql.Tx, task *task, keys [][]any) error {
+func (e *erasure) update(ctx context.Context, tx *sql.Tx, task *task, keys [][]any, fields []field) error {
 	t := task.table
 	st := e.statement()
 	st.put("UPDATE ", st.table(t.name), " SET ")
-	first := true
-	for _, f := range task.erased {
-		if !f.mask.masks() {
-			continue
-		}
-		if !first {
-			st.put(", ")
-		}
-		first = false
-		st.put(e.dialect.quote(f.Name), " = ")
-		st.set(f)
-	}
+	st.list(len(fields), ", ", func(i int) {
+		st.put(e.dialect.quote(fields[i].Name), " = ")
+		st.set(fields[i])
+	})
 	st.put(" WHERE ")
 	st.among(t, e.dialect.quote(t.name), keys)
 	_, err := tx.ExecContext(ctx, st.String(), st.args...)

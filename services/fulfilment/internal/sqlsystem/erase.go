@@ -276,9 +276,7 @@ func (q *search) unreferred(t *table) {
 	q.put("(")
 	for _, k := range t.referrers {
 		q.put("NOT EXISTS (SELECT 1 FROM ", q.referring(k), " x WHERE ")
-		q.list(len(k.columns), " AND ", func(i int) {
-			q.put("x.", q.quoted(k.columns[i]), " = t.", q.quoted(k.targetColumns[i]))
-		})
+		q.refers(k, "x", "t")
 		if q.plan.referring(k) == t { // a row may refer to itself
 			q.put(" AND NOT (")
 			q.list(len(t.keys), " AND ", func(i int) {

@@ -103,8 +103,14 @@ func (t *task) masks() bool {
 	return slices.ContainsFunc(t.erased, func(f field) bool { return f.mask.masks() || f.mask.way == maskImpossible })
 }
 
-func (t *task) tokens() bool {
-	return slices.ContainsFunc(t.erased, func(f field) bool { return f.mask.varies() })
+// steady are the columns that are masked alike in many rows.
+func (t *task) steady() []field {
+	return slices.DeleteFunc(slices.Clone(t.erased), func(f field) bool { return !f.mask.masks() || f.mask.varies() })
+}
+
+// varying are those that have another mask in every row.
+func (t *task) varying() []field {
+	return slices.DeleteFunc(slices.Clone(t.erased), func(f field) bool { return !f.mask.varies() })
 }
 
 func (t *task) impossible() bool {
