@@ -10,8 +10,8 @@ import (
 
 // search writes the queries that find a person's rows. Each table becomes some
 // named subqueries, by its index: d, rows found by identity or because they refer
-// to one of the person's; o, those of them that refer to nobody else's; u, rows
-// that the person's refer to; w, the same and whether they are shared; m, those
+// to one of the person's (b, those that refer to one of another table); o, those
+// of them that refer to nobody else's; u, rows that the person's refer to; w, the same and whether they are shared; m, those
 // that are the person's in the end; h, those that are shared.
 type search struct {
 	*statement
@@ -80,12 +80,18 @@ func (q *search) columns(t *table) {
 	})
 }
 
+// own writes which rows are found by identity or because they refer to the
+// person's, and those of them that are nobody else's. Only from the latter others
+// of the same table are found.
 func (q *search) own(t *table) {
-	name := id("o", t)
-	if t.divided() {
-		name = id("d", t)
+	first, found, alone := id("o", t), id("d", t), id("o", t)
+	switch {
+	case t.divided() && len(t.self) > 0:
+		first = id("b", t)
+	case t.divided():
+		first = found
 	}
-	q.put(name, " AS (SELECT ")
+	q.put(first, " AS (SELECT ")
 	q.columns(t)
 	q.put(" FROM ", q.table(t.name), " t WHERE ")
 	q.owned(t)
@@ -93,29 +99,42 @@ func (q *search) own(t *table) {
 		q.put(" UNION ")
 		q.step(t, e, "m")
 	}
-	if len(t.self) > 0 {
-		q.put(" UNION SELECT ")
-		q.columns(t)
-		q.put(" FROM ", q.table(t.name), " t JOIN ", name, " s ON (")
-		q.list(len(t.self), " OR ", func(i int) {
-			q.put("t.", q.quoted(t.self[i].ToField), " = s.", carried(t, t.self[i].FromField))
-		})
-		q.put(") WHERE NOT (")
-		q.elses(t, "t")
-		q.put(") AND NOT (")
-		q.divided(t)
-		q.put(")")
-	}
-	q.put(")")
 	if t.divided() {
-		q.put(", ", id("o", t), " AS (SELECT d.* FROM ", name, " d JOIN ", q.table(t.name), " t ON ")
+		q.put("), ", alone, " AS (SELECT d.* FROM ", first, " d JOIN ", q.table(t.name), " t ON ")
 		q.onKey(t, "d")
 		q.put(" WHERE ")
 		q.owned(t)
 		q.put(" OR NOT (")
 		q.divided(t)
-		q.put("))")
+		q.put(")")
 	}
+	if len(t.self) > 0 {
+		q.put(" UNION ")
+		q.below(t, alone)
+		q.put(" AND NOT (")
+		q.divided(t)
+		q.put(")")
+	}
+	q.put(")")
+	if t.divided() && len(t.self) > 0 {
+		q.put(", ", found, " AS (SELECT * FROM ", first, " UNION SELECT * FROM ", alone, " UNION ")
+		q.below(t, alone)
+		q.put(")")
+	}
+}
+
+// below writes the rows of t that refer to rows of a subquery of the same table
+// and bear nobody else's identity.
+func (q *search) below(t *table, name string) {
+	q.put("SELECT ")
+	q.columns(t)
+	q.put(" FROM ", q.table(t.name), " t JOIN ", name, " s ON (")
+	q.list(len(t.self), " OR ", func(i int) {
+		q.put("t.", q.quoted(t.self[i].ToField), " = s.", carried(t, t.self[i].FromField))
+	})
+	q.put(") WHERE NOT (")
+	q.elses(t, "t")
+	q.put(")")
 }
 
 // divided says whether a row of the table can refer to rows of several people.

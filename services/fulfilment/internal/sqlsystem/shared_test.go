@@ -74,15 +74,21 @@ func severalPeoples(t *testing.T, db *sqltest.Database) {
 	for _, c := range []struct {
 		table        string
 		rows, shared uint64
-	}{{"letter", 2, 2}, {"post", 3, 0}, {"archive", 1, 0}, {"pool", 0, 1}, {"badge", 1, 0}, {"household", 0, 1}} {
+	}{{"letter", 2, 2}, {"post", 3, 1}, {"archive", 1, 0}, {"pool", 0, 1}, {"badge", 1, 0}, {"household", 0, 1}} {
 		for _, f := range found {
 			if f.Collection == c.table && (f.Rows != c.rows || f.Shared != c.shared) {
 				t.Errorf("%s: %d rows and %d shared are found, want %d and %d", c.table, f.Rows, f.Shared, c.rows, c.shared)
 			}
 		}
 	}
+	if all := strings.Join(collected(t, s, who), "\n"); !strings.Contains(all, "Bob answers") || strings.Contains(all, "nobody answers Bob") {
+		t.Errorf("Ada is shown\n%s\nwant Bob's answer to her, and not what follows on it", all)
+	}
 	orders := ordersFor(found)
 	done := erase(t, s, who, orders)
+	if got := doneOf(done, "post", "user.content.public"); got.Deleted != 2 || got.Masked != 1 || got.Shared != 1 {
+		t.Errorf("the posts: %+v, want 2 deleted, the one that Bob answers masked, and his told as shared", got)
+	}
 	if got := doneOf(done, "archive", "user.content.private"); got.Kept != 1 || !got.Described || got.Deleted+got.Masked > 0 {
 		t.Errorf("the archive: %+v, want one row kept as described", got)
 	}
