@@ -20,7 +20,7 @@ func personnel() []promise {
 		{id: "PT-16"},
 		{id: "PT-17"},
 		{id: "PT-18"},
-		{id: "PT-19"},
+		{id: "PT-19", show: throughARepresentative},
 		{id: "PT-20"},
 		{id: "PT-21", show: effectiveOnPosting},
 		{id: "PT-22", show: impliedConsent},

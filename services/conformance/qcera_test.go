@@ -11,7 +11,7 @@ func qcera() []promise {
 		{id: "QC-07"},
 		{id: "QC-08"},
 		{id: "QC-09"},
-		{id: "QC-10"},
+		{id: "QC-10", show: noneUnderThirteen},
 		{id: "QC-11", show: onlineOnly},
 		{id: "QC-12", show: modificationDates},
 		{id: "QC-13"},

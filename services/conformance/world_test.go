@@ -18,6 +18,7 @@ type world struct {
 	variants map[string]int
 
 	caseworks, personnel, qcera []*holder // data systems, by whose policy they are for
+	young                       []*holder // data systems in which minors are found
 	billing                     *holder   // of Caseworks
 }
 
@@ -36,6 +37,7 @@ func newWorld(t *testing.T) *world {
 	s := stack.New(t)
 	w := &world{T: t, Stack: s, variants: map[string]int{}}
 	w.caseworks, w.personnel, w.qcera = caseworksHolders(t, s), personnelHolders(t, s), qceraHolders(t, s)
+	w.young = youngHolders(t, s)
 	w.billing = billingHolder(t, s)
 	s.Start()
 	for _, tenant := range []string{caseworksTenant, personnelTenant, qceraTenant} {
