@@ -97,7 +97,7 @@ func (r *Reach) Open(_ context.Context, tenant string, d system.Description) (co
 	if err != nil {
 		return nil, connector.ErrMismatch // it was accepted once, by an earlier build
 	}
-	return sqlsystem.Open(sqlsystem.Config{Kind: k, DSN: dsn.Reveal(), Dataset: set})
+	return sqlsystem.Open(sqlsystem.Config{Kind: k, DSN: dsn.Reveal(), Dataset: set, Name: d.Connection})
 }
 
 // Parts are what the description says the system holds.

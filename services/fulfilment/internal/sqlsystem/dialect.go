@@ -63,7 +63,7 @@ type statement struct {
 	strings.Builder
 	dialect dialect
 	schema  string
-	// key is that of the person whose values are masked.
+	// key is that of the tokens by which the person's values are masked.
 	key  []byte
 	args []any
 }

@@ -64,7 +64,7 @@ type erasure struct {
 // statement is one that knows the tokens of this erasure.
 func (e *erasure) statement() *statement {
 	st := e.System.statement()
-	st.key = e.person.Key
+	st.key = e.tokenKey(e.person.Key)
 	return st
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base32"
+	"fmt"
 	"strings"
 	"time"
 
@@ -53,10 +54,18 @@ const (
 	longStamp   = 8
 )
 
-// stamp is the mark of an erasure's tokens: nobody can make one without the
-// person's key, so that no value that was there before passes for a token.
+// stamp is the mark of an erasure's tokens in one system: nobody can make one
+// without its key, so that no value that was there before passes for a token.
 func stamp(key []byte, n int) string {
 	return strings.ToLower(base32.StdEncoding.EncodeToString(mark(key)))[:n]
+}
+
+// tokenKey is the key of a request's tokens in this system. They are others in
+// each system, so that nobody can tell by them who is the same person in two.
+func (s *System) tokenKey(key []byte) []byte {
+	mac := hmac.New(sha256.New, key)
+	mac.Write(fmt.Appendf(nil, "tokens in %q of %q", s.config.Dataset.Key, s.config.Name))
+	return mac.Sum(nil)
 }
 
 // mark is what stamps of whatever form are made of.

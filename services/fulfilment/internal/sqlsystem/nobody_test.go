@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -169,4 +170,23 @@ func someoneStays(t *testing.T, db *sqltest.Database) {
 		erase(t, s, who, everyPart(locate(t, s, who), "user.name"))
 	}
 	sharedLeft(t, db, "Ada to Bob: 555-0100", "Bob to Ada", "Ada to the third", "12 Secret Street", "of Ada and the third")
+}
+
+func TestTokensDoNotTellWhoIsTheSamePersonInTwoSystems(t *testing.T) {
+	stamps := map[string]string{}
+	for _, name := range []string{"shop", "messenger"} {
+		db := sqltest.SQLite(t, pairs)
+		s := opened(t, db, pairFields, func(c *sqlsystem.Config) { c.Name = name })
+		who := person("ada@example.org")
+		orders := everyPart(locate(t, s, who), "user.name")
+		erase(t, s, who, orders)
+		row := db.Rows(t, "SELECT substr(email, 1, 15), badge / 4294967296 FROM person WHERE id = 1")[0]
+		for stamp := range strings.SplitSeq(row, " | ") {
+			if other, same := stamps[stamp]; same {
+				t.Errorf("%s and %s have tokens that begin alike: %s", name, other, stamp)
+			}
+			stamps[stamp] = name
+		}
+		nothingMoreToDo(t, db, s, who, orders)
+	}
 }

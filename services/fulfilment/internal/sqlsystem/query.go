@@ -21,7 +21,7 @@ type search struct {
 
 func (s *System) search(plan *plan, p connector.Person) *search {
 	st := s.statement()
-	st.key = p.Key
+	st.key = s.tokenKey(p.Key)
 	return &search{statement: st, plan: plan, person: p}
 }
 

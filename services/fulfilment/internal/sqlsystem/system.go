@@ -18,6 +18,9 @@ type Config struct {
 	DSN string
 	// Dataset describes the database.
 	Dataset *dataset.Dataset
+	// Name is what the connection is called. It and the dataset's key tell the
+	// tokens of one system from those of another.
+	Name string
 
 	// Limits; zero takes the value in brackets.
 	Connections int           // open at a time [4]
