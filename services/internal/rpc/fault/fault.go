@@ -33,6 +33,11 @@ func New(code codes.Code, reason, text string) *Fault {
 	return build(code, reason, text, nil, retryAfter(code, 0))
 }
 
+// Later makes a fault that says when to come back. The text must be constant.
+func Later(code codes.Code, reason, text string, retry time.Duration) *Fault {
+	return build(code, reason, text, nil, retryAfter(code, max(retry, time.Millisecond)))
+}
+
 // Internal makes the answer to an unexpected error. The trace's id, if there is
 // one, is all that it tells.
 func Internal(traceID string) *Fault {
