@@ -10,7 +10,8 @@ import (
 )
 
 func (a *app) subject() *cobra.Command {
-	return group("subject", "people, by reference", a.subjectRegister(), a.subjectLink(), a.subjectUnlink(), a.subjectResolve(), a.subjectShow())
+	return group("subject", "people, by reference", a.subjectRegister(), a.subjectLink(), a.subjectUnlink(), a.subjectResolve(), a.subjectShow(),
+		a.subjectSignUp(), a.subjectMerge(), a.subjectUnmerge(), a.subjectMerges(), a.subjectAge())
 }
 
 func (a *app) subjectRegister() *cobra.Command {

@@ -1,0 +1,133 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+	"habeas.internal/services/internal/rpc/client"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/grpc"
+)
+
+// purposeIdentity is why people are merged and separated here.
+const purposeIdentity = "case.identity"
+
+func (a *app) subjectSignUp() *cobra.Command {
+	var r repeat
+	c := &cobra.Command{
+		Use: "signup SUBJECT VISIT", Short: "give a person the refusals of the visit that they were", Args: cobra.ExactArgs(2),
+		RunE: func(c *cobra.Command, args []string) error {
+			r.fill()
+			return a.identity(func(conn *grpc.ClientConn) error {
+				resp, err := identityv1.NewMergeServiceClient(conn).SignUp(c.Context(),
+					&identityv1.SignUpRequest{RequestId: r.id, SubjectRef: args[0], AnonymousRef: args[1]})
+				if err != nil {
+					return r.failed(err, false)
+				}
+				return a.show(resp, []string{"what the visit refused, the person has refused"})
+			})
+		},
+	}
+	r.flags(c.Flags(), "")
+	return c
+}
+
+func (a *app) subjectMerge() *cobra.Command {
+	var r repeat
+	var evidence string
+	c := &cobra.Command{
+		Use: "merge STAYS GOES", Short: "make two references one person", Args: cobra.ExactArgs(2),
+		RunE: func(c *cobra.Command, args []string) error {
+			r.fill()
+			return a.identity(func(conn *grpc.ClientConn) error {
+				resp, err := identityv1.NewMergeServiceClient(conn).MergeSubjects(client.WithPurpose(c.Context(), purposeIdentity),
+					&identityv1.MergeSubjectsRequest{RequestId: r.id, SubjectRef: args[0], OtherRef: args[1], Evidence: evidence})
+				if err != nil {
+					return r.failed(err, false)
+				}
+				return a.show(resp, []string{"MERGE", resp.GetMerge()})
+			})
+		},
+	}
+	r.flags(c.Flags(), "")
+	c.Flags().StringVar(&evidence, "evidence", "", "reference of what shows that both are one person")
+	return c
+}
+
+func (a *app) subjectUnmerge() *cobra.Command {
+	var r repeat
+	var reason string
+	c := &cobra.Command{
+		Use: "unmerge SUBJECT MERGE", Short: "undo a merge, and list what it touched", Args: cobra.ExactArgs(2),
+		RunE: func(c *cobra.Command, args []string) error {
+			r.fill()
+			return a.identity(func(conn *grpc.ClientConn) error {
+				resp, err := identityv1.NewMergeServiceClient(conn).UnmergeSubjects(client.WithPurpose(c.Context(), purposeIdentity),
+					&identityv1.UnmergeSubjectsRequest{RequestId: r.id, SubjectRef: args[0], Merge: args[1], Reason: reason})
+				if err != nil {
+					return r.failed(err, false)
+				}
+				return a.show(resp, touches(resp.GetMerge()))
+			})
+		},
+	}
+	r.flags(c.Flags(), "")
+	c.Flags().StringVar(&reason, "reason", "wrong_person", "why: a code")
+	return c
+}
+
+func touches(m *identityv1.Merge) []string {
+	rows := []string{"TOUCHED\tREQUEST\tWHEN"}
+	for _, t := range m.GetTouches() {
+		rows = append(rows, cells(short(t.GetKind().String(), "TOUCH_KIND_"), t.GetReference(), day(t.GetAt())))
+	}
+	return append(rows, cells("shown", fmt.Sprint(m.GetReads(), " times"), ""))
+}
+
+func (a *app) subjectMerges() *cobra.Command {
+	return &cobra.Command{
+		Use: "merges SUBJECT", Short: "list a person's merges", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.identity(func(conn *grpc.ClientConn) error {
+				resp, err := identityv1.NewMergeServiceClient(conn).ListMerges(c.Context(), &identityv1.ListMergesRequest{SubjectRef: args[0]})
+				if err != nil {
+					return err
+				}
+				rows := []string{"MERGE\tSTAYS\tWENT\tSINCE\tUNTIL\tTOUCHES"}
+				for _, m := range resp.GetMerges() {
+					rows = append(rows, cells(m.GetMerge(), m.GetSubjectRef(), m.GetOtherRef(), day(m.GetMergedAt()),
+						dash(day(m.GetUnmergedAt())), fmt.Sprint(len(m.GetTouches()))))
+				}
+				return a.show(resp, rows)
+			})
+		},
+	}
+}
+
+func (a *app) subjectAge() *cobra.Command {
+	var r repeat
+	var source string
+	req := &identityv1.RecordAgeRequest{}
+	c := &cobra.Command{
+		Use: "age SUBJECT", Short: "record how old somebody is, or that they are said to be a minor", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			r.fill()
+			req.RequestId, req.SubjectRef = r.id, args[0]
+			req.Source = identityv1.AgeSource(identityv1.AgeSource_value["AGE_SOURCE_"+strings.ToUpper(source)])
+			return a.identity(func(conn *grpc.ClientConn) error {
+				resp, err := identityv1.NewAgeServiceClient(conn).RecordAge(c.Context(), req)
+				if err != nil {
+					return r.failed(err, false)
+				}
+				return a.show(resp, []string{"BLOCKED BY", dash(strings.Join(resp.GetBlocked(), " "))})
+			})
+		},
+	}
+	r.flags(c.Flags(), "")
+	c.Flags().StringVar(&req.BirthDate, "born", "", "date of birth, year-month-day")
+	c.Flags().StringVar(&source, "source", "stated", "how it is known: stated, document, alleged")
+	c.Flags().StringVar(&req.Evidence, "evidence", "", "reference of what shows it")
+	return c
+}
