@@ -2731,21 +2731,21 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"\x0eFACT_SIGNED_UP\x10\a\x12\x0e\n" +
 	"\n" +
 	"FACT_MINOR\x10\b\x12\x12\n" +
-	"\x0eFACT_NOT_MINOR\x10\t2\x8c\a\n" +
-	"\x0eConsentService\x12u\n" +
-	"\x0eRecordDecision\x12(.habeas.consent.v1.RecordDecisionRequest\x1a).habeas.consent.v1.RecordDecisionResponse\"\x0e\x8a\xb5\x18\x06\n" +
-	"\x02\x01\v\x10\x01\x92\xb5\x18\x00\x12o\n" +
+	"\x0eFACT_NOT_MINOR\x10\t2\x96\a\n" +
+	"\x0eConsentService\x12w\n" +
+	"\x0eRecordDecision\x12(.habeas.consent.v1.RecordDecisionRequest\x1a).habeas.consent.v1.RecordDecisionResponse\"\x10\x8a\xb5\x18\x06\n" +
+	"\x02\x01\v\x10\x01\x92\xb5\x18\x02 \x01\x12o\n" +
 	"\fAcceptPolicy\x12&.habeas.consent.v1.AcceptPolicyRequest\x1a'.habeas.consent.v1.AcceptPolicyResponse\"\x0e\x8a\xb5\x18\x06\n" +
-	"\x02\x01\v\x10\x01\x92\xb5\x18\x00\x12l\n" +
-	"\vApplySignal\x12%.habeas.consent.v1.ApplySignalRequest\x1a&.habeas.consent.v1.ApplySignalResponse\"\x0e\x8a\xb5\x18\x06\n" +
-	"\x02\x01\v\x10\x01\x92\xb5\x18\x00\x12l\n" +
-	"\vWithdrawAll\x12%.habeas.consent.v1.WithdrawAllRequest\x1a&.habeas.consent.v1.WithdrawAllResponse\"\x0e\x8a\xb5\x18\x06\n" +
-	"\x02\x01\v\x10\x01\x92\xb5\x18\x00\x12`\n" +
-	"\x05Check\x12\x1f.habeas.consent.v1.CheckRequest\x1a .habeas.consent.v1.CheckResponse\"\x14\x8a\xb5\x18\t\n" +
-	"\x05\x01\x02\x05\a\f\x10\x02\x92\xb5\x18\x00\x90\x02\x01\x12s\n" +
+	"\x02\x01\v\x10\x01\x92\xb5\x18\x00\x12n\n" +
+	"\vApplySignal\x12%.habeas.consent.v1.ApplySignalRequest\x1a&.habeas.consent.v1.ApplySignalResponse\"\x10\x8a\xb5\x18\x06\n" +
+	"\x02\x01\v\x10\x01\x92\xb5\x18\x02 \x01\x12n\n" +
+	"\vWithdrawAll\x12%.habeas.consent.v1.WithdrawAllRequest\x1a&.habeas.consent.v1.WithdrawAllResponse\"\x10\x8a\xb5\x18\x06\n" +
+	"\x02\x01\v\x10\x01\x92\xb5\x18\x02 \x01\x12b\n" +
+	"\x05Check\x12\x1f.habeas.consent.v1.CheckRequest\x1a .habeas.consent.v1.CheckResponse\"\x16\x8a\xb5\x18\t\n" +
+	"\x05\x01\x02\x05\a\f\x10\x02\x92\xb5\x18\x02 \x02\x90\x02\x01\x12u\n" +
 	"\n" +
-	"BatchCheck\x12$.habeas.consent.v1.BatchCheckRequest\x1a%.habeas.consent.v1.BatchCheckResponse\"\x18\x8a\xb5\x18\t\n" +
-	"\x05\x01\x02\x05\a\f\x10\x02\x92\xb5\x18\x04\b\x80\x80\x10\x90\x02\x01\x12x\n" +
+	"BatchCheck\x12$.habeas.consent.v1.BatchCheckRequest\x1a%.habeas.consent.v1.BatchCheckResponse\"\x1a\x8a\xb5\x18\t\n" +
+	"\x05\x01\x02\x05\a\f\x10\x02\x92\xb5\x18\x06\b\x80\x80\x10 \x02\x90\x02\x01\x12x\n" +
 	"\rListDecisions\x12'.habeas.consent.v1.ListDecisionsRequest\x1a(.habeas.consent.v1.ListDecisionsResponse\"\x14\x8a\xb5\x18\t\n" +
 	"\x05\x01\x05\a\b\v\x10\x02\x92\xb5\x18\x00\x90\x02\x01\x12e\n" +
 	"\tApplyFact\x12#.habeas.consent.v1.ApplyFactRequest\x1a$.habeas.consent.v1.ApplyFactResponse\"\r\x8a\xb5\x18\x05\n" +

@@ -1200,7 +1200,7 @@ const file_habeas_identity_v1_age_service_proto_rawDesc = "" +
 	"\"CONSENT_METHOD_KNOWLEDGE_QUESTIONS\x10\x06\x12\x1d\n" +
 	"\x19CONSENT_METHOD_FACE_MATCH\x10\a\x12\x1d\n" +
 	"\x19CONSENT_METHOD_EMAIL_PLUS\x10\b\x12\x1c\n" +
-	"\x18CONSENT_METHOD_TEXT_PLUS\x10\t2\xf7\x05\n" +
+	"\x18CONSENT_METHOD_TEXT_PLUS\x10\t2\xf9\x05\n" +
 	"\n" +
 	"AgeService\x12i\n" +
 	"\tRecordAge\x12$.habeas.identity.v1.RecordAgeRequest\x1a%.habeas.identity.v1.RecordAgeResponse\"\x0f\x8a\xb5\x18\a\n" +
@@ -1211,9 +1211,9 @@ const file_habeas_identity_v1_age_service_proto_rawDesc = "" +
 	"EndMandate\x12%.habeas.identity.v1.EndMandateRequest\x1a&.habeas.identity.v1.EndMandateResponse\"\x0e\x8a\xb5\x18\x06\n" +
 	"\x02\x01\x04\x10\x01\x92\xb5\x18\x00\x12\x8c\x01\n" +
 	"\x15RecordParentalConsent\x120.habeas.identity.v1.RecordParentalConsentRequest\x1a1.habeas.identity.v1.RecordParentalConsentResponse\"\x0e\x8a\xb5\x18\x06\n" +
-	"\x02\x01\x04\x10\x01\x92\xb5\x18\x00\x12\x92\x01\n" +
-	"\x17WithdrawParentalConsent\x122.habeas.identity.v1.WithdrawParentalConsentRequest\x1a3.habeas.identity.v1.WithdrawParentalConsentResponse\"\x0e\x8a\xb5\x18\x06\n" +
-	"\x02\x01\x04\x10\x01\x92\xb5\x18\x00\x12w\n" +
+	"\x02\x01\x04\x10\x01\x92\xb5\x18\x00\x12\x94\x01\n" +
+	"\x17WithdrawParentalConsent\x122.habeas.identity.v1.WithdrawParentalConsentRequest\x1a3.habeas.identity.v1.WithdrawParentalConsentResponse\"\x10\x8a\xb5\x18\x06\n" +
+	"\x02\x01\x04\x10\x01\x92\xb5\x18\x02 \x01\x12w\n" +
 	"\fGetAgeStatus\x12'.habeas.identity.v1.GetAgeStatusRequest\x1a(.habeas.identity.v1.GetAgeStatusResponse\"\x14\x8a\xb5\x18\t\n" +
 	"\x05\x01\x04\a\b\f\x10\x02\x92\xb5\x18\x00\x90\x02\x01B\xcc\x01\n" +
 	"\x16com.habeas.identity.v1B\x0fAgeServiceProtoP\x01Z7habeas.internal/proto/gen/habeas/identity/v1;identityv1\xa2\x02\x03HIX\xaa\x02\x12Habeas.Identity.V1\xca\x02\x12Habeas\\Identity\\V1\xe2\x02\x1eHabeas\\Identity\\V1\\GPBMetadata\xea\x02\x14Habeas::Identity::V1b\x06proto3"

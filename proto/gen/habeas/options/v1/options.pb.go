@@ -185,6 +185,62 @@ func (DataClass) EnumDescriptor() ([]byte, []int) {
 	return file_habeas_options_v1_options_proto_rawDescGZIP(), []int{1}
 }
 
+// Rate says how calls of a method are counted. A service's calls for itself
+// are counted in the process in any case.
+type Rate int32
+
+const (
+	// For all replicas together; refused when nobody knows the count.
+	Rate_RATE_UNSPECIFIED Rate = 0
+	// For all replicas together, apart from other methods, and in the process
+	// when nobody knows the count: what must never be withheld from a person, as
+	// a withdrawal of consent.
+	Rate_RATE_OPEN Rate = 1
+	// In the process alone: what is asked before every use of data.
+	Rate_RATE_FREQUENT Rate = 2
+)
+
+// Enum value maps for Rate.
+var (
+	Rate_name = map[int32]string{
+		0: "RATE_UNSPECIFIED",
+		1: "RATE_OPEN",
+		2: "RATE_FREQUENT",
+	}
+	Rate_value = map[string]int32{
+		"RATE_UNSPECIFIED": 0,
+		"RATE_OPEN":        1,
+		"RATE_FREQUENT":    2,
+	}
+)
+
+func (x Rate) Enum() *Rate {
+	p := new(Rate)
+	*p = x
+	return p
+}
+
+func (x Rate) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Rate) Descriptor() protoreflect.EnumDescriptor {
+	return file_habeas_options_v1_options_proto_enumTypes[2].Descriptor()
+}
+
+func (Rate) Type() protoreflect.EnumType {
+	return &file_habeas_options_v1_options_proto_enumTypes[2]
+}
+
+func (x Rate) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Rate.Descriptor instead.
+func (Rate) EnumDescriptor() ([]byte, []int) {
+	return file_habeas_options_v1_options_proto_rawDescGZIP(), []int{2}
+}
+
 // Data says what a string or bytes field of an event holds.
 type Data int32
 
@@ -238,11 +294,11 @@ func (x Data) String() string {
 }
 
 func (Data) Descriptor() protoreflect.EnumDescriptor {
-	return file_habeas_options_v1_options_proto_enumTypes[2].Descriptor()
+	return file_habeas_options_v1_options_proto_enumTypes[3].Descriptor()
 }
 
 func (Data) Type() protoreflect.EnumType {
-	return &file_habeas_options_v1_options_proto_enumTypes[2]
+	return &file_habeas_options_v1_options_proto_enumTypes[3]
 }
 
 func (x Data) Number() protoreflect.EnumNumber {
@@ -251,7 +307,7 @@ func (x Data) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Data.Descriptor instead.
 func (Data) EnumDescriptor() ([]byte, []int) {
-	return file_habeas_options_v1_options_proto_rawDescGZIP(), []int{2}
+	return file_habeas_options_v1_options_proto_rawDescGZIP(), []int{3}
 }
 
 // Access is a method's access rule. What it does not allow is refused.
@@ -336,7 +392,9 @@ type Limits struct {
 	// deadline binds; a call without one is refused.
 	Deadline *durationpb.Duration `protobuf:"bytes,2,opt,name=deadline,proto3" json:"deadline,omitempty"`
 	// Longest silence on a stream; default 60 s.
-	Idle          *durationpb.Duration `protobuf:"bytes,3,opt,name=idle,proto3" json:"idle,omitempty"`
+	Idle *durationpb.Duration `protobuf:"bytes,3,opt,name=idle,proto3" json:"idle,omitempty"`
+	// How the method's calls are counted against the limits of rate.
+	Rate          Rate `protobuf:"varint,4,opt,name=rate,proto3,enum=habeas.options.v1.Rate" json:"rate,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -390,6 +448,13 @@ func (x *Limits) GetIdle() *durationpb.Duration {
 		return x.Idle
 	}
 	return nil
+}
+
+func (x *Limits) GetRate() Rate {
+	if x != nil {
+		return x.Rate
+	}
+	return Rate_RATE_UNSPECIFIED
 }
 
 var file_habeas_options_v1_options_proto_extTypes = []protoimpl.ExtensionInfo{
@@ -468,11 +533,12 @@ const file_habeas_options_v1_options_proto_rawDesc = "" +
 	"\x05roles\x18\x01 \x03(\x0e2\x17.habeas.options.v1.RoleR\x05roles\x122\n" +
 	"\x05reads\x18\x02 \x01(\x0e2\x1c.habeas.options.v1.DataClassR\x05reads\x12)\n" +
 	"\x10purpose_required\x18\x03 \x01(\bR\x0fpurposeRequired\x12\x17\n" +
-	"\astep_up\x18\x04 \x01(\bR\x06stepUp\"\x9a\x01\n" +
+	"\astep_up\x18\x04 \x01(\bR\x06stepUp\"\xc7\x01\n" +
 	"\x06Limits\x12*\n" +
 	"\x11max_request_bytes\x18\x01 \x01(\rR\x0fmaxRequestBytes\x125\n" +
 	"\bdeadline\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\bdeadline\x12-\n" +
-	"\x04idle\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x04idle*\xf7\x01\n" +
+	"\x04idle\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x04idle\x12+\n" +
+	"\x04rate\x18\x04 \x01(\x0e2\x17.habeas.options.v1.RateR\x04rate*\xf7\x01\n" +
 	"\x04Role\x12\x14\n" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fROLE_PRODUCT\x10\x01\x12\x0f\n" +
@@ -495,7 +561,11 @@ const file_habeas_options_v1_options_proto_rawDesc = "" +
 	"\x13DATA_CLASS_METADATA\x10\x02\x12\x17\n" +
 	"\x13DATA_CLASS_PERSONAL\x10\x03\x12\x17\n" +
 	"\x13DATA_CLASS_EVIDENCE\x10\x04\x12\x12\n" +
-	"\x0eDATA_CLASS_KEY\x10\x05*\x8a\x01\n" +
+	"\x0eDATA_CLASS_KEY\x10\x05*>\n" +
+	"\x04Rate\x12\x14\n" +
+	"\x10RATE_UNSPECIFIED\x10\x00\x12\r\n" +
+	"\tRATE_OPEN\x10\x01\x12\x11\n" +
+	"\rRATE_FREQUENT\x10\x02*\x8a\x01\n" +
 	"\x04Data\x12\x14\n" +
 	"\x10DATA_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rDATA_PERSONAL\x10\x01\x12\x12\n" +
@@ -522,36 +592,38 @@ func file_habeas_options_v1_options_proto_rawDescGZIP() []byte {
 	return file_habeas_options_v1_options_proto_rawDescData
 }
 
-var file_habeas_options_v1_options_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_habeas_options_v1_options_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
 var file_habeas_options_v1_options_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
 var file_habeas_options_v1_options_proto_goTypes = []any{
 	(Role)(0),                           // 0: habeas.options.v1.Role
 	(DataClass)(0),                      // 1: habeas.options.v1.DataClass
-	(Data)(0),                           // 2: habeas.options.v1.Data
-	(*Access)(nil),                      // 3: habeas.options.v1.Access
-	(*Limits)(nil),                      // 4: habeas.options.v1.Limits
-	(*durationpb.Duration)(nil),         // 5: google.protobuf.Duration
-	(*descriptorpb.MethodOptions)(nil),  // 6: google.protobuf.MethodOptions
-	(*descriptorpb.MessageOptions)(nil), // 7: google.protobuf.MessageOptions
-	(*descriptorpb.FieldOptions)(nil),   // 8: google.protobuf.FieldOptions
+	(Rate)(0),                           // 2: habeas.options.v1.Rate
+	(Data)(0),                           // 3: habeas.options.v1.Data
+	(*Access)(nil),                      // 4: habeas.options.v1.Access
+	(*Limits)(nil),                      // 5: habeas.options.v1.Limits
+	(*durationpb.Duration)(nil),         // 6: google.protobuf.Duration
+	(*descriptorpb.MethodOptions)(nil),  // 7: google.protobuf.MethodOptions
+	(*descriptorpb.MessageOptions)(nil), // 8: google.protobuf.MessageOptions
+	(*descriptorpb.FieldOptions)(nil),   // 9: google.protobuf.FieldOptions
 }
 var file_habeas_options_v1_options_proto_depIdxs = []int32{
 	0,  // 0: habeas.options.v1.Access.roles:type_name -> habeas.options.v1.Role
 	1,  // 1: habeas.options.v1.Access.reads:type_name -> habeas.options.v1.DataClass
-	5,  // 2: habeas.options.v1.Limits.deadline:type_name -> google.protobuf.Duration
-	5,  // 3: habeas.options.v1.Limits.idle:type_name -> google.protobuf.Duration
-	6,  // 4: habeas.options.v1.access:extendee -> google.protobuf.MethodOptions
-	6,  // 5: habeas.options.v1.limits:extendee -> google.protobuf.MethodOptions
-	7,  // 6: habeas.options.v1.event:extendee -> google.protobuf.MessageOptions
-	8,  // 7: habeas.options.v1.data:extendee -> google.protobuf.FieldOptions
-	3,  // 8: habeas.options.v1.access:type_name -> habeas.options.v1.Access
-	4,  // 9: habeas.options.v1.limits:type_name -> habeas.options.v1.Limits
-	2,  // 10: habeas.options.v1.data:type_name -> habeas.options.v1.Data
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	8,  // [8:11] is the sub-list for extension type_name
-	4,  // [4:8] is the sub-list for extension extendee
-	0,  // [0:4] is the sub-list for field type_name
+	6,  // 2: habeas.options.v1.Limits.deadline:type_name -> google.protobuf.Duration
+	6,  // 3: habeas.options.v1.Limits.idle:type_name -> google.protobuf.Duration
+	2,  // 4: habeas.options.v1.Limits.rate:type_name -> habeas.options.v1.Rate
+	7,  // 5: habeas.options.v1.access:extendee -> google.protobuf.MethodOptions
+	7,  // 6: habeas.options.v1.limits:extendee -> google.protobuf.MethodOptions
+	8,  // 7: habeas.options.v1.event:extendee -> google.protobuf.MessageOptions
+	9,  // 8: habeas.options.v1.data:extendee -> google.protobuf.FieldOptions
+	4,  // 9: habeas.options.v1.access:type_name -> habeas.options.v1.Access
+	5,  // 10: habeas.options.v1.limits:type_name -> habeas.options.v1.Limits
+	3,  // 11: habeas.options.v1.data:type_name -> habeas.options.v1.Data
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	9,  // [9:12] is the sub-list for extension type_name
+	5,  // [5:9] is the sub-list for extension extendee
+	0,  // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_habeas_options_v1_options_proto_init() }
@@ -564,7 +636,7 @@ func file_habeas_options_v1_options_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_options_v1_options_proto_rawDesc), len(file_habeas_options_v1_options_proto_rawDesc)),
-			NumEnums:      3,
+			NumEnums:      4,
 			NumMessages:   2,
 			NumExtensions: 4,
 			NumServices:   0,
