@@ -173,7 +173,17 @@ func (j *journey) person(ctx context.Context) (connector.Person, error) {
 	if err != nil {
 		return connector.Person{}, fmt.Errorf("open digest key: %w", err)
 	}
-	return connector.Person{Identifiers: ids, Key: []byte(key)}, nil
+	return j.known(ids, key), nil
+}
+
+// known is a person as systems look for them. A zone that this machine does not
+// know is none: days are taken for as long as can be.
+func (j *journey) known(ids []connector.Identifier, key string) connector.Person {
+	p := connector.Person{Identifiers: ids, Key: []byte(key)}
+	if zone, err := time.LoadLocation(j.s.Terms.Zone); err == nil && j.s.Terms.Zone != "" {
+		p.Zone = zone
+	}
+	return p
 }
 
 // DocketOf is the docket of a person.

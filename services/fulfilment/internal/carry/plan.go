@@ -96,7 +96,7 @@ func (j *journey) plan(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	person := connector.Person{Identifiers: ids, Key: []byte(key)}
+	person := j.known(ids, key)
 	var leaves []request.Planned
 	schedule := uint32(0)
 	for _, e := range c.Entries {

@@ -39,6 +39,9 @@ type Person struct {
 	Identifiers []Identifier
 	// Key makes digests of row keys; it is the request's own.
 	Key []byte
+	// Zone is where the tenant's days begin and end. Without one a day ends when it
+	// has ended everywhere.
+	Zone *time.Location
 }
 
 // Part is what one collection holds of one category.

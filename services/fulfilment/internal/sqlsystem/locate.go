@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash"
+	"strings"
 	"time"
 
 	"habeas.internal/services/fulfilment/internal/connector"
@@ -63,9 +64,13 @@ func (s *System) locate(ctx context.Context, db querier, plan *plan, t *table, p
 		}
 		found.Rows++
 		digest.add(values[:len(t.keys)])
+		types, err := rows.ColumnTypes()
+		if err != nil {
+			return err
+		}
 		var latest time.Time
-		for _, start := range values[len(t.keys):] {
-			if at := moment(start); at.After(latest) {
+		for i, start := range values[len(t.keys):] {
+			if at := began(start, types[len(t.keys)+i], p.Zone); at.After(latest) {
 				latest = at
 			}
 		}
@@ -112,6 +117,21 @@ func scanned(n int) (values, into []any) {
 		into[i] = &values[i]
 	}
 	return values, into
+}
+
+// began is the moment at which a row began. A day counts until its end, so that a
+// period that is kept from a day on lasts for whole days.
+func began(value any, of *sql.ColumnType, zone *time.Location) time.Time {
+	at := moment(value)
+	year, month, day := at.Date()
+	midnight := at.Equal(time.Date(year, month, day, 0, 0, 0, 0, time.UTC))
+	if at.IsZero() || !midnight || !strings.EqualFold(of.DatabaseTypeName(), "DATE") {
+		return at
+	}
+	if zone == nil {
+		zone = time.FixedZone("the last on earth", -12*60*60)
+	}
+	return time.Date(year, month, day+1, 0, 0, 0, 0, zone).Add(-time.Microsecond).UTC()
 }
 
 // moment reads a time as a driver gives it.
