@@ -87,7 +87,7 @@ func (c *Carrier) send(ctx context.Context, agg es.Aggregate, n notice.Notice) (
 	if err != nil {
 		return mail.Reply{}, fmt.Errorf("load request: %w", err)
 	}
-	f, err := facts(n.Request, s)
+	f, err := facts(n.Request, s, c.cfg.Now())
 	if err != nil {
 		return mail.Reply{}, err
 	}
@@ -104,14 +104,14 @@ func (c *Carrier) send(ctx context.Context, agg es.Aggregate, n notice.Notice) (
 
 // facts are what a notice may say. The zone was known when the terms were pinned;
 // without it no day is right, and none is named.
-func facts(id string, s request.Request) (mail.Facts, error) {
+func facts(id string, s request.Request, now time.Time) (mail.Facts, error) {
 	zone, err := time.LoadLocation(s.Terms.Zone)
 	if err != nil || s.Terms.Zone == "" { // empty would be taken for UTC
 		return mail.Facts{}, failZone
 	}
 	f := mail.Facts{
 		Request: id, Zone: zone, Erasure: s.Right == request.Erasure, ReceivedAt: s.ReceivedAt, DueAt: s.Terms.DueAt,
-		ExpiresAt: s.Package.ExpiresAt, Other: s.DuplicateOf,
+		Late: !now.Before(s.Terms.DueAt), ExpiresAt: s.Package.ExpiresAt, Other: s.DuplicateOf,
 	}
 	if f.Other == "" {
 		f.Other = s.After

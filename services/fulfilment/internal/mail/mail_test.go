@@ -40,6 +40,13 @@ func TestEveryNoticeHasATextAndAPage(t *testing.T) {
 	if erased.Subject != "Your data has been erased, but for what must be kept" || !strings.Contains(erased.Text, "a duty by law, tax (legal_") {
 		t.Errorf("%s:\n%s", erased.Subject, erased.Text)
 	}
+	if !strings.Contains(erased.Text, "not erased by itself on that day") {
+		t.Errorf("it promises an end that nothing brings:\n%s", erased.Text)
+	}
+	facts.Late = true
+	if late, err := mail.Render("acknowledged", facts); err != nil || strings.Contains(late.Text, "You will have") || !strings.Contains(late.Text, "was due by") {
+		t.Errorf("an answer that is late is promised, error %v:\n%s", err, late.Text)
+	}
 	facts.Kept = nil
 	if whole, err := mail.Render("erased", facts); err != nil || whole.Subject != "Your data has been erased" {
 		t.Errorf("%s, error %v", whole.Subject, err)

@@ -26,6 +26,7 @@ type Facts struct {
 	Zone       *time.Location // of the tenant; its days are named
 	ReceivedAt time.Time
 	DueAt      time.Time // the moment at which the last day has ended
+	Late       bool      // the last day has ended
 	Kept       []Kept
 	Lost       []Kept    // what could not be finished, and why
 	ExpiresAt  time.Time // of the package
@@ -43,7 +44,7 @@ func texts() map[string]text {
 	return map[string]text{
 		"acknowledged": {"We have received your request", `We have received your request {{right .}} on {{day .ReceivedAt}}.
 
-Its number is {{.Request}}. You will have our answer by {{last .DueAt}}.
+Its number is {{.Request}}. {{if .Late}}Our answer was due by {{last .DueAt}}, and is late.{{else}}You will have our answer by {{last .DueAt}}.{{end}}
 
 If we know you, you get a code in a message of its own, to show that it is you who asks. Until then nothing
 is looked up and nothing is changed. If you did not ask for this, you need not do anything.`},
@@ -52,9 +53,10 @@ named here{{end}}, and we have looked again to be sure that it is gone.
 {{if .Kept}}
 This is kept, because a law, a duty or the rights of others say so, and used for nothing else:
 {{range .Kept}}
-- {{.Category}} ({{.System}}, {{.Collection}}): {{words .Ground}}, {{.Authority}}, until {{day .Until}}{{end}}
+- {{.Category}} ({{.System}}, {{.Collection}}): {{words .Ground}}, {{.Authority}}, until {{day .Until}} at least{{end}}
 
-If you think that this is wrong, you can complain to us or to a supervisory authority.
+It is not erased by itself on that day: we have to decide on it then. If you think that this is wrong, you can complain
+to us or to a supervisory authority.
 {{end}}
 Copies in backups are not used and end with the backups. We keep a record that this request was made and answered; it
 does not say who you are.`},
@@ -65,7 +67,9 @@ anything is left of this:
 {{if .Kept}}
 This is kept, because a law, a duty or the rights of others say so, and used for nothing else:
 {{range .Kept}}
-- {{.Category}} ({{.System}}, {{.Collection}}): {{words .Ground}}, {{.Authority}}, until {{day .Until}}{{end}}
+- {{.Category}} ({{.System}}, {{.Collection}}): {{words .Ground}}, {{.Authority}}, until {{day .Until}} at least{{end}}
+
+It is not erased by itself on that day: we have to decide on it then.
 {{end}}
 Please tell us if you meet any of it. You can also complain to us or to a supervisory authority.`},
 		"package_ready": {"Your data is ready", `Your request {{.Request}} is done. A package with your data is ready. It can be fetched until
@@ -77,9 +81,10 @@ This is not in it, because we can't look for it any more:
 		"retained": {"What we still hold about you", `Your request {{.Request}} is done. Your data was erased by your earlier request {{.Other}}.
 This was kept then, because a law, a duty or the rights of others say so, and is used for nothing else:
 {{range .Kept}}
-- {{.Category}} ({{.System}}, {{.Collection}}): {{words .Ground}}, {{.Authority}}, until {{day .Until}}{{end}}
+- {{.Category}} ({{.System}}, {{.Collection}}): {{words .Ground}}, {{.Authority}}, until {{day .Until}} at least{{end}}
 
-We no longer keep by what we could find it as yours, so there is no copy of it. If you think that this is wrong, you
+It is not erased by itself on that day: we have to decide on it then. We no longer keep by what we could find it as
+yours, so there is no copy of it. If you think that this is wrong, you
 can complain to us or to a supervisory authority.`},
 		"nothing_held": {"We hold nothing about you", `Your request {{.Request}} is done. None of our systems holds anything about you.`},
 		"not_verified": {"Your request could not be confirmed", `We could not confirm that you made your request {{.Request}} of {{day .ReceivedAt}}: the code that we sent you

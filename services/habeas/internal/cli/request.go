@@ -118,7 +118,7 @@ func (a *app) requestList() *cobra.Command {
 				rows := []string{"REQUEST\tRIGHT\tSTATE\tOUTCOME\tRECEIVED\tDUE"}
 				for _, q := range all.GetRequests() {
 					rows = append(rows, cells(q.GetRequest(), right(q.GetRight()), requestState(q.GetState()), outcome(q.GetOutcome()),
-						day(q.GetReceivedAt()), day(q.GetDueAt())))
+						day(q.GetReceivedAt()), due(q, time.Now())))
 				}
 				return a.show(all, rows)
 			})
@@ -127,6 +127,14 @@ func (a *app) requestList() *cobra.Command {
 	p.flags(c.Flags())
 	c.Flags().StringVar(&state, "state", "", "only requests in this state")
 	return c
+}
+
+// due is by when a request is to be answered, and whether it is late.
+func due(q *fulfilmentv1.RequestSummary, now time.Time) string {
+	if q.GetState() != fulfilmentv1.RequestState_REQUEST_STATE_CLOSED && !now.Before(q.GetDueAt().AsTime()) {
+		return day(q.GetDueAt()) + " overdue"
+	}
+	return day(q.GetDueAt())
 }
 
 func right(r fulfilmentv1.Right) string               { return short(r.String(), "RIGHT_") }
