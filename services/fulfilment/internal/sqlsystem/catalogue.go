@@ -39,6 +39,8 @@ type column struct {
 	unique    bool // alone or with others in a unique index or key
 	alone     bool // alone in one
 	label     string
+	// sources are the columns that a generated one is made of, if that is known.
+	sources []string
 }
 
 // foreignKey is a rule that columns of one table name rows of another.

@@ -62,7 +62,8 @@ func (mysqlDialect) selected(expr string, _ *column) string { return expr }
 const mysqlColumns = `
 SELECT c.table_name, c.column_name, c.column_type, c.data_type, c.is_nullable = 'YES', c.extra LIKE '%GENERATED%',
        coalesce(c.collation_name LIKE '%_ci', false), coalesce(c.character_maximum_length, 0),
-       CASE c.data_type WHEN 'tinyint' THEN 1 WHEN 'smallint' THEN 2 WHEN 'mediumint' THEN 3 WHEN 'int' THEN 4 ELSE 0 END
+       CASE c.data_type WHEN 'tinyint' THEN 1 WHEN 'smallint' THEN 2 WHEN 'mediumint' THEN 3 WHEN 'int' THEN 4 ELSE 0 END,
+       coalesce(c.generation_expression, '')
 FROM information_schema.columns c
 JOIN information_schema.tables t ON t.table_schema = c.table_schema AND t.table_name = c.table_name
 WHERE t.table_type = 'BASE TABLE' AND c.table_schema = coalesce(nullif(?, ''), database())
@@ -95,12 +96,13 @@ ORDER BY event_object_table, trigger_name`
 func (m mysqlDialect) read(ctx context.Context, q querier, schema string) (*catalogue, error) {
 	c := newCatalogue()
 	args := []any{schema}
+	made := map[string]map[string]string{} // what columns are generated from, by table and column
 	err := each(ctx, q, mysqlColumns, args, func(rows *sql.Rows) error {
-		var table, base string
+		var table, base, expression string
 		var col column
 		var length uint64
 		err := rows.Scan(&table, &col.name, &col.declared, &base, &col.nullable, &col.generated,
-			&col.folds, &length, &col.size)
+			&col.folds, &length, &col.size, &expression)
 		if length < 1<<20 {
 			col.length = int(length)
 		}
@@ -110,10 +112,22 @@ func (m mysqlDialect) read(ctx context.Context, q querier, schema string) (*cata
 		}
 		t := c.table(table)
 		t.columns = append(t.columns, col)
+		if expression != "" {
+			if made[table] == nil {
+				made[table] = map[string]string{}
+			}
+			made[table][col.name] = expression
+		}
 		return err
 	})
 	if err != nil {
 		return nil, err
+	}
+	for table, expressions := range made {
+		for name, expression := range expressions {
+			col, _ := c.tables[table].column(name)
+			c.tables[table].derive(col, words(expression))
+		}
 	}
 	var last string
 	err = each(ctx, q, mysqlKeys, args, func(rows *sql.Rows) error {

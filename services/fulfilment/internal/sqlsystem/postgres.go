@@ -106,6 +106,18 @@ JOIN pg_attribute b ON b.attrelid = f.confrelid AND b.attnum = k.theirs
 WHERE f.contype = 'f' AND f.conparentid = 0
 ORDER BY n.nspname, c.relname, f.conname, f.oid, m.nspname, d.relname, k.place`
 
+const postgresSources = `
+SELECT c.relname, a.attname, s.attname
+FROM pg_attribute a
+JOIN pg_class c ON c.oid = a.attrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum
+JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid
+  AND d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid
+JOIN pg_attribute s ON s.attrelid = d.refobjid AND s.attnum = d.refobjsubid AND s.attnum <> a.attnum
+WHERE a.attgenerated <> '' AND n.nspname = coalesce(nullif($1::text, ''), current_schema())
+ORDER BY c.relname, a.attnum, s.attnum`
+
 const postgresTriggers = `
 SELECT DISTINCT c.relname, g.name
 FROM (SELECT tgrelid AS owner, tgname AS name FROM pg_trigger WHERE NOT tgisinternal
@@ -169,7 +181,20 @@ func (p postgres) read(ctx context.Context, q querier, schema string) (*catalogu
 }
 
 func (postgres) extras(ctx context.Context, q querier, c *catalogue, args []any) error {
-	err := each(ctx, q, postgresTriggers, args, func(rows *sql.Rows) error {
+	err := each(ctx, q, postgresSources, args, func(rows *sql.Rows) error {
+		var table, name, source string
+		err := rows.Scan(&table, &name, &source)
+		if t := c.tables[table]; t != nil {
+			if col, ok := t.column(name); ok {
+				col.sources = append(col.sources, source)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	err = each(ctx, q, postgresTriggers, args, func(rows *sql.Rows) error {
 		var table, trigger string
 		err := rows.Scan(&table, &trigger)
 		c.table(table).triggers = append(c.table(table).triggers, trigger)

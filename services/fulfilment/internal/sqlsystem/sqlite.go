@@ -86,6 +86,8 @@ FROM sqlite_schema m JOIN pragma_foreign_key_list(m.name) f
 WHERE m.type = 'table'
 ORDER BY m.name, f.id, f.seq`
 
+const sqliteMade = "SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND sql IS NOT NULL"
+
 const sqliteOthers = `
 SELECT type, tbl_name, name, coalesce(sql, '')
 FROM sqlite_schema
@@ -155,6 +157,17 @@ func (s sqliteDialect) columns(ctx context.Context, q querier, c *catalogue) err
 				places[table] = map[int]string{}
 			}
 			places[table][place] = col.name
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	err = each(ctx, q, sqliteMade, nil, func(rows *sql.Rows) error {
+		var table, text string
+		err := rows.Scan(&table, &text)
+		if t := c.tables[table]; t != nil {
+			t.deriveAll(text)
 		}
 		return err
 	})

@@ -14,6 +14,8 @@ type task struct {
 	// withheld are those of which some category is ordered erased and another is
 	// not: their values stay.
 	withheld []field
+	// derivations are those that go with what they are generated from.
+	derivations []derivation
 	// deletes says that rows go if nothing keeps them.
 	deletes bool
 	// anchors says that other rows are found through these, so that they are
@@ -84,6 +86,7 @@ func (p *plan) settle(tasks map[*table]*task, t *task) {
 			t.erased = append(t.erased, f)
 		}
 	}
+	t.derived()
 	if len(t.parts) > 0 {
 		t.deletes = !keeps && len(t.ordered) == len(t.parts)
 		return
@@ -117,8 +120,16 @@ func (t *task) impossible() bool {
 	return slices.ContainsFunc(t.erased, func(f field) bool { return f.mask.way == maskImpossible })
 }
 
-// of lists the erased columns of a part.
-func (t *task) of(part connector.Part) []field { return having(t.erased, part.Category) }
+// of lists the erased columns of a part, of generated ones those behind them.
+func (t *task) of(part connector.Part) []field {
+	fields := having(t.erased, part.Category)
+	for _, d := range t.derivations {
+		if slices.Contains(d.Personal(), part.Category) {
+			fields = append(fields, d.roots...)
+		}
+	}
+	return fields
+}
 
 // having lists those of some columns that hold a category.
 func having(fields []field, category string) []field {
