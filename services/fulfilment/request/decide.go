@@ -164,7 +164,8 @@ func once(inPlace bool, ev Event) ([]Event, error) {
 	return []Event{ev}, nil
 }
 
-// backoff is how long a step that failed n times in a row waits.
+// backoff is how long a step that failed n times in a row waits: for most of a day
+// an hour at most, then longer, so that what is away for weeks does not fill the log.
 func backoff(n uint32) time.Duration {
 	waits := []time.Duration{
 		time.Second, 5 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute, 30 * time.Minute,
@@ -172,7 +173,13 @@ func backoff(n uint32) time.Duration {
 	if int(n) <= len(waits) && n > 0 {
 		return waits[n-1]
 	}
-	return time.Hour
+	switch {
+	case n <= 24:
+		return time.Hour
+	case n <= 48:
+		return 3 * time.Hour
+	}
+	return 6 * time.Hour
 }
 
 func failStep(s Request, c FailStep) []Event {

@@ -104,11 +104,11 @@ func lose(s Request, c LosePerson) ([]Event, error) {
 // lost is how a leaf ends that nobody can look for any more. What was to be kept
 // was not to be touched, and is kept.
 func (s Request) lost(l Leaf, c LosePerson) Ended {
+	if l.Decision == Keep {
+		return s.ended(l, Done{Leaf: l.Leaf}, c.At)
+	}
 	d := l.Announced
 	d.Leaf = l.Leaf
-	if l.Decision == Keep {
-		return s.ended(l, d, c.At)
-	}
 	return Ended{Done: d, Outcome: Lost, Because: Because{Reason: c.Reason}}
 }
 

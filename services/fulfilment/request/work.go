@@ -160,7 +160,10 @@ func complete(s Request, c CompleteLeaves) ([]Event, error) {
 		case l.Decision != Erase && d.Deleted+d.Masked > 0:
 			return nil, ErrNotInManifest
 		}
-		ev.Leaves = append(ev.Leaves, s.ended(l, d.most(l.Announced), c.At))
+		if l.Decision != Keep { // what was announced and is kept after all was not done
+			d = d.most(l.Announced)
+		}
+		ev.Leaves = append(ev.Leaves, s.ended(l, d, c.At))
 	}
 	if len(ev.Leaves) == 0 {
 		return nil, nil

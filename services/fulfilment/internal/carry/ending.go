@@ -64,7 +64,7 @@ func (j *journey) forget(ctx context.Context) error {
 	if errors.As(err, &crash) {
 		return err
 	}
-	if err := errors.Join(err, j.end(ctx, permit.GetPermit(), 0)); err != nil {
+	if err := errors.Join(err, j.end(ctx, permit.GetPermit(), uint64(got.GetKeysDestroyed()))); err != nil {
 		return err
 	}
 	return j.forgotten(ctx, got)
@@ -175,7 +175,7 @@ func (j *journey) unfreeze(ctx context.Context) error {
 func (j *journey) notify(ctx context.Context) error {
 	address := personal.Text{}
 	switch {
-	case j.s.SubjectRef == "":
+	case !j.s.Assured():
 		var err error
 		if address, err = j.channel(ctx); err != nil {
 			return err
