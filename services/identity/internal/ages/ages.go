@@ -146,10 +146,10 @@ func (d Desk) first(ctx context.Context, tenant, ref string, k Known, rules []su
 // Record runs a command about somebody's age, and does what follows: whom it
 // blocks, consent knows first.
 func (d Desk) Record(ctx context.Context, tenant, ref string, cmd registry.Command) (subject.Subject, registry.Result, error) {
-	if err := d.connected(); err != nil {
-		return subject.Subject{}, registry.Result{}, err
-	}
 	s, err := d.Registry.Load(ctx, tenant, ref)
+	if err == nil {
+		err = d.connected()
+	}
 	if err != nil {
 		return s, registry.Result{}, err
 	}

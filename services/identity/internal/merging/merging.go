@@ -84,6 +84,9 @@ func (d Desk) abandon(ctx context.Context, tenant string, p Pair, merge string, 
 
 // Unmerge separates, and returns the merge with everything that it touched.
 func (d Desk) Unmerge(ctx context.Context, tenant string, cmd registry.Command, ref, merge, reason string) (subject.Merge, registry.Result, error) {
+	if _, err := d.Registry.Load(ctx, tenant, ref); err != nil {
+		return subject.Merge{}, registry.Result{}, err
+	}
 	if d.Facts.Consent == nil {
 		return subject.Merge{}, registry.Result{}, facts.ErrNotConnected
 	}
