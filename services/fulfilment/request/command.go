@@ -53,6 +53,18 @@ type LosePerson struct {
 	At     time.Time
 }
 
+// MoveSystem records that a system is gone on with by a later version of its
+// description, which names these parts.
+type MoveSystem struct {
+	System  string
+	Version uint32
+	Parts   []Part
+	At      time.Time
+}
+
+// Part is what a collection holds of a category.
+type Part struct{ Collection, Category string }
+
 // EndSystem records that a system of the manifest is out of use: nobody looks at
 // it any more.
 type EndSystem struct {
@@ -242,6 +254,7 @@ func (Verify) command()           {}
 func (FailVerification) command() {}
 func (LosePerson) command()       {}
 func (EndSystem) command()        {}
+func (MoveSystem) command()       {}
 func (Queue) command()            {}
 func (Yield) command()            {}
 func (Activate) command()         {}

@@ -40,7 +40,7 @@ func Decide(s Request, cmd Command) ([]Event, error) {
 		return asked(s, c)
 	case NoteVerification, Verify, FailVerification, LosePerson, Queue, Yield, Activate, NoteContact, Freeze:
 		return opening(s, c)
-	case CommitManifest, DecideLeaves, StartLeaves, NoteSuppression, AnnounceChanges, CompleteLeaves, EndSystem:
+	case CommitManifest, DecideLeaves, StartLeaves, NoteSuppression, AnnounceChanges, CompleteLeaves, EndSystem, MoveSystem:
 		return work(s, c)
 	case FailStep:
 		return failStep(s, c), nil

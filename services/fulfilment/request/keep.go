@@ -1,5 +1,7 @@
 package request
 
+import "slices"
+
 // defers is the step that a hold on a system keeps from being done: erasing it,
 // or, once that is over everywhere, forgetting the person.
 func (s Request) defers(system string) (step Step, of string) {
@@ -16,6 +18,36 @@ func deferForget(s Request, c DeferLeaves) []Event {
 		return nil
 	}
 	return []Event{LeavesDeferred{System: c.System, Reason: c.Reason, NextTryAt: c.At.Add(holdLookedAt), At: c.At}}
+}
+
+// moveSystem decides that a system is gone on with by a later version of its
+// description. The scope stays as it was fixed: a version with a part that the
+// manifest lacks does not fit, nor does one that leaves out a part of which something
+// was found, or may be: nobody would look for that any more.
+func moveSystem(s Request, c MoveSystem) ([]Event, error) {
+	mine := s.of(c.System)
+	ev := LeavesDecided{System: c.System, At: c.At}
+	parts := slices.Clone(c.Parts)
+	for _, l := range mine {
+		i := slices.Index(parts, Part{Collection: l.Collection, Category: l.Category})
+		switch {
+		case i >= 0:
+			parts = slices.Delete(parts, i, i+1)
+		case l.Decision == Undecided, max(l.Rows, l.RowsFound) > 0:
+			return nil, ErrNotInManifest
+		}
+		if p := l.Planned; p.Version < c.Version {
+			p.Version = c.Version
+			ev.Leaves = append(ev.Leaves, p)
+		}
+	}
+	if len(mine) == 0 || len(parts) > 0 {
+		return nil, ErrNotInManifest
+	}
+	if y, _ := s.system(c.System); y.busy(c.At) {
+		return nil, ErrOutOfStep
+	}
+	return once(len(ev.Leaves) == 0, ev)
 }
 
 // same reports whether both are one part of the manifest.

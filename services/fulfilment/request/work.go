@@ -25,6 +25,8 @@ func work(s Request, cmd Command) ([]Event, error) {
 		return complete(s, c)
 	case EndSystem:
 		return endSystem(s, c)
+	case MoveSystem:
+		return moveSystem(s, c)
 	}
 	return nil, errUnknown
 }

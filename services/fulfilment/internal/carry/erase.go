@@ -34,6 +34,7 @@ type erasure struct {
 	sys     connector.System
 	person  connector.Person
 	leaves  []request.Leaf
+	parts   []connector.Part // that the description names
 	found   []connector.Found
 	orders  []connector.Order
 	// destructive: something is there that is to be erased.
@@ -53,6 +54,9 @@ func (j *journey) erase(ctx context.Context, name string) error {
 	x := &erasure{journey: j, name: name, leaves: j.s.LeavesOf(name), began: j.cfg.Now()}
 	var err error
 	if x.version, err = j.inUse(ctx, name, x.leaves[0].Version); err != nil {
+		return err
+	}
+	if x.parts, err = j.cfg.Connect.Parts(x.version.Description); err != nil {
 		return err
 	}
 	if x.person, err = j.person(ctx); err != nil {
@@ -141,12 +145,17 @@ func (x *erasure) settle(ctx context.Context) error {
 	return x.complete(ctx, nil)
 }
 
-// everything orders all of the system, found or not: a row may come in between.
+// everything orders all that the description names, found or not: a row may come in
+// between.
 func (x *erasure) everything() []connector.Order {
 	var out []connector.Order
 	for _, l := range x.leaves {
+		part := connector.Part{Collection: l.Collection, Category: l.Category}
+		if !slices.Contains(x.parts, part) {
+			continue // a later version left it out, of which nothing was ever found
+		}
 		out = append(out, connector.Order{
-			Part: connector.Part{Collection: l.Collection, Category: l.Category}, Erase: l.Decision == request.Erase,
+			Part: part, Erase: l.Decision == request.Erase,
 			Rows: x.rowsOf(l).Rows, Since: x.rowsOf(l).Since,
 		})
 	}

@@ -50,7 +50,8 @@ func (j *journey) version(ctx context.Context, id string, number uint32) (system
 }
 
 // inUse is a system's description as it was pinned. If the system has been retired
-// since, its leaves end here, and the step has nothing left to do: ErrOutOfStep.
+// since, its leaves end here, and if a later version with the same parts is in force,
+// that is recorded as the one to go on with; the step is ErrOutOfStep then.
 func (j *journey) inUse(ctx context.Context, id string, number uint32) (system.Version, error) {
 	s, _, err := j.cfg.Systems.Load(ctx, SystemOf(j.agg.Tenant, id), es.Leader)
 	if err != nil {
@@ -60,11 +61,31 @@ func (j *journey) inUse(ctx context.Context, id string, number uint32) (system.V
 		err := j.record(ctx, j.agg, j.s, "retired/"+id, request.EndSystem{System: id, Reason: failRetired.Reason(), At: j.cfg.Now()})
 		return system.Version{}, cmp.Or(err, request.ErrOutOfStep)
 	}
+	if latest, _ := s.Latest(); latest.Number > number {
+		err := j.move(ctx, latest)
+		if !errors.Is(err, request.ErrNotInManifest) {
+			return system.Version{}, cmp.Or(err, request.ErrOutOfStep)
+		}
+	}
 	v, ok := s.Version(number)
 	if !ok {
 		return system.Version{}, system.ErrNoSystem
 	}
 	return v, nil
+}
+
+// move records that a system is gone on with by a later version of its
+// description; ErrNotInManifest says that the scope does not allow it.
+func (j *journey) move(ctx context.Context, v system.Version) error {
+	parts, err := j.cfg.Connect.Parts(v.Description)
+	if err != nil {
+		return inSystem{name: v.System, error: err}
+	}
+	cmd := request.MoveSystem{System: v.System, Version: v.Number, At: j.cfg.Now()}
+	for _, p := range parts {
+		cmd.Parts = append(cmd.Parts, request.Part{Collection: p.Collection, Category: p.Category})
+	}
+	return j.record(ctx, j.agg, j.s, "move/"+v.System, cmd)
 }
 
 // scope is what one system may hold, and what it does if it could be asked.
