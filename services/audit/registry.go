@@ -11,6 +11,7 @@ import (
 	"habeas.internal/services/internal/es"
 
 	// The events that can be shown are those that are linked.
+	_ "habeas.internal/proto/gen/habeas/access/v1"
 	_ "habeas.internal/proto/gen/habeas/consent/v1"
 	_ "habeas.internal/proto/gen/habeas/fulfilment/v1"
 	_ "habeas.internal/proto/gen/habeas/identity/v1"

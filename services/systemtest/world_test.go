@@ -54,9 +54,9 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{dir: t.TempDir(), logs: new(buffer), issuer: rpctest.NewIssuer(t), redis: testserver.Redis(t)}
 	w.spans = filepath.Join(w.dir, "spans.jsonl")
-	w.in = jstest.New(t, shards, 1, sampled.Context)
+	w.in = jstest.New(t, shards, 1, sampled.Context, jetstream.ContextAccess)
 	w.in.Name = sampled.Name
-	rights := jetstream.RightsOf(w.in.Topology, jetstream.Grant{Name: sampled.Name, Owns: []string{sampled.Context}, Vault: true})
+	rights := jetstream.RightsOf(w.in.Topology, jetstream.Grant{Name: sampled.Name, Owns: []string{sampled.Context}, Vault: true, Logs: true})
 	w.nats = testserver.NATS(t, testserver.WithUser(sampled.Name, rights.Publish, rights.Subscribe))
 	w.in.Provision(t, w.nats.Connect(t, testserver.Admin))
 	ca, err := localca.Open(filepath.Join(w.dir, "ca"), rpctest.TrustDomain)

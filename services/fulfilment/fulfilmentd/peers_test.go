@@ -11,6 +11,7 @@ import (
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 	retentionv1 "habeas.internal/proto/gen/habeas/retention/v1"
 	"habeas.internal/services/fulfilment/internal/fake"
+	kit "habeas.internal/services/internal/rpc"
 	"habeas.internal/services/internal/rpc/fault"
 
 	"google.golang.org/grpc/codes"
@@ -81,7 +82,12 @@ func (s *identity) ResolveSubject(ctx context.Context, r *identityv1.ResolveSubj
 }
 
 func (s *identity) ListIdentifiers(ctx context.Context, r *identityv1.ListIdentifiersRequest) (*identityv1.ListIdentifiersResponse, error) {
+	kit.Saw(ctx, r.GetSubjectRef())
 	return s.p.ListIdentifiers(ctx, r)
+}
+
+func (s *identity) RecordTouch(ctx context.Context, r *identityv1.RecordTouchRequest) (*identityv1.RecordTouchResponse, error) {
+	return s.p.RecordTouch(ctx, r)
 }
 
 func (s *identity) ForgetSubject(ctx context.Context, r *identityv1.ForgetSubjectRequest) (*identityv1.ForgetSubjectResponse, error) {

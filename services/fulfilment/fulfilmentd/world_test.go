@@ -58,9 +58,9 @@ func newWorld(t *testing.T) *world {
 		peers: fake.NewPeers(fake.NewClock(time.Now()), new(eventpbtest.Keys)),
 	}
 	w.peers.Known[fake.Jane], w.peers.Keep["user.financial"] = fake.JaneRef, true
-	w.in = jstest.New(t, 2, 1, "fulfilment", "retention")
+	w.in = jstest.New(t, 2, 1, "fulfilment", "retention", jetstream.ContextAccess)
 	w.in.Name = fulfilmentd.Name
-	rights := jetstream.RightsOf(w.in.Topology, jetstream.Grant{Name: fulfilmentd.Name, Owns: []string{"fulfilment"}, Reads: []string{"retention"}})
+	rights := jetstream.RightsOf(w.in.Topology, jetstream.Grant{Name: fulfilmentd.Name, Owns: []string{"fulfilment"}, Reads: []string{"retention"}, Logs: true})
 	w.nats = testserver.NATS(t, testserver.WithUser(fulfilmentd.Name, rights.Publish, rights.Subscribe))
 	w.in.Provision(t, w.nats.Connect(t, testserver.Admin))
 	var err error

@@ -84,7 +84,11 @@ func Run(ctx context.Context, cfg Config, w daemon.World) error {
 		return err
 	}
 	leaving := make(chan struct{})
-	server, lis, err := serve(ctx, k, core.services(keys, leaving), core)
+	reads, err := m.ReadLog(ctx)
+	if err != nil {
+		return err
+	}
+	server, lis, err := serve(ctx, k, core.services(keys, leaving), core, reads)
 	if err != nil {
 		return err
 	}
@@ -102,9 +106,10 @@ func Run(ctx context.Context, cfg Config, w daemon.World) error {
 // version is the build's, until builds carry one.
 const version = "dev"
 
-func serve(ctx context.Context, k *daemon.Kit, s rpc.Services, c *core) (*kit.Server, net.Listener, error) {
+func serve(ctx context.Context, k *daemon.Kit, s rpc.Services, c *core, reads kit.ReadLog) (*kit.Server, net.Listener, error) {
 	cfg := k.RPC()
 	cfg.Services, cfg.Callers, cfg.Errors, cfg.Limit = s.Register(), rpc.Callers(), rpc.Errors(), rpc.Admit(c.directory)
+	cfg.Reads = reads
 	server, err := kit.NewServer(cfg)
 	if err != nil {
 		return nil, nil, err

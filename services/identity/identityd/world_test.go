@@ -61,9 +61,9 @@ func newWorld(t *testing.T) *world {
 	t.Parallel() // each has a log, a mailbox and a daemon of its own
 	w := &world{dir: t.TempDir(), logs: new(buffer), issuer: rpctest.NewIssuer(t), mails: newMailbox(t), alone: "true"}
 	w.spans = filepath.Join(w.dir, "spans.jsonl")
-	w.in = jstest.New(t, shards, 1, identityd.Context)
+	w.in = jstest.New(t, shards, 1, identityd.Context, jetstream.ContextAccess)
 	w.in.Name = identityd.Name
-	rights := jetstream.RightsOf(w.in.Topology, jetstream.Grant{Name: identityd.Name, Owns: []string{identityd.Context}, Vault: true})
+	rights := jetstream.RightsOf(w.in.Topology, jetstream.Grant{Name: identityd.Name, Owns: []string{identityd.Context}, Vault: true, Logs: true})
 	w.nats = testserver.NATS(t, testserver.WithUser(identityd.Name, rights.Publish, rights.Subscribe))
 	w.in.Provision(t, w.nats.Connect(t, testserver.Admin))
 	var err error

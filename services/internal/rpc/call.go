@@ -15,6 +15,8 @@ const (
 	MetadataTenant = "habeas-tenant"
 	// MetadataPurpose states why personal data is read.
 	MetadataPurpose = "habeas-purpose"
+	// MetadataCase names the case that personal data is read for.
+	MetadataCase = "habeas-case"
 	// MetadataConsistency carries a consistency token, in requests and in the
 	// header of answers.
 	MetadataConsistency = "habeas-consistency-token"
@@ -32,6 +34,7 @@ type call struct {
 	began     time.Time
 	principal Principal
 	purpose   string
+	sights    sights
 
 	// receive is gRPC's decoder, envelope what it is given.
 	receive  func(any) error

@@ -43,7 +43,10 @@ func (s *Server) answer(c *call, impl any, handle grpc.MethodHandler) (answer an
 	if err != nil {
 		return nil, err
 	}
-	return handle(impl, c, c.decode, s.cfg.Unary)
+	if answer, err = handle(impl, c, c.decode, s.cfg.Unary); err != nil {
+		return nil, err
+	}
+	return answer, c.release()
 }
 
 // stream wraps a generated handler of a streaming method.
@@ -77,6 +80,7 @@ func (s *Server) fail(c *call, err error) error {
 	if f == nil {
 		f = s.unexpected(c, err)
 	}
+	c.noteRefusal(err, f)
 	s.metrics.record(c, f.Code())
 	s.metrics.refuse(c, f.Reason())
 	if span := trace.SpanFromContext(c); span.IsRecording() {

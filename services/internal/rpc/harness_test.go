@@ -46,6 +46,7 @@ func (b *book) ListGuests(
 	r *samplev1.ListGuestsRequest, s grpc.ServerStreamingServer[samplev1.ListGuestsResponse],
 ) error {
 	if b.list == nil {
+		rpc.SawNobody(s.Context())
 		return nil
 	}
 	return b.list(r, s)

@@ -142,6 +142,7 @@ func TestAStreamThatMovesIsNotIdle(t *testing.T) {
 	const idle = 500 * time.Millisecond
 	w := newWorld(t, func(c *rpc.Config) { c.Defaults.Idle = idle })
 	w.book.list = func(_ *samplev1.ListGuestsRequest, s grpc.ServerStreamingServer[samplev1.ListGuestsResponse]) error {
+		rpc.SawNobody(s.Context())
 		tick := time.NewTicker(idle / 5)
 		defer tick.Stop()
 		for range 7 {

@@ -55,6 +55,9 @@ type Config struct {
 	// Limit is asked after the access rule whether the call may go on, with the
 	// principal in ctx. Its error goes through the table. Optional.
 	Limit func(ctx context.Context, method string) error
+	// Reads records whose personal data is read, before it leaves. Required when
+	// a method reads any.
+	Reads ReadLog
 	// Unary and Stream run last, closest to the handler. Optional.
 	Unary  grpc.UnaryServerInterceptor
 	Stream grpc.StreamServerInterceptor
@@ -77,6 +80,7 @@ type Server struct {
 	draining  chan struct{}
 	drain     func()
 	streams   sync.WaitGroup
+	refused   pace
 }
 
 // NewServer checks everything that can be wrong before the first call: methods
@@ -135,6 +139,9 @@ func (s *Server) describe(cfg Config) (methodSet, error) {
 			if err != nil {
 				wrong = append(wrong, err)
 				continue
+			}
+			if m.logged() && cfg.Reads == nil {
+				wrong = append(wrong, fmt.Errorf("%s: reads personal data, and there is no read log", m.name))
 			}
 			if methods[m.name] != nil {
 				wrong = append(wrong, fmt.Errorf("%s: registered twice", m.name))

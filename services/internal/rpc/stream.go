@@ -28,8 +28,11 @@ func (g *guardedStream) RecvMsg(m any) error {
 	return err
 }
 
-// SendMsg sends one message.
+// SendMsg sends one message, after whose data it holds is recorded.
 func (g *guardedStream) SendMsg(m any) error {
+	if err := g.call.release(); err != nil {
+		return err
+	}
 	err := g.ServerStream.SendMsg(m)
 	g.touch()
 	return err
@@ -73,6 +76,9 @@ func (s *Server) handle(
 	}
 	if errors.Is(err, io.EOF) {
 		return errEnd // a handler's mistake: gRPC would take it for success
+	}
+	if err == nil {
+		return g.call.release()
 	}
 	return err
 }

@@ -79,12 +79,10 @@ func New(t testing.TB) *Stack {
 		t.Fatal(err)
 	}
 	setup := s.In.Setup()
-	setup.Services = nil
-	for _, name := range Names() {
-		s.services[name] = s.equip(name)
-		setup.Services = append(setup.Services, jetstream.ServiceKey{
-			Service: name, Contexts: []string{name}, Public: s.services[name].key.Public(),
-		})
+	setup.Services = jetstream.ServiceKeys(jetstream.Contexts())
+	for i, key := range setup.Services {
+		s.services[key.Service] = s.equip(key.Service)
+		setup.Services[i].Public = s.services[key.Service].key.Public()
 	}
 	if _, err := jetstream.Provision(t.Context(), s.In.Config(t, s.NATS.Connect(t, testserver.Admin)), setup); err != nil {
 		t.Fatalf("provision: %v", err)

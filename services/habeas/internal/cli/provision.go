@@ -122,15 +122,16 @@ func (a *app) installation(top jetstream.Topology, exists bool) (in jetstream.In
 	if in.LogSigner, err = a.key(logName, &out); err != nil {
 		return in, out, err
 	}
-	for _, c := range top.Contexts { // a service owns the context of its name
-		if c == logName {
+	in.Services = jetstream.ServiceKeys(top.Contexts)
+	for i, s := range in.Services { // a service owns the context of its name
+		if s.Service == logName {
 			return in, out, usageError{errors.New("a context can't be called " + logName)}
 		}
-		service, err := a.key(c, &out)
+		service, err := a.key(s.Service, &out)
 		if err != nil {
 			return in, out, err
 		}
-		in.Services = append(in.Services, jetstream.ServiceKey{Service: c, Contexts: []string{c}, Public: service.Public()})
+		in.Services[i].Public = service.Public()
 	}
 	out.LogKey = keyfile.FormatPublic(in.LogSigner.Public())
 	return in, out, nil

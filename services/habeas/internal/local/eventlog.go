@@ -93,12 +93,13 @@ func (in *Installation) keys() (jetstream.Installation, error) {
 	if out.LogSigner, _, err = keyfile.Open(folder, "log"); err != nil {
 		return out, err
 	}
-	for _, c := range topology().Contexts {
-		key, _, err := keyfile.Open(folder, c)
+	out.Services = jetstream.ServiceKeys(topology().Contexts)
+	for i, s := range out.Services {
+		key, _, err := keyfile.Open(folder, s.Service)
 		if err != nil {
 			return out, err
 		}
-		out.Services = append(out.Services, jetstream.ServiceKey{Service: c, Contexts: []string{c}, Public: key.Public()})
+		out.Services[i].Public = key.Public()
 	}
 	return out, nil
 }

@@ -180,8 +180,10 @@ func (s *Subjects) ListIdentifiers(ctx context.Context, r *identityv1.ListIdenti
 	if err != nil {
 		return nil, err
 	}
+	kit.Saw(ctx, r.GetSubjectRef())
 	out := &identityv1.ListIdentifiersResponse{}
 	for _, i := range held {
+		kit.Saw(ctx, i.Ref)
 		v, err := s.Registry.Open(ctx, kit.PurposeFrom(ctx), tenant, i.Ref, i.Identifier)
 		if errors.Is(err, seal.ErrErased) {
 			return nil, subject.ErrForgotten

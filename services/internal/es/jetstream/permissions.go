@@ -1,6 +1,10 @@
 package jetstream
 
-import "slices"
+import (
+	"slices"
+
+	"habeas.internal/services/internal/es"
+)
 
 // Rights are what a service's user may do on the server: everything that is
 // not listed is refused. No list holds the making, changing, purging or
@@ -16,16 +20,17 @@ type Grant struct {
 	Owns  []string // contexts that it appends to, and whose timers it sets
 	Reads []string // further contexts that it follows
 	Vault bool     // keys, lookup rows and the suppression set: identity alone
+	Logs  bool     // appends to the read log, under its own name
 }
 
 // Grants is what each service does in an installation of all of them.
 func Grants() []Grant {
 	return []Grant{
-		{Name: "identity", Owns: []string{"identity"}, Vault: true},
+		{Name: "identity", Owns: []string{"identity"}, Vault: true, Logs: true},
 		{Name: "consent", Owns: []string{"consent"}, Reads: []string{"identity"}},
 		{Name: "retention", Owns: []string{"retention"}, Reads: []string{"identity", "consent", "fulfilment"}},
-		{Name: "fulfilment", Owns: []string{"fulfilment"}, Reads: []string{"identity", "consent", "retention"}},
-		{Name: "audit", Reads: []string{"identity", "consent", "retention", "fulfilment"}},
+		{Name: "fulfilment", Owns: []string{"fulfilment"}, Reads: []string{"identity", "consent", "retention"}, Logs: true},
+		{Name: "audit", Reads: Contexts()},
 	}
 }
 
@@ -43,6 +48,10 @@ func RightsOf(t Topology, g Grant) Rights {
 		for k := range t.Shards {
 			r.Publish = append(r.Publish, readRights(StreamName(c, k))...)
 		}
+	}
+	if g.Logs { // what it has written there it can't read
+		const access = "habeas.ev." + ContextAccess + ".*."
+		r.Publish = append(r.Publish, access+"*."+g.Name+".>", access+es.LogTenant+".key.>")
 	}
 	r.Publish = append(r.Publish, parkRoot+"*.*")
 	r.Publish = append(r.Publish, readRights(StreamTimers)...)

@@ -21,9 +21,32 @@ type Topology struct {
 	Replicas int      // 1 embedded, 3 in a cluster
 }
 
+// ContextAccess is the context of the read log: every service that answers with
+// personal data appends to it, and none reads it.
+const ContextAccess = "access"
+
 // Contexts are the contexts of the four services, and the read log's.
 func Contexts() []string {
-	return []string{"identity", "consent", "retention", "fulfilment"}
+	return []string{"identity", "consent", "retention", "fulfilment", ContextAccess}
+}
+
+// ServiceKeys names the services that may announce instances in an
+// installation of these contexts, and where: each in the context of its name,
+// and those that write the read log there too. Their keys are still to be set.
+func ServiceKeys(contexts []string) []ServiceKey {
+	var out []ServiceKey
+	for _, c := range contexts {
+		if c == ContextAccess {
+			continue
+		}
+		key := ServiceKey{Service: c, Contexts: []string{c}}
+		logs := slices.ContainsFunc(Grants(), func(g Grant) bool { return g.Name == c && g.Logs })
+		if logs && slices.Contains(contexts, ContextAccess) {
+			key.Contexts = append(key.Contexts, ContextAccess)
+		}
+		out = append(out, key)
+	}
+	return out
 }
 
 // Validate reports a topology that can't be provisioned.

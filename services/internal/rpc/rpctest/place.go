@@ -95,6 +95,9 @@ func (p *Place) Config(t testing.TB, service string, cfg rpc.Config) rpc.Config 
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	if cfg.Reads == nil {
+		cfg.Reads = &Reads{}
+	}
 	cfg.Log = cmp.Or(cfg.Log, logs.Discard())
 	return cfg
 }

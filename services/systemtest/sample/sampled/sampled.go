@@ -90,7 +90,11 @@ func Run(ctx context.Context, cfg Config, w World) error {
 	if err != nil {
 		return err
 	}
-	server, lis, err := serve(ctx, k, &rpc.Server{
+	reads, err := m.ReadLog(ctx)
+	if err != nil {
+		return err
+	}
+	server, lis, err := serve(ctx, k, reads, &rpc.Server{
 		Context: Context, Handler: h, Reader: reader, Opener: keys.cache, Timers: log, Random: rand.Reader, Now: time.Now,
 	})
 	if err != nil {
@@ -114,10 +118,10 @@ func Run(ctx context.Context, cfg Config, w World) error {
 	)
 }
 
-func serve(ctx context.Context, k *daemon.Kit, s *rpc.Server) (*kit.Server, net.Listener, error) {
+func serve(ctx context.Context, k *daemon.Kit, reads kit.ReadLog, s *rpc.Server) (*kit.Server, net.Listener, error) {
 	cfg := k.RPC()
 	cfg.Services = []kit.Service{{Desc: &samplev1.BookService_ServiceDesc, Impl: s}}
-	cfg.Errors = rpc.Errors()
+	cfg.Errors, cfg.Reads = rpc.Errors(), reads
 	server, err := kit.NewServer(cfg)
 	if err != nil {
 		return nil, nil, err

@@ -19,6 +19,7 @@ import (
 	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/es/jetstream"
 	"habeas.internal/services/internal/es/keyfile"
+	"habeas.internal/services/internal/readlog"
 
 	"github.com/nats-io/nats.go"
 	"github.com/redis/go-redis/v9"
@@ -38,7 +39,10 @@ type Member struct {
 	Log      *jetstream.Log
 	Topology jetstream.Topology // of what this daemon reads and writes
 
-	conn *nats.Conn
+	conn     *nats.Conn
+	name     string
+	instance es.Signer
+	service  es.Signer
 }
 
 // Join opens the log. name is the service's; owns is the context that it
@@ -57,7 +61,7 @@ func Join(ctx context.Context, cfg Config, k *daemon.Kit, common daemon.Common, 
 	if err != nil {
 		return nil, err
 	}
-	m := &Member{Topology: jetstream.Topology{
+	m := &Member{name: name, instance: instance, service: service, Topology: jetstream.Topology{
 		Contexts: append([]string{owns}, reads...), Shards: cfg.Shards, Replicas: cfg.Replicas,
 	}}
 	access := jetstream.Access{URL: common.NATS.URL, User: name, Seed: string(common.NATS.Seed), Logger: k.Log}
@@ -103,6 +107,18 @@ func serverTLS(c daemon.Common) (*tls.Config, error) {
 // alone has the right.
 func (m *Member) Rows(ctx context.Context) (*jetstream.Rows, error) {
 	return jetstream.OpenRows(ctx, jetstream.RowsConfig{Conn: m.conn, Topology: m.Topology})
+}
+
+// ReadLog opens the read log, which this service may write and not read.
+func (m *Member) ReadLog(ctx context.Context) (*readlog.Log, error) {
+	w, err := jetstream.OpenWriter(ctx, jetstream.WriterConfig{
+		Conn: m.conn, Context: jetstream.ContextAccess, Shards: m.Topology.Shards, Signer: m.instance,
+		Service: m.name, Key: m.service, Random: rand.Reader, Now: time.Now(),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open the read log: %w", err)
+	}
+	return readlog.New(readlog.Config{Store: w, Service: m.name, Random: rand.Reader})
 }
 
 // Close lets go of the log.

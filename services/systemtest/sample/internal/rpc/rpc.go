@@ -144,6 +144,7 @@ func (s *Server) ListGuests(r *samplev1.ListGuestsRequest, out grpc.ServerStream
 			if !ok {
 				continue
 			}
+			kit.Saw(ctx, e.Guest)
 			guest, err := s.guest(ctx, agg, e)
 			if err != nil {
 				return err
@@ -157,6 +158,7 @@ func (s *Server) ListGuests(r *samplev1.ListGuestsRequest, out grpc.ServerStream
 	if err == nil && head.Commits == 0 {
 		return sample.ErrNoBook
 	}
+	kit.SawNobody(ctx) // beyond those that were declared one by one
 	return err
 }
 
