@@ -18,6 +18,7 @@ type Common struct {
 	Token     Token     `env:"TOKEN"`
 	NATS      NATS      `env:"NATS"`
 	Redis     Redis     `env:"REDIS"`
+	Limit     Limit     `env:"LIMIT"`
 	Log       Log       `env:"LOG"`
 	Telemetry Telemetry `env:"OTLP"`
 	Shutdown  Shutdown  `env:"SHUTDOWN"`
@@ -58,9 +59,21 @@ type NATS struct {
 	CA   env.File `env:"CA" default:"" help:"authorities for the servers' certificates, PEM; those of TLS if empty"`
 }
 
-// Redis is where read models are kept.
+// Redis is where read models are kept, and limits of rate are counted.
 type Redis struct {
-	URL env.Secret `env:"URL" default:"" help:"where read models are kept: rediss://user:password@host:6379/0"`
+	URL env.Secret `env:"URL" default:"" help:"where read models and limits are kept: rediss://user:password@host:6379/0; without it limits count in the process"`
+}
+
+// Limit says how many calls a second each may make; five times as many at once.
+type Limit struct {
+	Caller   int `env:"CALLER" default:"1000" min:"1" max:"100000" help:"calls a second of one caller"`
+	Person   int `env:"PERSON" default:"10" min:"1" max:"100000" help:"calls a second of a caller who is a subject and nothing else"`
+	Reads    int `env:"READS" default:"50" min:"1" max:"100000" help:"calls a second of one caller that answer with personal data"`
+	Open     int `env:"OPEN" default:"1000" min:"1" max:"100000" help:"calls a second of one caller that must never be withheld, as a withdrawal of consent"`
+	Tenant   int `env:"TENANT" default:"5000" min:"1" max:"100000" help:"calls a second of a tenant"`
+	Network  int `env:"NETWORK" default:"5000" min:"1" max:"100000" help:"calls a second, in a tenant, from one address, or /64 of IPv6"`
+	Process  int `env:"PROCESS" default:"50000" min:"1" max:"100000" help:"calls a second of one caller in one process that are not counted in Redis: checks, and services for themselves"`
+	Refusals int `env:"REFUSALS" default:"60" min:"1" max:"100000" help:"calls a minute of one caller that a rule refuses"`
 }
 
 // Log says what is written and how.

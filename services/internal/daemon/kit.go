@@ -49,6 +49,7 @@ type Kit struct {
 	OpsAddr string
 
 	cfg     Config
+	limits  *limits
 	ops     net.Listener
 	reloads metric.Int64Counter
 }
@@ -79,6 +80,7 @@ func (k *Kit) Close() {
 	if k.ops != nil {
 		_ = k.ops.Close() // closed already, if Run ran
 	}
+	k.limits.close()
 	if k.Telemetry == nil {
 		return
 	}
@@ -90,11 +92,15 @@ func (k *Kit) Close() {
 // RPC returns a server's configuration with everything but the services, who
 // may call them, and their errors.
 func (k *Kit) RPC() rpc.Config {
-	return rpc.Config{
+	cfg := rpc.Config{
 		Health: k.Health.GRPC(), TLS: k.TLS, Tokens: k.Tokens, Reflection: k.cfg.Common.GRPC.Reflection,
 		Tracers: k.Telemetry.Tracers, Meters: k.Telemetry.Meters, Propagator: k.Telemetry.Propagator,
 		Log: k.Log, Now: k.cfg.Now,
 	}
+	if k.limits != nil {
+		cfg.Rates = k.limits.guard
+	}
+	return cfg
 }
 
 // Listen opens the address for gRPC.

@@ -42,6 +42,9 @@ func (s *Server) admit(c *call) (context.CancelFunc, error) {
 	if err := s.authorise(c); err != nil {
 		return cancel, err
 	}
+	if err := s.count(c); err != nil {
+		return cancel, err
+	}
 	if s.cfg.Limit != nil {
 		return cancel, s.cfg.Limit(c, c.method.name)
 	}

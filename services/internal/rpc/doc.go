@@ -7,7 +7,7 @@
 //  2. recovery: a panic further in becomes an opaque Internal;
 //  3. deadline: a unary call must bring one; the method's limit caps it;
 //  4. authentication: certificate, token, or both, and the tenant from them;
-//  5. access: the method's rule: role, purpose, step-up; then the limiter;
+//  5. access: the method's rule: role, purpose, step-up; then the limits of rate;
 //  6. size: the method's limit, on the bytes received, before they are decoded;
 //  7. validation: the rules in the contract.
 //

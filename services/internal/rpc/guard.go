@@ -81,6 +81,7 @@ func (s *Server) fail(c *call, err error) error {
 		f = s.unexpected(c, err)
 	}
 	c.noteRefusal(err, f)
+	s.countRefusal(c, err)
 	s.metrics.record(c, f.Code())
 	s.metrics.refuse(c, f.Reason())
 	if span := trace.SpanFromContext(c); span.IsRecording() {

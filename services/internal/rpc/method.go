@@ -48,6 +48,8 @@ type method struct {
 	capped bool
 	// cards is where its requests are searched for numbers of payment cards.
 	cards *searched
+	// rate is how its calls are counted.
+	rate optionsv1.Rate
 	// open: a health check, which needs no credentials and no deadline.
 	open    bool
 	metrics methodMetrics
@@ -80,6 +82,7 @@ func (m *method) annotate(d protoreflect.MethodDescriptor, defaults Limits) erro
 	if !proto.HasExtension(d.Options(), optionsv1.E_Access) || !proto.HasExtension(d.Options(), optionsv1.E_Limits) {
 		return fmt.Errorf("%s: no access rule or no limits", m.name)
 	}
+	m.rate = limits.GetRate()
 	m.access, m.roles = access, auth.RolesOf(access.GetRoles()...)
 	if m.roles == 0 || slices.Contains(access.GetRoles(), optionsv1.Role_ROLE_UNSPECIFIED) {
 		return fmt.Errorf("%s: the access rule names no role, or an unspecified one", m.name)

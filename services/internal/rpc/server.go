@@ -58,6 +58,8 @@ type Config struct {
 	// Reads records whose personal data is read, before it leaves. Required when
 	// a method reads any.
 	Reads ReadLog
+	// Rates counts calls against limits of rate. Optional.
+	Rates Rates
 	// Unary and Stream run last, closest to the handler. Optional.
 	Unary  grpc.UnaryServerInterceptor
 	Stream grpc.StreamServerInterceptor

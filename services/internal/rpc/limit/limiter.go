@@ -126,14 +126,15 @@ func check(keys []Key) error {
 	return nil
 }
 
-// gcra takes each key's interval and burst in microseconds. It returns the
+// gcra takes each key's interval and span in microseconds, and whether it is
+// charged. It returns the
 // number of the key that refuses longest, and for how many microseconds.
 const gcra = `
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
 local which, wait, moved = 0, 0, {}
 for i, key in ipairs(KEYS) do
-  local every, span = tonumber(ARGV[2*i-1]), tonumber(ARGV[2*i])
+  local every, span = tonumber(ARGV[3*i-2]), tonumber(ARGV[3*i-1])
   local tat = tonumber(redis.call('GET', key) or now)
   tat = math.min(math.max(tat, now), now + span)
   moved[i] = tat + every
@@ -141,7 +142,9 @@ for i, key in ipairs(KEYS) do
 end
 if which > 0 then return {which, wait} end
 for i, key in ipairs(KEYS) do
-  redis.call('SET', key, string.format('%.0f', moved[i]), 'PX', math.ceil((moved[i] - now) / 1000))
+  if ARGV[3*i] == '1' then
+    redis.call('SET', key, string.format('%.0f', moved[i]), 'PX', math.ceil((moved[i] - now) / 1000))
+  end
 end
 return {0, 0}`
 
@@ -155,10 +158,10 @@ func (l *Limiter) ask(ctx context.Context, tenant string, keys []Key) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	names, rates := make([]string, len(keys)), make([]any, 0, 2*len(keys))
+	names, rates := make([]string, len(keys)), make([]any, 0, 3*len(keys))
 	for i, k := range keys {
 		names[i] = p.name(l.cfg.Service, tenant, k)
-		rates = append(rates, k.Rate.Every.Microseconds(), k.Rate.span().Microseconds())
+		rates = append(rates, k.Rate.Every.Microseconds(), k.Rate.span().Microseconds(), !k.Look)
 	}
 	answer, err := l.script.Run(ctx, l.cfg.Client, names, rates...).Int64Slice()
 	if err != nil || len(answer) != 2 || answer[0] < 0 || int(answer[0]) > len(keys) {

@@ -32,6 +32,9 @@ func (l *local) allow(now time.Time, tenant string, keys []Key) error {
 		return exceeded(refused.Kind, refused.Retry)
 	}
 	for _, k := range keys {
+		if k.Look {
+			continue
+		}
 		l.next[localKey{tenant, k.Kind, k.ID}] = l.moved(now, tenant, k)
 	}
 	return nil

@@ -53,4 +53,6 @@ type Key struct {
 	// ID tells it from others of its kind. It leaves this process as an HMAC only.
 	ID   string
 	Rate Rate
+	// Look asks without charging.
+	Look bool
 }

@@ -61,6 +61,9 @@ func Join(ctx context.Context, cfg Config, k *daemon.Kit, common daemon.Common, 
 	if err != nil {
 		return nil, err
 	}
+	if err := k.Limit(ctx, service.Private().Seed()); err != nil {
+		return nil, err
+	}
 	m := &Member{name: name, instance: instance, service: service, Topology: jetstream.Topology{
 		Contexts: append([]string{owns}, reads...), Shards: cfg.Shards, Replicas: cfg.Replicas,
 	}}
