@@ -6,8 +6,8 @@ import (
 	"habeas.internal/services/internal/personal"
 )
 
-// Command is what a request may be asked to do. Withdraw, Retry, ReadPackage and
-// CheckOpen come from people; the others from the request's own process.
+// Command is what a request may be asked to do. Withdraw, Cancel, Retry,
+// ReadPackage and CheckOpen come from people; the others from the request's own process.
 //
 //sumtype:decl
 type Command interface{ command() }
@@ -37,6 +37,7 @@ type CheckOpen struct{}
 type Verify struct {
 	SubjectRef string
 	Level      uint32
+	Method     string
 	At         time.Time
 }
 

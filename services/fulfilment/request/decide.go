@@ -36,9 +36,9 @@ func Decide(s Request, cmd Command) ([]Event, error) {
 	switch c := cmd.(type) {
 	case Submit:
 		return submit(s, c)
-	case CheckOpen, Withdraw, Retry, ReadPackage:
+	case CheckOpen, Withdraw, Cancel, Retry, ReadPackage:
 		return asked(s, c)
-	case NoteVerification, Verify, FailVerification, LosePerson, Queue, Yield, Activate, NoteContact, Freeze:
+	case NoteVerification, Verify, FailVerification, GiveUp, BeginDelay, LosePerson, Queue, Yield, Activate, NoteContact, Freeze:
 		return opening(s, c)
 	case CommitManifest, DecideLeaves, StartLeaves, NoteSuppression, AnnounceChanges, CompleteLeaves, EndSystem, MoveSystem:
 		return work(s, c)
@@ -93,6 +93,8 @@ func asked(s Request, cmd Command) ([]Event, error) {
 			return refuse("withdraw", ErrTooLate)
 		}
 		return []Event{Withdrawn(c)}, nil
+	case Cancel:
+		return cancel(s, c)
 	case Retry:
 		switch {
 		case s.Closed && len(s.left()) == 0:
@@ -122,13 +124,17 @@ func opening(s Request, cmd Command) ([]Event, error) {
 	case NoteVerification:
 		return once(s.Verification != "", VerificationStarted(c))
 	case Verify:
-		return once(s.SubjectRef != "", Verified(c))
+		return verify(s, c)
 	case FailVerification:
 		return once(s.SubjectRef != "", VerificationFailed(c))
+	case GiveUp:
+		return giveUp(s, c)
+	case BeginDelay:
+		return beginDelay(s, c)
 	case LosePerson:
 		return lose(s, c)
 	case Queue:
-		if s.SubjectRef == "" {
+		if !s.Assured() {
 			return nil, ErrOutOfStep
 		}
 		return once(s.Placed, Queued(c))
@@ -138,12 +144,12 @@ func opening(s Request, cmd Command) ([]Event, error) {
 		}
 		return once(!s.Active, Yielded(c))
 	case Activate:
-		if s.SubjectRef == "" {
+		if !s.Assured() {
 			return nil, ErrOutOfStep
 		}
 		return once(s.Active, Activated(c))
 	case NoteContact:
-		if s.SubjectRef == "" {
+		if !s.Assured() {
 			return nil, ErrOutOfStep
 		}
 		return once(s.ContactNoted, ContactNoted(c))

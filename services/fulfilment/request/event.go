@@ -44,6 +44,7 @@ type VerificationStarted struct {
 type Verified struct {
 	SubjectRef string
 	Level      uint32
+	Method     string
 	At         time.Time
 }
 

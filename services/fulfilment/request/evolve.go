@@ -19,7 +19,11 @@ func Evolve(s Request, ev Event) Request {
 	case VerificationStarted:
 		s.Verification, s.VerificationAt, s.Since = e.Verification, e.ExpiresAt, e.At
 	case Verified:
-		s.SubjectRef, s.Level, s.Since = e.SubjectRef, e.Level, e.At
+		s.SubjectRef, s.Level, s.Method, s.VerifiedAt, s.Since = e.SubjectRef, e.Level, e.Method, e.At, e.At
+	case DelayBegun:
+		s.DelayUntil, s.DelayCode, s.DelayChannels, s.Since = e.Until, e.Code, e.Channels, e.At
+	case Cancelled:
+		s.Withdrawn, s.Cancelled, s.Since = true, e.Reason, e.At
 	case VerificationFailed:
 		s.Unverified, s.Since = e.Reason, e.At
 	case Queued:
@@ -199,6 +203,8 @@ func succeeded(ev Event) Step {
 		return StepEnter
 	case ContactNoted:
 		return StepContact
+	case DelayBegun:
+		return StepDelay
 	case Frozen:
 		return StepFreeze
 	case ManifestCommitted:

@@ -26,7 +26,7 @@ func (s Request) Stage() Stage {
 		return Over
 	case s.Withdrawn, s.Unverified != "":
 		return Concluding
-	case s.SubjectRef == "":
+	case !s.Assured():
 		return Received
 	case s.Placed && !s.Active:
 		return Waiting
@@ -55,6 +55,10 @@ type Explanation struct {
 // takes over from one that died waits for the permit's end.
 const PermitOpen = "PERMIT_OPEN"
 
+// DelayRuns is the reason while a request is held, so that whoever was told of it
+// can cancel it.
+const DelayRuns = "SAFEGUARD_DELAY"
+
 // Who acts.
 const (
 	ActorPerson     = "person"
@@ -80,6 +84,12 @@ func Explain(s Request) Explanation {
 		if x.OverdueAt.IsZero() || s.VerificationAt.Before(x.OverdueAt) { // the law's day may be over already
 			x.OverdueAt = s.VerificationAt
 		}
+	case !s.Assured():
+		x.Actor, x.Awaited, x.Reason, x.OverdueAt = ActorPerson, "verification.more", TooLow, s.proveBy()
+		return x
+	case !s.Placed && !s.DelayUntil.IsZero(): // the person may cancel it meanwhile
+		x.Actor, x.Awaited, x.Reason, x.NextTryAt = ActorFulfilment, "delay.end", DelayRuns, s.DelayUntil
+		return withFailure(s, x)
 	case s.Placed && !s.Active: // what failed before is not what it waits for now
 		x.Awaited = "docket.turn"
 		return x

@@ -13,6 +13,8 @@ const (
 	StepAcknowledge Step = "acknowledge"
 	StepVerify      Step = "verify"
 	StepFollowUp    Step = "follow_up"
+	StepGiveUp      Step = "give_up"
+	StepDelay       Step = "delay"
 	StepContact     Step = "contact"
 	StepEnter       Step = "enter"
 	StepFreeze      Step = "freeze"
@@ -68,6 +70,12 @@ func Wake(s Request, now time.Time) time.Time {
 	}
 	if s.Submitted && !s.over() && s.SubjectRef == "" && now.Before(s.VerificationAt) {
 		add(s.VerificationAt)
+	}
+	if !s.over() && s.SubjectRef != "" && !s.Assured() {
+		add(s.proveBy())
+	}
+	if !s.over() && !s.Placed && now.Before(s.DelayUntil) {
+		add(s.DelayUntil)
 	}
 	if s.Stage() == Waiting {
 		add(now.Add(turnLookedAt))
@@ -126,8 +134,16 @@ func pending(s Request, now time.Time) []Effect {
 		return one(StepClose)
 	case s.SubjectRef == "":
 		return verifying(s, now)
+	case !s.Assured() && !now.Before(s.proveBy()):
+		return one(StepGiveUp)
+	case !s.Assured():
+		return nil
 	case !s.ContactNoted:
 		return one(StepContact)
+	case s.delays(), s.telling():
+		return one(StepDelay)
+	case !s.Placed && now.Before(s.DelayUntil):
+		return nil
 	case !s.Placed:
 		return one(StepEnter)
 	case !s.Active:
@@ -237,6 +253,8 @@ const (
 	TemplateDuplicate    = "duplicate"
 	TemplateNotVerified  = "not_verified"
 	TemplateIncomplete   = "incomplete"
+	TemplateCancelled    = "cancelled"
+	TemplateDelayed      = "delayed"
 )
 
 // Conclusion is the message that tells how the request ended; empty if none is
@@ -259,6 +277,8 @@ func (s Request) Conclusion() string {
 		return TemplateNothing
 	case WithdrawnByPerson:
 		return TemplateWithdrawn
+	case CancelledByPerson:
+		return TemplateCancelled
 	case Duplicate:
 		return TemplateDuplicate
 	case Incomplete:
@@ -267,7 +287,7 @@ func (s Request) Conclusion() string {
 		}
 		return TemplateIncomplete
 	case NotVerified:
-		if s.SubjectRef == "" {
+		if !s.Assured() {
 			return TemplateNotVerified
 		}
 	case NoOutcome:

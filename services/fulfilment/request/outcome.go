@@ -37,6 +37,8 @@ func OutcomeOf(leaves []Leaf) Outcome {
 // while it can't be.
 func (s Request) Verdict() Outcome {
 	switch {
+	case s.Cancelled != "":
+		return CancelledByPerson
 	case s.Withdrawn:
 		return WithdrawnByPerson
 	case s.Unverified != "":

@@ -42,6 +42,7 @@ const (
 	WithdrawnByPerson    Outcome = 5
 	Duplicate            Outcome = 6
 	Incomplete           Outcome = 7
+	CancelledByPerson    Outcome = 8
 )
 
 // LeafOutcome is how a leaf ended. The numbers are the contract's.
@@ -213,8 +214,14 @@ type Request struct {
 	Verification   string
 	VerificationAt time.Time // its end
 	SubjectRef     string
-	Level          uint32
-	Unverified     string // reason code, once it failed
+	Level          uint32 // of assurance
+	Method         string // of the proof
+	VerifiedAt     time.Time
+	DelayUntil     time.Time     // until when it is held before anything is looked up
+	DelayCode      personal.Text // cancels it
+	DelayChannels  uint32        // by which the person is told
+	Cancelled      string        // reason code, once somebody has
+	Unverified     string        // reason code, once it failed
 
 	Placed       bool // in the docket
 	Active       bool
@@ -264,6 +271,8 @@ type Terms struct {
 	Zone          string
 	DueAt         time.Time
 	AcknowledgeBy time.Time
+	Level         uint32        // of assurance that the request needs
+	Delay         time.Duration // for which it is held once proven
 }
 
 // Refusal is a rule's no, with its reason code.
@@ -291,4 +300,6 @@ const (
 	ErrNoPackage = Refusal("PACKAGE_NOT_AVAILABLE")
 	// ErrNotOpen refuses a code where no verification is open.
 	ErrNotOpen = Refusal("VERIFICATION_NOT_OPEN")
+	// ErrCancelCode refuses to cancel with a code that was not sent.
+	ErrCancelCode = Refusal("CANCEL_CODE_WRONG")
 )

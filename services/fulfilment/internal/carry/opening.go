@@ -79,7 +79,7 @@ func (c *Carrier) FollowUp(ctx context.Context, agg es.Aggregate, s request.Requ
 	var cmd request.Command
 	switch v.GetState() {
 	case identityv1.VerificationState_VERIFICATION_STATE_PASSED:
-		cmd = request.Verify{SubjectRef: v.GetSubjectRef(), Level: v.GetAssuranceLevel(), At: now}
+		cmd = request.Verify{SubjectRef: v.GetSubjectRef(), Level: v.GetAssuranceLevel(), Method: v.GetMethod(), At: now}
 	case identityv1.VerificationState_VERIFICATION_STATE_FAILED:
 		cmd = request.FailVerification{Reason: "VERIFICATION_FAILED", At: now}
 	case identityv1.VerificationState_VERIFICATION_STATE_OPEN, identityv1.VerificationState_VERIFICATION_STATE_UNSPECIFIED:

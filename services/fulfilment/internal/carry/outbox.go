@@ -91,6 +91,9 @@ func (c *Carrier) send(ctx context.Context, agg es.Aggregate, n notice.Notice) (
 	if err != nil {
 		return mail.Reply{}, err
 	}
+	if f.Cancel, err = c.cancelling(ctx, agg.Tenant, n, s); err != nil {
+		return mail.Reply{}, err
+	}
 	m, err := mail.Render(n.Template, f)
 	if err != nil {
 		return mail.Reply{}, err
@@ -112,6 +115,7 @@ func facts(id string, s request.Request, now time.Time) (mail.Facts, error) {
 	f := mail.Facts{
 		Request: id, Zone: zone, Erasure: s.Right == request.Erasure, ReceivedAt: s.ReceivedAt, DueAt: s.Terms.DueAt,
 		Late: !now.Before(s.Terms.DueAt), ExpiresAt: s.Package.ExpiresAt, Other: s.DuplicateOf,
+		HeldUntil: s.DelayUntil,
 	}
 	if f.Other == "" {
 		f.Other = s.After

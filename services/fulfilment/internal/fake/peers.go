@@ -41,8 +41,11 @@ type Peers struct {
 	Keep map[string]bool
 	// Document is the policy's, as YAML.
 	Document string
-	// Code is the right one.
-	Code string
+	// Code is the right one, Level what it reaches.
+	Code  string
+	Level uint32
+	// Safeguards are the tenant's.
+	Safeguards *identityv1.Safeguards
 
 	mu         sync.Mutex
 	Held       bool
@@ -64,7 +67,7 @@ type Peers struct {
 // NewPeers makes peers at which nothing is known.
 func NewPeers(c *Clock, keys *eventpbtest.Keys) *Peers {
 	return &Peers{
-		Clock: c, Keys: keys, Known: map[string]string{}, Keep: map[string]bool{}, Away: map[string]bool{}, Code: "123456",
+		Clock: c, Keys: keys, Known: map[string]string{}, Keep: map[string]bool{}, Away: map[string]bool{}, Code: "123456", Level: 3,
 		forgotten: map[string]bool{}, verified: map[string]*identityv1.GetVerificationResponse{},
 		Remembered: map[string]time.Time{},
 		permits:    map[string]*retentionv1.RequestPermitResponse{}, open: map[string]time.Time{},
@@ -165,7 +168,7 @@ func (p *Peers) GetTenant(context.Context, *identityv1.GetTenantRequest, ...grpc
 		return nil, err
 	}
 	defer leave()
-	return &identityv1.GetTenantResponse{Tenant: "acme", TimeZone: "America/New_York", Calendar: "us"}, nil
+	return &identityv1.GetTenantResponse{Tenant: "acme", TimeZone: "America/New_York", Calendar: "us", Safeguards: p.Safeguards}, nil
 }
 
 // StartVerification sends a code to whoever is known.
@@ -198,7 +201,7 @@ func (p *Peers) CheckCode(_ context.Context, r *identityv1.CheckCodeRequest, _ .
 	}
 	if v.GetState() == identityv1.VerificationState_VERIFICATION_STATE_OPEN {
 		if p.attempts++; r.GetCode() == p.Code && v.GetSubjectRef() != "" {
-			v.State, v.AssuranceLevel = identityv1.VerificationState_VERIFICATION_STATE_PASSED, 2
+			v.State, v.AssuranceLevel = identityv1.VerificationState_VERIFICATION_STATE_PASSED, p.Level
 		} else if p.attempts >= 5 {
 			v.State = identityv1.VerificationState_VERIFICATION_STATE_FAILED
 		}
@@ -219,7 +222,7 @@ func (p *Peers) GetVerification(_ context.Context, r *identityv1.GetVerification
 	}
 	return &identityv1.GetVerificationResponse{
 		State: v.GetState(), Request: v.GetRequest(), SubjectRef: v.GetSubjectRef(), AssuranceLevel: v.GetAssuranceLevel(),
-		ExpiresAt: v.GetExpiresAt(),
+		ExpiresAt: v.GetExpiresAt(), Method: "code",
 	}, nil
 }
 

@@ -165,7 +165,7 @@ func (w *World) Verify(agg es.Aggregate) {
 		if v == nil {
 			w.T.Fatal("no verification was started")
 		}
-		v.State, v.AssuranceLevel = 2, 2
+		v.State, v.AssuranceLevel = 2, p.Level
 	})
 	if _, err := w.Carrier.FollowUp(context.Background(), agg, s); err != nil {
 		w.T.Fatal(err)

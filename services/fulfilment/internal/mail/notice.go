@@ -31,6 +31,8 @@ type Facts struct {
 	Lost       []Kept    // what could not be finished, and why
 	ExpiresAt  time.Time // of the package
 	Other      string    // the request that it was answered with
+	HeldUntil  time.Time // nothing is looked up before
+	Cancel     string    // the code that cancels it
 }
 
 // ErrTemplate says that there is no such notice.
@@ -88,9 +90,20 @@ yours, so there is no copy of it. If you think that this is wrong, you
 can complain to us or to a supervisory authority.`},
 		"nothing_held": {"We hold nothing about you", `Your request {{.Request}} is done. None of our systems holds anything about you.`},
 		"not_verified": {"Your request could not be confirmed", `We could not confirm that you made your request {{.Request}} of {{day .ReceivedAt}}: the code that we sent you
-was not handed in, or not in time. Nothing was looked up and nothing was changed.
+was not handed in, or not in time, or is not enough for what was asked. Nothing was looked up and nothing was changed.
 
 If you still want it, please ask again. If you did not ask for this, you need not do anything.`},
+		"delayed": {"Was it you? A request {{right .}}", `Somebody has made a request {{right .}}, and has proven by one of the channels that we know of you that it is you.
+We tell all of them. Its number is {{.Request}}.
+
+Nothing is done before {{moment .HeldUntil}}. If it was not you, or you do not want it any more, cancel the request
+before then with its number and this code: {{.Cancel}}
+
+If it was you, you need not do anything.`},
+		"cancelled": {"Your request was cancelled", `Your request {{.Request}} was cancelled by somebody who had our message about it. Nothing was looked up and nothing
+was changed.
+
+If somebody else made it in your name, change the password of the e-mail account that this message has reached.`},
 		"withdrawn": {"Your request was withdrawn", `Your request {{.Request}} was withdrawn. Nothing was changed.`},
 		"duplicate": {"Your request has been answered", `Your request {{.Request}} asked for the same as your earlier request {{.Other}}, and was
 answered together with it.`},
@@ -99,6 +112,7 @@ answered together with it.`},
 
 // Render writes a notice. The HTML says the same as the text.
 func Render(name string, f Facts) (Message, error) {
+	name, _, _ = strings.Cut(name, ".") // the same goes to several
 	t, ok := texts()[name]
 	if !ok {
 		return Message{}, ErrTemplate
@@ -130,10 +144,11 @@ func fill(name, body string, f Facts) (string, error) {
 	}
 	day := func(d law.Date) string { return fmt.Sprintf("%d %s %d", d.Day, d.Month, d.Year) }
 	parsed, err := template.New(name).Funcs(template.FuncMap{
-		"day":   func(t time.Time) string { return day(law.DateOf(t, zone)) },
-		"last":  func(t time.Time) string { return day(law.LastDay(t, zone)) },
-		"words": words,
-		"right": right,
+		"day":    func(t time.Time) string { return day(law.DateOf(t, zone)) },
+		"last":   func(t time.Time) string { return day(law.LastDay(t, zone)) },
+		"words":  words,
+		"right":  right,
+		"moment": func(t time.Time) string { return t.In(zone).Format("15:04 MST on 2 January 2006") },
 	}).Parse(body)
 	if err != nil {
 		return "", fmt.Errorf("parse notice: %w", err)

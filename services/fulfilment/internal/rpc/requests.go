@@ -85,7 +85,8 @@ func (s *Server) VerifyRequest(ctx context.Context, r *fulfilmentv1.VerifyReques
 		return nil, checked(err)
 	}
 	out := &fulfilmentv1.VerifyRequestResponse{State: got.GetState(), AttemptsLeft: got.GetAttemptsLeft()}
-	if got.GetState() == identityv1.VerificationState_VERIFICATION_STATE_OPEN || state.SubjectRef != "" {
+	rate(out, state, got.GetAssuranceLevel())
+	if got.GetState() == identityv1.VerificationState_VERIFICATION_STATE_OPEN || state.Assured() {
 		return out, nil
 	}
 	token, err := s.Carrier.FollowUp(ctx, agg, state)

@@ -130,7 +130,7 @@ func (s *Server) ExplainRequest(ctx context.Context, r *fulfilmentv1.ExplainRequ
 	if err := theirs(ctx, agg, state); err != nil {
 		return nil, err
 	}
-	if state.SubjectRef == "" {
+	if !state.Assured() {
 		history = uniform(history)
 	}
 	x := request.Explain(state)
@@ -141,6 +141,7 @@ func (s *Server) ExplainRequest(ctx context.Context, r *fulfilmentv1.ExplainRequ
 	return &fulfilmentv1.ExplainRequestResponse{
 		Behind: behind, Request: show(agg.ID, state), NextActor: x.Actor, Awaited: x.Awaited, System: x.System, Since: eventpb.Stamp(x.Since),
 		OverdueAt: eventpb.Stamp(x.OverdueAt), NextTryAt: eventpb.Stamp(x.NextTryAt), Reason: x.Reason, Category: x.Category, History: history,
+		NeededLevel: state.Terms.Level, AssuranceLevel: state.Level, Suffices: state.Lacking(),
 	}, nil
 }
 
@@ -214,6 +215,8 @@ func steps(rec es.Recorded, name string, ev request.Event) []*fulfilmentv1.Step 
 	case request.LeavesDeferred:
 		return []*fulfilmentv1.Step{line(0, e.Reason)}
 	case request.VerificationFailed:
+		return []*fulfilmentv1.Step{line(0, e.Reason)}
+	case request.Cancelled:
 		return []*fulfilmentv1.Step{line(0, e.Reason)}
 	case request.Resumed:
 		return []*fulfilmentv1.Step{line(0, e.Cause)}

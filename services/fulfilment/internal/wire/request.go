@@ -14,7 +14,7 @@ type entry = eventpb.Entry[request.Event]
 
 // Requests is the codec of requests.
 func Requests() (eventpb.Codec[request.Event], error) {
-	return eventpb.New(slices.Concat(opening(), working(), packaging(), ending())...)
+	return eventpb.New(slices.Concat(opening(), assurance(), working(), packaging(), ending())...)
 }
 
 func opening() []entry {
@@ -30,9 +30,9 @@ func opening() []entry {
 			}
 		}),
 		eventpb.Of[request.Event](func(_ *eventpb.Writer, e request.Verified) *fulfilmentv1.RequestVerified {
-			return &fulfilmentv1.RequestVerified{SubjectRef: e.SubjectRef, AssuranceLevel: e.Level, At: eventpb.Stamp(e.At)}
+			return &fulfilmentv1.RequestVerified{SubjectRef: e.SubjectRef, AssuranceLevel: e.Level, Method: e.Method, At: eventpb.Stamp(e.At)}
 		}, func(_ *eventpb.Reader, m *fulfilmentv1.RequestVerified) request.Verified {
-			return request.Verified{SubjectRef: m.GetSubjectRef(), Level: m.GetAssuranceLevel(), At: eventpb.Moment(m.GetAt())}
+			return request.Verified{SubjectRef: m.GetSubjectRef(), Level: m.GetAssuranceLevel(), Method: m.GetMethod(), At: eventpb.Moment(m.GetAt())}
 		}),
 		eventpb.Of[request.Event](func(_ *eventpb.Writer, e request.VerificationFailed) *fulfilmentv1.VerificationFailed {
 			return &fulfilmentv1.VerificationFailed{Reason: e.Reason, At: eventpb.Stamp(e.At)}
@@ -80,6 +80,7 @@ func packSubmitted(w *eventpb.Writer, e request.Submitted) *fulfilmentv1.Request
 		Policy: e.Terms.Policy, PolicyVersion: e.Terms.PolicyVersion, RulePack: e.Terms.Pack, RulePackHash: e.Terms.PackHash,
 		Rule: e.Terms.Rule, Calendar: e.Terms.Calendar, Zone: e.Terms.Zone,
 		DueAt: eventpb.Stamp(e.Terms.DueAt), AcknowledgeBy: eventpb.Stamp(e.Terms.AcknowledgeBy), Submitter: e.Submitter,
+		NeededLevel: e.Terms.Level, Delay: span(e.Terms.Delay),
 	}
 }
 
@@ -91,6 +92,7 @@ func unpackSubmitted(r *eventpb.Reader, m *fulfilmentv1.RequestSubmitted) reques
 			Policy: m.GetPolicy(), PolicyVersion: m.GetPolicyVersion(), Pack: m.GetRulePack(), PackHash: m.GetRulePackHash(),
 			Rule: m.GetRule(), Calendar: m.GetCalendar(), Zone: m.GetZone(),
 			DueAt: eventpb.Moment(m.GetDueAt()), AcknowledgeBy: eventpb.Moment(m.GetAcknowledgeBy()),
+			Level: m.GetNeededLevel(), Delay: m.GetDelay().AsDuration(),
 		},
 		Submitter: m.GetSubmitter(),
 	}

@@ -107,6 +107,8 @@ func TestTheEventsOfRequestsStayReadable(t *testing.T) {
 		request.NoticeEnded{Notice: id, Sent: true, Reason: "NO_ADDRESS"},
 		request.VerificationStarted{Verification: id, ExpiresAt: at(), At: at()},
 		request.Verified{SubjectRef: id, Level: 2, At: at()},
+		request.DelayBegun{Until: at(), Code: personal.Clear("abcd"), Channels: 2, At: at()},
+		request.Cancelled{Reason: "NOT_ME", At: at()},
 		request.VerificationFailed{Reason: "VERIFICATION_FAILED", At: at()},
 		request.Queued{Behind: id, SameRight: true, At: at()},
 		request.Yielded{To: id, At: at()},

@@ -91,7 +91,7 @@ const (
 	RequestState_REQUEST_STATE_RECEIVED RequestState = 1
 	// Verified; waits for another request of the same person to end.
 	RequestState_REQUEST_STATE_WAITING RequestState = 2
-	// Verified; the scope is being determined.
+	// Verified; the scope is being determined, or the request is held before that.
 	RequestState_REQUEST_STATE_PLANNING RequestState = 3
 	// The manifest is committed; leaves are being carried out.
 	RequestState_REQUEST_STATE_RUNNING RequestState = 4
@@ -171,6 +171,8 @@ const (
 	// An erasure that was begun could not be finished: the person was forgotten
 	// elsewhere, and of the lost leaves nobody can say whether anything is left.
 	Outcome_OUTCOME_INCOMPLETE Outcome = 7
+	// Cancelled by somebody who was told of it on a channel of the person's.
+	Outcome_OUTCOME_CANCELLED Outcome = 8
 )
 
 // Enum value maps for Outcome.
@@ -184,6 +186,7 @@ var (
 		5: "OUTCOME_WITHDRAWN",
 		6: "OUTCOME_DUPLICATE",
 		7: "OUTCOME_INCOMPLETE",
+		8: "OUTCOME_CANCELLED",
 	}
 	Outcome_value = map[string]int32{
 		"OUTCOME_UNSPECIFIED":            0,
@@ -194,6 +197,7 @@ var (
 		"OUTCOME_WITHDRAWN":              5,
 		"OUTCOME_DUPLICATE":              6,
 		"OUTCOME_INCOMPLETE":             7,
+		"OUTCOME_CANCELLED":              8,
 	}
 )
 
@@ -297,6 +301,59 @@ func (x LeafOutcome) Number() protoreflect.EnumNumber {
 // Deprecated: Use LeafOutcome.Descriptor instead.
 func (LeafOutcome) EnumDescriptor() ([]byte, []int) {
 	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{3}
+}
+
+// CancelReason is why somebody cancels a request.
+type CancelReason int32
+
+const (
+	// Not a reason: refused.
+	CancelReason_CANCEL_REASON_UNSPECIFIED CancelReason = 0
+	// The person has not made the request.
+	CancelReason_CANCEL_REASON_NOT_ME CancelReason = 1
+	// They have, and want it no more.
+	CancelReason_CANCEL_REASON_CHANGED_MIND CancelReason = 2
+)
+
+// Enum value maps for CancelReason.
+var (
+	CancelReason_name = map[int32]string{
+		0: "CANCEL_REASON_UNSPECIFIED",
+		1: "CANCEL_REASON_NOT_ME",
+		2: "CANCEL_REASON_CHANGED_MIND",
+	}
+	CancelReason_value = map[string]int32{
+		"CANCEL_REASON_UNSPECIFIED":  0,
+		"CANCEL_REASON_NOT_ME":       1,
+		"CANCEL_REASON_CHANGED_MIND": 2,
+	}
+)
+
+func (x CancelReason) Enum() *CancelReason {
+	p := new(CancelReason)
+	*p = x
+	return p
+}
+
+func (x CancelReason) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (CancelReason) Descriptor() protoreflect.EnumDescriptor {
+	return file_habeas_fulfilment_v1_request_service_proto_enumTypes[4].Descriptor()
+}
+
+func (CancelReason) Type() protoreflect.EnumType {
+	return &file_habeas_fulfilment_v1_request_service_proto_enumTypes[4]
+}
+
+func (x CancelReason) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use CancelReason.Descriptor instead.
+func (CancelReason) EnumDescriptor() ([]byte, []int) {
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{4}
 }
 
 // SubmitRequestRequest is what a person asks.
@@ -537,8 +594,16 @@ type VerifyRequestResponse struct {
 	AttemptsLeft uint32 `protobuf:"varint,2,opt,name=attempts_left,json=attemptsLeft,proto3" json:"attempts_left,omitempty"`
 	// Pass it to reads that must see this command.
 	ConsistencyToken string `protobuf:"bytes,3,opt,name=consistency_token,json=consistencyToken,proto3" json:"consistency_token,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Level of assurance that was reached, 1 to 4; zero unless passed.
+	AssuranceLevel uint32 `protobuf:"varint,4,opt,name=assurance_level,json=assuranceLevel,proto3" json:"assurance_level,omitempty"`
+	// Level that the request needs.
+	NeededLevel uint32 `protobuf:"varint,5,opt,name=needed_level,json=neededLevel,proto3" json:"needed_level,omitempty"`
+	// ASSURANCE_TOO_LOW if the proof is right and not enough; else empty.
+	Reason string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Proofs any of which would be enough then: see ExplainRequestResponse.
+	Suffices      []string `protobuf:"bytes,7,rep,name=suffices,proto3" json:"suffices,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *VerifyRequestResponse) Reset() {
@@ -592,6 +657,153 @@ func (x *VerifyRequestResponse) GetConsistencyToken() string {
 	return ""
 }
 
+func (x *VerifyRequestResponse) GetAssuranceLevel() uint32 {
+	if x != nil {
+		return x.AssuranceLevel
+	}
+	return 0
+}
+
+func (x *VerifyRequestResponse) GetNeededLevel() uint32 {
+	if x != nil {
+		return x.NeededLevel
+	}
+	return 0
+}
+
+func (x *VerifyRequestResponse) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *VerifyRequestResponse) GetSuffices() []string {
+	if x != nil {
+		return x.Suffices
+	}
+	return nil
+}
+
+// CancelRequestRequest holds the code of a message that told of a request.
+type CancelRequestRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Client-made id of the command (AIP-155).
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The request.
+	Request string `protobuf:"bytes,2,opt,name=request,proto3" json:"request,omitempty"`
+	// The code, as it was sent.
+	Code string `protobuf:"bytes,3,opt,name=code,proto3" json:"code,omitempty"`
+	// Why.
+	Reason        CancelReason `protobuf:"varint,4,opt,name=reason,proto3,enum=habeas.fulfilment.v1.CancelReason" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CancelRequestRequest) Reset() {
+	*x = CancelRequestRequest{}
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CancelRequestRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CancelRequestRequest) ProtoMessage() {}
+
+func (x *CancelRequestRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CancelRequestRequest.ProtoReflect.Descriptor instead.
+func (*CancelRequestRequest) Descriptor() ([]byte, []int) {
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *CancelRequestRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *CancelRequestRequest) GetRequest() string {
+	if x != nil {
+		return x.Request
+	}
+	return ""
+}
+
+func (x *CancelRequestRequest) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *CancelRequestRequest) GetReason() CancelReason {
+	if x != nil {
+		return x.Reason
+	}
+	return CancelReason_CANCEL_REASON_UNSPECIFIED
+}
+
+// CancelRequestResponse is empty but for the token.
+type CancelRequestResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Pass it to reads that must see this command.
+	ConsistencyToken string `protobuf:"bytes,1,opt,name=consistency_token,json=consistencyToken,proto3" json:"consistency_token,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *CancelRequestResponse) Reset() {
+	*x = CancelRequestResponse{}
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CancelRequestResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CancelRequestResponse) ProtoMessage() {}
+
+func (x *CancelRequestResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CancelRequestResponse.ProtoReflect.Descriptor instead.
+func (*CancelRequestResponse) Descriptor() ([]byte, []int) {
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *CancelRequestResponse) GetConsistencyToken() string {
+	if x != nil {
+		return x.ConsistencyToken
+	}
+	return ""
+}
+
 // WithdrawRequestRequest names a request.
 type WithdrawRequestRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -605,7 +817,7 @@ type WithdrawRequestRequest struct {
 
 func (x *WithdrawRequestRequest) Reset() {
 	*x = WithdrawRequestRequest{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[4]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -617,7 +829,7 @@ func (x *WithdrawRequestRequest) String() string {
 func (*WithdrawRequestRequest) ProtoMessage() {}
 
 func (x *WithdrawRequestRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[4]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -630,7 +842,7 @@ func (x *WithdrawRequestRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WithdrawRequestRequest.ProtoReflect.Descriptor instead.
 func (*WithdrawRequestRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{4}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *WithdrawRequestRequest) GetRequestId() string {
@@ -658,7 +870,7 @@ type WithdrawRequestResponse struct {
 
 func (x *WithdrawRequestResponse) Reset() {
 	*x = WithdrawRequestResponse{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[5]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -670,7 +882,7 @@ func (x *WithdrawRequestResponse) String() string {
 func (*WithdrawRequestResponse) ProtoMessage() {}
 
 func (x *WithdrawRequestResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[5]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -683,7 +895,7 @@ func (x *WithdrawRequestResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WithdrawRequestResponse.ProtoReflect.Descriptor instead.
 func (*WithdrawRequestResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{5}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *WithdrawRequestResponse) GetConsistencyToken() string {
@@ -706,7 +918,7 @@ type RetryRequestRequest struct {
 
 func (x *RetryRequestRequest) Reset() {
 	*x = RetryRequestRequest{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[6]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -718,7 +930,7 @@ func (x *RetryRequestRequest) String() string {
 func (*RetryRequestRequest) ProtoMessage() {}
 
 func (x *RetryRequestRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[6]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -731,7 +943,7 @@ func (x *RetryRequestRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryRequestRequest.ProtoReflect.Descriptor instead.
 func (*RetryRequestRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{6}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *RetryRequestRequest) GetRequestId() string {
@@ -759,7 +971,7 @@ type RetryRequestResponse struct {
 
 func (x *RetryRequestResponse) Reset() {
 	*x = RetryRequestResponse{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[7]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -771,7 +983,7 @@ func (x *RetryRequestResponse) String() string {
 func (*RetryRequestResponse) ProtoMessage() {}
 
 func (x *RetryRequestResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[7]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -784,7 +996,7 @@ func (x *RetryRequestResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryRequestResponse.ProtoReflect.Descriptor instead.
 func (*RetryRequestResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{7}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *RetryRequestResponse) GetConsistencyToken() string {
@@ -807,7 +1019,7 @@ type GetRequestRequest struct {
 
 func (x *GetRequestRequest) Reset() {
 	*x = GetRequestRequest{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[8]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -819,7 +1031,7 @@ func (x *GetRequestRequest) String() string {
 func (*GetRequestRequest) ProtoMessage() {}
 
 func (x *GetRequestRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[8]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -832,7 +1044,7 @@ func (x *GetRequestRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRequestRequest.ProtoReflect.Descriptor instead.
 func (*GetRequestRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{8}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GetRequestRequest) GetRequest() string {
@@ -871,7 +1083,8 @@ type Leaf struct {
 	Reason string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
 	// The law, clause or interest; set with RETAINED.
 	Authority string `protobuf:"bytes,8,opt,name=authority,proto3" json:"authority,omitempty"`
-	// Until when it is kept, or when it is looked at again; set with RETAINED.
+	// Until when it is kept at least, or when it is to be looked at again, which
+	// nothing does by itself yet; set with RETAINED.
 	Until *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=until,proto3" json:"until,omitempty"`
 	// Times that it was tried.
 	Attempts uint32 `protobuf:"varint,10,opt,name=attempts,proto3" json:"attempts,omitempty"`
@@ -885,7 +1098,7 @@ type Leaf struct {
 
 func (x *Leaf) Reset() {
 	*x = Leaf{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[9]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -897,7 +1110,7 @@ func (x *Leaf) String() string {
 func (*Leaf) ProtoMessage() {}
 
 func (x *Leaf) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[9]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -910,7 +1123,7 @@ func (x *Leaf) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Leaf.ProtoReflect.Descriptor instead.
 func (*Leaf) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{9}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Leaf) GetLeaf() uint32 {
@@ -1033,7 +1246,7 @@ type Request struct {
 
 func (x *Request) Reset() {
 	*x = Request{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[10]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1045,7 +1258,7 @@ func (x *Request) String() string {
 func (*Request) ProtoMessage() {}
 
 func (x *Request) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[10]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1058,7 +1271,7 @@ func (x *Request) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Request.ProtoReflect.Descriptor instead.
 func (*Request) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{10}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Request) GetRequest() string {
@@ -1184,7 +1397,7 @@ type GetRequestResponse struct {
 
 func (x *GetRequestResponse) Reset() {
 	*x = GetRequestResponse{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[11]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1196,7 +1409,7 @@ func (x *GetRequestResponse) String() string {
 func (*GetRequestResponse) ProtoMessage() {}
 
 func (x *GetRequestResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[11]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1209,7 +1422,7 @@ func (x *GetRequestResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRequestResponse.ProtoReflect.Descriptor instead.
 func (*GetRequestResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{11}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *GetRequestResponse) GetRequest() *Request {
@@ -1236,7 +1449,7 @@ type ListRequestsRequest struct {
 
 func (x *ListRequestsRequest) Reset() {
 	*x = ListRequestsRequest{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[12]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1248,7 +1461,7 @@ func (x *ListRequestsRequest) String() string {
 func (*ListRequestsRequest) ProtoMessage() {}
 
 func (x *ListRequestsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[12]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1261,7 +1474,7 @@ func (x *ListRequestsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRequestsRequest.ProtoReflect.Descriptor instead.
 func (*ListRequestsRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{12}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListRequestsRequest) GetState() RequestState {
@@ -1313,7 +1526,7 @@ type RequestSummary struct {
 
 func (x *RequestSummary) Reset() {
 	*x = RequestSummary{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[13]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1325,7 +1538,7 @@ func (x *RequestSummary) String() string {
 func (*RequestSummary) ProtoMessage() {}
 
 func (x *RequestSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[13]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1338,7 +1551,7 @@ func (x *RequestSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestSummary.ProtoReflect.Descriptor instead.
 func (*RequestSummary) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{13}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *RequestSummary) GetRequest() string {
@@ -1396,7 +1609,7 @@ type ListRequestsResponse struct {
 
 func (x *ListRequestsResponse) Reset() {
 	*x = ListRequestsResponse{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[14]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1408,7 +1621,7 @@ func (x *ListRequestsResponse) String() string {
 func (*ListRequestsResponse) ProtoMessage() {}
 
 func (x *ListRequestsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[14]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1421,7 +1634,7 @@ func (x *ListRequestsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRequestsResponse.ProtoReflect.Descriptor instead.
 func (*ListRequestsResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{14}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ListRequestsResponse) GetRequests() []*RequestSummary {
@@ -1449,7 +1662,7 @@ type WatchRequestRequest struct {
 
 func (x *WatchRequestRequest) Reset() {
 	*x = WatchRequestRequest{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[15]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1461,7 +1674,7 @@ func (x *WatchRequestRequest) String() string {
 func (*WatchRequestRequest) ProtoMessage() {}
 
 func (x *WatchRequestRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[15]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1474,7 +1687,7 @@ func (x *WatchRequestRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequestRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequestRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{15}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *WatchRequestRequest) GetRequest() string {
@@ -1495,7 +1708,7 @@ type WatchRequestResponse struct {
 
 func (x *WatchRequestResponse) Reset() {
 	*x = WatchRequestResponse{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[16]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1507,7 +1720,7 @@ func (x *WatchRequestResponse) String() string {
 func (*WatchRequestResponse) ProtoMessage() {}
 
 func (x *WatchRequestResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[16]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1520,7 +1733,7 @@ func (x *WatchRequestResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequestResponse.ProtoReflect.Descriptor instead.
 func (*WatchRequestResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{16}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *WatchRequestResponse) GetRequest() *Request {
@@ -1541,7 +1754,7 @@ type ExplainRequestRequest struct {
 
 func (x *ExplainRequestRequest) Reset() {
 	*x = ExplainRequestRequest{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[17]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1553,7 +1766,7 @@ func (x *ExplainRequestRequest) String() string {
 func (*ExplainRequestRequest) ProtoMessage() {}
 
 func (x *ExplainRequestRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[17]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1566,7 +1779,7 @@ func (x *ExplainRequestRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainRequestRequest.ProtoReflect.Descriptor instead.
 func (*ExplainRequestRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{17}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ExplainRequestRequest) GetRequest() string {
@@ -1597,7 +1810,7 @@ type Step struct {
 
 func (x *Step) Reset() {
 	*x = Step{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[18]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1609,7 +1822,7 @@ func (x *Step) String() string {
 func (*Step) ProtoMessage() {}
 
 func (x *Step) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[18]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1622,7 +1835,7 @@ func (x *Step) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Step.ProtoReflect.Descriptor instead.
 func (*Step) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{18}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Step) GetAt() *timestamppb.Timestamp {
@@ -1692,14 +1905,21 @@ type ExplainRequestResponse struct {
 	Behind *Blocker `protobuf:"bytes,10,opt,name=behind,proto3" json:"behind,omitempty"`
 	// The category of the system's description that the reason is about; empty if
 	// it is about none.
-	Category      string `protobuf:"bytes,11,opt,name=category,proto3" json:"category,omitempty"`
+	Category string `protobuf:"bytes,11,opt,name=category,proto3" json:"category,omitempty"`
+	// Level of assurance that the request needs, 1 to 4; zero if none.
+	NeededLevel uint32 `protobuf:"varint,12,opt,name=needed_level,json=neededLevel,proto3" json:"needed_level,omitempty"`
+	// Level that was reached; zero while nothing is proven.
+	AssuranceLevel uint32 `protobuf:"varint,13,opt,name=assurance_level,json=assuranceLevel,proto3" json:"assurance_level,omitempty"`
+	// While that is not enough: the proofs any of which would be, such as
+	// "settled_channel", "assertion" or "staff".
+	Suffices      []string `protobuf:"bytes,14,rep,name=suffices,proto3" json:"suffices,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ExplainRequestResponse) Reset() {
 	*x = ExplainRequestResponse{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[19]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1711,7 +1931,7 @@ func (x *ExplainRequestResponse) String() string {
 func (*ExplainRequestResponse) ProtoMessage() {}
 
 func (x *ExplainRequestResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[19]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1724,7 +1944,7 @@ func (x *ExplainRequestResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainRequestResponse.ProtoReflect.Descriptor instead.
 func (*ExplainRequestResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{19}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ExplainRequestResponse) GetRequest() *Request {
@@ -1804,6 +2024,27 @@ func (x *ExplainRequestResponse) GetCategory() string {
 	return ""
 }
 
+func (x *ExplainRequestResponse) GetNeededLevel() uint32 {
+	if x != nil {
+		return x.NeededLevel
+	}
+	return 0
+}
+
+func (x *ExplainRequestResponse) GetAssuranceLevel() uint32 {
+	if x != nil {
+		return x.AssuranceLevel
+	}
+	return 0
+}
+
+func (x *ExplainRequestResponse) GetSuffices() []string {
+	if x != nil {
+		return x.Suffices
+	}
+	return nil
+}
+
 // Blocker is a request that another one waits for, and what it waits for
 // itself.
 type Blocker struct {
@@ -1832,7 +2073,7 @@ type Blocker struct {
 
 func (x *Blocker) Reset() {
 	*x = Blocker{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[20]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1844,7 +2085,7 @@ func (x *Blocker) String() string {
 func (*Blocker) ProtoMessage() {}
 
 func (x *Blocker) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[20]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1857,7 +2098,7 @@ func (x *Blocker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Blocker.ProtoReflect.Descriptor instead.
 func (*Blocker) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{20}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Blocker) GetRequest() string {
@@ -1934,7 +2175,7 @@ type DownloadPackageRequest struct {
 
 func (x *DownloadPackageRequest) Reset() {
 	*x = DownloadPackageRequest{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[21]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1946,7 +2187,7 @@ func (x *DownloadPackageRequest) String() string {
 func (*DownloadPackageRequest) ProtoMessage() {}
 
 func (x *DownloadPackageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[21]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1959,7 +2200,7 @@ func (x *DownloadPackageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadPackageRequest.ProtoReflect.Descriptor instead.
 func (*DownloadPackageRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{21}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *DownloadPackageRequest) GetRequest() string {
@@ -1980,7 +2221,7 @@ type DownloadPackageResponse struct {
 
 func (x *DownloadPackageResponse) Reset() {
 	*x = DownloadPackageResponse{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[22]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1992,7 +2233,7 @@ func (x *DownloadPackageResponse) String() string {
 func (*DownloadPackageResponse) ProtoMessage() {}
 
 func (x *DownloadPackageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[22]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2005,7 +2246,7 @@ func (x *DownloadPackageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadPackageResponse.ProtoReflect.Descriptor instead.
 func (*DownloadPackageResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{22}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *DownloadPackageResponse) GetData() []byte {
@@ -2041,11 +2282,24 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12/\n" +
 	"\arequest\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\arequest\x12\x1d\n" +
-	"\x04code\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 R\x04code\"\xa6\x01\n" +
+	"\x04code\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 R\x04code\"\xa6\x02\n" +
 	"\x15VerifyRequestResponse\x12;\n" +
 	"\x05state\x18\x01 \x01(\x0e2%.habeas.identity.v1.VerificationStateR\x05state\x12#\n" +
 	"\rattempts_left\x18\x02 \x01(\rR\fattemptsLeft\x12+\n" +
-	"\x11consistency_token\x18\x03 \x01(\tR\x10consistencyToken\"r\n" +
+	"\x11consistency_token\x18\x03 \x01(\tR\x10consistencyToken\x12'\n" +
+	"\x0fassurance_level\x18\x04 \x01(\rR\x0eassuranceLevel\x12!\n" +
+	"\fneeded_level\x18\x05 \x01(\rR\vneededLevel\x12\x16\n" +
+	"\x06reason\x18\x06 \x01(\tR\x06reason\x12\x1a\n" +
+	"\bsuffices\x18\a \x03(\tR\bsuffices\"\xd7\x01\n" +
+	"\x14CancelRequestRequest\x12'\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12/\n" +
+	"\arequest\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\arequest\x12\x1d\n" +
+	"\x04code\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x04code\x12F\n" +
+	"\x06reason\x18\x04 \x01(\x0e2\".habeas.fulfilment.v1.CancelReasonB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x06reason\"D\n" +
+	"\x15CancelRequestResponse\x12+\n" +
+	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"r\n" +
 	"\x16WithdrawRequestRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12/\n" +
@@ -2130,7 +2384,7 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\x04leaf\x18\x03 \x01(\rR\x04leaf\x12\x16\n" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x1c\n" +
 	"\tcausation\x18\x05 \x01(\tR\tcausation\x12\x19\n" +
-	"\btrace_id\x18\x06 \x01(\tR\atraceId\"\xec\x03\n" +
+	"\btrace_id\x18\x06 \x01(\tR\atraceId\"\xd4\x04\n" +
 	"\x16ExplainRequestResponse\x127\n" +
 	"\arequest\x18\x01 \x01(\v2\x1d.habeas.fulfilment.v1.RequestR\arequest\x12\x1d\n" +
 	"\n" +
@@ -2145,7 +2399,10 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\x06reason\x18\t \x01(\tR\x06reason\x125\n" +
 	"\x06behind\x18\n" +
 	" \x01(\v2\x1d.habeas.fulfilment.v1.BlockerR\x06behind\x12\x1a\n" +
-	"\bcategory\x18\v \x01(\tR\bcategory\"\xd1\x02\n" +
+	"\bcategory\x18\v \x01(\tR\bcategory\x12!\n" +
+	"\fneeded_level\x18\f \x01(\rR\vneededLevel\x12'\n" +
+	"\x0fassurance_level\x18\r \x01(\rR\x0eassuranceLevel\x12\x1a\n" +
+	"\bsuffices\x18\x0e \x03(\tR\bsuffices\"\xd1\x02\n" +
 	"\aBlocker\x12\x18\n" +
 	"\arequest\x18\x01 \x01(\tR\arequest\x12\x1d\n" +
 	"\n" +
@@ -2173,7 +2430,7 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\x16REQUEST_STATE_PLANNING\x10\x03\x12\x19\n" +
 	"\x15REQUEST_STATE_RUNNING\x10\x04\x12\x1c\n" +
 	"\x18REQUEST_STATE_CONCLUDING\x10\x05\x12\x18\n" +
-	"\x14REQUEST_STATE_CLOSED\x10\x06*\xd6\x01\n" +
+	"\x14REQUEST_STATE_CLOSED\x10\x06*\xed\x01\n" +
 	"\aOutcome\x12\x17\n" +
 	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10OUTCOME_COMPLETE\x10\x01\x12\"\n" +
@@ -2182,7 +2439,8 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\x14OUTCOME_NOT_VERIFIED\x10\x04\x12\x15\n" +
 	"\x11OUTCOME_WITHDRAWN\x10\x05\x12\x15\n" +
 	"\x11OUTCOME_DUPLICATE\x10\x06\x12\x16\n" +
-	"\x12OUTCOME_INCOMPLETE\x10\a*\xdf\x01\n" +
+	"\x12OUTCOME_INCOMPLETE\x10\a\x12\x15\n" +
+	"\x11OUTCOME_CANCELLED\x10\b*\xdf\x01\n" +
 	"\vLeafOutcome\x12\x1c\n" +
 	"\x18LEAF_OUTCOME_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13LEAF_OUTCOME_ERASED\x10\x01\x12\x17\n" +
@@ -2191,12 +2449,19 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\x15LEAF_OUTCOME_RETAINED\x10\x04\x12\x19\n" +
 	"\x15LEAF_OUTCOME_NOT_HELD\x10\x05\x12\x17\n" +
 	"\x13LEAF_OUTCOME_FAILED\x10\x06\x12\x15\n" +
-	"\x11LEAF_OUTCOME_LOST\x10\a2\x8b\t\n" +
+	"\x11LEAF_OUTCOME_LOST\x10\a*g\n" +
+	"\fCancelReason\x12\x1d\n" +
+	"\x19CANCEL_REASON_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14CANCEL_REASON_NOT_ME\x10\x01\x12\x1e\n" +
+	"\x1aCANCEL_REASON_CHANGED_MIND\x10\x022\x86\n" +
+	"\n" +
 	"\x0eRequestService\x12z\n" +
 	"\rSubmitRequest\x12*.habeas.fulfilment.v1.SubmitRequestRequest\x1a+.habeas.fulfilment.v1.SubmitRequestResponse\"\x10\x8a\xb5\x18\b\n" +
 	"\x04\x01\x03\v\f\x10\x01\x92\xb5\x18\x00\x12z\n" +
 	"\rVerifyRequest\x12*.habeas.fulfilment.v1.VerifyRequestRequest\x1a+.habeas.fulfilment.v1.VerifyRequestResponse\"\x10\x8a\xb5\x18\b\n" +
-	"\x04\x01\x03\x04\v\x10\x01\x92\xb5\x18\x00\x12\x80\x01\n" +
+	"\x04\x01\x03\x04\v\x10\x01\x92\xb5\x18\x00\x12y\n" +
+	"\rCancelRequest\x12*.habeas.fulfilment.v1.CancelRequestRequest\x1a+.habeas.fulfilment.v1.CancelRequestResponse\"\x0f\x8a\xb5\x18\a\n" +
+	"\x03\x01\x03\v\x10\x01\x92\xb5\x18\x00\x12\x80\x01\n" +
 	"\x0fWithdrawRequest\x12,.habeas.fulfilment.v1.WithdrawRequestRequest\x1a-.habeas.fulfilment.v1.WithdrawRequestResponse\"\x10\x8a\xb5\x18\b\n" +
 	"\x04\x01\x03\x05\v\x10\x01\x92\xb5\x18\x00\x12u\n" +
 	"\fRetryRequest\x12).habeas.fulfilment.v1.RetryRequestRequest\x1a*.habeas.fulfilment.v1.RetryRequestResponse\"\x0e\x8a\xb5\x18\x06\n" +
@@ -2227,98 +2492,104 @@ func file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP() []byte {
 	return file_habeas_fulfilment_v1_request_service_proto_rawDescData
 }
 
-var file_habeas_fulfilment_v1_request_service_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_habeas_fulfilment_v1_request_service_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_habeas_fulfilment_v1_request_service_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_habeas_fulfilment_v1_request_service_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_habeas_fulfilment_v1_request_service_proto_goTypes = []any{
 	(Right)(0),                      // 0: habeas.fulfilment.v1.Right
 	(RequestState)(0),               // 1: habeas.fulfilment.v1.RequestState
 	(Outcome)(0),                    // 2: habeas.fulfilment.v1.Outcome
 	(LeafOutcome)(0),                // 3: habeas.fulfilment.v1.LeafOutcome
-	(*SubmitRequestRequest)(nil),    // 4: habeas.fulfilment.v1.SubmitRequestRequest
-	(*SubmitRequestResponse)(nil),   // 5: habeas.fulfilment.v1.SubmitRequestResponse
-	(*VerifyRequestRequest)(nil),    // 6: habeas.fulfilment.v1.VerifyRequestRequest
-	(*VerifyRequestResponse)(nil),   // 7: habeas.fulfilment.v1.VerifyRequestResponse
-	(*WithdrawRequestRequest)(nil),  // 8: habeas.fulfilment.v1.WithdrawRequestRequest
-	(*WithdrawRequestResponse)(nil), // 9: habeas.fulfilment.v1.WithdrawRequestResponse
-	(*RetryRequestRequest)(nil),     // 10: habeas.fulfilment.v1.RetryRequestRequest
-	(*RetryRequestResponse)(nil),    // 11: habeas.fulfilment.v1.RetryRequestResponse
-	(*GetRequestRequest)(nil),       // 12: habeas.fulfilment.v1.GetRequestRequest
-	(*Leaf)(nil),                    // 13: habeas.fulfilment.v1.Leaf
-	(*Request)(nil),                 // 14: habeas.fulfilment.v1.Request
-	(*GetRequestResponse)(nil),      // 15: habeas.fulfilment.v1.GetRequestResponse
-	(*ListRequestsRequest)(nil),     // 16: habeas.fulfilment.v1.ListRequestsRequest
-	(*RequestSummary)(nil),          // 17: habeas.fulfilment.v1.RequestSummary
-	(*ListRequestsResponse)(nil),    // 18: habeas.fulfilment.v1.ListRequestsResponse
-	(*WatchRequestRequest)(nil),     // 19: habeas.fulfilment.v1.WatchRequestRequest
-	(*WatchRequestResponse)(nil),    // 20: habeas.fulfilment.v1.WatchRequestResponse
-	(*ExplainRequestRequest)(nil),   // 21: habeas.fulfilment.v1.ExplainRequestRequest
-	(*Step)(nil),                    // 22: habeas.fulfilment.v1.Step
-	(*ExplainRequestResponse)(nil),  // 23: habeas.fulfilment.v1.ExplainRequestResponse
-	(*Blocker)(nil),                 // 24: habeas.fulfilment.v1.Blocker
-	(*DownloadPackageRequest)(nil),  // 25: habeas.fulfilment.v1.DownloadPackageRequest
-	(*DownloadPackageResponse)(nil), // 26: habeas.fulfilment.v1.DownloadPackageResponse
-	(*v1.Identifier)(nil),           // 27: habeas.identity.v1.Identifier
-	(*timestamppb.Timestamp)(nil),   // 28: google.protobuf.Timestamp
-	(v1.VerificationState)(0),       // 29: habeas.identity.v1.VerificationState
+	(CancelReason)(0),               // 4: habeas.fulfilment.v1.CancelReason
+	(*SubmitRequestRequest)(nil),    // 5: habeas.fulfilment.v1.SubmitRequestRequest
+	(*SubmitRequestResponse)(nil),   // 6: habeas.fulfilment.v1.SubmitRequestResponse
+	(*VerifyRequestRequest)(nil),    // 7: habeas.fulfilment.v1.VerifyRequestRequest
+	(*VerifyRequestResponse)(nil),   // 8: habeas.fulfilment.v1.VerifyRequestResponse
+	(*CancelRequestRequest)(nil),    // 9: habeas.fulfilment.v1.CancelRequestRequest
+	(*CancelRequestResponse)(nil),   // 10: habeas.fulfilment.v1.CancelRequestResponse
+	(*WithdrawRequestRequest)(nil),  // 11: habeas.fulfilment.v1.WithdrawRequestRequest
+	(*WithdrawRequestResponse)(nil), // 12: habeas.fulfilment.v1.WithdrawRequestResponse
+	(*RetryRequestRequest)(nil),     // 13: habeas.fulfilment.v1.RetryRequestRequest
+	(*RetryRequestResponse)(nil),    // 14: habeas.fulfilment.v1.RetryRequestResponse
+	(*GetRequestRequest)(nil),       // 15: habeas.fulfilment.v1.GetRequestRequest
+	(*Leaf)(nil),                    // 16: habeas.fulfilment.v1.Leaf
+	(*Request)(nil),                 // 17: habeas.fulfilment.v1.Request
+	(*GetRequestResponse)(nil),      // 18: habeas.fulfilment.v1.GetRequestResponse
+	(*ListRequestsRequest)(nil),     // 19: habeas.fulfilment.v1.ListRequestsRequest
+	(*RequestSummary)(nil),          // 20: habeas.fulfilment.v1.RequestSummary
+	(*ListRequestsResponse)(nil),    // 21: habeas.fulfilment.v1.ListRequestsResponse
+	(*WatchRequestRequest)(nil),     // 22: habeas.fulfilment.v1.WatchRequestRequest
+	(*WatchRequestResponse)(nil),    // 23: habeas.fulfilment.v1.WatchRequestResponse
+	(*ExplainRequestRequest)(nil),   // 24: habeas.fulfilment.v1.ExplainRequestRequest
+	(*Step)(nil),                    // 25: habeas.fulfilment.v1.Step
+	(*ExplainRequestResponse)(nil),  // 26: habeas.fulfilment.v1.ExplainRequestResponse
+	(*Blocker)(nil),                 // 27: habeas.fulfilment.v1.Blocker
+	(*DownloadPackageRequest)(nil),  // 28: habeas.fulfilment.v1.DownloadPackageRequest
+	(*DownloadPackageResponse)(nil), // 29: habeas.fulfilment.v1.DownloadPackageResponse
+	(*v1.Identifier)(nil),           // 30: habeas.identity.v1.Identifier
+	(*timestamppb.Timestamp)(nil),   // 31: google.protobuf.Timestamp
+	(v1.VerificationState)(0),       // 32: habeas.identity.v1.VerificationState
 }
 var file_habeas_fulfilment_v1_request_service_proto_depIdxs = []int32{
 	0,  // 0: habeas.fulfilment.v1.SubmitRequestRequest.right:type_name -> habeas.fulfilment.v1.Right
-	27, // 1: habeas.fulfilment.v1.SubmitRequestRequest.identifier:type_name -> habeas.identity.v1.Identifier
-	28, // 2: habeas.fulfilment.v1.SubmitRequestRequest.received_at:type_name -> google.protobuf.Timestamp
-	28, // 3: habeas.fulfilment.v1.SubmitRequestResponse.due_at:type_name -> google.protobuf.Timestamp
-	29, // 4: habeas.fulfilment.v1.VerifyRequestResponse.state:type_name -> habeas.identity.v1.VerificationState
-	3,  // 5: habeas.fulfilment.v1.Leaf.outcome:type_name -> habeas.fulfilment.v1.LeafOutcome
-	28, // 6: habeas.fulfilment.v1.Leaf.until:type_name -> google.protobuf.Timestamp
-	0,  // 7: habeas.fulfilment.v1.Request.right:type_name -> habeas.fulfilment.v1.Right
-	1,  // 8: habeas.fulfilment.v1.Request.state:type_name -> habeas.fulfilment.v1.RequestState
-	2,  // 9: habeas.fulfilment.v1.Request.outcome:type_name -> habeas.fulfilment.v1.Outcome
-	28, // 10: habeas.fulfilment.v1.Request.received_at:type_name -> google.protobuf.Timestamp
-	28, // 11: habeas.fulfilment.v1.Request.due_at:type_name -> google.protobuf.Timestamp
-	28, // 12: habeas.fulfilment.v1.Request.closed_at:type_name -> google.protobuf.Timestamp
-	13, // 13: habeas.fulfilment.v1.Request.leaves:type_name -> habeas.fulfilment.v1.Leaf
-	28, // 14: habeas.fulfilment.v1.Request.package_expires_at:type_name -> google.protobuf.Timestamp
-	14, // 15: habeas.fulfilment.v1.GetRequestResponse.request:type_name -> habeas.fulfilment.v1.Request
-	1,  // 16: habeas.fulfilment.v1.ListRequestsRequest.state:type_name -> habeas.fulfilment.v1.RequestState
-	0,  // 17: habeas.fulfilment.v1.RequestSummary.right:type_name -> habeas.fulfilment.v1.Right
-	1,  // 18: habeas.fulfilment.v1.RequestSummary.state:type_name -> habeas.fulfilment.v1.RequestState
-	2,  // 19: habeas.fulfilment.v1.RequestSummary.outcome:type_name -> habeas.fulfilment.v1.Outcome
-	28, // 20: habeas.fulfilment.v1.RequestSummary.received_at:type_name -> google.protobuf.Timestamp
-	28, // 21: habeas.fulfilment.v1.RequestSummary.due_at:type_name -> google.protobuf.Timestamp
-	17, // 22: habeas.fulfilment.v1.ListRequestsResponse.requests:type_name -> habeas.fulfilment.v1.RequestSummary
-	14, // 23: habeas.fulfilment.v1.WatchRequestResponse.request:type_name -> habeas.fulfilment.v1.Request
-	28, // 24: habeas.fulfilment.v1.Step.at:type_name -> google.protobuf.Timestamp
-	14, // 25: habeas.fulfilment.v1.ExplainRequestResponse.request:type_name -> habeas.fulfilment.v1.Request
-	28, // 26: habeas.fulfilment.v1.ExplainRequestResponse.since:type_name -> google.protobuf.Timestamp
-	28, // 27: habeas.fulfilment.v1.ExplainRequestResponse.overdue_at:type_name -> google.protobuf.Timestamp
-	28, // 28: habeas.fulfilment.v1.ExplainRequestResponse.next_try_at:type_name -> google.protobuf.Timestamp
-	22, // 29: habeas.fulfilment.v1.ExplainRequestResponse.history:type_name -> habeas.fulfilment.v1.Step
-	24, // 30: habeas.fulfilment.v1.ExplainRequestResponse.behind:type_name -> habeas.fulfilment.v1.Blocker
-	28, // 31: habeas.fulfilment.v1.Blocker.since:type_name -> google.protobuf.Timestamp
-	28, // 32: habeas.fulfilment.v1.Blocker.overdue_at:type_name -> google.protobuf.Timestamp
-	28, // 33: habeas.fulfilment.v1.Blocker.next_try_at:type_name -> google.protobuf.Timestamp
-	4,  // 34: habeas.fulfilment.v1.RequestService.SubmitRequest:input_type -> habeas.fulfilment.v1.SubmitRequestRequest
-	6,  // 35: habeas.fulfilment.v1.RequestService.VerifyRequest:input_type -> habeas.fulfilment.v1.VerifyRequestRequest
-	8,  // 36: habeas.fulfilment.v1.RequestService.WithdrawRequest:input_type -> habeas.fulfilment.v1.WithdrawRequestRequest
-	10, // 37: habeas.fulfilment.v1.RequestService.RetryRequest:input_type -> habeas.fulfilment.v1.RetryRequestRequest
-	12, // 38: habeas.fulfilment.v1.RequestService.GetRequest:input_type -> habeas.fulfilment.v1.GetRequestRequest
-	16, // 39: habeas.fulfilment.v1.RequestService.ListRequests:input_type -> habeas.fulfilment.v1.ListRequestsRequest
-	19, // 40: habeas.fulfilment.v1.RequestService.WatchRequest:input_type -> habeas.fulfilment.v1.WatchRequestRequest
-	21, // 41: habeas.fulfilment.v1.RequestService.ExplainRequest:input_type -> habeas.fulfilment.v1.ExplainRequestRequest
-	25, // 42: habeas.fulfilment.v1.RequestService.DownloadPackage:input_type -> habeas.fulfilment.v1.DownloadPackageRequest
-	5,  // 43: habeas.fulfilment.v1.RequestService.SubmitRequest:output_type -> habeas.fulfilment.v1.SubmitRequestResponse
-	7,  // 44: habeas.fulfilment.v1.RequestService.VerifyRequest:output_type -> habeas.fulfilment.v1.VerifyRequestResponse
-	9,  // 45: habeas.fulfilment.v1.RequestService.WithdrawRequest:output_type -> habeas.fulfilment.v1.WithdrawRequestResponse
-	11, // 46: habeas.fulfilment.v1.RequestService.RetryRequest:output_type -> habeas.fulfilment.v1.RetryRequestResponse
-	15, // 47: habeas.fulfilment.v1.RequestService.GetRequest:output_type -> habeas.fulfilment.v1.GetRequestResponse
-	18, // 48: habeas.fulfilment.v1.RequestService.ListRequests:output_type -> habeas.fulfilment.v1.ListRequestsResponse
-	20, // 49: habeas.fulfilment.v1.RequestService.WatchRequest:output_type -> habeas.fulfilment.v1.WatchRequestResponse
-	23, // 50: habeas.fulfilment.v1.RequestService.ExplainRequest:output_type -> habeas.fulfilment.v1.ExplainRequestResponse
-	26, // 51: habeas.fulfilment.v1.RequestService.DownloadPackage:output_type -> habeas.fulfilment.v1.DownloadPackageResponse
-	43, // [43:52] is the sub-list for method output_type
-	34, // [34:43] is the sub-list for method input_type
-	34, // [34:34] is the sub-list for extension type_name
-	34, // [34:34] is the sub-list for extension extendee
-	0,  // [0:34] is the sub-list for field type_name
+	30, // 1: habeas.fulfilment.v1.SubmitRequestRequest.identifier:type_name -> habeas.identity.v1.Identifier
+	31, // 2: habeas.fulfilment.v1.SubmitRequestRequest.received_at:type_name -> google.protobuf.Timestamp
+	31, // 3: habeas.fulfilment.v1.SubmitRequestResponse.due_at:type_name -> google.protobuf.Timestamp
+	32, // 4: habeas.fulfilment.v1.VerifyRequestResponse.state:type_name -> habeas.identity.v1.VerificationState
+	4,  // 5: habeas.fulfilment.v1.CancelRequestRequest.reason:type_name -> habeas.fulfilment.v1.CancelReason
+	3,  // 6: habeas.fulfilment.v1.Leaf.outcome:type_name -> habeas.fulfilment.v1.LeafOutcome
+	31, // 7: habeas.fulfilment.v1.Leaf.until:type_name -> google.protobuf.Timestamp
+	0,  // 8: habeas.fulfilment.v1.Request.right:type_name -> habeas.fulfilment.v1.Right
+	1,  // 9: habeas.fulfilment.v1.Request.state:type_name -> habeas.fulfilment.v1.RequestState
+	2,  // 10: habeas.fulfilment.v1.Request.outcome:type_name -> habeas.fulfilment.v1.Outcome
+	31, // 11: habeas.fulfilment.v1.Request.received_at:type_name -> google.protobuf.Timestamp
+	31, // 12: habeas.fulfilment.v1.Request.due_at:type_name -> google.protobuf.Timestamp
+	31, // 13: habeas.fulfilment.v1.Request.closed_at:type_name -> google.protobuf.Timestamp
+	16, // 14: habeas.fulfilment.v1.Request.leaves:type_name -> habeas.fulfilment.v1.Leaf
+	31, // 15: habeas.fulfilment.v1.Request.package_expires_at:type_name -> google.protobuf.Timestamp
+	17, // 16: habeas.fulfilment.v1.GetRequestResponse.request:type_name -> habeas.fulfilment.v1.Request
+	1,  // 17: habeas.fulfilment.v1.ListRequestsRequest.state:type_name -> habeas.fulfilment.v1.RequestState
+	0,  // 18: habeas.fulfilment.v1.RequestSummary.right:type_name -> habeas.fulfilment.v1.Right
+	1,  // 19: habeas.fulfilment.v1.RequestSummary.state:type_name -> habeas.fulfilment.v1.RequestState
+	2,  // 20: habeas.fulfilment.v1.RequestSummary.outcome:type_name -> habeas.fulfilment.v1.Outcome
+	31, // 21: habeas.fulfilment.v1.RequestSummary.received_at:type_name -> google.protobuf.Timestamp
+	31, // 22: habeas.fulfilment.v1.RequestSummary.due_at:type_name -> google.protobuf.Timestamp
+	20, // 23: habeas.fulfilment.v1.ListRequestsResponse.requests:type_name -> habeas.fulfilment.v1.RequestSummary
+	17, // 24: habeas.fulfilment.v1.WatchRequestResponse.request:type_name -> habeas.fulfilment.v1.Request
+	31, // 25: habeas.fulfilment.v1.Step.at:type_name -> google.protobuf.Timestamp
+	17, // 26: habeas.fulfilment.v1.ExplainRequestResponse.request:type_name -> habeas.fulfilment.v1.Request
+	31, // 27: habeas.fulfilment.v1.ExplainRequestResponse.since:type_name -> google.protobuf.Timestamp
+	31, // 28: habeas.fulfilment.v1.ExplainRequestResponse.overdue_at:type_name -> google.protobuf.Timestamp
+	31, // 29: habeas.fulfilment.v1.ExplainRequestResponse.next_try_at:type_name -> google.protobuf.Timestamp
+	25, // 30: habeas.fulfilment.v1.ExplainRequestResponse.history:type_name -> habeas.fulfilment.v1.Step
+	27, // 31: habeas.fulfilment.v1.ExplainRequestResponse.behind:type_name -> habeas.fulfilment.v1.Blocker
+	31, // 32: habeas.fulfilment.v1.Blocker.since:type_name -> google.protobuf.Timestamp
+	31, // 33: habeas.fulfilment.v1.Blocker.overdue_at:type_name -> google.protobuf.Timestamp
+	31, // 34: habeas.fulfilment.v1.Blocker.next_try_at:type_name -> google.protobuf.Timestamp
+	5,  // 35: habeas.fulfilment.v1.RequestService.SubmitRequest:input_type -> habeas.fulfilment.v1.SubmitRequestRequest
+	7,  // 36: habeas.fulfilment.v1.RequestService.VerifyRequest:input_type -> habeas.fulfilment.v1.VerifyRequestRequest
+	9,  // 37: habeas.fulfilment.v1.RequestService.CancelRequest:input_type -> habeas.fulfilment.v1.CancelRequestRequest
+	11, // 38: habeas.fulfilment.v1.RequestService.WithdrawRequest:input_type -> habeas.fulfilment.v1.WithdrawRequestRequest
+	13, // 39: habeas.fulfilment.v1.RequestService.RetryRequest:input_type -> habeas.fulfilment.v1.RetryRequestRequest
+	15, // 40: habeas.fulfilment.v1.RequestService.GetRequest:input_type -> habeas.fulfilment.v1.GetRequestRequest
+	19, // 41: habeas.fulfilment.v1.RequestService.ListRequests:input_type -> habeas.fulfilment.v1.ListRequestsRequest
+	22, // 42: habeas.fulfilment.v1.RequestService.WatchRequest:input_type -> habeas.fulfilment.v1.WatchRequestRequest
+	24, // 43: habeas.fulfilment.v1.RequestService.ExplainRequest:input_type -> habeas.fulfilment.v1.ExplainRequestRequest
+	28, // 44: habeas.fulfilment.v1.RequestService.DownloadPackage:input_type -> habeas.fulfilment.v1.DownloadPackageRequest
+	6,  // 45: habeas.fulfilment.v1.RequestService.SubmitRequest:output_type -> habeas.fulfilment.v1.SubmitRequestResponse
+	8,  // 46: habeas.fulfilment.v1.RequestService.VerifyRequest:output_type -> habeas.fulfilment.v1.VerifyRequestResponse
+	10, // 47: habeas.fulfilment.v1.RequestService.CancelRequest:output_type -> habeas.fulfilment.v1.CancelRequestResponse
+	12, // 48: habeas.fulfilment.v1.RequestService.WithdrawRequest:output_type -> habeas.fulfilment.v1.WithdrawRequestResponse
+	14, // 49: habeas.fulfilment.v1.RequestService.RetryRequest:output_type -> habeas.fulfilment.v1.RetryRequestResponse
+	18, // 50: habeas.fulfilment.v1.RequestService.GetRequest:output_type -> habeas.fulfilment.v1.GetRequestResponse
+	21, // 51: habeas.fulfilment.v1.RequestService.ListRequests:output_type -> habeas.fulfilment.v1.ListRequestsResponse
+	23, // 52: habeas.fulfilment.v1.RequestService.WatchRequest:output_type -> habeas.fulfilment.v1.WatchRequestResponse
+	26, // 53: habeas.fulfilment.v1.RequestService.ExplainRequest:output_type -> habeas.fulfilment.v1.ExplainRequestResponse
+	29, // 54: habeas.fulfilment.v1.RequestService.DownloadPackage:output_type -> habeas.fulfilment.v1.DownloadPackageResponse
+	45, // [45:55] is the sub-list for method output_type
+	35, // [35:45] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_habeas_fulfilment_v1_request_service_proto_init() }
@@ -2331,8 +2602,8 @@ func file_habeas_fulfilment_v1_request_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_fulfilment_v1_request_service_proto_rawDesc), len(file_habeas_fulfilment_v1_request_service_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   23,
+			NumEnums:      5,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

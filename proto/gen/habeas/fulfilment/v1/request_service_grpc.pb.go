@@ -24,6 +24,7 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	RequestService_SubmitRequest_FullMethodName   = "/habeas.fulfilment.v1.RequestService/SubmitRequest"
 	RequestService_VerifyRequest_FullMethodName   = "/habeas.fulfilment.v1.RequestService/VerifyRequest"
+	RequestService_CancelRequest_FullMethodName   = "/habeas.fulfilment.v1.RequestService/CancelRequest"
 	RequestService_WithdrawRequest_FullMethodName = "/habeas.fulfilment.v1.RequestService/WithdrawRequest"
 	RequestService_RetryRequest_FullMethodName    = "/habeas.fulfilment.v1.RequestService/RetryRequest"
 	RequestService_GetRequest_FullMethodName      = "/habeas.fulfilment.v1.RequestService/GetRequest"
@@ -47,6 +48,10 @@ type RequestServiceClient interface {
 	// VerifyRequest hands in the one-time code that the person was sent. A wrong
 	// code is an answer; the request stays as it was.
 	VerifyRequest(ctx context.Context, in *VerifyRequestRequest, opts ...grpc.CallOption) (*VerifyRequestResponse, error)
+	// CancelRequest ends a request that somebody made in a person's name, before
+	// anything was touched. It takes the code that all their known channels were
+	// sent when the request was held.
+	CancelRequest(ctx context.Context, in *CancelRequestRequest, opts ...grpc.CallOption) (*CancelRequestResponse, error)
 	// WithdrawRequest ends a request at the person's wish, before anything was
 	// touched.
 	WithdrawRequest(ctx context.Context, in *WithdrawRequestRequest, opts ...grpc.CallOption) (*WithdrawRequestResponse, error)
@@ -90,6 +95,16 @@ func (c *requestServiceClient) VerifyRequest(ctx context.Context, in *VerifyRequ
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(VerifyRequestResponse)
 	err := c.cc.Invoke(ctx, RequestService_VerifyRequest_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *requestServiceClient) CancelRequest(ctx context.Context, in *CancelRequestRequest, opts ...grpc.CallOption) (*CancelRequestResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CancelRequestResponse)
+	err := c.cc.Invoke(ctx, RequestService_CancelRequest_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -198,6 +213,10 @@ type RequestServiceServer interface {
 	// VerifyRequest hands in the one-time code that the person was sent. A wrong
 	// code is an answer; the request stays as it was.
 	VerifyRequest(context.Context, *VerifyRequestRequest) (*VerifyRequestResponse, error)
+	// CancelRequest ends a request that somebody made in a person's name, before
+	// anything was touched. It takes the code that all their known channels were
+	// sent when the request was held.
+	CancelRequest(context.Context, *CancelRequestRequest) (*CancelRequestResponse, error)
 	// WithdrawRequest ends a request at the person's wish, before anything was
 	// touched.
 	WithdrawRequest(context.Context, *WithdrawRequestRequest) (*WithdrawRequestResponse, error)
@@ -232,6 +251,9 @@ func (UnimplementedRequestServiceServer) SubmitRequest(context.Context, *SubmitR
 }
 func (UnimplementedRequestServiceServer) VerifyRequest(context.Context, *VerifyRequestRequest) (*VerifyRequestResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method VerifyRequest not implemented")
+}
+func (UnimplementedRequestServiceServer) CancelRequest(context.Context, *CancelRequestRequest) (*CancelRequestResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CancelRequest not implemented")
 }
 func (UnimplementedRequestServiceServer) WithdrawRequest(context.Context, *WithdrawRequestRequest) (*WithdrawRequestResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method WithdrawRequest not implemented")
@@ -307,6 +329,24 @@ func _RequestService_VerifyRequest_Handler(srv interface{}, ctx context.Context,
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(RequestServiceServer).VerifyRequest(ctx, req.(*VerifyRequestRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RequestService_CancelRequest_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CancelRequestRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RequestServiceServer).CancelRequest(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RequestService_CancelRequest_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RequestServiceServer).CancelRequest(ctx, req.(*CancelRequestRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -437,6 +477,10 @@ var RequestService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "VerifyRequest",
 			Handler:    _RequestService_VerifyRequest_Handler,
+		},
+		{
+			MethodName: "CancelRequest",
+			Handler:    _RequestService_CancelRequest_Handler,
 		},
 		{
 			MethodName: "WithdrawRequest",

@@ -12,6 +12,7 @@ package identityv1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	_ "habeas.internal/proto/gen/habeas/options/v1"
 	v1 "habeas.internal/proto/gen/habeas/seal/v1"
@@ -350,7 +351,9 @@ type TenantCreated struct {
 	// Code of the holiday calendar; empty for none.
 	Calendar string `protobuf:"bytes,3,opt,name=calendar,proto3" json:"calendar,omitempty"`
 	// When.
-	CreatedAt     *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	// What protects people against requests in their name; unset for the usual.
+	Safeguards    *TenantSafeguards `protobuf:"bytes,5,opt,name=safeguards,proto3" json:"safeguards,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -413,6 +416,68 @@ func (x *TenantCreated) GetCreatedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *TenantCreated) GetSafeguards() *TenantSafeguards {
+	if x != nil {
+		return x.Safeguards
+	}
+	return nil
+}
+
+// TenantSafeguards protect people against requests in their name.
+type TenantSafeguards struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How long such a request is held while the person is told.
+	Delay *durationpb.Duration `protobuf:"bytes,1,opt,name=delay,proto3" json:"delay,omitempty"`
+	// How long a channel has to be known before it proves the person enough.
+	ChannelAge    *durationpb.Duration `protobuf:"bytes,2,opt,name=channel_age,json=channelAge,proto3" json:"channel_age,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TenantSafeguards) Reset() {
+	*x = TenantSafeguards{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TenantSafeguards) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TenantSafeguards) ProtoMessage() {}
+
+func (x *TenantSafeguards) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TenantSafeguards.ProtoReflect.Descriptor instead.
+func (*TenantSafeguards) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *TenantSafeguards) GetDelay() *durationpb.Duration {
+	if x != nil {
+		return x.Delay
+	}
+	return nil
+}
+
+func (x *TenantSafeguards) GetChannelAge() *durationpb.Duration {
+	if x != nil {
+		return x.ChannelAge
+	}
+	return nil
+}
+
 // TenantCreationRefused: somebody wanted an id that is taken.
 type TenantCreationRefused struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -424,7 +489,7 @@ type TenantCreationRefused struct {
 
 func (x *TenantCreationRefused) Reset() {
 	*x = TenantCreationRefused{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[4]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -436,7 +501,7 @@ func (x *TenantCreationRefused) String() string {
 func (*TenantCreationRefused) ProtoMessage() {}
 
 func (x *TenantCreationRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[4]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -449,10 +514,220 @@ func (x *TenantCreationRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TenantCreationRefused.ProtoReflect.Descriptor instead.
 func (*TenantCreationRefused) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{4}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *TenantCreationRefused) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// TenantKind is a kind of identifier of a tenant's own.
+type TenantKind struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its name.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Case and compatible forms are the same.
+	Fold bool `protobuf:"varint,2,opt,name=fold,proto3" json:"fold,omitempty"`
+	// It stands alone.
+	Analytics     bool `protobuf:"varint,3,opt,name=analytics,proto3" json:"analytics,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TenantKind) Reset() {
+	*x = TenantKind{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TenantKind) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TenantKind) ProtoMessage() {}
+
+func (x *TenantKind) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TenantKind.ProtoReflect.Descriptor instead.
+func (*TenantKind) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *TenantKind) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *TenantKind) GetFold() bool {
+	if x != nil {
+		return x.Fold
+	}
+	return false
+}
+
+func (x *TenantKind) GetAnalytics() bool {
+	if x != nil {
+		return x.Analytics
+	}
+	return false
+}
+
+// TenantSettingsChanged: a tenant has other settings.
+type TenantSettingsChanged struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What it is called.
+	DisplayName string `protobuf:"bytes,1,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// IANA time zone.
+	TimeZone string `protobuf:"bytes,2,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
+	// Code of the holiday calendar; empty for none.
+	Calendar string `protobuf:"bytes,3,opt,name=calendar,proto3" json:"calendar,omitempty"`
+	// Release and erasure need somebody's approval.
+	Approval bool `protobuf:"varint,4,opt,name=approval,proto3" json:"approval,omitempty"`
+	// Kinds of identifiers of its own.
+	Kinds []*TenantKind `protobuf:"bytes,5,rep,name=kinds,proto3" json:"kinds,omitempty"`
+	// Number of the settings, from 1.
+	Revision uint32 `protobuf:"varint,6,opt,name=revision,proto3" json:"revision,omitempty"`
+	// When.
+	ChangedAt     *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=changed_at,json=changedAt,proto3" json:"changed_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TenantSettingsChanged) Reset() {
+	*x = TenantSettingsChanged{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TenantSettingsChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TenantSettingsChanged) ProtoMessage() {}
+
+func (x *TenantSettingsChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TenantSettingsChanged.ProtoReflect.Descriptor instead.
+func (*TenantSettingsChanged) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *TenantSettingsChanged) GetDisplayName() string {
+	if x != nil {
+		return x.DisplayName
+	}
+	return ""
+}
+
+func (x *TenantSettingsChanged) GetTimeZone() string {
+	if x != nil {
+		return x.TimeZone
+	}
+	return ""
+}
+
+func (x *TenantSettingsChanged) GetCalendar() string {
+	if x != nil {
+		return x.Calendar
+	}
+	return ""
+}
+
+func (x *TenantSettingsChanged) GetApproval() bool {
+	if x != nil {
+		return x.Approval
+	}
+	return false
+}
+
+func (x *TenantSettingsChanged) GetKinds() []*TenantKind {
+	if x != nil {
+		return x.Kinds
+	}
+	return nil
+}
+
+func (x *TenantSettingsChanged) GetRevision() uint32 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *TenantSettingsChanged) GetChangedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ChangedAt
+	}
+	return nil
+}
+
+// TenantSettingsRefused: a rule refused other settings.
+type TenantSettingsRefused struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Reason code.
+	Reason        string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TenantSettingsRefused) Reset() {
+	*x = TenantSettingsRefused{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TenantSettingsRefused) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TenantSettingsRefused) ProtoMessage() {}
+
+func (x *TenantSettingsRefused) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TenantSettingsRefused.ProtoReflect.Descriptor instead.
+func (*TenantSettingsRefused) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *TenantSettingsRefused) GetReason() string {
 	if x != nil {
 		return x.Reason
 	}
@@ -473,7 +748,7 @@ type SubjectRegistered struct {
 
 func (x *SubjectRegistered) Reset() {
 	*x = SubjectRegistered{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[5]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -485,7 +760,7 @@ func (x *SubjectRegistered) String() string {
 func (*SubjectRegistered) ProtoMessage() {}
 
 func (x *SubjectRegistered) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[5]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -498,7 +773,7 @@ func (x *SubjectRegistered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubjectRegistered.ProtoReflect.Descriptor instead.
 func (*SubjectRegistered) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{5}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *SubjectRegistered) GetRegisteredAt() *timestamppb.Timestamp {
@@ -528,14 +803,16 @@ type IdentifierLinked struct {
 	// The command that claimed the value's lookup row.
 	Claim string `protobuf:"bytes,4,opt,name=claim,proto3" json:"claim,omitempty"`
 	// The identifier is never joined with another one.
-	Analytics     bool `protobuf:"varint,5,opt,name=analytics,proto3" json:"analytics,omitempty"`
+	Analytics bool `protobuf:"varint,5,opt,name=analytics,proto3" json:"analytics,omitempty"`
+	// When, if it was linked after the registration.
+	LinkedAt      *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=linked_at,json=linkedAt,proto3" json:"linked_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *IdentifierLinked) Reset() {
 	*x = IdentifierLinked{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[6]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -547,7 +824,7 @@ func (x *IdentifierLinked) String() string {
 func (*IdentifierLinked) ProtoMessage() {}
 
 func (x *IdentifierLinked) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[6]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -560,7 +837,7 @@ func (x *IdentifierLinked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdentifierLinked.ProtoReflect.Descriptor instead.
 func (*IdentifierLinked) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{6}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *IdentifierLinked) GetNumber() uint32 {
@@ -598,6 +875,13 @@ func (x *IdentifierLinked) GetAnalytics() bool {
 	return false
 }
 
+func (x *IdentifierLinked) GetLinkedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LinkedAt
+	}
+	return nil
+}
+
 // IdentifierUnlinked: a person holds an identifier no more.
 type IdentifierUnlinked struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -609,7 +893,7 @@ type IdentifierUnlinked struct {
 
 func (x *IdentifierUnlinked) Reset() {
 	*x = IdentifierUnlinked{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[7]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -621,7 +905,7 @@ func (x *IdentifierUnlinked) String() string {
 func (*IdentifierUnlinked) ProtoMessage() {}
 
 func (x *IdentifierUnlinked) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[7]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -634,7 +918,7 @@ func (x *IdentifierUnlinked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdentifierUnlinked.ProtoReflect.Descriptor instead.
 func (*IdentifierUnlinked) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{7}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *IdentifierUnlinked) GetNumber() uint32 {
@@ -656,7 +940,7 @@ type ClaimBarred struct {
 
 func (x *ClaimBarred) Reset() {
 	*x = ClaimBarred{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[8]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -668,7 +952,7 @@ func (x *ClaimBarred) String() string {
 func (*ClaimBarred) ProtoMessage() {}
 
 func (x *ClaimBarred) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[8]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -681,7 +965,7 @@ func (x *ClaimBarred) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimBarred.ProtoReflect.Descriptor instead.
 func (*ClaimBarred) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{8}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ClaimBarred) GetClaim() string {
@@ -708,7 +992,7 @@ type IdentifiersRead struct {
 
 func (x *IdentifiersRead) Reset() {
 	*x = IdentifiersRead{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[9]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -720,7 +1004,7 @@ func (x *IdentifiersRead) String() string {
 func (*IdentifiersRead) ProtoMessage() {}
 
 func (x *IdentifiersRead) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[9]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -733,7 +1017,7 @@ func (x *IdentifiersRead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdentifiersRead.ProtoReflect.Descriptor instead.
 func (*IdentifiersRead) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{9}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *IdentifiersRead) GetPurpose() string {
@@ -776,7 +1060,7 @@ type ForgettingBegun struct {
 
 func (x *ForgettingBegun) Reset() {
 	*x = ForgettingBegun{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[10]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -788,7 +1072,7 @@ func (x *ForgettingBegun) String() string {
 func (*ForgettingBegun) ProtoMessage() {}
 
 func (x *ForgettingBegun) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[10]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -801,7 +1085,7 @@ func (x *ForgettingBegun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForgettingBegun.ProtoReflect.Descriptor instead.
 func (*ForgettingBegun) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{10}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ForgettingBegun) GetRequest() string {
@@ -826,7 +1110,7 @@ type SubjectForgotten struct {
 
 func (x *SubjectForgotten) Reset() {
 	*x = SubjectForgotten{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[11]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -838,7 +1122,7 @@ func (x *SubjectForgotten) String() string {
 func (*SubjectForgotten) ProtoMessage() {}
 
 func (x *SubjectForgotten) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[11]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -851,7 +1135,7 @@ func (x *SubjectForgotten) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubjectForgotten.ProtoReflect.Descriptor instead.
 func (*SubjectForgotten) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{11}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SubjectForgotten) GetRequest() string {
@@ -889,7 +1173,7 @@ type SubjectChangeRefused struct {
 
 func (x *SubjectChangeRefused) Reset() {
 	*x = SubjectChangeRefused{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[12]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -901,7 +1185,7 @@ func (x *SubjectChangeRefused) String() string {
 func (*SubjectChangeRefused) ProtoMessage() {}
 
 func (x *SubjectChangeRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[12]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -914,7 +1198,7 @@ func (x *SubjectChangeRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubjectChangeRefused.ProtoReflect.Descriptor instead.
 func (*SubjectChangeRefused) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{12}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *SubjectChangeRefused) GetChange() string {
@@ -942,7 +1226,7 @@ type SignedUp struct {
 
 func (x *SignedUp) Reset() {
 	*x = SignedUp{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[13]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -954,7 +1238,7 @@ func (x *SignedUp) String() string {
 func (*SignedUp) ProtoMessage() {}
 
 func (x *SignedUp) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[13]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -967,7 +1251,7 @@ func (x *SignedUp) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedUp.ProtoReflect.Descriptor instead.
 func (*SignedUp) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{13}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *SignedUp) GetSignedUpAt() *timestamppb.Timestamp {
@@ -994,7 +1278,7 @@ type MergeBegun struct {
 
 func (x *MergeBegun) Reset() {
 	*x = MergeBegun{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[14]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1006,7 +1290,7 @@ func (x *MergeBegun) String() string {
 func (*MergeBegun) ProtoMessage() {}
 
 func (x *MergeBegun) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[14]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1019,7 +1303,7 @@ func (x *MergeBegun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MergeBegun.ProtoReflect.Descriptor instead.
 func (*MergeBegun) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{14}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *MergeBegun) GetMerge() string {
@@ -1067,7 +1351,7 @@ type SubjectsMerged struct {
 
 func (x *SubjectsMerged) Reset() {
 	*x = SubjectsMerged{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[15]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1079,7 +1363,7 @@ func (x *SubjectsMerged) String() string {
 func (*SubjectsMerged) ProtoMessage() {}
 
 func (x *SubjectsMerged) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[15]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1092,7 +1376,7 @@ func (x *SubjectsMerged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubjectsMerged.ProtoReflect.Descriptor instead.
 func (*SubjectsMerged) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{15}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *SubjectsMerged) GetMerge() string {
@@ -1136,7 +1420,7 @@ type MergeDeclined struct {
 
 func (x *MergeDeclined) Reset() {
 	*x = MergeDeclined{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[16]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1148,7 +1432,7 @@ func (x *MergeDeclined) String() string {
 func (*MergeDeclined) ProtoMessage() {}
 
 func (x *MergeDeclined) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[16]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1161,7 +1445,7 @@ func (x *MergeDeclined) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MergeDeclined.ProtoReflect.Descriptor instead.
 func (*MergeDeclined) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{16}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *MergeDeclined) GetMerge() string {
@@ -1189,7 +1473,7 @@ type MergeCompleted struct {
 
 func (x *MergeCompleted) Reset() {
 	*x = MergeCompleted{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[17]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1201,7 +1485,7 @@ func (x *MergeCompleted) String() string {
 func (*MergeCompleted) ProtoMessage() {}
 
 func (x *MergeCompleted) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[17]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1214,7 +1498,7 @@ func (x *MergeCompleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MergeCompleted.ProtoReflect.Descriptor instead.
 func (*MergeCompleted) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{17}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *MergeCompleted) GetMerge() string {
@@ -1237,7 +1521,7 @@ type MergeAbandoned struct {
 
 func (x *MergeAbandoned) Reset() {
 	*x = MergeAbandoned{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[18]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1249,7 +1533,7 @@ func (x *MergeAbandoned) String() string {
 func (*MergeAbandoned) ProtoMessage() {}
 
 func (x *MergeAbandoned) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[18]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1262,7 +1546,7 @@ func (x *MergeAbandoned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MergeAbandoned.ProtoReflect.Descriptor instead.
 func (*MergeAbandoned) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{18}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *MergeAbandoned) GetMerge() string {
@@ -1301,7 +1585,7 @@ type SubjectsSeparated struct {
 
 func (x *SubjectsSeparated) Reset() {
 	*x = SubjectsSeparated{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[19]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1313,7 +1597,7 @@ func (x *SubjectsSeparated) String() string {
 func (*SubjectsSeparated) ProtoMessage() {}
 
 func (x *SubjectsSeparated) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[19]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1326,7 +1610,7 @@ func (x *SubjectsSeparated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubjectsSeparated.ProtoReflect.Descriptor instead.
 func (*SubjectsSeparated) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{19}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *SubjectsSeparated) GetMerge() string {
@@ -1382,7 +1666,7 @@ type MergeUndone struct {
 
 func (x *MergeUndone) Reset() {
 	*x = MergeUndone{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[20]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1394,7 +1678,7 @@ func (x *MergeUndone) String() string {
 func (*MergeUndone) ProtoMessage() {}
 
 func (x *MergeUndone) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[20]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1407,7 +1691,7 @@ func (x *MergeUndone) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MergeUndone.ProtoReflect.Descriptor instead.
 func (*MergeUndone) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{20}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *MergeUndone) GetMerge() string {
@@ -1433,7 +1717,7 @@ type MergedSubjectTouched struct {
 
 func (x *MergedSubjectTouched) Reset() {
 	*x = MergedSubjectTouched{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[21]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1445,7 +1729,7 @@ func (x *MergedSubjectTouched) String() string {
 func (*MergedSubjectTouched) ProtoMessage() {}
 
 func (x *MergedSubjectTouched) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[21]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1458,7 +1742,7 @@ func (x *MergedSubjectTouched) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MergedSubjectTouched.ProtoReflect.Descriptor instead.
 func (*MergedSubjectTouched) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{21}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *MergedSubjectTouched) GetKind() string {
@@ -1499,7 +1783,7 @@ type AgeStated struct {
 
 func (x *AgeStated) Reset() {
 	*x = AgeStated{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[22]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1511,7 +1795,7 @@ func (x *AgeStated) String() string {
 func (*AgeStated) ProtoMessage() {}
 
 func (x *AgeStated) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[22]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1524,7 +1808,7 @@ func (x *AgeStated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgeStated.ProtoReflect.Descriptor instead.
 func (*AgeStated) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{22}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *AgeStated) GetSource() string {
@@ -1570,7 +1854,7 @@ type MandateRecorded struct {
 
 func (x *MandateRecorded) Reset() {
 	*x = MandateRecorded{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[23]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1582,7 +1866,7 @@ func (x *MandateRecorded) String() string {
 func (*MandateRecorded) ProtoMessage() {}
 
 func (x *MandateRecorded) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[23]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1595,7 +1879,7 @@ func (x *MandateRecorded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MandateRecorded.ProtoReflect.Descriptor instead.
 func (*MandateRecorded) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{23}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *MandateRecorded) GetKind() string {
@@ -1630,7 +1914,7 @@ type MandateEnded struct {
 
 func (x *MandateEnded) Reset() {
 	*x = MandateEnded{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[24]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1642,7 +1926,7 @@ func (x *MandateEnded) String() string {
 func (*MandateEnded) ProtoMessage() {}
 
 func (x *MandateEnded) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[24]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1655,7 +1939,7 @@ func (x *MandateEnded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MandateEnded.ProtoReflect.Descriptor instead.
 func (*MandateEnded) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{24}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *MandateEnded) GetEndedAt() *timestamppb.Timestamp {
@@ -1680,7 +1964,7 @@ type ParentalConsentRecorded struct {
 
 func (x *ParentalConsentRecorded) Reset() {
 	*x = ParentalConsentRecorded{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[25]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1692,7 +1976,7 @@ func (x *ParentalConsentRecorded) String() string {
 func (*ParentalConsentRecorded) ProtoMessage() {}
 
 func (x *ParentalConsentRecorded) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[25]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1705,7 +1989,7 @@ func (x *ParentalConsentRecorded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ParentalConsentRecorded.ProtoReflect.Descriptor instead.
 func (*ParentalConsentRecorded) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{25}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ParentalConsentRecorded) GetMethod() string {
@@ -1740,7 +2024,7 @@ type ParentalConsentWithdrawn struct {
 
 func (x *ParentalConsentWithdrawn) Reset() {
 	*x = ParentalConsentWithdrawn{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[26]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1752,7 +2036,7 @@ func (x *ParentalConsentWithdrawn) String() string {
 func (*ParentalConsentWithdrawn) ProtoMessage() {}
 
 func (x *ParentalConsentWithdrawn) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[26]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1765,7 +2049,7 @@ func (x *ParentalConsentWithdrawn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ParentalConsentWithdrawn.ProtoReflect.Descriptor instead.
 func (*ParentalConsentWithdrawn) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{26}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ParentalConsentWithdrawn) GetWithdrawnAt() *timestamppb.Timestamp {
@@ -1790,7 +2074,7 @@ type MinorBlocked struct {
 
 func (x *MinorBlocked) Reset() {
 	*x = MinorBlocked{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[27]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1802,7 +2086,7 @@ func (x *MinorBlocked) String() string {
 func (*MinorBlocked) ProtoMessage() {}
 
 func (x *MinorBlocked) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[27]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1815,7 +2099,7 @@ func (x *MinorBlocked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MinorBlocked.ProtoReflect.Descriptor instead.
 func (*MinorBlocked) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{27}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *MinorBlocked) GetPolicy() string {
@@ -1852,7 +2136,7 @@ type MinorUnblocked struct {
 
 func (x *MinorUnblocked) Reset() {
 	*x = MinorUnblocked{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[28]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1864,7 +2148,7 @@ func (x *MinorUnblocked) String() string {
 func (*MinorUnblocked) ProtoMessage() {}
 
 func (x *MinorUnblocked) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[28]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1877,7 +2161,7 @@ func (x *MinorUnblocked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MinorUnblocked.ProtoReflect.Descriptor instead.
 func (*MinorUnblocked) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{28}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *MinorUnblocked) GetPolicy() string {
@@ -1911,7 +2195,7 @@ type VerificationStarted struct {
 
 func (x *VerificationStarted) Reset() {
 	*x = VerificationStarted{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[29]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1923,7 +2207,7 @@ func (x *VerificationStarted) String() string {
 func (*VerificationStarted) ProtoMessage() {}
 
 func (x *VerificationStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[29]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1936,7 +2220,7 @@ func (x *VerificationStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerificationStarted.ProtoReflect.Descriptor instead.
 func (*VerificationStarted) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{29}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *VerificationStarted) GetRequest() string {
@@ -1971,14 +2255,16 @@ func (x *VerificationStarted) GetExpiresAt() *timestamppb.Timestamp {
 type CodeDispatched struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Number of the identifier.
-	Identifier    uint32 `protobuf:"varint,1,opt,name=identifier,proto3" json:"identifier,omitempty"`
+	Identifier uint32 `protobuf:"varint,1,opt,name=identifier,proto3" json:"identifier,omitempty"`
+	// The person has held it for long enough to prove who they are by it alone.
+	Settled       bool `protobuf:"varint,2,opt,name=settled,proto3" json:"settled,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CodeDispatched) Reset() {
 	*x = CodeDispatched{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[30]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1990,7 +2276,7 @@ func (x *CodeDispatched) String() string {
 func (*CodeDispatched) ProtoMessage() {}
 
 func (x *CodeDispatched) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[30]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2003,7 +2289,7 @@ func (x *CodeDispatched) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CodeDispatched.ProtoReflect.Descriptor instead.
 func (*CodeDispatched) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{30}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *CodeDispatched) GetIdentifier() uint32 {
@@ -2011,6 +2297,13 @@ func (x *CodeDispatched) GetIdentifier() uint32 {
 		return x.Identifier
 	}
 	return 0
+}
+
+func (x *CodeDispatched) GetSettled() bool {
+	if x != nil {
+		return x.Settled
+	}
+	return false
 }
 
 // CodeSent: the mail service has taken the code.
@@ -2022,7 +2315,7 @@ type CodeSent struct {
 
 func (x *CodeSent) Reset() {
 	*x = CodeSent{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[31]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2034,7 +2327,7 @@ func (x *CodeSent) String() string {
 func (*CodeSent) ProtoMessage() {}
 
 func (x *CodeSent) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[31]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2047,7 +2340,7 @@ func (x *CodeSent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CodeSent.ProtoReflect.Descriptor instead.
 func (*CodeSent) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{31}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{35}
 }
 
 // CodeNotSent: the code will not be sent.
@@ -2061,7 +2354,7 @@ type CodeNotSent struct {
 
 func (x *CodeNotSent) Reset() {
 	*x = CodeNotSent{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[32]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2073,7 +2366,7 @@ func (x *CodeNotSent) String() string {
 func (*CodeNotSent) ProtoMessage() {}
 
 func (x *CodeNotSent) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[32]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2086,7 +2379,7 @@ func (x *CodeNotSent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CodeNotSent.ProtoReflect.Descriptor instead.
 func (*CodeNotSent) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{32}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *CodeNotSent) GetReason() string {
@@ -2107,7 +2400,7 @@ type AttemptFailed struct {
 
 func (x *AttemptFailed) Reset() {
 	*x = AttemptFailed{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[33]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2119,7 +2412,7 @@ func (x *AttemptFailed) String() string {
 func (*AttemptFailed) ProtoMessage() {}
 
 func (x *AttemptFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[33]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2132,7 +2425,7 @@ func (x *AttemptFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttemptFailed.ProtoReflect.Descriptor instead.
 func (*AttemptFailed) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{33}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *AttemptFailed) GetAttempts() uint32 {
@@ -2155,7 +2448,7 @@ type VerificationFailed struct {
 
 func (x *VerificationFailed) Reset() {
 	*x = VerificationFailed{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[34]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2167,7 +2460,7 @@ func (x *VerificationFailed) String() string {
 func (*VerificationFailed) ProtoMessage() {}
 
 func (x *VerificationFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[34]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2180,7 +2473,7 @@ func (x *VerificationFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerificationFailed.ProtoReflect.Descriptor instead.
 func (*VerificationFailed) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{34}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *VerificationFailed) GetRequest() string {
@@ -2206,13 +2499,15 @@ type VerificationPassed struct {
 	SubjectRef string `protobuf:"bytes,2,opt,name=subject_ref,json=subjectRef,proto3" json:"subject_ref,omitempty"`
 	// Level of assurance, 1 to 4.
 	AssuranceLevel uint32 `protobuf:"varint,3,opt,name=assurance_level,json=assuranceLevel,proto3" json:"assurance_level,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// How: "code", "link", "assertion", "mandate", "staff", "system".
+	Method        string `protobuf:"bytes,4,opt,name=method,proto3" json:"method,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *VerificationPassed) Reset() {
 	*x = VerificationPassed{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[35]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2224,7 +2519,7 @@ func (x *VerificationPassed) String() string {
 func (*VerificationPassed) ProtoMessage() {}
 
 func (x *VerificationPassed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[35]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2237,7 +2532,7 @@ func (x *VerificationPassed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerificationPassed.ProtoReflect.Descriptor instead.
 func (*VerificationPassed) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{35}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *VerificationPassed) GetRequest() string {
@@ -2261,6 +2556,13 @@ func (x *VerificationPassed) GetAssuranceLevel() uint32 {
 	return 0
 }
 
+func (x *VerificationPassed) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
 // VerificationCheckRefused: an attempt came after the end.
 type VerificationCheckRefused struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2272,7 +2574,7 @@ type VerificationCheckRefused struct {
 
 func (x *VerificationCheckRefused) Reset() {
 	*x = VerificationCheckRefused{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[36]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2284,7 +2586,7 @@ func (x *VerificationCheckRefused) String() string {
 func (*VerificationCheckRefused) ProtoMessage() {}
 
 func (x *VerificationCheckRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[36]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2297,7 +2599,7 @@ func (x *VerificationCheckRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerificationCheckRefused.ProtoReflect.Descriptor instead.
 func (*VerificationCheckRefused) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{36}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *VerificationCheckRefused) GetReason() string {
@@ -2311,7 +2613,7 @@ var File_habeas_identity_v1_events_proto protoreflect.FileDescriptor
 
 const file_habeas_identity_v1_events_proto_rawDesc = "" +
 	"\n" +
-	"\x1fhabeas/identity/v1/events.proto\x12\x12habeas.identity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fhabeas/options/v1/options.proto\x1a\x1bhabeas/seal/v1/sealed.proto\"\x92\x04\n" +
+	"\x1fhabeas/identity/v1/events.proto\x12\x12habeas.identity.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fhabeas/options/v1/options.proto\x1a\x1bhabeas/seal/v1/sealed.proto\"\x92\x04\n" +
 	"\fKeyDestroyed\x12\x1c\n" +
 	"\x06holder\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\x06holder\x12.\n" +
 	"\x05class\x18\x02 \x01(\x0e2\x18.habeas.seal.v1.KeyClassR\x05class\x12\x1f\n" +
@@ -2339,24 +2641,48 @@ const file_habeas_identity_v1_events_proto_rawDesc = "" +
 	"\apurpose\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\apurpose\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12!\n" +
 	"\frows_carried\x18\x03 \x01(\rR\vrowsCarried\x12=\n" +
-	"\fdestroyed_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\vdestroyedAt:\x1a\xa2\xb5\x18\x16pepper.epoch_destroyed\"\xcc\x01\n" +
+	"\fdestroyed_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\vdestroyedAt:\x1a\xa2\xb5\x18\x16pepper.epoch_destroyed\"\x92\x02\n" +
 	"\rTenantCreated\x12'\n" +
 	"\fdisplay_name\x18\x01 \x01(\tB\x04\x98\xb5\x18\x05R\vdisplayName\x12!\n" +
 	"\ttime_zone\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\btimeZone\x12 \n" +
 	"\bcalendar\x18\x03 \x01(\tB\x04\x98\xb5\x18\x03R\bcalendar\x129\n" +
 	"\n" +
-	"created_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt:\x12\xa2\xb5\x18\x0etenant.created\"R\n" +
+	"created_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x12D\n" +
+	"\n" +
+	"safeguards\x18\x05 \x01(\v2$.habeas.identity.v1.TenantSafeguardsR\n" +
+	"safeguards:\x12\xa2\xb5\x18\x0etenant.created\"\x7f\n" +
+	"\x10TenantSafeguards\x12/\n" +
+	"\x05delay\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x05delay\x12:\n" +
+	"\vchannel_age\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\n" +
+	"channelAge\"R\n" +
 	"\x15TenantCreationRefused\x12\x1c\n" +
-	"\x06reason\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x1b\xa2\xb5\x18\x17tenant.creation_refused\"\x88\x01\n" +
+	"\x06reason\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x1b\xa2\xb5\x18\x17tenant.creation_refused\"X\n" +
+	"\n" +
+	"TenantKind\x12\x18\n" +
+	"\x04name\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x04name\x12\x12\n" +
+	"\x04fold\x18\x02 \x01(\bR\x04fold\x12\x1c\n" +
+	"\tanalytics\x18\x03 \x01(\bR\tanalytics\"\xcb\x02\n" +
+	"\x15TenantSettingsChanged\x12'\n" +
+	"\fdisplay_name\x18\x01 \x01(\tB\x04\x98\xb5\x18\x05R\vdisplayName\x12!\n" +
+	"\ttime_zone\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\btimeZone\x12 \n" +
+	"\bcalendar\x18\x03 \x01(\tB\x04\x98\xb5\x18\x03R\bcalendar\x12\x1a\n" +
+	"\bapproval\x18\x04 \x01(\bR\bapproval\x124\n" +
+	"\x05kinds\x18\x05 \x03(\v2\x1e.habeas.identity.v1.TenantKindR\x05kinds\x12\x1a\n" +
+	"\brevision\x18\x06 \x01(\rR\brevision\x129\n" +
+	"\n" +
+	"changed_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\tchangedAt:\x1b\xa2\xb5\x18\x17tenant.settings_changed\"R\n" +
+	"\x15TenantSettingsRefused\x12\x1c\n" +
+	"\x06reason\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x1b\xa2\xb5\x18\x17tenant.settings_refused\"\x88\x01\n" +
 	"\x11SubjectRegistered\x12?\n" +
 	"\rregistered_at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\fregisteredAt\x12\x1a\n" +
-	"\x05claim\x18\x02 \x01(\tB\x04\x98\xb5\x18\x02R\x05claim:\x16\xa2\xb5\x18\x12subject.registered\"\xd1\x01\n" +
+	"\x05claim\x18\x02 \x01(\tB\x04\x98\xb5\x18\x02R\x05claim:\x16\xa2\xb5\x18\x12subject.registered\"\x8a\x02\n" +
 	"\x10IdentifierLinked\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\rR\x06number\x12\x18\n" +
 	"\x04kind\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\x04kind\x122\n" +
 	"\x05value\x18\x03 \x01(\v2\x16.habeas.seal.v1.SealedB\x04\x98\xb5\x18\x01R\x05value\x12\x1a\n" +
 	"\x05claim\x18\x04 \x01(\tB\x04\x98\xb5\x18\x02R\x05claim\x12\x1c\n" +
-	"\tanalytics\x18\x05 \x01(\bR\tanalytics:\x1d\xa2\xb5\x18\x19subject.identifier_linked\"M\n" +
+	"\tanalytics\x18\x05 \x01(\bR\tanalytics\x127\n" +
+	"\tlinked_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\blinkedAt:\x1d\xa2\xb5\x18\x19subject.identifier_linked\"M\n" +
 	"\x12IdentifierUnlinked\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\rR\x06number:\x1f\xa2\xb5\x18\x1bsubject.identifier_unlinked\"C\n" +
 	"\vClaimBarred\x12\x1a\n" +
@@ -2445,11 +2771,12 @@ const file_habeas_identity_v1_events_proto_rawDesc = "" +
 	"subjectRef\x120\n" +
 	"\x04code\x18\x03 \x01(\v2\x16.habeas.seal.v1.SealedB\x04\x98\xb5\x18\x01R\x04code\x129\n" +
 	"\n" +
-	"expires_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt:\x18\xa2\xb5\x18\x14verification.started\"R\n" +
+	"expires_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt:\x18\xa2\xb5\x18\x14verification.started\"l\n" +
 	"\x0eCodeDispatched\x12\x1e\n" +
 	"\n" +
 	"identifier\x18\x01 \x01(\rR\n" +
-	"identifier: \xa2\xb5\x18\x1cverification.code_dispatched\"&\n" +
+	"identifier\x12\x18\n" +
+	"\asettled\x18\x02 \x01(\bR\asettled: \xa2\xb5\x18\x1cverification.code_dispatched\"&\n" +
 	"\bCodeSent:\x1a\xa2\xb5\x18\x16verification.code_sent\"K\n" +
 	"\vCodeNotSent\x12\x1c\n" +
 	"\x06reason\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x1e\xa2\xb5\x18\x1averification.code_not_sent\"L\n" +
@@ -2457,12 +2784,13 @@ const file_habeas_identity_v1_events_proto_rawDesc = "" +
 	"\battempts\x18\x01 \x01(\rR\battempts:\x1f\xa2\xb5\x18\x1bverification.attempt_failed\"k\n" +
 	"\x12VerificationFailed\x12\x1e\n" +
 	"\arequest\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\arequest\x12\x1c\n" +
-	"\x06reason\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x17\xa2\xb5\x18\x13verification.failed\"\x9d\x01\n" +
+	"\x06reason\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x17\xa2\xb5\x18\x13verification.failed\"\xbb\x01\n" +
 	"\x12VerificationPassed\x12\x1e\n" +
 	"\arequest\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\arequest\x12%\n" +
 	"\vsubject_ref\x18\x02 \x01(\tB\x04\x98\xb5\x18\x02R\n" +
 	"subjectRef\x12'\n" +
-	"\x0fassurance_level\x18\x03 \x01(\rR\x0eassuranceLevel:\x17\xa2\xb5\x18\x13verification.passed\"X\n" +
+	"\x0fassurance_level\x18\x03 \x01(\rR\x0eassuranceLevel\x12\x1c\n" +
+	"\x06method\x18\x04 \x01(\tB\x04\x98\xb5\x18\x03R\x06method:\x17\xa2\xb5\x18\x13verification.passed\"X\n" +
 	"\x18VerificationCheckRefused\x12\x1c\n" +
 	"\x06reason\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x1e\xa2\xb5\x18\x1averification.check_refusedB\xc8\x01\n" +
 	"\x16com.habeas.identity.v1B\vEventsProtoP\x01Z7habeas.internal/proto/gen/habeas/identity/v1;identityv1\xa2\x02\x03HIX\xaa\x02\x12Habeas.Identity.V1\xca\x02\x12Habeas\\Identity\\V1\xe2\x02\x1eHabeas\\Identity\\V1\\GPBMetadata\xea\x02\x14Habeas::Identity::V1b\x06proto3"
@@ -2479,79 +2807,90 @@ func file_habeas_identity_v1_events_proto_rawDescGZIP() []byte {
 	return file_habeas_identity_v1_events_proto_rawDescData
 }
 
-var file_habeas_identity_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
+var file_habeas_identity_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
 var file_habeas_identity_v1_events_proto_goTypes = []any{
 	(*KeyDestroyed)(nil),             // 0: habeas.identity.v1.KeyDestroyed
 	(*KekEpochDestroyed)(nil),        // 1: habeas.identity.v1.KekEpochDestroyed
 	(*PepperEpochDestroyed)(nil),     // 2: habeas.identity.v1.PepperEpochDestroyed
 	(*TenantCreated)(nil),            // 3: habeas.identity.v1.TenantCreated
-	(*TenantCreationRefused)(nil),    // 4: habeas.identity.v1.TenantCreationRefused
-	(*SubjectRegistered)(nil),        // 5: habeas.identity.v1.SubjectRegistered
-	(*IdentifierLinked)(nil),         // 6: habeas.identity.v1.IdentifierLinked
-	(*IdentifierUnlinked)(nil),       // 7: habeas.identity.v1.IdentifierUnlinked
-	(*ClaimBarred)(nil),              // 8: habeas.identity.v1.ClaimBarred
-	(*IdentifiersRead)(nil),          // 9: habeas.identity.v1.IdentifiersRead
-	(*ForgettingBegun)(nil),          // 10: habeas.identity.v1.ForgettingBegun
-	(*SubjectForgotten)(nil),         // 11: habeas.identity.v1.SubjectForgotten
-	(*SubjectChangeRefused)(nil),     // 12: habeas.identity.v1.SubjectChangeRefused
-	(*SignedUp)(nil),                 // 13: habeas.identity.v1.SignedUp
-	(*MergeBegun)(nil),               // 14: habeas.identity.v1.MergeBegun
-	(*SubjectsMerged)(nil),           // 15: habeas.identity.v1.SubjectsMerged
-	(*MergeDeclined)(nil),            // 16: habeas.identity.v1.MergeDeclined
-	(*MergeCompleted)(nil),           // 17: habeas.identity.v1.MergeCompleted
-	(*MergeAbandoned)(nil),           // 18: habeas.identity.v1.MergeAbandoned
-	(*SubjectsSeparated)(nil),        // 19: habeas.identity.v1.SubjectsSeparated
-	(*MergeUndone)(nil),              // 20: habeas.identity.v1.MergeUndone
-	(*MergedSubjectTouched)(nil),     // 21: habeas.identity.v1.MergedSubjectTouched
-	(*AgeStated)(nil),                // 22: habeas.identity.v1.AgeStated
-	(*MandateRecorded)(nil),          // 23: habeas.identity.v1.MandateRecorded
-	(*MandateEnded)(nil),             // 24: habeas.identity.v1.MandateEnded
-	(*ParentalConsentRecorded)(nil),  // 25: habeas.identity.v1.ParentalConsentRecorded
-	(*ParentalConsentWithdrawn)(nil), // 26: habeas.identity.v1.ParentalConsentWithdrawn
-	(*MinorBlocked)(nil),             // 27: habeas.identity.v1.MinorBlocked
-	(*MinorUnblocked)(nil),           // 28: habeas.identity.v1.MinorUnblocked
-	(*VerificationStarted)(nil),      // 29: habeas.identity.v1.VerificationStarted
-	(*CodeDispatched)(nil),           // 30: habeas.identity.v1.CodeDispatched
-	(*CodeSent)(nil),                 // 31: habeas.identity.v1.CodeSent
-	(*CodeNotSent)(nil),              // 32: habeas.identity.v1.CodeNotSent
-	(*AttemptFailed)(nil),            // 33: habeas.identity.v1.AttemptFailed
-	(*VerificationFailed)(nil),       // 34: habeas.identity.v1.VerificationFailed
-	(*VerificationPassed)(nil),       // 35: habeas.identity.v1.VerificationPassed
-	(*VerificationCheckRefused)(nil), // 36: habeas.identity.v1.VerificationCheckRefused
-	(v1.KeyClass)(0),                 // 37: habeas.seal.v1.KeyClass
-	(*timestamppb.Timestamp)(nil),    // 38: google.protobuf.Timestamp
-	(*v1.Sealed)(nil),                // 39: habeas.seal.v1.Sealed
+	(*TenantSafeguards)(nil),         // 4: habeas.identity.v1.TenantSafeguards
+	(*TenantCreationRefused)(nil),    // 5: habeas.identity.v1.TenantCreationRefused
+	(*TenantKind)(nil),               // 6: habeas.identity.v1.TenantKind
+	(*TenantSettingsChanged)(nil),    // 7: habeas.identity.v1.TenantSettingsChanged
+	(*TenantSettingsRefused)(nil),    // 8: habeas.identity.v1.TenantSettingsRefused
+	(*SubjectRegistered)(nil),        // 9: habeas.identity.v1.SubjectRegistered
+	(*IdentifierLinked)(nil),         // 10: habeas.identity.v1.IdentifierLinked
+	(*IdentifierUnlinked)(nil),       // 11: habeas.identity.v1.IdentifierUnlinked
+	(*ClaimBarred)(nil),              // 12: habeas.identity.v1.ClaimBarred
+	(*IdentifiersRead)(nil),          // 13: habeas.identity.v1.IdentifiersRead
+	(*ForgettingBegun)(nil),          // 14: habeas.identity.v1.ForgettingBegun
+	(*SubjectForgotten)(nil),         // 15: habeas.identity.v1.SubjectForgotten
+	(*SubjectChangeRefused)(nil),     // 16: habeas.identity.v1.SubjectChangeRefused
+	(*SignedUp)(nil),                 // 17: habeas.identity.v1.SignedUp
+	(*MergeBegun)(nil),               // 18: habeas.identity.v1.MergeBegun
+	(*SubjectsMerged)(nil),           // 19: habeas.identity.v1.SubjectsMerged
+	(*MergeDeclined)(nil),            // 20: habeas.identity.v1.MergeDeclined
+	(*MergeCompleted)(nil),           // 21: habeas.identity.v1.MergeCompleted
+	(*MergeAbandoned)(nil),           // 22: habeas.identity.v1.MergeAbandoned
+	(*SubjectsSeparated)(nil),        // 23: habeas.identity.v1.SubjectsSeparated
+	(*MergeUndone)(nil),              // 24: habeas.identity.v1.MergeUndone
+	(*MergedSubjectTouched)(nil),     // 25: habeas.identity.v1.MergedSubjectTouched
+	(*AgeStated)(nil),                // 26: habeas.identity.v1.AgeStated
+	(*MandateRecorded)(nil),          // 27: habeas.identity.v1.MandateRecorded
+	(*MandateEnded)(nil),             // 28: habeas.identity.v1.MandateEnded
+	(*ParentalConsentRecorded)(nil),  // 29: habeas.identity.v1.ParentalConsentRecorded
+	(*ParentalConsentWithdrawn)(nil), // 30: habeas.identity.v1.ParentalConsentWithdrawn
+	(*MinorBlocked)(nil),             // 31: habeas.identity.v1.MinorBlocked
+	(*MinorUnblocked)(nil),           // 32: habeas.identity.v1.MinorUnblocked
+	(*VerificationStarted)(nil),      // 33: habeas.identity.v1.VerificationStarted
+	(*CodeDispatched)(nil),           // 34: habeas.identity.v1.CodeDispatched
+	(*CodeSent)(nil),                 // 35: habeas.identity.v1.CodeSent
+	(*CodeNotSent)(nil),              // 36: habeas.identity.v1.CodeNotSent
+	(*AttemptFailed)(nil),            // 37: habeas.identity.v1.AttemptFailed
+	(*VerificationFailed)(nil),       // 38: habeas.identity.v1.VerificationFailed
+	(*VerificationPassed)(nil),       // 39: habeas.identity.v1.VerificationPassed
+	(*VerificationCheckRefused)(nil), // 40: habeas.identity.v1.VerificationCheckRefused
+	(v1.KeyClass)(0),                 // 41: habeas.seal.v1.KeyClass
+	(*timestamppb.Timestamp)(nil),    // 42: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),      // 43: google.protobuf.Duration
+	(*v1.Sealed)(nil),                // 44: habeas.seal.v1.Sealed
 }
 var file_habeas_identity_v1_events_proto_depIdxs = []int32{
-	37, // 0: habeas.identity.v1.KeyDestroyed.class:type_name -> habeas.seal.v1.KeyClass
-	38, // 1: habeas.identity.v1.KeyDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
-	38, // 2: habeas.identity.v1.KeyDestroyed.residue_horizon:type_name -> google.protobuf.Timestamp
-	38, // 3: habeas.identity.v1.KekEpochDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
-	38, // 4: habeas.identity.v1.PepperEpochDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
-	38, // 5: habeas.identity.v1.TenantCreated.created_at:type_name -> google.protobuf.Timestamp
-	38, // 6: habeas.identity.v1.SubjectRegistered.registered_at:type_name -> google.protobuf.Timestamp
-	39, // 7: habeas.identity.v1.IdentifierLinked.value:type_name -> habeas.seal.v1.Sealed
-	38, // 8: habeas.identity.v1.SubjectForgotten.residue_ends_at:type_name -> google.protobuf.Timestamp
-	38, // 9: habeas.identity.v1.SignedUp.signed_up_at:type_name -> google.protobuf.Timestamp
-	38, // 10: habeas.identity.v1.MergeBegun.begun_at:type_name -> google.protobuf.Timestamp
-	38, // 11: habeas.identity.v1.SubjectsMerged.merged_at:type_name -> google.protobuf.Timestamp
-	38, // 12: habeas.identity.v1.SubjectsSeparated.separated_at:type_name -> google.protobuf.Timestamp
-	38, // 13: habeas.identity.v1.MergedSubjectTouched.touched_at:type_name -> google.protobuf.Timestamp
-	39, // 14: habeas.identity.v1.AgeStated.birth_date:type_name -> habeas.seal.v1.Sealed
-	38, // 15: habeas.identity.v1.AgeStated.stated_at:type_name -> google.protobuf.Timestamp
-	38, // 16: habeas.identity.v1.MandateRecorded.recorded_at:type_name -> google.protobuf.Timestamp
-	38, // 17: habeas.identity.v1.MandateEnded.ended_at:type_name -> google.protobuf.Timestamp
-	38, // 18: habeas.identity.v1.ParentalConsentRecorded.recorded_at:type_name -> google.protobuf.Timestamp
-	38, // 19: habeas.identity.v1.ParentalConsentWithdrawn.withdrawn_at:type_name -> google.protobuf.Timestamp
-	38, // 20: habeas.identity.v1.MinorBlocked.blocked_at:type_name -> google.protobuf.Timestamp
-	38, // 21: habeas.identity.v1.MinorUnblocked.unblocked_at:type_name -> google.protobuf.Timestamp
-	39, // 22: habeas.identity.v1.VerificationStarted.code:type_name -> habeas.seal.v1.Sealed
-	38, // 23: habeas.identity.v1.VerificationStarted.expires_at:type_name -> google.protobuf.Timestamp
-	24, // [24:24] is the sub-list for method output_type
-	24, // [24:24] is the sub-list for method input_type
-	24, // [24:24] is the sub-list for extension type_name
-	24, // [24:24] is the sub-list for extension extendee
-	0,  // [0:24] is the sub-list for field type_name
+	41, // 0: habeas.identity.v1.KeyDestroyed.class:type_name -> habeas.seal.v1.KeyClass
+	42, // 1: habeas.identity.v1.KeyDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
+	42, // 2: habeas.identity.v1.KeyDestroyed.residue_horizon:type_name -> google.protobuf.Timestamp
+	42, // 3: habeas.identity.v1.KekEpochDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
+	42, // 4: habeas.identity.v1.PepperEpochDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
+	42, // 5: habeas.identity.v1.TenantCreated.created_at:type_name -> google.protobuf.Timestamp
+	4,  // 6: habeas.identity.v1.TenantCreated.safeguards:type_name -> habeas.identity.v1.TenantSafeguards
+	43, // 7: habeas.identity.v1.TenantSafeguards.delay:type_name -> google.protobuf.Duration
+	43, // 8: habeas.identity.v1.TenantSafeguards.channel_age:type_name -> google.protobuf.Duration
+	6,  // 9: habeas.identity.v1.TenantSettingsChanged.kinds:type_name -> habeas.identity.v1.TenantKind
+	42, // 10: habeas.identity.v1.TenantSettingsChanged.changed_at:type_name -> google.protobuf.Timestamp
+	42, // 11: habeas.identity.v1.SubjectRegistered.registered_at:type_name -> google.protobuf.Timestamp
+	44, // 12: habeas.identity.v1.IdentifierLinked.value:type_name -> habeas.seal.v1.Sealed
+	42, // 13: habeas.identity.v1.IdentifierLinked.linked_at:type_name -> google.protobuf.Timestamp
+	42, // 14: habeas.identity.v1.SubjectForgotten.residue_ends_at:type_name -> google.protobuf.Timestamp
+	42, // 15: habeas.identity.v1.SignedUp.signed_up_at:type_name -> google.protobuf.Timestamp
+	42, // 16: habeas.identity.v1.MergeBegun.begun_at:type_name -> google.protobuf.Timestamp
+	42, // 17: habeas.identity.v1.SubjectsMerged.merged_at:type_name -> google.protobuf.Timestamp
+	42, // 18: habeas.identity.v1.SubjectsSeparated.separated_at:type_name -> google.protobuf.Timestamp
+	42, // 19: habeas.identity.v1.MergedSubjectTouched.touched_at:type_name -> google.protobuf.Timestamp
+	44, // 20: habeas.identity.v1.AgeStated.birth_date:type_name -> habeas.seal.v1.Sealed
+	42, // 21: habeas.identity.v1.AgeStated.stated_at:type_name -> google.protobuf.Timestamp
+	42, // 22: habeas.identity.v1.MandateRecorded.recorded_at:type_name -> google.protobuf.Timestamp
+	42, // 23: habeas.identity.v1.MandateEnded.ended_at:type_name -> google.protobuf.Timestamp
+	42, // 24: habeas.identity.v1.ParentalConsentRecorded.recorded_at:type_name -> google.protobuf.Timestamp
+	42, // 25: habeas.identity.v1.ParentalConsentWithdrawn.withdrawn_at:type_name -> google.protobuf.Timestamp
+	42, // 26: habeas.identity.v1.MinorBlocked.blocked_at:type_name -> google.protobuf.Timestamp
+	42, // 27: habeas.identity.v1.MinorUnblocked.unblocked_at:type_name -> google.protobuf.Timestamp
+	44, // 28: habeas.identity.v1.VerificationStarted.code:type_name -> habeas.seal.v1.Sealed
+	42, // 29: habeas.identity.v1.VerificationStarted.expires_at:type_name -> google.protobuf.Timestamp
+	30, // [30:30] is the sub-list for method output_type
+	30, // [30:30] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_habeas_identity_v1_events_proto_init() }
@@ -2565,7 +2904,7 @@ func file_habeas_identity_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_identity_v1_events_proto_rawDesc), len(file_habeas_identity_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   37,
+			NumMessages:   41,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

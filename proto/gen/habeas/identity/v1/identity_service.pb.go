@@ -10,6 +10,7 @@ import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	_ "habeas.internal/proto/gen/habeas/options/v1"
 	reflect "reflect"
@@ -1129,7 +1130,10 @@ type CreateTenantRequest struct {
 	// in it.
 	TimeZone string `protobuf:"bytes,4,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
 	// Code of the holiday calendar, such as "us" or "de"; empty for none.
-	Calendar      string `protobuf:"bytes,5,opt,name=calendar,proto3" json:"calendar,omitempty"`
+	Calendar string `protobuf:"bytes,5,opt,name=calendar,proto3" json:"calendar,omitempty"`
+	// What protects people against requests in their name; unset for a delay of
+	// 72 hours and a channel age of seven days.
+	Safeguards    *Safeguards `protobuf:"bytes,6,opt,name=safeguards,proto3" json:"safeguards,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1199,6 +1203,71 @@ func (x *CreateTenantRequest) GetCalendar() string {
 	return ""
 }
 
+func (x *CreateTenantRequest) GetSafeguards() *Safeguards {
+	if x != nil {
+		return x.Safeguards
+	}
+	return nil
+}
+
+// Safeguards protect people against requests that others make in their name.
+type Safeguards struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How long a request that needs level 3 or more is held after who asks was
+	// proven, while all the person's known channels are told of it and each can
+	// cancel it. Zero: nobody is told and nothing is held.
+	Delay *durationpb.Duration `protobuf:"bytes,1,opt,name=delay,proto3" json:"delay,omitempty"`
+	// How long a channel has to have been linked before a proof by it reaches
+	// level 3. Zero: from the first moment.
+	ChannelAge    *durationpb.Duration `protobuf:"bytes,2,opt,name=channel_age,json=channelAge,proto3" json:"channel_age,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Safeguards) Reset() {
+	*x = Safeguards{}
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Safeguards) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Safeguards) ProtoMessage() {}
+
+func (x *Safeguards) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Safeguards.ProtoReflect.Descriptor instead.
+func (*Safeguards) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Safeguards) GetDelay() *durationpb.Duration {
+	if x != nil {
+		return x.Delay
+	}
+	return nil
+}
+
+func (x *Safeguards) GetChannelAge() *durationpb.Duration {
+	if x != nil {
+		return x.ChannelAge
+	}
+	return nil
+}
+
 // CreateTenantResponse is empty but for the token.
 type CreateTenantResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1210,7 +1279,7 @@ type CreateTenantResponse struct {
 
 func (x *CreateTenantResponse) Reset() {
 	*x = CreateTenantResponse{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[16]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1222,7 +1291,7 @@ func (x *CreateTenantResponse) String() string {
 func (*CreateTenantResponse) ProtoMessage() {}
 
 func (x *CreateTenantResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[16]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1235,7 +1304,7 @@ func (x *CreateTenantResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTenantResponse.ProtoReflect.Descriptor instead.
 func (*CreateTenantResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{16}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *CreateTenantResponse) GetConsistencyToken() string {
@@ -1256,7 +1325,7 @@ type GetTenantRequest struct {
 
 func (x *GetTenantRequest) Reset() {
 	*x = GetTenantRequest{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[17]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1268,7 +1337,7 @@ func (x *GetTenantRequest) String() string {
 func (*GetTenantRequest) ProtoMessage() {}
 
 func (x *GetTenantRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[17]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1281,7 +1350,7 @@ func (x *GetTenantRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTenantRequest.ProtoReflect.Descriptor instead.
 func (*GetTenantRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{17}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *GetTenantRequest) GetConsistencyToken() string {
@@ -1301,14 +1370,16 @@ type GetTenantResponse struct {
 	// IANA time zone.
 	TimeZone string `protobuf:"bytes,3,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
 	// Code of the holiday calendar.
-	Calendar      string `protobuf:"bytes,4,opt,name=calendar,proto3" json:"calendar,omitempty"`
+	Calendar string `protobuf:"bytes,4,opt,name=calendar,proto3" json:"calendar,omitempty"`
+	// What protects people against requests in their name.
+	Safeguards    *Safeguards `protobuf:"bytes,5,opt,name=safeguards,proto3" json:"safeguards,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetTenantResponse) Reset() {
 	*x = GetTenantResponse{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[18]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1320,7 +1391,7 @@ func (x *GetTenantResponse) String() string {
 func (*GetTenantResponse) ProtoMessage() {}
 
 func (x *GetTenantResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[18]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1333,7 +1404,7 @@ func (x *GetTenantResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTenantResponse.ProtoReflect.Descriptor instead.
 func (*GetTenantResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{18}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *GetTenantResponse) GetTenant() string {
@@ -1364,6 +1435,13 @@ func (x *GetTenantResponse) GetCalendar() string {
 	return ""
 }
 
+func (x *GetTenantResponse) GetSafeguards() *Safeguards {
+	if x != nil {
+		return x.Safeguards
+	}
+	return nil
+}
+
 // StartVerificationRequest says for what somebody has to prove who they are.
 type StartVerificationRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1380,7 +1458,7 @@ type StartVerificationRequest struct {
 
 func (x *StartVerificationRequest) Reset() {
 	*x = StartVerificationRequest{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[19]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1392,7 +1470,7 @@ func (x *StartVerificationRequest) String() string {
 func (*StartVerificationRequest) ProtoMessage() {}
 
 func (x *StartVerificationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[19]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1405,7 +1483,7 @@ func (x *StartVerificationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartVerificationRequest.ProtoReflect.Descriptor instead.
 func (*StartVerificationRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{19}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *StartVerificationRequest) GetRequestId() string {
@@ -1442,7 +1520,7 @@ type StartVerificationResponse struct {
 
 func (x *StartVerificationResponse) Reset() {
 	*x = StartVerificationResponse{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[20]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1454,7 +1532,7 @@ func (x *StartVerificationResponse) String() string {
 func (*StartVerificationResponse) ProtoMessage() {}
 
 func (x *StartVerificationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[20]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1467,7 +1545,7 @@ func (x *StartVerificationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartVerificationResponse.ProtoReflect.Descriptor instead.
 func (*StartVerificationResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{20}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *StartVerificationResponse) GetVerification() string {
@@ -1499,7 +1577,7 @@ type CheckCodeRequest struct {
 
 func (x *CheckCodeRequest) Reset() {
 	*x = CheckCodeRequest{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[21]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1511,7 +1589,7 @@ func (x *CheckCodeRequest) String() string {
 func (*CheckCodeRequest) ProtoMessage() {}
 
 func (x *CheckCodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[21]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1524,7 +1602,7 @@ func (x *CheckCodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckCodeRequest.ProtoReflect.Descriptor instead.
 func (*CheckCodeRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{21}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *CheckCodeRequest) GetRequestId() string {
@@ -1564,7 +1642,7 @@ type CheckCodeResponse struct {
 
 func (x *CheckCodeResponse) Reset() {
 	*x = CheckCodeResponse{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[22]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1576,7 +1654,7 @@ func (x *CheckCodeResponse) String() string {
 func (*CheckCodeResponse) ProtoMessage() {}
 
 func (x *CheckCodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[22]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1589,7 +1667,7 @@ func (x *CheckCodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckCodeResponse.ProtoReflect.Descriptor instead.
 func (*CheckCodeResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{22}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *CheckCodeResponse) GetState() VerificationState {
@@ -1624,7 +1702,7 @@ type GetVerificationRequest struct {
 
 func (x *GetVerificationRequest) Reset() {
 	*x = GetVerificationRequest{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[23]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1636,7 +1714,7 @@ func (x *GetVerificationRequest) String() string {
 func (*GetVerificationRequest) ProtoMessage() {}
 
 func (x *GetVerificationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[23]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1649,7 +1727,7 @@ func (x *GetVerificationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetVerificationRequest.ProtoReflect.Descriptor instead.
 func (*GetVerificationRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{23}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *GetVerificationRequest) GetVerification() string {
@@ -1671,14 +1749,17 @@ type GetVerificationResponse struct {
 	// Level of assurance, 1 to 4; zero unless passed.
 	AssuranceLevel uint32 `protobuf:"varint,4,opt,name=assurance_level,json=assuranceLevel,proto3" json:"assurance_level,omitempty"`
 	// When the code ends.
-	ExpiresAt     *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	ExpiresAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	// How it was proven: "code", "link", "assertion", "mandate", "staff", or
+	// "system" if nobody had to. Empty unless passed.
+	Method        string `protobuf:"bytes,6,opt,name=method,proto3" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetVerificationResponse) Reset() {
 	*x = GetVerificationResponse{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[24]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1690,7 +1771,7 @@ func (x *GetVerificationResponse) String() string {
 func (*GetVerificationResponse) ProtoMessage() {}
 
 func (x *GetVerificationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[24]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1703,7 +1784,7 @@ func (x *GetVerificationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetVerificationResponse.ProtoReflect.Descriptor instead.
 func (*GetVerificationResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{24}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *GetVerificationResponse) GetState() VerificationState {
@@ -1741,11 +1822,18 @@ func (x *GetVerificationResponse) GetExpiresAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *GetVerificationResponse) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
 var File_habeas_identity_v1_identity_service_proto protoreflect.FileDescriptor
 
 const file_habeas_identity_v1_identity_service_proto_rawDesc = "" +
 	"\n" +
-	")habeas/identity/v1/identity_service.proto\x12\x12habeas.identity.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$habeas/identity/v1/age_service.proto\x1a&habeas/identity/v1/merge_service.proto\x1a\x1fhabeas/options/v1/options.proto\"r\n" +
+	")habeas/identity/v1/identity_service.proto\x12\x12habeas.identity.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$habeas/identity/v1/age_service.proto\x1a&habeas/identity/v1/merge_service.proto\x1a\x1fhabeas/options/v1/options.proto\"r\n" +
 	"\n" +
 	"Identifier\x12B\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\".habeas.identity.v1.IdentifierKindB\n" +
@@ -1821,23 +1909,34 @@ const file_habeas_identity_v1_identity_service_proto_rawDesc = "" +
 	"\x15ForgetSubjectResponse\x12%\n" +
 	"\x0ekeys_destroyed\x18\x01 \x01(\rR\rkeysDestroyed\x12B\n" +
 	"\x0fresidue_ends_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\rresidueEndsAt\x12+\n" +
-	"\x11consistency_token\x18\x03 \x01(\tR\x10consistencyToken\"\x8e\x02\n" +
+	"\x11consistency_token\x18\x03 \x01(\tR\x10consistencyToken\"\xce\x02\n" +
 	"\x13CreateTenantRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x125\n" +
 	"\x06tenant\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{1,30}$R\x06tenant\x12,\n" +
 	"\fdisplay_name\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18xR\vdisplayName\x12&\n" +
 	"\ttime_zone\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\btimeZone\x12A\n" +
-	"\bcalendar\x18\x05 \x01(\tB%\xbaH\"r 2\x1e^([a-z]{2}(-[a-z0-9]{1,8})?)?$R\bcalendar\"C\n" +
+	"\bcalendar\x18\x05 \x01(\tB%\xbaH\"r 2\x1e^([a-z]{2}(-[a-z0-9]{1,8})?)?$R\bcalendar\x12>\n" +
+	"\n" +
+	"safeguards\x18\x06 \x01(\v2\x1e.habeas.identity.v1.SafeguardsR\n" +
+	"safeguards\"\x9a\x01\n" +
+	"\n" +
+	"Safeguards\x12?\n" +
+	"\x05delay\x18\x01 \x01(\v2\x19.google.protobuf.DurationB\x0e\xbaH\v\xaa\x01\b\"\x04\b\x80\xeaI2\x00R\x05delay\x12K\n" +
+	"\vchannel_age\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\x0f\xbaH\f\xaa\x01\t\"\x05\b\x80\xce\xda\x032\x00R\n" +
+	"channelAge\"C\n" +
 	"\x14CreateTenantResponse\x12+\n" +
 	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"I\n" +
 	"\x10GetTenantRequest\x125\n" +
-	"\x11consistency_token\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80@R\x10consistencyToken\"\x87\x01\n" +
+	"\x11consistency_token\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80@R\x10consistencyToken\"\xc7\x01\n" +
 	"\x11GetTenantResponse\x12\x16\n" +
 	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12\x1b\n" +
 	"\ttime_zone\x18\x03 \x01(\tR\btimeZone\x12\x1a\n" +
-	"\bcalendar\x18\x04 \x01(\tR\bcalendar\"\xb0\x01\n" +
+	"\bcalendar\x18\x04 \x01(\tR\bcalendar\x12>\n" +
+	"\n" +
+	"safeguards\x18\x05 \x01(\v2\x1e.habeas.identity.v1.SafeguardsR\n" +
+	"safeguards\"\xb0\x01\n" +
 	"\x18StartVerificationRequest\x12(\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\trequestId\x12/\n" +
@@ -1858,7 +1957,7 @@ const file_habeas_identity_v1_identity_service_proto_rawDesc = "" +
 	"\rattempts_left\x18\x02 \x01(\rR\fattemptsLeft\x12'\n" +
 	"\x0fassurance_level\x18\x03 \x01(\rR\x0eassuranceLevel\"S\n" +
 	"\x16GetVerificationRequest\x129\n" +
-	"\fverification\x18\x01 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\fverification\"\xf5\x01\n" +
+	"\fverification\x18\x01 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\fverification\"\x8d\x02\n" +
 	"\x17GetVerificationResponse\x12;\n" +
 	"\x05state\x18\x01 \x01(\x0e2%.habeas.identity.v1.VerificationStateR\x05state\x12\x18\n" +
 	"\arequest\x18\x02 \x01(\tR\arequest\x12\x1f\n" +
@@ -1866,7 +1965,8 @@ const file_habeas_identity_v1_identity_service_proto_rawDesc = "" +
 	"subjectRef\x12'\n" +
 	"\x0fassurance_level\x18\x04 \x01(\rR\x0eassuranceLevel\x129\n" +
 	"\n" +
-	"expires_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt*\xc6\x02\n" +
+	"expires_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12\x16\n" +
+	"\x06method\x18\x06 \x01(\tR\x06method*\xc6\x02\n" +
 	"\x0eIdentifierKind\x12\x1f\n" +
 	"\x1bIDENTIFIER_KIND_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15IDENTIFIER_KIND_EMAIL\x10\x01\x12\x19\n" +
@@ -1936,7 +2036,7 @@ func file_habeas_identity_v1_identity_service_proto_rawDescGZIP() []byte {
 }
 
 var file_habeas_identity_v1_identity_service_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_habeas_identity_v1_identity_service_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_habeas_identity_v1_identity_service_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_habeas_identity_v1_identity_service_proto_goTypes = []any{
 	(IdentifierKind)(0),               // 0: habeas.identity.v1.IdentifierKind
 	(SubjectState)(0),                 // 1: habeas.identity.v1.SubjectState
@@ -1957,69 +2057,75 @@ var file_habeas_identity_v1_identity_service_proto_goTypes = []any{
 	(*ForgetSubjectRequest)(nil),      // 16: habeas.identity.v1.ForgetSubjectRequest
 	(*ForgetSubjectResponse)(nil),     // 17: habeas.identity.v1.ForgetSubjectResponse
 	(*CreateTenantRequest)(nil),       // 18: habeas.identity.v1.CreateTenantRequest
-	(*CreateTenantResponse)(nil),      // 19: habeas.identity.v1.CreateTenantResponse
-	(*GetTenantRequest)(nil),          // 20: habeas.identity.v1.GetTenantRequest
-	(*GetTenantResponse)(nil),         // 21: habeas.identity.v1.GetTenantResponse
-	(*StartVerificationRequest)(nil),  // 22: habeas.identity.v1.StartVerificationRequest
-	(*StartVerificationResponse)(nil), // 23: habeas.identity.v1.StartVerificationResponse
-	(*CheckCodeRequest)(nil),          // 24: habeas.identity.v1.CheckCodeRequest
-	(*CheckCodeResponse)(nil),         // 25: habeas.identity.v1.CheckCodeResponse
-	(*GetVerificationRequest)(nil),    // 26: habeas.identity.v1.GetVerificationRequest
-	(*GetVerificationResponse)(nil),   // 27: habeas.identity.v1.GetVerificationResponse
-	(*Mandate)(nil),                   // 28: habeas.identity.v1.Mandate
-	(*ParentalConsent)(nil),           // 29: habeas.identity.v1.ParentalConsent
-	(*timestamppb.Timestamp)(nil),     // 30: google.protobuf.Timestamp
-	(*RecordTouchRequest)(nil),        // 31: habeas.identity.v1.RecordTouchRequest
-	(*RecordTouchResponse)(nil),       // 32: habeas.identity.v1.RecordTouchResponse
+	(*Safeguards)(nil),                // 19: habeas.identity.v1.Safeguards
+	(*CreateTenantResponse)(nil),      // 20: habeas.identity.v1.CreateTenantResponse
+	(*GetTenantRequest)(nil),          // 21: habeas.identity.v1.GetTenantRequest
+	(*GetTenantResponse)(nil),         // 22: habeas.identity.v1.GetTenantResponse
+	(*StartVerificationRequest)(nil),  // 23: habeas.identity.v1.StartVerificationRequest
+	(*StartVerificationResponse)(nil), // 24: habeas.identity.v1.StartVerificationResponse
+	(*CheckCodeRequest)(nil),          // 25: habeas.identity.v1.CheckCodeRequest
+	(*CheckCodeResponse)(nil),         // 26: habeas.identity.v1.CheckCodeResponse
+	(*GetVerificationRequest)(nil),    // 27: habeas.identity.v1.GetVerificationRequest
+	(*GetVerificationResponse)(nil),   // 28: habeas.identity.v1.GetVerificationResponse
+	(*Mandate)(nil),                   // 29: habeas.identity.v1.Mandate
+	(*ParentalConsent)(nil),           // 30: habeas.identity.v1.ParentalConsent
+	(*timestamppb.Timestamp)(nil),     // 31: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),       // 32: google.protobuf.Duration
+	(*RecordTouchRequest)(nil),        // 33: habeas.identity.v1.RecordTouchRequest
+	(*RecordTouchResponse)(nil),       // 34: habeas.identity.v1.RecordTouchResponse
 }
 var file_habeas_identity_v1_identity_service_proto_depIdxs = []int32{
 	0,  // 0: habeas.identity.v1.Identifier.kind:type_name -> habeas.identity.v1.IdentifierKind
 	3,  // 1: habeas.identity.v1.RegisterSubjectRequest.identifiers:type_name -> habeas.identity.v1.Identifier
-	28, // 2: habeas.identity.v1.RegisterSubjectRequest.mandate:type_name -> habeas.identity.v1.Mandate
-	29, // 3: habeas.identity.v1.RegisterSubjectRequest.parental_consent:type_name -> habeas.identity.v1.ParentalConsent
+	29, // 2: habeas.identity.v1.RegisterSubjectRequest.mandate:type_name -> habeas.identity.v1.Mandate
+	30, // 3: habeas.identity.v1.RegisterSubjectRequest.parental_consent:type_name -> habeas.identity.v1.ParentalConsent
 	3,  // 4: habeas.identity.v1.LinkIdentifierRequest.identifier:type_name -> habeas.identity.v1.Identifier
 	3,  // 5: habeas.identity.v1.UnlinkIdentifierRequest.identifier:type_name -> habeas.identity.v1.Identifier
 	3,  // 6: habeas.identity.v1.ResolveSubjectRequest.identifier:type_name -> habeas.identity.v1.Identifier
 	1,  // 7: habeas.identity.v1.GetSubjectResponse.state:type_name -> habeas.identity.v1.SubjectState
 	0,  // 8: habeas.identity.v1.GetSubjectResponse.kinds:type_name -> habeas.identity.v1.IdentifierKind
-	30, // 9: habeas.identity.v1.GetSubjectResponse.registered_at:type_name -> google.protobuf.Timestamp
+	31, // 9: habeas.identity.v1.GetSubjectResponse.registered_at:type_name -> google.protobuf.Timestamp
 	3,  // 10: habeas.identity.v1.ListIdentifiersResponse.identifiers:type_name -> habeas.identity.v1.Identifier
-	30, // 11: habeas.identity.v1.ForgetSubjectResponse.residue_ends_at:type_name -> google.protobuf.Timestamp
-	30, // 12: habeas.identity.v1.StartVerificationResponse.expires_at:type_name -> google.protobuf.Timestamp
-	2,  // 13: habeas.identity.v1.CheckCodeResponse.state:type_name -> habeas.identity.v1.VerificationState
-	2,  // 14: habeas.identity.v1.GetVerificationResponse.state:type_name -> habeas.identity.v1.VerificationState
-	30, // 15: habeas.identity.v1.GetVerificationResponse.expires_at:type_name -> google.protobuf.Timestamp
-	4,  // 16: habeas.identity.v1.SubjectService.RegisterSubject:input_type -> habeas.identity.v1.RegisterSubjectRequest
-	6,  // 17: habeas.identity.v1.SubjectService.LinkIdentifier:input_type -> habeas.identity.v1.LinkIdentifierRequest
-	8,  // 18: habeas.identity.v1.SubjectService.UnlinkIdentifier:input_type -> habeas.identity.v1.UnlinkIdentifierRequest
-	10, // 19: habeas.identity.v1.SubjectService.ResolveSubject:input_type -> habeas.identity.v1.ResolveSubjectRequest
-	12, // 20: habeas.identity.v1.SubjectService.GetSubject:input_type -> habeas.identity.v1.GetSubjectRequest
-	14, // 21: habeas.identity.v1.SubjectService.ListIdentifiers:input_type -> habeas.identity.v1.ListIdentifiersRequest
-	31, // 22: habeas.identity.v1.SubjectService.RecordTouch:input_type -> habeas.identity.v1.RecordTouchRequest
-	16, // 23: habeas.identity.v1.SubjectService.ForgetSubject:input_type -> habeas.identity.v1.ForgetSubjectRequest
-	18, // 24: habeas.identity.v1.TenantService.CreateTenant:input_type -> habeas.identity.v1.CreateTenantRequest
-	20, // 25: habeas.identity.v1.TenantService.GetTenant:input_type -> habeas.identity.v1.GetTenantRequest
-	22, // 26: habeas.identity.v1.VerificationService.StartVerification:input_type -> habeas.identity.v1.StartVerificationRequest
-	24, // 27: habeas.identity.v1.VerificationService.CheckCode:input_type -> habeas.identity.v1.CheckCodeRequest
-	26, // 28: habeas.identity.v1.VerificationService.GetVerification:input_type -> habeas.identity.v1.GetVerificationRequest
-	5,  // 29: habeas.identity.v1.SubjectService.RegisterSubject:output_type -> habeas.identity.v1.RegisterSubjectResponse
-	7,  // 30: habeas.identity.v1.SubjectService.LinkIdentifier:output_type -> habeas.identity.v1.LinkIdentifierResponse
-	9,  // 31: habeas.identity.v1.SubjectService.UnlinkIdentifier:output_type -> habeas.identity.v1.UnlinkIdentifierResponse
-	11, // 32: habeas.identity.v1.SubjectService.ResolveSubject:output_type -> habeas.identity.v1.ResolveSubjectResponse
-	13, // 33: habeas.identity.v1.SubjectService.GetSubject:output_type -> habeas.identity.v1.GetSubjectResponse
-	15, // 34: habeas.identity.v1.SubjectService.ListIdentifiers:output_type -> habeas.identity.v1.ListIdentifiersResponse
-	32, // 35: habeas.identity.v1.SubjectService.RecordTouch:output_type -> habeas.identity.v1.RecordTouchResponse
-	17, // 36: habeas.identity.v1.SubjectService.ForgetSubject:output_type -> habeas.identity.v1.ForgetSubjectResponse
-	19, // 37: habeas.identity.v1.TenantService.CreateTenant:output_type -> habeas.identity.v1.CreateTenantResponse
-	21, // 38: habeas.identity.v1.TenantService.GetTenant:output_type -> habeas.identity.v1.GetTenantResponse
-	23, // 39: habeas.identity.v1.VerificationService.StartVerification:output_type -> habeas.identity.v1.StartVerificationResponse
-	25, // 40: habeas.identity.v1.VerificationService.CheckCode:output_type -> habeas.identity.v1.CheckCodeResponse
-	27, // 41: habeas.identity.v1.VerificationService.GetVerification:output_type -> habeas.identity.v1.GetVerificationResponse
-	29, // [29:42] is the sub-list for method output_type
-	16, // [16:29] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	31, // 11: habeas.identity.v1.ForgetSubjectResponse.residue_ends_at:type_name -> google.protobuf.Timestamp
+	19, // 12: habeas.identity.v1.CreateTenantRequest.safeguards:type_name -> habeas.identity.v1.Safeguards
+	32, // 13: habeas.identity.v1.Safeguards.delay:type_name -> google.protobuf.Duration
+	32, // 14: habeas.identity.v1.Safeguards.channel_age:type_name -> google.protobuf.Duration
+	19, // 15: habeas.identity.v1.GetTenantResponse.safeguards:type_name -> habeas.identity.v1.Safeguards
+	31, // 16: habeas.identity.v1.StartVerificationResponse.expires_at:type_name -> google.protobuf.Timestamp
+	2,  // 17: habeas.identity.v1.CheckCodeResponse.state:type_name -> habeas.identity.v1.VerificationState
+	2,  // 18: habeas.identity.v1.GetVerificationResponse.state:type_name -> habeas.identity.v1.VerificationState
+	31, // 19: habeas.identity.v1.GetVerificationResponse.expires_at:type_name -> google.protobuf.Timestamp
+	4,  // 20: habeas.identity.v1.SubjectService.RegisterSubject:input_type -> habeas.identity.v1.RegisterSubjectRequest
+	6,  // 21: habeas.identity.v1.SubjectService.LinkIdentifier:input_type -> habeas.identity.v1.LinkIdentifierRequest
+	8,  // 22: habeas.identity.v1.SubjectService.UnlinkIdentifier:input_type -> habeas.identity.v1.UnlinkIdentifierRequest
+	10, // 23: habeas.identity.v1.SubjectService.ResolveSubject:input_type -> habeas.identity.v1.ResolveSubjectRequest
+	12, // 24: habeas.identity.v1.SubjectService.GetSubject:input_type -> habeas.identity.v1.GetSubjectRequest
+	14, // 25: habeas.identity.v1.SubjectService.ListIdentifiers:input_type -> habeas.identity.v1.ListIdentifiersRequest
+	33, // 26: habeas.identity.v1.SubjectService.RecordTouch:input_type -> habeas.identity.v1.RecordTouchRequest
+	16, // 27: habeas.identity.v1.SubjectService.ForgetSubject:input_type -> habeas.identity.v1.ForgetSubjectRequest
+	18, // 28: habeas.identity.v1.TenantService.CreateTenant:input_type -> habeas.identity.v1.CreateTenantRequest
+	21, // 29: habeas.identity.v1.TenantService.GetTenant:input_type -> habeas.identity.v1.GetTenantRequest
+	23, // 30: habeas.identity.v1.VerificationService.StartVerification:input_type -> habeas.identity.v1.StartVerificationRequest
+	25, // 31: habeas.identity.v1.VerificationService.CheckCode:input_type -> habeas.identity.v1.CheckCodeRequest
+	27, // 32: habeas.identity.v1.VerificationService.GetVerification:input_type -> habeas.identity.v1.GetVerificationRequest
+	5,  // 33: habeas.identity.v1.SubjectService.RegisterSubject:output_type -> habeas.identity.v1.RegisterSubjectResponse
+	7,  // 34: habeas.identity.v1.SubjectService.LinkIdentifier:output_type -> habeas.identity.v1.LinkIdentifierResponse
+	9,  // 35: habeas.identity.v1.SubjectService.UnlinkIdentifier:output_type -> habeas.identity.v1.UnlinkIdentifierResponse
+	11, // 36: habeas.identity.v1.SubjectService.ResolveSubject:output_type -> habeas.identity.v1.ResolveSubjectResponse
+	13, // 37: habeas.identity.v1.SubjectService.GetSubject:output_type -> habeas.identity.v1.GetSubjectResponse
+	15, // 38: habeas.identity.v1.SubjectService.ListIdentifiers:output_type -> habeas.identity.v1.ListIdentifiersResponse
+	34, // 39: habeas.identity.v1.SubjectService.RecordTouch:output_type -> habeas.identity.v1.RecordTouchResponse
+	17, // 40: habeas.identity.v1.SubjectService.ForgetSubject:output_type -> habeas.identity.v1.ForgetSubjectResponse
+	20, // 41: habeas.identity.v1.TenantService.CreateTenant:output_type -> habeas.identity.v1.CreateTenantResponse
+	22, // 42: habeas.identity.v1.TenantService.GetTenant:output_type -> habeas.identity.v1.GetTenantResponse
+	24, // 43: habeas.identity.v1.VerificationService.StartVerification:output_type -> habeas.identity.v1.StartVerificationResponse
+	26, // 44: habeas.identity.v1.VerificationService.CheckCode:output_type -> habeas.identity.v1.CheckCodeResponse
+	28, // 45: habeas.identity.v1.VerificationService.GetVerification:output_type -> habeas.identity.v1.GetVerificationResponse
+	33, // [33:46] is the sub-list for method output_type
+	20, // [20:33] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_habeas_identity_v1_identity_service_proto_init() }
@@ -2035,7 +2141,7 @@ func file_habeas_identity_v1_identity_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_identity_v1_identity_service_proto_rawDesc), len(file_habeas_identity_v1_identity_service_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   25,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   3,
 		},

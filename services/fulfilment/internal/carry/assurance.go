@@ -1,0 +1,100 @@
+package carry
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"strings"
+
+	"habeas.internal/services/fulfilment/internal/connector"
+	"habeas.internal/services/fulfilment/notice"
+	"habeas.internal/services/fulfilment/request"
+	"habeas.internal/services/internal/es"
+	"habeas.internal/services/internal/es/eventpb"
+	"habeas.internal/services/internal/personal"
+	"habeas.internal/services/internal/seal"
+)
+
+// mostTold bounds the channels by which a person is told of a request.
+const mostTold = 16
+
+// giveUp ends the request, because no better proof of who asks has come.
+func (j *journey) giveUp(ctx context.Context) error {
+	return j.note(ctx, request.StepGiveUp, request.GiveUp{At: j.cfg.Now()})
+}
+
+// delay holds the request and tells all channels by which the person is known,
+// one after the other: also those that whoever asks does not hold. A channel that
+// has gone since is passed over.
+func (j *journey) delay(ctx context.Context) error {
+	channels, err := j.channels(ctx)
+	if err != nil {
+		return err
+	}
+	if j.s.DelayUntil.IsZero() {
+		code, err := es.NewID(j.cfg.Random)
+		if err != nil {
+			return err
+		}
+		return j.note(ctx, request.StepDelay, request.BeginDelay{
+			Code: personal.Clear(code), Channels: uint32(len(channels)), At: j.cfg.Now(), //nolint:gosec // at most mostTold
+		})
+	}
+	i, untold := j.s.Untold()
+	if !untold {
+		return request.ErrOutOfStep
+	}
+	address := personal.Text{}
+	if int(i) < len(channels) {
+		address = personal.Clear(channels[i])
+	}
+	return j.owe(ctx, request.DelayedTo(i), address)
+}
+
+// channels are the addresses by which identity knows the person.
+func (j *journey) channels(ctx context.Context) ([]string, error) {
+	people, err := j.identifiers(ctx)
+	if errors.Is(err, failForgotten) {
+		people, err = []connector.Identifier{}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, p := range people {
+		if p.Kind == "email" && len(out) < mostTold {
+			out = append(out, p.Value)
+		}
+	}
+	return out, nil
+}
+
+// Cancels reports whether a code, as it was typed, is the one that cancels a
+// request. Where none was sent, or its key is destroyed, none is.
+func (c *Carrier) Cancels(ctx context.Context, agg es.Aggregate, s request.Request, typed string) (bool, error) {
+	if s.DelayUntil.IsZero() || s.KeyDestroyed {
+		return false, nil
+	}
+	code, err := eventpb.Open(ctx, c.cfg.Opener, purpose, agg, s.DelayCode)
+	if errors.Is(err, seal.ErrErased) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("open code: %w", err)
+	}
+	typed = strings.ToLower(strings.TrimSpace(typed))
+	return code != "" && subtle.ConstantTimeCompare([]byte(code), []byte(typed)) == 1, nil
+}
+
+// cancelling is the code that a message tells, if it is one that tells it.
+func (c *Carrier) cancelling(ctx context.Context, tenant string, n notice.Notice, s request.Request) (string, error) {
+	if template, _, _ := strings.Cut(n.Template, "."); template != request.TemplateDelayed {
+		return "", nil
+	}
+	code, err := eventpb.Open(ctx, c.cfg.Opener, purpose, RequestOf(tenant, n.Request), s.DelayCode)
+	if err != nil {
+		return "", fmt.Errorf("open code: %w", err)
+	}
+	return code, nil
+}
