@@ -27,7 +27,7 @@ import (
 )
 
 func (a *app) audit() *cobra.Command {
-	return group("audit", "what happened, from the log alone", a.auditReplay())
+	return group("audit", "what happened, from the log alone", a.auditReplay(), a.auditReads())
 }
 
 func (a *app) auditReplay() *cobra.Command {
