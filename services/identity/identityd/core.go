@@ -116,8 +116,11 @@ func (c *core) reactions() jetstream.Process {
 
 func (c *core) services(s *keys, leaving <-chan struct{}) rpc.Services {
 	return rpc.Services{
-		Tenants:       &rpc.Tenants{Directory: c.directory, Now: time.Now},
-		Subjects:      &rpc.Subjects{Registry: c.registry, Ages: c.ages, Suppression: s.suppression, Now: time.Now},
+		Tenants:  &rpc.Tenants{Directory: c.directory, Now: time.Now},
+		Settings: &rpc.Settings{Directory: c.directory, Now: time.Now},
+		Subjects: &rpc.Subjects{
+			Registry: c.registry, Directory: c.directory, Ages: c.ages, Suppression: s.suppression, Now: time.Now,
+		},
 		Merges:        &rpc.Merges{Desk: c.merging, Now: time.Now},
 		Ages:          &rpc.Ages{Desk: c.ages, Registry: c.registry, Now: time.Now},
 		Verifications: &rpc.Verifications{Desk: c.desk, Registry: c.registry, Now: time.Now},

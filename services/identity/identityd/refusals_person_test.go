@@ -106,8 +106,10 @@ func ageMethods(ref string) []method {
 			name: identityv1.AgeService_RecordAge_FullMethodName, role: "verifier", wrong: "auditor", foreign: "SUBJECT_NOT_FOUND",
 			good: agesAs(ref, "2000-01-01", stated),
 			bad: []malformed{
-				{"source", agesAs(ref, "2000-01-01", 0)}, {"birth_date", agesAs(ref, "", stated)},
-				{"birth_date", agesAs(ref, "2000-01-01", alleged)}, {"birth_date", agesAs(ref, "1.1.2000", stated)},
+				{"source", agesAs(ref, "2000-01-01", 0)},
+				{"birth_date", agesAs(ref, "", stated)},
+				{"birth_date", agesAs(ref, "2000-01-01", alleged)},
+				{"birth_date", agesAs(ref, "1.1.2000", stated)},
 			},
 		},
 		one(identityv1.AgeService_RecordMandate_FullMethodName, "product", "intake", func(ctx context.Context, c identityv1.AgeServiceClient) error {

@@ -37,7 +37,7 @@ type method struct {
 
 func methods(subject, verification string) []method {
 	return slices.Concat(changeMethods(subject), subjectMethods(subject), verificationMethods(verification), tenantMethods(), keyMethods(), suppressionMethods(),
-		mergeMethods(subject), ageMethods(subject))
+		mergeMethods(subject), ageMethods(subject), settingsMethods())
 }
 
 func changeMethods(ref string) []method {
@@ -214,6 +214,7 @@ func TestWhatEndsShowsOrVerifiesAPersonIsForOneService(t *testing.T) {
 		identityv1.KeyService_GetKeys_FullMethodName, identityv1.KeyService_GetDigestKeys_FullMethodName,
 		identityv1.KeyService_FollowDrops_FullMethodName, identityv1.SubjectService_RecordTouch_FullMethodName,
 		identityv1.MergeService_ListMerges_FullMethodName, identityv1.AgeService_GetAgeStatus_FullMethodName,
+		identityv1.SettingsService_GetSettings_FullMethodName,
 	}
 	for _, m := range methods(ref, request) {
 		for _, name := range []string{"consent", "retention", "audit"} {
@@ -255,7 +256,7 @@ func complete(t *testing.T, tested []method) {
 	for _, desc := range []grpc.ServiceDesc{
 		identityv1.TenantService_ServiceDesc, identityv1.SubjectService_ServiceDesc, identityv1.VerificationService_ServiceDesc,
 		identityv1.KeyService_ServiceDesc, identityv1.SuppressionService_ServiceDesc,
-		identityv1.MergeService_ServiceDesc, identityv1.AgeService_ServiceDesc,
+		identityv1.MergeService_ServiceDesc, identityv1.AgeService_ServiceDesc, identityv1.SettingsService_ServiceDesc,
 	} {
 		var names []string
 		for _, m := range desc.Methods {

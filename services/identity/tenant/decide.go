@@ -11,6 +11,8 @@ func Decide(s Tenant, cmd Command) ([]Event, error) {
 			return nil, ErrIncomplete
 		}
 		return []Event{Created(c)}, nil
+	case Change:
+		return change(s, c)
 	}
 	return nil, errUnknown
 }

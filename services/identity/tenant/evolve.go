@@ -5,7 +5,9 @@ func Evolve(s Tenant, ev Event) Tenant {
 	switch e := ev.(type) {
 	case Created:
 		s.Created, s.Settings, s.CreatedAt = true, e.Settings, e.At
-	case CreationRefused:
+	case SettingsChanged:
+		s.Settings, s.Own, s.Revision = e.Settings, e.Own, e.Revision
+	case CreationRefused, SettingsRefused:
 	}
 	return s
 }

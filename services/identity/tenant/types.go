@@ -14,6 +14,8 @@ const AggregateType = "tenant"
 type Tenant struct {
 	Created bool
 	Settings
+	Own
+	Revision  uint32 // of the settings; zero: those of the creation
 	CreatedAt time.Time
 }
 
@@ -24,7 +26,7 @@ type Settings struct {
 	Calendar    string // code of the holiday calendar; empty for none
 }
 
-// Command is Create.
+// Command is Create or Change.
 //
 //sumtype:decl
 type Command interface{ command() }
@@ -37,7 +39,7 @@ type Create struct {
 
 func (Create) command() {}
 
-// Event is Created or CreationRefused.
+// Event is Created, CreationRefused, SettingsChanged or SettingsRefused.
 //
 //sumtype:decl
 type Event interface{ event() }

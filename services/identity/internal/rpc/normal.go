@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -34,13 +35,22 @@ func normal(field string, i *identityv1.Identifier) (registry.Value, error) {
 	return registry.Value{Kind: kindOf(i.GetKind()), Text: text}, nil
 }
 
+// normal is the same, and knows the kinds that the tenant has declared.
+func (s *Subjects) normal(ctx context.Context, field string, i *identityv1.Identifier) (registry.Value, error) {
+	v, err := normal(field, i)
+	if err != nil {
+		return v, err
+	}
+	return declared(ctx, s.Directory, field, v)
+}
+
 // normalAll refuses what is malformed and what comes twice.
-func normalAll(field string, all []*identityv1.Identifier) ([]registry.Value, error) {
+func (s *Subjects) normalAll(ctx context.Context, field string, all []*identityv1.Identifier) ([]registry.Value, error) {
 	var out []registry.Value
 	seen := map[registry.Value]bool{}
 	for n, i := range all {
 		at := fmt.Sprintf("%s[%d]", field, n)
-		v, err := normal(at, i)
+		v, err := s.normal(ctx, at, i)
 		if err != nil {
 			return nil, err
 		}

@@ -55,6 +55,7 @@ func Admit(directory *tenants.Directory) func(ctx context.Context, method string
 type Services struct {
 	Tenants       *Tenants
 	Subjects      *Subjects
+	Settings      *Settings
 	Merges        *Merges
 	Ages          *Ages
 	Verifications *Verifications
@@ -67,6 +68,7 @@ func (s Services) Register() []kit.Service {
 	return []kit.Service{
 		{Desc: &identityv1.TenantService_ServiceDesc, Impl: s.Tenants},
 		{Desc: &identityv1.SubjectService_ServiceDesc, Impl: s.Subjects},
+		{Desc: &identityv1.SettingsService_ServiceDesc, Impl: s.Settings},
 		{Desc: &identityv1.MergeService_ServiceDesc, Impl: s.Merges},
 		{Desc: &identityv1.AgeService_ServiceDesc, Impl: s.Ages},
 		{Desc: &identityv1.VerificationService_ServiceDesc, Impl: s.Verifications},
@@ -85,6 +87,8 @@ func Callers() map[string][]string {
 		identityv1.TenantService_CreateTenant_FullMethodName:   nil,
 		identityv1.SubjectService_ServiceDesc.ServiceName:      fulfilment,
 		identityv1.SubjectService_GetSubject_FullMethodName:    peers,
+		identityv1.SettingsService_ServiceDesc.ServiceName:     nil,
+		identityv1.SettingsService_GetSettings_FullMethodName:  peers,
 		identityv1.AgeService_ServiceDesc.ServiceName:          nil,
 		identityv1.AgeService_GetAgeStatus_FullMethodName:      peers,
 		identityv1.MergeService_ServiceDesc.ServiceName:        nil,

@@ -10,6 +10,7 @@ import (
 	optionsv1 "habeas.internal/proto/gen/habeas/options/v1"
 	"habeas.internal/services/identity/internal/ages"
 	"habeas.internal/services/identity/internal/registry"
+	"habeas.internal/services/identity/internal/tenants"
 	"habeas.internal/services/identity/subject"
 	"habeas.internal/services/internal/es"
 	kit "habeas.internal/services/internal/rpc"
@@ -22,6 +23,7 @@ import (
 type Subjects struct {
 	identityv1.UnimplementedSubjectServiceServer
 	Registry    *registry.Registry
+	Directory   *tenants.Directory
 	Ages        ages.Desk
 	Suppression *suppression.Set
 	Now         func() time.Time
@@ -29,7 +31,7 @@ type Subjects struct {
 
 // RegisterSubject makes a subject.
 func (s *Subjects) RegisterSubject(ctx context.Context, r *identityv1.RegisterSubjectRequest) (*identityv1.RegisterSubjectResponse, error) {
-	values, err := normalAll("identifiers", r.GetIdentifiers())
+	values, err := s.normalAll(ctx, "identifiers", r.GetIdentifiers())
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +97,7 @@ func (s *Subjects) erasedBefore(ctx context.Context, values ...registry.Value) (
 
 // LinkIdentifier gives a subject one more identifier.
 func (s *Subjects) LinkIdentifier(ctx context.Context, r *identityv1.LinkIdentifierRequest) (*identityv1.LinkIdentifierResponse, error) {
-	v, err := normal("identifier", r.GetIdentifier())
+	v, err := s.normal(ctx, "identifier", r.GetIdentifier())
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +118,7 @@ func (s *Subjects) LinkIdentifier(ctx context.Context, r *identityv1.LinkIdentif
 
 // UnlinkIdentifier takes an identifier from a subject.
 func (s *Subjects) UnlinkIdentifier(ctx context.Context, r *identityv1.UnlinkIdentifierRequest) (*identityv1.UnlinkIdentifierResponse, error) {
-	v, err := normal("identifier", r.GetIdentifier())
+	v, err := s.normal(ctx, "identifier", r.GetIdentifier())
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +135,7 @@ func (s *Subjects) UnlinkIdentifier(ctx context.Context, r *identityv1.UnlinkIde
 
 // ResolveSubject finds who holds an identifier.
 func (s *Subjects) ResolveSubject(ctx context.Context, r *identityv1.ResolveSubjectRequest) (*identityv1.ResolveSubjectResponse, error) {
-	v, err := normal("identifier", r.GetIdentifier())
+	v, err := s.normal(ctx, "identifier", r.GetIdentifier())
 	if err != nil {
 		return nil, err
 	}

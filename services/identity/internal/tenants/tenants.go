@@ -1,5 +1,5 @@
-// Package tenants knows which tenants there are. That one exists is remembered,
-// because none ever ceases to; that one does not is asked each time.
+// Package tenants knows which tenants there are, and their settings, which may be
+// half a minute old. That one does not exist is asked each time.
 package tenants
 
 import (
@@ -21,8 +21,21 @@ type Handler = es.Handler[tenant.Tenant, tenant.Command, tenant.Event]
 type Directory struct {
 	Handler Handler
 
-	known sync.Map // of tenant ids to tenant.Tenant
+	known sync.Map // of tenant ids to remembered
 }
+
+// remembered is a tenant as it was read.
+type remembered struct {
+	tenant tenant.Tenant
+	at     time.Time
+}
+
+// memory is how long a tenant is not read again: another instance may have changed
+// its settings.
+const memory = 30 * time.Second
+
+// Forget has a tenant read anew.
+func (d *Directory) Forget(id string) { d.known.Delete(id) }
 
 // Aggregate is that of a tenant, which lies in its own world.
 func Aggregate(id string) es.Aggregate {
@@ -32,8 +45,8 @@ func Aggregate(id string) es.Aggregate {
 // Get returns a tenant, or tenant.ErrNotFound.
 func (d *Directory) Get(ctx context.Context, id string) (tenant.Tenant, error) {
 	if have, ok := d.known.Load(id); ok {
-		if t, ok := have.(tenant.Tenant); ok {
-			return t, nil
+		if r, ok := have.(remembered); ok && time.Since(r.at) < memory {
+			return r.tenant, nil
 		}
 	}
 	t, _, err := d.Handler.Load(ctx, Aggregate(id), es.Leader)
@@ -43,7 +56,7 @@ func (d *Directory) Get(ctx context.Context, id string) (tenant.Tenant, error) {
 	if !t.Created {
 		return t, tenant.ErrNotFound
 	}
-	d.known.Store(id, t)
+	d.known.Store(id, remembered{tenant: t, at: time.Now()})
 	return t, nil
 }
 

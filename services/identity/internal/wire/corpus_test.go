@@ -51,6 +51,11 @@ func TestTenantsEventsStayReadable(t *testing.T) {
 	corpus(t, tenant.AggregateType, codec, err, []tenant.Event{
 		tenant.Created{Settings: tenant.Settings{DisplayName: "Acme", TimeZone: "Europe/Berlin", Calendar: "de"}, At: noon},
 		tenant.CreationRefused{Reason: "TENANT_EXISTS"},
+		tenant.SettingsChanged{
+			Settings: tenant.Settings{DisplayName: "Acme", TimeZone: "Europe/Berlin", Calendar: "de"},
+			Own:      tenant.Own{Approval: true, Kinds: []tenant.Kind{{Name: "card", Fold: true}}}, Revision: 1, At: noon,
+		},
+		tenant.SettingsRefused{Reason: "SETTINGS_REVISION"},
 	})
 }
 

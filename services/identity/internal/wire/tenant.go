@@ -11,6 +11,8 @@ func Tenant() (eventpb.Codec[tenant.Event], error) {
 	return eventpb.New(
 		eventpb.Of[tenant.Event](packTenantCreated, unpackTenantCreated),
 		eventpb.Of[tenant.Event](packCreationRefused, unpackCreationRefused),
+		eventpb.Of[tenant.Event](packSettings, unpackSettings),
+		eventpb.Of[tenant.Event](packSettingsRefused, unpackSettingsRefused),
 	)
 }
 

@@ -1,0 +1,94 @@
+package tenant
+
+import (
+	"slices"
+	"time"
+)
+
+// Kind is a kind of identifier of a tenant's own.
+type Kind struct {
+	Name      string
+	Fold      bool // case and compatible forms are the same
+	Analytics bool // stands alone
+}
+
+// Own are the settings beside those that a tenant is made with.
+type Own struct {
+	Approval bool // release and erasure need an approver
+	Kinds    []Kind
+}
+
+// Change replaces a tenant's settings. Revision is the one that its author has
+// seen.
+type Change struct {
+	Settings
+	Own
+	Revision uint32
+	At       time.Time
+}
+
+func (Change) command() {}
+
+// SettingsChanged says that a tenant has other settings.
+type SettingsChanged struct {
+	Settings
+	Own
+	Revision uint32
+	At       time.Time
+}
+
+// SettingsRefused says that a rule refused them.
+type SettingsRefused struct{ Reason string }
+
+func (SettingsChanged) event() {}
+func (SettingsRefused) event() {}
+
+const (
+	// ErrRevision refuses to overwrite what its author has not seen.
+	ErrRevision = Refusal("SETTINGS_REVISION")
+	// ErrKindTwice refuses two kinds of one name.
+	ErrKindTwice = Refusal("KIND_DECLARED_TWICE")
+	// ErrKindGone refuses to take a kind back, or what makes its values the same,
+	// or that it stands alone: people are known by it.
+	ErrKindGone = Refusal("KIND_IS_DECLARED")
+)
+
+// Declared is a kind by its name.
+func (t Tenant) Declared(name string) (Kind, bool) {
+	i := slices.IndexFunc(t.Kinds, func(k Kind) bool { return k.Name == name })
+	if i < 0 {
+		return Kind{}, false
+	}
+	return t.Kinds[i], true
+}
+
+func change(s Tenant, c Change) ([]Event, error) {
+	switch {
+	case !s.Created:
+		return nil, ErrNotFound
+	case c.DisplayName == "" || c.TimeZone == "":
+		return nil, ErrIncomplete
+	}
+	why := forbids(s, c)
+	if why != "" {
+		return []Event{SettingsRefused{Reason: why.Reason()}}, why
+	}
+	return []Event{SettingsChanged{Settings: c.Settings, Own: c.Own, Revision: s.Revision + 1, At: c.At}}, nil
+}
+
+func forbids(s Tenant, c Change) Refusal {
+	if c.Revision != s.Revision {
+		return ErrRevision
+	}
+	for i, k := range c.Kinds {
+		if slices.ContainsFunc(c.Kinds[:i], func(other Kind) bool { return other.Name == k.Name }) {
+			return ErrKindTwice
+		}
+	}
+	for _, have := range s.Kinds {
+		if !slices.Contains(c.Kinds, have) {
+			return ErrKindGone
+		}
+	}
+	return ""
+}

@@ -1,0 +1,55 @@
+package tenant_test
+
+import (
+	"errors"
+	"testing"
+
+	"habeas.internal/services/identity/tenant"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestDecideOnSettings(t *testing.T) {
+	acme := tenant.Settings{DisplayName: "Acme", TimeZone: "UTC"}
+	card, visit := tenant.Kind{Name: "card", Fold: true}, tenant.Kind{Name: "visit", Analytics: true}
+	created := tenant.Created{Settings: acme}
+	changed := func(revision uint32, kinds ...tenant.Kind) tenant.SettingsChanged {
+		return tenant.SettingsChanged{Settings: acme, Own: tenant.Own{Approval: true, Kinds: kinds}, Revision: revision}
+	}
+	ask := func(revision uint32, kinds ...tenant.Kind) tenant.Change {
+		return tenant.Change{Settings: acme, Own: tenant.Own{Approval: true, Kinds: kinds}, Revision: revision}
+	}
+	refused := func(why tenant.Refusal) []tenant.Event {
+		return []tenant.Event{tenant.SettingsRefused{Reason: why.Reason()}}
+	}
+	for _, tc := range []struct {
+		name  string
+		given []tenant.Event
+		when  tenant.Command
+		then  []tenant.Event
+		err   error
+	}{
+		{"settings are changed", []tenant.Event{created}, ask(0, card), []tenant.Event{changed(1, card)}, nil},
+		{"and changed again", []tenant.Event{created, changed(1, card)}, ask(1, card, visit), []tenant.Event{changed(2, card, visit)}, nil},
+		{"what was not seen is not overwritten", []tenant.Event{created, changed(1)}, ask(0, card), refused(tenant.ErrRevision), tenant.ErrRevision},
+		{"a kind stays", []tenant.Event{created, changed(1, card)}, ask(1), refused(tenant.ErrKindGone), tenant.ErrKindGone},
+		{"a kind stays alone", []tenant.Event{created, changed(1, visit)}, ask(1, tenant.Kind{Name: "visit"}), refused(tenant.ErrKindGone), tenant.ErrKindGone},
+		{"a kind is declared once", []tenant.Event{created}, ask(0, card, card), refused(tenant.ErrKindTwice), tenant.ErrKindTwice},
+		{"a tenant that is not there has no settings", nil, ask(0), nil, tenant.ErrNotFound},
+		{"a tenant keeps a name", []tenant.Event{created}, tenant.Change{}, nil, tenant.ErrIncomplete},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var s tenant.Tenant
+			for _, ev := range tc.given {
+				s = tenant.Evolve(s, ev)
+			}
+			got, err := tenant.Decide(s, tc.when)
+			if !errors.Is(err, tc.err) {
+				t.Errorf("error %v, want %v", err, tc.err)
+			}
+			if diff := cmp.Diff(tc.then, got); diff != "" {
+				t.Errorf("events (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
