@@ -50,6 +50,14 @@ func mergeMethods(ref string) []method {
 	other := strings.Repeat("a", len(ref))
 	return []method{
 		{
+			name: identityv1.SubjectService_FixIdentifiers_FullMethodName, wrong: "product", foreign: "SUBJECT_NOT_FOUND",
+			good: asking(func(c *api) func(context.Context, *identityv1.FixIdentifiersRequest) (*identityv1.FixIdentifiersResponse, error) {
+				return func(ctx context.Context, r *identityv1.FixIdentifiersRequest) (*identityv1.FixIdentifiersResponse, error) {
+					return c.FixIdentifiers(ctx, r)
+				}
+			}, &identityv1.FixIdentifiersRequest{RequestId: "f", SubjectRef: ref, Request: other}),
+		},
+		{
 			name: identityv1.SubjectService_RecordTouch_FullMethodName, wrong: "product", foreign: "SUBJECT_NOT_FOUND",
 			good: asking(func(c *api) func(context.Context, *identityv1.RecordTouchRequest) (*identityv1.RecordTouchResponse, error) {
 				return func(ctx context.Context, r *identityv1.RecordTouchRequest) (*identityv1.RecordTouchResponse, error) {

@@ -13,7 +13,7 @@ func Decide(s Subject, cmd Command) ([]Event, error) {
 			return nil, nil
 		}
 		return []Event{ClaimBarred(c)}, nil
-	case Link, Unlink, RecordRead, BeginForgetting, EndForgetting,
+	case Link, Unlink, RecordRead, Fix, Release, BeginForgetting, EndForgetting,
 		SignUp, BeginMerge, Absorb, CompleteMerge, AbandonMerge, Separate, UndoMerge, RecordTouch,
 		StateAge, GiveMandate, EndMandate, AgreeAsParent, WithdrawAsParent, BlockMinor, UnblockMinor:
 		if s.Phase == Unknown {
@@ -30,6 +30,10 @@ func Decide(s Subject, cmd Command) ([]Event, error) {
 			return refuse(ChangeRead, ErrForgotten)
 		}
 		return []Event{IdentifiersRead(c)}, nil
+	case Fix:
+		return fix(s, c)
+	case Release:
+		return release(s, c)
 	case BeginForgetting:
 		if s.Phase != Active {
 			return nil, nil
@@ -107,6 +111,8 @@ func link(s Subject, c Link) ([]Event, error) {
 		return nil, nil
 	case slices.Contains(s.Barred, c.Identifier.Claim):
 		return nil, ErrBarred
+	case s.Fixed():
+		return refuse(ChangeLink, ErrFixed)
 	case c.Taken:
 		return refuse(ChangeLink, ErrTaken)
 	case len(s.Held) >= MaxHeld:
@@ -129,6 +135,8 @@ func unlink(s Subject, c Unlink) ([]Event, error) {
 		return refuse(ChangeUnlink, ErrForgotten)
 	case !held:
 		return refuse(ChangeUnlink, ErrNotHeld)
+	case s.Fixed():
+		return refuse(ChangeUnlink, ErrFixed)
 	case len(s.Held) == 1:
 		return refuse(ChangeUnlink, ErrLast)
 	}

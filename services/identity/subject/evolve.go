@@ -18,6 +18,10 @@ func Evolve(s Subject, ev Event) Subject {
 		s.Barred = append(slices.Clip(s.Barred), e.Claim)
 	case IdentifiersRead:
 		s = s.touch(func(m Merge) Merge { m.Reads++; return m })
+	case IdentifiersFixed:
+		s.FixedBy = append(slices.Clip(s.FixedBy), e.Request)
+	case IdentifiersReleased:
+		s.FixedBy = slices.DeleteFunc(slices.Clone(s.FixedBy), func(request string) bool { return request == e.Request })
 	case ChangeRefused, SignedUp:
 	case MergeBegun, Merged, MergeDeclined, MergeCompleted, MergeAbandoned, Separated, MergeUndone, Touched:
 		s = merged(s, e)
@@ -28,7 +32,7 @@ func Evolve(s Subject, ev Event) Subject {
 		s.Phase, s.Ending.Request = Forgetting, e.Request
 	case Forgot:
 		s.Phase, s.Ending = Forgotten, Ending(e)
-		s.Removed, s.Age = nil, Age{}
+		s.Removed, s.Age, s.FixedBy = nil, Age{}, nil
 	}
 	return s
 }

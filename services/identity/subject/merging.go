@@ -56,6 +56,8 @@ func beginMerge(s Subject, c BeginMerge) ([]Event, error) {
 		return nil, nil
 	case s.Phase != Active:
 		return refuse(ChangeMerge, ErrForgotten)
+	case s.Fixed():
+		return refuse(ChangeMerge, ErrFixed)
 	case s.Into.Merge != "":
 		return refuse(ChangeMerge, ErrMergedAway)
 	case len(s.Standing()) > 0:
@@ -79,6 +81,8 @@ func absorb(s Subject, c Absorb) ([]Event, error) {
 	switch {
 	case s.Phase != Active:
 		why = ErrForgotten
+	case s.Fixed():
+		why = ErrFixed
 	case s.Into.Merge != "":
 		why = ErrMergedAway
 	case s.Anonymous():

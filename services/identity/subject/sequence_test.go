@@ -14,7 +14,7 @@ import (
 func anything(t *rapid.T) subject.Command {
 	claim := func() string { return fmt.Sprint("c", rapid.IntRange(0, 5).Draw(t, "claim")) }
 	kind := func() string { return rapid.SampledFrom([]string{"email", "phone", "cookie"}).Draw(t, "kind") }
-	switch rapid.IntRange(0, 6).Draw(t, "command") {
+	switch rapid.IntRange(0, 8).Draw(t, "command") {
 	case 0:
 		c := subject.Register{Claim: claim(), At: noon}
 		for range rapid.IntRange(0, 3).Draw(t, "identifiers") {
@@ -31,6 +31,10 @@ func anything(t *rapid.T) subject.Command {
 		return subject.RecordRead{}
 	case 5:
 		return subject.BeginForgetting{Request: "r"}
+	case 6:
+		return subject.Fix{Request: rapid.SampledFrom([]string{"r", "q"}).Draw(t, "request")}
+	case 7:
+		return subject.Release{Request: rapid.SampledFrom([]string{"r", "q"}).Draw(t, "request")}
 	default:
 		return subject.EndForgetting{KeysDestroyed: 1, ResidueEndsAt: noon}
 	}
@@ -65,6 +69,9 @@ func keeps(t *rapid.T, before, after subject.Subject) {
 	if after.Last < before.Last {
 		t.Fatal("a number may be used again")
 	}
+	if before.Fixed() && after.Phase == subject.Active && !slices.Equal(numbers(before), numbers(after)) {
+		t.Fatal("what a person is known by has changed while they are erased")
+	}
 	cookies := 0
 	for i, id := range after.Held {
 		if i > 0 && id.Number <= after.Held[i-1].Number {
@@ -82,6 +89,14 @@ func keeps(t *rapid.T, before, after subject.Subject) {
 	}
 }
 
+func numbers(s subject.Subject) []uint32 {
+	var out []uint32
+	for _, id := range s.Held {
+		out = append(out, id.Number)
+	}
+	return out
+}
+
 // repeats: what makes something makes it once.
 func repeats(t *rapid.T, s subject.Subject, cmd subject.Command) {
 	events, err := subject.Decide(s, cmd)
@@ -92,7 +107,7 @@ func repeats(t *rapid.T, s subject.Subject, cmd subject.Command) {
 	case subject.RecordRead, subject.SignUp, subject.StateAge: // each is one
 	case subject.BeginMerge, subject.Absorb, subject.CompleteMerge, subject.AbandonMerge, subject.Separate, subject.UndoMerge, subject.RecordTouch,
 		subject.GiveMandate, subject.EndMandate, subject.AgreeAsParent, subject.WithdrawAsParent, subject.BlockMinor, subject.UnblockMinor,
-		subject.Register, subject.Link, subject.Unlink, subject.Bar, subject.BeginForgetting, subject.EndForgetting:
+		subject.Register, subject.Link, subject.Unlink, subject.Bar, subject.Fix, subject.Release, subject.BeginForgetting, subject.EndForgetting:
 		if len(events) > 0 {
 			t.Fatalf("the same %T again makes %d events", cmd, len(events))
 		}

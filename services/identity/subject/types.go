@@ -41,6 +41,7 @@ type Subject struct {
 	Mandate      Shown            // who may act for the person
 	Parental     Shown            // a parent's consent
 	Blocks       map[string]Block // by the policy that does not serve the person
+	FixedBy      []string         // erasures that look for the person by what is held
 }
 
 // Identifier is a value that a subject holds. Its number is never used again.
@@ -73,8 +74,8 @@ type Claimed struct {
 	Analytics bool // the tenant has declared the kind as one
 }
 
-// Command is Register, Link, Unlink, Bar, RecordRead, BeginForgetting,
-// EndForgetting, or one of those about merges and ages.
+// Command is Register, Link, Unlink, Bar, RecordRead, Fix, Release,
+// BeginForgetting, EndForgetting, or one of those about merges and ages.
 //
 //sumtype:decl
 type Command interface{ command() }
@@ -128,7 +129,8 @@ func (BeginForgetting) command() {}
 func (EndForgetting) command()   {}
 
 // Event is Registered, IdentifierLinked, IdentifierUnlinked, ClaimBarred,
-// IdentifiersRead, ForgettingBegun, Forgot, ChangeRefused, or one of those about
+// IdentifiersRead, IdentifiersFixed, IdentifiersReleased, ForgettingBegun,
+// Forgot, ChangeRefused, or one of those about
 // merges and ages.
 //
 //sumtype:decl
@@ -184,6 +186,7 @@ const (
 	ChangeLink   = "link"
 	ChangeUnlink = "unlink"
 	ChangeRead   = "read"
+	ChangeFix    = "fix"
 )
 
 // Refusal is a rule's no, with its reason code.

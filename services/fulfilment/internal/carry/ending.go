@@ -166,6 +166,11 @@ func (j *journey) unfreeze(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("end restriction: %w", err)
 	}
+	if !j.s.Forgotten {
+		if err := j.fix(ctx, "release-identifiers", true); err != nil {
+			return err
+		}
+	}
 	if err := j.point(PointUnfrozen); err != nil {
 		return err
 	}

@@ -260,6 +260,9 @@ func (j *journey) freeze(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("restrict: %w", err)
 	}
+	if err := j.fix(ctx, "fix", false); err != nil {
+		return err
+	}
 	if err := j.point(PointFrozen); err != nil {
 		return err
 	}
@@ -277,6 +280,18 @@ func (j *journey) lift(ctx context.Context, step string) error {
 	})
 	if err != nil {
 		return fmt.Errorf("lift restriction: %w", err)
+	}
+	return j.fix(ctx, step+"-identifiers", true)
+}
+
+// fix tells identity that the person is looked for by what they are known by
+// now, or that it may change again.
+func (j *journey) fix(ctx context.Context, step string, release bool) error {
+	_, err := j.cfg.Peers.Subjects.FixIdentifiers(ctx, &identityv1.FixIdentifiersRequest{
+		RequestId: j.id(step, 1), SubjectRef: j.s.SubjectRef, Request: j.agg.ID, Release: release,
+	})
+	if err != nil && !gone(err) {
+		return fmt.Errorf("fix identifiers: %w", err)
 	}
 	return nil
 }

@@ -133,6 +133,20 @@ func (p *Peers) RecordTouch(_ context.Context, r *identityv1.RecordTouchRequest,
 	return &identityv1.RecordTouchResponse{}, nil
 }
 
+// FixIdentifiers is told that an erasure looks for the person.
+func (p *Peers) FixIdentifiers(_ context.Context, r *identityv1.FixIdentifiersRequest, _ ...grpc.CallOption) (*identityv1.FixIdentifiersResponse, error) {
+	what := "fix"
+	if r.GetRelease() {
+		what = "release"
+	}
+	leave, err := p.enter("FixIdentifiers", what)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	return &identityv1.FixIdentifiersResponse{}, nil
+}
+
 // ListIdentifiers returns a subject's address.
 func (p *Peers) ListIdentifiers(_ context.Context, r *identityv1.ListIdentifiersRequest, _ ...grpc.CallOption) (*identityv1.ListIdentifiersResponse, error) {
 	leave, err := p.enter("ListIdentifiers", "")

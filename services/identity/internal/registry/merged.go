@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"time"
 
 	"habeas.internal/services/identity/subject"
 	"habeas.internal/services/internal/es"
@@ -41,6 +42,43 @@ func (r *Registry) Everything(ctx context.Context, tenant, root string, s subjec
 		}
 	}
 	return out, nil
+}
+
+// Fix keeps what a person is known by as it is for a request, under every
+// reference that is theirs.
+func (r *Registry) Fix(ctx context.Context, tenant, ref, id, request string, at time.Time) error {
+	root, who, err := r.Root(ctx, tenant, ref)
+	if err != nil {
+		return err
+	}
+	refs := []string{root}
+	for _, m := range who.Standing() {
+		refs = append(refs, m.Other)
+	}
+	return r.each(ctx, tenant, refs, Command{ID: id, At: at, Meta: es.Meta{Correlation: request}, Data: subject.Fix{Request: request}})
+}
+
+// Release ends what Fix began, also under a reference that is not theirs any
+// more.
+func (r *Registry) Release(ctx context.Context, tenant, ref, id, request string, at time.Time) error {
+	root, who, err := r.Root(ctx, tenant, ref)
+	if err != nil {
+		return err
+	}
+	refs := []string{root}
+	for _, m := range who.Merges {
+		refs = append(refs, m.Other)
+	}
+	return r.each(ctx, tenant, refs, Command{ID: id, At: at, Meta: es.Meta{Correlation: request}, Data: subject.Release{Request: request}})
+}
+
+func (r *Registry) each(ctx context.Context, tenant string, refs []string, cmd Command) error {
+	for _, ref := range refs {
+		if _, err := r.cfg.Subjects.Handle(ctx, Aggregate(tenant, ref), cmd); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Touch lists what is about to be done to a person, if they are merged.

@@ -221,6 +221,18 @@ func (s *Subjects) ForgetSubject(ctx context.Context, r *identityv1.ForgetSubjec
 	}, nil
 }
 
+// FixIdentifiers keeps what a person is known by as it is during an erasure.
+func (s *Subjects) FixIdentifiers(ctx context.Context, r *identityv1.FixIdentifiersRequest) (*identityv1.FixIdentifiersResponse, error) {
+	change := s.Registry.Fix
+	if r.GetRelease() {
+		change = s.Registry.Release
+	}
+	if err := change(ctx, tenantOf(ctx), r.GetSubjectRef(), r.GetRequestId(), r.GetRequest(), s.Now()); err != nil {
+		return nil, err
+	}
+	return &identityv1.FixIdentifiersResponse{}, nil
+}
+
 // RecordTouch lists what is about to be done to a merged person.
 func (s *Subjects) RecordTouch(ctx context.Context, r *identityv1.RecordTouchRequest) (*identityv1.RecordTouchResponse, error) {
 	tenant := tenantOf(ctx)

@@ -80,6 +80,8 @@ func TestSubjectsEventsStayReadable(t *testing.T) {
 		subject.MergeAbandoned{Merge: ref, Reason: "SUBJECT_FORGOTTEN"},
 		subject.Separated{Merge: ref, Other: other, Reason: "wrong_person", Reads: 2, Touches: 1, At: noon},
 		subject.MergeUndone{Merge: ref},
+		subject.IdentifiersFixed{Request: other},
+		subject.IdentifiersReleased{Request: other},
 		subject.Touched{Touch: subject.Touch{Kind: subject.TouchPackage, Reference: other, At: noon}},
 		subject.AgeStated{Age: subject.Age{Source: subject.AgeStatedBy, Birth: personal.Clear("2015-02-28")}, Evidence: "form:7", At: noon},
 		subject.MandateGiven{Mandate: subject.Shown{How: "parent", Evidence: "form:7"}, At: noon},

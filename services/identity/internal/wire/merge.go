@@ -48,6 +48,8 @@ func merges() []eventpb.Entry[subject.Event] {
 				return subject.MergeUndone{Merge: m.GetMerge()}
 			}),
 		eventpb.Of[subject.Event](packTouched, unpackTouched),
+		eventpb.Of[subject.Event](packFixed, unpackFixed),
+		eventpb.Of[subject.Event](packReleased, unpackReleased),
 	}
 }
 

@@ -104,3 +104,19 @@ func packChangeRefused(_ *eventpb.Writer, e subject.ChangeRefused) *identityv1.S
 func unpackChangeRefused(_ *eventpb.Reader, m *identityv1.SubjectChangeRefused) subject.ChangeRefused {
 	return subject.ChangeRefused{Change: m.GetChange(), Reason: m.GetReason()}
 }
+
+func packFixed(_ *eventpb.Writer, e subject.IdentifiersFixed) *identityv1.IdentifiersFixed {
+	return &identityv1.IdentifiersFixed{Request: e.Request}
+}
+
+func unpackFixed(_ *eventpb.Reader, m *identityv1.IdentifiersFixed) subject.IdentifiersFixed {
+	return subject.IdentifiersFixed{Request: m.GetRequest()}
+}
+
+func packReleased(_ *eventpb.Writer, e subject.IdentifiersReleased) *identityv1.IdentifiersReleased {
+	return &identityv1.IdentifiersReleased{Request: e.Request}
+}
+
+func unpackReleased(_ *eventpb.Reader, m *identityv1.IdentifiersReleased) subject.IdentifiersReleased {
+	return subject.IdentifiersReleased{Request: m.GetRequest()}
+}

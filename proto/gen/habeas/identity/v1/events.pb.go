@@ -1766,6 +1766,99 @@ func (x *MergedSubjectTouched) GetTouchedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+// IdentifiersFixed: what the subject is known by stays as it is, while a request
+// looks for the person by it.
+type IdentifiersFixed struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The fulfilment request.
+	Request       string `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IdentifiersFixed) Reset() {
+	*x = IdentifiersFixed{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IdentifiersFixed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IdentifiersFixed) ProtoMessage() {}
+
+func (x *IdentifiersFixed) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IdentifiersFixed.ProtoReflect.Descriptor instead.
+func (*IdentifiersFixed) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *IdentifiersFixed) GetRequest() string {
+	if x != nil {
+		return x.Request
+	}
+	return ""
+}
+
+// IdentifiersReleased: the request needs that no more.
+type IdentifiersReleased struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The fulfilment request.
+	Request       string `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IdentifiersReleased) Reset() {
+	*x = IdentifiersReleased{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IdentifiersReleased) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IdentifiersReleased) ProtoMessage() {}
+
+func (x *IdentifiersReleased) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IdentifiersReleased.ProtoReflect.Descriptor instead.
+func (*IdentifiersReleased) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *IdentifiersReleased) GetRequest() string {
+	if x != nil {
+		return x.Request
+	}
+	return ""
+}
+
 // AgeStated: somebody's age is known, or they are said to be a minor.
 type AgeStated struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1783,7 +1876,7 @@ type AgeStated struct {
 
 func (x *AgeStated) Reset() {
 	*x = AgeStated{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[26]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1795,7 +1888,7 @@ func (x *AgeStated) String() string {
 func (*AgeStated) ProtoMessage() {}
 
 func (x *AgeStated) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[26]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1808,7 +1901,7 @@ func (x *AgeStated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgeStated.ProtoReflect.Descriptor instead.
 func (*AgeStated) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{26}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *AgeStated) GetSource() string {
@@ -1854,7 +1947,7 @@ type MandateRecorded struct {
 
 func (x *MandateRecorded) Reset() {
 	*x = MandateRecorded{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[27]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1866,7 +1959,7 @@ func (x *MandateRecorded) String() string {
 func (*MandateRecorded) ProtoMessage() {}
 
 func (x *MandateRecorded) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[27]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1879,7 +1972,7 @@ func (x *MandateRecorded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MandateRecorded.ProtoReflect.Descriptor instead.
 func (*MandateRecorded) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{27}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *MandateRecorded) GetKind() string {
@@ -1914,7 +2007,7 @@ type MandateEnded struct {
 
 func (x *MandateEnded) Reset() {
 	*x = MandateEnded{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[28]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1926,7 +2019,7 @@ func (x *MandateEnded) String() string {
 func (*MandateEnded) ProtoMessage() {}
 
 func (x *MandateEnded) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[28]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1939,7 +2032,7 @@ func (x *MandateEnded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MandateEnded.ProtoReflect.Descriptor instead.
 func (*MandateEnded) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{28}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *MandateEnded) GetEndedAt() *timestamppb.Timestamp {
@@ -1964,7 +2057,7 @@ type ParentalConsentRecorded struct {
 
 func (x *ParentalConsentRecorded) Reset() {
 	*x = ParentalConsentRecorded{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[29]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1976,7 +2069,7 @@ func (x *ParentalConsentRecorded) String() string {
 func (*ParentalConsentRecorded) ProtoMessage() {}
 
 func (x *ParentalConsentRecorded) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[29]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1989,7 +2082,7 @@ func (x *ParentalConsentRecorded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ParentalConsentRecorded.ProtoReflect.Descriptor instead.
 func (*ParentalConsentRecorded) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{29}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ParentalConsentRecorded) GetMethod() string {
@@ -2024,7 +2117,7 @@ type ParentalConsentWithdrawn struct {
 
 func (x *ParentalConsentWithdrawn) Reset() {
 	*x = ParentalConsentWithdrawn{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[30]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2036,7 +2129,7 @@ func (x *ParentalConsentWithdrawn) String() string {
 func (*ParentalConsentWithdrawn) ProtoMessage() {}
 
 func (x *ParentalConsentWithdrawn) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[30]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2049,7 +2142,7 @@ func (x *ParentalConsentWithdrawn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ParentalConsentWithdrawn.ProtoReflect.Descriptor instead.
 func (*ParentalConsentWithdrawn) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{30}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ParentalConsentWithdrawn) GetWithdrawnAt() *timestamppb.Timestamp {
@@ -2074,7 +2167,7 @@ type MinorBlocked struct {
 
 func (x *MinorBlocked) Reset() {
 	*x = MinorBlocked{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[31]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2086,7 +2179,7 @@ func (x *MinorBlocked) String() string {
 func (*MinorBlocked) ProtoMessage() {}
 
 func (x *MinorBlocked) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[31]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2099,7 +2192,7 @@ func (x *MinorBlocked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MinorBlocked.ProtoReflect.Descriptor instead.
 func (*MinorBlocked) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{31}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *MinorBlocked) GetPolicy() string {
@@ -2136,7 +2229,7 @@ type MinorUnblocked struct {
 
 func (x *MinorUnblocked) Reset() {
 	*x = MinorUnblocked{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[32]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2148,7 +2241,7 @@ func (x *MinorUnblocked) String() string {
 func (*MinorUnblocked) ProtoMessage() {}
 
 func (x *MinorUnblocked) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[32]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2161,7 +2254,7 @@ func (x *MinorUnblocked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MinorUnblocked.ProtoReflect.Descriptor instead.
 func (*MinorUnblocked) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{32}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *MinorUnblocked) GetPolicy() string {
@@ -2195,7 +2288,7 @@ type VerificationStarted struct {
 
 func (x *VerificationStarted) Reset() {
 	*x = VerificationStarted{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[33]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2207,7 +2300,7 @@ func (x *VerificationStarted) String() string {
 func (*VerificationStarted) ProtoMessage() {}
 
 func (x *VerificationStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[33]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2220,7 +2313,7 @@ func (x *VerificationStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerificationStarted.ProtoReflect.Descriptor instead.
 func (*VerificationStarted) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{33}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *VerificationStarted) GetRequest() string {
@@ -2264,7 +2357,7 @@ type CodeDispatched struct {
 
 func (x *CodeDispatched) Reset() {
 	*x = CodeDispatched{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[34]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2276,7 +2369,7 @@ func (x *CodeDispatched) String() string {
 func (*CodeDispatched) ProtoMessage() {}
 
 func (x *CodeDispatched) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[34]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2289,7 +2382,7 @@ func (x *CodeDispatched) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CodeDispatched.ProtoReflect.Descriptor instead.
 func (*CodeDispatched) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{34}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *CodeDispatched) GetIdentifier() uint32 {
@@ -2315,7 +2408,7 @@ type CodeSent struct {
 
 func (x *CodeSent) Reset() {
 	*x = CodeSent{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[35]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2327,7 +2420,7 @@ func (x *CodeSent) String() string {
 func (*CodeSent) ProtoMessage() {}
 
 func (x *CodeSent) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[35]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2340,7 +2433,7 @@ func (x *CodeSent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CodeSent.ProtoReflect.Descriptor instead.
 func (*CodeSent) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{35}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{37}
 }
 
 // CodeNotSent: the code will not be sent.
@@ -2354,7 +2447,7 @@ type CodeNotSent struct {
 
 func (x *CodeNotSent) Reset() {
 	*x = CodeNotSent{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[36]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2366,7 +2459,7 @@ func (x *CodeNotSent) String() string {
 func (*CodeNotSent) ProtoMessage() {}
 
 func (x *CodeNotSent) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[36]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2379,7 +2472,7 @@ func (x *CodeNotSent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CodeNotSent.ProtoReflect.Descriptor instead.
 func (*CodeNotSent) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{36}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *CodeNotSent) GetReason() string {
@@ -2400,7 +2493,7 @@ type AttemptFailed struct {
 
 func (x *AttemptFailed) Reset() {
 	*x = AttemptFailed{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[37]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2412,7 +2505,7 @@ func (x *AttemptFailed) String() string {
 func (*AttemptFailed) ProtoMessage() {}
 
 func (x *AttemptFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[37]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2425,7 +2518,7 @@ func (x *AttemptFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttemptFailed.ProtoReflect.Descriptor instead.
 func (*AttemptFailed) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{37}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *AttemptFailed) GetAttempts() uint32 {
@@ -2448,7 +2541,7 @@ type VerificationFailed struct {
 
 func (x *VerificationFailed) Reset() {
 	*x = VerificationFailed{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[38]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2460,7 +2553,7 @@ func (x *VerificationFailed) String() string {
 func (*VerificationFailed) ProtoMessage() {}
 
 func (x *VerificationFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[38]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2473,7 +2566,7 @@ func (x *VerificationFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerificationFailed.ProtoReflect.Descriptor instead.
 func (*VerificationFailed) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{38}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *VerificationFailed) GetRequest() string {
@@ -2507,7 +2600,7 @@ type VerificationPassed struct {
 
 func (x *VerificationPassed) Reset() {
 	*x = VerificationPassed{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[39]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2519,7 +2612,7 @@ func (x *VerificationPassed) String() string {
 func (*VerificationPassed) ProtoMessage() {}
 
 func (x *VerificationPassed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[39]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2532,7 +2625,7 @@ func (x *VerificationPassed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerificationPassed.ProtoReflect.Descriptor instead.
 func (*VerificationPassed) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{39}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *VerificationPassed) GetRequest() string {
@@ -2574,7 +2667,7 @@ type VerificationCheckRefused struct {
 
 func (x *VerificationCheckRefused) Reset() {
 	*x = VerificationCheckRefused{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[40]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2586,7 +2679,7 @@ func (x *VerificationCheckRefused) String() string {
 func (*VerificationCheckRefused) ProtoMessage() {}
 
 func (x *VerificationCheckRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[40]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2599,7 +2692,7 @@ func (x *VerificationCheckRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerificationCheckRefused.ProtoReflect.Descriptor instead.
 func (*VerificationCheckRefused) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{40}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *VerificationCheckRefused) GetReason() string {
@@ -2736,7 +2829,11 @@ const file_habeas_identity_v1_events_proto_rawDesc = "" +
 	"\x04kind\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x04kind\x12\"\n" +
 	"\treference\x18\x02 \x01(\tB\x04\x98\xb5\x18\x02R\treference\x129\n" +
 	"\n" +
-	"touched_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\ttouchedAt:\x13\xa2\xb5\x18\x0fsubject.touched\"\xd9\x01\n" +
+	"touched_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\ttouchedAt:\x13\xa2\xb5\x18\x0fsubject.touched\"Q\n" +
+	"\x10IdentifiersFixed\x12\x1e\n" +
+	"\arequest\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\arequest:\x1d\xa2\xb5\x18\x19subject.identifiers_fixed\"W\n" +
+	"\x13IdentifiersReleased\x12\x1e\n" +
+	"\arequest\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\arequest: \xa2\xb5\x18\x1csubject.identifiers_released\"\xd9\x01\n" +
 	"\tAgeStated\x12\x1c\n" +
 	"\x06source\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06source\x12;\n" +
 	"\n" +
@@ -2807,7 +2904,7 @@ func file_habeas_identity_v1_events_proto_rawDescGZIP() []byte {
 	return file_habeas_identity_v1_events_proto_rawDescData
 }
 
-var file_habeas_identity_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
+var file_habeas_identity_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
 var file_habeas_identity_v1_events_proto_goTypes = []any{
 	(*KeyDestroyed)(nil),             // 0: habeas.identity.v1.KeyDestroyed
 	(*KekEpochDestroyed)(nil),        // 1: habeas.identity.v1.KekEpochDestroyed
@@ -2835,57 +2932,59 @@ var file_habeas_identity_v1_events_proto_goTypes = []any{
 	(*SubjectsSeparated)(nil),        // 23: habeas.identity.v1.SubjectsSeparated
 	(*MergeUndone)(nil),              // 24: habeas.identity.v1.MergeUndone
 	(*MergedSubjectTouched)(nil),     // 25: habeas.identity.v1.MergedSubjectTouched
-	(*AgeStated)(nil),                // 26: habeas.identity.v1.AgeStated
-	(*MandateRecorded)(nil),          // 27: habeas.identity.v1.MandateRecorded
-	(*MandateEnded)(nil),             // 28: habeas.identity.v1.MandateEnded
-	(*ParentalConsentRecorded)(nil),  // 29: habeas.identity.v1.ParentalConsentRecorded
-	(*ParentalConsentWithdrawn)(nil), // 30: habeas.identity.v1.ParentalConsentWithdrawn
-	(*MinorBlocked)(nil),             // 31: habeas.identity.v1.MinorBlocked
-	(*MinorUnblocked)(nil),           // 32: habeas.identity.v1.MinorUnblocked
-	(*VerificationStarted)(nil),      // 33: habeas.identity.v1.VerificationStarted
-	(*CodeDispatched)(nil),           // 34: habeas.identity.v1.CodeDispatched
-	(*CodeSent)(nil),                 // 35: habeas.identity.v1.CodeSent
-	(*CodeNotSent)(nil),              // 36: habeas.identity.v1.CodeNotSent
-	(*AttemptFailed)(nil),            // 37: habeas.identity.v1.AttemptFailed
-	(*VerificationFailed)(nil),       // 38: habeas.identity.v1.VerificationFailed
-	(*VerificationPassed)(nil),       // 39: habeas.identity.v1.VerificationPassed
-	(*VerificationCheckRefused)(nil), // 40: habeas.identity.v1.VerificationCheckRefused
-	(v1.KeyClass)(0),                 // 41: habeas.seal.v1.KeyClass
-	(*timestamppb.Timestamp)(nil),    // 42: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),      // 43: google.protobuf.Duration
-	(*v1.Sealed)(nil),                // 44: habeas.seal.v1.Sealed
+	(*IdentifiersFixed)(nil),         // 26: habeas.identity.v1.IdentifiersFixed
+	(*IdentifiersReleased)(nil),      // 27: habeas.identity.v1.IdentifiersReleased
+	(*AgeStated)(nil),                // 28: habeas.identity.v1.AgeStated
+	(*MandateRecorded)(nil),          // 29: habeas.identity.v1.MandateRecorded
+	(*MandateEnded)(nil),             // 30: habeas.identity.v1.MandateEnded
+	(*ParentalConsentRecorded)(nil),  // 31: habeas.identity.v1.ParentalConsentRecorded
+	(*ParentalConsentWithdrawn)(nil), // 32: habeas.identity.v1.ParentalConsentWithdrawn
+	(*MinorBlocked)(nil),             // 33: habeas.identity.v1.MinorBlocked
+	(*MinorUnblocked)(nil),           // 34: habeas.identity.v1.MinorUnblocked
+	(*VerificationStarted)(nil),      // 35: habeas.identity.v1.VerificationStarted
+	(*CodeDispatched)(nil),           // 36: habeas.identity.v1.CodeDispatched
+	(*CodeSent)(nil),                 // 37: habeas.identity.v1.CodeSent
+	(*CodeNotSent)(nil),              // 38: habeas.identity.v1.CodeNotSent
+	(*AttemptFailed)(nil),            // 39: habeas.identity.v1.AttemptFailed
+	(*VerificationFailed)(nil),       // 40: habeas.identity.v1.VerificationFailed
+	(*VerificationPassed)(nil),       // 41: habeas.identity.v1.VerificationPassed
+	(*VerificationCheckRefused)(nil), // 42: habeas.identity.v1.VerificationCheckRefused
+	(v1.KeyClass)(0),                 // 43: habeas.seal.v1.KeyClass
+	(*timestamppb.Timestamp)(nil),    // 44: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),      // 45: google.protobuf.Duration
+	(*v1.Sealed)(nil),                // 46: habeas.seal.v1.Sealed
 }
 var file_habeas_identity_v1_events_proto_depIdxs = []int32{
-	41, // 0: habeas.identity.v1.KeyDestroyed.class:type_name -> habeas.seal.v1.KeyClass
-	42, // 1: habeas.identity.v1.KeyDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
-	42, // 2: habeas.identity.v1.KeyDestroyed.residue_horizon:type_name -> google.protobuf.Timestamp
-	42, // 3: habeas.identity.v1.KekEpochDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
-	42, // 4: habeas.identity.v1.PepperEpochDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
-	42, // 5: habeas.identity.v1.TenantCreated.created_at:type_name -> google.protobuf.Timestamp
+	43, // 0: habeas.identity.v1.KeyDestroyed.class:type_name -> habeas.seal.v1.KeyClass
+	44, // 1: habeas.identity.v1.KeyDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
+	44, // 2: habeas.identity.v1.KeyDestroyed.residue_horizon:type_name -> google.protobuf.Timestamp
+	44, // 3: habeas.identity.v1.KekEpochDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
+	44, // 4: habeas.identity.v1.PepperEpochDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
+	44, // 5: habeas.identity.v1.TenantCreated.created_at:type_name -> google.protobuf.Timestamp
 	4,  // 6: habeas.identity.v1.TenantCreated.safeguards:type_name -> habeas.identity.v1.TenantSafeguards
-	43, // 7: habeas.identity.v1.TenantSafeguards.delay:type_name -> google.protobuf.Duration
-	43, // 8: habeas.identity.v1.TenantSafeguards.channel_age:type_name -> google.protobuf.Duration
+	45, // 7: habeas.identity.v1.TenantSafeguards.delay:type_name -> google.protobuf.Duration
+	45, // 8: habeas.identity.v1.TenantSafeguards.channel_age:type_name -> google.protobuf.Duration
 	6,  // 9: habeas.identity.v1.TenantSettingsChanged.kinds:type_name -> habeas.identity.v1.TenantKind
-	42, // 10: habeas.identity.v1.TenantSettingsChanged.changed_at:type_name -> google.protobuf.Timestamp
-	42, // 11: habeas.identity.v1.SubjectRegistered.registered_at:type_name -> google.protobuf.Timestamp
-	44, // 12: habeas.identity.v1.IdentifierLinked.value:type_name -> habeas.seal.v1.Sealed
-	42, // 13: habeas.identity.v1.IdentifierLinked.linked_at:type_name -> google.protobuf.Timestamp
-	42, // 14: habeas.identity.v1.SubjectForgotten.residue_ends_at:type_name -> google.protobuf.Timestamp
-	42, // 15: habeas.identity.v1.SignedUp.signed_up_at:type_name -> google.protobuf.Timestamp
-	42, // 16: habeas.identity.v1.MergeBegun.begun_at:type_name -> google.protobuf.Timestamp
-	42, // 17: habeas.identity.v1.SubjectsMerged.merged_at:type_name -> google.protobuf.Timestamp
-	42, // 18: habeas.identity.v1.SubjectsSeparated.separated_at:type_name -> google.protobuf.Timestamp
-	42, // 19: habeas.identity.v1.MergedSubjectTouched.touched_at:type_name -> google.protobuf.Timestamp
-	44, // 20: habeas.identity.v1.AgeStated.birth_date:type_name -> habeas.seal.v1.Sealed
-	42, // 21: habeas.identity.v1.AgeStated.stated_at:type_name -> google.protobuf.Timestamp
-	42, // 22: habeas.identity.v1.MandateRecorded.recorded_at:type_name -> google.protobuf.Timestamp
-	42, // 23: habeas.identity.v1.MandateEnded.ended_at:type_name -> google.protobuf.Timestamp
-	42, // 24: habeas.identity.v1.ParentalConsentRecorded.recorded_at:type_name -> google.protobuf.Timestamp
-	42, // 25: habeas.identity.v1.ParentalConsentWithdrawn.withdrawn_at:type_name -> google.protobuf.Timestamp
-	42, // 26: habeas.identity.v1.MinorBlocked.blocked_at:type_name -> google.protobuf.Timestamp
-	42, // 27: habeas.identity.v1.MinorUnblocked.unblocked_at:type_name -> google.protobuf.Timestamp
-	44, // 28: habeas.identity.v1.VerificationStarted.code:type_name -> habeas.seal.v1.Sealed
-	42, // 29: habeas.identity.v1.VerificationStarted.expires_at:type_name -> google.protobuf.Timestamp
+	44, // 10: habeas.identity.v1.TenantSettingsChanged.changed_at:type_name -> google.protobuf.Timestamp
+	44, // 11: habeas.identity.v1.SubjectRegistered.registered_at:type_name -> google.protobuf.Timestamp
+	46, // 12: habeas.identity.v1.IdentifierLinked.value:type_name -> habeas.seal.v1.Sealed
+	44, // 13: habeas.identity.v1.IdentifierLinked.linked_at:type_name -> google.protobuf.Timestamp
+	44, // 14: habeas.identity.v1.SubjectForgotten.residue_ends_at:type_name -> google.protobuf.Timestamp
+	44, // 15: habeas.identity.v1.SignedUp.signed_up_at:type_name -> google.protobuf.Timestamp
+	44, // 16: habeas.identity.v1.MergeBegun.begun_at:type_name -> google.protobuf.Timestamp
+	44, // 17: habeas.identity.v1.SubjectsMerged.merged_at:type_name -> google.protobuf.Timestamp
+	44, // 18: habeas.identity.v1.SubjectsSeparated.separated_at:type_name -> google.protobuf.Timestamp
+	44, // 19: habeas.identity.v1.MergedSubjectTouched.touched_at:type_name -> google.protobuf.Timestamp
+	46, // 20: habeas.identity.v1.AgeStated.birth_date:type_name -> habeas.seal.v1.Sealed
+	44, // 21: habeas.identity.v1.AgeStated.stated_at:type_name -> google.protobuf.Timestamp
+	44, // 22: habeas.identity.v1.MandateRecorded.recorded_at:type_name -> google.protobuf.Timestamp
+	44, // 23: habeas.identity.v1.MandateEnded.ended_at:type_name -> google.protobuf.Timestamp
+	44, // 24: habeas.identity.v1.ParentalConsentRecorded.recorded_at:type_name -> google.protobuf.Timestamp
+	44, // 25: habeas.identity.v1.ParentalConsentWithdrawn.withdrawn_at:type_name -> google.protobuf.Timestamp
+	44, // 26: habeas.identity.v1.MinorBlocked.blocked_at:type_name -> google.protobuf.Timestamp
+	44, // 27: habeas.identity.v1.MinorUnblocked.unblocked_at:type_name -> google.protobuf.Timestamp
+	46, // 28: habeas.identity.v1.VerificationStarted.code:type_name -> habeas.seal.v1.Sealed
+	44, // 29: habeas.identity.v1.VerificationStarted.expires_at:type_name -> google.protobuf.Timestamp
 	30, // [30:30] is the sub-list for method output_type
 	30, // [30:30] is the sub-list for method input_type
 	30, // [30:30] is the sub-list for extension type_name
@@ -2904,7 +3003,7 @@ func file_habeas_identity_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_identity_v1_events_proto_rawDesc), len(file_habeas_identity_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   41,
+			NumMessages:   43,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -989,6 +989,116 @@ func (x *ListIdentifiersResponse) GetIdentifiers() []*Identifier {
 	return nil
 }
 
+// FixIdentifiersRequest names the erasure.
+type FixIdentifiersRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the command: of the saga's step.
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Who is erased.
+	SubjectRef string `protobuf:"bytes,2,opt,name=subject_ref,json=subjectRef,proto3" json:"subject_ref,omitempty"`
+	// The fulfilment request.
+	Request string `protobuf:"bytes,3,opt,name=request,proto3" json:"request,omitempty"`
+	// The request needs it no more, and has not forgotten the person.
+	Release       bool `protobuf:"varint,4,opt,name=release,proto3" json:"release,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FixIdentifiersRequest) Reset() {
+	*x = FixIdentifiersRequest{}
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FixIdentifiersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FixIdentifiersRequest) ProtoMessage() {}
+
+func (x *FixIdentifiersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FixIdentifiersRequest.ProtoReflect.Descriptor instead.
+func (*FixIdentifiersRequest) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *FixIdentifiersRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *FixIdentifiersRequest) GetSubjectRef() string {
+	if x != nil {
+		return x.SubjectRef
+	}
+	return ""
+}
+
+func (x *FixIdentifiersRequest) GetRequest() string {
+	if x != nil {
+		return x.Request
+	}
+	return ""
+}
+
+func (x *FixIdentifiersRequest) GetRelease() bool {
+	if x != nil {
+		return x.Release
+	}
+	return false
+}
+
+// FixIdentifiersResponse is empty.
+type FixIdentifiersResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FixIdentifiersResponse) Reset() {
+	*x = FixIdentifiersResponse{}
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FixIdentifiersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FixIdentifiersResponse) ProtoMessage() {}
+
+func (x *FixIdentifiersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FixIdentifiersResponse.ProtoReflect.Descriptor instead.
+func (*FixIdentifiersResponse) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{14}
+}
+
 // ForgetSubjectRequest names a subject whose erasure is due.
 type ForgetSubjectRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1004,7 +1114,7 @@ type ForgetSubjectRequest struct {
 
 func (x *ForgetSubjectRequest) Reset() {
 	*x = ForgetSubjectRequest{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[13]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1016,7 +1126,7 @@ func (x *ForgetSubjectRequest) String() string {
 func (*ForgetSubjectRequest) ProtoMessage() {}
 
 func (x *ForgetSubjectRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[13]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1029,7 +1139,7 @@ func (x *ForgetSubjectRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForgetSubjectRequest.ProtoReflect.Descriptor instead.
 func (*ForgetSubjectRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{13}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ForgetSubjectRequest) GetRequestId() string {
@@ -1068,7 +1178,7 @@ type ForgetSubjectResponse struct {
 
 func (x *ForgetSubjectResponse) Reset() {
 	*x = ForgetSubjectResponse{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[14]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1080,7 +1190,7 @@ func (x *ForgetSubjectResponse) String() string {
 func (*ForgetSubjectResponse) ProtoMessage() {}
 
 func (x *ForgetSubjectResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[14]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1093,7 +1203,7 @@ func (x *ForgetSubjectResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForgetSubjectResponse.ProtoReflect.Descriptor instead.
 func (*ForgetSubjectResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{14}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ForgetSubjectResponse) GetKeysDestroyed() uint32 {
@@ -1140,7 +1250,7 @@ type CreateTenantRequest struct {
 
 func (x *CreateTenantRequest) Reset() {
 	*x = CreateTenantRequest{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[15]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1152,7 +1262,7 @@ func (x *CreateTenantRequest) String() string {
 func (*CreateTenantRequest) ProtoMessage() {}
 
 func (x *CreateTenantRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[15]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1165,7 +1275,7 @@ func (x *CreateTenantRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTenantRequest.ProtoReflect.Descriptor instead.
 func (*CreateTenantRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{15}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *CreateTenantRequest) GetRequestId() string {
@@ -1226,7 +1336,7 @@ type Safeguards struct {
 
 func (x *Safeguards) Reset() {
 	*x = Safeguards{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[16]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1238,7 +1348,7 @@ func (x *Safeguards) String() string {
 func (*Safeguards) ProtoMessage() {}
 
 func (x *Safeguards) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[16]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1251,7 +1361,7 @@ func (x *Safeguards) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Safeguards.ProtoReflect.Descriptor instead.
 func (*Safeguards) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{16}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Safeguards) GetDelay() *durationpb.Duration {
@@ -1279,7 +1389,7 @@ type CreateTenantResponse struct {
 
 func (x *CreateTenantResponse) Reset() {
 	*x = CreateTenantResponse{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[17]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1291,7 +1401,7 @@ func (x *CreateTenantResponse) String() string {
 func (*CreateTenantResponse) ProtoMessage() {}
 
 func (x *CreateTenantResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[17]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1304,7 +1414,7 @@ func (x *CreateTenantResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTenantResponse.ProtoReflect.Descriptor instead.
 func (*CreateTenantResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{17}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *CreateTenantResponse) GetConsistencyToken() string {
@@ -1325,7 +1435,7 @@ type GetTenantRequest struct {
 
 func (x *GetTenantRequest) Reset() {
 	*x = GetTenantRequest{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[18]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1337,7 +1447,7 @@ func (x *GetTenantRequest) String() string {
 func (*GetTenantRequest) ProtoMessage() {}
 
 func (x *GetTenantRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[18]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1350,7 +1460,7 @@ func (x *GetTenantRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTenantRequest.ProtoReflect.Descriptor instead.
 func (*GetTenantRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{18}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *GetTenantRequest) GetConsistencyToken() string {
@@ -1379,7 +1489,7 @@ type GetTenantResponse struct {
 
 func (x *GetTenantResponse) Reset() {
 	*x = GetTenantResponse{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[19]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1391,7 +1501,7 @@ func (x *GetTenantResponse) String() string {
 func (*GetTenantResponse) ProtoMessage() {}
 
 func (x *GetTenantResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[19]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1404,7 +1514,7 @@ func (x *GetTenantResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTenantResponse.ProtoReflect.Descriptor instead.
 func (*GetTenantResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{19}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *GetTenantResponse) GetTenant() string {
@@ -1458,7 +1568,7 @@ type StartVerificationRequest struct {
 
 func (x *StartVerificationRequest) Reset() {
 	*x = StartVerificationRequest{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[20]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1470,7 +1580,7 @@ func (x *StartVerificationRequest) String() string {
 func (*StartVerificationRequest) ProtoMessage() {}
 
 func (x *StartVerificationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[20]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1483,7 +1593,7 @@ func (x *StartVerificationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartVerificationRequest.ProtoReflect.Descriptor instead.
 func (*StartVerificationRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{20}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *StartVerificationRequest) GetRequestId() string {
@@ -1520,7 +1630,7 @@ type StartVerificationResponse struct {
 
 func (x *StartVerificationResponse) Reset() {
 	*x = StartVerificationResponse{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[21]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1532,7 +1642,7 @@ func (x *StartVerificationResponse) String() string {
 func (*StartVerificationResponse) ProtoMessage() {}
 
 func (x *StartVerificationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[21]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1545,7 +1655,7 @@ func (x *StartVerificationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartVerificationResponse.ProtoReflect.Descriptor instead.
 func (*StartVerificationResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{21}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *StartVerificationResponse) GetVerification() string {
@@ -1577,7 +1687,7 @@ type CheckCodeRequest struct {
 
 func (x *CheckCodeRequest) Reset() {
 	*x = CheckCodeRequest{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[22]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1589,7 +1699,7 @@ func (x *CheckCodeRequest) String() string {
 func (*CheckCodeRequest) ProtoMessage() {}
 
 func (x *CheckCodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[22]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1602,7 +1712,7 @@ func (x *CheckCodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckCodeRequest.ProtoReflect.Descriptor instead.
 func (*CheckCodeRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{22}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *CheckCodeRequest) GetRequestId() string {
@@ -1642,7 +1752,7 @@ type CheckCodeResponse struct {
 
 func (x *CheckCodeResponse) Reset() {
 	*x = CheckCodeResponse{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[23]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1654,7 +1764,7 @@ func (x *CheckCodeResponse) String() string {
 func (*CheckCodeResponse) ProtoMessage() {}
 
 func (x *CheckCodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[23]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1667,7 +1777,7 @@ func (x *CheckCodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckCodeResponse.ProtoReflect.Descriptor instead.
 func (*CheckCodeResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{23}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *CheckCodeResponse) GetState() VerificationState {
@@ -1702,7 +1812,7 @@ type GetVerificationRequest struct {
 
 func (x *GetVerificationRequest) Reset() {
 	*x = GetVerificationRequest{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[24]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1714,7 +1824,7 @@ func (x *GetVerificationRequest) String() string {
 func (*GetVerificationRequest) ProtoMessage() {}
 
 func (x *GetVerificationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[24]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1727,7 +1837,7 @@ func (x *GetVerificationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetVerificationRequest.ProtoReflect.Descriptor instead.
 func (*GetVerificationRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{24}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *GetVerificationRequest) GetVerification() string {
@@ -1759,7 +1869,7 @@ type GetVerificationResponse struct {
 
 func (x *GetVerificationResponse) Reset() {
 	*x = GetVerificationResponse{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[25]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1771,7 +1881,7 @@ func (x *GetVerificationResponse) String() string {
 func (*GetVerificationResponse) ProtoMessage() {}
 
 func (x *GetVerificationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[25]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1784,7 +1894,7 @@ func (x *GetVerificationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetVerificationResponse.ProtoReflect.Descriptor instead.
 func (*GetVerificationResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{25}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *GetVerificationResponse) GetState() VerificationState {
@@ -1899,7 +2009,15 @@ const file_habeas_identity_v1_identity_service_proto_rawDesc = "" +
 	"\vsubject_ref\x18\x01 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
 	"subjectRef\"[\n" +
 	"\x17ListIdentifiersResponse\x12@\n" +
-	"\videntifiers\x18\x01 \x03(\v2\x1e.habeas.identity.v1.IdentifierR\videntifiers\"\xa9\x01\n" +
+	"\videntifiers\x18\x01 \x03(\v2\x1e.habeas.identity.v1.IdentifierR\videntifiers\"\xc4\x01\n" +
+	"\x15FixIdentifiersRequest\x12(\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\trequestId\x126\n" +
+	"\vsubject_ref\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
+	"subjectRef\x12/\n" +
+	"\arequest\x18\x03 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\arequest\x12\x18\n" +
+	"\arelease\x18\x04 \x01(\bR\arelease\"\x18\n" +
+	"\x16FixIdentifiersResponse\"\xa9\x01\n" +
 	"\x14ForgetSubjectRequest\x12(\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\trequestId\x126\n" +
@@ -1988,7 +2106,7 @@ const file_habeas_identity_v1_identity_service_proto_rawDesc = "" +
 	"\x1eVERIFICATION_STATE_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17VERIFICATION_STATE_OPEN\x10\x01\x12\x1d\n" +
 	"\x19VERIFICATION_STATE_PASSED\x10\x02\x12\x1d\n" +
-	"\x19VERIFICATION_STATE_FAILED\x10\x032\xdb\a\n" +
+	"\x19VERIFICATION_STATE_FAILED\x10\x032\xd3\b\n" +
 	"\x0eSubjectService\x12{\n" +
 	"\x0fRegisterSubject\x12*.habeas.identity.v1.RegisterSubjectRequest\x1a+.habeas.identity.v1.RegisterSubjectResponse\"\x0f\x8a\xb5\x18\a\n" +
 	"\x03\x01\x03\f\x10\x01\x92\xb5\x18\x00\x12v\n" +
@@ -2004,6 +2122,8 @@ const file_habeas_identity_v1_identity_service_proto_rawDesc = "" +
 	"\x0fListIdentifiers\x12*.habeas.identity.v1.ListIdentifiersRequest\x1a+.habeas.identity.v1.ListIdentifiersResponse\"\x10\x8a\xb5\x18\b\n" +
 	"\x02\x04\f\x10\x03\x18\x01\x92\xb5\x18\x00\x12m\n" +
 	"\vRecordTouch\x12&.habeas.identity.v1.RecordTouchRequest\x1a'.habeas.identity.v1.RecordTouchResponse\"\r\x8a\xb5\x18\x05\n" +
+	"\x01\f\x10\x01\x92\xb5\x18\x00\x12v\n" +
+	"\x0eFixIdentifiers\x12).habeas.identity.v1.FixIdentifiersRequest\x1a*.habeas.identity.v1.FixIdentifiersResponse\"\r\x8a\xb5\x18\x05\n" +
 	"\x01\f\x10\x01\x92\xb5\x18\x00\x12w\n" +
 	"\rForgetSubject\x12(.habeas.identity.v1.ForgetSubjectRequest\x1a).habeas.identity.v1.ForgetSubjectResponse\"\x11\x8a\xb5\x18\x05\n" +
 	"\x01\f\x10\x01\x92\xb5\x18\x04\x12\x02\b<2\xf3\x01\n" +
@@ -2036,7 +2156,7 @@ func file_habeas_identity_v1_identity_service_proto_rawDescGZIP() []byte {
 }
 
 var file_habeas_identity_v1_identity_service_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_habeas_identity_v1_identity_service_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_habeas_identity_v1_identity_service_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_habeas_identity_v1_identity_service_proto_goTypes = []any{
 	(IdentifierKind)(0),               // 0: habeas.identity.v1.IdentifierKind
 	(SubjectState)(0),                 // 1: habeas.identity.v1.SubjectState
@@ -2054,75 +2174,79 @@ var file_habeas_identity_v1_identity_service_proto_goTypes = []any{
 	(*GetSubjectResponse)(nil),        // 13: habeas.identity.v1.GetSubjectResponse
 	(*ListIdentifiersRequest)(nil),    // 14: habeas.identity.v1.ListIdentifiersRequest
 	(*ListIdentifiersResponse)(nil),   // 15: habeas.identity.v1.ListIdentifiersResponse
-	(*ForgetSubjectRequest)(nil),      // 16: habeas.identity.v1.ForgetSubjectRequest
-	(*ForgetSubjectResponse)(nil),     // 17: habeas.identity.v1.ForgetSubjectResponse
-	(*CreateTenantRequest)(nil),       // 18: habeas.identity.v1.CreateTenantRequest
-	(*Safeguards)(nil),                // 19: habeas.identity.v1.Safeguards
-	(*CreateTenantResponse)(nil),      // 20: habeas.identity.v1.CreateTenantResponse
-	(*GetTenantRequest)(nil),          // 21: habeas.identity.v1.GetTenantRequest
-	(*GetTenantResponse)(nil),         // 22: habeas.identity.v1.GetTenantResponse
-	(*StartVerificationRequest)(nil),  // 23: habeas.identity.v1.StartVerificationRequest
-	(*StartVerificationResponse)(nil), // 24: habeas.identity.v1.StartVerificationResponse
-	(*CheckCodeRequest)(nil),          // 25: habeas.identity.v1.CheckCodeRequest
-	(*CheckCodeResponse)(nil),         // 26: habeas.identity.v1.CheckCodeResponse
-	(*GetVerificationRequest)(nil),    // 27: habeas.identity.v1.GetVerificationRequest
-	(*GetVerificationResponse)(nil),   // 28: habeas.identity.v1.GetVerificationResponse
-	(*Mandate)(nil),                   // 29: habeas.identity.v1.Mandate
-	(*ParentalConsent)(nil),           // 30: habeas.identity.v1.ParentalConsent
-	(*timestamppb.Timestamp)(nil),     // 31: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),       // 32: google.protobuf.Duration
-	(*RecordTouchRequest)(nil),        // 33: habeas.identity.v1.RecordTouchRequest
-	(*RecordTouchResponse)(nil),       // 34: habeas.identity.v1.RecordTouchResponse
+	(*FixIdentifiersRequest)(nil),     // 16: habeas.identity.v1.FixIdentifiersRequest
+	(*FixIdentifiersResponse)(nil),    // 17: habeas.identity.v1.FixIdentifiersResponse
+	(*ForgetSubjectRequest)(nil),      // 18: habeas.identity.v1.ForgetSubjectRequest
+	(*ForgetSubjectResponse)(nil),     // 19: habeas.identity.v1.ForgetSubjectResponse
+	(*CreateTenantRequest)(nil),       // 20: habeas.identity.v1.CreateTenantRequest
+	(*Safeguards)(nil),                // 21: habeas.identity.v1.Safeguards
+	(*CreateTenantResponse)(nil),      // 22: habeas.identity.v1.CreateTenantResponse
+	(*GetTenantRequest)(nil),          // 23: habeas.identity.v1.GetTenantRequest
+	(*GetTenantResponse)(nil),         // 24: habeas.identity.v1.GetTenantResponse
+	(*StartVerificationRequest)(nil),  // 25: habeas.identity.v1.StartVerificationRequest
+	(*StartVerificationResponse)(nil), // 26: habeas.identity.v1.StartVerificationResponse
+	(*CheckCodeRequest)(nil),          // 27: habeas.identity.v1.CheckCodeRequest
+	(*CheckCodeResponse)(nil),         // 28: habeas.identity.v1.CheckCodeResponse
+	(*GetVerificationRequest)(nil),    // 29: habeas.identity.v1.GetVerificationRequest
+	(*GetVerificationResponse)(nil),   // 30: habeas.identity.v1.GetVerificationResponse
+	(*Mandate)(nil),                   // 31: habeas.identity.v1.Mandate
+	(*ParentalConsent)(nil),           // 32: habeas.identity.v1.ParentalConsent
+	(*timestamppb.Timestamp)(nil),     // 33: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),       // 34: google.protobuf.Duration
+	(*RecordTouchRequest)(nil),        // 35: habeas.identity.v1.RecordTouchRequest
+	(*RecordTouchResponse)(nil),       // 36: habeas.identity.v1.RecordTouchResponse
 }
 var file_habeas_identity_v1_identity_service_proto_depIdxs = []int32{
 	0,  // 0: habeas.identity.v1.Identifier.kind:type_name -> habeas.identity.v1.IdentifierKind
 	3,  // 1: habeas.identity.v1.RegisterSubjectRequest.identifiers:type_name -> habeas.identity.v1.Identifier
-	29, // 2: habeas.identity.v1.RegisterSubjectRequest.mandate:type_name -> habeas.identity.v1.Mandate
-	30, // 3: habeas.identity.v1.RegisterSubjectRequest.parental_consent:type_name -> habeas.identity.v1.ParentalConsent
+	31, // 2: habeas.identity.v1.RegisterSubjectRequest.mandate:type_name -> habeas.identity.v1.Mandate
+	32, // 3: habeas.identity.v1.RegisterSubjectRequest.parental_consent:type_name -> habeas.identity.v1.ParentalConsent
 	3,  // 4: habeas.identity.v1.LinkIdentifierRequest.identifier:type_name -> habeas.identity.v1.Identifier
 	3,  // 5: habeas.identity.v1.UnlinkIdentifierRequest.identifier:type_name -> habeas.identity.v1.Identifier
 	3,  // 6: habeas.identity.v1.ResolveSubjectRequest.identifier:type_name -> habeas.identity.v1.Identifier
 	1,  // 7: habeas.identity.v1.GetSubjectResponse.state:type_name -> habeas.identity.v1.SubjectState
 	0,  // 8: habeas.identity.v1.GetSubjectResponse.kinds:type_name -> habeas.identity.v1.IdentifierKind
-	31, // 9: habeas.identity.v1.GetSubjectResponse.registered_at:type_name -> google.protobuf.Timestamp
+	33, // 9: habeas.identity.v1.GetSubjectResponse.registered_at:type_name -> google.protobuf.Timestamp
 	3,  // 10: habeas.identity.v1.ListIdentifiersResponse.identifiers:type_name -> habeas.identity.v1.Identifier
-	31, // 11: habeas.identity.v1.ForgetSubjectResponse.residue_ends_at:type_name -> google.protobuf.Timestamp
-	19, // 12: habeas.identity.v1.CreateTenantRequest.safeguards:type_name -> habeas.identity.v1.Safeguards
-	32, // 13: habeas.identity.v1.Safeguards.delay:type_name -> google.protobuf.Duration
-	32, // 14: habeas.identity.v1.Safeguards.channel_age:type_name -> google.protobuf.Duration
-	19, // 15: habeas.identity.v1.GetTenantResponse.safeguards:type_name -> habeas.identity.v1.Safeguards
-	31, // 16: habeas.identity.v1.StartVerificationResponse.expires_at:type_name -> google.protobuf.Timestamp
+	33, // 11: habeas.identity.v1.ForgetSubjectResponse.residue_ends_at:type_name -> google.protobuf.Timestamp
+	21, // 12: habeas.identity.v1.CreateTenantRequest.safeguards:type_name -> habeas.identity.v1.Safeguards
+	34, // 13: habeas.identity.v1.Safeguards.delay:type_name -> google.protobuf.Duration
+	34, // 14: habeas.identity.v1.Safeguards.channel_age:type_name -> google.protobuf.Duration
+	21, // 15: habeas.identity.v1.GetTenantResponse.safeguards:type_name -> habeas.identity.v1.Safeguards
+	33, // 16: habeas.identity.v1.StartVerificationResponse.expires_at:type_name -> google.protobuf.Timestamp
 	2,  // 17: habeas.identity.v1.CheckCodeResponse.state:type_name -> habeas.identity.v1.VerificationState
 	2,  // 18: habeas.identity.v1.GetVerificationResponse.state:type_name -> habeas.identity.v1.VerificationState
-	31, // 19: habeas.identity.v1.GetVerificationResponse.expires_at:type_name -> google.protobuf.Timestamp
+	33, // 19: habeas.identity.v1.GetVerificationResponse.expires_at:type_name -> google.protobuf.Timestamp
 	4,  // 20: habeas.identity.v1.SubjectService.RegisterSubject:input_type -> habeas.identity.v1.RegisterSubjectRequest
 	6,  // 21: habeas.identity.v1.SubjectService.LinkIdentifier:input_type -> habeas.identity.v1.LinkIdentifierRequest
 	8,  // 22: habeas.identity.v1.SubjectService.UnlinkIdentifier:input_type -> habeas.identity.v1.UnlinkIdentifierRequest
 	10, // 23: habeas.identity.v1.SubjectService.ResolveSubject:input_type -> habeas.identity.v1.ResolveSubjectRequest
 	12, // 24: habeas.identity.v1.SubjectService.GetSubject:input_type -> habeas.identity.v1.GetSubjectRequest
 	14, // 25: habeas.identity.v1.SubjectService.ListIdentifiers:input_type -> habeas.identity.v1.ListIdentifiersRequest
-	33, // 26: habeas.identity.v1.SubjectService.RecordTouch:input_type -> habeas.identity.v1.RecordTouchRequest
-	16, // 27: habeas.identity.v1.SubjectService.ForgetSubject:input_type -> habeas.identity.v1.ForgetSubjectRequest
-	18, // 28: habeas.identity.v1.TenantService.CreateTenant:input_type -> habeas.identity.v1.CreateTenantRequest
-	21, // 29: habeas.identity.v1.TenantService.GetTenant:input_type -> habeas.identity.v1.GetTenantRequest
-	23, // 30: habeas.identity.v1.VerificationService.StartVerification:input_type -> habeas.identity.v1.StartVerificationRequest
-	25, // 31: habeas.identity.v1.VerificationService.CheckCode:input_type -> habeas.identity.v1.CheckCodeRequest
-	27, // 32: habeas.identity.v1.VerificationService.GetVerification:input_type -> habeas.identity.v1.GetVerificationRequest
-	5,  // 33: habeas.identity.v1.SubjectService.RegisterSubject:output_type -> habeas.identity.v1.RegisterSubjectResponse
-	7,  // 34: habeas.identity.v1.SubjectService.LinkIdentifier:output_type -> habeas.identity.v1.LinkIdentifierResponse
-	9,  // 35: habeas.identity.v1.SubjectService.UnlinkIdentifier:output_type -> habeas.identity.v1.UnlinkIdentifierResponse
-	11, // 36: habeas.identity.v1.SubjectService.ResolveSubject:output_type -> habeas.identity.v1.ResolveSubjectResponse
-	13, // 37: habeas.identity.v1.SubjectService.GetSubject:output_type -> habeas.identity.v1.GetSubjectResponse
-	15, // 38: habeas.identity.v1.SubjectService.ListIdentifiers:output_type -> habeas.identity.v1.ListIdentifiersResponse
-	34, // 39: habeas.identity.v1.SubjectService.RecordTouch:output_type -> habeas.identity.v1.RecordTouchResponse
-	17, // 40: habeas.identity.v1.SubjectService.ForgetSubject:output_type -> habeas.identity.v1.ForgetSubjectResponse
-	20, // 41: habeas.identity.v1.TenantService.CreateTenant:output_type -> habeas.identity.v1.CreateTenantResponse
-	22, // 42: habeas.identity.v1.TenantService.GetTenant:output_type -> habeas.identity.v1.GetTenantResponse
-	24, // 43: habeas.identity.v1.VerificationService.StartVerification:output_type -> habeas.identity.v1.StartVerificationResponse
-	26, // 44: habeas.identity.v1.VerificationService.CheckCode:output_type -> habeas.identity.v1.CheckCodeResponse
-	28, // 45: habeas.identity.v1.VerificationService.GetVerification:output_type -> habeas.identity.v1.GetVerificationResponse
-	33, // [33:46] is the sub-list for method output_type
-	20, // [20:33] is the sub-list for method input_type
+	35, // 26: habeas.identity.v1.SubjectService.RecordTouch:input_type -> habeas.identity.v1.RecordTouchRequest
+	16, // 27: habeas.identity.v1.SubjectService.FixIdentifiers:input_type -> habeas.identity.v1.FixIdentifiersRequest
+	18, // 28: habeas.identity.v1.SubjectService.ForgetSubject:input_type -> habeas.identity.v1.ForgetSubjectRequest
+	20, // 29: habeas.identity.v1.TenantService.CreateTenant:input_type -> habeas.identity.v1.CreateTenantRequest
+	23, // 30: habeas.identity.v1.TenantService.GetTenant:input_type -> habeas.identity.v1.GetTenantRequest
+	25, // 31: habeas.identity.v1.VerificationService.StartVerification:input_type -> habeas.identity.v1.StartVerificationRequest
+	27, // 32: habeas.identity.v1.VerificationService.CheckCode:input_type -> habeas.identity.v1.CheckCodeRequest
+	29, // 33: habeas.identity.v1.VerificationService.GetVerification:input_type -> habeas.identity.v1.GetVerificationRequest
+	5,  // 34: habeas.identity.v1.SubjectService.RegisterSubject:output_type -> habeas.identity.v1.RegisterSubjectResponse
+	7,  // 35: habeas.identity.v1.SubjectService.LinkIdentifier:output_type -> habeas.identity.v1.LinkIdentifierResponse
+	9,  // 36: habeas.identity.v1.SubjectService.UnlinkIdentifier:output_type -> habeas.identity.v1.UnlinkIdentifierResponse
+	11, // 37: habeas.identity.v1.SubjectService.ResolveSubject:output_type -> habeas.identity.v1.ResolveSubjectResponse
+	13, // 38: habeas.identity.v1.SubjectService.GetSubject:output_type -> habeas.identity.v1.GetSubjectResponse
+	15, // 39: habeas.identity.v1.SubjectService.ListIdentifiers:output_type -> habeas.identity.v1.ListIdentifiersResponse
+	36, // 40: habeas.identity.v1.SubjectService.RecordTouch:output_type -> habeas.identity.v1.RecordTouchResponse
+	17, // 41: habeas.identity.v1.SubjectService.FixIdentifiers:output_type -> habeas.identity.v1.FixIdentifiersResponse
+	19, // 42: habeas.identity.v1.SubjectService.ForgetSubject:output_type -> habeas.identity.v1.ForgetSubjectResponse
+	22, // 43: habeas.identity.v1.TenantService.CreateTenant:output_type -> habeas.identity.v1.CreateTenantResponse
+	24, // 44: habeas.identity.v1.TenantService.GetTenant:output_type -> habeas.identity.v1.GetTenantResponse
+	26, // 45: habeas.identity.v1.VerificationService.StartVerification:output_type -> habeas.identity.v1.StartVerificationResponse
+	28, // 46: habeas.identity.v1.VerificationService.CheckCode:output_type -> habeas.identity.v1.CheckCodeResponse
+	30, // 47: habeas.identity.v1.VerificationService.GetVerification:output_type -> habeas.identity.v1.GetVerificationResponse
+	34, // [34:48] is the sub-list for method output_type
+	20, // [20:34] is the sub-list for method input_type
 	20, // [20:20] is the sub-list for extension type_name
 	20, // [20:20] is the sub-list for extension extendee
 	0,  // [0:20] is the sub-list for field type_name
@@ -2141,7 +2265,7 @@ func file_habeas_identity_v1_identity_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_identity_v1_identity_service_proto_rawDesc), len(file_habeas_identity_v1_identity_service_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   26,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   3,
 		},

@@ -26,6 +26,7 @@ const (
 	SubjectService_GetSubject_FullMethodName       = "/habeas.identity.v1.SubjectService/GetSubject"
 	SubjectService_ListIdentifiers_FullMethodName  = "/habeas.identity.v1.SubjectService/ListIdentifiers"
 	SubjectService_RecordTouch_FullMethodName      = "/habeas.identity.v1.SubjectService/RecordTouch"
+	SubjectService_FixIdentifiers_FullMethodName   = "/habeas.identity.v1.SubjectService/FixIdentifiers"
 	SubjectService_ForgetSubject_FullMethodName    = "/habeas.identity.v1.SubjectService/ForgetSubject"
 )
 
@@ -59,6 +60,10 @@ type SubjectServiceClient interface {
 	// if a merge were: before a package is released, rows are erased or changed,
 	// or data is disclosed. About somebody who is not merged nothing is recorded.
 	RecordTouch(ctx context.Context, in *RecordTouchRequest, opts ...grpc.CallOption) (*RecordTouchResponse, error)
+	// FixIdentifiers keeps what a subject is known by as it is, while an erasure
+	// looks for the person by it: links, unlinks and merges are refused with
+	// ERASURE_UNDER_WAY. It lasts until the subject is forgotten, or released.
+	FixIdentifiers(ctx context.Context, in *FixIdentifiersRequest, opts ...grpc.CallOption) (*FixIdentifiersResponse, error)
 	// ForgetSubject ends a subject at the end of an erasure: its lookup rows are
 	// deleted and its profile keys destroyed, behind the fence. It may take as
 	// long as a key lease; a repeat goes on where the first call stopped.
@@ -143,6 +148,16 @@ func (c *subjectServiceClient) RecordTouch(ctx context.Context, in *RecordTouchR
 	return out, nil
 }
 
+func (c *subjectServiceClient) FixIdentifiers(ctx context.Context, in *FixIdentifiersRequest, opts ...grpc.CallOption) (*FixIdentifiersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(FixIdentifiersResponse)
+	err := c.cc.Invoke(ctx, SubjectService_FixIdentifiers_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *subjectServiceClient) ForgetSubject(ctx context.Context, in *ForgetSubjectRequest, opts ...grpc.CallOption) (*ForgetSubjectResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ForgetSubjectResponse)
@@ -183,6 +198,10 @@ type SubjectServiceServer interface {
 	// if a merge were: before a package is released, rows are erased or changed,
 	// or data is disclosed. About somebody who is not merged nothing is recorded.
 	RecordTouch(context.Context, *RecordTouchRequest) (*RecordTouchResponse, error)
+	// FixIdentifiers keeps what a subject is known by as it is, while an erasure
+	// looks for the person by it: links, unlinks and merges are refused with
+	// ERASURE_UNDER_WAY. It lasts until the subject is forgotten, or released.
+	FixIdentifiers(context.Context, *FixIdentifiersRequest) (*FixIdentifiersResponse, error)
 	// ForgetSubject ends a subject at the end of an erasure: its lookup rows are
 	// deleted and its profile keys destroyed, behind the fence. It may take as
 	// long as a key lease; a repeat goes on where the first call stopped.
@@ -217,6 +236,9 @@ func (UnimplementedSubjectServiceServer) ListIdentifiers(context.Context, *ListI
 }
 func (UnimplementedSubjectServiceServer) RecordTouch(context.Context, *RecordTouchRequest) (*RecordTouchResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RecordTouch not implemented")
+}
+func (UnimplementedSubjectServiceServer) FixIdentifiers(context.Context, *FixIdentifiersRequest) (*FixIdentifiersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method FixIdentifiers not implemented")
 }
 func (UnimplementedSubjectServiceServer) ForgetSubject(context.Context, *ForgetSubjectRequest) (*ForgetSubjectResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ForgetSubject not implemented")
@@ -368,6 +390,24 @@ func _SubjectService_RecordTouch_Handler(srv interface{}, ctx context.Context, d
 	return interceptor(ctx, in, info, handler)
 }
 
+func _SubjectService_FixIdentifiers_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(FixIdentifiersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SubjectServiceServer).FixIdentifiers(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SubjectService_FixIdentifiers_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SubjectServiceServer).FixIdentifiers(ctx, req.(*FixIdentifiersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _SubjectService_ForgetSubject_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ForgetSubjectRequest)
 	if err := dec(in); err != nil {
@@ -420,6 +460,10 @@ var SubjectService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RecordTouch",
 			Handler:    _SubjectService_RecordTouch_Handler,
+		},
+		{
+			MethodName: "FixIdentifiers",
+			Handler:    _SubjectService_FixIdentifiers_Handler,
 		},
 		{
 			MethodName: "ForgetSubject",
