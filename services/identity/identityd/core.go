@@ -34,6 +34,7 @@ type core struct {
 	desk      *otp.Desk
 	table     *lookup.Table
 	mail      *mail.Sender
+	page      otp.Page
 	merging   merging.Desk
 	ages      ages.Desk
 }
@@ -76,6 +77,9 @@ func newCore(cfg Config, k *daemon.Kit, m *member.Member, s *keys, p *peers) (*c
 	if c.mail, err = mail.New(cfg.SMTP); err != nil {
 		return nil, err
 	}
+	if c.page, err = otp.NewPage(cfg.Page); err != nil {
+		return nil, err
+	}
 	c.table, err = lookup.New(lookup.Config{
 		Rows: s.rows, Peppers: s.peppers, Now: time.Now, Grace: cfg.Vault.Grace, Lease: cfg.Vault.Lease,
 		Log: registry.Holdings{Subjects: subjects, Opener: s.cache, Now: time.Now},
@@ -104,6 +108,7 @@ const maxCodes = 10
 func (c *core) reactions() jetstream.Process {
 	delivery := otp.Delivery{
 		Desk: c.desk, Registry: c.registry, Mail: c.mail, Name: c.directory.Name, Pace: otp.NewPace(maxCodes, time.Hour),
+		Page: c.page, ChannelAge: c.directory.ChannelAge,
 	}
 	return jetstream.Process{
 		Name: "identity-reactions", Context: Context, CodeVersion: "1",

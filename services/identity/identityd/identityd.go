@@ -23,6 +23,7 @@ type Config struct {
 	EventLog   member.Config `env:"EVENTLOG"`
 	Vault      Vault         `env:"VAULT"`
 	SMTP       mail.Config   `env:"SMTP"`
+	Page       string        `env:"LINK_PAGE" default:"" help:"https address of the page on which people confirm by a link; mails have no links without"`
 	Consent    Peer          `env:"CONSENT"`
 	Fulfilment Peer          `env:"FULFILMENT"`
 }

@@ -1,6 +1,9 @@
 package subject
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // Decide returns the events that cmd causes. A repeated command that finds its
 // result in place causes none.
@@ -75,7 +78,7 @@ func register(s Subject, c Register) ([]Event, error) {
 		if id.analytics() && len(c.Identifiers) > 1 {
 			return nil, ErrMixed
 		}
-		events = append(events, linked(uint32(i)+1, id))
+		events = append(events, linked(uint32(i)+1, id, time.Time{}))
 	}
 	for _, fact := range c.Age {
 		more, err := ages(Subject{Phase: Active}, fact)
@@ -87,8 +90,8 @@ func register(s Subject, c Register) ([]Event, error) {
 	return events, nil
 }
 
-func linked(number uint32, c Claimed) Event {
-	return IdentifierLinked{Identifier{Number: number, Kind: c.Kind, Value: c.Value, Claim: c.Claim, Analytics: c.Analytics}}
+func linked(number uint32, c Claimed, at time.Time) Event {
+	return IdentifierLinked{Identifier{Number: number, Kind: c.Kind, Value: c.Value, Claim: c.Claim, Analytics: c.Analytics, At: at}}
 }
 
 func (c Claimed) analytics() bool { return c.Analytics || Analytics(c.Kind) }
@@ -120,7 +123,7 @@ func link(s Subject, c Link) ([]Event, error) {
 	case c.Identifier.analytics() || s.Anonymous():
 		return refuse(ChangeLink, ErrAnalytics)
 	}
-	return []Event{linked(s.Last+1, c.Identifier)}, nil
+	return []Event{linked(s.Last+1, c.Identifier, c.At)}, nil
 }
 
 // Anonymous reports whether a subject is known by an analytics identifier alone.

@@ -49,8 +49,9 @@ type Identifier struct {
 	Number    uint32
 	Kind      string
 	Value     personal.Text
-	Claim     string // the command that claimed it
-	Analytics bool   // of a kind that is never joined with another
+	Claim     string    // the command that claimed it
+	Analytics bool      // of a kind that is never joined with another
+	At        time.Time // when it was linked; zero for one of the registration
 }
 
 // Ending is how a subject was forgotten.
@@ -92,6 +93,7 @@ type Register struct {
 type Link struct {
 	Identifier Claimed
 	Taken      bool
+	At         time.Time
 }
 
 // Unlink takes an identifier away; Number zero is one that is not held.

@@ -4,7 +4,7 @@ package tenant
 func Evolve(s Tenant, ev Event) Tenant {
 	switch e := ev.(type) {
 	case Created:
-		s.Created, s.Settings, s.CreatedAt = true, e.Settings, e.At
+		s.Created, s.Settings, s.Safeguards, s.CreatedAt = true, e.Settings, e.Safeguards, e.At
 	case SettingsChanged:
 		s.Settings, s.Own, s.Revision = e.Settings, e.Own, e.Revision
 	case CreationRefused, SettingsRefused:

@@ -15,8 +15,9 @@ type Tenant struct {
 	Created bool
 	Settings
 	Own
-	Revision  uint32 // of the settings; zero: those of the creation
-	CreatedAt time.Time
+	Revision   uint32 // of the settings; zero: those of the creation
+	CreatedAt  time.Time
+	Safeguards Safeguards
 }
 
 // Settings describe an organisation.
@@ -34,7 +35,8 @@ type Command interface{ command() }
 // Create makes a tenant.
 type Create struct {
 	Settings
-	At time.Time
+	Safeguards Safeguards
+	At         time.Time
 }
 
 func (Create) command() {}
@@ -47,7 +49,8 @@ type Event interface{ event() }
 // Created says that a tenant is there.
 type Created struct {
 	Settings
-	At time.Time
+	Safeguards Safeguards
+	At         time.Time
 }
 
 // CreationRefused says that somebody wanted an id that is taken.

@@ -30,9 +30,20 @@ func Decide(s Verification, cmd Command) ([]Event, error) {
 		if s.PhaseAt(c.At) != Open || s.Subject == "" {
 			return nil, nil
 		}
-		return []Event{Succeeded{Request: s.Request, Subject: s.Subject, Level: LevelCode}}, nil
+		return []Event{Succeeded{Request: s.Request, Subject: s.Subject, Level: LevelSystem, Method: MethodSystem}}, nil
+	case IssueLink:
+		return issue(s, c)
 	}
 	return nil, errUnknown
+}
+
+// issue: a link goes with a code that is on its way, and takes the place of the
+// one before. A mail that was cut off was perhaps never sent.
+func issue(s Verification, c IssueLink) ([]Event, error) {
+	if s.Phase != Open || s.Dispatch != UnderWay || s.Links >= MaxLinks {
+		return nil, nil
+	}
+	return []Event{LinkIssued(c)}, nil
 }
 
 func send(s Verification, c Send) ([]Event, error) {
@@ -44,7 +55,7 @@ func send(s Verification, c Send) ([]Event, error) {
 	case s.PhaseAt(c.At) != Open:
 		return []Event{CodeNotSent{Reason: ReasonTooLate}}, nil
 	}
-	return []Event{CodeDispatched{Identifier: c.Identifier}}, nil
+	return []Event{CodeDispatched{Identifier: c.Identifier, Settled: c.Settled}}, nil
 }
 
 // check: a code passes only if it was put on its way to somebody.
@@ -55,11 +66,26 @@ func check(s Verification, c Check) ([]Event, error) {
 	case s.PhaseAt(c.At) == Failed:
 		return []Event{Ended{Request: s.Request, Reason: ReasonExpired}}, nil
 	case c.Right && s.Subject != "" && (s.Dispatch == UnderWay || s.Dispatch == Delivered):
-		return []Event{Succeeded{Request: s.Request, Subject: s.Subject, Level: LevelCode}}, nil
+		return []Event{Succeeded{Request: s.Request, Subject: s.Subject, Level: s.reaches(), Method: method(c)}}, nil
 	}
 	events := []Event{AttemptFailed{Attempts: s.Attempts + 1}}
 	if s.Attempts+1 >= MaxAttempts {
 		events = append(events, Ended{Request: s.Request, Reason: ReasonAttempts})
 	}
 	return events, nil
+}
+
+// reaches is the level that a proof by the channel reaches.
+func (s Verification) reaches() uint32 {
+	if s.Settled {
+		return LevelSettled
+	}
+	return LevelCode
+}
+
+func method(c Check) string {
+	if c.Link {
+		return MethodLink
+	}
+	return MethodCode
 }

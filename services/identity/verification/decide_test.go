@@ -57,6 +57,12 @@ func sending() []row {
 			nil,
 		},
 		{"a code goes on its way once", sent(), verification.Send{Identifier: 2, At: noon}, nil, nil},
+		{
+			"a link goes with the code", opened("jane", verification.CodeDispatched{}), verification.IssueLink{Digest: []byte{1}},
+			[]verification.Event{verification.LinkIssued{Digest: []byte{1}}}, nil,
+		},
+		{"none goes alone", opened("jane"), verification.IssueLink{Digest: []byte{1}}, nil, nil},
+		{"nor after the code has arrived", sent(), verification.IssueLink{Digest: []byte{1}}, nil, nil},
 		{"a code arrives", opened("jane", verification.CodeDispatched{}), verification.Deliver{}, []verification.Event{verification.CodeSent{}}, nil},
 		{"a code arrives once", sent(), verification.Deliver{}, nil, nil},
 		{"a code that is not on its way does not arrive", opened("jane"), verification.Deliver{}, nil, nil},
@@ -76,11 +82,20 @@ func checking() []row {
 	failed := func(n uint32) []verification.Event {
 		return []verification.Event{verification.AttemptFailed{Attempts: n}}
 	}
-	passed := verification.Succeeded{Request: "r", Subject: "jane", Level: 2}
+	passed := verification.Succeeded{Request: "r", Subject: "jane", Level: 2, Method: "code"}
 	right, wrong := verification.Check{Right: true, At: noon}, verification.Check{At: noon}
 	refused := []verification.Event{verification.CheckRefused{Reason: "VERIFICATION_CLOSED"}}
 	return []row{
 		{"the right code passes", sent(), right, []verification.Event{passed}, nil},
+		{
+			"over a channel of long standing it proves more",
+			opened("jane", verification.CodeDispatched{Identifier: 1, Settled: true}), right,
+			[]verification.Event{verification.Succeeded{Request: "r", Subject: "jane", Level: 3, Method: "code"}}, nil,
+		},
+		{
+			"so does the link that went with it", sent(verification.LinkIssued{Digest: []byte{1}}), verification.Check{Right: true, Link: true, At: noon},
+			[]verification.Event{verification.Succeeded{Request: "r", Subject: "jane", Level: 2, Method: "link"}}, nil,
+		},
 		{"it passes while the mail service has not answered", opened("jane", verification.CodeDispatched{}), right, []verification.Event{passed}, nil},
 		{"a wrong code is counted", sent(), wrong, failed(1), nil},
 		{"the right code passes at the last moment", sent(), verification.Check{Right: true, At: noon.Add(end - 1)}, []verification.Event{passed}, nil},

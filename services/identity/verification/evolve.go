@@ -6,7 +6,9 @@ func Evolve(s Verification, ev Event) Verification {
 	case Started:
 		s = Verification{Phase: Open, Request: e.Request, Subject: e.Subject, Code: e.Code, ExpiresAt: e.ExpiresAt}
 	case CodeDispatched:
-		s.Dispatch, s.Channel = UnderWay, e.Identifier
+		s.Dispatch, s.Channel, s.Settled = UnderWay, e.Identifier, e.Settled
+	case LinkIssued:
+		s.Link, s.Links = e.Digest, s.Links+1
 	case CodeSent:
 		s.Dispatch = Delivered
 	case CodeNotSent:
@@ -16,7 +18,7 @@ func Evolve(s Verification, ev Event) Verification {
 	case Ended:
 		s.Phase = Failed
 	case Succeeded:
-		s.Phase, s.Level = Passed, e.Level
+		s.Phase, s.Level, s.Method = Passed, e.Level, e.Method
 	case CheckRefused:
 	}
 	return s

@@ -20,11 +20,29 @@ const AggregateType = "verification"
 const (
 	// MaxAttempts is how often a code may be tried.
 	MaxAttempts = 5
-	// Lifetime is how long a code may be used.
+	// MaxLinks is how many links are issued, one for each try to send.
+	MaxLinks = 20
+	// Lifetime is how long a code or a link may be used.
 	Lifetime = 15 * time.Minute
-	// LevelCode is the level of assurance that a code sent to a known e-mail
-	// address proves: two points that match, the reference and the channel.
-	LevelCode = 2
+)
+
+// Levels of assurance that proofs reach.
+const (
+	// LevelCode is that of a code or link sent to a known channel: two points
+	// that match, the reference and the channel.
+	LevelCode uint32 = 2
+	// LevelSettled is that of one sent to a channel of long standing: as much as
+	// a fresh login, for the account's own password is reset by it.
+	LevelSettled uint32 = 3
+	// LevelSystem is that of what the system itself asks for.
+	LevelSystem uint32 = 4
+)
+
+// Methods by which somebody is proven.
+const (
+	MethodCode   = "code"
+	MethodLink   = "link"
+	MethodSystem = "system"
 )
 
 // Phase is where a verification stands.
@@ -47,6 +65,10 @@ type Verification struct {
 	ExpiresAt time.Time
 	Dispatch  Dispatch
 	Channel   uint32 // number of the identifier that the code goes to
+	Settled   bool   // the subject has held it for long
+	Link      []byte // digest of the secret of the link that was sent last, if one was
+	Links     uint32 // how many were issued
+	Method    string // of the proof
 	Attempts  uint32 // wrong ones
 	Level     uint32
 }
@@ -79,7 +101,7 @@ func (s Verification) AttemptsLeft(now time.Time) uint32 {
 	return MaxAttempts - s.Attempts
 }
 
-// Command is Start, Send, Deliver, Withhold, Check or Vouch.
+// Command is Start, Send, IssueLink, Deliver, Withhold, Check or Vouch.
 //
 //sumtype:decl
 type Command interface{ command() }
@@ -95,6 +117,7 @@ type Start struct {
 // Send says that the code is about to be sent to a known channel.
 type Send struct {
 	Identifier uint32 // number of the identifier at the subject
+	Settled    bool   // they have held it for long
 	At         time.Time
 }
 
@@ -107,8 +130,15 @@ type Withhold struct{ Reason string }
 // Check is one attempt. Whether the code was right, its caller has compared.
 type Check struct {
 	Right bool
+	Link  bool // it was the link's secret, not the code
 	At    time.Time
 }
+
+// IssueLink says that a link is about to be sent; none that was issued before
+// works any more.
+type IssueLink struct{ Digest []byte }
+
+func (IssueLink) command() {}
 
 // Vouch says that nobody has to prove who they are: the system itself asks.
 type Vouch struct{ At time.Time }
@@ -120,7 +150,7 @@ func (Deliver) command()  {}
 func (Withhold) command() {}
 func (Check) command()    {}
 
-// Event is Started, CodeDispatched, CodeSent, CodeNotSent, AttemptFailed, Ended,
+// Event is Started, CodeDispatched, LinkIssued, CodeSent, CodeNotSent, AttemptFailed, Ended,
 // Succeeded or CheckRefused.
 //
 //sumtype:decl
@@ -136,7 +166,15 @@ type Started struct {
 
 // CodeDispatched says that the code is about to be sent to an identifier of the
 // subject's.
-type CodeDispatched struct{ Identifier uint32 }
+type CodeDispatched struct {
+	Identifier uint32
+	Settled    bool
+}
+
+// LinkIssued says that a link is about to be sent with the code.
+type LinkIssued struct{ Digest []byte }
+
+func (LinkIssued) event() {}
 
 // CodeSent says that the mail service has taken the code.
 type CodeSent struct{}
@@ -158,6 +196,7 @@ type Succeeded struct {
 	Request string
 	Subject string
 	Level   uint32
+	Method  string
 }
 
 // CheckRefused says that an attempt came after the end.

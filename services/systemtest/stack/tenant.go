@@ -9,14 +9,24 @@ import (
 	"habeas.internal/services/internal/policydoc"
 
 	"github.com/google/uuid"
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
-// Tenant makes a tenant in New York's time with America's holidays.
+// Tenant makes a tenant in New York's time with America's holidays. It holds no
+// request back and takes any known channel: its people are registered moments
+// before they ask.
 func (s *Stack) Tenant(id string) {
+	s.t.Helper()
+	s.GuardedTenant(id, &identityv1.Safeguards{Delay: durationpb.New(0), ChannelAge: durationpb.New(0)})
+}
+
+// GuardedTenant makes one with these safeguards; nil for the usual.
+func (s *Stack) GuardedTenant(id string, safeguards *identityv1.Safeguards) {
 	s.t.Helper()
 	_, err := s.As(id, "platform_admin").Tenants.CreateTenant(Deadline(s.t), &identityv1.CreateTenantRequest{
 		RequestId: uuid.NewString(), Tenant: id, DisplayName: id, TimeZone: "America/New_York", Calendar: "us",
+		Safeguards: safeguards,
 	})
 	if err != nil {
 		s.t.Fatalf("create tenant: %v", err)

@@ -180,7 +180,7 @@ func (j *journey) unfreeze(ctx context.Context) error {
 func (j *journey) notify(ctx context.Context) error {
 	address := personal.Text{}
 	switch {
-	case j.s.SubjectRef == "":
+	case !j.s.Assured():
 		var err error
 		if address, err = j.channel(ctx); err != nil {
 			return err

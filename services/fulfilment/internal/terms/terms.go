@@ -136,6 +136,7 @@ func (p Pinner) due(
 	out := request.Terms{
 		Policy: doc.GetPolicy(), PolicyVersion: doc.GetVersion(), Pack: a.Pack, Rule: a.Rule, Calendar: code,
 		Zone: t.GetTimeZone(), DueAt: a.DueAt, AcknowledgeBy: a.AckBy,
+		Level: request.NeededFor(request.DeedOf(right)), Delay: t.GetSafeguards().GetDelay().AsDuration(),
 	}
 	for _, pack := range p.Packs {
 		if pack.Ref() == a.Pack {

@@ -3,11 +3,13 @@ package cli
 import (
 	"context"
 	"fmt"
+	"time"
 
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/durationpb"
 )
 
 func (a *app) tenant() *cobra.Command {
@@ -16,6 +18,7 @@ func (a *app) tenant() *cobra.Command {
 
 func (a *app) tenantCreate() *cobra.Command {
 	var r repeat
+	var delay, age time.Duration
 	req := &identityv1.CreateTenantRequest{}
 	c := &cobra.Command{
 		Use: "create TENANT", Short: "create a tenant", Args: cobra.ExactArgs(1),
@@ -23,6 +26,7 @@ func (a *app) tenantCreate() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			r.fill()
 			req.RequestId, req.Tenant = r.id, args[0]
+			req.Safeguards = &identityv1.Safeguards{Delay: durationpb.New(delay), ChannelAge: durationpb.New(age)}
 			if req.DisplayName == "" {
 				req.DisplayName = args[0]
 			}
@@ -38,6 +42,8 @@ func (a *app) tenantCreate() *cobra.Command {
 	r.flags(c.Flags(), "")
 	c.Flags().StringVar(&req.DisplayName, "name", "", "name for people; the tenant's id if empty")
 	c.Flags().StringVar(&req.TimeZone, "zone", "UTC", "IANA time zone in which its deadlines end")
+	c.Flags().DurationVar(&delay, "delay", 72*time.Hour, "how long a proven request is held while the person is told on all channels")
+	c.Flags().DurationVar(&age, "channel-age", 7*24*time.Hour, "how long a channel has to be known before it proves a person enough")
 	c.Flags().StringVar(&req.Calendar, "calendar", "", "calendar of holidays, such as us or de")
 	return c
 }

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
@@ -37,6 +38,7 @@ func (p *player) tenant(ctx context.Context) error {
 	name := p.cfg.Client.Tenant
 	_, err = p.tenants.CreateTenant(ctx, &identityv1.CreateTenantRequest{
 		RequestId: p.requestID("tenant"), Tenant: name, DisplayName: "Demo", TimeZone: "America/New_York", Calendar: "us",
+		Safeguards: &identityv1.Safeguards{Delay: durationpb.New(0), ChannelAge: durationpb.New(0)}, // the demo asks at once
 	})
 	if err == nil {
 		p.say("  tenant %s", name)

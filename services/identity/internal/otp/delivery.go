@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"habeas.internal/services/identity/internal/mail"
 	"habeas.internal/services/identity/internal/registry"
@@ -22,6 +23,10 @@ type Delivery struct {
 	Registry *registry.Registry
 	Mail     *mail.Sender // nil: no mail service, and every code is withheld
 	Pace     *Pace
+	Page     Page
+	// ChannelAge is how long a tenant wants a channel to be known before a proof
+	// by it is enough for what can't be undone.
+	ChannelAge func(ctx context.Context, tenant string) (time.Duration, error)
 	// Name is what a tenant calls itself, for the mail's text.
 	Name func(ctx context.Context, tenant string) (string, error)
 }
@@ -64,7 +69,7 @@ func (d Delivery) dispatch(ctx context.Context, r es.Recorded, s verification.Ve
 	if d.Mail == nil {
 		return d.record(ctx, r, "withhold", verification.Withhold{Reason: verification.ReasonNoMail})
 	}
-	number, err := d.channel(ctx, r.Aggregate.Tenant, s.Subject)
+	number, settled, err := d.channel(ctx, r.Aggregate.Tenant, s.Subject)
 	if err != nil {
 		return s, err
 	}
@@ -74,31 +79,35 @@ func (d Delivery) dispatch(ctx context.Context, r es.Recorded, s verification.Ve
 	if !d.Pace.Allow(r.Aggregate.Tenant, s.Subject, d.Desk.Now()) {
 		return d.record(ctx, r, "withhold", verification.Withhold{Reason: verification.ReasonTooMany})
 	}
-	return d.record(ctx, r, "dispatch", verification.Send{Identifier: number, At: d.Desk.Now()})
+	return d.record(ctx, r, "dispatch", verification.Send{Identifier: number, Settled: settled, At: d.Desk.Now()})
 }
 
 // kindEmail is the kind of identifier that a code can be sent to.
 const kindEmail = "email"
 
-// channel is the subject's first e-mail address, by its number; zero if there
-// is none.
-func (d Delivery) channel(ctx context.Context, tenant, ref string) (uint32, error) {
+// channel is the subject's first e-mail address, by its number, and whether they
+// have held it for long; zero if there is none.
+func (d Delivery) channel(ctx context.Context, tenant, ref string) (number uint32, settled bool, err error) {
 	if ref == "" {
-		return 0, nil
+		return 0, false, nil
+	}
+	age, err := d.ChannelAge(ctx, tenant)
+	if err != nil {
+		return 0, false, fmt.Errorf("read safeguards: %w", err)
 	}
 	s, err := d.Registry.Load(ctx, tenant, ref)
 	if errors.Is(err, subject.ErrNotFound) {
-		return 0, nil
+		return 0, false, nil
 	}
 	if err != nil {
-		return 0, fmt.Errorf("load subject: %w", err)
+		return 0, false, fmt.Errorf("load subject: %w", err)
 	}
 	for _, i := range s.Held {
 		if i.Kind == kindEmail {
-			return i.Number, nil
+			return i.Number, s.Settled(i.Number, age, d.Desk.Now()), nil
 		}
 	}
-	return 0, nil
+	return 0, false, nil
 }
 
 func (d Delivery) send(ctx context.Context, r es.Recorded, s verification.Verification) error {
@@ -113,6 +122,13 @@ func (d Delivery) send(ctx context.Context, r es.Recorded, s verification.Verifi
 	}
 	if err != nil {
 		return err
+	}
+	link, err := d.issue(ctx, r, s)
+	if err != nil {
+		return err
+	}
+	if link != "" {
+		message.Text += fmt.Sprintf(linkText, link)
 	}
 	err = d.Mail.Send(ctx, message)
 	if errors.Is(err, mail.ErrRefused) {
@@ -135,6 +151,12 @@ To confirm that it was you, give this code: %s
 
 It can be used once, until %s.
 If it was not you, do nothing: without the code nothing happens.
+`
+
+// linkText follows the code. Opening the page confirms nothing yet.
+const linkText = `
+Or open this page and confirm there:
+%s
 `
 
 func (d Delivery) message(ctx context.Context, agg es.Aggregate, s verification.Verification) (mail.Message, error) {

@@ -111,7 +111,8 @@ func (d *Desk) Check(ctx context.Context, tenant, id string, cmd Command, typed 
 	if err != nil {
 		return Result{}, err
 	}
-	cmd.Data = verification.Check{Right: right, At: cmd.At}
+	link := !right && linked(s, typed)
+	cmd.Data = verification.Check{Right: right || link, Link: link, At: cmd.At}
 	return d.Verifications.Handle(ctx, Aggregate(tenant, id), cmd)
 }
 

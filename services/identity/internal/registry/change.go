@@ -38,6 +38,7 @@ func (r *Registry) Link(ctx context.Context, tenant, ref string, cmd Command, v 
 		}
 		data.Taken, claimed = err != nil, err == nil
 	}
+	data.At = cmd.At
 	cmd.Data = data
 	res, err := r.cfg.Subjects.Handle(ctx, Aggregate(tenant, ref), cmd)
 	var refused subject.Refusal

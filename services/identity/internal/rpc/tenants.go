@@ -27,7 +27,7 @@ func (s *Tenants) CreateTenant(ctx context.Context, r *identityv1.CreateTenantRe
 	if err != nil {
 		return nil, err
 	}
-	cmd.Data = tenant.Create{At: cmd.At, Settings: tenant.Settings{
+	cmd.Data = tenant.Create{At: cmd.At, Safeguards: safeguards(r.GetSafeguards()), Settings: tenant.Settings{
 		DisplayName: r.GetDisplayName(), TimeZone: r.GetTimeZone(), Calendar: r.GetCalendar(),
 	}}
 	res, err := s.Directory.Handler.Handle(ctx, tenants.Aggregate(r.GetTenant()), cmd)
@@ -49,5 +49,6 @@ func (s *Tenants) GetTenant(ctx context.Context, r *identityv1.GetTenantRequest)
 	}
 	return &identityv1.GetTenantResponse{
 		Tenant: id, DisplayName: t.DisplayName, TimeZone: t.TimeZone, Calendar: t.Calendar,
+		Safeguards: inForce(t.Safeguards),
 	}, nil
 }

@@ -82,7 +82,7 @@ func outcome(events []verification.Event) *identityv1.CheckCodeResponse {
 			out.State, out.AttemptsLeft = identityv1.VerificationState_VERIFICATION_STATE_FAILED, 0
 		case verification.Succeeded:
 			out.State, out.AssuranceLevel = identityv1.VerificationState_VERIFICATION_STATE_PASSED, e.Level
-		case verification.Started, verification.CodeDispatched, verification.CodeSent, verification.CodeNotSent,
+		case verification.Started, verification.CodeDispatched, verification.LinkIssued, verification.CodeSent, verification.CodeNotSent,
 			verification.CheckRefused: // no attempt's result
 		}
 	}
@@ -106,7 +106,7 @@ func (s *Verifications) GetVerification(
 		out.State = identityv1.VerificationState_VERIFICATION_STATE_FAILED
 	case verification.Passed:
 		out.State = identityv1.VerificationState_VERIFICATION_STATE_PASSED
-		out.SubjectRef, out.AssuranceLevel = v.Subject, v.Level
+		out.SubjectRef, out.AssuranceLevel, out.Method = v.Subject, v.Level, v.Method
 	case verification.Open, verification.None:
 	}
 	return out, nil

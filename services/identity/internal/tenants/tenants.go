@@ -72,6 +72,13 @@ func (d *Directory) Zone(ctx context.Context, id string) (string, error) {
 	return t.TimeZone, err
 }
 
+// ChannelAge is how long a channel has to be known before it proves a person
+// enough.
+func (d *Directory) ChannelAge(ctx context.Context, id string) (time.Duration, error) {
+	t, err := d.Get(ctx, id)
+	return t.Safeguards.InForce().ChannelAge, err
+}
+
 // Created is when a tenant was made.
 func (d *Directory) Created(ctx context.Context, id string) (time.Time, error) {
 	t, err := d.Get(ctx, id)

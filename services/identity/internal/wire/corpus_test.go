@@ -98,6 +98,7 @@ func TestVerificationsEventsStayReadable(t *testing.T) {
 	corpus(t, verification.AggregateType, codec, err, []verification.Event{
 		verification.Started{Request: ref, Subject: other, Code: personal.Clear("12345678"), ExpiresAt: noon},
 		verification.CodeDispatched{Identifier: 1},
+		verification.LinkIssued{Digest: bytes.Repeat([]byte{7}, 32)},
 		verification.CodeSent{},
 		verification.CodeNotSent{Reason: verification.ReasonNoChannel},
 		verification.AttemptFailed{Attempts: 2},

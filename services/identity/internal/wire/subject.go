@@ -37,7 +37,7 @@ const pathValue = "value"
 func packLinked(w *eventpb.Writer, e subject.IdentifierLinked) *identityv1.IdentifierLinked {
 	i := e.Identifier
 	return &identityv1.IdentifierLinked{
-		Number: i.Number, Kind: i.Kind, Claim: i.Claim, Analytics: i.Analytics,
+		Number: i.Number, Kind: i.Kind, Claim: i.Claim, Analytics: i.Analytics, LinkedAt: eventpb.Stamp(i.At),
 		Value: w.Seal(seal.Subject, w.Aggregate().ID, sealv1.KeyClass_KEY_CLASS_PROFILE, pathValue, i.Value),
 	}
 }
@@ -45,7 +45,7 @@ func packLinked(w *eventpb.Writer, e subject.IdentifierLinked) *identityv1.Ident
 func unpackLinked(r *eventpb.Reader, m *identityv1.IdentifierLinked) subject.IdentifierLinked {
 	return subject.IdentifierLinked{Identifier: subject.Identifier{
 		Number: m.GetNumber(), Kind: m.GetKind(), Claim: m.GetClaim(), Value: r.Text(m.GetValue(), pathValue),
-		Analytics: m.GetAnalytics(),
+		Analytics: m.GetAnalytics(), At: eventpb.Moment(m.GetLinkedAt()),
 	}}
 }
 

@@ -19,13 +19,14 @@ func Tenant() (eventpb.Codec[tenant.Event], error) {
 func packTenantCreated(_ *eventpb.Writer, e tenant.Created) *identityv1.TenantCreated {
 	return &identityv1.TenantCreated{
 		DisplayName: e.DisplayName, TimeZone: e.TimeZone, Calendar: e.Calendar, CreatedAt: eventpb.Stamp(e.At),
+		Safeguards: packSafeguards(e.Safeguards),
 	}
 }
 
 func unpackTenantCreated(_ *eventpb.Reader, m *identityv1.TenantCreated) tenant.Created {
 	return tenant.Created{
 		Settings: tenant.Settings{DisplayName: m.GetDisplayName(), TimeZone: m.GetTimeZone(), Calendar: m.GetCalendar()},
-		At:       eventpb.Moment(m.GetCreatedAt()),
+		At:       eventpb.Moment(m.GetCreatedAt()), Safeguards: unpackSafeguards(m.GetSafeguards()),
 	}
 }
 

@@ -16,6 +16,7 @@ func Verification() (eventpb.Codec[verification.Event], error) {
 		eventpb.Of[verification.Event](packStarted, unpackStarted),
 		eventpb.Of[verification.Event](packDispatched, unpackDispatched),
 		eventpb.Of[verification.Event](packSent, unpackSent),
+		eventpb.Of[verification.Event](packLink, unpackLink),
 		eventpb.Of[verification.Event](packNotSent, unpackNotSent),
 		eventpb.Of[verification.Event](packAttempt, unpackAttempt),
 		eventpb.Of[verification.Event](packEnded, unpackEnded),
@@ -42,11 +43,19 @@ func unpackStarted(r *eventpb.Reader, m *identityv1.VerificationStarted) verific
 }
 
 func packDispatched(_ *eventpb.Writer, e verification.CodeDispatched) *identityv1.CodeDispatched {
-	return &identityv1.CodeDispatched{Identifier: e.Identifier}
+	return &identityv1.CodeDispatched{Identifier: e.Identifier, Settled: e.Settled}
 }
 
 func unpackDispatched(_ *eventpb.Reader, m *identityv1.CodeDispatched) verification.CodeDispatched {
-	return verification.CodeDispatched{Identifier: m.GetIdentifier()}
+	return verification.CodeDispatched{Identifier: m.GetIdentifier(), Settled: m.GetSettled()}
+}
+
+func packLink(_ *eventpb.Writer, e verification.LinkIssued) *identityv1.LinkIssued {
+	return &identityv1.LinkIssued{Digest: e.Digest}
+}
+
+func unpackLink(_ *eventpb.Reader, m *identityv1.LinkIssued) verification.LinkIssued {
+	return verification.LinkIssued{Digest: m.GetDigest()}
 }
 
 func packSent(*eventpb.Writer, verification.CodeSent) *identityv1.CodeSent {
@@ -82,11 +91,11 @@ func unpackEnded(_ *eventpb.Reader, m *identityv1.VerificationFailed) verificati
 }
 
 func packSucceeded(_ *eventpb.Writer, e verification.Succeeded) *identityv1.VerificationPassed {
-	return &identityv1.VerificationPassed{Request: e.Request, SubjectRef: e.Subject, AssuranceLevel: e.Level}
+	return &identityv1.VerificationPassed{Request: e.Request, SubjectRef: e.Subject, AssuranceLevel: e.Level, Method: e.Method}
 }
 
 func unpackSucceeded(_ *eventpb.Reader, m *identityv1.VerificationPassed) verification.Succeeded {
-	return verification.Succeeded{Request: m.GetRequest(), Subject: m.GetSubjectRef(), Level: m.GetAssuranceLevel()}
+	return verification.Succeeded{Request: m.GetRequest(), Subject: m.GetSubjectRef(), Level: m.GetAssuranceLevel(), Method: m.GetMethod()}
 }
 
 func packCheckRefused(_ *eventpb.Writer, e verification.CheckRefused) *identityv1.VerificationCheckRefused {

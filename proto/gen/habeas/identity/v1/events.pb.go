@@ -2399,6 +2399,53 @@ func (x *CodeDispatched) GetSettled() bool {
 	return false
 }
 
+// LinkIssued: a link is about to be sent with the code. Links that were issued
+// before work no more.
+type LinkIssued struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// SHA-256 of the link's secret, which is random and stored nowhere.
+	Digest        []byte `protobuf:"bytes,1,opt,name=digest,proto3" json:"digest,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LinkIssued) Reset() {
+	*x = LinkIssued{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LinkIssued) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LinkIssued) ProtoMessage() {}
+
+func (x *LinkIssued) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LinkIssued.ProtoReflect.Descriptor instead.
+func (*LinkIssued) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *LinkIssued) GetDigest() []byte {
+	if x != nil {
+		return x.Digest
+	}
+	return nil
+}
+
 // CodeSent: the mail service has taken the code.
 type CodeSent struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2408,7 +2455,7 @@ type CodeSent struct {
 
 func (x *CodeSent) Reset() {
 	*x = CodeSent{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[37]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2420,7 +2467,7 @@ func (x *CodeSent) String() string {
 func (*CodeSent) ProtoMessage() {}
 
 func (x *CodeSent) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[37]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2433,7 +2480,7 @@ func (x *CodeSent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CodeSent.ProtoReflect.Descriptor instead.
 func (*CodeSent) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{37}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{38}
 }
 
 // CodeNotSent: the code will not be sent.
@@ -2447,7 +2494,7 @@ type CodeNotSent struct {
 
 func (x *CodeNotSent) Reset() {
 	*x = CodeNotSent{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[38]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2459,7 +2506,7 @@ func (x *CodeNotSent) String() string {
 func (*CodeNotSent) ProtoMessage() {}
 
 func (x *CodeNotSent) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[38]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2472,7 +2519,7 @@ func (x *CodeNotSent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CodeNotSent.ProtoReflect.Descriptor instead.
 func (*CodeNotSent) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{38}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *CodeNotSent) GetReason() string {
@@ -2493,7 +2540,7 @@ type AttemptFailed struct {
 
 func (x *AttemptFailed) Reset() {
 	*x = AttemptFailed{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[39]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2505,7 +2552,7 @@ func (x *AttemptFailed) String() string {
 func (*AttemptFailed) ProtoMessage() {}
 
 func (x *AttemptFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[39]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2518,7 +2565,7 @@ func (x *AttemptFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttemptFailed.ProtoReflect.Descriptor instead.
 func (*AttemptFailed) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{39}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *AttemptFailed) GetAttempts() uint32 {
@@ -2541,7 +2588,7 @@ type VerificationFailed struct {
 
 func (x *VerificationFailed) Reset() {
 	*x = VerificationFailed{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[40]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2553,7 +2600,7 @@ func (x *VerificationFailed) String() string {
 func (*VerificationFailed) ProtoMessage() {}
 
 func (x *VerificationFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[40]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2566,7 +2613,7 @@ func (x *VerificationFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerificationFailed.ProtoReflect.Descriptor instead.
 func (*VerificationFailed) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{40}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *VerificationFailed) GetRequest() string {
@@ -2600,7 +2647,7 @@ type VerificationPassed struct {
 
 func (x *VerificationPassed) Reset() {
 	*x = VerificationPassed{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[41]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2612,7 +2659,7 @@ func (x *VerificationPassed) String() string {
 func (*VerificationPassed) ProtoMessage() {}
 
 func (x *VerificationPassed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[41]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2625,7 +2672,7 @@ func (x *VerificationPassed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerificationPassed.ProtoReflect.Descriptor instead.
 func (*VerificationPassed) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{41}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *VerificationPassed) GetRequest() string {
@@ -2667,7 +2714,7 @@ type VerificationCheckRefused struct {
 
 func (x *VerificationCheckRefused) Reset() {
 	*x = VerificationCheckRefused{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[42]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2679,7 +2726,7 @@ func (x *VerificationCheckRefused) String() string {
 func (*VerificationCheckRefused) ProtoMessage() {}
 
 func (x *VerificationCheckRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[42]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2692,7 +2739,7 @@ func (x *VerificationCheckRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerificationCheckRefused.ProtoReflect.Descriptor instead.
 func (*VerificationCheckRefused) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{42}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *VerificationCheckRefused) GetReason() string {
@@ -2873,7 +2920,10 @@ const file_habeas_identity_v1_events_proto_rawDesc = "" +
 	"\n" +
 	"identifier\x18\x01 \x01(\rR\n" +
 	"identifier\x12\x18\n" +
-	"\asettled\x18\x02 \x01(\bR\asettled: \xa2\xb5\x18\x1cverification.code_dispatched\"&\n" +
+	"\asettled\x18\x02 \x01(\bR\asettled: \xa2\xb5\x18\x1cverification.code_dispatched\"H\n" +
+	"\n" +
+	"LinkIssued\x12\x1c\n" +
+	"\x06digest\x18\x01 \x01(\fB\x04\x98\xb5\x18\x04R\x06digest:\x1c\xa2\xb5\x18\x18verification.link_issued\"&\n" +
 	"\bCodeSent:\x1a\xa2\xb5\x18\x16verification.code_sent\"K\n" +
 	"\vCodeNotSent\x12\x1c\n" +
 	"\x06reason\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x1e\xa2\xb5\x18\x1averification.code_not_sent\"L\n" +
@@ -2904,7 +2954,7 @@ func file_habeas_identity_v1_events_proto_rawDescGZIP() []byte {
 	return file_habeas_identity_v1_events_proto_rawDescData
 }
 
-var file_habeas_identity_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
+var file_habeas_identity_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 44)
 var file_habeas_identity_v1_events_proto_goTypes = []any{
 	(*KeyDestroyed)(nil),             // 0: habeas.identity.v1.KeyDestroyed
 	(*KekEpochDestroyed)(nil),        // 1: habeas.identity.v1.KekEpochDestroyed
@@ -2943,48 +2993,49 @@ var file_habeas_identity_v1_events_proto_goTypes = []any{
 	(*MinorUnblocked)(nil),           // 34: habeas.identity.v1.MinorUnblocked
 	(*VerificationStarted)(nil),      // 35: habeas.identity.v1.VerificationStarted
 	(*CodeDispatched)(nil),           // 36: habeas.identity.v1.CodeDispatched
-	(*CodeSent)(nil),                 // 37: habeas.identity.v1.CodeSent
-	(*CodeNotSent)(nil),              // 38: habeas.identity.v1.CodeNotSent
-	(*AttemptFailed)(nil),            // 39: habeas.identity.v1.AttemptFailed
-	(*VerificationFailed)(nil),       // 40: habeas.identity.v1.VerificationFailed
-	(*VerificationPassed)(nil),       // 41: habeas.identity.v1.VerificationPassed
-	(*VerificationCheckRefused)(nil), // 42: habeas.identity.v1.VerificationCheckRefused
-	(v1.KeyClass)(0),                 // 43: habeas.seal.v1.KeyClass
-	(*timestamppb.Timestamp)(nil),    // 44: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),      // 45: google.protobuf.Duration
-	(*v1.Sealed)(nil),                // 46: habeas.seal.v1.Sealed
+	(*LinkIssued)(nil),               // 37: habeas.identity.v1.LinkIssued
+	(*CodeSent)(nil),                 // 38: habeas.identity.v1.CodeSent
+	(*CodeNotSent)(nil),              // 39: habeas.identity.v1.CodeNotSent
+	(*AttemptFailed)(nil),            // 40: habeas.identity.v1.AttemptFailed
+	(*VerificationFailed)(nil),       // 41: habeas.identity.v1.VerificationFailed
+	(*VerificationPassed)(nil),       // 42: habeas.identity.v1.VerificationPassed
+	(*VerificationCheckRefused)(nil), // 43: habeas.identity.v1.VerificationCheckRefused
+	(v1.KeyClass)(0),                 // 44: habeas.seal.v1.KeyClass
+	(*timestamppb.Timestamp)(nil),    // 45: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),      // 46: google.protobuf.Duration
+	(*v1.Sealed)(nil),                // 47: habeas.seal.v1.Sealed
 }
 var file_habeas_identity_v1_events_proto_depIdxs = []int32{
-	43, // 0: habeas.identity.v1.KeyDestroyed.class:type_name -> habeas.seal.v1.KeyClass
-	44, // 1: habeas.identity.v1.KeyDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
-	44, // 2: habeas.identity.v1.KeyDestroyed.residue_horizon:type_name -> google.protobuf.Timestamp
-	44, // 3: habeas.identity.v1.KekEpochDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
-	44, // 4: habeas.identity.v1.PepperEpochDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
-	44, // 5: habeas.identity.v1.TenantCreated.created_at:type_name -> google.protobuf.Timestamp
+	44, // 0: habeas.identity.v1.KeyDestroyed.class:type_name -> habeas.seal.v1.KeyClass
+	45, // 1: habeas.identity.v1.KeyDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
+	45, // 2: habeas.identity.v1.KeyDestroyed.residue_horizon:type_name -> google.protobuf.Timestamp
+	45, // 3: habeas.identity.v1.KekEpochDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
+	45, // 4: habeas.identity.v1.PepperEpochDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
+	45, // 5: habeas.identity.v1.TenantCreated.created_at:type_name -> google.protobuf.Timestamp
 	4,  // 6: habeas.identity.v1.TenantCreated.safeguards:type_name -> habeas.identity.v1.TenantSafeguards
-	45, // 7: habeas.identity.v1.TenantSafeguards.delay:type_name -> google.protobuf.Duration
-	45, // 8: habeas.identity.v1.TenantSafeguards.channel_age:type_name -> google.protobuf.Duration
+	46, // 7: habeas.identity.v1.TenantSafeguards.delay:type_name -> google.protobuf.Duration
+	46, // 8: habeas.identity.v1.TenantSafeguards.channel_age:type_name -> google.protobuf.Duration
 	6,  // 9: habeas.identity.v1.TenantSettingsChanged.kinds:type_name -> habeas.identity.v1.TenantKind
-	44, // 10: habeas.identity.v1.TenantSettingsChanged.changed_at:type_name -> google.protobuf.Timestamp
-	44, // 11: habeas.identity.v1.SubjectRegistered.registered_at:type_name -> google.protobuf.Timestamp
-	46, // 12: habeas.identity.v1.IdentifierLinked.value:type_name -> habeas.seal.v1.Sealed
-	44, // 13: habeas.identity.v1.IdentifierLinked.linked_at:type_name -> google.protobuf.Timestamp
-	44, // 14: habeas.identity.v1.SubjectForgotten.residue_ends_at:type_name -> google.protobuf.Timestamp
-	44, // 15: habeas.identity.v1.SignedUp.signed_up_at:type_name -> google.protobuf.Timestamp
-	44, // 16: habeas.identity.v1.MergeBegun.begun_at:type_name -> google.protobuf.Timestamp
-	44, // 17: habeas.identity.v1.SubjectsMerged.merged_at:type_name -> google.protobuf.Timestamp
-	44, // 18: habeas.identity.v1.SubjectsSeparated.separated_at:type_name -> google.protobuf.Timestamp
-	44, // 19: habeas.identity.v1.MergedSubjectTouched.touched_at:type_name -> google.protobuf.Timestamp
-	46, // 20: habeas.identity.v1.AgeStated.birth_date:type_name -> habeas.seal.v1.Sealed
-	44, // 21: habeas.identity.v1.AgeStated.stated_at:type_name -> google.protobuf.Timestamp
-	44, // 22: habeas.identity.v1.MandateRecorded.recorded_at:type_name -> google.protobuf.Timestamp
-	44, // 23: habeas.identity.v1.MandateEnded.ended_at:type_name -> google.protobuf.Timestamp
-	44, // 24: habeas.identity.v1.ParentalConsentRecorded.recorded_at:type_name -> google.protobuf.Timestamp
-	44, // 25: habeas.identity.v1.ParentalConsentWithdrawn.withdrawn_at:type_name -> google.protobuf.Timestamp
-	44, // 26: habeas.identity.v1.MinorBlocked.blocked_at:type_name -> google.protobuf.Timestamp
-	44, // 27: habeas.identity.v1.MinorUnblocked.unblocked_at:type_name -> google.protobuf.Timestamp
-	46, // 28: habeas.identity.v1.VerificationStarted.code:type_name -> habeas.seal.v1.Sealed
-	44, // 29: habeas.identity.v1.VerificationStarted.expires_at:type_name -> google.protobuf.Timestamp
+	45, // 10: habeas.identity.v1.TenantSettingsChanged.changed_at:type_name -> google.protobuf.Timestamp
+	45, // 11: habeas.identity.v1.SubjectRegistered.registered_at:type_name -> google.protobuf.Timestamp
+	47, // 12: habeas.identity.v1.IdentifierLinked.value:type_name -> habeas.seal.v1.Sealed
+	45, // 13: habeas.identity.v1.IdentifierLinked.linked_at:type_name -> google.protobuf.Timestamp
+	45, // 14: habeas.identity.v1.SubjectForgotten.residue_ends_at:type_name -> google.protobuf.Timestamp
+	45, // 15: habeas.identity.v1.SignedUp.signed_up_at:type_name -> google.protobuf.Timestamp
+	45, // 16: habeas.identity.v1.MergeBegun.begun_at:type_name -> google.protobuf.Timestamp
+	45, // 17: habeas.identity.v1.SubjectsMerged.merged_at:type_name -> google.protobuf.Timestamp
+	45, // 18: habeas.identity.v1.SubjectsSeparated.separated_at:type_name -> google.protobuf.Timestamp
+	45, // 19: habeas.identity.v1.MergedSubjectTouched.touched_at:type_name -> google.protobuf.Timestamp
+	47, // 20: habeas.identity.v1.AgeStated.birth_date:type_name -> habeas.seal.v1.Sealed
+	45, // 21: habeas.identity.v1.AgeStated.stated_at:type_name -> google.protobuf.Timestamp
+	45, // 22: habeas.identity.v1.MandateRecorded.recorded_at:type_name -> google.protobuf.Timestamp
+	45, // 23: habeas.identity.v1.MandateEnded.ended_at:type_name -> google.protobuf.Timestamp
+	45, // 24: habeas.identity.v1.ParentalConsentRecorded.recorded_at:type_name -> google.protobuf.Timestamp
+	45, // 25: habeas.identity.v1.ParentalConsentWithdrawn.withdrawn_at:type_name -> google.protobuf.Timestamp
+	45, // 26: habeas.identity.v1.MinorBlocked.blocked_at:type_name -> google.protobuf.Timestamp
+	45, // 27: habeas.identity.v1.MinorUnblocked.unblocked_at:type_name -> google.protobuf.Timestamp
+	47, // 28: habeas.identity.v1.VerificationStarted.code:type_name -> habeas.seal.v1.Sealed
+	45, // 29: habeas.identity.v1.VerificationStarted.expires_at:type_name -> google.protobuf.Timestamp
 	30, // [30:30] is the sub-list for method output_type
 	30, // [30:30] is the sub-list for method input_type
 	30, // [30:30] is the sub-list for extension type_name
@@ -3003,7 +3054,7 @@ func file_habeas_identity_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_identity_v1_events_proto_rawDesc), len(file_habeas_identity_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   43,
+			NumMessages:   44,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
