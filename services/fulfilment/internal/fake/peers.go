@@ -3,6 +3,7 @@ package fake
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -154,14 +155,18 @@ func (p *Peers) ListIdentifiers(_ context.Context, r *identityv1.ListIdentifiers
 		return nil, err
 	}
 	defer leave()
-	for address, ref := range p.Known {
-		if ref == r.GetSubjectRef() && !p.forgotten[ref] {
-			return &identityv1.ListIdentifiersResponse{Identifiers: []*identityv1.Identifier{{
+	out := &identityv1.ListIdentifiersResponse{}
+	for _, address := range slices.Sorted(maps.Keys(p.Known)) {
+		if ref := p.Known[address]; ref == r.GetSubjectRef() && !p.forgotten[ref] {
+			out.Identifiers = append(out.Identifiers, &identityv1.Identifier{
 				Kind: identityv1.IdentifierKind_IDENTIFIER_KIND_EMAIL, Value: address,
-			}}}, nil
+			})
 		}
 	}
-	return nil, Refuse(codes.NotFound, "SUBJECT_NOT_FOUND")
+	if len(out.GetIdentifiers()) == 0 {
+		return nil, Refuse(codes.NotFound, "SUBJECT_NOT_FOUND")
+	}
+	return out, nil
 }
 
 // ForgetSubject forgets.

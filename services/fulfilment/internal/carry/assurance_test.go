@@ -1,0 +1,139 @@
+package carry_test
+
+import (
+	"context"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"habeas.internal/services/fulfilment/internal/carry"
+	"habeas.internal/services/fulfilment/internal/fake"
+	"habeas.internal/services/fulfilment/request"
+	"habeas.internal/services/internal/es"
+	"habeas.internal/services/internal/personal"
+	"habeas.internal/services/internal/rpc/client"
+)
+
+const other = "jane@work.example"
+
+// guarded is an erasure of Jane's that needs a level and is held for a time.
+func guarded(t *testing.T, level uint32, delay time.Duration) (*fake.World, es.Aggregate) {
+	t.Helper()
+	w := fake.NewWorld(t)
+	w.AddSystem("shop")
+	w.Peers.Set(func(p *fake.Peers) { p.Known[other], p.Level = fake.JaneRef, level })
+	agg, now := carry.RequestOf(fake.Tenant, es.DeriveID(fake.Tenant, "submit", "r1")), w.Clock.Now()
+	_, err := w.Handlers.Requests.Handle(t.Context(), agg, es.Command[request.Command]{
+		ID: "r1", At: now, Data: request.Submit{
+			Right: request.Erasure, Kind: 1, Identifier: personal.Clear(fake.Jane), Channel: "web", ReceivedAt: now, At: now,
+			Terms: request.Terms{Policy: "shop", PolicyVersion: 3, Pack: "gdpr@1", Zone: "UTC", DueAt: now.AddDate(0, 1, 0), Level: 3, Delay: delay},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Settle()
+	w.Verify(agg)
+	w.Settle()
+	return w, agg
+}
+
+// untouched fails if anything has been looked up for the request.
+func untouched(t *testing.T, w *fake.World, agg es.Aggregate) {
+	t.Helper()
+	if s := w.State(agg); s.Planned || s.Frozen || s.Placed {
+		t.Errorf("planned %t, frozen %t, in the docket %t", s.Planned, s.Frozen, s.Placed)
+	}
+}
+
+func TestNothingIsLookedUpBelowTheLevelThatARequestNeeds(t *testing.T) {
+	w, agg := guarded(t, 2, 0)
+	w.Run(w.Clock.Now().Add(24 * time.Hour))
+	untouched(t, w, agg)
+	s := w.State(agg)
+	if x := request.Explain(s); x.Reason != request.TooLow || x.Actor != request.ActorPerson || s.Stage() != request.Received {
+		t.Errorf("explained as %+v at stage %d", x, s.Stage())
+	}
+	if !slices.Contains(s.Lacking(), "settled_channel") {
+		t.Errorf("would suffice: %v", s.Lacking())
+	}
+	w.Peers.Set(func(p *fake.Peers) { p.Level = 3 })
+	w.Verify(agg) // the twin: a better proof of the same person
+	w.Run(soon(w))
+	if s := w.State(agg); s.Outcome != request.Complete || s.Lacking() != nil {
+		t.Errorf("after a better proof it ended as %d, lacking %v", s.Outcome, s.Lacking())
+	}
+}
+
+func TestARequestThatIsNotProvenWellEnoughIsGivenUp(t *testing.T) {
+	w, agg := guarded(t, 2, 0)
+	w.Run(w.Clock.Now().Add(15 * 24 * time.Hour))
+	s := w.State(agg)
+	if s.Outcome != request.NotVerified || s.Unverified != request.TooLow || s.Planned {
+		t.Errorf("ended as %d because of %q, planned %t", s.Outcome, s.Unverified, s.Planned)
+	}
+}
+
+var cancelCode = regexp.MustCompile(`this code: ([a-z2-7]{26})`)
+
+// told are the codes that the addresses were sent, by address.
+func told(w *fake.World) map[string]string {
+	out := map[string]string{}
+	for _, m := range w.Post.Sent {
+		if found := cancelCode.FindStringSubmatch(m.Text); found != nil {
+			out[m.To] = found[1]
+		}
+	}
+	return out
+}
+
+func TestAProvenRequestIsHeldWhileAllKnownChannelsAreTold(t *testing.T) {
+	w, agg := guarded(t, 3, 72*time.Hour)
+	w.Run(w.Clock.Now().Add(71 * time.Hour))
+	untouched(t, w, agg)
+	if got := told(w); len(got) != 2 || got[fake.Jane] == "" || got[fake.Jane] != got[other] {
+		t.Errorf("told %d channels", len(got))
+	}
+	s := w.State(agg)
+	if x := request.Explain(s); x.Reason != request.DelayRuns || !x.NextTryAt.Equal(s.DelayUntil) {
+		t.Errorf("explained as %+v", x)
+	}
+	w.Restart() // what is held is in the log
+	w.Run(w.Clock.Now().Add(2 * time.Hour))
+	if s := w.State(agg); s.Outcome != request.Complete {
+		t.Errorf("after the delay it ended as %d: %+v", s.Outcome, request.Explain(s))
+	}
+}
+
+func TestARequestInSomebodysNameIsCancelledByAnyChannel(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		spoil func(string) string
+		want  request.Outcome
+	}{
+		{"with the code that was sent", strings.ToUpper, request.CancelledByPerson},
+		{"not with another", func(code string) string { return code[1:] + "a" }, request.Complete},
+		{"nor with none", func(string) string { return "" }, request.Complete},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			w, agg := guarded(t, 3, 72*time.Hour)
+			w.Run(w.Clock.Now().Add(time.Hour))
+			right, err := w.Carrier.Cancels(client.WithTenant(context.Background(), agg.Tenant), agg, w.State(agg), tc.spoil(told(w)[other]))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = w.Handlers.Requests.Handle(t.Context(), agg, es.Command[request.Command]{
+				ID: "cancel", At: w.Clock.Now(), Data: request.Cancel{Right: right, Reason: "NOT_ME", At: w.Clock.Now()},
+			})
+			if (err == nil) != (tc.want == request.CancelledByPerson) {
+				t.Errorf("answered with %v", err)
+			}
+			w.Run(w.Clock.Now().Add(80 * time.Hour))
+			if s := w.State(agg); s.Outcome != tc.want || s.Planned == (tc.want == request.CancelledByPerson) {
+				t.Errorf("ended as %d, planned %t", s.Outcome, s.Planned)
+			}
+		})
+	}
+}
