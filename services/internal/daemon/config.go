@@ -46,10 +46,15 @@ type TLS struct {
 
 // Token says whose tokens count.
 type Token struct {
-	Issuer   string   `env:"ISSUER" help:"what a token's iss must be"`
-	Audience string   `env:"AUDIENCE" default:"habeas" help:"what a token's aud must contain"`
-	Keys     env.File `env:"KEYS" help:"the issuer's key set, a JWKS file; changes are taken up while running"`
-	StepUp   []string `env:"STEP_UP" default:"" help:"values of acr that prove a stronger authentication"`
+	Issuer   string        `env:"ISSUER" help:"what a token's iss must be; without KEYS, the https address of an OpenID provider"`
+	Audience string        `env:"AUDIENCE" default:"habeas" help:"what a token's aud must contain"`
+	Keys     env.File      `env:"KEYS" default:"" help:"the issuer's key set, a JWKS file; changes are taken up while running; without it the issuer is asked"`
+	CA       env.File      `env:"CA" default:"" help:"authorities for the issuer's certificate, PEM; the system's if empty"`
+	StepUp   []string      `env:"STEP_UP" default:"" help:"values of acr that prove a stronger authentication"`
+	StepUpBy []string      `env:"STEP_UP_BY" default:"" help:"values of amr that prove a stronger authentication, any one of them"`
+	Clients  []string      `env:"CLIENTS" default:"" help:"clients that tokens may have been issued to (azp); any, or none named, if empty"`
+	MaxLife  time.Duration `env:"MAX_LIFE" default:"0s" min:"0s" max:"24h" help:"longest life of a token from its iat; 0 means ten minutes, or no bound with KEYS"`
+	Keep     time.Duration `env:"KEEP" default:"1h" min:"1m" max:"24h" help:"how long the issuer's last good keys count while it is not reached"`
 }
 
 // NATS is where the event log is.

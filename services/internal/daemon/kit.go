@@ -210,18 +210,6 @@ func (k *Kit) startIdentity(context.Context) (err error) {
 	return err
 }
 
-func (k *Kit) startTokens(context.Context) error {
-	t := k.cfg.Common.Token
-	keys, err := auth.KeyFile(auth.FileConfig{Path: string(t.Keys), Now: k.cfg.Now, Report: k.report("token keys")})
-	if err != nil {
-		return err
-	}
-	k.Tokens, err = auth.NewVerifier(auth.Config{
-		Issuer: t.Issuer, Audience: t.Audience, Keys: keys, StepUp: t.StepUp, Now: k.cfg.Now, Meters: k.Telemetry.Meters,
-	})
-	return err
-}
-
 // report makes what is told of renewed files that could not be read.
 func (k *Kit) report(what string) func(error) {
 	return func(err error) {

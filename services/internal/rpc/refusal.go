@@ -13,6 +13,7 @@ var (
 	errDeadlineTooNear  = fault.New(codes.DeadlineExceeded, "DEADLINE_TOO_NEAR", "too little time is left to begin")
 
 	errNoCredentials   = fault.New(codes.Unauthenticated, "CREDENTIALS_REQUIRED", "the call has no credentials")
+	errTokenBound      = fault.New(codes.Unauthenticated, "TOKEN_BOUND", "the token is bound to another certificate than the caller's")
 	errBadCredentials  = fault.New(codes.Unauthenticated, "CREDENTIALS_MALFORMED", "the credentials are malformed")
 	errTenantRequired  = fault.New(codes.InvalidArgument, "TENANT_REQUIRED", "a service must say for which tenant it calls")
 	errTenantInvalid   = fault.New(codes.InvalidArgument, "TENANT_INVALID", "the tenant is malformed")
@@ -39,5 +40,7 @@ func tokenTable() fault.Table {
 		{Err: auth.ErrForeign, Code: codes.Unauthenticated, Reason: "TOKEN_FOREIGN"},
 		{Err: auth.ErrTenant, Code: codes.Unauthenticated, Reason: "TOKEN_WITHOUT_TENANT"},
 		{Err: auth.ErrSubject, Code: codes.Unauthenticated, Reason: "TOKEN_SUBJECT_INVALID"},
+		{Err: auth.ErrClient, Code: codes.Unauthenticated, Reason: "TOKEN_OF_ANOTHER_CLIENT"},
+		{Err: auth.ErrLife, Code: codes.Unauthenticated, Reason: "TOKEN_LIFE_TOO_LONG"},
 	}
 }

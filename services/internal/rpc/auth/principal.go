@@ -23,6 +23,9 @@ type Principal struct {
 	StepUpAt time.Time
 	// TokenID is the token's jti; empty without one.
 	TokenID string
+	// Certificate is the SHA-256 of the one certificate that the token may come
+	// with, in base64url (RFC 8705); empty if it is not bound to any.
+	Certificate string
 	// Expires is when the token ends; zero without a token.
 	Expires time.Time
 }

@@ -29,6 +29,11 @@ var (
 	ErrTenant = errors.New("token names no tenant")
 	// ErrSubject is a good token whose subject is missing or no pseudonym.
 	ErrSubject = errors.New("token's subject is not a pseudonym")
+	// ErrClient is a good token that was issued to another client.
+	ErrClient = errors.New("token was issued to another client")
+	// ErrLife is a good token that counts for longer than is allowed, or does not
+	// say since when.
+	ErrLife = errors.New("token counts for too long")
 )
 
 const (
@@ -47,8 +52,15 @@ type Config struct {
 	Issuer, Audience string
 	// Keys finds the issuer's keys.
 	Keys Keys
-	// StepUp lists the values of acr that count as a step-up.
-	StepUp []string
+	// StepUp lists the values of acr that count as a step-up, StepUpBy those of
+	// amr, any of which suffices.
+	StepUp, StepUpBy []string
+	// MaxLife is the longest that a token may count from its issue, which it must
+	// then state. Zero sets no bound.
+	MaxLife time.Duration
+	// Clients lists the clients that tokens may have been issued to (azp), and
+	// then one of them must be named. Empty asks for none.
+	Clients []string
 	// Now is the clock.
 	Now func() time.Time
 	// Remember is how many good tokens are remembered; zero means 16384.
@@ -83,7 +95,7 @@ func NewVerifier(cfg Config) (*Verifier, error) {
 		parser: jwt.NewParser(
 			jwt.WithValidMethods([]string{EdDSA, ES256, RS256}), jwt.WithExpirationRequired(),
 			jwt.WithIssuer(cfg.Issuer), jwt.WithAudience(cfg.Audience),
-			jwt.WithTimeFunc(cfg.Now), jwt.WithLeeway(skew), jwt.WithStrictDecoding(),
+			jwt.WithTimeFunc(cfg.Now), jwt.WithLeeway(skew), jwt.WithStrictDecoding(), jwt.WithIssuedAt(),
 		),
 		roles:  roleNames(),
 		cache:  newCache(cmp.Or(cfg.Remember, defaultCache)),
@@ -135,9 +147,14 @@ func (v *Verifier) check(ctx context.Context, digest *[sha256.Size]byte, token s
 // claims is the part of a token that is used.
 type claims struct {
 	jwt.RegisteredClaims
-	Tenant   string           `json:"tenant"`
-	Roles    []string         `json:"roles"`
-	ACR      string           `json:"acr"`
+	Tenant string   `json:"tenant"`
+	Roles  []string `json:"roles"`
+	ACR    string   `json:"acr"`
+	AMR    []string `json:"amr"`
+	Client string   `json:"azp"`
+	Bound  struct {
+		Certificate string `json:"x5t#S256"`
+	} `json:"cnf"`
 	AuthTime *jwt.NumericDate `json:"auth_time"`
 }
 
@@ -185,17 +202,38 @@ func (v *Verifier) judge(err error, c *claims) error {
 		return ErrTenant
 	case !validSubject(c.Subject):
 		return ErrSubject
+	case !v.knownClient(c):
+		return ErrClient
+	case v.tooLong(c):
+		return ErrLife
 	default:
 		return nil
 	}
 }
 
+// knownClient says whether the token was issued to a client that counts.
+func (v *Verifier) knownClient(c *claims) bool {
+	if len(v.cfg.Clients) == 0 {
+		return true
+	}
+	return slices.Contains(v.cfg.Clients, c.Client)
+}
+
+func (v *Verifier) tooLong(c *claims) bool {
+	return v.cfg.MaxLife > 0 && (c.IssuedAt == nil || c.ExpiresAt.Sub(c.IssuedAt.Time) > v.cfg.MaxLife)
+}
+
+func (v *Verifier) stepUp(c *claims) bool {
+	return c.ACR != "" && slices.Contains(v.cfg.StepUp, c.ACR) ||
+		slices.ContainsFunc(c.AMR, func(method string) bool { return slices.Contains(v.cfg.StepUpBy, method) })
+}
+
 func (v *Verifier) principal(c *claims) Principal {
-	p := Principal{Tenant: c.Tenant, Subject: c.Subject, TokenID: c.ID, Expires: c.ExpiresAt.Time}
+	p := Principal{Tenant: c.Tenant, Subject: c.Subject, TokenID: c.ID, Expires: c.ExpiresAt.Time, Certificate: c.Bound.Certificate}
 	for _, name := range c.Roles {
 		p.Roles |= RolesOf(v.roles[name]) // words of other systems add nothing
 	}
-	if c.AuthTime != nil && c.ACR != "" && slices.Contains(v.cfg.StepUp, c.ACR) {
+	if c.AuthTime != nil && v.stepUp(c) {
 		p.StepUpAt = c.AuthTime.Time
 	}
 	return p
