@@ -110,6 +110,7 @@ func start(t *testing.T, environ []string, parts ...daemon.Part) *running {
 	}
 	t.Cleanup(r.kit.Close)
 	serving := r.kit.RPC()
+	serving.Reads = &rpctest.Reads{}
 	serving.Services = []rpc.Service{{Desc: &samplev1.BookService_ServiceDesc, Impl: book{}}}
 	serving.Callers = map[string][]string{"habeas.sample.v1.BookService": {"bookd"}}
 	server, err := rpc.NewServer(serving)
