@@ -15,6 +15,7 @@ import (
 	"habeas.internal/services/identity/internal/tenants"
 	"habeas.internal/services/identity/internal/upkeep"
 	"habeas.internal/services/identity/internal/wire"
+	"habeas.internal/services/identity/staff"
 	"habeas.internal/services/identity/subject"
 	"habeas.internal/services/identity/tenant"
 	"habeas.internal/services/identity/verification"
@@ -36,6 +37,7 @@ type core struct {
 	mail      *mail.Sender
 	page      otp.Page
 	merging   merging.Desk
+	staff     rpc.StaffHandler
 	ages      ages.Desk
 }
 
@@ -63,9 +65,14 @@ func newCore(cfg Config, k *daemon.Kit, m *member.Member, s *keys, p *peers) (*c
 	if err != nil {
 		return nil, err
 	}
+	staffCodec, err := wire.Staff()
+	if err != nil {
+		return nil, err
+	}
 	subjects := handler(k, m, s, subjectCodec, subject.Decide, subject.Evolve,
 		func(reason string) error { return subject.Refusal(reason) })
 	c := &core{
+		staff: handler(k, m, s, staffCodec, staff.Decide, staff.Evolve, func(reason string) error { return staff.Refusal(reason) }),
 		directory: &tenants.Directory{Handler: handler(k, m, s, tenantCodec, tenant.Decide, tenant.Evolve,
 			func(reason string) error { return tenant.Refusal(reason) })},
 		desk: &otp.Desk{
@@ -131,6 +138,7 @@ func (c *core) services(s *keys, leaving <-chan struct{}) rpc.Services {
 		Verifications: &rpc.Verifications{Desk: c.desk, Registry: c.registry, Now: time.Now},
 		Keys:          &rpc.Keys{Vault: s.vault, Fence: s.fence, Peppers: s.digests, Residue: s.ledger.Residue, Leaving: leaving},
 		Suppression:   &rpc.Suppression{Set: s.suppression},
+		Staff:         &rpc.Staff{Handler: c.staff, Now: time.Now},
 	}
 }
 

@@ -110,7 +110,7 @@ const version = "dev"
 func serve(ctx context.Context, k *daemon.Kit, s rpc.Services, c *core, reads kit.ReadLog) (*kit.Server, net.Listener, error) {
 	cfg := k.RPC()
 	cfg.Services, cfg.Callers, cfg.Errors, cfg.Limit = s.Register(), rpc.Callers(), rpc.Errors(), rpc.Admit(c.directory)
-	cfg.Reads = reads
+	cfg.Reads, cfg.Staff = reads, s.Staff
 	server, err := kit.NewServer(cfg)
 	if err != nil {
 		return nil, nil, err

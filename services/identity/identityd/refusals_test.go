@@ -37,7 +37,7 @@ type method struct {
 
 func methods(subject, verification string) []method {
 	return slices.Concat(changeMethods(subject), subjectMethods(subject), verificationMethods(verification), tenantMethods(), keyMethods(), suppressionMethods(),
-		mergeMethods(subject), ageMethods(subject), settingsMethods())
+		mergeMethods(subject), ageMethods(subject), settingsMethods(), staffMethods())
 }
 
 func changeMethods(ref string) []method {

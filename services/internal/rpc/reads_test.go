@@ -41,9 +41,18 @@ func reading(t *testing.T) (w *world, log *rpctest.Reads, p *people, c identityv
 	log, p = &rpctest.Reads{}, &people{}
 	w = newWorld(t, func(c *rpc.Config) {
 		c.Reads = log
-		c.Services = append(c.Services, rpc.Service{Desc: &identityv1.SubjectService_ServiceDesc, Impl: p})
+		c.Services = append(c.Services, subjects(p))
 	})
-	return w, log, p, identityv1.NewSubjectServiceClient(w.dial(t, ""))
+	return w, log, p, client(t, w, "")
+}
+
+func subjects(p *people) rpc.Service {
+	return rpc.Service{Desc: &identityv1.SubjectService_ServiceDesc, Impl: p}
+}
+
+func client(t *testing.T, w *world, service string) identityv1.SubjectServiceClient {
+	t.Helper()
+	return identityv1.NewSubjectServiceClient(w.dial(t, service))
 }
 
 func whose() *identityv1.ListIdentifiersRequest {

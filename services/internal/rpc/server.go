@@ -55,11 +55,14 @@ type Config struct {
 	// Limit is asked after the access rule whether the call may go on, with the
 	// principal in ctx. Its error goes through the table. Optional.
 	Limit func(ctx context.Context, method string) error
+	// Rates counts calls against limits of rate. Optional.
+	Rates Rates
 	// Reads records whose personal data is read, before it leaves. Required when
 	// a method reads any.
 	Reads ReadLog
-	// Rates counts calls against limits of rate. Optional.
-	Rates Rates
+	// Staff says which people may see others' personal data. Without it, the role
+	// suffices.
+	Staff Staff
 	// Unary and Stream run last, closest to the handler. Optional.
 	Unary  grpc.UnaryServerInterceptor
 	Stream grpc.StreamServerInterceptor

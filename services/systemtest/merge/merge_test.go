@@ -43,6 +43,7 @@ func newWorld(t *testing.T) world {
 	s.Connections[tenant+"/shop"] = db.DSN
 	s.Start()
 	s.Tenant(tenant)
+	s.Employ(tenant, "case.identity")
 	s.Publish(tenant, tenant, time.Now().Add(-time.Hour))
 	s.System(tenant, "shop", fulfilmentv1.ConnectorKind_CONNECTOR_KIND_SQLITE, []byte(dataset))
 	testwait.For(t, 30*time.Second, func() error {

@@ -95,6 +95,7 @@ func TestNoValueOfIdentityIsInClear(t *testing.T) {
 	s.Start()
 	packets := listen(t, s.Ports())
 	s.Tenant(tenant)
+	s.Employ(tenant, "case.handling")
 	s.Publish(tenant, policy, time.Now().Add(-24*time.Hour))
 	testwait.For(t, 30*time.Second, func() error {
 		_, err := s.As(tenant, "dpo").Retention.GetSchedule(stack.Deadline(t), &retentionv1.GetScheduleRequest{Policy: policy})

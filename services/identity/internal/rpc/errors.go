@@ -6,6 +6,7 @@ import (
 
 	"habeas.internal/services/identity/internal/ages"
 	"habeas.internal/services/identity/internal/facts"
+	"habeas.internal/services/identity/staff"
 	"habeas.internal/services/identity/subject"
 	"habeas.internal/services/identity/tenant"
 	"habeas.internal/services/identity/verification"
@@ -45,6 +46,10 @@ func domain() fault.Table {
 		{Err: facts.ErrAway, Code: codes.Unavailable, Reason: "CONSENT_UNAVAILABLE", Retry: time.Second},
 		{Err: verification.ErrNotFound, Code: codes.NotFound, Reason: "VERIFICATION_NOT_FOUND"},
 		{Err: fault.Type[verification.Refusal](), Code: codes.FailedPrecondition},
+		{Err: staff.ErrUntil, Code: codes.InvalidArgument, Reason: "UNTIL_INVALID"},
+		{Err: staff.ErrNeed, Code: codes.InvalidArgument, Reason: "NEED_INVALID"},
+		{Err: staff.ErrSelf, Code: codes.PermissionDenied, Reason: "STAFF_SELF", Text: "nobody says of themselves what they may see"},
+		{Err: fault.Type[staff.Refusal](), Code: codes.FailedPrecondition},
 	}
 }
 

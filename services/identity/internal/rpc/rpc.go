@@ -61,6 +61,7 @@ type Services struct {
 	Verifications *Verifications
 	Keys          *Keys
 	Suppression   *Suppression
+	Staff         *Staff
 }
 
 // Register lists them with their descriptions.
@@ -74,6 +75,7 @@ func (s Services) Register() []kit.Service {
 		{Desc: &identityv1.VerificationService_ServiceDesc, Impl: s.Verifications},
 		{Desc: &identityv1.KeyService_ServiceDesc, Impl: s.Keys},
 		{Desc: &identityv1.SuppressionService_ServiceDesc, Impl: s.Suppression},
+		{Desc: &identityv1.StaffService_ServiceDesc, Impl: s.Staff},
 	}
 }
 
@@ -98,5 +100,9 @@ func Callers() map[string][]string {
 		identityv1.KeyService_ServiceDesc.ServiceName:          peers,
 		identityv1.KeyService_DestroyKeys_FullMethodName:       fulfilment,
 		identityv1.SuppressionService_ServiceDesc.ServiceName:  fulfilment,
+		identityv1.StaffService_ServiceDesc.ServiceName:        nil,
+		identityv1.StaffService_CheckStaff_FullMethodName:      fulfilment,
+		identityv1.StaffService_GrantNeed_FullMethodName:       fulfilment,
+		identityv1.StaffService_EndNeed_FullMethodName:         fulfilment,
 	}
 }

@@ -182,10 +182,9 @@ func (s *Subjects) ListIdentifiers(ctx context.Context, r *identityv1.ListIdenti
 	if err != nil {
 		return nil, err
 	}
-	kit.Saw(ctx, r.GetSubjectRef())
-	out := &identityv1.ListIdentifiersResponse{}
+	refs, out := []string{}, &identityv1.ListIdentifiersResponse{}
 	for _, i := range held {
-		kit.Saw(ctx, i.Ref)
+		refs = append(refs, i.Ref)
 		v, err := s.Registry.Open(ctx, kit.PurposeFrom(ctx), tenant, i.Ref, i.Identifier)
 		if errors.Is(err, seal.ErrErased) {
 			return nil, subject.ErrForgotten
@@ -195,6 +194,7 @@ func (s *Subjects) ListIdentifiers(ctx context.Context, r *identityv1.ListIdenti
 		}
 		out.Identifiers = append(out.Identifiers, &identityv1.Identifier{Kind: kindFrom(v.Kind), Value: v.Text})
 	}
+	kit.SawMerged(ctx, r.GetSubjectRef(), refs...)
 	return out, nil
 }
 

@@ -1,0 +1,144 @@
+package rpc
+
+import (
+	"context"
+	"time"
+
+	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+	"habeas.internal/services/identity/staff"
+	"habeas.internal/services/internal/es"
+	kit "habeas.internal/services/internal/rpc"
+)
+
+// StaffHandler runs the commands of staff.
+type StaffHandler = es.Handler[staff.Staff, staff.Command, staff.Event]
+
+// Staff answers StaffService, and the same question of identity's own guard.
+type Staff struct {
+	identityv1.UnimplementedStaffServiceServer
+	Handler StaffHandler
+	Now     func() time.Time
+}
+
+func member(tenant, actor string) es.Aggregate {
+	return es.Aggregate{Context: "identity", Tenant: tenant, Type: staff.AggregateType, ID: actor}
+}
+
+// asker is who asks, by the id of staff or the name of the service.
+func asker(ctx context.Context) string {
+	p := kit.PrincipalFrom(ctx)
+	if p.Subject == "" {
+		return p.Service
+	}
+	return kit.ActorID(p.Tenant, p.Subject)
+}
+
+// do runs a command on the member of staff that a token's subject names.
+func (s *Staff) do(ctx context.Context, name string, cmd es.Command[staff.Command], data func(self bool) staff.Command) (string, error) {
+	agg := member(tenantOf(ctx), kit.ActorID(tenantOf(ctx), name))
+	cmd.Data = data(asker(ctx) == agg.ID)
+	res, err := s.Handler.Handle(ctx, agg, cmd)
+	if err != nil {
+		return "", err
+	}
+	return res.Token().Encode(), nil
+}
+
+// RecordUndertaking records that somebody is bound to confidentiality.
+func (s *Staff) RecordUndertaking(ctx context.Context, r *identityv1.RecordUndertakingRequest) (*identityv1.RecordUndertakingResponse, error) {
+	cmd, err := command[staff.Command](s.Now(), r.GetRequestId(), r)
+	if err != nil {
+		return nil, err
+	}
+	token, err := s.do(ctx, r.GetStaff(), cmd, func(self bool) staff.Command {
+		return staff.Bind{Until: r.GetUntil().AsTime(), Evidence: r.GetEvidence(), By: asker(ctx), Self: self, At: cmd.At}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &identityv1.RecordUndertakingResponse{ConsistencyToken: token}, nil
+}
+
+// EndUndertaking ends an undertaking.
+func (s *Staff) EndUndertaking(ctx context.Context, r *identityv1.EndUndertakingRequest) (*identityv1.EndUndertakingResponse, error) {
+	cmd, err := command[staff.Command](s.Now(), r.GetRequestId(), r)
+	if err != nil {
+		return nil, err
+	}
+	token, err := s.do(ctx, r.GetStaff(), cmd, func(bool) staff.Command { return staff.Unbind{By: asker(ctx), At: cmd.At} })
+	if err != nil {
+		return nil, err
+	}
+	return &identityv1.EndUndertakingResponse{ConsistencyToken: token}, nil
+}
+
+// GrantNeed grants a need.
+func (s *Staff) GrantNeed(ctx context.Context, r *identityv1.GrantNeedRequest) (*identityv1.GrantNeedResponse, error) {
+	cmd, err := command[staff.Command](s.Now(), r.GetRequestId(), r)
+	if err != nil {
+		return nil, err
+	}
+	token, err := s.do(ctx, r.GetStaff(), cmd, func(self bool) staff.Command {
+		return staff.Grant{Need: needOf(r.GetNeed()), By: asker(ctx), Self: self, At: cmd.At}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &identityv1.GrantNeedResponse{ConsistencyToken: token}, nil
+}
+
+// EndNeed ends a need.
+func (s *Staff) EndNeed(ctx context.Context, r *identityv1.EndNeedRequest) (*identityv1.EndNeedResponse, error) {
+	cmd, err := command[staff.Command](s.Now(), r.GetRequestId(), r)
+	if err != nil {
+		return nil, err
+	}
+	token, err := s.do(ctx, r.GetStaff(), cmd, func(bool) staff.Command {
+		return staff.End{Need: needOf(r.GetNeed()), By: asker(ctx), At: cmd.At}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &identityv1.EndNeedResponse{ConsistencyToken: token}, nil
+}
+
+// GetStaff describes a member of staff.
+func (s *Staff) GetStaff(ctx context.Context, r *identityv1.GetStaffRequest) (*identityv1.GetStaffResponse, error) {
+	agg := member(tenantOf(ctx), kit.ActorID(tenantOf(ctx), r.GetStaff()))
+	state, _, err := s.Handler.Load(ctx, agg, es.Leader)
+	if err != nil {
+		return nil, err
+	}
+	out := &identityv1.GetStaffResponse{Actor: agg.ID, BoundUntil: stamp(state.BoundUntil), Evidence: state.Evidence}
+	for _, n := range state.Needs {
+		out.Needs = append(out.Needs, &identityv1.Need{Purpose: n.Purpose, CaseId: n.Case, SubjectRef: n.Subject, Until: stamp(n.Until)})
+	}
+	return out, nil
+}
+
+// CheckStaff says whether somebody may look.
+func (s *Staff) CheckStaff(ctx context.Context, r *identityv1.CheckStaffRequest) (*identityv1.CheckStaffResponse, error) {
+	v, err := s.Check(ctx, kit.Look{Tenant: tenantOf(ctx), Actor: r.GetActor(), Purpose: r.GetPurpose(), Case: r.GetCaseId()})
+	if err != nil {
+		return nil, err
+	}
+	return &identityv1.CheckStaffResponse{Refusal: v.Refusal, SubjectRefs: v.Subjects}, nil
+}
+
+// Check is the same for identity's own guard: the leader of the log answers.
+func (s *Staff) Check(ctx context.Context, l kit.Look) (kit.Permission, error) {
+	state, _, err := s.Handler.Load(ctx, member(l.Tenant, l.Actor), es.Leader)
+	if err != nil {
+		return kit.Permission{}, err
+	}
+	v := state.May(staff.Look{Purpose: l.Purpose, Case: l.Case, At: s.Now()})
+	out := kit.Permission{Refusal: string(v.Refusal)}
+	if v.Subject != "" {
+		out.Subjects = []string{v.Subject}
+	}
+	return out, nil
+}
+
+func needOf(n *identityv1.Need) staff.Need {
+	return staff.Need{Purpose: n.GetPurpose(), Case: n.GetCaseId(), Subject: n.GetSubjectRef(), Until: n.GetUntil().AsTime()}
+}

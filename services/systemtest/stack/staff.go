@@ -1,0 +1,50 @@
+package stack
+
+import (
+	"time"
+
+	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+	"habeas.internal/services/internal/rpc/rpctest"
+
+	"github.com/google/uuid"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+// Named is a caller whom the tokens of others do not speak of.
+func (s *Stack) Named(tenant, name string, roles ...string) Clients {
+	s.t.Helper()
+	return s.clients(s.token(tenant, name, roles...))
+}
+
+func (s *Stack) token(tenant, name string, roles ...string) string {
+	claims := rpctest.With(rpctest.With(rpctest.Claims(time.Now(), roles...), "tenant", tenant), "sub", name)
+	return s.Issuer.Sign(rpctest.With(claims, "exp", time.Now().Add(time.Hour).Unix()))
+}
+
+// Officer is the part of identity that says which staff may see personal data,
+// as a data protection officer calls it.
+func (s *Stack) Officer(tenant string) identityv1.StaffServiceClient {
+	s.t.Helper()
+	return identityv1.NewStaffServiceClient(s.Conn("identity", s.token(tenant, "officer-1", "dpo")))
+}
+
+// Employ binds whom As calls as to confidentiality, and lets them see personal
+// data for these purposes.
+func (s *Stack) Employ(tenant string, purposes ...string) {
+	s.t.Helper()
+	officer, until := s.Officer(tenant), timestamppb.New(time.Now().Add(time.Hour))
+	_, err := officer.RecordUndertaking(Deadline(s.t), &identityv1.RecordUndertakingRequest{
+		RequestId: uuid.NewString(), Staff: "actor-1", Until: until, Evidence: "contract-1",
+	})
+	for _, purpose := range purposes {
+		if err != nil {
+			break
+		}
+		_, err = officer.GrantNeed(Deadline(s.t), &identityv1.GrantNeedRequest{
+			RequestId: uuid.NewString(), Staff: "actor-1", Need: &identityv1.Need{Purpose: purpose, Until: until},
+		})
+	}
+	if err != nil {
+		s.t.Fatalf("employ: %v", err)
+	}
+}
