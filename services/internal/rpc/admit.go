@@ -84,6 +84,9 @@ func (s *Server) authenticate(c *call) error {
 		if c.principal, err = s.cfg.Tokens.Verify(c, token); err != nil {
 			return err
 		}
+		if !holdsCertificate(c, c.principal.Certificate) {
+			return errTokenBound
+		}
 	}
 	if service != "" {
 		return c.authenticateService(service)
