@@ -105,7 +105,7 @@ func (w *world) environ(t *testing.T) []string {
 		"HABEAS_EVENTLOG_KEY=" + base64.StdEncoding.EncodeToString(w.in.LogKey.Public()), "HABEAS_EVENTLOG_SERVICE_KEY=" + serviceKey,
 		"HABEAS_EVENTLOG_SHARDS=2", "HABEAS_VAULT_KMS=" + cmp.Or(w.kms, "file://"+filepath.Join(w.dir, "keks")),
 		"HABEAS_VAULT_LEASE=" + lease.String(), "HABEAS_VAULT_ALONE=" + w.alone,
-		"HABEAS_SMTP_ADDR=" + w.mails.addr, "HABEAS_SMTP_FROM=privacy@acme.example", "HABEAS_SMTP_TLS=none",
+		"HABEAS_SMTP_ADDR=" + w.mails.addr, "HABEAS_LINK_PAGE=https://privacy.acme.example/confirm", "HABEAS_SMTP_FROM=privacy@acme.example", "HABEAS_SMTP_TLS=none",
 	}
 }
 
