@@ -128,8 +128,10 @@ func plant(t *testing.T, s *stack.Stack) map[string]string {
 	t.Helper()
 	s.Connections[tenant+"/"+system] = sqltest.SQLite(t, "CREATE TABLE held (id INTEGER PRIMARY KEY, address TEXT)").DSN
 	s.Start()
-	s.Tenant(tenant)
-	s.Tenant(foreign)
+	for _, id := range []string{tenant, foreign} {
+		s.Tenant(id)
+		s.Employ(id, "case.handling")
+	}
 	s.Publish(tenant, policy, time.Now().Add(-time.Hour))
 	s.System(tenant, system, fulfilmentv1.ConnectorKind_CONNECTOR_KIND_SQLITE, []byte(dataset))
 	testwait.For(t, 30*time.Second, func() error {

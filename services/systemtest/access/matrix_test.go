@@ -43,6 +43,7 @@ func TestWhoMayCallWhatIsAsReviewed(t *testing.T) {
 	s := stack.New(t)
 	s.Start()
 	s.Tenant(tenant)
+	s.EmployNamed(tenant, "actor-verifier", "access")
 	a := newAsker(t, s)
 	var b strings.Builder
 	b.WriteString(heading)
