@@ -32,16 +32,22 @@ func (s *Stack) Officer(tenant string) identityv1.StaffServiceClient {
 // data for these purposes.
 func (s *Stack) Employ(tenant string, purposes ...string) {
 	s.t.Helper()
+	s.EmployNamed(tenant, "actor-1", purposes...)
+}
+
+// EmployNamed does so for somebody else.
+func (s *Stack) EmployNamed(tenant, name string, purposes ...string) {
+	s.t.Helper()
 	officer, until := s.Officer(tenant), timestamppb.New(time.Now().Add(time.Hour))
 	_, err := officer.RecordUndertaking(Deadline(s.t), &identityv1.RecordUndertakingRequest{
-		RequestId: uuid.NewString(), Staff: "actor-1", Until: until, Evidence: "contract-1",
+		RequestId: uuid.NewString(), Staff: name, Until: until, Evidence: "contract-1",
 	})
 	for _, purpose := range purposes {
 		if err != nil {
 			break
 		}
 		_, err = officer.GrantNeed(Deadline(s.t), &identityv1.GrantNeedRequest{
-			RequestId: uuid.NewString(), Staff: "actor-1", Need: &identityv1.Need{Purpose: purpose, Until: until},
+			RequestId: uuid.NewString(), Staff: name, Need: &identityv1.Need{Purpose: purpose, Until: until},
 		})
 	}
 	if err != nil {
