@@ -81,9 +81,17 @@ func (s *identity) ResolveSubject(ctx context.Context, r *identityv1.ResolveSubj
 	return s.p.ResolveSubject(ctx, r)
 }
 
+func (s *identity) GetSubject(ctx context.Context, r *identityv1.GetSubjectRequest) (*identityv1.GetSubjectResponse, error) {
+	return s.p.GetSubject(ctx, r)
+}
+
 func (s *identity) ListIdentifiers(ctx context.Context, r *identityv1.ListIdentifiersRequest) (*identityv1.ListIdentifiersResponse, error) {
 	kit.Saw(ctx, r.GetSubjectRef())
 	return s.p.ListIdentifiers(ctx, r)
+}
+
+func (s *identity) FixIdentifiers(ctx context.Context, r *identityv1.FixIdentifiersRequest) (*identityv1.FixIdentifiersResponse, error) {
+	return s.p.FixIdentifiers(ctx, r)
 }
 
 func (s *identity) RecordTouch(ctx context.Context, r *identityv1.RecordTouchRequest) (*identityv1.RecordTouchResponse, error) {

@@ -47,7 +47,7 @@ func (in *installation) replay(t *testing.T, args ...string) (lines []string, s 
 func TestHistoryIsReadFromARunningAndFromAStoppedInstallation(t *testing.T) {
 	in := up(t, filepath.Join(t.TempDir(), "data"))
 	running, s := in.replay(t)
-	if !s.Summary.Verified || s.Summary.Streams != 16 || s.Summary.Read < 32 || s.Summary.Unknown != 0 {
+	if !s.Summary.Verified || s.Summary.Streams != 20 || s.Summary.Read < 32 || s.Summary.Unknown != 0 {
 		t.Errorf("summary is %+v", s.Summary)
 	}
 	if r := in.stop(); r.code != cli.ExitOK {

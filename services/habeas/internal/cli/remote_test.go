@@ -194,7 +194,9 @@ func TestResultsAreTablesAndStableJSON(t *testing.T) {
   "kinds": [
     "IDENTIFIER_KIND_EMAIL"
   ],
-  "registered_at": "2026-01-02T00:00:00Z"
+  "registered_at": "2026-01-02T00:00:00Z",
+  "merged_into": "",
+  "merged_refs": []
 }
 `
 	for range 20 { // the library's own JSON differs from run to run
