@@ -16,7 +16,7 @@ func caseworks() []promise {
 		{id: "CW-12"},
 		{id: "CW-13", show: everythingHeld},
 		{id: "CW-14"},
-		{id: "CW-15"},
+		{id: "CW-15", show: provenFirst},
 		{id: "CW-16"},
 		{id: "CW-17"},
 		{id: "CW-18"},
