@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	htmltemplate "html/template"
+	"maps"
 	"strings"
 	"text/template"
 	"time"
@@ -93,6 +94,15 @@ can complain to us or to a supervisory authority.`},
 was not handed in, or not in time, or is not enough for what was asked. Nothing was looked up and nothing was changed.
 
 If you still want it, please ask again. If you did not ask for this, you need not do anything.`},
+		"withdrawn": {"Your request was withdrawn", `Your request {{.Request}} was withdrawn. Nothing was changed.`},
+		"duplicate": {"Your request has been answered", `Your request {{.Request}} asked for the same as your earlier request {{.Other}}, and was
+answered together with it.`},
+	}
+}
+
+// safeguards are the notices that tell of what somebody may do in another's name.
+func safeguards() map[string]text {
+	return map[string]text{
 		"delayed": {"Was it you? A request {{right .}}", `Somebody has made a request {{right .}}, and has proven by one of the channels that we know of you that it is you.
 We tell all of them. Its number is {{.Request}}.
 
@@ -104,16 +114,15 @@ If it was you, you need not do anything.`},
 was changed.
 
 If somebody else made it in your name, change the password of the e-mail account that this message has reached.`},
-		"withdrawn": {"Your request was withdrawn", `Your request {{.Request}} was withdrawn. Nothing was changed.`},
-		"duplicate": {"Your request has been answered", `Your request {{.Request}} asked for the same as your earlier request {{.Other}}, and was
-answered together with it.`},
 	}
 }
 
 // Render writes a notice. The HTML says the same as the text.
 func Render(name string, f Facts) (Message, error) {
 	name, _, _ = strings.Cut(name, ".") // the same goes to several
-	t, ok := texts()[name]
+	all := texts()
+	maps.Copy(all, safeguards())
+	t, ok := all[name]
 	if !ok {
 		return Message{}, ErrTemplate
 	}
