@@ -1,6 +1,9 @@
 package subject
 
-import "slices"
+import (
+	"errors"
+	"slices"
+)
 
 // Fix keeps what a subject is known by as it is, while an erasure looks for the
 // person by it in one system after the other: what is linked later would be
@@ -25,6 +28,10 @@ func (IdentifiersReleased) event() {}
 // ErrFixed refuses to change what a person is known by while they are erased.
 const ErrFixed = Refusal("ERASURE_UNDER_WAY")
 
+// ErrMerging says that a merge of the subject is under way: who it is will be
+// known when that has ended.
+var ErrMerging = errors.New("merge is under way")
+
 // Fixed reports whether an erasure looks for the person.
 func (s Subject) Fixed() bool { return len(s.FixedBy) > 0 }
 
@@ -34,6 +41,8 @@ func fix(s Subject, c Fix) ([]Event, error) {
 		return refuse(ChangeFix, ErrForgotten)
 	case slices.Contains(s.FixedBy, c.Request):
 		return nil, nil
+	case s.Into.Merge != "" && !s.Into.Done: // the one who stays may take it at any moment
+		return nil, ErrMerging
 	}
 	return []Event{IdentifiersFixed(c)}, nil
 }

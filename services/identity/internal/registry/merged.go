@@ -45,17 +45,39 @@ func (r *Registry) Everything(ctx context.Context, tenant, root string, s subjec
 }
 
 // Fix keeps what a person is known by as it is for a request, under every
-// reference that is theirs.
+// reference that is theirs. While a merge of one of them is under way it returns
+// subject.ErrMerging; once it has returned nil, none begins.
 func (r *Registry) Fix(ctx context.Context, tenant, ref, id, request string, at time.Time) error {
-	root, who, err := r.Root(ctx, tenant, ref)
-	if err != nil {
-		return err
+	fixed := map[string]bool{}
+	for range subject.MaxMerges + 2 { // each round but the last finds a reference more
+		root, who, err := r.Root(ctx, tenant, ref)
+		if err != nil {
+			return err
+		}
+		var refs []string
+		for _, one := range append([]string{root}, others(who)...) {
+			if !fixed[one] {
+				refs, fixed[one] = append(refs, one), true
+			}
+		}
+		if len(refs) == 0 {
+			return nil
+		}
+		err = r.each(ctx, tenant, refs, Command{ID: id, At: at, Meta: es.Meta{Correlation: request}, Data: subject.Fix{Request: request}})
+		if err != nil {
+			return err
+		}
 	}
-	refs := []string{root}
-	for _, m := range who.Standing() {
-		refs = append(refs, m.Other)
+	return es.ErrContended
+}
+
+// others are the references that were merged into a subject.
+func others(s subject.Subject) []string {
+	var out []string
+	for _, m := range s.Standing() {
+		out = append(out, m.Other)
 	}
-	return r.each(ctx, tenant, refs, Command{ID: id, At: at, Meta: es.Meta{Correlation: request}, Data: subject.Fix{Request: request}})
+	return out
 }
 
 // Release ends what Fix began, also under a reference that is not theirs any

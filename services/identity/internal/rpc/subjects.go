@@ -164,8 +164,9 @@ func (s *Subjects) GetSubject(ctx context.Context, r *identityv1.GetSubjectReque
 	for _, i := range who.Held {
 		out.Kinds = append(out.Kinds, kindFrom(i.Kind))
 	}
+	out.MergingInto = who.Into.Subject
 	if who.Into.Done {
-		out.MergedInto = who.Into.Subject
+		out.MergedInto, out.MergingInto = who.Into.Subject, ""
 	}
 	for _, m := range who.Standing() {
 		out.MergedRefs = append(out.MergedRefs, m.Other)

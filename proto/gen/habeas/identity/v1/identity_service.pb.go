@@ -827,7 +827,11 @@ type GetSubjectResponse struct {
 	// The subject as which this one is found, since both were merged.
 	MergedInto string `protobuf:"bytes,4,opt,name=merged_into,json=mergedInto,proto3" json:"merged_into,omitempty"`
 	// The subjects that are found as this one.
-	MergedRefs    []string `protobuf:"bytes,5,rep,name=merged_refs,json=mergedRefs,proto3" json:"merged_refs,omitempty"`
+	MergedRefs []string `protobuf:"bytes,5,rep,name=merged_refs,json=mergedRefs,proto3" json:"merged_refs,omitempty"`
+	// The subject into which this one is about to be merged. From the call on that
+	// asked for the merge, and until it is done or was declined, what binds either
+	// has to be taken as binding this one.
+	MergingInto   string `protobuf:"bytes,6,opt,name=merging_into,json=mergingInto,proto3" json:"merging_into,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -895,6 +899,13 @@ func (x *GetSubjectResponse) GetMergedRefs() []string {
 		return x.MergedRefs
 	}
 	return nil
+}
+
+func (x *GetSubjectResponse) GetMergingInto() string {
+	if x != nil {
+		return x.MergingInto
+	}
+	return ""
 }
 
 // ListIdentifiersRequest names a subject.
@@ -1996,7 +2007,7 @@ const file_habeas_identity_v1_identity_service_proto_rawDesc = "" +
 	"\x11GetSubjectRequest\x126\n" +
 	"\vsubject_ref\x18\x01 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
 	"subjectRef\x125\n" +
-	"\x11consistency_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80@R\x10consistencyToken\"\x89\x02\n" +
+	"\x11consistency_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80@R\x10consistencyToken\"\xac\x02\n" +
 	"\x12GetSubjectResponse\x126\n" +
 	"\x05state\x18\x01 \x01(\x0e2 .habeas.identity.v1.SubjectStateR\x05state\x128\n" +
 	"\x05kinds\x18\x02 \x03(\x0e2\".habeas.identity.v1.IdentifierKindR\x05kinds\x12?\n" +
@@ -2004,7 +2015,8 @@ const file_habeas_identity_v1_identity_service_proto_rawDesc = "" +
 	"\vmerged_into\x18\x04 \x01(\tR\n" +
 	"mergedInto\x12\x1f\n" +
 	"\vmerged_refs\x18\x05 \x03(\tR\n" +
-	"mergedRefs\"P\n" +
+	"mergedRefs\x12!\n" +
+	"\fmerging_into\x18\x06 \x01(\tR\vmergingInto\"P\n" +
 	"\x16ListIdentifiersRequest\x126\n" +
 	"\vsubject_ref\x18\x01 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
 	"subjectRef\"[\n" +
