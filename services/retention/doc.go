@@ -15,6 +15,10 @@
 // when the open ones have ended or expired; from then on, until it is
 // released, nothing of the person can be destroyed.
 //
+// Somebody whom identity knows by several references is several persons here. A
+// hold lies with each of them, a permit needs the leave of each, and identity is
+// asked for the references before and after: see decision 0023.
+//
 // Streams owned: HABEAS_RETENTION. It follows consent's, and takes the schedule
 // of each posted policy from its document. It holds no personal data and asks
 // for no keys but those of command digests. It never erases anything itself,

@@ -94,7 +94,7 @@ func request(s Person, c RequestPermit) ([]Event, error) {
 	}
 	return []Event{PermitGiven{
 		Permit: c.Permit, Request: c.Request, System: c.System, Policy: c.Policy, ScheduleVersion: c.ScheduleVersion,
-		GivenAt: c.At, ExpiresAt: c.At.Add(Life),
+		GivenAt: c.At, ExpiresAt: c.At.Add(Life), Others: c.Others,
 	}}, nil
 }
 

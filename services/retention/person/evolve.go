@@ -21,7 +21,7 @@ func Evolve(s Person, ev Event) Person {
 	case PermitGiven:
 		s.Permits = append(forget(s.Permits, e.GivenAt), Permit{
 			ID: e.Permit, Request: e.Request, System: e.System, Policy: e.Policy, ScheduleVersion: e.ScheduleVersion,
-			GivenAt: e.GivenAt, ExpiresAt: e.ExpiresAt,
+			GivenAt: e.GivenAt, ExpiresAt: e.ExpiresAt, Others: e.Others,
 		})
 	case PermitRefused:
 	case PermitEnded:

@@ -44,7 +44,8 @@ type Permit struct {
 	Policy              string
 	ScheduleVersion     uint32
 	GivenAt, ExpiresAt  time.Time
-	Ended               bool // it was given back
+	Others              []string // the person's other references, each of which has given it too
+	Ended               bool     // it was given back
 	RowsDestroyed       uint64
 }
 
@@ -93,6 +94,7 @@ type RequestPermit struct {
 	Permit, Request, System string
 	Policy                  string
 	ScheduleVersion         uint32
+	Others                  []string // the person's other references, which have given it
 	At                      time.Time
 }
 
@@ -149,6 +151,7 @@ type PermitGiven struct {
 	Policy                  string
 	ScheduleVersion         uint32
 	GivenAt, ExpiresAt      time.Time
+	Others                  []string // the person's other references, which have given it too
 }
 
 // PermitRefused says that a request may not.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 	"habeas.internal/services/fulfilment/catalogue"
 	"habeas.internal/services/fulfilment/docket"
 	"habeas.internal/services/fulfilment/notice"
@@ -13,6 +14,7 @@ import (
 	"habeas.internal/services/fulfilment/system"
 	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/es/jetstream"
+	"habeas.internal/services/internal/rpc/client"
 )
 
 // codeVersion is noted on commits that are parked.
@@ -137,8 +139,45 @@ func (c *Carrier) released(ctx context.Context, r es.Recorded) error {
 	return nil
 }
 
+// resume wakes what waits under any reference of the person: a hold that lay with
+// one of them kept all.
 func (c *Carrier) resume(ctx context.Context, r es.Recorded, i int) error {
-	d, _, err := c.cfg.Dockets.Load(ctx, DocketOf(r.Aggregate.Tenant, r.Aggregate.ID), es.Leader)
+	refs, err := c.references(client.WithTenant(ctx, r.Aggregate.Tenant), r.Aggregate.ID)
+	if err != nil {
+		return err
+	}
+	for _, ref := range refs {
+		if err := c.resumeUnder(ctx, r, i, ref); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// references are all of a person's, as identity knows them now.
+func (c *Carrier) references(ctx context.Context, ref string) ([]string, error) {
+	who, err := c.cfg.Peers.Subjects.GetSubject(ctx, &identityv1.GetSubjectRequest{SubjectRef: ref})
+	if gone(err) {
+		return []string{ref}, nil
+	}
+	refs := []string{ref}
+	if root := who.GetMergedInto(); err == nil && root != "" {
+		refs = append(refs, root)
+		who, err = c.cfg.Peers.Subjects.GetSubject(ctx, &identityv1.GetSubjectRequest{SubjectRef: root})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("get subject: %w", err)
+	}
+	for _, other := range who.GetMergedRefs() {
+		if other != ref {
+			refs = append(refs, other)
+		}
+	}
+	return refs, nil
+}
+
+func (c *Carrier) resumeUnder(ctx context.Context, r es.Recorded, i int, ref string) error {
+	d, _, err := c.cfg.Dockets.Load(ctx, DocketOf(r.Aggregate.Tenant, ref), es.Leader)
 	if err != nil {
 		return fmt.Errorf("load docket: %w", err)
 	}

@@ -25,6 +25,7 @@ func Errors() fault.Table {
 		{Err: ErrNoSubject, Code: codes.NotFound, Reason: "SUBJECT_NOT_FOUND"},
 		{Err: ErrForgotten, Code: codes.FailedPrecondition, Reason: "SUBJECT_FORGOTTEN"},
 		{Err: ErrSubjectUnchecked, Code: codes.Unavailable, Reason: "SUBJECT_NOT_CHECKED"},
+		{Err: ErrMerged, Code: codes.Aborted, Reason: "PERSON_MERGED"},
 		{Err: ErrZoneUnknown, Code: codes.Unavailable, Reason: "ZONE_UNKNOWN"},
 	}
 	return append(append(table, keyclient.Table()...), esfault.Table()...)

@@ -2,6 +2,7 @@ package rpc_test
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -16,13 +17,19 @@ import (
 )
 
 // people is identity: it answers for everybody alike, by default that it knows
-// them.
+// them. Who went into whom is told beforehand.
 type people struct {
 	code  atomic.Uint32 // of the refusal
 	state atomic.Int32
+
+	mu    sync.Mutex
+	into  map[string]string // merged
+	going map[string]string // about to be
+	asked int
+	then  func(asked int) // called after each answer
 }
 
-func (p *people) GetSubject(context.Context, *identityv1.GetSubjectRequest, ...grpc.CallOption) (*identityv1.GetSubjectResponse, error) {
+func (p *people) GetSubject(_ context.Context, r *identityv1.GetSubjectRequest, _ ...grpc.CallOption) (*identityv1.GetSubjectResponse, error) {
 	if code := codes.Code(p.code.Load()); code != codes.OK {
 		return nil, status.Error(code, "x")
 	}
@@ -30,7 +37,33 @@ func (p *people) GetSubject(context.Context, *identityv1.GetSubjectRequest, ...g
 	if state == identityv1.SubjectState_SUBJECT_STATE_UNSPECIFIED {
 		state = identityv1.SubjectState_SUBJECT_STATE_ACTIVE
 	}
-	return &identityv1.GetSubjectResponse{State: state}, nil
+	p.mu.Lock()
+	out := &identityv1.GetSubjectResponse{State: state, MergedInto: p.into[r.GetSubjectRef()], MergingInto: p.going[r.GetSubjectRef()]}
+	for goes, stays := range p.into {
+		if stays == r.GetSubjectRef() {
+			out.MergedRefs = append(out.MergedRefs, goes)
+		}
+	}
+	p.asked++
+	asked, then := p.asked, p.then
+	p.mu.Unlock()
+	if then != nil {
+		then(asked)
+	}
+	return out, nil
+}
+
+// merge makes the references one person.
+func (p *people) merge(goes, stays string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.into = map[string]string{goes: stays}
+}
+
+func (p *people) part() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.into = nil
 }
 
 func TestAHoldIsForAPersonWhomIdentityKnows(t *testing.T) {

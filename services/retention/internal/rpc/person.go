@@ -3,7 +3,6 @@ package rpc
 import (
 	"context"
 	"slices"
-	"strconv"
 	"time"
 
 	retentionv1 "habeas.internal/proto/gen/habeas/retention/v1"
@@ -11,6 +10,12 @@ import (
 	"habeas.internal/services/internal/es/eventpb"
 	"habeas.internal/services/retention/person"
 )
+
+// A person may be known by several references, each of which is an aggregate of
+// its own. No rule spans them: a hold lies with every reference that the person
+// has when it is placed, and a permit is one only if every reference gives it.
+// Each reference alone decides between its holds and its permits. Whoever writes
+// asks identity again afterwards, so that no merge slips in between.
 
 // PlaceHold places a hold whose id derives from the request's. A repeat tells
 // how far the hold has come by now, whatever has become of the person.
@@ -25,27 +30,77 @@ func (s *Server) PlaceHold(ctx context.Context, r *retentionv1.PlaceHoldRequest)
 	if err != nil {
 		return nil, err
 	}
-	if !slices.ContainsFunc(who.Holds, func(h person.Hold) bool { return h.ID == id }) {
-		if err := s.known(ctx, tenant(ctx), r.GetSubjectRef()); err != nil {
+	if _, placed := who.Hold(id); !placed {
+		if err := s.alive(ctx, r.GetSubjectRef()); err != nil {
 			return nil, err
 		}
 	}
+	data := person.PlaceHold{Hold: id, Ground: r.GetGround(), Authority: r.GetAuthority(), ReviewAt: r.GetReviewAt().AsTime(), At: now}
 	res, err := s.handle(ctx, r.GetSubjectRef(), es.Command[person.Command]{
-		ID: r.GetRequestId(), Client: true, Body: body, At: now, Data: person.PlaceHold{
-			Hold: id, Ground: r.GetGround(), Authority: r.GetAuthority(), ReviewAt: r.GetReviewAt().AsTime(), At: now,
-		},
+		ID: r.GetRequestId(), Client: true, Body: body, At: now, Data: data,
 	})
 	if err != nil {
 		return nil, err
 	}
-	e := res.State.Effect(id, now)
-	out := &retentionv1.PlaceHoldResponse{
-		Hold: id, Effective: e.Effective, EffectiveBy: eventpb.Stamp(e.By), ConsistencyToken: res.Token().Encode(),
+	out := &retentionv1.PlaceHoldResponse{Hold: id, ConsistencyToken: res.Token().Encode()}
+	states := []person.Person{res.State}
+	if h, _ := res.State.Hold(id); h.Binds() {
+		if states, err = s.spread(ctx, r.GetSubjectRef(), res.State, data); err != nil {
+			return nil, err
+		}
 	}
-	for _, p := range e.Open {
-		out.OpenPermits = append(out.OpenPermits, p.System)
-	}
+	effect(out, states, id, now)
 	return out, nil
+}
+
+// spread places a hold that lies with one reference with the others, until
+// identity knows of none more.
+func (s *Server) spread(ctx context.Context, home string, state person.Person, data person.PlaceHold) ([]person.Person, error) {
+	states, done := []person.Person{state}, []string{home}
+	for {
+		refs, err := s.references(ctx, home)
+		if err != nil {
+			return nil, err
+		}
+		news := slices.DeleteFunc(refs, func(ref string) bool { return slices.Contains(done, ref) })
+		if len(news) == 0 {
+			return states, nil
+		}
+		for _, ref := range news {
+			res, err := s.handle(ctx, ref, es.Command[person.Command]{
+				ID: also(ctx, retentionv1.RetentionService_PlaceHold_FullMethodName, ref, data.Hold), At: data.At, Data: data,
+			})
+			if err != nil {
+				return nil, err
+			}
+			states, done = append(states, res.State), append(done, ref)
+		}
+	}
+}
+
+// also is the id of a command's step with one more reference.
+func also(ctx context.Context, method, ref, id string) string {
+	return es.DeriveID(tenant(ctx), method+"/"+ref, id)
+}
+
+// effect tells how far a hold has come with all references.
+func effect(out *retentionv1.PlaceHoldResponse, states []person.Person, id string, now time.Time) {
+	var by time.Time
+	var seen []string
+	out.Effective = true
+	for _, state := range states {
+		e := state.Effect(id, now)
+		out.Effective = out.Effective && e.Effective
+		if e.By.After(by) {
+			by = e.By
+		}
+		for _, p := range e.Open {
+			if !slices.Contains(seen, p.ID) {
+				seen, out.OpenPermits = append(seen, p.ID), append(out.OpenPermits, p.System)
+			}
+		}
+	}
+	out.EffectiveBy = eventpb.Stamp(by)
 }
 
 // ReviewHold gives a hold its next date.
@@ -55,14 +110,14 @@ func (s *Server) ReviewHold(ctx context.Context, r *retentionv1.ReviewHoldReques
 		return nil, err
 	}
 	now := s.Now()
-	res, err := s.handle(ctx, r.GetSubjectRef(), es.Command[person.Command]{
+	token, err := s.change(ctx, r.GetSubjectRef(), r.GetHold(), es.Command[person.Command]{
 		ID: r.GetRequestId(), Client: true, Body: body, At: now,
 		Data: person.ReviewHold{Hold: r.GetHold(), ReviewAt: r.GetReviewAt().AsTime(), At: now},
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &retentionv1.ReviewHoldResponse{ConsistencyToken: res.Token().Encode()}, nil
+	return &retentionv1.ReviewHoldResponse{ConsistencyToken: token}, nil
 }
 
 // ReleaseHold ends a hold.
@@ -72,69 +127,51 @@ func (s *Server) ReleaseHold(ctx context.Context, r *retentionv1.ReleaseHoldRequ
 		return nil, err
 	}
 	now := s.Now()
-	res, err := s.handle(ctx, r.GetSubjectRef(), es.Command[person.Command]{
+	token, err := s.change(ctx, r.GetSubjectRef(), r.GetHold(), es.Command[person.Command]{
 		ID: r.GetRequestId(), Client: true, Body: body, At: now, Data: person.ReleaseHold{Hold: r.GetHold(), At: now},
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &retentionv1.ReleaseHoldResponse{ConsistencyToken: res.Token().Encode()}, nil
+	return &retentionv1.ReleaseHoldResponse{ConsistencyToken: token}, nil
 }
 
-// RequestPermit gives a permit whose id derives from the request's. A repeat
-// gets the same permit for as long as it may be used. After that, and after a
-// refusal, a repeat is a new question: its answer follows from what holds now,
-// so that nobody waits for ever behind an answer of yesterday.
-func (s *Server) RequestPermit(ctx context.Context, r *retentionv1.RequestPermitRequest) (*retentionv1.RequestPermitResponse, error) {
-	now := s.Now()
-	_, version, err := s.inForce(ctx, r.GetPolicy(), now)
+// change runs a command about a hold with every reference with which it lies
+// and binds; where it binds nowhere, with one that knows of it, or with the one
+// that the caller named.
+func (s *Server) change(ctx context.Context, ref, hold string, cmd es.Command[person.Command]) (token string, err error) {
+	refs, err := s.references(ctx, ref)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	who, head, err := s.Persons.Load(ctx, PersonOf(tenant(ctx), r.GetSubjectRef()), es.Leader)
+	states, err := s.everything(ctx, refs)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	id := permitID(who, tenant(ctx), r.GetRequestId(), now)
-	// The id of the command holds what it was asked on top of: two that race
-	// are one, and one that comes after a refusal is another.
-	cmd := es.DeriveID(tenant(ctx), retentionv1.RetentionService_RequestPermit_FullMethodName+"/"+strconv.FormatUint(head.Version, 10), id)
-	res, err := s.handle(ctx, r.GetSubjectRef(), es.Command[person.Command]{
-		ID: cmd, At: now, Data: person.RequestPermit{
-			Permit: id, Request: r.GetRequest(), System: r.GetSystem(), Policy: r.GetPolicy(), ScheduleVersion: version, At: now,
-		},
-	})
-	if err != nil {
-		return nil, err
-	}
-	p, ok := res.State.Permit(id)
-	if !ok || !p.Usable(s.Now()) || p.Request != r.GetRequest() || p.System != r.GetSystem() {
-		return nil, person.ErrPermitOver
-	}
-	return &retentionv1.RequestPermitResponse{Permit: id, ExpiresAt: eventpb.Stamp(p.ExpiresAt)}, nil
-}
-
-// permitID is the id of the permit that a call is about: the one that it got
-// before, as long as that may be used, or the first that is new.
-func permitID(who person.Person, tenant, request string, at time.Time) string {
-	for n := 0; ; n++ {
-		id := es.DeriveID(tenant, retentionv1.RetentionService_RequestPermit_FullMethodName, request+"/"+strconv.Itoa(n))
-		if p, ok := who.Permit(id); !ok || p.Usable(at) {
-			return id
+	var binds, knows []string
+	for i, state := range states {
+		h, ok := state.Hold(hold)
+		if ok {
+			knows = append(knows, refs[i])
+		}
+		if ok && h.Binds() {
+			binds = append(binds, refs[i])
 		}
 	}
-}
-
-// EndPermit gives a permit back.
-func (s *Server) EndPermit(ctx context.Context, r *retentionv1.EndPermitRequest) (*retentionv1.EndPermitResponse, error) {
-	now := s.Now()
-	// The id derives from the method too: a saga may name both steps alike.
-	id := es.DeriveID(tenant(ctx), retentionv1.RetentionService_EndPermit_FullMethodName, r.GetRequestId())
-	_, err := s.handle(ctx, r.GetSubjectRef(), es.Command[person.Command]{
-		ID: id, At: now, Data: person.EndPermit{Permit: r.GetPermit(), RowsDestroyed: r.GetRowsDestroyed(), At: now},
-	})
-	if err != nil {
-		return nil, err
+	if len(binds) == 0 {
+		binds = append(knows, ref)[:1]
 	}
-	return &retentionv1.EndPermitResponse{}, nil
+	for i, one := range binds {
+		if i > 0 {
+			cmd.Client, cmd.Body, cmd.ID = false, nil, also(ctx, "hold", one, cmd.ID)
+		}
+		res, err := s.handle(ctx, one, cmd)
+		if err != nil {
+			return "", err
+		}
+		if i == 0 {
+			token = res.Token().Encode()
+		}
+	}
+	return token, nil
 }

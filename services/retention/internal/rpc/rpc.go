@@ -103,7 +103,7 @@ func (s *Server) Evaluate(ctx context.Context, r *retentionv1.EvaluateRequest) (
 	if err != nil {
 		return nil, err
 	}
-	who, _, err := s.Persons.Load(ctx, PersonOf(tenant(ctx), r.GetSubjectRef()), es.Leader)
+	who, err := s.together(ctx, r.GetSubjectRef())
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +155,7 @@ func tenant(ctx context.Context) string { return kit.PrincipalFrom(ctx).Tenant }
 // GetPerson returns what binds a person; of one that nothing is known of,
 // nothing does.
 func (s *Server) GetPerson(ctx context.Context, r *retentionv1.GetPersonRequest) (*retentionv1.GetPersonResponse, error) {
-	who, _, err := s.Persons.Load(ctx, PersonOf(tenant(ctx), r.GetSubjectRef()), es.Leader)
+	who, err := s.together(ctx, r.GetSubjectRef())
 	if err != nil {
 		return nil, err
 	}
@@ -173,6 +173,16 @@ func (s *Server) GetPerson(ctx context.Context, r *retentionv1.GetPersonRequest)
 		})
 	}
 	return out, nil
+}
+
+// together is what binds a person by all of their references.
+func (s *Server) together(ctx context.Context, ref string) (person.Person, error) {
+	refs, err := s.references(ctx, ref)
+	if err != nil {
+		return person.Person{}, err
+	}
+	states, err := s.everything(ctx, refs)
+	return person.Together(states), err
 }
 
 // handle runs a client's command on a person.

@@ -56,7 +56,10 @@ func TestEveryEventOfAPersonSurvivesTheWire(t *testing.T) {
 			person.HoldReviewed{Hold: a, ReviewedAt: at, ReviewAt: then},
 			person.HoldReviewDue{Hold: a, ReviewAt: at},
 			person.HoldReleased{Hold: a, ReleasedAt: at, Free: flag},
-			person.PermitGiven{Permit: a, Request: b, System: c, Policy: a, ScheduleVersion: uint32(n), GivenAt: at, ExpiresAt: then},
+			person.PermitGiven{
+				Permit: a, Request: b, System: c, Policy: a, ScheduleVersion: uint32(n), GivenAt: at, ExpiresAt: then,
+				Others: rapid.SliceOfN(word, 0, 3).Draw(r, "others"),
+			},
 			person.PermitRefused{Request: a, System: b, Reason: c},
 			person.PermitEnded{Permit: a, RowsDestroyed: n, EndedAt: at, Late: flag},
 		} {

@@ -119,7 +119,7 @@ func unpackHoldReleased(_ *eventpb.Reader, m *retentionv1.HoldReleased) person.H
 func packPermitGiven(_ *eventpb.Writer, e person.PermitGiven) *retentionv1.PermitGiven {
 	return &retentionv1.PermitGiven{
 		Permit: e.Permit, Request: e.Request, System: e.System, Policy: e.Policy, ScheduleVersion: e.ScheduleVersion,
-		GivenAt: eventpb.Stamp(e.GivenAt), ExpiresAt: eventpb.Stamp(e.ExpiresAt),
+		GivenAt: eventpb.Stamp(e.GivenAt), ExpiresAt: eventpb.Stamp(e.ExpiresAt), Others: e.Others,
 	}
 }
 
@@ -128,6 +128,7 @@ func unpackPermitGiven(_ *eventpb.Reader, m *retentionv1.PermitGiven) person.Per
 		Permit: m.GetPermit(), Request: m.GetRequest(), System: m.GetSystem(), Policy: m.GetPolicy(),
 		ScheduleVersion: m.GetScheduleVersion(),
 		GivenAt:         eventpb.Moment(m.GetGivenAt()), ExpiresAt: eventpb.Moment(m.GetExpiresAt()),
+		Others: m.GetOthers(),
 	}
 }
 

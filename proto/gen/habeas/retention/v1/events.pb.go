@@ -600,7 +600,9 @@ type PermitGiven struct {
 	// When it was given.
 	GivenAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=given_at,json=givenAt,proto3" json:"given_at,omitempty"`
 	// When its use must have ended.
-	ExpiresAt     *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	ExpiresAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	// The other references of the person, each of which has given it too.
+	Others        []string `protobuf:"bytes,8,rep,name=others,proto3" json:"others,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -680,6 +682,13 @@ func (x *PermitGiven) GetGivenAt() *timestamppb.Timestamp {
 func (x *PermitGiven) GetExpiresAt() *timestamppb.Timestamp {
 	if x != nil {
 		return x.ExpiresAt
+	}
+	return nil
+}
+
+func (x *PermitGiven) GetOthers() []string {
+	if x != nil {
+		return x.Others
 	}
 	return nil
 }
@@ -865,7 +874,7 @@ const file_habeas_retention_v1_events_proto_rawDesc = "" +
 	"\treview_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\breviewAt:\x18\xa2\xb5\x18\x14person.hold_reviewed\"~\n" +
 	"\rHoldReviewDue\x12\x18\n" +
 	"\x04hold\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\x04hold\x127\n" +
-	"\treview_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\breviewAt:\x1a\xa2\xb5\x18\x16person.hold_review_due\"\xbd\x02\n" +
+	"\treview_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\breviewAt:\x1a\xa2\xb5\x18\x16person.hold_review_due\"\xdb\x02\n" +
 	"\vPermitGiven\x12\x1c\n" +
 	"\x06permit\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\x06permit\x12\x1e\n" +
 	"\arequest\x18\x02 \x01(\tB\x04\x98\xb5\x18\x02R\arequest\x12\x1c\n" +
@@ -874,7 +883,8 @@ const file_habeas_retention_v1_events_proto_rawDesc = "" +
 	"\x10schedule_version\x18\x05 \x01(\rR\x0fscheduleVersion\x125\n" +
 	"\bgiven_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\agivenAt\x129\n" +
 	"\n" +
-	"expires_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt:\x17\xa2\xb5\x18\x13person.permit_given\"\x86\x01\n" +
+	"expires_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12\x1c\n" +
+	"\x06others\x18\b \x03(\tB\x04\x98\xb5\x18\x02R\x06others:\x17\xa2\xb5\x18\x13person.permit_given\"\x86\x01\n" +
 	"\rPermitRefused\x12\x1e\n" +
 	"\arequest\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\arequest\x12\x1c\n" +
 	"\x06system\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\x06system\x12\x1c\n" +

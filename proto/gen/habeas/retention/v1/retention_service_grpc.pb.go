@@ -49,22 +49,27 @@ type RetentionServiceClient interface {
 	Evaluate(ctx context.Context, in *EvaluateRequest, opts ...grpc.CallOption) (*EvaluateResponse, error)
 	// PlaceHold orders that nothing of a person is destroyed. No new permit is
 	// given from now on; the answer names the open ones, which end within a
-	// minute, and what they may still destroy.
+	// minute, and what they may still destroy. Of a person who is known by several
+	// references it binds all, and goes on to if they turn out to be two people.
 	PlaceHold(ctx context.Context, in *PlaceHoldRequest, opts ...grpc.CallOption) (*PlaceHoldResponse, error)
-	// ReleaseHold ends a hold. The duty to erase resumes by itself.
+	// ReleaseHold ends a hold, with every reference of the person with which it
+	// lies. The duty to erase resumes by itself.
 	ReleaseHold(ctx context.Context, in *ReleaseHoldRequest, opts ...grpc.CallOption) (*ReleaseHoldResponse, error)
 	// ReviewHold says that a hold was looked at and still binds, and when it must
 	// be looked at again. A hold whose date passes without that is announced as
 	// due for review, and binds on.
 	ReviewHold(ctx context.Context, in *ReviewHoldRequest, opts ...grpc.CallOption) (*ReviewHoldResponse, error)
-	// GetPerson returns the holds and permits of a person.
+	// GetPerson returns the holds and permits of a person, by all references that
+	// were merged.
 	GetPerson(ctx context.Context, in *GetPersonRequest, opts ...grpc.CallOption) (*GetPersonResponse, error)
 	// RequestPermit asks to destroy for the next minute at most. A person under
 	// a hold gets PERSON_ON_HOLD, and nothing may be touched. A request has one
 	// open permit a system: another is refused, PERMIT_OPEN. A repeat gets the
 	// same permit for as long as it may be used; afterwards, and after a refusal,
 	// it is a new question. PERMIT_OVER: the permit was used up by a call that
-	// raced with this one; ask again.
+	// raced with this one; ask again. PERSON_MERGED: the person got one more
+	// reference meanwhile; ask again. A person who is known by several references
+	// has one permit for all, and a hold on any refuses it.
 	RequestPermit(ctx context.Context, in *RequestPermitRequest, opts ...grpc.CallOption) (*RequestPermitResponse, error)
 	// EndPermit gives a permit back and says what it destroyed.
 	EndPermit(ctx context.Context, in *EndPermitRequest, opts ...grpc.CallOption) (*EndPermitResponse, error)
@@ -184,22 +189,27 @@ type RetentionServiceServer interface {
 	Evaluate(context.Context, *EvaluateRequest) (*EvaluateResponse, error)
 	// PlaceHold orders that nothing of a person is destroyed. No new permit is
 	// given from now on; the answer names the open ones, which end within a
-	// minute, and what they may still destroy.
+	// minute, and what they may still destroy. Of a person who is known by several
+	// references it binds all, and goes on to if they turn out to be two people.
 	PlaceHold(context.Context, *PlaceHoldRequest) (*PlaceHoldResponse, error)
-	// ReleaseHold ends a hold. The duty to erase resumes by itself.
+	// ReleaseHold ends a hold, with every reference of the person with which it
+	// lies. The duty to erase resumes by itself.
 	ReleaseHold(context.Context, *ReleaseHoldRequest) (*ReleaseHoldResponse, error)
 	// ReviewHold says that a hold was looked at and still binds, and when it must
 	// be looked at again. A hold whose date passes without that is announced as
 	// due for review, and binds on.
 	ReviewHold(context.Context, *ReviewHoldRequest) (*ReviewHoldResponse, error)
-	// GetPerson returns the holds and permits of a person.
+	// GetPerson returns the holds and permits of a person, by all references that
+	// were merged.
 	GetPerson(context.Context, *GetPersonRequest) (*GetPersonResponse, error)
 	// RequestPermit asks to destroy for the next minute at most. A person under
 	// a hold gets PERSON_ON_HOLD, and nothing may be touched. A request has one
 	// open permit a system: another is refused, PERMIT_OPEN. A repeat gets the
 	// same permit for as long as it may be used; afterwards, and after a refusal,
 	// it is a new question. PERMIT_OVER: the permit was used up by a call that
-	// raced with this one; ask again.
+	// raced with this one; ask again. PERSON_MERGED: the person got one more
+	// reference meanwhile; ask again. A person who is known by several references
+	// has one permit for all, and a hold on any refuses it.
 	RequestPermit(context.Context, *RequestPermitRequest) (*RequestPermitResponse, error)
 	// EndPermit gives a permit back and says what it destroyed.
 	EndPermit(context.Context, *EndPermitRequest) (*EndPermitResponse, error)
