@@ -9,6 +9,7 @@ import (
 	"habeas.internal/services/identity/internal/ages"
 	"habeas.internal/services/identity/internal/mail"
 	"habeas.internal/services/identity/internal/merging"
+	"habeas.internal/services/identity/internal/offboard"
 	"habeas.internal/services/identity/internal/otp"
 	"habeas.internal/services/identity/internal/registry"
 	"habeas.internal/services/identity/internal/rpc"
@@ -39,6 +40,7 @@ type core struct {
 	merging   merging.Desk
 	staff     rpc.StaffHandler
 	ages      ages.Desk
+	offboard  *offboard.Desk
 }
 
 // handler makes a handler of one kind of aggregate.
@@ -80,6 +82,10 @@ func newCore(cfg Config, k *daemon.Kit, m *member.Member, s *keys, p *peers) (*c
 				func(reason string) error { return verification.Refusal(reason) }),
 			Opener: s.cache, Random: rand.Reader, Now: time.Now,
 		},
+	}
+	c.offboard = &offboard.Desk{
+		Directory: c.directory, Rows: s.rows, Vault: s.vault, Peppers: s.peppers, Now: time.Now,
+		Grace: cfg.Offboard.Grace, Settle: cfg.Offboard.Settle + cfg.Vault.Lease, Again: hourly,
 	}
 	if c.mail, err = mail.New(cfg.SMTP); err != nil {
 		return nil, err
@@ -128,7 +134,7 @@ func (c *core) reactions() jetstream.Process {
 
 func (c *core) services(s *keys, leaving <-chan struct{}) rpc.Services {
 	return rpc.Services{
-		Tenants:  &rpc.Tenants{Directory: c.directory, Now: time.Now},
+		Tenants:  &rpc.Tenants{Directory: c.directory, Leaving: c.offboard, Now: time.Now},
 		Settings: &rpc.Settings{Directory: c.directory, Now: time.Now},
 		Subjects: &rpc.Subjects{
 			Registry: c.registry, Directory: c.directory, Ages: c.ages, Suppression: s.suppression, Now: time.Now,
@@ -160,7 +166,18 @@ func (c *core) turning(s *keys, purpose pepper.Purpose, rotate func(ctx context.
 		Ended: func(ctx context.Context, tenant string) (time.Time, error) {
 			return s.ledger.PepperEnded(ctx, tenant, string(purpose))
 		},
-		Created: c.directory.Created, Rotate: rotate, Age: quarter, Now: time.Now,
+		Created: c.directory.Created, Rotate: living(rotate), Age: quarter, Now: time.Now,
+	}
+}
+
+// living lets the peppers of a tenant that is gone be.
+func living(rotate func(ctx context.Context, tenant string) error) func(ctx context.Context, tenant string) error {
+	return func(ctx context.Context, tenant string) error {
+		err := rotate(ctx, tenant)
+		if errors.Is(err, pepper.ErrEnded) {
+			return nil
+		}
+		return err
 	}
 }
 
@@ -169,6 +186,7 @@ func upkeepParts(k *daemon.Kit, m *member.Member, s *keys, c *core) []daemon.Par
 	tasks := []upkeep.Task{
 		{Name: "finish-destructions", Every: often, Do: func(ctx context.Context) error { _, err := s.vault.Resume(ctx); return err }},
 		{Name: "settle-claims", Every: often, Do: func(ctx context.Context) error { _, _, err := c.table.Sweep(ctx); return err }},
+		{Name: "off-board", Every: min(often, c.offboard.Settle), Do: c.offboard.Run},
 		{Name: "mark-vault", Every: markGap, Do: func(ctx context.Context) error { return s.mark(ctx, m) }},
 		{Name: "end-epochs", Every: hourly, Do: func(ctx context.Context) error { _, err := s.keks.RotateDirty(ctx); return err }},
 		{Name: "settle-key-store", Every: often, Do: s.settle},

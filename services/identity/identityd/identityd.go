@@ -26,6 +26,13 @@ type Config struct {
 	Page       string        `env:"LINK_PAGE" default:"" help:"https address of the page on which people confirm by a link; mails have no links without"`
 	Consent    Peer          `env:"CONSENT"`
 	Fulfilment Peer          `env:"FULFILMENT"`
+	Offboard   Offboard      `env:"OFFBOARD"`
+}
+
+// Offboard says how tenants end.
+type Offboard struct {
+	Grace  time.Duration `env:"GRACE" default:"720h" min:"1s" help:"how long the off-boarding of a tenant can be taken back"`
+	Settle time.Duration `env:"SETTLE" default:"2m" min:"100ms" help:"how long a call from before the destruction may last, beside HABEAS_VAULT_LEASE"`
 }
 
 // Peer is a service that identity may do without: what needs it is refused then.

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"habeas.internal/services/identity/internal/offboard"
 	"habeas.internal/services/identity/keyledger"
 	"habeas.internal/services/internal/daemon"
 	"habeas.internal/services/internal/es"
@@ -156,6 +157,14 @@ func (s *keys) replay(ctx context.Context, m *member.Member) error {
 	}
 	if _, err := s.vault.ReplayDestructions(ctx, s.ledger.Destructions(ctx, es.Token(after))); err != nil {
 		return fmt.Errorf("replay destructions: %w", err)
+	}
+	for id, err := range s.ledger.LeavingTenants(ctx, es.Token(after)) {
+		if err == nil {
+			err = (&offboard.Desk{Rows: s.rows}).Note(ctx, id)
+		}
+		if err != nil {
+			return fmt.Errorf("replay off-boardings: %w", err)
+		}
 	}
 	return s.vault.Mark(ctx, slices.Collect(maps.Values(end)))
 }

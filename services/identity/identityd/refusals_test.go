@@ -33,6 +33,7 @@ type method struct {
 	// foreign is what a good call gets in another tenant, where nothing that it
 	// names exists; empty when there it is as good as here.
 	foreign string
+	stepUp  bool // the caller proves themselves once more
 }
 
 func methods(subject, verification string) []method {
@@ -128,6 +129,23 @@ func tenantMethods() []method {
 				{"calendar", creates(func(r *identityv1.CreateTenantRequest) { r.Calendar = "Germany" })},
 			},
 		},
+		{
+			name: identityv1.TenantService_OffboardTenant_FullMethodName, role: "platform_admin", wrong: "dpo",
+			good: offboards(func(*identityv1.OffboardTenantRequest) {}), stepUp: true,
+			bad: []malformed{
+				{"request_id", offboards(func(r *identityv1.OffboardTenantRequest) { r.RequestId = "" })},
+				{"tenant", offboards(func(r *identityv1.OffboardTenantRequest) { r.Tenant = "umbrella" })},
+				{"reason", offboards(func(r *identityv1.OffboardTenantRequest) { r.Reason = "Because." })},
+			},
+		},
+		{
+			name: identityv1.TenantService_ApproveOffboarding_FullMethodName, role: "approver", wrong: "dpo", stepUp: true,
+			good: approves(newRequestID()), bad: []malformed{{"request_id", approves("")}},
+		},
+		{
+			name: identityv1.TenantService_CancelOffboarding_FullMethodName, role: "dpo", wrong: "approver",
+			good: stays(newRequestID()), bad: []malformed{{"request_id", stays("")}},
+		},
 		{name: identityv1.TenantService_GetTenant_FullMethodName, role: "product", wrong: "holder", good: getsTenant("")},
 	}
 }
@@ -182,6 +200,9 @@ func (m method) caller(t *testing.T, d *running, tenant string) *api {
 	t.Helper()
 	if m.role == "" {
 		return d.service(t, "fulfilment", tenant)
+	}
+	if m.stepUp {
+		return d.stepped(t, "ann", tenant, m.role)
 	}
 	return d.as(t, tenant, m.role)
 }

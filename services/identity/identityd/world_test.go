@@ -48,10 +48,11 @@ type world struct {
 	spans  string
 	mails  *mailbox
 	alone  string
-	listen string // address for gRPC; a free one if empty
-	level  string // of log lines; debug if empty
-	ratio  string // of traces; all if empty
-	kms    string // where key-encryption keys lie; in a folder if empty
+	listen string   // address for gRPC; a free one if empty
+	level  string   // of log lines; debug if empty
+	ratio  string   // of traces; all if empty
+	more   []string // further settings
+	kms    string   // where key-encryption keys lie; in a folder if empty
 }
 
 const shards = 2
@@ -95,18 +96,18 @@ func (w *world) environ(t *testing.T) []string {
 	if err := os.WriteFile(serviceKey, []byte(seed), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return []string{
+	return append([]string{
 		"HABEAS_GRPC_LISTEN=" + cmp.Or(w.listen, "127.0.0.1:0"),
 		"HABEAS_INSTANCE=test-1", "HABEAS_LOG_LEVEL=" + cmp.Or(w.level, "debug"), "HABEAS_OTLP_RATIO=" + cmp.Or(w.ratio, "1"), "HABEAS_OTLP_FILE=" + w.spans,
 		"HABEAS_TLS_CERT=" + w.id.CertFile, "HABEAS_TLS_KEY=" + w.id.KeyFile, "HABEAS_TLS_CA=" + w.id.CAFile,
 		"HABEAS_TLS_TRUST_DOMAIN=" + rpctest.TrustDomain, "HABEAS_TLS_NAMESPACE=" + rpctest.Namespace,
-		"HABEAS_TOKEN_ISSUER=" + rpctest.TokenIssuer, "HABEAS_TOKEN_AUDIENCE=" + rpctest.TokenAudience, "HABEAS_TOKEN_KEYS=" + w.issuer.Path,
+		"HABEAS_TOKEN_ISSUER=" + rpctest.TokenIssuer, "HABEAS_TOKEN_AUDIENCE=" + rpctest.TokenAudience, "HABEAS_TOKEN_KEYS=" + w.issuer.Path, "HABEAS_TOKEN_STEP_UP=phr",
 		"HABEAS_NATS_URL=" + w.nats.URL(), "HABEAS_NATS_SEED=" + w.nats.SeedFile(identityd.Name),
 		"HABEAS_EVENTLOG_KEY=" + base64.StdEncoding.EncodeToString(w.in.LogKey.Public()), "HABEAS_EVENTLOG_SERVICE_KEY=" + serviceKey,
 		"HABEAS_EVENTLOG_SHARDS=2", "HABEAS_VAULT_KMS=" + cmp.Or(w.kms, "file://"+filepath.Join(w.dir, "keks")),
 		"HABEAS_VAULT_LEASE=" + lease.String(), "HABEAS_VAULT_ALONE=" + w.alone,
 		"HABEAS_SMTP_ADDR=" + w.mails.addr, "HABEAS_LINK_PAGE=https://privacy.acme.example/confirm", "HABEAS_SMTP_FROM=privacy@acme.example", "HABEAS_SMTP_TLS=none",
-	}
+	}, w.more...)
 }
 
 // lease is long enough that a test which waits one out shows it.

@@ -25,6 +25,7 @@ import (
 	"habeas.internal/services/identity/kek"
 	"habeas.internal/services/identity/keyring"
 	"habeas.internal/services/identity/pepper"
+	"habeas.internal/services/identity/tenant"
 	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/seal"
 
@@ -58,6 +59,7 @@ type Ledger struct {
 	keyrings keyrings
 	keks     keks
 	peppers  peppers
+	tenants  es.Registry[tenant.Event]
 }
 
 // New makes a Ledger.
@@ -68,10 +70,11 @@ func New(cfg Config) (*Ledger, error) {
 	keyrings, keyringErr := newKeyrings(cfg)
 	keks, kekErr := newKEKs(cfg)
 	peppers, pepperErr := newPeppers(cfg)
-	if err := errors.Join(keyringErr, kekErr, pepperErr); err != nil {
+	tenants, tenantErr := wire.Tenant()
+	if err := errors.Join(keyringErr, kekErr, pepperErr, tenantErr); err != nil {
 		return nil, fmt.Errorf("key ledger: %w", err)
 	}
-	return &Ledger{cfg: cfg, keyrings: keyrings, keks: keks, peppers: peppers}, nil
+	return &Ledger{cfg: cfg, keyrings: keyrings, keks: keks, peppers: peppers, tenants: tenants.Registry()}, nil
 }
 
 // KeyDestroyed records that a holder's key is gone. It is part of

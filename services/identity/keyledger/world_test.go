@@ -255,3 +255,7 @@ func (s stepped) KekEpochDestroyed(ctx context.Context, tenant, commandID string
 func (s stepped) PepperEpochDestroyed(ctx context.Context, tenant, commandID string, ev *identityv1.PepperEpochDestroyed) error {
 	return s.around(ctx, commandID, func() error { return s.ledger.PepperEpochDestroyed(ctx, tenant, commandID, ev) })
 }
+
+func (s stepped) TenantEnded(ctx context.Context, tenant string) (time.Time, error) {
+	return s.ledger.TenantEnded(ctx, tenant)
+}

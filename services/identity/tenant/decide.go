@@ -13,6 +13,10 @@ func Decide(s Tenant, cmd Command) ([]Event, error) {
 		return []Event{Created(c)}, nil
 	case Change:
 		return change(s, c)
+	case Offboard, Approve, Stay:
+		return leave(s, c)
+	case End, Finish:
+		return destroy(s, c)
 	}
 	return nil, errUnknown
 }

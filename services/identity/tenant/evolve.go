@@ -7,7 +7,9 @@ func Evolve(s Tenant, ev Event) Tenant {
 		s.Created, s.Settings, s.Safeguards, s.CreatedAt = true, e.Settings, e.Safeguards, e.At
 	case SettingsChanged:
 		s.Settings, s.Own, s.Revision = e.Settings, e.Own, e.Revision
-	case CreationRefused, SettingsRefused:
+	case OffboardingBegun, OffboardingApproved, OffboardingCancelled, DestructionBegun, Offboarded:
+		s.Leaving = evolveLeaving(s.Leaving, ev)
+	case CreationRefused, SettingsRefused, OffboardingRefused:
 	}
 	return s
 }

@@ -77,6 +77,9 @@ func change(s Tenant, c Change) ([]Event, error) {
 }
 
 func forbids(s Tenant, c Change) Refusal {
+	if s.Ended() {
+		return ErrOffboarded
+	}
 	if c.Revision != s.Revision {
 		return ErrRevision
 	}

@@ -15,6 +15,7 @@ type Tenant struct {
 	Created bool
 	Settings
 	Own
+	Leaving
 	Revision   uint32 // of the settings; zero: those of the creation
 	CreatedAt  time.Time
 	Safeguards Safeguards
@@ -27,7 +28,7 @@ type Settings struct {
 	Calendar    string // code of the holiday calendar; empty for none
 }
 
-// Command is Create or Change.
+// Command is Create, Change, Offboard, Approve, Stay, End or Finish.
 //
 //sumtype:decl
 type Command interface{ command() }
@@ -41,7 +42,8 @@ type Create struct {
 
 func (Create) command() {}
 
-// Event is Created, CreationRefused, SettingsChanged or SettingsRefused.
+// Event is Created, CreationRefused, SettingsChanged, SettingsRefused or one of
+// an off-boarding.
 //
 //sumtype:decl
 type Event interface{ event() }

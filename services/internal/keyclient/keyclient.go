@@ -43,14 +43,19 @@ var (
 	ErrNoKey = errors.New("holder has no such key")
 	// ErrNoTenant means: there is no such tenant.
 	ErrNoTenant = errors.New("tenant does not exist")
-	errAnswer   = errors.New("key service gave an answer that can't be used")
+	// ErrOffboarded means: the tenant is gone, and every key of it.
+	ErrOffboarded = errors.New("tenant is off-boarded")
+	errAnswer     = errors.New("key service gave an answer that can't be used")
 )
+
+const reasonOffboarded = "TENANT_OFFBOARDED"
 
 // Table holds the rows for what a handler may meet here. Join it to the
 // service's own.
 func Table() fault.Table {
 	return fault.Table{
 		{Err: ErrNoTenant, Code: codes.NotFound, Reason: "TENANT_NOT_FOUND"},
+		{Err: ErrOffboarded, Code: codes.FailedPrecondition, Reason: reasonOffboarded, Text: "the tenant is off-boarded"},
 		{Err: ErrNoKey, Code: codes.DataLoss, Reason: "KEY_NOT_FOUND"},
 	}
 }
@@ -149,8 +154,11 @@ func reasonOf(err error) string {
 
 // refused names what a handler may want to know of a refused call.
 func refused(doing string, err error) error {
-	if reasonOf(err) == "TENANT_NOT_FOUND" {
+	switch reasonOf(err) {
+	case "TENANT_NOT_FOUND":
 		return fmt.Errorf("%s: %w", doing, ErrNoTenant)
+	case reasonOffboarded:
+		return fmt.Errorf("%s: %w", doing, ErrOffboarded)
 	}
 	return fmt.Errorf("%s: %w", doing, err)
 }

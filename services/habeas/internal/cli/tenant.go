@@ -13,7 +13,8 @@ import (
 )
 
 func (a *app) tenant() *cobra.Command {
-	return group("tenant", "the organisation whose world the token opens", a.tenantCreate(), a.tenantGet())
+	return group("tenant", "the organisation whose world the token opens", a.tenantCreate(), a.tenantGet(),
+		a.tenantOffboard(), a.tenantApprove(), a.tenantStay(), a.tenantProof())
 }
 
 func (a *app) tenantCreate() *cobra.Command {

@@ -59,6 +59,7 @@ func keys() fault.Table {
 		{Err: seal.ErrErased, Code: codes.FailedPrecondition, Reason: "KEY_DESTROYED", Text: "the key is destroyed"},
 		{Err: lookup.ErrBusy, Code: codes.Aborted, Reason: "IDENTIFIER_BUSY", Retry: time.Second},
 		{Err: lookup.ErrContended, Code: codes.Aborted, Reason: "CONTENDED"},
+		{Err: pepper.ErrEnded, Code: codes.FailedPrecondition, Reason: "TENANT_OFFBOARDED"},
 		{Err: pepper.ErrContended, Code: codes.Aborted, Reason: "CONTENDED"},
 		{Err: suppression.ErrContended, Code: codes.Aborted, Reason: "CONTENDED"},
 		{Err: kek.ErrContended, Code: codes.Aborted, Reason: "CONTENDED"},

@@ -38,13 +38,16 @@ func stamp(t time.Time) *timestamppb.Timestamp {
 	return timestamppb.New(t)
 }
 
-// Admit refuses a call for a tenant that does not exist, whatever it asks. It
+// Admit refuses a call for a tenant that does not exist, or is gone, whatever it asks. It
 // is rpc.Config's Limit.
 func Admit(directory *tenants.Directory) func(ctx context.Context, method string) error {
 	return func(ctx context.Context, method string) error {
 		switch method {
 		case identityv1.TenantService_CreateTenant_FullMethodName, identityv1.KeyService_FollowDrops_FullMethodName:
 			return nil
+		case identityv1.TenantService_GetTenant_FullMethodName: // shows the proof of one that is gone
+			_, err := directory.Any(ctx, tenantOf(ctx))
+			return err
 		}
 		_, err := directory.Get(ctx, tenantOf(ctx))
 		return err
@@ -85,24 +88,27 @@ func (s Services) Register() []kit.Service {
 func Callers() map[string][]string {
 	fulfilment, peers := []string{"fulfilment"}, []string{"consent", "retention", "fulfilment"}
 	return map[string][]string{
-		identityv1.TenantService_ServiceDesc.ServiceName:       peers,
-		identityv1.TenantService_CreateTenant_FullMethodName:   nil,
-		identityv1.SubjectService_ServiceDesc.ServiceName:      fulfilment,
-		identityv1.SubjectService_GetSubject_FullMethodName:    peers,
-		identityv1.SettingsService_ServiceDesc.ServiceName:     nil,
-		identityv1.SettingsService_GetSettings_FullMethodName:  peers,
-		identityv1.AgeService_ServiceDesc.ServiceName:          nil,
-		identityv1.AgeService_GetAgeStatus_FullMethodName:      peers,
-		identityv1.MergeService_ServiceDesc.ServiceName:        nil,
-		identityv1.SubjectService_RecordTouch_FullMethodName:   peers,
-		identityv1.MergeService_ListMerges_FullMethodName:      peers,
-		identityv1.VerificationService_ServiceDesc.ServiceName: fulfilment,
-		identityv1.KeyService_ServiceDesc.ServiceName:          peers,
-		identityv1.KeyService_DestroyKeys_FullMethodName:       fulfilment,
-		identityv1.SuppressionService_ServiceDesc.ServiceName:  fulfilment,
-		identityv1.StaffService_ServiceDesc.ServiceName:        nil,
-		identityv1.StaffService_CheckStaff_FullMethodName:      fulfilment,
-		identityv1.StaffService_GrantNeed_FullMethodName:       fulfilment,
-		identityv1.StaffService_EndNeed_FullMethodName:         fulfilment,
+		identityv1.TenantService_ServiceDesc.ServiceName:           peers,
+		identityv1.TenantService_CreateTenant_FullMethodName:       nil,
+		identityv1.SubjectService_ServiceDesc.ServiceName:          fulfilment,
+		identityv1.SubjectService_GetSubject_FullMethodName:        peers,
+		identityv1.SettingsService_ServiceDesc.ServiceName:         nil,
+		identityv1.SettingsService_GetSettings_FullMethodName:      peers,
+		identityv1.AgeService_ServiceDesc.ServiceName:              nil,
+		identityv1.AgeService_GetAgeStatus_FullMethodName:          peers,
+		identityv1.MergeService_ServiceDesc.ServiceName:            nil,
+		identityv1.SubjectService_RecordTouch_FullMethodName:       peers,
+		identityv1.MergeService_ListMerges_FullMethodName:          peers,
+		identityv1.VerificationService_ServiceDesc.ServiceName:     fulfilment,
+		identityv1.KeyService_ServiceDesc.ServiceName:              peers,
+		identityv1.KeyService_DestroyKeys_FullMethodName:           fulfilment,
+		identityv1.SuppressionService_ServiceDesc.ServiceName:      fulfilment,
+		identityv1.StaffService_ServiceDesc.ServiceName:            nil,
+		identityv1.StaffService_CheckStaff_FullMethodName:          fulfilment,
+		identityv1.StaffService_GrantNeed_FullMethodName:           fulfilment,
+		identityv1.StaffService_EndNeed_FullMethodName:             fulfilment,
+		identityv1.TenantService_OffboardTenant_FullMethodName:     nil,
+		identityv1.TenantService_ApproveOffboarding_FullMethodName: nil,
+		identityv1.TenantService_CancelOffboarding_FullMethodName:  nil,
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+	"habeas.internal/services/identity/internal/offboard"
 	"habeas.internal/services/identity/internal/tenants"
 	"habeas.internal/services/identity/tenant"
 	"habeas.internal/services/internal/es"
@@ -15,6 +16,7 @@ import (
 type Tenants struct {
 	identityv1.UnimplementedTenantServiceServer
 	Directory *tenants.Directory
+	Leaving   *offboard.Desk
 	Now       func() time.Time
 }
 
@@ -43,12 +45,13 @@ func (s *Tenants) GetTenant(ctx context.Context, r *identityv1.GetTenantRequest)
 		return nil, err
 	}
 	id := tenantOf(ctx)
-	t, err := s.Directory.Get(ctx, id)
+	t, err := s.Directory.Any(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	return &identityv1.GetTenantResponse{
 		Tenant: id, DisplayName: t.DisplayName, TimeZone: t.TimeZone, Calendar: t.Calendar,
-		Safeguards: inForce(t.Safeguards),
+		Safeguards:  inForce(t.Safeguards),
+		Offboarding: leaving(t.Leaving),
 	}, nil
 }

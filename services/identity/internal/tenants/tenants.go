@@ -42,8 +42,18 @@ func Aggregate(id string) es.Aggregate {
 	return es.Aggregate{Context: Context, Tenant: id, Type: tenant.AggregateType, ID: id}
 }
 
-// Get returns a tenant, or tenant.ErrNotFound.
+// Get returns a tenant, tenant.ErrNotFound, or tenant.ErrOffboarded for one that
+// is gone.
 func (d *Directory) Get(ctx context.Context, id string) (tenant.Tenant, error) {
+	t, err := d.Any(ctx, id)
+	if err == nil && t.Ended() {
+		return t, tenant.ErrOffboarded
+	}
+	return t, err
+}
+
+// Any returns a tenant, gone or not, or tenant.ErrNotFound.
+func (d *Directory) Any(ctx context.Context, id string) (tenant.Tenant, error) {
 	if have, ok := d.known.Load(id); ok {
 		if r, ok := have.(remembered); ok && time.Since(r.at) < memory {
 			return r.tenant, nil
@@ -81,6 +91,6 @@ func (d *Directory) ChannelAge(ctx context.Context, id string) (time.Duration, e
 
 // Created is when a tenant was made.
 func (d *Directory) Created(ctx context.Context, id string) (time.Time, error) {
-	t, err := d.Get(ctx, id)
+	t, err := d.Any(ctx, id)
 	return t.CreatedAt, err
 }

@@ -13,6 +13,12 @@ func Tenant() (eventpb.Codec[tenant.Event], error) {
 		eventpb.Of[tenant.Event](packCreationRefused, unpackCreationRefused),
 		eventpb.Of[tenant.Event](packSettings, unpackSettings),
 		eventpb.Of[tenant.Event](packSettingsRefused, unpackSettingsRefused),
+		eventpb.Of[tenant.Event](packLeaving, unpackLeaving),
+		eventpb.Of[tenant.Event](packApproved, unpackApproved),
+		eventpb.Of[tenant.Event](packStayed, unpackStayed),
+		eventpb.Of[tenant.Event](packEnding, unpackEnding),
+		eventpb.Of[tenant.Event](packGone, unpackGone),
+		eventpb.Of[tenant.Event](packLeavingRefused, unpackLeavingRefused),
 	)
 }
 

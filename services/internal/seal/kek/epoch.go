@@ -126,6 +126,10 @@ func (k *Keeper) MarkDirty(ctx context.Context, p Partition) (horizon time.Time,
 	return time.Time{}, ErrContended
 }
 
+// Latest is when every epoch that was marked dirty before now has ended, at the
+// latest.
+func (k *Keeper) Latest() time.Time { return k.horizon(k.cfg.Now()) }
+
 // horizon: an epoch that should have ended already is still given the window.
 func (k *Keeper) horizon(dirty time.Time) time.Time {
 	end := dirty.Add(k.cfg.Epoch)

@@ -50,6 +50,9 @@ var (
 // command id changes nothing.
 type Ledger interface {
 	PepperEpochDestroyed(ctx context.Context, tenant, commandID string, ev *identityv1.PepperEpochDestroyed) error
+	// TenantEnded is when the destruction of a tenant's keys began; zero if it has
+	// not. An end that was recorded before the call is seen.
+	TenantEnded(ctx context.Context, tenant string) (time.Time, error)
 }
 
 // Config is what a Keeper needs. All of it is required.
@@ -145,7 +148,7 @@ func (s Set) Epoch(n uint64) (Pepper, bool) {
 }
 
 // Live returns the live peppers; the first caller makes the first one. There
-// is at least one.
+// is at least one. In a tenant that is gone there is none: ErrEnded.
 func (k *Keeper) Live(ctx context.Context, tenant string, purpose Purpose) (Set, error) {
 	for range tries {
 		held, err := k.load(ctx, tenant, purpose)
@@ -154,7 +157,11 @@ func (k *Keeper) Live(ctx context.Context, tenant string, purpose Purpose) (Set,
 				Row: rows.Row{Subject: subject(tenant, purpose)}, Record: newRecord(tenant, purpose),
 			})
 		}
-		if err == nil {
+		if err == nil { // asked after the row was read or written: what comes later strips it
+			if err = k.alive(ctx, tenant); err != nil {
+				held.Clear()
+				return nil, err
+			}
 			return open(held)
 		}
 		if !errors.Is(err, rows.ErrConflict) {
@@ -173,6 +180,9 @@ func (k *Keeper) Epochs(ctx context.Context, tenant string, purpose Purpose) ([]
 	var out []uint64
 	for _, p := range rec.row.GetLive() {
 		out = append(out, p.GetEpoch())
+	}
+	if len(out) == 0 {
+		return nil, ErrEnded
 	}
 	return out, nil
 }

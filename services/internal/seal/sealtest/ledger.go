@@ -3,6 +3,7 @@ package sealtest
 import (
 	"context"
 	"sync"
+	"time"
 
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 	"habeas.internal/services/internal/seal"
@@ -23,6 +24,24 @@ type Ledger struct {
 	mu      sync.Mutex
 	entries []Entry
 	known   map[[2]string]bool
+	gone    map[string]time.Time
+}
+
+// EndTenant lets a tenant be gone.
+func (l *Ledger) EndTenant(tenant string, at time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.gone == nil {
+		l.gone = map[string]time.Time{}
+	}
+	l.gone[tenant] = at
+}
+
+// TenantEnded is part of vault.Ledger and pepper.Ledger.
+func (l *Ledger) TenantEnded(_ context.Context, tenant string) (time.Time, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.gone[tenant], nil
 }
 
 func (l *Ledger) add(tenant, commandID string, ev proto.Message) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"iter"
 	"sync"
+	"time"
 
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 	"habeas.internal/services/internal/seal"
@@ -155,4 +156,9 @@ func (l SteppedLedger) PepperEpochDestroyed(ctx context.Context, tenant, command
 	return l.Step.around(ctx, Op{Name: "record", Subject: commandID}, func() error {
 		return l.Ledger.PepperEpochDestroyed(ctx, tenant, commandID, ev)
 	})
+}
+
+// TenantEnded is part of vault.Ledger and pepper.Ledger.
+func (l SteppedLedger) TenantEnded(ctx context.Context, tenant string) (time.Time, error) {
+	return l.Ledger.TenantEnded(ctx, tenant)
 }

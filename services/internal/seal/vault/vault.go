@@ -53,6 +53,9 @@ type Ledger interface {
 	// KeyEnded is the recorded end of a key, or nil; every end that was
 	// recorded before the call is seen. Who can't tell returns an error.
 	KeyEnded(ctx context.Context, id seal.KeyID) (*identityv1.KeyDestroyed, error)
+	// TenantEnded is when the destruction of a tenant's keys began; zero if it has
+	// not. An end that was recorded before the call is seen.
+	TenantEnded(ctx context.Context, tenant string) (time.Time, error)
 }
 
 // Access says who reads keys and what for.
@@ -209,12 +212,26 @@ func (v *Vault) notEnded(ctx context.Context, id seal.KeyID) error {
 		return fmt.Errorf("ask for the end of a key: %w", err)
 	}
 	if ev == nil {
-		return nil
+		return v.notGone(ctx, id)
 	}
 	if _, err := v.replay(ctx, Destroyed{Tenant: id.Tenant, Event: ev}); err != nil {
 		return fmt.Errorf("end a key again: %w", err)
 	}
 	return &seal.Erased{ID: id, At: ev.GetDestroyedAt().AsTime(), Reason: ev.GetReason()}
+}
+
+// notGone asks the log whether the tenant is gone: then no key of it is made or
+// lent any more, whatever the rows say. A key is made, and then it is asked: one
+// that was made too late is lent to nobody.
+func (v *Vault) notGone(ctx context.Context, id seal.KeyID) error {
+	at, err := v.cfg.Ledger.TenantEnded(ctx, id.Tenant)
+	if err != nil {
+		return fmt.Errorf("ask for the end of a tenant: %w", err)
+	}
+	if at.IsZero() {
+		return nil
+	}
+	return &seal.Erased{ID: id, At: at, Reason: ReasonOffboarded}
 }
 
 func (v *Vault) lease(ctx context.Context, id seal.KeyID, held kek.Held) (Lease, error) {

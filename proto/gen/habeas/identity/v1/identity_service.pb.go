@@ -1493,7 +1493,9 @@ type GetTenantResponse struct {
 	// Code of the holiday calendar.
 	Calendar string `protobuf:"bytes,4,opt,name=calendar,proto3" json:"calendar,omitempty"`
 	// What protects people against requests in their name.
-	Safeguards    *Safeguards `protobuf:"bytes,5,opt,name=safeguards,proto3" json:"safeguards,omitempty"`
+	Safeguards *Safeguards `protobuf:"bytes,5,opt,name=safeguards,proto3" json:"safeguards,omitempty"`
+	// How far its end got; unset if none has begun.
+	Offboarding   *Offboarding `protobuf:"bytes,6,opt,name=offboarding,proto3" json:"offboarding,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1559,6 +1561,13 @@ func (x *GetTenantResponse) GetCalendar() string {
 func (x *GetTenantResponse) GetSafeguards() *Safeguards {
 	if x != nil {
 		return x.Safeguards
+	}
+	return nil
+}
+
+func (x *GetTenantResponse) GetOffboarding() *Offboarding {
+	if x != nil {
+		return x.Offboarding
 	}
 	return nil
 }
@@ -1954,7 +1963,7 @@ var File_habeas_identity_v1_identity_service_proto protoreflect.FileDescriptor
 
 const file_habeas_identity_v1_identity_service_proto_rawDesc = "" +
 	"\n" +
-	")habeas/identity/v1/identity_service.proto\x12\x12habeas.identity.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$habeas/identity/v1/age_service.proto\x1a&habeas/identity/v1/merge_service.proto\x1a\x1fhabeas/options/v1/options.proto\"r\n" +
+	")habeas/identity/v1/identity_service.proto\x12\x12habeas.identity.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$habeas/identity/v1/age_service.proto\x1a&habeas/identity/v1/merge_service.proto\x1a$habeas/identity/v1/offboarding.proto\x1a\x1fhabeas/options/v1/options.proto\"r\n" +
 	"\n" +
 	"Identifier\x12B\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\".habeas.identity.v1.IdentifierKindB\n" +
@@ -2058,7 +2067,7 @@ const file_habeas_identity_v1_identity_service_proto_rawDesc = "" +
 	"\x14CreateTenantResponse\x12+\n" +
 	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"I\n" +
 	"\x10GetTenantRequest\x125\n" +
-	"\x11consistency_token\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80@R\x10consistencyToken\"\xc7\x01\n" +
+	"\x11consistency_token\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80@R\x10consistencyToken\"\x8a\x02\n" +
 	"\x11GetTenantResponse\x12\x16\n" +
 	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12\x1b\n" +
@@ -2066,7 +2075,8 @@ const file_habeas_identity_v1_identity_service_proto_rawDesc = "" +
 	"\bcalendar\x18\x04 \x01(\tR\bcalendar\x12>\n" +
 	"\n" +
 	"safeguards\x18\x05 \x01(\v2\x1e.habeas.identity.v1.SafeguardsR\n" +
-	"safeguards\"\xb0\x01\n" +
+	"safeguards\x12A\n" +
+	"\voffboarding\x18\x06 \x01(\v2\x1f.habeas.identity.v1.OffboardingR\voffboarding\"\xb0\x01\n" +
 	"\x18StartVerificationRequest\x12(\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\trequestId\x12/\n" +
@@ -2138,14 +2148,23 @@ const file_habeas_identity_v1_identity_service_proto_rawDesc = "" +
 	"\x0eFixIdentifiers\x12).habeas.identity.v1.FixIdentifiersRequest\x1a*.habeas.identity.v1.FixIdentifiersResponse\"\r\x8a\xb5\x18\x05\n" +
 	"\x01\f\x10\x01\x92\xb5\x18\x00\x12w\n" +
 	"\rForgetSubject\x12(.habeas.identity.v1.ForgetSubjectRequest\x1a).habeas.identity.v1.ForgetSubjectResponse\"\x11\x8a\xb5\x18\x05\n" +
-	"\x01\f\x10\x01\x92\xb5\x18\x04\x12\x02\b<2\xf3\x01\n" +
+	"\x01\f\x10\x01\x92\xb5\x18\x04\x12\x02\b<2\xf8\x04\n" +
 	"\rTenantService\x12p\n" +
 	"\fCreateTenant\x12'.habeas.identity.v1.CreateTenantRequest\x1a(.habeas.identity.v1.CreateTenantResponse\"\r\x8a\xb5\x18\x05\n" +
 	"\x01\n" +
 	"\x10\x01\x92\xb5\x18\x00\x12p\n" +
 	"\tGetTenant\x12$.habeas.identity.v1.GetTenantRequest\x1a%.habeas.identity.v1.GetTenantResponse\"\x16\x8a\xb5\x18\v\n" +
 	"\a\x01\x03\x05\a\b\n" +
-	"\f\x10\x02\x92\xb5\x18\x00\x90\x02\x012\x87\x03\n" +
+	"\f\x10\x02\x92\xb5\x18\x00\x90\x02\x01\x12x\n" +
+	"\x0eOffboardTenant\x12).habeas.identity.v1.OffboardTenantRequest\x1a*.habeas.identity.v1.OffboardTenantResponse\"\x0f\x8a\xb5\x18\a\n" +
+	"\x01\n" +
+	"\x10\x01 \x01\x92\xb5\x18\x00\x12\x85\x01\n" +
+	"\x12ApproveOffboarding\x12-.habeas.identity.v1.ApproveOffboardingRequest\x1a..habeas.identity.v1.ApproveOffboardingResponse\"\x10\x8a\xb5\x18\b\n" +
+	"\x02\x06\n" +
+	"\x10\x01 \x01\x92\xb5\x18\x00\x12\x80\x01\n" +
+	"\x11CancelOffboarding\x12,.habeas.identity.v1.CancelOffboardingRequest\x1a-.habeas.identity.v1.CancelOffboardingResponse\"\x0e\x8a\xb5\x18\x06\n" +
+	"\x02\a\n" +
+	"\x10\x01\x92\xb5\x18\x002\x87\x03\n" +
 	"\x13VerificationService\x12\x81\x01\n" +
 	"\x11StartVerification\x12,.habeas.identity.v1.StartVerificationRequest\x1a-.habeas.identity.v1.StartVerificationResponse\"\x0f\x8a\xb5\x18\a\n" +
 	"\x03\x03\x04\f\x10\x01\x92\xb5\x18\x00\x12i\n" +
@@ -2170,43 +2189,50 @@ func file_habeas_identity_v1_identity_service_proto_rawDescGZIP() []byte {
 var file_habeas_identity_v1_identity_service_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
 var file_habeas_identity_v1_identity_service_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_habeas_identity_v1_identity_service_proto_goTypes = []any{
-	(IdentifierKind)(0),               // 0: habeas.identity.v1.IdentifierKind
-	(SubjectState)(0),                 // 1: habeas.identity.v1.SubjectState
-	(VerificationState)(0),            // 2: habeas.identity.v1.VerificationState
-	(*Identifier)(nil),                // 3: habeas.identity.v1.Identifier
-	(*RegisterSubjectRequest)(nil),    // 4: habeas.identity.v1.RegisterSubjectRequest
-	(*RegisterSubjectResponse)(nil),   // 5: habeas.identity.v1.RegisterSubjectResponse
-	(*LinkIdentifierRequest)(nil),     // 6: habeas.identity.v1.LinkIdentifierRequest
-	(*LinkIdentifierResponse)(nil),    // 7: habeas.identity.v1.LinkIdentifierResponse
-	(*UnlinkIdentifierRequest)(nil),   // 8: habeas.identity.v1.UnlinkIdentifierRequest
-	(*UnlinkIdentifierResponse)(nil),  // 9: habeas.identity.v1.UnlinkIdentifierResponse
-	(*ResolveSubjectRequest)(nil),     // 10: habeas.identity.v1.ResolveSubjectRequest
-	(*ResolveSubjectResponse)(nil),    // 11: habeas.identity.v1.ResolveSubjectResponse
-	(*GetSubjectRequest)(nil),         // 12: habeas.identity.v1.GetSubjectRequest
-	(*GetSubjectResponse)(nil),        // 13: habeas.identity.v1.GetSubjectResponse
-	(*ListIdentifiersRequest)(nil),    // 14: habeas.identity.v1.ListIdentifiersRequest
-	(*ListIdentifiersResponse)(nil),   // 15: habeas.identity.v1.ListIdentifiersResponse
-	(*FixIdentifiersRequest)(nil),     // 16: habeas.identity.v1.FixIdentifiersRequest
-	(*FixIdentifiersResponse)(nil),    // 17: habeas.identity.v1.FixIdentifiersResponse
-	(*ForgetSubjectRequest)(nil),      // 18: habeas.identity.v1.ForgetSubjectRequest
-	(*ForgetSubjectResponse)(nil),     // 19: habeas.identity.v1.ForgetSubjectResponse
-	(*CreateTenantRequest)(nil),       // 20: habeas.identity.v1.CreateTenantRequest
-	(*Safeguards)(nil),                // 21: habeas.identity.v1.Safeguards
-	(*CreateTenantResponse)(nil),      // 22: habeas.identity.v1.CreateTenantResponse
-	(*GetTenantRequest)(nil),          // 23: habeas.identity.v1.GetTenantRequest
-	(*GetTenantResponse)(nil),         // 24: habeas.identity.v1.GetTenantResponse
-	(*StartVerificationRequest)(nil),  // 25: habeas.identity.v1.StartVerificationRequest
-	(*StartVerificationResponse)(nil), // 26: habeas.identity.v1.StartVerificationResponse
-	(*CheckCodeRequest)(nil),          // 27: habeas.identity.v1.CheckCodeRequest
-	(*CheckCodeResponse)(nil),         // 28: habeas.identity.v1.CheckCodeResponse
-	(*GetVerificationRequest)(nil),    // 29: habeas.identity.v1.GetVerificationRequest
-	(*GetVerificationResponse)(nil),   // 30: habeas.identity.v1.GetVerificationResponse
-	(*Mandate)(nil),                   // 31: habeas.identity.v1.Mandate
-	(*ParentalConsent)(nil),           // 32: habeas.identity.v1.ParentalConsent
-	(*timestamppb.Timestamp)(nil),     // 33: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),       // 34: google.protobuf.Duration
-	(*RecordTouchRequest)(nil),        // 35: habeas.identity.v1.RecordTouchRequest
-	(*RecordTouchResponse)(nil),       // 36: habeas.identity.v1.RecordTouchResponse
+	(IdentifierKind)(0),                // 0: habeas.identity.v1.IdentifierKind
+	(SubjectState)(0),                  // 1: habeas.identity.v1.SubjectState
+	(VerificationState)(0),             // 2: habeas.identity.v1.VerificationState
+	(*Identifier)(nil),                 // 3: habeas.identity.v1.Identifier
+	(*RegisterSubjectRequest)(nil),     // 4: habeas.identity.v1.RegisterSubjectRequest
+	(*RegisterSubjectResponse)(nil),    // 5: habeas.identity.v1.RegisterSubjectResponse
+	(*LinkIdentifierRequest)(nil),      // 6: habeas.identity.v1.LinkIdentifierRequest
+	(*LinkIdentifierResponse)(nil),     // 7: habeas.identity.v1.LinkIdentifierResponse
+	(*UnlinkIdentifierRequest)(nil),    // 8: habeas.identity.v1.UnlinkIdentifierRequest
+	(*UnlinkIdentifierResponse)(nil),   // 9: habeas.identity.v1.UnlinkIdentifierResponse
+	(*ResolveSubjectRequest)(nil),      // 10: habeas.identity.v1.ResolveSubjectRequest
+	(*ResolveSubjectResponse)(nil),     // 11: habeas.identity.v1.ResolveSubjectResponse
+	(*GetSubjectRequest)(nil),          // 12: habeas.identity.v1.GetSubjectRequest
+	(*GetSubjectResponse)(nil),         // 13: habeas.identity.v1.GetSubjectResponse
+	(*ListIdentifiersRequest)(nil),     // 14: habeas.identity.v1.ListIdentifiersRequest
+	(*ListIdentifiersResponse)(nil),    // 15: habeas.identity.v1.ListIdentifiersResponse
+	(*FixIdentifiersRequest)(nil),      // 16: habeas.identity.v1.FixIdentifiersRequest
+	(*FixIdentifiersResponse)(nil),     // 17: habeas.identity.v1.FixIdentifiersResponse
+	(*ForgetSubjectRequest)(nil),       // 18: habeas.identity.v1.ForgetSubjectRequest
+	(*ForgetSubjectResponse)(nil),      // 19: habeas.identity.v1.ForgetSubjectResponse
+	(*CreateTenantRequest)(nil),        // 20: habeas.identity.v1.CreateTenantRequest
+	(*Safeguards)(nil),                 // 21: habeas.identity.v1.Safeguards
+	(*CreateTenantResponse)(nil),       // 22: habeas.identity.v1.CreateTenantResponse
+	(*GetTenantRequest)(nil),           // 23: habeas.identity.v1.GetTenantRequest
+	(*GetTenantResponse)(nil),          // 24: habeas.identity.v1.GetTenantResponse
+	(*StartVerificationRequest)(nil),   // 25: habeas.identity.v1.StartVerificationRequest
+	(*StartVerificationResponse)(nil),  // 26: habeas.identity.v1.StartVerificationResponse
+	(*CheckCodeRequest)(nil),           // 27: habeas.identity.v1.CheckCodeRequest
+	(*CheckCodeResponse)(nil),          // 28: habeas.identity.v1.CheckCodeResponse
+	(*GetVerificationRequest)(nil),     // 29: habeas.identity.v1.GetVerificationRequest
+	(*GetVerificationResponse)(nil),    // 30: habeas.identity.v1.GetVerificationResponse
+	(*Mandate)(nil),                    // 31: habeas.identity.v1.Mandate
+	(*ParentalConsent)(nil),            // 32: habeas.identity.v1.ParentalConsent
+	(*timestamppb.Timestamp)(nil),      // 33: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),        // 34: google.protobuf.Duration
+	(*Offboarding)(nil),                // 35: habeas.identity.v1.Offboarding
+	(*RecordTouchRequest)(nil),         // 36: habeas.identity.v1.RecordTouchRequest
+	(*OffboardTenantRequest)(nil),      // 37: habeas.identity.v1.OffboardTenantRequest
+	(*ApproveOffboardingRequest)(nil),  // 38: habeas.identity.v1.ApproveOffboardingRequest
+	(*CancelOffboardingRequest)(nil),   // 39: habeas.identity.v1.CancelOffboardingRequest
+	(*RecordTouchResponse)(nil),        // 40: habeas.identity.v1.RecordTouchResponse
+	(*OffboardTenantResponse)(nil),     // 41: habeas.identity.v1.OffboardTenantResponse
+	(*ApproveOffboardingResponse)(nil), // 42: habeas.identity.v1.ApproveOffboardingResponse
+	(*CancelOffboardingResponse)(nil),  // 43: habeas.identity.v1.CancelOffboardingResponse
 }
 var file_habeas_identity_v1_identity_service_proto_depIdxs = []int32{
 	0,  // 0: habeas.identity.v1.Identifier.kind:type_name -> habeas.identity.v1.IdentifierKind
@@ -2225,43 +2251,50 @@ var file_habeas_identity_v1_identity_service_proto_depIdxs = []int32{
 	34, // 13: habeas.identity.v1.Safeguards.delay:type_name -> google.protobuf.Duration
 	34, // 14: habeas.identity.v1.Safeguards.channel_age:type_name -> google.protobuf.Duration
 	21, // 15: habeas.identity.v1.GetTenantResponse.safeguards:type_name -> habeas.identity.v1.Safeguards
-	33, // 16: habeas.identity.v1.StartVerificationResponse.expires_at:type_name -> google.protobuf.Timestamp
-	2,  // 17: habeas.identity.v1.CheckCodeResponse.state:type_name -> habeas.identity.v1.VerificationState
-	2,  // 18: habeas.identity.v1.GetVerificationResponse.state:type_name -> habeas.identity.v1.VerificationState
-	33, // 19: habeas.identity.v1.GetVerificationResponse.expires_at:type_name -> google.protobuf.Timestamp
-	4,  // 20: habeas.identity.v1.SubjectService.RegisterSubject:input_type -> habeas.identity.v1.RegisterSubjectRequest
-	6,  // 21: habeas.identity.v1.SubjectService.LinkIdentifier:input_type -> habeas.identity.v1.LinkIdentifierRequest
-	8,  // 22: habeas.identity.v1.SubjectService.UnlinkIdentifier:input_type -> habeas.identity.v1.UnlinkIdentifierRequest
-	10, // 23: habeas.identity.v1.SubjectService.ResolveSubject:input_type -> habeas.identity.v1.ResolveSubjectRequest
-	12, // 24: habeas.identity.v1.SubjectService.GetSubject:input_type -> habeas.identity.v1.GetSubjectRequest
-	14, // 25: habeas.identity.v1.SubjectService.ListIdentifiers:input_type -> habeas.identity.v1.ListIdentifiersRequest
-	35, // 26: habeas.identity.v1.SubjectService.RecordTouch:input_type -> habeas.identity.v1.RecordTouchRequest
-	16, // 27: habeas.identity.v1.SubjectService.FixIdentifiers:input_type -> habeas.identity.v1.FixIdentifiersRequest
-	18, // 28: habeas.identity.v1.SubjectService.ForgetSubject:input_type -> habeas.identity.v1.ForgetSubjectRequest
-	20, // 29: habeas.identity.v1.TenantService.CreateTenant:input_type -> habeas.identity.v1.CreateTenantRequest
-	23, // 30: habeas.identity.v1.TenantService.GetTenant:input_type -> habeas.identity.v1.GetTenantRequest
-	25, // 31: habeas.identity.v1.VerificationService.StartVerification:input_type -> habeas.identity.v1.StartVerificationRequest
-	27, // 32: habeas.identity.v1.VerificationService.CheckCode:input_type -> habeas.identity.v1.CheckCodeRequest
-	29, // 33: habeas.identity.v1.VerificationService.GetVerification:input_type -> habeas.identity.v1.GetVerificationRequest
-	5,  // 34: habeas.identity.v1.SubjectService.RegisterSubject:output_type -> habeas.identity.v1.RegisterSubjectResponse
-	7,  // 35: habeas.identity.v1.SubjectService.LinkIdentifier:output_type -> habeas.identity.v1.LinkIdentifierResponse
-	9,  // 36: habeas.identity.v1.SubjectService.UnlinkIdentifier:output_type -> habeas.identity.v1.UnlinkIdentifierResponse
-	11, // 37: habeas.identity.v1.SubjectService.ResolveSubject:output_type -> habeas.identity.v1.ResolveSubjectResponse
-	13, // 38: habeas.identity.v1.SubjectService.GetSubject:output_type -> habeas.identity.v1.GetSubjectResponse
-	15, // 39: habeas.identity.v1.SubjectService.ListIdentifiers:output_type -> habeas.identity.v1.ListIdentifiersResponse
-	36, // 40: habeas.identity.v1.SubjectService.RecordTouch:output_type -> habeas.identity.v1.RecordTouchResponse
-	17, // 41: habeas.identity.v1.SubjectService.FixIdentifiers:output_type -> habeas.identity.v1.FixIdentifiersResponse
-	19, // 42: habeas.identity.v1.SubjectService.ForgetSubject:output_type -> habeas.identity.v1.ForgetSubjectResponse
-	22, // 43: habeas.identity.v1.TenantService.CreateTenant:output_type -> habeas.identity.v1.CreateTenantResponse
-	24, // 44: habeas.identity.v1.TenantService.GetTenant:output_type -> habeas.identity.v1.GetTenantResponse
-	26, // 45: habeas.identity.v1.VerificationService.StartVerification:output_type -> habeas.identity.v1.StartVerificationResponse
-	28, // 46: habeas.identity.v1.VerificationService.CheckCode:output_type -> habeas.identity.v1.CheckCodeResponse
-	30, // 47: habeas.identity.v1.VerificationService.GetVerification:output_type -> habeas.identity.v1.GetVerificationResponse
-	34, // [34:48] is the sub-list for method output_type
-	20, // [20:34] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	35, // 16: habeas.identity.v1.GetTenantResponse.offboarding:type_name -> habeas.identity.v1.Offboarding
+	33, // 17: habeas.identity.v1.StartVerificationResponse.expires_at:type_name -> google.protobuf.Timestamp
+	2,  // 18: habeas.identity.v1.CheckCodeResponse.state:type_name -> habeas.identity.v1.VerificationState
+	2,  // 19: habeas.identity.v1.GetVerificationResponse.state:type_name -> habeas.identity.v1.VerificationState
+	33, // 20: habeas.identity.v1.GetVerificationResponse.expires_at:type_name -> google.protobuf.Timestamp
+	4,  // 21: habeas.identity.v1.SubjectService.RegisterSubject:input_type -> habeas.identity.v1.RegisterSubjectRequest
+	6,  // 22: habeas.identity.v1.SubjectService.LinkIdentifier:input_type -> habeas.identity.v1.LinkIdentifierRequest
+	8,  // 23: habeas.identity.v1.SubjectService.UnlinkIdentifier:input_type -> habeas.identity.v1.UnlinkIdentifierRequest
+	10, // 24: habeas.identity.v1.SubjectService.ResolveSubject:input_type -> habeas.identity.v1.ResolveSubjectRequest
+	12, // 25: habeas.identity.v1.SubjectService.GetSubject:input_type -> habeas.identity.v1.GetSubjectRequest
+	14, // 26: habeas.identity.v1.SubjectService.ListIdentifiers:input_type -> habeas.identity.v1.ListIdentifiersRequest
+	36, // 27: habeas.identity.v1.SubjectService.RecordTouch:input_type -> habeas.identity.v1.RecordTouchRequest
+	16, // 28: habeas.identity.v1.SubjectService.FixIdentifiers:input_type -> habeas.identity.v1.FixIdentifiersRequest
+	18, // 29: habeas.identity.v1.SubjectService.ForgetSubject:input_type -> habeas.identity.v1.ForgetSubjectRequest
+	20, // 30: habeas.identity.v1.TenantService.CreateTenant:input_type -> habeas.identity.v1.CreateTenantRequest
+	23, // 31: habeas.identity.v1.TenantService.GetTenant:input_type -> habeas.identity.v1.GetTenantRequest
+	37, // 32: habeas.identity.v1.TenantService.OffboardTenant:input_type -> habeas.identity.v1.OffboardTenantRequest
+	38, // 33: habeas.identity.v1.TenantService.ApproveOffboarding:input_type -> habeas.identity.v1.ApproveOffboardingRequest
+	39, // 34: habeas.identity.v1.TenantService.CancelOffboarding:input_type -> habeas.identity.v1.CancelOffboardingRequest
+	25, // 35: habeas.identity.v1.VerificationService.StartVerification:input_type -> habeas.identity.v1.StartVerificationRequest
+	27, // 36: habeas.identity.v1.VerificationService.CheckCode:input_type -> habeas.identity.v1.CheckCodeRequest
+	29, // 37: habeas.identity.v1.VerificationService.GetVerification:input_type -> habeas.identity.v1.GetVerificationRequest
+	5,  // 38: habeas.identity.v1.SubjectService.RegisterSubject:output_type -> habeas.identity.v1.RegisterSubjectResponse
+	7,  // 39: habeas.identity.v1.SubjectService.LinkIdentifier:output_type -> habeas.identity.v1.LinkIdentifierResponse
+	9,  // 40: habeas.identity.v1.SubjectService.UnlinkIdentifier:output_type -> habeas.identity.v1.UnlinkIdentifierResponse
+	11, // 41: habeas.identity.v1.SubjectService.ResolveSubject:output_type -> habeas.identity.v1.ResolveSubjectResponse
+	13, // 42: habeas.identity.v1.SubjectService.GetSubject:output_type -> habeas.identity.v1.GetSubjectResponse
+	15, // 43: habeas.identity.v1.SubjectService.ListIdentifiers:output_type -> habeas.identity.v1.ListIdentifiersResponse
+	40, // 44: habeas.identity.v1.SubjectService.RecordTouch:output_type -> habeas.identity.v1.RecordTouchResponse
+	17, // 45: habeas.identity.v1.SubjectService.FixIdentifiers:output_type -> habeas.identity.v1.FixIdentifiersResponse
+	19, // 46: habeas.identity.v1.SubjectService.ForgetSubject:output_type -> habeas.identity.v1.ForgetSubjectResponse
+	22, // 47: habeas.identity.v1.TenantService.CreateTenant:output_type -> habeas.identity.v1.CreateTenantResponse
+	24, // 48: habeas.identity.v1.TenantService.GetTenant:output_type -> habeas.identity.v1.GetTenantResponse
+	41, // 49: habeas.identity.v1.TenantService.OffboardTenant:output_type -> habeas.identity.v1.OffboardTenantResponse
+	42, // 50: habeas.identity.v1.TenantService.ApproveOffboarding:output_type -> habeas.identity.v1.ApproveOffboardingResponse
+	43, // 51: habeas.identity.v1.TenantService.CancelOffboarding:output_type -> habeas.identity.v1.CancelOffboardingResponse
+	26, // 52: habeas.identity.v1.VerificationService.StartVerification:output_type -> habeas.identity.v1.StartVerificationResponse
+	28, // 53: habeas.identity.v1.VerificationService.CheckCode:output_type -> habeas.identity.v1.CheckCodeResponse
+	30, // 54: habeas.identity.v1.VerificationService.GetVerification:output_type -> habeas.identity.v1.GetVerificationResponse
+	38, // [38:55] is the sub-list for method output_type
+	21, // [21:38] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_habeas_identity_v1_identity_service_proto_init() }
@@ -2271,6 +2304,7 @@ func file_habeas_identity_v1_identity_service_proto_init() {
 	}
 	file_habeas_identity_v1_age_service_proto_init()
 	file_habeas_identity_v1_merge_service_proto_init()
+	file_habeas_identity_v1_offboarding_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

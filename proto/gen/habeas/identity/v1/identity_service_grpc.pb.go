@@ -475,8 +475,11 @@ var SubjectService_ServiceDesc = grpc.ServiceDesc{
 }
 
 const (
-	TenantService_CreateTenant_FullMethodName = "/habeas.identity.v1.TenantService/CreateTenant"
-	TenantService_GetTenant_FullMethodName    = "/habeas.identity.v1.TenantService/GetTenant"
+	TenantService_CreateTenant_FullMethodName       = "/habeas.identity.v1.TenantService/CreateTenant"
+	TenantService_GetTenant_FullMethodName          = "/habeas.identity.v1.TenantService/GetTenant"
+	TenantService_OffboardTenant_FullMethodName     = "/habeas.identity.v1.TenantService/OffboardTenant"
+	TenantService_ApproveOffboarding_FullMethodName = "/habeas.identity.v1.TenantService/ApproveOffboarding"
+	TenantService_CancelOffboarding_FullMethodName  = "/habeas.identity.v1.TenantService/CancelOffboarding"
 )
 
 // TenantServiceClient is the client API for TenantService service.
@@ -489,6 +492,14 @@ type TenantServiceClient interface {
 	CreateTenant(ctx context.Context, in *CreateTenantRequest, opts ...grpc.CallOption) (*CreateTenantResponse, error)
 	// GetTenant returns the caller's tenant.
 	GetTenant(ctx context.Context, in *GetTenantRequest, opts ...grpc.CallOption) (*GetTenantResponse, error)
+	// OffboardTenant begins the end of the caller's tenant: after a time in which
+	// it can be taken back, every key is destroyed. Where the tenant's settings
+	// ask for an approver, that time begins with the approval.
+	OffboardTenant(ctx context.Context, in *OffboardTenantRequest, opts ...grpc.CallOption) (*OffboardTenantResponse, error)
+	// ApproveOffboarding is the word of a second person.
+	ApproveOffboarding(ctx context.Context, in *ApproveOffboardingRequest, opts ...grpc.CallOption) (*ApproveOffboardingResponse, error)
+	// CancelOffboarding takes it back, until destruction begins.
+	CancelOffboarding(ctx context.Context, in *CancelOffboardingRequest, opts ...grpc.CallOption) (*CancelOffboardingResponse, error)
 }
 
 type tenantServiceClient struct {
@@ -519,6 +530,36 @@ func (c *tenantServiceClient) GetTenant(ctx context.Context, in *GetTenantReques
 	return out, nil
 }
 
+func (c *tenantServiceClient) OffboardTenant(ctx context.Context, in *OffboardTenantRequest, opts ...grpc.CallOption) (*OffboardTenantResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(OffboardTenantResponse)
+	err := c.cc.Invoke(ctx, TenantService_OffboardTenant_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *tenantServiceClient) ApproveOffboarding(ctx context.Context, in *ApproveOffboardingRequest, opts ...grpc.CallOption) (*ApproveOffboardingResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ApproveOffboardingResponse)
+	err := c.cc.Invoke(ctx, TenantService_ApproveOffboarding_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *tenantServiceClient) CancelOffboarding(ctx context.Context, in *CancelOffboardingRequest, opts ...grpc.CallOption) (*CancelOffboardingResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CancelOffboardingResponse)
+	err := c.cc.Invoke(ctx, TenantService_CancelOffboarding_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // TenantServiceServer is the server API for TenantService service.
 // All implementations must embed UnimplementedTenantServiceServer
 // for forward compatibility.
@@ -529,6 +570,14 @@ type TenantServiceServer interface {
 	CreateTenant(context.Context, *CreateTenantRequest) (*CreateTenantResponse, error)
 	// GetTenant returns the caller's tenant.
 	GetTenant(context.Context, *GetTenantRequest) (*GetTenantResponse, error)
+	// OffboardTenant begins the end of the caller's tenant: after a time in which
+	// it can be taken back, every key is destroyed. Where the tenant's settings
+	// ask for an approver, that time begins with the approval.
+	OffboardTenant(context.Context, *OffboardTenantRequest) (*OffboardTenantResponse, error)
+	// ApproveOffboarding is the word of a second person.
+	ApproveOffboarding(context.Context, *ApproveOffboardingRequest) (*ApproveOffboardingResponse, error)
+	// CancelOffboarding takes it back, until destruction begins.
+	CancelOffboarding(context.Context, *CancelOffboardingRequest) (*CancelOffboardingResponse, error)
 	mustEmbedUnimplementedTenantServiceServer()
 }
 
@@ -544,6 +593,15 @@ func (UnimplementedTenantServiceServer) CreateTenant(context.Context, *CreateTen
 }
 func (UnimplementedTenantServiceServer) GetTenant(context.Context, *GetTenantRequest) (*GetTenantResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetTenant not implemented")
+}
+func (UnimplementedTenantServiceServer) OffboardTenant(context.Context, *OffboardTenantRequest) (*OffboardTenantResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method OffboardTenant not implemented")
+}
+func (UnimplementedTenantServiceServer) ApproveOffboarding(context.Context, *ApproveOffboardingRequest) (*ApproveOffboardingResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ApproveOffboarding not implemented")
+}
+func (UnimplementedTenantServiceServer) CancelOffboarding(context.Context, *CancelOffboardingRequest) (*CancelOffboardingResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CancelOffboarding not implemented")
 }
 func (UnimplementedTenantServiceServer) mustEmbedUnimplementedTenantServiceServer() {}
 func (UnimplementedTenantServiceServer) testEmbeddedByValue()                       {}
@@ -602,6 +660,60 @@ func _TenantService_GetTenant_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _TenantService_OffboardTenant_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(OffboardTenantRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TenantServiceServer).OffboardTenant(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TenantService_OffboardTenant_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TenantServiceServer).OffboardTenant(ctx, req.(*OffboardTenantRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _TenantService_ApproveOffboarding_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ApproveOffboardingRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TenantServiceServer).ApproveOffboarding(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TenantService_ApproveOffboarding_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TenantServiceServer).ApproveOffboarding(ctx, req.(*ApproveOffboardingRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _TenantService_CancelOffboarding_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CancelOffboardingRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TenantServiceServer).CancelOffboarding(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TenantService_CancelOffboarding_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TenantServiceServer).CancelOffboarding(ctx, req.(*CancelOffboardingRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // TenantService_ServiceDesc is the grpc.ServiceDesc for TenantService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -616,6 +728,18 @@ var TenantService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetTenant",
 			Handler:    _TenantService_GetTenant_Handler,
+		},
+		{
+			MethodName: "OffboardTenant",
+			Handler:    _TenantService_OffboardTenant_Handler,
+		},
+		{
+			MethodName: "ApproveOffboarding",
+			Handler:    _TenantService_ApproveOffboarding_Handler,
+		},
+		{
+			MethodName: "CancelOffboarding",
+			Handler:    _TenantService_CancelOffboarding_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

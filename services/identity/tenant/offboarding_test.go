@@ -1,0 +1,86 @@
+package tenant_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"habeas.internal/services/identity/tenant"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestDecideOnOffboarding(t *testing.T) {
+	const month = 30 * 24 * time.Hour
+	noon := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	due := noon.Add(month)
+	acme := tenant.Settings{DisplayName: "Acme", TimeZone: "UTC"}
+	created := tenant.Created{Settings: acme}
+	approvals := tenant.SettingsChanged{Settings: acme, Own: tenant.Own{Approval: true}, Revision: 1}
+	ask := tenant.Offboard{By: "ann", Reason: "contract_ended", Free: true, Grace: month, At: noon}
+	begun := tenant.OffboardingBegun{By: "ann", Reason: "contract_ended", At: noon, DueAt: due}
+	asked := tenant.OffboardingBegun{By: "ann", Reason: "contract_ended", At: noon}
+	approve := tenant.Approve{By: "bob", Grace: month, At: noon}
+	approved := tenant.OffboardingApproved{By: "bob", At: noon, DueAt: due}
+	end := tenant.End{At: due, Counted: tenant.Counted{LookupRows: 1}}
+	ending, gone := tenant.DestructionBegun(end), tenant.Offboarded{Proof: tenant.Proof{Keys: 1, At: due}}
+	stay := tenant.Stay{By: "ann", At: noon}
+	refused := func(why tenant.Refusal) []tenant.Event {
+		return []tenant.Event{tenant.OffboardingRefused{Reason: why.Reason()}}
+	}
+	given := func(events ...tenant.Event) []tenant.Event { return append([]tenant.Event{created}, events...) }
+	for _, tc := range []struct {
+		name  string
+		given []tenant.Event
+		when  tenant.Command
+		then  []tenant.Event
+		err   error
+	}{
+		{"a tenant is to go", given(), ask, []tenant.Event{begun}, nil},
+		{"one whose settings ask for it waits for a second person", given(approvals), ask, []tenant.Event{asked}, nil},
+		{"who approves", given(approvals, asked), approve, []tenant.Event{approved}, nil},
+		{"and is somebody else", given(approvals, asked), tenant.Approve{By: "ann", Grace: month, At: noon}, refused(tenant.ErrSamePerson), tenant.ErrSamePerson},
+		{"what needs no approval is not approved", given(begun), approve, refused(tenant.ErrApproved), tenant.ErrApproved},
+		{"what has not begun is not approved", given(), approve, refused(tenant.ErrNotLeaving), tenant.ErrNotLeaving},
+		{"it begins once", given(begun), ask, refused(tenant.ErrLeaving), tenant.ErrLeaving},
+		{"nothing begins while something may be open", given(), tenant.Offboard{By: "ann", Reason: "x", Grace: month, At: noon}, refused(tenant.ErrNotFree), tenant.ErrNotFree},
+		{"without a reason nothing begins", given(), tenant.Offboard{By: "ann", Free: true, Grace: month, At: noon}, nil, tenant.ErrIncomplete},
+		{"a tenant that is not there does not go", nil, ask, nil, tenant.ErrNotFound},
+		{"it is taken back", given(begun), stay, []tenant.Event{tenant.OffboardingCancelled(stay)}, nil},
+		{"it is taken back before it is approved", given(approvals, asked), stay, []tenant.Event{tenant.OffboardingCancelled(stay)}, nil},
+		{"and can begin again", given(begun, tenant.OffboardingCancelled(stay)), ask, []tenant.Event{begun}, nil},
+		{"what has not begun is not taken back", given(), stay, refused(tenant.ErrNotLeaving), tenant.ErrNotLeaving},
+		{"destruction begins when it is due", given(begun), end, []tenant.Event{ending}, nil},
+		{"and not before", given(begun), tenant.End{At: due.Add(-1)}, nil, tenant.ErrNotDue},
+		{"nor without approval", given(approvals, asked), end, nil, tenant.ErrNotDue},
+		{"nor when it was taken back", given(begun, tenant.OffboardingCancelled(stay)), end, nil, tenant.ErrNotDue},
+		{"it begins once only", given(begun, ending), end, nil, nil},
+		{"from then on nothing is taken back", given(begun, ending), stay, refused(tenant.ErrOffboarded), tenant.ErrOffboarded},
+		{"the proof is recorded", given(begun, ending), tenant.Finish{Proof: gone.Proof}, []tenant.Event{gone}, nil},
+		{"once", given(begun, ending, gone), tenant.Finish{}, nil, nil},
+		{"and never without the destruction", given(begun), tenant.Finish{}, nil, tenant.ErrNotDue},
+		{"who is gone does not go again", given(begun, ending, gone), ask, refused(tenant.ErrOffboarded), tenant.ErrOffboarded},
+		{
+			"and has no settings to change", given(begun, ending, gone), tenant.Change{Settings: acme},
+			[]tenant.Event{tenant.SettingsRefused{Reason: "TENANT_OFFBOARDED"}}, tenant.ErrOffboarded,
+		},
+		{
+			"nor is made again", given(begun, ending, gone), tenant.Create{Settings: acme},
+			[]tenant.Event{tenant.CreationRefused{Reason: "TENANT_EXISTS"}}, tenant.ErrExists,
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var s tenant.Tenant
+			for _, ev := range tc.given {
+				s = tenant.Evolve(s, ev)
+			}
+			got, err := tenant.Decide(s, tc.when)
+			if !errors.Is(err, tc.err) {
+				t.Errorf("error %v, want %v", err, tc.err)
+			}
+			if diff := cmp.Diff(tc.then, got); diff != "" {
+				t.Errorf("events (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
