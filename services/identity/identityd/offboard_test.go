@@ -142,5 +142,5 @@ func TestNothingOfATenantThatIsGoneOpensAnywhere(t *testing.T) {
 			}
 		}
 	}
-	expect(t, creates(func(r *identityv1.CreateTenantRequest) { r.Tenant = tenant })(deadline(t), first.as(t, "platform", "platform_admin")), codes.AlreadyExists, "TENANT_EXISTS")
+	expect(t, creates(func(r *identityv1.CreateTenantRequest) { r.Tenant = tenant })(deadline(t), first.as(t, "platform", "platform_admin")), codes.FailedPrecondition, "TENANT_OFFBOARDED")
 }
