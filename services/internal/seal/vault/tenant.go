@@ -79,8 +79,8 @@ type Tomb struct {
 	Horizon time.Time
 }
 
-// ErrLive means: a key of the tenant has not ended.
-var ErrLive = errors.New("a key of the tenant has not ended")
+// errLive means: a key of the tenant has not ended.
+var errLive = errors.New("a key of the tenant has not ended")
 
 // Tombs reads what is left of a tenant's keys; it is an error if that is a key.
 // What never was a key counts nowhere.
@@ -96,7 +96,7 @@ func (v *Vault) Tombs(ctx context.Context, tenant string) (Tombs, error) {
 			return out, err
 		}
 		if rec.row.GetState() != sealv1.KeyState_KEY_STATE_DESTROYED {
-			return out, ErrLive
+			return out, errLive
 		}
 		if len(rec.row.GetKeyCommit()) == 0 || lines[rec.line()] {
 			continue
