@@ -54,6 +54,7 @@ func cardNumbers(t *testing.T, w *world) {
 	tenant := w.tenantOf(caseworksTenant)
 	w.schedule(tenant, caseworksTenant)
 	w.billing.joins(w, tenant)
+	w.Employ(tenant, "case.handling")
 	w.refusesEverywhere(tenant)
 	w.registersNoCard(tenant)
 	jane, john := uuid.NewString()+"@people.example", uuid.NewString()+"@people.example"

@@ -91,11 +91,21 @@ func (r *Registry) Tidy(ctx context.Context, tenant, ref string) error {
 		if again != 0 {
 			continue
 		}
-		if err := r.cfg.Table.Erase(ctx, v.in(tenant), ref); err != nil {
+		if err := r.eraseRow(ctx, tenant, ref, s, i, v); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// eraseRow removes the row of a value that is held no more. Of an active
+// subject that is the row of the claim that it was held by: the subject may be
+// given the value again while this runs.
+func (r *Registry) eraseRow(ctx context.Context, tenant, ref string, s subject.Subject, i subject.Identifier, v Value) error {
+	if s.Phase == subject.Active {
+		return r.cfg.Table.EraseClaim(ctx, v.in(tenant), ref, i.Claim)
+	}
+	return r.cfg.Table.Erase(ctx, v.in(tenant), ref)
 }
 
 // reasonErasure is why a forgotten subject's keys are destroyed.

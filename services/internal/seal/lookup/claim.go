@@ -263,6 +263,12 @@ func (t *Table) Erase(ctx context.Context, v Value, subjectRef string) error {
 	return t.removeAll(ctx, v, func(o Owner) bool { return o.SubjectRef == subjectRef })
 }
 
+// EraseClaim removes the rows that a subject has of a value by one claim. One
+// that it has by a later claim, made meanwhile, stays.
+func (t *Table) EraseClaim(ctx context.Context, v Value, subjectRef, commandID string) error {
+	return t.removeAll(ctx, v, func(o Owner) bool { return o.SubjectRef == subjectRef && o.CommandID == commandID })
+}
+
 func (t *Table) removeAll(ctx context.Context, v Value, whose func(Owner) bool) error {
 	err := t.underLive(ctx, v.Tenant, func(set pepper.Set) error {
 		for _, p := range set {

@@ -147,6 +147,22 @@ func TestAValueIsFoundFromClaimToErasure(t *testing.T) {
 	w.expectOwner(jane(), "b", true)
 }
 
+func TestARowOfALaterClaimOutlivesTheEndOfAnEarlierOne(t *testing.T) {
+	w := newTown(t)
+	table := w.table(nil)
+	w.register(table, jane(), "a", "c1")
+	w.log.Erase(jane(), "a")
+	if err := table.EraseClaim(t.Context(), jane(), "a", "c1"); err != nil {
+		t.Fatal(err)
+	}
+	w.expectNobody(jane())
+	w.register(table, jane(), "a", "c2") // given to her again
+	if err := table.EraseClaim(t.Context(), jane(), "a", "c1"); err != nil {
+		t.Fatal(err)
+	}
+	w.expectOwner(jane(), "a", true)
+}
+
 func TestACommandThatComesAgainGetsItsFirstOwner(t *testing.T) {
 	w := newTown(t)
 	table := w.table(nil)
