@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -145,7 +146,7 @@ func (a *asker) people(m protoreflect.MethodDescriptor) []string {
 		switch {
 		case code == codes.InvalidArgument && reason == "REQUEST_MALFORMED":
 			in = append(in, role)
-		case code == codes.PermissionDenied && (reason == "ROLE_REQUIRED" || reason == "STEP_UP_REQUIRED"):
+		case code == codes.PermissionDenied && reason == "ROLE_REQUIRED":
 		default:
 			a.t.Errorf("%s as %s: %s %s", m.FullName(), role, code, reason)
 		}
@@ -178,7 +179,7 @@ func (a *asker) extra(m protoreflect.MethodDescriptor, people, helpers []string)
 	var reason string
 	switch {
 	case len(people) > 0:
-		code, reason = a.ask(m, a.person(people[0]), nil)
+		code, reason = a.ask(m, a.plain(people[0]), nil)
 	case len(helpers) > 0:
 		code, reason = a.ask(m, a.service(helpers[0]), metadata.Pairs("habeas-tenant", tenant))
 	default:
@@ -206,17 +207,32 @@ func (a *asker) want(m protoreflect.MethodDescriptor, who string, c caller, md m
 // caller makes a connection to a service.
 type caller func(service string) *grpc.ClientConn
 
-// person has a token with a role, or none if it is empty.
+// person has just proved themselves by a stronger means, and has a token with a
+// role, or none if it is empty.
 func (a *asker) person(role string) caller {
 	return func(service string) *grpc.ClientConn {
 		return a.kept(role+" to "+service, func() *grpc.ClientConn {
 			if role == "" {
 				return a.stack.Conn(service, "")
 			}
-			claims := rpctest.With(rpctest.Claims(time.Now(), role), "exp", time.Now().Add(time.Hour).Unix())
-			return a.stack.Conn(service, a.stack.Issuer.Sign(rpctest.With(claims, "sub", "actor-"+role)))
+			claims := rpctest.With(claimsOf(role), "acr", "phr")
+			return a.stack.Conn(service, a.stack.Issuer.Sign(rpctest.With(claims, "auth_time", time.Now().Unix())))
 		})
 	}
+}
+
+// plain has no more than a token.
+func (a *asker) plain(role string) caller {
+	return func(service string) *grpc.ClientConn {
+		return a.kept("plain "+role+" to "+service, func() *grpc.ClientConn {
+			return a.stack.Conn(service, a.stack.Issuer.Sign(claimsOf(role)))
+		})
+	}
+}
+
+func claimsOf(role string) jwt.MapClaims {
+	claims := rpctest.With(rpctest.Claims(time.Now(), role), "exp", time.Now().Add(time.Hour).Unix())
+	return rpctest.With(claims, "sub", "actor-"+role)
 }
 
 // service has a certificate of a name.

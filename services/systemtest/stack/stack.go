@@ -125,7 +125,7 @@ func (s *Stack) environ(name string) []string {
 		"HABEAS_OTLP_RATIO=1", "HABEAS_OTLP_FILE=" + s.Spans(name), "HABEAS_OTLP_ENDPOINT=http://" + s.Traces.Addr,
 		"HABEAS_TLS_CERT=" + svc.id.CertFile, "HABEAS_TLS_KEY=" + svc.id.KeyFile, "HABEAS_TLS_CA=" + svc.id.CAFile,
 		"HABEAS_TLS_TRUST_DOMAIN=" + rpctest.TrustDomain, "HABEAS_TLS_NAMESPACE=" + rpctest.Namespace,
-		"HABEAS_TOKEN_ISSUER=" + rpctest.TokenIssuer, "HABEAS_TOKEN_AUDIENCE=" + rpctest.TokenAudience, "HABEAS_TOKEN_KEYS=" + s.Issuer.Path,
+		"HABEAS_TOKEN_ISSUER=" + rpctest.TokenIssuer, "HABEAS_TOKEN_AUDIENCE=" + rpctest.TokenAudience, "HABEAS_TOKEN_KEYS=" + s.Issuer.Path, "HABEAS_TOKEN_STEP_UP=phr",
 		"HABEAS_NATS_URL=" + s.NATS.URL(), "HABEAS_NATS_SEED=" + s.NATS.SeedFile(name), "HABEAS_REDIS_URL=" + s.Redis.URL(),
 		"HABEAS_EVENTLOG_KEY=" + base64.StdEncoding.EncodeToString(s.In.LogKey.Public()),
 		"HABEAS_EVENTLOG_SERVICE_KEY=" + filepath.Join(s.Dir, name+".key"), fmt.Sprintf("HABEAS_EVENTLOG_SHARDS=%d", shards),
