@@ -159,7 +159,8 @@ const (
 
 // because says why a leaf that was to be erased is retained; what is kept of the
 // person's own rows comes before what is shared. What a kept part needs is kept
-// as long as that; anything else is looked at again after a year.
+// as long as that; anything else is to be looked at again after a year, which
+// nothing does by itself yet.
 func (s Request) because(l Leaf, d Done, at time.Time) Because {
 	review := at.AddDate(1, 0, 0)
 	if d.Kept == 0 && d.Shared == 0 {
