@@ -34,7 +34,7 @@ func (w *world) desk(t *testing.T, p *process, log keyledger.Log, verifier es.Ve
 	if err != nil {
 		t.Fatal(err)
 	}
-	var store rows.Store = w.rows
+	store := w.rows
 	if step != nil {
 		store = sealtest.Rows{Store: w.rows, Step: step}
 	}

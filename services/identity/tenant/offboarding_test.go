@@ -29,13 +29,7 @@ func TestDecideOnOffboarding(t *testing.T) {
 		return []tenant.Event{tenant.OffboardingRefused{Reason: why.Reason()}}
 	}
 	given := func(events ...tenant.Event) []tenant.Event { return append([]tenant.Event{created}, events...) }
-	for _, tc := range []struct {
-		name  string
-		given []tenant.Event
-		when  tenant.Command
-		then  []tenant.Event
-		err   error
-	}{
+	decides(t, []step{
 		{"a tenant is to go", given(), ask, []tenant.Event{begun}, nil},
 		{"one whose settings ask for it waits for a second person", given(approvals), ask, []tenant.Event{asked}, nil},
 		{"who approves", given(approvals, asked), approve, []tenant.Event{approved}, nil},
@@ -56,19 +50,27 @@ func TestDecideOnOffboarding(t *testing.T) {
 		{"nor when it was taken back", given(begun, tenant.OffboardingCancelled(stay)), end, nil, tenant.ErrNotDue},
 		{"it begins once only", given(begun, ending), end, nil, nil},
 		{"from then on nothing is taken back", given(begun, ending), stay, refused(tenant.ErrOffboarded), tenant.ErrOffboarded},
-		{"the proof is recorded", given(begun, ending), tenant.Finish{Proof: gone.Proof}, []tenant.Event{gone}, nil},
+		{"the proof is recorded", given(begun, ending), tenant.Finish(gone), []tenant.Event{gone}, nil},
 		{"once", given(begun, ending, gone), tenant.Finish{}, nil, nil},
 		{"and never without the destruction", given(begun), tenant.Finish{}, nil, tenant.ErrNotDue},
 		{"who is gone does not go again", given(begun, ending, gone), ask, refused(tenant.ErrOffboarded), tenant.ErrOffboarded},
-		{
-			"and has no settings to change", given(begun, ending, gone), tenant.Change{Settings: acme},
-			[]tenant.Event{tenant.SettingsRefused{Reason: "TENANT_OFFBOARDED"}}, tenant.ErrOffboarded,
-		},
-		{
-			"nor is made again", given(begun, ending, gone), tenant.Create{Settings: acme},
-			[]tenant.Event{tenant.CreationRefused{Reason: "TENANT_EXISTS"}}, tenant.ErrExists,
-		},
-	} {
+		{"and has no settings to change", given(begun, ending, gone), tenant.Change{Settings: acme}, []tenant.Event{tenant.SettingsRefused{Reason: "TENANT_OFFBOARDED"}}, tenant.ErrOffboarded},
+		{"nor is made again", given(begun, ending, gone), tenant.Create{Settings: acme}, []tenant.Event{tenant.CreationRefused{Reason: "TENANT_EXISTS"}}, tenant.ErrExists},
+	})
+}
+
+// step is a command to a tenant with a past, and what comes of it.
+type step struct {
+	name  string
+	given []tenant.Event
+	when  tenant.Command
+	then  []tenant.Event
+	err   error
+}
+
+func decides(t *testing.T, steps []step) {
+	t.Helper()
+	for _, tc := range steps {
 		t.Run(tc.name, func(t *testing.T) {
 			var s tenant.Tenant
 			for _, ev := range tc.given {
