@@ -196,7 +196,8 @@ func TestResultsAreTablesAndStableJSON(t *testing.T) {
   ],
   "registered_at": "2026-01-02T00:00:00Z",
   "merged_into": "",
-  "merged_refs": []
+  "merged_refs": [],
+  "merging_into": ""
 }
 `
 	for range 20 { // the library's own JSON differs from run to run
