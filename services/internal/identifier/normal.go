@@ -67,11 +67,10 @@ type Declared struct {
 
 // Normal is the one spelling of a value of the kind, without its name.
 func (d Declared) Normal(value string) (string, bool) {
-	value = strings.TrimSpace(value)
 	if d.Fold {
 		value = norm.NFKC.String(strings.ToLower(norm.NFKC.String(value)))
 	}
-	value = norm.NFC.String(value)
+	value = strings.TrimSpace(norm.NFC.String(value)) // folding makes spaces, too
 	return d.Name + ":" + value, Opaque(value)
 }
 

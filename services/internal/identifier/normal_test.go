@@ -95,6 +95,7 @@ func TestATenantDeclaresHowItsOwnKindsAreWritten(t *testing.T) {
 	}{
 		{"as it is", identifier.Declared{Name: "card"}, " AbＣ ", "card:AbＣ"},
 		{"folded", identifier.Declared{Name: "card", Fold: true}, " AbＣ ", "card:abc"},
+		{"folded into a space and an accent", identifier.Declared{Name: "card", Fold: true}, "\u00a8", "card:\u0308"},
 		{"folded beyond case", identifier.Declared{Name: "card", Fold: true}, "\u212a1", "card:k1"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
