@@ -56,16 +56,14 @@ func openKeys(ctx context.Context, cfg Vault, k *daemon.Kit, m *member.Member) (
 	if err != nil {
 		return nil, err
 	}
-	out := &keys{rows: store, close: store.Close}
+	out := &keys{rows: store}
 	if err := out.open(ctx, cfg, k, m); err != nil {
-		store.Close()
 		return nil, err
 	}
 	leave := out.fence.Join(Name, out.cache)
 	out.close = func() {
 		out.cache.Close()
 		leave(true)
-		store.Close()
 	}
 	return out, nil
 }

@@ -41,7 +41,6 @@ func (w *world) vaultRows(t *testing.T) rows.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(store.Close)
 	return store
 }
 

@@ -54,7 +54,6 @@ func embedded(t *testing.T) place {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(store.Close)
 	return place{rows: store, log: func(t testing.TB, signer es.Signer) (keyledger.Log, es.Verifier) {
 		log := in.Open(t, server.Connect(t, testserver.Admin))
 		if signer.KeyID != "" {

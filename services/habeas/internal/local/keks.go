@@ -55,7 +55,6 @@ func ExamineKeys(ctx context.Context, cfg jetstream.Config, folder string, thoro
 	if err != nil {
 		return kek.Examination{}, err
 	}
-	defer store.Close()
 	var from kms.Store = none{}
 	if keys != nil {
 		from = keys

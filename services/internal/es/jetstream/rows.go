@@ -112,9 +112,6 @@ func (r *Rows) check(ctx context.Context, want jetstream.StreamConfig) error {
 	return nil
 }
 
-// Close lets go of the rows; the connection stays its owner's.
-func (r *Rows) Close() {}
-
 var errNotRow = errors.New("subject or filter is of no row")
 
 const (

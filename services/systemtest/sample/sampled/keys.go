@@ -60,7 +60,7 @@ func openKeys(ctx context.Context, cfg Config, k *daemon.Kit, m *member.Member) 
 	if err != nil {
 		return nil, err
 	}
-	out := &Keys{close: store.Close}
+	out := &Keys{}
 	out.KEKs, err = kek.New(kek.Config{
 		Rows: store, KMS: keks, Ledger: ledger, Kinds: []kek.Kind{vault.Rows(), pepper.Rows()},
 		Now: time.Now, Epoch: epoch, Window: window,
@@ -96,7 +96,6 @@ func openKeys(ctx context.Context, cfg Config, k *daemon.Kit, m *member.Member) 
 	out.close = func() {
 		out.cache.Close()
 		leave(true)
-		store.Close()
 	}
 	return out, nil
 }
