@@ -15,8 +15,6 @@ const accountInfo = "$JS.API.INFO"
 // OwnAccount is the account of a restricted user of this name.
 func OwnAccount(user string) string { return Account + "_" + strings.ToUpper(user) }
 
-func ownAccount(user string) string { return OwnAccount(user) }
-
 // export is a subject of Account, and the accounts that may send to it.
 type export struct {
 	Subject  string
@@ -49,11 +47,11 @@ func manyAnswers(subject string) bool {
 // validateNames wants the names of restricted users to be names of accounts,
 // each its own.
 func (c Config) validateNames() error {
-	seen := map[string]bool{}
+	seen, account := map[string]bool{}, regexp.MustCompile(`^[a-z][a-z0-9]{0,31}$`)
 	for _, u := range c.Users {
 		switch {
 		case u.Unrestricted:
-		case !regexp.MustCompile(`^[a-z][a-z0-9]{0,31}$`).MatchString(u.Name):
+		case !account.MatchString(u.Name):
 			return fmt.Errorf("user %s has no name of small letters and digits", u.PublicKey)
 		case seen[u.Name]:
 			return fmt.Errorf("two users are called %s", u.Name)

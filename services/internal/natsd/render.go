@@ -196,7 +196,7 @@ func render(n Node, folder string) (string, error) {
 		"payload": func() int { return MaxPayload },
 		"account": func() string { return Account },
 		"system":  func() string { return SystemAccount },
-		"own":     ownAccount,
+		"own":     OwnAccount,
 		"exports": exports,
 		"info":    func() string { return accountInfo },
 	}).Parse(configuration)

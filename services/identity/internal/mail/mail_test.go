@@ -1,219 +1,53 @@
 package mail_test
 
 import (
-	"crypto/tls"
 	"errors"
-	"io"
-	"net"
-	"path/filepath"
-	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"habeas.internal/services/identity/internal/mail"
-	"habeas.internal/services/internal/daemon/env"
-	"habeas.internal/services/internal/localca"
-
-	"github.com/emersion/go-sasl"
-	"github.com/emersion/go-smtp"
+	"habeas.internal/services/internal/devmail"
 )
 
-// service is a mail service that keeps the last mail.
-type service struct {
-	user, password string // nobody may send without them, if set
-	refusal        *smtp.SMTPError
+const jane = "jane@example.com"
 
-	mu   sync.Mutex
-	last string
-}
-
-func (s *service) NewSession(c *smtp.Conn) (smtp.Session, error) {
-	_, secure := c.TLSConnectionState()
-	return &session{service: s, secure: secure, known: s.user == ""}, nil
-}
-
-type session struct {
-	service *service
-	secure  bool
-	known   bool
-}
-
-func (s *session) Reset()                                   {}
-func (s *session) Logout() error                            { return nil }
-func (s *session) AuthMechanisms() []string                 { return []string{sasl.Plain} }
-func (s *session) Rcpt(string, *smtp.RcptOptions) error     { return s.refusal() }
-func (s *session) Mail(_ string, _ *smtp.MailOptions) error { return s.admitted() }
-
-func (s *session) refusal() error {
-	if s.service.refusal != nil {
-		return s.service.refusal
-	}
-	return nil
-}
-
-func (s *session) admitted() error {
-	if !s.known {
-		return &smtp.SMTPError{Code: 530, Message: "who are you"}
-	}
-	return nil
-}
-
-func (s *session) Auth(string) (sasl.Server, error) {
-	return sasl.NewPlainServer(func(_, user, password string) error {
-		if user != s.service.user || password != s.service.password {
-			return errors.New("no")
-		}
-		s.known = true
-		return nil
-	}), nil
-}
-
-func (s *session) Data(r io.Reader) error {
-	text, err := io.ReadAll(r)
-	s.service.mu.Lock()
-	defer s.service.mu.Unlock()
-	s.service.last = string(text)
-	return err
-}
-
-// place is a mail service's address and who vouches for it.
-type place struct {
-	addr string
-	ca   string
-}
-
-// serve starts a mail service; tls is "none", "starttls" or "implicit".
-func serve(t *testing.T, s *service, protection string) place {
+func sender(t *testing.T, addr string) *mail.Sender {
 	t.Helper()
-	ca, err := localca.Open(filepath.Join(t.TempDir(), "ca"), "habeas.test")
+	s, err := mail.New(mail.Config{Addr: addr, From: "privacy@acme.example", TLS: "none"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	id, err := ca.Issue(localca.Request{Name: "mail", Hosts: []string{"127.0.0.1"}, ID: "spiffe://habeas.test/ns/habeas/sa/mail"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, err := tls.LoadX509KeyPair(id.CertFile, id.KeyFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := smtp.NewServer(s)
-	server.Domain, server.ReadTimeout = "mail.test", 5*time.Second
-	lis, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := place{addr: lis.Addr().String(), ca: id.CAFile}
-	config := &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
-	switch protection {
-	case "starttls":
-		server.TLSConfig = config
-	case "implicit":
-		lis = tls.NewListener(lis, config)
-	}
-	done := make(chan struct{})
-	go func() { defer close(done); _ = server.Serve(lis) }()
-	t.Cleanup(func() { _ = server.Close(); _ = lis.Close(); <-done }) // the server knows of no listener before Serve runs
-	return out
+	return s
 }
 
-func send(t *testing.T, cfg mail.Config) error {
-	t.Helper()
-	s, err := mail.New(cfg)
+func TestACodeIsMailedOrItIsSaidWhetherToComeBack(t *testing.T) {
+	sink, err := devmail.Start(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s.Send(t.Context(), mail.Message{To: "jane@example.com", Subject: "Your code for Äcme", Text: "code 12345678\n"})
-}
-
-func TestMailGoesOutAsProtectedAsConfigured(t *testing.T) {
+	defer sink.Close()
+	s := sender(t, sink.Addr())
 	for _, tc := range []struct {
-		name   string
-		server string
-		client string
-		trust  bool
-		want   error
+		name, to string
+		want     error
 	}{
-		{"without protection", "none", "none", true, nil},
-		{"with STARTTLS", "starttls", "starttls", true, nil},
-		{"with TLS from the start", "implicit", "implicit", true, nil},
-		{"a service that offers no STARTTLS gets no mail", "none", "starttls", true, mail.ErrUndelivered},
-		{"a service that nobody vouches for gets no mail", "starttls", "starttls", false, mail.ErrUndelivered},
-		{"nor does one with TLS from the start", "implicit", "implicit", false, mail.ErrUndelivered},
+		{"it goes out", jane, nil},
+		{"an address that brings headers is refused for good", "jane@example.com\r\nBcc: eve@example.com", mail.ErrRefused},
 	} {
-		t.Run(tc.name, func(t *testing.T) {
-			s := &service{}
-			at := serve(t, s, tc.server)
-			cfg := mail.Config{Addr: at.addr, From: "privacy@acme.example", TLS: tc.client}
-			if tc.trust {
-				cfg.CA = env.File(at.ca)
-			}
-			if err := send(t, cfg); !errors.Is(err, tc.want) {
-				t.Fatalf("got %v, want %v", err, tc.want)
-			}
-			if got := strings.Contains(s.last, "code 12345678"); got != (tc.want == nil) {
-				t.Errorf("the service got the mail: %t", got)
-			}
-		})
-	}
-}
-
-func TestAMailServiceIsToldWhoSends(t *testing.T) {
-	s := &service{user: "habeas", password: "secret"}
-	at := serve(t, s, "starttls")
-	cfg := mail.Config{Addr: at.addr, From: "privacy@acme.example", TLS: "starttls", CA: env.File(at.ca), User: "habeas", Password: "secret"}
-	if err := send(t, cfg); err != nil {
-		t.Errorf("with the right password: %v", err)
-	}
-	cfg.Password = "guess"
-	if err := send(t, cfg); err == nil {
-		t.Error("with a wrong password: sent")
-	}
-}
-
-func TestARefusalSaysOnlyWhetherToComeBack(t *testing.T) {
-	for _, tc := range []struct {
-		name string
-		code int
-		want error
-	}{
-		{"no such mailbox", 550, mail.ErrRefused},
-		{"come back later", 451, mail.ErrUndelivered},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			at := serve(t, &service{refusal: &smtp.SMTPError{Code: tc.code, Message: "not jane@example.com"}}, "none")
-			err := send(t, mail.Config{Addr: at.addr, From: "privacy@acme.example", TLS: "none"})
-			if !errors.Is(err, tc.want) || strings.Contains(err.Error(), "jane") {
-				t.Errorf("got %v, want %v", err, tc.want)
-			}
-		})
-	}
-}
-
-func TestNoRecipientBringsHeadersOfItsOwn(t *testing.T) {
-	at := serve(t, &service{}, "none")
-	s, err := mail.New(mail.Config{Addr: at.addr, From: "privacy@acme.example", TLS: "none"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = s.Send(t.Context(), mail.Message{To: "jane@example.com\r\nBcc: x@example.com", Text: "x"})
-	if !errors.Is(err, mail.ErrRefused) {
-		t.Errorf("got %v, want ErrRefused", err)
-	}
-}
-
-func TestAWrongConfigurationIsNamed(t *testing.T) {
-	for name, cfg := range map[string]mail.Config{
-		"HABEAS_SMTP_ADDR": {Addr: "mail", From: "a@example.com"},
-		"HABEAS_SMTP_FROM": {Addr: "mail:25", From: "nobody"},
-	} {
-		var problem env.Problem
-		if _, err := mail.New(cfg); !errors.As(err, &problem) || problem.Variable != name {
-			t.Errorf("got %v, want %s", err, name)
+		if err := s.Send(t.Context(), mail.Message{To: tc.to, Subject: "Your code", Text: "code 12345678\n"}); !errors.Is(err, tc.want) {
+			t.Errorf("%s: got %v", tc.name, err)
 		}
 	}
-	if s, err := mail.New(mail.Config{}); s != nil || err != nil {
-		t.Errorf("without an address: %v, %v", s, err)
+	if got := sink.Mails(jane); len(got) != 1 || got[0].Subject != "Your code" {
+		t.Errorf("%d mails arrived", len(got))
+	}
+	sink.Close()
+	if err := s.Send(t.Context(), mail.Message{To: jane, Subject: "Your code", Text: "x"}); !errors.Is(err, mail.ErrUndelivered) {
+		t.Errorf("a service that is gone: %v", err)
+	}
+}
+
+func TestWithoutAMailServiceThereIsNoSender(t *testing.T) {
+	if s := sender(t, ""); s != nil {
+		t.Error("there is one")
 	}
 }
