@@ -89,7 +89,10 @@ func TestAnOffboardingIsTakenBackRefusedAndApproved(t *testing.T) {
 // A tenant goes while another instance holds its keys; another tenant stays.
 func TestNothingOfATenantThatIsGoneOpensAnywhere(t *testing.T) {
 	w := newWorld(t)
-	w.alone, w.more = "false", []string{"HABEAS_OFFBOARD_GRACE=1s", "HABEAS_OFFBOARD_SETTLE=500ms"}
+	w.alone, w.more = "false", []string{
+		"HABEAS_OFFBOARD_GRACE=1s", "HABEAS_OFFBOARD_SETTLE=500ms",
+		"HABEAS_LIMIT_READS=100000", "HABEAS_LIMIT_REFUSALS=100000", // asks for half a minute, and is refused all the time
+	}
 	first, second := w.start(t), w.start(t)
 	first.create(t, tenant)
 	first.create(t, "umbrella")
