@@ -17,6 +17,9 @@ const (
 	MetadataPurpose = "habeas-purpose"
 	// MetadataCase names the case that personal data is read for.
 	MetadataCase = "habeas-case"
+	// MetadataBreakGlass names the grant by which personal data is read outside
+	// the usual rule.
+	MetadataBreakGlass = "habeas-break-glass"
 	// MetadataConsistency carries a consistency token, in requests and in the
 	// header of answers.
 	MetadataConsistency = "habeas-consistency-token"

@@ -156,8 +156,8 @@ func (c *call) release() error {
 	if !s.declared {
 		return errUndeclared
 	}
-	if !c.permission.within(s.asked) {
-		return errOutsideNeed
+	if err := c.permits(s.asked, s.about); err != nil {
+		return err
 	}
 	if s.asked = nil; !s.fresh {
 		return nil

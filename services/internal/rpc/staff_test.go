@@ -2,6 +2,7 @@ package rpc_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	"habeas.internal/services/internal/rpc"
@@ -12,9 +13,17 @@ import (
 
 // desk answers for staff as a test says.
 type desk struct {
-	asked []rpc.Look
-	may   rpc.Permission
-	err   error
+	asked  []rpc.Look
+	may    rpc.Permission
+	err    error
+	about  []string // whose consent was asked for
+	agreed string
+	away   error
+}
+
+func (d *desk) Agreed(_ context.Context, _ rpc.Look, refs []string) (string, error) {
+	d.about = refs
+	return d.agreed, d.away
 }
 
 func (d *desk) Check(_ context.Context, l rpc.Look) (rpc.Permission, error) {
@@ -38,6 +47,9 @@ func TestAPersonSeesOthersDataOnlyAsStaff(t *testing.T) {
 	}{
 		"no undertaking":     {rpc.Permission{Refusal: "UNDERTAKING_REQUIRED"}, nil, codes.PermissionDenied, "UNDERTAKING_REQUIRED"},
 		"no need":            {rpc.Permission{Refusal: "NEED_REQUIRED"}, nil, codes.PermissionDenied, "NEED_REQUIRED"},
+		"a closed grant":     {rpc.Permission{Refusal: "BREAK_GLASS_CLOSED"}, nil, codes.PermissionDenied, "BREAK_GLASS_CLOSED"},
+		"another case":       {rpc.Permission{Case: "case-2"}, nil, codes.PermissionDenied, "OUTSIDE_NEED"},
+		"a case unnamed":     {rpc.Permission{Case: "case-1"}, nil, codes.PermissionDenied, "OUTSIDE_NEED"},
 		"some other reason":  {rpc.Permission{Refusal: "X"}, nil, codes.PermissionDenied, "NEED_REQUIRED"},
 		"nobody knows":       {rpc.Permission{}, errDown, codes.Unavailable, "STAFF_CHECK_UNAVAILABLE"},
 		"somebody else":      {rpc.Permission{Subjects: []string{"john"}}, nil, codes.PermissionDenied, "OUTSIDE_NEED"},
@@ -61,7 +73,8 @@ func TestAPersonSeesOthersDataOnlyAsStaff(t *testing.T) {
 			}
 		})
 	}
-	if l := d.asked[0]; l != (rpc.Look{Tenant: "acme", Actor: rpc.ActorID("acme", "actor-1"), Purpose: "case.identity", Case: "case-1"}) {
+	const listIdentifiers = "/habeas.identity.v1.SubjectService/ListIdentifiers"
+	if l := d.asked[0]; l != (rpc.Look{Tenant: "acme", Actor: rpc.ActorID("acme", "actor-1"), Purpose: "case.identity", Case: "case-1", Method: listIdentifiers}) {
 		t.Errorf("asked about %+v", l)
 	}
 }
@@ -76,5 +89,47 @@ func TestAServiceIsNoStaff(t *testing.T) {
 	ctx := because(with(t, "habeas-tenant", "acme"))
 	if _, err := client(t, w, "consentd").ListIdentifiers(ctx, whose()); err != nil || len(d.asked) > 0 {
 		t.Errorf("error %v, asked %v", err, d.asked)
+	}
+}
+
+// TestConsentIsAskedForBeforeAnythingLeaves: where the tenant's policy says so,
+// with those whose data the answer holds; and not knowing is no.
+func TestConsentIsAskedForBeforeAnythingLeaves(t *testing.T) {
+	for name, tc := range map[string]struct {
+		saw    []string
+		agreed string
+		away   error
+		about  []string
+		code   codes.Code
+		want   string
+	}{
+		"all have agreed":  {[]string{"john", "jane", "john"}, "", nil, []string{"jane", "john"}, codes.OK, ""},
+		"one has not":      {[]string{"jane"}, "CONSENT_REQUIRED", nil, []string{"jane"}, codes.PermissionDenied, "CONSENT_REQUIRED"},
+		"nobody knows":     {[]string{"jane"}, "", errDown, []string{"jane"}, codes.Unavailable, "STAFF_CHECK_UNAVAILABLE"},
+		"nobody is shown":  {nil, "CONSENT_REQUIRED", nil, nil, codes.OK, ""},
+		"any other reason": {[]string{"jane"}, "X", nil, []string{"jane"}, codes.PermissionDenied, "NEED_REQUIRED"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := &desk{may: rpc.Permission{Consent: true}, agreed: tc.agreed, away: tc.away}
+			log := &rpctest.Reads{}
+			w := newWorld(t, func(c *rpc.Config) {
+				c.Reads, c.Staff = log, d
+				c.Services = append(c.Services, subjects(&people{saw: func(ctx context.Context) { rpc.Saw(ctx, tc.saw...) }}))
+			})
+			answer, err := client(t, w, "").ListIdentifiers(because(w.as(t, "verifier"), "habeas-break-glass", "grant-1"), whose())
+			if !slices.Equal(d.about, tc.about) || d.asked[0].BreakGlass != "grant-1" {
+				t.Errorf("asked about %v, %+v", d.about, d.asked)
+			}
+			if tc.code == codes.OK {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			wantFault(t, err, tc.code, tc.want)
+			if all := log.All(); answer != nil || tc.code == codes.PermissionDenied && (len(all) != 1 || all[0].Refusal != tc.want) {
+				t.Errorf("answered %v, recorded %v", answer, all)
+			}
+		})
 	}
 }

@@ -118,11 +118,24 @@ func (s *Staff) GetStaff(ctx context.Context, r *identityv1.GetStaffRequest) (*i
 
 // CheckStaff says whether somebody may look.
 func (s *Staff) CheckStaff(ctx context.Context, r *identityv1.CheckStaffRequest) (*identityv1.CheckStaffResponse, error) {
-	v, err := s.Check(ctx, kit.Look{Tenant: tenantOf(ctx), Actor: r.GetActor(), Purpose: r.GetPurpose(), Case: r.GetCaseId()})
+	look := kit.Look{
+		Tenant: tenantOf(ctx), Actor: r.GetActor(), Purpose: r.GetPurpose(), Case: r.GetCaseId(),
+		BreakGlass: r.GetBreakGlass(), Method: r.GetMethod(),
+	}
+	if len(r.GetSubjectRefs()) > 0 {
+		refusal, err := s.Agreed(ctx, look, r.GetSubjectRefs())
+		if err != nil {
+			return nil, err
+		}
+		return &identityv1.CheckStaffResponse{Refusal: refusal}, nil
+	}
+	v, err := s.Check(ctx, look)
 	if err != nil {
 		return nil, err
 	}
-	return &identityv1.CheckStaffResponse{Refusal: v.Refusal, SubjectRefs: v.Subjects}, nil
+	return &identityv1.CheckStaffResponse{
+		Refusal: v.Refusal, SubjectRefs: v.Subjects, CaseId: v.Case, BreakGlass: v.BreakGlass, ConsentRequired: v.Consent,
+	}, nil
 }
 
 // Check is the same for identity's own guard: the leader of the log answers.
@@ -133,10 +146,18 @@ func (s *Staff) Check(ctx context.Context, l kit.Look) (kit.Permission, error) {
 	}
 	v := state.May(staff.Look{Purpose: l.Purpose, Case: l.Case, At: s.Now()})
 	out := kit.Permission{Refusal: string(v.Refusal)}
+	if l.BreakGlass != "" && v.Refusal != staff.ErrNotBound { // nobody has been granted one
+		out.Refusal = kit.ReasonGlass
+	}
 	if v.Subject != "" {
 		out.Subjects = []string{v.Subject}
 	}
 	return out, nil
+}
+
+// Agreed says why the data of these people is not to be shown.
+func (s *Staff) Agreed(context.Context, kit.Look, []string) (string, error) {
+	return kit.ReasonConsent, nil
 }
 
 func needOf(n *identityv1.Need) staff.Need {

@@ -665,7 +665,14 @@ type CheckStaffRequest struct {
 	// The purpose that they state.
 	Purpose string `protobuf:"bytes,2,opt,name=purpose,proto3" json:"purpose,omitempty"`
 	// The case that they name; may be empty.
-	CaseId        string `protobuf:"bytes,3,opt,name=case_id,json=caseId,proto3" json:"case_id,omitempty"`
+	CaseId string `protobuf:"bytes,3,opt,name=case_id,json=caseId,proto3" json:"case_id,omitempty"`
+	// The break-glass grant by which they look; empty for a usual look.
+	BreakGlass string `protobuf:"bytes,4,opt,name=break_glass,json=breakGlass,proto3" json:"break_glass,omitempty"`
+	// Full name of the method that they call.
+	Method string `protobuf:"bytes,5,opt,name=method,proto3" json:"method,omitempty"`
+	// The people whose data is about to be shown, where the answer before said
+	// that their consent is needed. Empty before it is known.
+	SubjectRefs   []string `protobuf:"bytes,6,rep,name=subject_refs,json=subjectRefs,proto3" json:"subject_refs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -721,15 +728,43 @@ func (x *CheckStaffRequest) GetCaseId() string {
 	return ""
 }
 
+func (x *CheckStaffRequest) GetBreakGlass() string {
+	if x != nil {
+		return x.BreakGlass
+	}
+	return ""
+}
+
+func (x *CheckStaffRequest) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *CheckStaffRequest) GetSubjectRefs() []string {
+	if x != nil {
+		return x.SubjectRefs
+	}
+	return nil
+}
+
 // CheckStaffResponse says whether they may.
 type CheckStaffResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Why not, as a reason code; empty when they may.
 	Refusal string `protobuf:"bytes,1,opt,name=refusal,proto3" json:"refusal,omitempty"`
 	// The people whose data they may see by this need; empty for everybody's.
-	SubjectRefs   []string `protobuf:"bytes,2,rep,name=subject_refs,json=subjectRefs,proto3" json:"subject_refs,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	SubjectRefs []string `protobuf:"bytes,2,rep,name=subject_refs,json=subjectRefs,proto3" json:"subject_refs,omitempty"`
+	// The one case that they may see by this grant; empty for any.
+	CaseId string `protobuf:"bytes,3,opt,name=case_id,json=caseId,proto3" json:"case_id,omitempty"`
+	// The break-glass grant that permits it; empty for a usual look.
+	BreakGlass string `protobuf:"bytes,4,opt,name=break_glass,json=breakGlass,proto3" json:"break_glass,omitempty"`
+	// Under the tenant's policy staff see somebody's data with their consent only:
+	// before anything is shown, ask again with the people in the request.
+	ConsentRequired bool `protobuf:"varint,5,opt,name=consent_required,json=consentRequired,proto3" json:"consent_required,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *CheckStaffResponse) Reset() {
@@ -774,6 +809,27 @@ func (x *CheckStaffResponse) GetSubjectRefs() []string {
 		return x.SubjectRefs
 	}
 	return nil
+}
+
+func (x *CheckStaffResponse) GetCaseId() string {
+	if x != nil {
+		return x.CaseId
+	}
+	return ""
+}
+
+func (x *CheckStaffResponse) GetBreakGlass() string {
+	if x != nil {
+		return x.BreakGlass
+	}
+	return ""
+}
+
+func (x *CheckStaffResponse) GetConsentRequired() bool {
+	if x != nil {
+		return x.ConsentRequired
+	}
+	return false
 }
 
 var File_habeas_identity_v1_staff_service_proto protoreflect.FileDescriptor
@@ -822,14 +878,22 @@ const file_habeas_identity_v1_staff_service_proto_rawDesc = "" +
 	"\vbound_until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"boundUntil\x12\x1a\n" +
 	"\bevidence\x18\x03 \x01(\tR\bevidence\x12.\n" +
-	"\x05needs\x18\x04 \x03(\v2\x18.habeas.identity.v1.NeedR\x05needs\"\xab\x01\n" +
+	"\x05needs\x18\x04 \x03(\v2\x18.habeas.identity.v1.NeedR\x05needs\"\xdf\x02\n" +
 	"\x11CheckStaffRequest\x12+\n" +
 	"\x05actor\x18\x01 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\x05actor\x125\n" +
 	"\apurpose\x18\x02 \x01(\tB\x1b\xbaH\x18r\x162\x14^[a-z0-9_.-]{0,128}$R\apurpose\x122\n" +
-	"\acase_id\x18\x03 \x01(\tB\x19\xbaH\x16r\x142\x12^[a-z0-9_-]{0,64}$R\x06caseId\"Q\n" +
+	"\acase_id\x18\x03 \x01(\tB\x19\xbaH\x16r\x142\x12^[a-z0-9_-]{0,64}$R\x06caseId\x129\n" +
+	"\vbreak_glass\x18\x04 \x01(\tB\x18\xbaH\x15r\x132\x11^([a-z2-7]{26})?$R\n" +
+	"breakGlass\x126\n" +
+	"\x06method\x18\x05 \x01(\tB\x1e\xbaH\x1br\x192\x17^[A-Za-z0-9_./]{0,256}$R\x06method\x12?\n" +
+	"\fsubject_refs\x18\x06 \x03(\tB\x1c\xbaH\x19\x92\x01\x16\x10d\"\x12r\x102\x0e^[a-z2-7]{26}$R\vsubjectRefs\"\xb6\x01\n" +
 	"\x12CheckStaffResponse\x12\x18\n" +
 	"\arefusal\x18\x01 \x01(\tR\arefusal\x12!\n" +
-	"\fsubject_refs\x18\x02 \x03(\tR\vsubjectRefs2\xae\x05\n" +
+	"\fsubject_refs\x18\x02 \x03(\tR\vsubjectRefs\x12\x17\n" +
+	"\acase_id\x18\x03 \x01(\tR\x06caseId\x12\x1f\n" +
+	"\vbreak_glass\x18\x04 \x01(\tR\n" +
+	"breakGlass\x12)\n" +
+	"\x10consent_required\x18\x05 \x01(\bR\x0fconsentRequired2\xae\x05\n" +
 	"\fStaffService\x12\x7f\n" +
 	"\x11RecordUndertaking\x12,.habeas.identity.v1.RecordUndertakingRequest\x1a-.habeas.identity.v1.RecordUndertakingResponse\"\r\x8a\xb5\x18\x05\n" +
 	"\x01\a\x10\x01\x92\xb5\x18\x00\x12v\n" +
