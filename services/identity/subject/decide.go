@@ -16,7 +16,7 @@ func Decide(s Subject, cmd Command) ([]Event, error) {
 			return nil, nil
 		}
 		return []Event{ClaimBarred(c)}, nil
-	case Link, Unlink, RecordRead, Fix, Release, BeginForgetting, EndForgetting,
+	case Link, Unlink, RecordRead, Fix, Release, Search, BeginForgetting, EndForgetting,
 		SignUp, BeginMerge, Absorb, CompleteMerge, AbandonMerge, Separate, UndoMerge, RecordTouch,
 		StateAge, GiveMandate, EndMandate, AgreeAsParent, WithdrawAsParent, BlockMinor, UnblockMinor:
 		if s.Phase == Unknown {
@@ -37,6 +37,8 @@ func Decide(s Subject, cmd Command) ([]Event, error) {
 		return fix(s, c)
 	case Release:
 		return release(s, c)
+	case Search:
+		return search(s, c)
 	case BeginForgetting:
 		if s.Phase != Active {
 			return nil, nil

@@ -19,11 +19,13 @@ func Evolve(s Subject, ev Event) Subject {
 	case IdentifiersRead:
 		s = s.touch(func(m Merge) Merge { m.Reads++; return m })
 	case IdentifiersFixed:
-		s.FixedBy = append(slices.Clip(s.FixedBy), e.Request)
+		s.FixedBy = append(slices.Clip(s.FixedBy), Fixing(e))
 	case IdentifiersReleased:
-		s.FixedBy = slices.DeleteFunc(slices.Clone(s.FixedBy), func(request string) bool { return request == e.Request })
+		s = s.loosen(func(f Fixing) bool { return f.Request == e.Request })
+	case SearchBegun:
+		s.Searches = append(slices.DeleteFunc(slices.Clone(s.Searches), func(other SearchBegun) bool { return other.Request == e.Request }), e)
 	case ChangeRefused, SignedUp:
-	case MergeBegun, Merged, MergeDeclined, MergeCompleted, MergeAbandoned, Separated, MergeUndone, Touched:
+	case MergeBegun, Merged, MergeDeclined, MergeCompleted, MergeAbandoned, SeparationDelayed, Separated, MergeUndone, Touched:
 		s = merged(s, e)
 	case AgeStated, MandateGiven, MandateEnded, ParentAgreed, ParentWithdrew, MinorBlocked, MinorUnblocked:
 		s = aged(s, e)
@@ -32,7 +34,7 @@ func Evolve(s Subject, ev Event) Subject {
 		s.Phase, s.Ending.Request = Forgetting, e.Request
 	case Forgot:
 		s.Phase, s.Ending = Forgotten, Ending(e)
-		s.Removed, s.Age, s.FixedBy = nil, Age{}, nil
+		s.Removed, s.Age, s.FixedBy, s.Searches = nil, Age{}, nil, nil
 	}
 	return s
 }

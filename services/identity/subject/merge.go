@@ -15,6 +15,7 @@ type Merge struct {
 	Other    string // reference of the subject that went
 	Evidence string // reference of what shows that both are one person
 	At       time.Time
+	Parting  time.Time // when it was to be undone, and a search was under way
 	Ended    time.Time // zero while it stands
 	Reason   string    // why it ended
 	Reads    uint32    // how often the identifiers of both were shown
@@ -127,6 +128,13 @@ type MergeCompleted struct{ Merge string }
 // MergeAbandoned says that a subject goes nowhere.
 type MergeAbandoned struct{ Merge, Reason string }
 
+// SeparationDelayed says that a merge is to be undone, and that a search has to
+// end before.
+type SeparationDelayed struct {
+	Merge string
+	At    time.Time
+}
+
 // Separated says that a subject and another are two people.
 type Separated struct {
 	Merge, Other, Reason string
@@ -141,15 +149,16 @@ type MergeUndone struct{ Merge string }
 // Touched says what is about to be done to a merged person.
 type Touched struct{ Touch Touch }
 
-func (SignedUp) event()       {}
-func (MergeBegun) event()     {}
-func (Merged) event()         {}
-func (MergeDeclined) event()  {}
-func (MergeCompleted) event() {}
-func (MergeAbandoned) event() {}
-func (Separated) event()      {}
-func (MergeUndone) event()    {}
-func (Touched) event()        {}
+func (SignedUp) event()          {}
+func (MergeBegun) event()        {}
+func (Merged) event()            {}
+func (MergeDeclined) event()     {}
+func (MergeCompleted) event()    {}
+func (MergeAbandoned) event()    {}
+func (SeparationDelayed) event() {}
+func (Separated) event()         {}
+func (MergeUndone) event()       {}
+func (Touched) event()           {}
 
 // What can be refused of merges.
 const (

@@ -3,7 +3,6 @@ package subject
 import (
 	"maps"
 	"slices"
-	"time"
 )
 
 // merge decides about merges of a subject that is known.
@@ -105,6 +104,9 @@ func separate(s Subject, c Separate) ([]Event, error) {
 	if !m.Ended.IsZero() {
 		return nil, nil
 	}
+	if s.Searched(c.At) {
+		return []Event{SeparationDelayed{Merge: m.ID, At: c.At}}, ErrFixed
+	}
 	return []Event{Separated{
 		Merge: m.ID, Other: m.Other, Reason: c.Reason, Reads: m.Reads, Touches: uint32(len(m.Touches)), At: c.At,
 	}}, nil
@@ -152,10 +154,17 @@ func merged(s Subject, ev Event) Subject {
 		s.Declined[e.Merge] = e.Reason
 	case MergeCompleted:
 		s.Into.Done = true
-	case MergeAbandoned, MergeUndone:
+	case MergeAbandoned:
 		s.Into = Into{}
+	case MergeUndone: // what looks for the other looks for this one no more
+		s.Was = append(slices.Clip(s.Was), s.Into.Subject)
+		s.Into = Into{}
+		s = s.loosen(func(f Fixing) bool { return f.Named != "" })
+	case SeparationDelayed:
+		s = s.change(e.Merge, func(m *Merge) { m.Parting = e.At })
 	case Separated:
-		s = s.end(e.Merge, e.Reason, e.At)
+		s = s.change(e.Merge, func(m *Merge) { m.Reason, m.Ended = e.Reason, e.At })
+		s = s.loosen(func(f Fixing) bool { return f.Named == e.Other })
 	case Touched:
 		s = s.touch(func(m Merge) Merge {
 			if len(m.Touches) < MaxTouches && !slices.ContainsFunc(m.Touches, e.Touch.same) {
@@ -181,11 +190,11 @@ func (s Subject) touch(change func(Merge) Merge) Subject {
 	return s
 }
 
-func (s Subject) end(id, reason string, at time.Time) Subject {
+func (s Subject) change(id string, with func(*Merge)) Subject {
 	s.Merges = slices.Clone(s.Merges)
 	for i := range s.Merges {
 		if m := &s.Merges[i]; m.ID == id {
-			m.Reason, m.Ended = reason, at
+			with(m)
 		}
 	}
 	return s

@@ -107,7 +107,7 @@ func repeats(t *rapid.T, s subject.Subject, cmd subject.Command) {
 	case subject.RecordRead, subject.SignUp, subject.StateAge: // each is one
 	case subject.BeginMerge, subject.Absorb, subject.CompleteMerge, subject.AbandonMerge, subject.Separate, subject.UndoMerge, subject.RecordTouch,
 		subject.GiveMandate, subject.EndMandate, subject.AgreeAsParent, subject.WithdrawAsParent, subject.BlockMinor, subject.UnblockMinor,
-		subject.Register, subject.Link, subject.Unlink, subject.Bar, subject.Fix, subject.Release, subject.BeginForgetting, subject.EndForgetting:
+		subject.Register, subject.Link, subject.Unlink, subject.Bar, subject.Fix, subject.Release, subject.Search, subject.BeginForgetting, subject.EndForgetting:
 		if len(events) > 0 {
 			t.Fatalf("the same %T again makes %d events", cmd, len(events))
 		}

@@ -41,7 +41,9 @@ type Subject struct {
 	Mandate      Shown            // who may act for the person
 	Parental     Shown            // a parent's consent
 	Blocks       map[string]Block // by the policy that does not serve the person
-	FixedBy      []string         // erasures that look for the person by what is held
+	FixedBy      []Fixing         // erasures that look for the person by what is held
+	Was          []string         // references into which it had gone, before that was undone
+	Searches     []SearchBegun    // for which nobody is separated
 }
 
 // Identifier is a value that a subject holds. Its number is never used again.
@@ -131,7 +133,7 @@ func (BeginForgetting) command() {}
 func (EndForgetting) command()   {}
 
 // Event is Registered, IdentifierLinked, IdentifierUnlinked, ClaimBarred,
-// IdentifiersRead, IdentifiersFixed, IdentifiersReleased, ForgettingBegun,
+// IdentifiersRead, IdentifiersFixed, IdentifiersReleased, SearchBegun, ForgettingBegun,
 // Forgot, ChangeRefused, or one of those about
 // merges and ages.
 //

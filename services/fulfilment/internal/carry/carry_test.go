@@ -93,7 +93,7 @@ func TestAnErasureIsCarriedOut(t *testing.T) {
 	if !slices.Equal(sent, []string{"We have received your request", "Your data has been erased, but for what must be kept"}) {
 		t.Errorf("notices: %v", sent)
 	}
-	order := []string{"ApplyFact FACT_RESTRICTED", "FixIdentifiers fix", "ListIdentifiers", "Evaluate", "RequestPermit", "Suppress", "EndPermit", "ForgetSubject", "ApplyFact FACT_ERASED", "DestroyKeys"}
+	order := []string{"ApplyFact FACT_RESTRICTED", "FixIdentifiers fix", "ListIdentifiers", "FixIdentifiers search", "ListIdentifiers", "Evaluate", "RequestPermit", "Suppress", "EndPermit", "ForgetSubject", "ApplyFact FACT_ERASED", "DestroyKeys"}
 	at := 0
 	for _, call := range w.Peers.Seen() {
 		if at < len(order) && strings.HasPrefix(call, order[at]) {

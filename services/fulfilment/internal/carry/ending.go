@@ -87,6 +87,9 @@ func (j *journey) forgetUnder(ctx context.Context, permit *retentionv1.RequestPe
 	}
 	ctx, cancel := context.WithTimeout(ctx, min(destroyTimeout, left-permitReserve))
 	defer cancel()
+	if _, err := j.search(ctx); err != nil {
+		return nil, err
+	}
 	if err := j.suppressOwn(ctx); err != nil {
 		return nil, err
 	}

@@ -37,6 +37,9 @@ type erasure struct {
 	parts   []connector.Part // that the description names
 	found   []connector.Found
 	orders  []connector.Order
+	// until is how long nobody is separated from who was found: what is found may
+	// be destroyed until then.
+	until time.Time
 	// destructive: something is there that is to be erased.
 	destructive bool
 	began       time.Time
@@ -57,6 +60,9 @@ func (j *journey) erase(ctx context.Context, name string) error {
 		return err
 	}
 	if x.parts, err = j.cfg.Connect.Parts(x.version.Description); err != nil {
+		return err
+	}
+	if x.until, err = j.search(ctx); err != nil {
 		return err
 	}
 	if x.person, err = j.person(ctx); err != nil {
@@ -184,7 +190,7 @@ func (x *erasure) destroy(ctx context.Context) error {
 		return err
 	}
 	ends := permit.GetExpiresAt().AsTime()
-	if x.cfg.Now().Add(permitMargin).After(ends) {
+	if x.cfg.Now().Add(permitMargin).After(earlier(ends, x.until)) {
 		return failPermitShort
 	}
 	if err := x.claim(ctx); err != nil {
@@ -193,7 +199,7 @@ func (x *erasure) destroy(ctx context.Context) error {
 	if err := x.begin(ctx, permit.GetPermit(), ends); err != nil {
 		return errors.Join(err, x.giveBack(ctx, permit.GetPermit(), err))
 	}
-	done, failed := x.under(ctx, ends)
+	done, failed := x.under(ctx, earlier(ends, x.until))
 	var crash crashed
 	if errors.As(failed, &crash) {
 		return failed

@@ -17,6 +17,8 @@ import (
 	"habeas.internal/services/internal/es/eventpb"
 	"habeas.internal/services/internal/personal"
 	"habeas.internal/services/internal/rpc/client"
+
+	"google.golang.org/protobuf/types/known/durationpb"
 )
 
 // purpose is why this service reads keys and identifiers.
@@ -184,6 +186,31 @@ func (j *journey) known(ids []connector.Identifier, key string) connector.Person
 		p.Zone = zone
 	}
 	return p
+}
+
+// searchFor is how long a system has from the listing of what the person is known
+// by to the last row that is destroyed by it.
+const searchFor = 2 * time.Minute
+
+// search tells identity that the person is about to be looked for, under all that
+// they are known by, and what is found destroyed: until the moment that it returns
+// nobody is separated from them. It is asked before the identifiers are.
+func (j *journey) search(ctx context.Context) (time.Time, error) {
+	until := j.cfg.Now().Add(searchFor)
+	_, err := j.cfg.Peers.Subjects.FixIdentifiers(ctx, &identityv1.FixIdentifiersRequest{
+		RequestId: j.id("search", 1), SubjectRef: j.s.SubjectRef, Request: j.agg.ID, Search: durationpb.New(searchFor),
+	})
+	if err != nil && !gone(err) {
+		return until, fmt.Errorf("begin search: %w", err)
+	}
+	return until, nil
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // DocketOf is the docket of a person.

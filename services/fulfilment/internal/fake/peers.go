@@ -63,6 +63,21 @@ type Peers struct {
 	// Remembered is until when "system.column=value" is suppressed.
 	Remembered map[string]time.Time
 	Ended      []string // classes of keys
+	// Unfenced says that nobody is kept from being separated during a search.
+	Unfenced bool
+	searched time.Time // until when somebody looks for the person
+}
+
+// Separate undoes a merge: an address is a person's of its own. It reports whether
+// that could be, now.
+func (p *Peers) Separate(address, ref string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.Unfenced && p.Clock.Now().Before(p.searched) {
+		return false
+	}
+	p.Known[address] = ref
+	return true
 }
 
 // NewPeers makes peers at which nothing is known.
@@ -137,14 +152,20 @@ func (p *Peers) RecordTouch(_ context.Context, r *identityv1.RecordTouchRequest,
 // FixIdentifiers is told that an erasure looks for the person.
 func (p *Peers) FixIdentifiers(_ context.Context, r *identityv1.FixIdentifiersRequest, _ ...grpc.CallOption) (*identityv1.FixIdentifiersResponse, error) {
 	what := "fix"
-	if r.GetRelease() {
+	switch {
+	case r.GetRelease():
 		what = "release"
+	case r.GetSearch() != nil:
+		what = "search"
 	}
 	leave, err := p.enter("FixIdentifiers", what)
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
+	if r.GetSearch() != nil {
+		p.searched = p.Clock.Now().Add(r.GetSearch().AsDuration())
+	}
 	return &identityv1.FixIdentifiersResponse{}, nil
 }
 

@@ -111,10 +111,15 @@ func (r *Registry) eraseRow(ctx context.Context, tenant, ref string, s subject.S
 // reasonErasure is why a forgotten subject's keys are destroyed.
 const reasonErasure = "erasure"
 
+// forgetting is how long nobody is separated from a person who is being forgotten,
+// counted anew for each reference: no call lasts as long.
+const forgetting = 2 * time.Minute
+
 // Forget ends a person, by whichever reference: first those that were merged
-// into the one that stays, then that one.
+// into the one that stays, then that one. Nobody is separated meanwhile; whoever
+// was separated before is not ended, unless their end had begun.
 func (r *Registry) Forget(ctx context.Context, tenant, ref, commandID, request string) (subject.Ending, Result, error) {
-	root, s, err := r.Root(ctx, tenant, ref)
+	root, s, err := r.Search(ctx, tenant, ref, request, r.cfg.Now(), forgetting)
 	if err != nil {
 		return subject.Ending{}, Result{}, err
 	}
@@ -122,8 +127,8 @@ func (r *Registry) Forget(ctx context.Context, tenant, ref, commandID, request s
 		return subject.Ending{}, Result{}, err
 	}
 	var all subject.Ending
-	for _, m := range s.Standing() {
-		end, _, err := r.forget(ctx, tenant, m.Other, es.DeriveID(tenant, "forget-merged", commandID+"/"+m.Other), request)
+	for _, m := range s.Merges {
+		end, err := r.forgetMerged(ctx, tenant, root, m.ID, commandID, request)
 		if err != nil {
 			return all, Result{}, err
 		}
@@ -131,6 +136,24 @@ func (r *Registry) Forget(ctx context.Context, tenant, ref, commandID, request s
 	}
 	end, res, err := r.forget(ctx, tenant, root, commandID, request)
 	return add(end, all), res, err
+}
+
+// forgetMerged ends the reference that a merge has joined to a person, if it still
+// stands, or if the same request was ending it when it was undone.
+func (r *Registry) forgetMerged(ctx context.Context, tenant, root, merge, commandID, request string) (subject.Ending, error) {
+	_, s, err := r.Search(ctx, tenant, root, request, r.cfg.Now(), forgetting)
+	if err != nil {
+		return subject.Ending{}, err
+	}
+	m, _ := s.MergeOf(merge)
+	if !m.Ended.IsZero() {
+		other, err := r.Load(ctx, tenant, m.Other)
+		if err != nil || other.Phase != subject.Forgetting || other.Ending.Request != request {
+			return subject.Ending{}, err
+		}
+	}
+	end, _, err := r.forget(ctx, tenant, m.Other, es.DeriveID(tenant, "forget-merged", commandID+"/"+m.Other), request)
+	return end, err
 }
 
 // add sums up the ends of one person's references.

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"habeas.internal/services/identity/subject"
@@ -63,9 +64,15 @@ func (r *Registry) Fix(ctx context.Context, tenant, ref, id, request string, at 
 		if len(refs) == 0 {
 			return nil
 		}
-		err = r.each(ctx, tenant, refs, Command{ID: id, At: at, Meta: es.Meta{Correlation: request}, Data: subject.Fix{Request: request}})
-		if err != nil {
-			return err
+		for _, one := range refs {
+			fix := subject.Fix{Request: request}
+			if one != ref {
+				fix.Named = ref
+			}
+			err = r.each(ctx, tenant, []string{one}, Command{ID: id, At: at, Meta: es.Meta{Correlation: request}, Data: fix})
+			if err != nil {
+				return err
+			}
 		}
 	}
 	return es.ErrContended
@@ -80,18 +87,49 @@ func others(s subject.Subject) []string {
 	return out
 }
 
-// Release ends what Fix began, also under a reference that is not theirs any
+// Release ends what Fix began, also under references that are not theirs any
 // more.
 func (r *Registry) Release(ctx context.Context, tenant, ref, id, request string, at time.Time) error {
-	root, who, err := r.Root(ctx, tenant, ref)
-	if err != nil {
-		return err
-	}
-	refs := []string{root}
-	for _, m := range who.Merges {
-		refs = append(refs, m.Other)
+	ask, refs := []string{ref}, []string{}
+	for len(ask) > 0 {
+		one := ask[0]
+		ask = ask[1:]
+		if slices.Contains(refs, one) {
+			continue
+		}
+		s, err := r.Load(ctx, tenant, one)
+		if err != nil {
+			return err
+		}
+		refs = append(refs, one)
+		if s.Into.Done {
+			ask = append(ask, s.Into.Subject)
+		}
+		ask = append(ask, s.Was...)
+		for _, m := range s.Merges {
+			ask = append(ask, m.Other)
+		}
 	}
 	return r.each(ctx, tenant, refs, Command{ID: id, At: at, Meta: es.Meta{Correlation: request}, Data: subject.Release{Request: request}})
+}
+
+// Search says that a request is about to look for a person by whichever
+// reference, and to destroy what it finds, for some time: meanwhile nobody is
+// separated from them. It returns the reference as which the person is found, and
+// its subject; subject.ErrParting while somebody waits to be separated.
+func (r *Registry) Search(ctx context.Context, tenant, ref, request string, at time.Time, lasts time.Duration) (string, subject.Subject, error) {
+	root, _, err := r.Root(ctx, tenant, ref)
+	if err != nil {
+		return "", subject.Subject{}, err
+	}
+	id, err := es.NewID(r.cfg.Random)
+	if err != nil {
+		return "", subject.Subject{}, err
+	}
+	res, err := r.cfg.Subjects.Handle(ctx, Aggregate(tenant, root), Command{
+		ID: id, At: at, Meta: es.Meta{Correlation: request}, Data: subject.Search{Request: request, At: at, Until: at.Add(lasts)},
+	})
+	return root, res.State, err
 }
 
 func (r *Registry) each(ctx context.Context, tenant string, refs []string, cmd Command) error {

@@ -77,7 +77,8 @@ func (s stepped) Load(ctx context.Context, agg es.Aggregate, after uint64, from 
 // process is a registry with everything wired.
 type process struct {
 	*registry.Registry
-	table *lookup.Table
+	table    *lookup.Table
+	subjects registry.Subjects
 }
 
 // start starts a process; each of its calls of the outside world is a step.
@@ -104,7 +105,7 @@ func (w *town) start(t *testing.T, step sealtest.Step) *process {
 		Tracer: noop.NewTracerProvider().Tracer(""), Random: rand.Reader, Registry: codec.Registry(), Encode: codec.Encode(cache),
 		Decide: subject.Decide, Evolve: subject.Evolve, Refuse: func(reason string) error { return subject.Refusal(reason) },
 	}
-	out := &process{}
+	out := &process{subjects: subjects}
 	out.table, err = lookup.New(lookup.Config{
 		Rows: sealtest.Rows{Store: w.Rows, Step: step}, Peppers: p.Peppers, Now: w.Now, Grace: grace, Lease: sealtest.Lease,
 		Log: registry.Holdings{Subjects: subjects, Opener: cache, Now: w.Now},

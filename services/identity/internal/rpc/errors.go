@@ -41,6 +41,7 @@ func domain() fault.Table {
 		{Err: subject.ErrBarred, Code: codes.Aborted, Reason: "CLAIM_GIVEN_UP"},
 		{Err: subject.ErrTaken, Code: codes.AlreadyExists, Reason: "IDENTIFIER_TAKEN", Text: "identifier is held by somebody"},
 		{Err: subject.ErrMerging, Code: codes.Aborted, Reason: "MERGE_UNDER_WAY", Retry: time.Second},
+		{Err: subject.ErrParting, Code: codes.Aborted, Reason: "SEPARATION_WAITS", Retry: time.Minute},
 		{Err: fault.Type[subject.Refusal](), Code: codes.FailedPrecondition},
 		{Err: ages.ErrBirthDate, Code: codes.InvalidArgument, Reason: "BIRTH_DATE_INVALID"},
 		{Err: facts.ErrNotConnected, Code: codes.FailedPrecondition, Reason: "CONSENT_NOT_CONNECTED"},

@@ -224,6 +224,13 @@ func (s *Subjects) ForgetSubject(ctx context.Context, r *identityv1.ForgetSubjec
 
 // FixIdentifiers keeps what a person is known by as it is during an erasure.
 func (s *Subjects) FixIdentifiers(ctx context.Context, r *identityv1.FixIdentifiersRequest) (*identityv1.FixIdentifiersResponse, error) {
+	if r.GetSearch() != nil {
+		_, _, err := s.Registry.Search(ctx, tenantOf(ctx), r.GetSubjectRef(), r.GetRequest(), s.Now(), r.GetSearch().AsDuration())
+		if err != nil {
+			return nil, err
+		}
+		return &identityv1.FixIdentifiersResponse{}, nil
+	}
 	change := s.Registry.Fix
 	if r.GetRelease() {
 		change = s.Registry.Release

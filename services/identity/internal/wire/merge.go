@@ -48,6 +48,20 @@ func merges() []eventpb.Entry[subject.Event] {
 				return subject.MergeUndone{Merge: m.GetMerge()}
 			}),
 		eventpb.Of[subject.Event](packTouched, unpackTouched),
+		eventpb.Of[subject.Event](
+			func(_ *eventpb.Writer, e subject.SeparationDelayed) *identityv1.SeparationDelayed {
+				return &identityv1.SeparationDelayed{Merge: e.Merge, DelayedAt: eventpb.Stamp(e.At)}
+			},
+			func(_ *eventpb.Reader, m *identityv1.SeparationDelayed) subject.SeparationDelayed {
+				return subject.SeparationDelayed{Merge: m.GetMerge(), At: eventpb.Moment(m.GetDelayedAt())}
+			}),
+		eventpb.Of[subject.Event](
+			func(_ *eventpb.Writer, e subject.SearchBegun) *identityv1.SearchBegun {
+				return &identityv1.SearchBegun{Request: e.Request, Until: eventpb.Stamp(e.Until)}
+			},
+			func(_ *eventpb.Reader, m *identityv1.SearchBegun) subject.SearchBegun {
+				return subject.SearchBegun{Request: m.GetRequest(), Until: eventpb.Moment(m.GetUntil())}
+			}),
 		eventpb.Of[subject.Event](packFixed, unpackFixed),
 		eventpb.Of[subject.Event](packReleased, unpackReleased),
 	}

@@ -106,11 +106,11 @@ func unpackChangeRefused(_ *eventpb.Reader, m *identityv1.SubjectChangeRefused) 
 }
 
 func packFixed(_ *eventpb.Writer, e subject.IdentifiersFixed) *identityv1.IdentifiersFixed {
-	return &identityv1.IdentifiersFixed{Request: e.Request}
+	return &identityv1.IdentifiersFixed{Request: e.Request, Named: e.Named}
 }
 
 func unpackFixed(_ *eventpb.Reader, m *identityv1.IdentifiersFixed) subject.IdentifiersFixed {
-	return subject.IdentifiersFixed{Request: m.GetRequest()}
+	return subject.IdentifiersFixed{Request: m.GetRequest(), Named: m.GetNamed()}
 }
 
 func packReleased(_ *eventpb.Writer, e subject.IdentifiersReleased) *identityv1.IdentifiersReleased {

@@ -1771,7 +1771,9 @@ func (x *MergedSubjectTouched) GetTouchedAt() *timestamppb.Timestamp {
 type IdentifiersFixed struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The fulfilment request.
-	Request       string `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
+	Request string `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
+	// The reference that the request names, if it is another one of the person.
+	Named         string `protobuf:"bytes,2,opt,name=named,proto3" json:"named,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1813,6 +1815,125 @@ func (x *IdentifiersFixed) GetRequest() string {
 	return ""
 }
 
+func (x *IdentifiersFixed) GetNamed() string {
+	if x != nil {
+		return x.Named
+	}
+	return ""
+}
+
+// SearchBegun: a request is about to look for a merged person and to destroy
+// what it finds.
+type SearchBegun struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The fulfilment request.
+	Request string `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
+	// Nothing is destroyed by it from then on.
+	Until         *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=until,proto3" json:"until,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SearchBegun) Reset() {
+	*x = SearchBegun{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SearchBegun) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SearchBegun) ProtoMessage() {}
+
+func (x *SearchBegun) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SearchBegun.ProtoReflect.Descriptor instead.
+func (*SearchBegun) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *SearchBegun) GetRequest() string {
+	if x != nil {
+		return x.Request
+	}
+	return ""
+}
+
+func (x *SearchBegun) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+// SeparationDelayed: an un-merge has to wait for a search to end, and keeps
+// others from beginning.
+type SeparationDelayed struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The merge.
+	Merge string `protobuf:"bytes,1,opt,name=merge,proto3" json:"merge,omitempty"`
+	// When.
+	DelayedAt     *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=delayed_at,json=delayedAt,proto3" json:"delayed_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SeparationDelayed) Reset() {
+	*x = SeparationDelayed{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SeparationDelayed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SeparationDelayed) ProtoMessage() {}
+
+func (x *SeparationDelayed) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SeparationDelayed.ProtoReflect.Descriptor instead.
+func (*SeparationDelayed) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *SeparationDelayed) GetMerge() string {
+	if x != nil {
+		return x.Merge
+	}
+	return ""
+}
+
+func (x *SeparationDelayed) GetDelayedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DelayedAt
+	}
+	return nil
+}
+
 // IdentifiersReleased: the request needs that no more.
 type IdentifiersReleased struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1824,7 +1945,7 @@ type IdentifiersReleased struct {
 
 func (x *IdentifiersReleased) Reset() {
 	*x = IdentifiersReleased{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[27]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1836,7 +1957,7 @@ func (x *IdentifiersReleased) String() string {
 func (*IdentifiersReleased) ProtoMessage() {}
 
 func (x *IdentifiersReleased) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[27]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1849,7 +1970,7 @@ func (x *IdentifiersReleased) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdentifiersReleased.ProtoReflect.Descriptor instead.
 func (*IdentifiersReleased) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{27}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *IdentifiersReleased) GetRequest() string {
@@ -1876,7 +1997,7 @@ type AgeStated struct {
 
 func (x *AgeStated) Reset() {
 	*x = AgeStated{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[28]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1888,7 +2009,7 @@ func (x *AgeStated) String() string {
 func (*AgeStated) ProtoMessage() {}
 
 func (x *AgeStated) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[28]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1901,7 +2022,7 @@ func (x *AgeStated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgeStated.ProtoReflect.Descriptor instead.
 func (*AgeStated) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{28}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *AgeStated) GetSource() string {
@@ -1947,7 +2068,7 @@ type MandateRecorded struct {
 
 func (x *MandateRecorded) Reset() {
 	*x = MandateRecorded{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[29]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1959,7 +2080,7 @@ func (x *MandateRecorded) String() string {
 func (*MandateRecorded) ProtoMessage() {}
 
 func (x *MandateRecorded) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[29]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1972,7 +2093,7 @@ func (x *MandateRecorded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MandateRecorded.ProtoReflect.Descriptor instead.
 func (*MandateRecorded) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{29}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *MandateRecorded) GetKind() string {
@@ -2007,7 +2128,7 @@ type MandateEnded struct {
 
 func (x *MandateEnded) Reset() {
 	*x = MandateEnded{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[30]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2019,7 +2140,7 @@ func (x *MandateEnded) String() string {
 func (*MandateEnded) ProtoMessage() {}
 
 func (x *MandateEnded) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[30]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2032,7 +2153,7 @@ func (x *MandateEnded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MandateEnded.ProtoReflect.Descriptor instead.
 func (*MandateEnded) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{30}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *MandateEnded) GetEndedAt() *timestamppb.Timestamp {
@@ -2057,7 +2178,7 @@ type ParentalConsentRecorded struct {
 
 func (x *ParentalConsentRecorded) Reset() {
 	*x = ParentalConsentRecorded{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[31]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2069,7 +2190,7 @@ func (x *ParentalConsentRecorded) String() string {
 func (*ParentalConsentRecorded) ProtoMessage() {}
 
 func (x *ParentalConsentRecorded) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[31]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2082,7 +2203,7 @@ func (x *ParentalConsentRecorded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ParentalConsentRecorded.ProtoReflect.Descriptor instead.
 func (*ParentalConsentRecorded) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{31}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ParentalConsentRecorded) GetMethod() string {
@@ -2117,7 +2238,7 @@ type ParentalConsentWithdrawn struct {
 
 func (x *ParentalConsentWithdrawn) Reset() {
 	*x = ParentalConsentWithdrawn{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[32]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2129,7 +2250,7 @@ func (x *ParentalConsentWithdrawn) String() string {
 func (*ParentalConsentWithdrawn) ProtoMessage() {}
 
 func (x *ParentalConsentWithdrawn) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[32]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2142,7 +2263,7 @@ func (x *ParentalConsentWithdrawn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ParentalConsentWithdrawn.ProtoReflect.Descriptor instead.
 func (*ParentalConsentWithdrawn) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{32}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ParentalConsentWithdrawn) GetWithdrawnAt() *timestamppb.Timestamp {
@@ -2167,7 +2288,7 @@ type MinorBlocked struct {
 
 func (x *MinorBlocked) Reset() {
 	*x = MinorBlocked{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[33]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2179,7 +2300,7 @@ func (x *MinorBlocked) String() string {
 func (*MinorBlocked) ProtoMessage() {}
 
 func (x *MinorBlocked) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[33]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2192,7 +2313,7 @@ func (x *MinorBlocked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MinorBlocked.ProtoReflect.Descriptor instead.
 func (*MinorBlocked) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{33}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *MinorBlocked) GetPolicy() string {
@@ -2229,7 +2350,7 @@ type MinorUnblocked struct {
 
 func (x *MinorUnblocked) Reset() {
 	*x = MinorUnblocked{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[34]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2241,7 +2362,7 @@ func (x *MinorUnblocked) String() string {
 func (*MinorUnblocked) ProtoMessage() {}
 
 func (x *MinorUnblocked) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[34]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2254,7 +2375,7 @@ func (x *MinorUnblocked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MinorUnblocked.ProtoReflect.Descriptor instead.
 func (*MinorUnblocked) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{34}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *MinorUnblocked) GetPolicy() string {
@@ -2288,7 +2409,7 @@ type VerificationStarted struct {
 
 func (x *VerificationStarted) Reset() {
 	*x = VerificationStarted{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[35]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2300,7 +2421,7 @@ func (x *VerificationStarted) String() string {
 func (*VerificationStarted) ProtoMessage() {}
 
 func (x *VerificationStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[35]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2313,7 +2434,7 @@ func (x *VerificationStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerificationStarted.ProtoReflect.Descriptor instead.
 func (*VerificationStarted) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{35}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *VerificationStarted) GetRequest() string {
@@ -2357,7 +2478,7 @@ type CodeDispatched struct {
 
 func (x *CodeDispatched) Reset() {
 	*x = CodeDispatched{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[36]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2369,7 +2490,7 @@ func (x *CodeDispatched) String() string {
 func (*CodeDispatched) ProtoMessage() {}
 
 func (x *CodeDispatched) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[36]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2382,7 +2503,7 @@ func (x *CodeDispatched) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CodeDispatched.ProtoReflect.Descriptor instead.
 func (*CodeDispatched) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{36}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *CodeDispatched) GetIdentifier() uint32 {
@@ -2411,7 +2532,7 @@ type LinkIssued struct {
 
 func (x *LinkIssued) Reset() {
 	*x = LinkIssued{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[37]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2423,7 +2544,7 @@ func (x *LinkIssued) String() string {
 func (*LinkIssued) ProtoMessage() {}
 
 func (x *LinkIssued) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[37]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2436,7 +2557,7 @@ func (x *LinkIssued) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LinkIssued.ProtoReflect.Descriptor instead.
 func (*LinkIssued) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{37}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *LinkIssued) GetDigest() []byte {
@@ -2455,7 +2576,7 @@ type CodeSent struct {
 
 func (x *CodeSent) Reset() {
 	*x = CodeSent{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[38]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2467,7 +2588,7 @@ func (x *CodeSent) String() string {
 func (*CodeSent) ProtoMessage() {}
 
 func (x *CodeSent) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[38]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2480,7 +2601,7 @@ func (x *CodeSent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CodeSent.ProtoReflect.Descriptor instead.
 func (*CodeSent) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{38}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{40}
 }
 
 // CodeNotSent: the code will not be sent.
@@ -2494,7 +2615,7 @@ type CodeNotSent struct {
 
 func (x *CodeNotSent) Reset() {
 	*x = CodeNotSent{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[39]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2506,7 +2627,7 @@ func (x *CodeNotSent) String() string {
 func (*CodeNotSent) ProtoMessage() {}
 
 func (x *CodeNotSent) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[39]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2519,7 +2640,7 @@ func (x *CodeNotSent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CodeNotSent.ProtoReflect.Descriptor instead.
 func (*CodeNotSent) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{39}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *CodeNotSent) GetReason() string {
@@ -2540,7 +2661,7 @@ type AttemptFailed struct {
 
 func (x *AttemptFailed) Reset() {
 	*x = AttemptFailed{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[40]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2552,7 +2673,7 @@ func (x *AttemptFailed) String() string {
 func (*AttemptFailed) ProtoMessage() {}
 
 func (x *AttemptFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[40]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2565,7 +2686,7 @@ func (x *AttemptFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttemptFailed.ProtoReflect.Descriptor instead.
 func (*AttemptFailed) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{40}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *AttemptFailed) GetAttempts() uint32 {
@@ -2588,7 +2709,7 @@ type VerificationFailed struct {
 
 func (x *VerificationFailed) Reset() {
 	*x = VerificationFailed{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[41]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2600,7 +2721,7 @@ func (x *VerificationFailed) String() string {
 func (*VerificationFailed) ProtoMessage() {}
 
 func (x *VerificationFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[41]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2613,7 +2734,7 @@ func (x *VerificationFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerificationFailed.ProtoReflect.Descriptor instead.
 func (*VerificationFailed) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{41}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *VerificationFailed) GetRequest() string {
@@ -2647,7 +2768,7 @@ type VerificationPassed struct {
 
 func (x *VerificationPassed) Reset() {
 	*x = VerificationPassed{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[42]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2659,7 +2780,7 @@ func (x *VerificationPassed) String() string {
 func (*VerificationPassed) ProtoMessage() {}
 
 func (x *VerificationPassed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[42]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2672,7 +2793,7 @@ func (x *VerificationPassed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerificationPassed.ProtoReflect.Descriptor instead.
 func (*VerificationPassed) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{42}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *VerificationPassed) GetRequest() string {
@@ -2714,7 +2835,7 @@ type VerificationCheckRefused struct {
 
 func (x *VerificationCheckRefused) Reset() {
 	*x = VerificationCheckRefused{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[43]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2726,7 +2847,7 @@ func (x *VerificationCheckRefused) String() string {
 func (*VerificationCheckRefused) ProtoMessage() {}
 
 func (x *VerificationCheckRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[43]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2739,7 +2860,7 @@ func (x *VerificationCheckRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerificationCheckRefused.ProtoReflect.Descriptor instead.
 func (*VerificationCheckRefused) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{43}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *VerificationCheckRefused) GetReason() string {
@@ -2876,9 +2997,17 @@ const file_habeas_identity_v1_events_proto_rawDesc = "" +
 	"\x04kind\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x04kind\x12\"\n" +
 	"\treference\x18\x02 \x01(\tB\x04\x98\xb5\x18\x02R\treference\x129\n" +
 	"\n" +
-	"touched_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\ttouchedAt:\x13\xa2\xb5\x18\x0fsubject.touched\"Q\n" +
+	"touched_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\ttouchedAt:\x13\xa2\xb5\x18\x0fsubject.touched\"m\n" +
 	"\x10IdentifiersFixed\x12\x1e\n" +
-	"\arequest\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\arequest:\x1d\xa2\xb5\x18\x19subject.identifiers_fixed\"W\n" +
+	"\arequest\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\arequest\x12\x1a\n" +
+	"\x05named\x18\x02 \x01(\tB\x04\x98\xb5\x18\x02R\x05named:\x1d\xa2\xb5\x18\x19subject.identifiers_fixed\"y\n" +
+	"\vSearchBegun\x12\x1e\n" +
+	"\arequest\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\arequest\x120\n" +
+	"\x05until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05until:\x18\xa2\xb5\x18\x14subject.search_begun\"\x8a\x01\n" +
+	"\x11SeparationDelayed\x12\x1a\n" +
+	"\x05merge\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\x05merge\x129\n" +
+	"\n" +
+	"delayed_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tdelayedAt:\x1e\xa2\xb5\x18\x1asubject.separation_delayed\"W\n" +
 	"\x13IdentifiersReleased\x12\x1e\n" +
 	"\arequest\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\arequest: \xa2\xb5\x18\x1csubject.identifiers_released\"\xd9\x01\n" +
 	"\tAgeStated\x12\x1c\n" +
@@ -2954,7 +3083,7 @@ func file_habeas_identity_v1_events_proto_rawDescGZIP() []byte {
 	return file_habeas_identity_v1_events_proto_rawDescData
 }
 
-var file_habeas_identity_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 44)
+var file_habeas_identity_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 46)
 var file_habeas_identity_v1_events_proto_goTypes = []any{
 	(*KeyDestroyed)(nil),             // 0: habeas.identity.v1.KeyDestroyed
 	(*KekEpochDestroyed)(nil),        // 1: habeas.identity.v1.KekEpochDestroyed
@@ -2983,64 +3112,68 @@ var file_habeas_identity_v1_events_proto_goTypes = []any{
 	(*MergeUndone)(nil),              // 24: habeas.identity.v1.MergeUndone
 	(*MergedSubjectTouched)(nil),     // 25: habeas.identity.v1.MergedSubjectTouched
 	(*IdentifiersFixed)(nil),         // 26: habeas.identity.v1.IdentifiersFixed
-	(*IdentifiersReleased)(nil),      // 27: habeas.identity.v1.IdentifiersReleased
-	(*AgeStated)(nil),                // 28: habeas.identity.v1.AgeStated
-	(*MandateRecorded)(nil),          // 29: habeas.identity.v1.MandateRecorded
-	(*MandateEnded)(nil),             // 30: habeas.identity.v1.MandateEnded
-	(*ParentalConsentRecorded)(nil),  // 31: habeas.identity.v1.ParentalConsentRecorded
-	(*ParentalConsentWithdrawn)(nil), // 32: habeas.identity.v1.ParentalConsentWithdrawn
-	(*MinorBlocked)(nil),             // 33: habeas.identity.v1.MinorBlocked
-	(*MinorUnblocked)(nil),           // 34: habeas.identity.v1.MinorUnblocked
-	(*VerificationStarted)(nil),      // 35: habeas.identity.v1.VerificationStarted
-	(*CodeDispatched)(nil),           // 36: habeas.identity.v1.CodeDispatched
-	(*LinkIssued)(nil),               // 37: habeas.identity.v1.LinkIssued
-	(*CodeSent)(nil),                 // 38: habeas.identity.v1.CodeSent
-	(*CodeNotSent)(nil),              // 39: habeas.identity.v1.CodeNotSent
-	(*AttemptFailed)(nil),            // 40: habeas.identity.v1.AttemptFailed
-	(*VerificationFailed)(nil),       // 41: habeas.identity.v1.VerificationFailed
-	(*VerificationPassed)(nil),       // 42: habeas.identity.v1.VerificationPassed
-	(*VerificationCheckRefused)(nil), // 43: habeas.identity.v1.VerificationCheckRefused
-	(v1.KeyClass)(0),                 // 44: habeas.seal.v1.KeyClass
-	(*timestamppb.Timestamp)(nil),    // 45: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),      // 46: google.protobuf.Duration
-	(*v1.Sealed)(nil),                // 47: habeas.seal.v1.Sealed
+	(*SearchBegun)(nil),              // 27: habeas.identity.v1.SearchBegun
+	(*SeparationDelayed)(nil),        // 28: habeas.identity.v1.SeparationDelayed
+	(*IdentifiersReleased)(nil),      // 29: habeas.identity.v1.IdentifiersReleased
+	(*AgeStated)(nil),                // 30: habeas.identity.v1.AgeStated
+	(*MandateRecorded)(nil),          // 31: habeas.identity.v1.MandateRecorded
+	(*MandateEnded)(nil),             // 32: habeas.identity.v1.MandateEnded
+	(*ParentalConsentRecorded)(nil),  // 33: habeas.identity.v1.ParentalConsentRecorded
+	(*ParentalConsentWithdrawn)(nil), // 34: habeas.identity.v1.ParentalConsentWithdrawn
+	(*MinorBlocked)(nil),             // 35: habeas.identity.v1.MinorBlocked
+	(*MinorUnblocked)(nil),           // 36: habeas.identity.v1.MinorUnblocked
+	(*VerificationStarted)(nil),      // 37: habeas.identity.v1.VerificationStarted
+	(*CodeDispatched)(nil),           // 38: habeas.identity.v1.CodeDispatched
+	(*LinkIssued)(nil),               // 39: habeas.identity.v1.LinkIssued
+	(*CodeSent)(nil),                 // 40: habeas.identity.v1.CodeSent
+	(*CodeNotSent)(nil),              // 41: habeas.identity.v1.CodeNotSent
+	(*AttemptFailed)(nil),            // 42: habeas.identity.v1.AttemptFailed
+	(*VerificationFailed)(nil),       // 43: habeas.identity.v1.VerificationFailed
+	(*VerificationPassed)(nil),       // 44: habeas.identity.v1.VerificationPassed
+	(*VerificationCheckRefused)(nil), // 45: habeas.identity.v1.VerificationCheckRefused
+	(v1.KeyClass)(0),                 // 46: habeas.seal.v1.KeyClass
+	(*timestamppb.Timestamp)(nil),    // 47: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),      // 48: google.protobuf.Duration
+	(*v1.Sealed)(nil),                // 49: habeas.seal.v1.Sealed
 }
 var file_habeas_identity_v1_events_proto_depIdxs = []int32{
-	44, // 0: habeas.identity.v1.KeyDestroyed.class:type_name -> habeas.seal.v1.KeyClass
-	45, // 1: habeas.identity.v1.KeyDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
-	45, // 2: habeas.identity.v1.KeyDestroyed.residue_horizon:type_name -> google.protobuf.Timestamp
-	45, // 3: habeas.identity.v1.KekEpochDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
-	45, // 4: habeas.identity.v1.PepperEpochDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
-	45, // 5: habeas.identity.v1.TenantCreated.created_at:type_name -> google.protobuf.Timestamp
+	46, // 0: habeas.identity.v1.KeyDestroyed.class:type_name -> habeas.seal.v1.KeyClass
+	47, // 1: habeas.identity.v1.KeyDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
+	47, // 2: habeas.identity.v1.KeyDestroyed.residue_horizon:type_name -> google.protobuf.Timestamp
+	47, // 3: habeas.identity.v1.KekEpochDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
+	47, // 4: habeas.identity.v1.PepperEpochDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
+	47, // 5: habeas.identity.v1.TenantCreated.created_at:type_name -> google.protobuf.Timestamp
 	4,  // 6: habeas.identity.v1.TenantCreated.safeguards:type_name -> habeas.identity.v1.TenantSafeguards
-	46, // 7: habeas.identity.v1.TenantSafeguards.delay:type_name -> google.protobuf.Duration
-	46, // 8: habeas.identity.v1.TenantSafeguards.channel_age:type_name -> google.protobuf.Duration
+	48, // 7: habeas.identity.v1.TenantSafeguards.delay:type_name -> google.protobuf.Duration
+	48, // 8: habeas.identity.v1.TenantSafeguards.channel_age:type_name -> google.protobuf.Duration
 	6,  // 9: habeas.identity.v1.TenantSettingsChanged.kinds:type_name -> habeas.identity.v1.TenantKind
-	45, // 10: habeas.identity.v1.TenantSettingsChanged.changed_at:type_name -> google.protobuf.Timestamp
-	45, // 11: habeas.identity.v1.SubjectRegistered.registered_at:type_name -> google.protobuf.Timestamp
-	47, // 12: habeas.identity.v1.IdentifierLinked.value:type_name -> habeas.seal.v1.Sealed
-	45, // 13: habeas.identity.v1.IdentifierLinked.linked_at:type_name -> google.protobuf.Timestamp
-	45, // 14: habeas.identity.v1.SubjectForgotten.residue_ends_at:type_name -> google.protobuf.Timestamp
-	45, // 15: habeas.identity.v1.SignedUp.signed_up_at:type_name -> google.protobuf.Timestamp
-	45, // 16: habeas.identity.v1.MergeBegun.begun_at:type_name -> google.protobuf.Timestamp
-	45, // 17: habeas.identity.v1.SubjectsMerged.merged_at:type_name -> google.protobuf.Timestamp
-	45, // 18: habeas.identity.v1.SubjectsSeparated.separated_at:type_name -> google.protobuf.Timestamp
-	45, // 19: habeas.identity.v1.MergedSubjectTouched.touched_at:type_name -> google.protobuf.Timestamp
-	47, // 20: habeas.identity.v1.AgeStated.birth_date:type_name -> habeas.seal.v1.Sealed
-	45, // 21: habeas.identity.v1.AgeStated.stated_at:type_name -> google.protobuf.Timestamp
-	45, // 22: habeas.identity.v1.MandateRecorded.recorded_at:type_name -> google.protobuf.Timestamp
-	45, // 23: habeas.identity.v1.MandateEnded.ended_at:type_name -> google.protobuf.Timestamp
-	45, // 24: habeas.identity.v1.ParentalConsentRecorded.recorded_at:type_name -> google.protobuf.Timestamp
-	45, // 25: habeas.identity.v1.ParentalConsentWithdrawn.withdrawn_at:type_name -> google.protobuf.Timestamp
-	45, // 26: habeas.identity.v1.MinorBlocked.blocked_at:type_name -> google.protobuf.Timestamp
-	45, // 27: habeas.identity.v1.MinorUnblocked.unblocked_at:type_name -> google.protobuf.Timestamp
-	47, // 28: habeas.identity.v1.VerificationStarted.code:type_name -> habeas.seal.v1.Sealed
-	45, // 29: habeas.identity.v1.VerificationStarted.expires_at:type_name -> google.protobuf.Timestamp
-	30, // [30:30] is the sub-list for method output_type
-	30, // [30:30] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	47, // 10: habeas.identity.v1.TenantSettingsChanged.changed_at:type_name -> google.protobuf.Timestamp
+	47, // 11: habeas.identity.v1.SubjectRegistered.registered_at:type_name -> google.protobuf.Timestamp
+	49, // 12: habeas.identity.v1.IdentifierLinked.value:type_name -> habeas.seal.v1.Sealed
+	47, // 13: habeas.identity.v1.IdentifierLinked.linked_at:type_name -> google.protobuf.Timestamp
+	47, // 14: habeas.identity.v1.SubjectForgotten.residue_ends_at:type_name -> google.protobuf.Timestamp
+	47, // 15: habeas.identity.v1.SignedUp.signed_up_at:type_name -> google.protobuf.Timestamp
+	47, // 16: habeas.identity.v1.MergeBegun.begun_at:type_name -> google.protobuf.Timestamp
+	47, // 17: habeas.identity.v1.SubjectsMerged.merged_at:type_name -> google.protobuf.Timestamp
+	47, // 18: habeas.identity.v1.SubjectsSeparated.separated_at:type_name -> google.protobuf.Timestamp
+	47, // 19: habeas.identity.v1.MergedSubjectTouched.touched_at:type_name -> google.protobuf.Timestamp
+	47, // 20: habeas.identity.v1.SearchBegun.until:type_name -> google.protobuf.Timestamp
+	47, // 21: habeas.identity.v1.SeparationDelayed.delayed_at:type_name -> google.protobuf.Timestamp
+	49, // 22: habeas.identity.v1.AgeStated.birth_date:type_name -> habeas.seal.v1.Sealed
+	47, // 23: habeas.identity.v1.AgeStated.stated_at:type_name -> google.protobuf.Timestamp
+	47, // 24: habeas.identity.v1.MandateRecorded.recorded_at:type_name -> google.protobuf.Timestamp
+	47, // 25: habeas.identity.v1.MandateEnded.ended_at:type_name -> google.protobuf.Timestamp
+	47, // 26: habeas.identity.v1.ParentalConsentRecorded.recorded_at:type_name -> google.protobuf.Timestamp
+	47, // 27: habeas.identity.v1.ParentalConsentWithdrawn.withdrawn_at:type_name -> google.protobuf.Timestamp
+	47, // 28: habeas.identity.v1.MinorBlocked.blocked_at:type_name -> google.protobuf.Timestamp
+	47, // 29: habeas.identity.v1.MinorUnblocked.unblocked_at:type_name -> google.protobuf.Timestamp
+	49, // 30: habeas.identity.v1.VerificationStarted.code:type_name -> habeas.seal.v1.Sealed
+	47, // 31: habeas.identity.v1.VerificationStarted.expires_at:type_name -> google.protobuf.Timestamp
+	32, // [32:32] is the sub-list for method output_type
+	32, // [32:32] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_habeas_identity_v1_events_proto_init() }
@@ -3054,7 +3187,7 @@ func file_habeas_identity_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_identity_v1_events_proto_rawDesc), len(file_habeas_identity_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   44,
+			NumMessages:   46,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1010,7 +1010,11 @@ type FixIdentifiersRequest struct {
 	// The fulfilment request.
 	Request string `protobuf:"bytes,3,opt,name=request,proto3" json:"request,omitempty"`
 	// The request needs it no more, and has not forgotten the person.
-	Release       bool `protobuf:"varint,4,opt,name=release,proto3" json:"release,omitempty"`
+	Release bool `protobuf:"varint,4,opt,name=release,proto3" json:"release,omitempty"`
+	// The request is about to look for the person and to destroy what it finds.
+	// For that long nobody is separated from them (ERASURE_UNDER_WAY); while
+	// somebody waits to be, the search is refused (SEPARATION_WAITS).
+	Search        *durationpb.Duration `protobuf:"bytes,5,opt,name=search,proto3" json:"search,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1071,6 +1075,13 @@ func (x *FixIdentifiersRequest) GetRelease() bool {
 		return x.Release
 	}
 	return false
+}
+
+func (x *FixIdentifiersRequest) GetSearch() *durationpb.Duration {
+	if x != nil {
+		return x.Search
+	}
+	return nil
 }
 
 // FixIdentifiersResponse is empty.
@@ -2030,14 +2041,16 @@ const file_habeas_identity_v1_identity_service_proto_rawDesc = "" +
 	"\vsubject_ref\x18\x01 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
 	"subjectRef\"[\n" +
 	"\x17ListIdentifiersResponse\x12@\n" +
-	"\videntifiers\x18\x01 \x03(\v2\x1e.habeas.identity.v1.IdentifierR\videntifiers\"\xc4\x01\n" +
+	"\videntifiers\x18\x01 \x03(\v2\x1e.habeas.identity.v1.IdentifierR\videntifiers\"\x86\x02\n" +
 	"\x15FixIdentifiersRequest\x12(\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\trequestId\x126\n" +
 	"\vsubject_ref\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
 	"subjectRef\x12/\n" +
 	"\arequest\x18\x03 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\arequest\x12\x18\n" +
-	"\arelease\x18\x04 \x01(\bR\arelease\"\x18\n" +
+	"\arelease\x18\x04 \x01(\bR\arelease\x12@\n" +
+	"\x06search\x18\x05 \x01(\v2\x19.google.protobuf.DurationB\r\xbaH\n" +
+	"\xaa\x01\a\"\x03\b\xac\x02*\x00R\x06search\"\x18\n" +
 	"\x16FixIdentifiersResponse\"\xa9\x01\n" +
 	"\x14ForgetSubjectRequest\x12(\n" +
 	"\n" +
@@ -2246,55 +2259,56 @@ var file_habeas_identity_v1_identity_service_proto_depIdxs = []int32{
 	0,  // 8: habeas.identity.v1.GetSubjectResponse.kinds:type_name -> habeas.identity.v1.IdentifierKind
 	33, // 9: habeas.identity.v1.GetSubjectResponse.registered_at:type_name -> google.protobuf.Timestamp
 	3,  // 10: habeas.identity.v1.ListIdentifiersResponse.identifiers:type_name -> habeas.identity.v1.Identifier
-	33, // 11: habeas.identity.v1.ForgetSubjectResponse.residue_ends_at:type_name -> google.protobuf.Timestamp
-	21, // 12: habeas.identity.v1.CreateTenantRequest.safeguards:type_name -> habeas.identity.v1.Safeguards
-	34, // 13: habeas.identity.v1.Safeguards.delay:type_name -> google.protobuf.Duration
-	34, // 14: habeas.identity.v1.Safeguards.channel_age:type_name -> google.protobuf.Duration
-	21, // 15: habeas.identity.v1.GetTenantResponse.safeguards:type_name -> habeas.identity.v1.Safeguards
-	35, // 16: habeas.identity.v1.GetTenantResponse.offboarding:type_name -> habeas.identity.v1.Offboarding
-	33, // 17: habeas.identity.v1.StartVerificationResponse.expires_at:type_name -> google.protobuf.Timestamp
-	2,  // 18: habeas.identity.v1.CheckCodeResponse.state:type_name -> habeas.identity.v1.VerificationState
-	2,  // 19: habeas.identity.v1.GetVerificationResponse.state:type_name -> habeas.identity.v1.VerificationState
-	33, // 20: habeas.identity.v1.GetVerificationResponse.expires_at:type_name -> google.protobuf.Timestamp
-	4,  // 21: habeas.identity.v1.SubjectService.RegisterSubject:input_type -> habeas.identity.v1.RegisterSubjectRequest
-	6,  // 22: habeas.identity.v1.SubjectService.LinkIdentifier:input_type -> habeas.identity.v1.LinkIdentifierRequest
-	8,  // 23: habeas.identity.v1.SubjectService.UnlinkIdentifier:input_type -> habeas.identity.v1.UnlinkIdentifierRequest
-	10, // 24: habeas.identity.v1.SubjectService.ResolveSubject:input_type -> habeas.identity.v1.ResolveSubjectRequest
-	12, // 25: habeas.identity.v1.SubjectService.GetSubject:input_type -> habeas.identity.v1.GetSubjectRequest
-	14, // 26: habeas.identity.v1.SubjectService.ListIdentifiers:input_type -> habeas.identity.v1.ListIdentifiersRequest
-	36, // 27: habeas.identity.v1.SubjectService.RecordTouch:input_type -> habeas.identity.v1.RecordTouchRequest
-	16, // 28: habeas.identity.v1.SubjectService.FixIdentifiers:input_type -> habeas.identity.v1.FixIdentifiersRequest
-	18, // 29: habeas.identity.v1.SubjectService.ForgetSubject:input_type -> habeas.identity.v1.ForgetSubjectRequest
-	20, // 30: habeas.identity.v1.TenantService.CreateTenant:input_type -> habeas.identity.v1.CreateTenantRequest
-	23, // 31: habeas.identity.v1.TenantService.GetTenant:input_type -> habeas.identity.v1.GetTenantRequest
-	37, // 32: habeas.identity.v1.TenantService.OffboardTenant:input_type -> habeas.identity.v1.OffboardTenantRequest
-	38, // 33: habeas.identity.v1.TenantService.ApproveOffboarding:input_type -> habeas.identity.v1.ApproveOffboardingRequest
-	39, // 34: habeas.identity.v1.TenantService.CancelOffboarding:input_type -> habeas.identity.v1.CancelOffboardingRequest
-	25, // 35: habeas.identity.v1.VerificationService.StartVerification:input_type -> habeas.identity.v1.StartVerificationRequest
-	27, // 36: habeas.identity.v1.VerificationService.CheckCode:input_type -> habeas.identity.v1.CheckCodeRequest
-	29, // 37: habeas.identity.v1.VerificationService.GetVerification:input_type -> habeas.identity.v1.GetVerificationRequest
-	5,  // 38: habeas.identity.v1.SubjectService.RegisterSubject:output_type -> habeas.identity.v1.RegisterSubjectResponse
-	7,  // 39: habeas.identity.v1.SubjectService.LinkIdentifier:output_type -> habeas.identity.v1.LinkIdentifierResponse
-	9,  // 40: habeas.identity.v1.SubjectService.UnlinkIdentifier:output_type -> habeas.identity.v1.UnlinkIdentifierResponse
-	11, // 41: habeas.identity.v1.SubjectService.ResolveSubject:output_type -> habeas.identity.v1.ResolveSubjectResponse
-	13, // 42: habeas.identity.v1.SubjectService.GetSubject:output_type -> habeas.identity.v1.GetSubjectResponse
-	15, // 43: habeas.identity.v1.SubjectService.ListIdentifiers:output_type -> habeas.identity.v1.ListIdentifiersResponse
-	40, // 44: habeas.identity.v1.SubjectService.RecordTouch:output_type -> habeas.identity.v1.RecordTouchResponse
-	17, // 45: habeas.identity.v1.SubjectService.FixIdentifiers:output_type -> habeas.identity.v1.FixIdentifiersResponse
-	19, // 46: habeas.identity.v1.SubjectService.ForgetSubject:output_type -> habeas.identity.v1.ForgetSubjectResponse
-	22, // 47: habeas.identity.v1.TenantService.CreateTenant:output_type -> habeas.identity.v1.CreateTenantResponse
-	24, // 48: habeas.identity.v1.TenantService.GetTenant:output_type -> habeas.identity.v1.GetTenantResponse
-	41, // 49: habeas.identity.v1.TenantService.OffboardTenant:output_type -> habeas.identity.v1.OffboardTenantResponse
-	42, // 50: habeas.identity.v1.TenantService.ApproveOffboarding:output_type -> habeas.identity.v1.ApproveOffboardingResponse
-	43, // 51: habeas.identity.v1.TenantService.CancelOffboarding:output_type -> habeas.identity.v1.CancelOffboardingResponse
-	26, // 52: habeas.identity.v1.VerificationService.StartVerification:output_type -> habeas.identity.v1.StartVerificationResponse
-	28, // 53: habeas.identity.v1.VerificationService.CheckCode:output_type -> habeas.identity.v1.CheckCodeResponse
-	30, // 54: habeas.identity.v1.VerificationService.GetVerification:output_type -> habeas.identity.v1.GetVerificationResponse
-	38, // [38:55] is the sub-list for method output_type
-	21, // [21:38] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	34, // 11: habeas.identity.v1.FixIdentifiersRequest.search:type_name -> google.protobuf.Duration
+	33, // 12: habeas.identity.v1.ForgetSubjectResponse.residue_ends_at:type_name -> google.protobuf.Timestamp
+	21, // 13: habeas.identity.v1.CreateTenantRequest.safeguards:type_name -> habeas.identity.v1.Safeguards
+	34, // 14: habeas.identity.v1.Safeguards.delay:type_name -> google.protobuf.Duration
+	34, // 15: habeas.identity.v1.Safeguards.channel_age:type_name -> google.protobuf.Duration
+	21, // 16: habeas.identity.v1.GetTenantResponse.safeguards:type_name -> habeas.identity.v1.Safeguards
+	35, // 17: habeas.identity.v1.GetTenantResponse.offboarding:type_name -> habeas.identity.v1.Offboarding
+	33, // 18: habeas.identity.v1.StartVerificationResponse.expires_at:type_name -> google.protobuf.Timestamp
+	2,  // 19: habeas.identity.v1.CheckCodeResponse.state:type_name -> habeas.identity.v1.VerificationState
+	2,  // 20: habeas.identity.v1.GetVerificationResponse.state:type_name -> habeas.identity.v1.VerificationState
+	33, // 21: habeas.identity.v1.GetVerificationResponse.expires_at:type_name -> google.protobuf.Timestamp
+	4,  // 22: habeas.identity.v1.SubjectService.RegisterSubject:input_type -> habeas.identity.v1.RegisterSubjectRequest
+	6,  // 23: habeas.identity.v1.SubjectService.LinkIdentifier:input_type -> habeas.identity.v1.LinkIdentifierRequest
+	8,  // 24: habeas.identity.v1.SubjectService.UnlinkIdentifier:input_type -> habeas.identity.v1.UnlinkIdentifierRequest
+	10, // 25: habeas.identity.v1.SubjectService.ResolveSubject:input_type -> habeas.identity.v1.ResolveSubjectRequest
+	12, // 26: habeas.identity.v1.SubjectService.GetSubject:input_type -> habeas.identity.v1.GetSubjectRequest
+	14, // 27: habeas.identity.v1.SubjectService.ListIdentifiers:input_type -> habeas.identity.v1.ListIdentifiersRequest
+	36, // 28: habeas.identity.v1.SubjectService.RecordTouch:input_type -> habeas.identity.v1.RecordTouchRequest
+	16, // 29: habeas.identity.v1.SubjectService.FixIdentifiers:input_type -> habeas.identity.v1.FixIdentifiersRequest
+	18, // 30: habeas.identity.v1.SubjectService.ForgetSubject:input_type -> habeas.identity.v1.ForgetSubjectRequest
+	20, // 31: habeas.identity.v1.TenantService.CreateTenant:input_type -> habeas.identity.v1.CreateTenantRequest
+	23, // 32: habeas.identity.v1.TenantService.GetTenant:input_type -> habeas.identity.v1.GetTenantRequest
+	37, // 33: habeas.identity.v1.TenantService.OffboardTenant:input_type -> habeas.identity.v1.OffboardTenantRequest
+	38, // 34: habeas.identity.v1.TenantService.ApproveOffboarding:input_type -> habeas.identity.v1.ApproveOffboardingRequest
+	39, // 35: habeas.identity.v1.TenantService.CancelOffboarding:input_type -> habeas.identity.v1.CancelOffboardingRequest
+	25, // 36: habeas.identity.v1.VerificationService.StartVerification:input_type -> habeas.identity.v1.StartVerificationRequest
+	27, // 37: habeas.identity.v1.VerificationService.CheckCode:input_type -> habeas.identity.v1.CheckCodeRequest
+	29, // 38: habeas.identity.v1.VerificationService.GetVerification:input_type -> habeas.identity.v1.GetVerificationRequest
+	5,  // 39: habeas.identity.v1.SubjectService.RegisterSubject:output_type -> habeas.identity.v1.RegisterSubjectResponse
+	7,  // 40: habeas.identity.v1.SubjectService.LinkIdentifier:output_type -> habeas.identity.v1.LinkIdentifierResponse
+	9,  // 41: habeas.identity.v1.SubjectService.UnlinkIdentifier:output_type -> habeas.identity.v1.UnlinkIdentifierResponse
+	11, // 42: habeas.identity.v1.SubjectService.ResolveSubject:output_type -> habeas.identity.v1.ResolveSubjectResponse
+	13, // 43: habeas.identity.v1.SubjectService.GetSubject:output_type -> habeas.identity.v1.GetSubjectResponse
+	15, // 44: habeas.identity.v1.SubjectService.ListIdentifiers:output_type -> habeas.identity.v1.ListIdentifiersResponse
+	40, // 45: habeas.identity.v1.SubjectService.RecordTouch:output_type -> habeas.identity.v1.RecordTouchResponse
+	17, // 46: habeas.identity.v1.SubjectService.FixIdentifiers:output_type -> habeas.identity.v1.FixIdentifiersResponse
+	19, // 47: habeas.identity.v1.SubjectService.ForgetSubject:output_type -> habeas.identity.v1.ForgetSubjectResponse
+	22, // 48: habeas.identity.v1.TenantService.CreateTenant:output_type -> habeas.identity.v1.CreateTenantResponse
+	24, // 49: habeas.identity.v1.TenantService.GetTenant:output_type -> habeas.identity.v1.GetTenantResponse
+	41, // 50: habeas.identity.v1.TenantService.OffboardTenant:output_type -> habeas.identity.v1.OffboardTenantResponse
+	42, // 51: habeas.identity.v1.TenantService.ApproveOffboarding:output_type -> habeas.identity.v1.ApproveOffboardingResponse
+	43, // 52: habeas.identity.v1.TenantService.CancelOffboarding:output_type -> habeas.identity.v1.CancelOffboardingResponse
+	26, // 53: habeas.identity.v1.VerificationService.StartVerification:output_type -> habeas.identity.v1.StartVerificationResponse
+	28, // 54: habeas.identity.v1.VerificationService.CheckCode:output_type -> habeas.identity.v1.CheckCodeResponse
+	30, // 55: habeas.identity.v1.VerificationService.GetVerification:output_type -> habeas.identity.v1.GetVerificationResponse
+	39, // [39:56] is the sub-list for method output_type
+	22, // [22:39] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_habeas_identity_v1_identity_service_proto_init() }
