@@ -37,9 +37,10 @@ type Ops struct {
 
 // TLS is who the daemon is, and whose certificates count.
 type TLS struct {
-	Cert        env.File `env:"CERT" help:"certificate chain, PEM; renewed files are taken up while running"`
-	Key         env.File `env:"KEY" help:"private key of the certificate, PEM"`
-	CA          env.File `env:"CA" help:"authorities that services' certificates are verified against, PEM"`
+	WorkloadAPI *url.URL `env:"WORKLOAD_API" default:"" help:"SPIFFE Workload API, what SPIFFE_ENDPOINT_SOCKET names: unix:///run/agent.sock; gives and renews what CERT, KEY and CA are otherwise"`
+	Cert        env.File `env:"CERT" default:"" help:"certificate chain, PEM; renewed files are taken up while running; needed without WORKLOAD_API"`
+	Key         env.File `env:"KEY" default:"" help:"private key of the certificate, PEM; needed without WORKLOAD_API"`
+	CA          env.File `env:"CA" default:"" help:"authorities that services' certificates are verified against, PEM; needed without WORKLOAD_API"`
 	TrustDomain string   `env:"TRUST_DOMAIN" help:"SPIFFE trust domain of all services"`
 	Namespace   string   `env:"NAMESPACE" default:"habeas" help:"namespace in the services' SPIFFE ids"`
 }

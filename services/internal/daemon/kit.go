@@ -81,6 +81,7 @@ func (k *Kit) Close() {
 		_ = k.ops.Close() // closed already, if Run ran
 	}
 	k.limits.close()
+	k.TLS.Close()
 	if k.Telemetry == nil {
 		return
 	}
@@ -198,15 +199,6 @@ func (k *Kit) count(logger logs.Logger) func(context.Context) error {
 
 func (k *Kit) startHealth(context.Context) (err error) {
 	k.Health, err = health.New(health.Config{Log: k.Log, Meters: k.Telemetry.Meters})
-	return err
-}
-
-func (k *Kit) startIdentity(context.Context) (err error) {
-	t := k.cfg.Common.TLS
-	k.TLS, err = mtls.Load(mtls.Config{
-		Cert: string(t.Cert), Key: string(t.Key), CA: string(t.CA),
-		TrustDomain: t.TrustDomain, Namespace: t.Namespace, Now: k.cfg.Now, Report: k.report("certificates"),
-	})
 	return err
 }
 

@@ -1,5 +1,6 @@
 // Package mtls gives daemons their TLS configurations: TLS 1.3 only, with
-// certificates read from files that may be renewed at any time.
+// certificates from files that may be renewed at any time ([Load]), or from a
+// SPIFFE Workload API that renews them itself ([Watch]).
 //
 // A service is known by the one URI in its certificate,
 //
@@ -25,9 +26,14 @@ import (
 	"habeas.internal/services/internal/rpc/reload"
 )
 
-// ErrPeer says that the other side's certificate does not name a service of
-// this installation, or another one than was meant.
-var ErrPeer = errors.New("certificate of another identity")
+var (
+	// ErrPeer says that the other side's certificate does not name a service of
+	// this installation, or another one than was meant.
+	ErrPeer = errors.New("certificate of another identity")
+	// ErrEnded says that this service's own certificate has come to its end and
+	// none took its place. No connection begins then.
+	ErrEnded = errors.New("own certificate has ended")
+)
 
 // lookEvery bounds how long a renewed certificate waits to be used.
 const lookEvery = 10 * time.Second
@@ -47,9 +53,10 @@ type Config struct {
 
 // Source holds the present certificates. It is safe for concurrent use.
 type Source struct {
-	prefix   string
-	material *reload.Value[material]
-	now      func() time.Time
+	prefix  string
+	now     func() time.Time
+	present func() material
+	stop    func() // nil, if nothing runs
 }
 
 type material struct {
@@ -61,8 +68,7 @@ type material struct {
 
 // Load reads the files for the first time.
 func Load(cfg Config) (*Source, error) {
-	s := &Source{prefix: "/ns/" + cfg.Namespace + "/sa/", now: cfg.Now}
-	s.prefix = (&url.URL{Scheme: "spiffe", Host: cfg.TrustDomain}).String() + s.prefix
+	s := &Source{prefix: prefix(cfg.TrustDomain, cfg.Namespace), now: cfg.Now}
 	value, err := reload.New(reload.Config[material]{
 		Files: []string{cfg.Cert, cfg.Key, cfg.CA}, Every: lookEvery, Now: cfg.Now,
 		Read: func() (material, error) { return s.read(cfg) }, Report: cfg.Report,
@@ -70,8 +76,30 @@ func Load(cfg Config) (*Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load certificates: %w", err)
 	}
-	s.material = value
+	s.present = value.Get
 	return s, nil
+}
+
+// prefix is what the ids of all services of an installation begin with.
+func prefix(trustDomain, namespace string) string {
+	return (&url.URL{Scheme: "spiffe", Host: trustDomain}).String() + "/ns/" + namespace + "/sa/"
+}
+
+// Close ends what runs in the background. What the source holds stays in force.
+func (s *Source) Close() {
+	if s != nil && s.stop != nil {
+		s.stop()
+	}
+}
+
+// material is what counts now. Certificates that can't be renewed count to
+// their end and not beyond.
+func (s *Source) material() (material, error) {
+	m := s.present()
+	if end := m.own.Leaf; end != nil && s.now().After(end.NotAfter) {
+		return material{}, ErrEnded
+	}
+	return m, nil
 }
 
 func (s *Source) read(cfg Config) (material, error) {
@@ -99,7 +127,8 @@ func (s *Source) ServerTLS() *tls.Config {
 		MinVersion: tls.VersionTLS13,
 		NextProtos: []string{"h2"},
 		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
-			return s.material.Get().server, nil
+			m, err := s.material()
+			return m.server, err
 		},
 	}
 }
@@ -126,8 +155,8 @@ func (s *Source) ClientTLS(service string) *tls.Config {
 		NextProtos: []string{"h2"},
 		Time:       s.now,
 		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			own := s.material.Get().own
-			return &own, nil
+			m, err := s.material()
+			return &m.own, err
 		},
 		// The standard check wants a host name; VerifyConnection below does all
 		// of its work with the service's identity in the name's place.
@@ -142,12 +171,16 @@ func (s *Source) verifyServer(state tls.ConnectionState, service string) error {
 	if len(state.PeerCertificates) == 0 {
 		return fmt.Errorf("verify server: no certificate: %w", ErrPeer)
 	}
+	m, err := s.material()
+	if err != nil {
+		return fmt.Errorf("verify server: %w", err)
+	}
 	between := x509.NewCertPool()
 	for _, cert := range state.PeerCertificates[1:] {
 		between.AddCert(cert)
 	}
-	_, err := state.PeerCertificates[0].Verify(x509.VerifyOptions{
-		Roots: s.material.Get().roots, Intermediates: between, CurrentTime: s.now(),
+	_, err = state.PeerCertificates[0].Verify(x509.VerifyOptions{
+		Roots: m.roots, Intermediates: between, CurrentTime: s.now(),
 		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	})
 	if err != nil {
@@ -172,6 +205,9 @@ func (s *Source) Peer(state tls.ConnectionState) (string, error) {
 }
 
 func (s *Source) service(cert *x509.Certificate) (string, error) {
+	if cert.IsCA {
+		return "", fmt.Errorf("identify peer: an authority and no service: %w", ErrPeer)
+	}
 	if len(cert.URIs) != 1 {
 		return "", fmt.Errorf("identify peer: %d URIs in its certificate, want 1: %w", len(cert.URIs), ErrPeer)
 	}

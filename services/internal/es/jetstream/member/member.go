@@ -95,7 +95,11 @@ func serverTLS(c daemon.Common) (*tls.Config, error) {
 	if !strings.Contains(c.NATS.URL, "tls://") {
 		return nil, nil //nolint:nilnil // no TLS is what was asked for
 	}
-	pem, err := os.ReadFile(string(cmp.Or(c.NATS.CA, c.TLS.CA)))
+	file := cmp.Or(c.NATS.CA, c.TLS.CA)
+	if file == "" { // a Workload API vouches for services, and not for the log's servers
+		return nil, env.Problem{Variable: "HABEAS_NATS_CA", Text: "must be set without HABEAS_TLS_CA"}
+	}
+	pem, err := os.ReadFile(string(file))
 	if err != nil {
 		return nil, fmt.Errorf("read authorities of the log's servers: %w", err)
 	}
