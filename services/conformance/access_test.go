@@ -150,7 +150,7 @@ func (w *world) unverified(tenant, email string) string {
 	w.Helper()
 	request := w.Submit(tenant, fulfilmentv1.Right_RIGHT_ACCESS, caseworksTenant, email)
 	w.Mail.Wait(w, email, func(devmail.Message) bool { return true }) // the code has come, and stays where it is
-	stream, err := w.As(tenant, "agent").Requests.DownloadPackage(stack.For(stack.Deadline(w), "case.handling"), &fulfilmentv1.DownloadPackageRequest{Request: request})
+	stream, err := w.Agent(tenant).Requests.DownloadPackage(stack.For(stack.Deadline(w), "case.handling"), &fulfilmentv1.DownloadPackageRequest{Request: request})
 	if err == nil {
 		_, err = stream.Recv()
 	}

@@ -95,7 +95,7 @@ func Run(ctx context.Context, cfg Config, w daemon.World) error {
 	if err != nil {
 		return err
 	}
-	server, lis, err := s.serve(ctx, k, reads)
+	server, lis, err := s.serve(ctx, k, reads, p.staff)
 	if err != nil {
 		return err
 	}
@@ -172,13 +172,13 @@ func (s *service) parts(log *jetstream.Log, redisClient redis.UniversalClient) [
 
 // serve opens the door. Of the other services identity alone comes in, for those
 // who are too young; they follow the events.
-func (s *service) serve(ctx context.Context, k *daemon.Kit, reads kit.ReadLog) (*kit.Server, net.Listener, error) {
+func (s *service) serve(ctx context.Context, k *daemon.Kit, reads kit.ReadLog, staff kit.Staff) (*kit.Server, net.Listener, error) {
 	cfg := k.RPC()
 	cfg.Services = []kit.Service{
 		{Desc: &fulfilmentv1.RequestService_ServiceDesc, Impl: s.Server},
 		{Desc: &fulfilmentv1.SystemService_ServiceDesc, Impl: s.Server},
 	}
-	cfg.Errors, cfg.Reads = rpc.Errors(), reads
+	cfg.Errors, cfg.Reads, cfg.Staff = rpc.Errors(), reads, staff
 	cfg.Callers = map[string][]string{ // who is too young for a policy, identity knows
 		fulfilmentv1.RequestService_SubmitRequest_FullMethodName: {"identity"},
 	}

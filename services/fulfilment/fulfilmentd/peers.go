@@ -11,6 +11,7 @@ import (
 	"habeas.internal/services/fulfilment/internal/carry"
 	"habeas.internal/services/internal/daemon"
 	"habeas.internal/services/internal/keyclient"
+	"habeas.internal/services/internal/staffclient"
 
 	"google.golang.org/grpc"
 )
@@ -20,6 +21,7 @@ type peers struct {
 	carry.Peers
 	tenants identityv1.TenantServiceClient
 	keys    *keyclient.Client
+	staff   *staffclient.Client
 
 	conns []*grpc.ClientConn
 }
@@ -33,7 +35,7 @@ func dial(cfg Config, k *daemon.Kit) (p *peers, err error) {
 	}()
 	identity, err := cfg.Identity.Dial(k.RPC(), "identity", keyclient.ServiceName,
 		identityv1.SubjectService_ServiceDesc.ServiceName, identityv1.TenantService_ServiceDesc.ServiceName,
-		identityv1.VerificationService_ServiceDesc.ServiceName, identityv1.SuppressionService_ServiceDesc.ServiceName)
+		identityv1.VerificationService_ServiceDesc.ServiceName, identityv1.SuppressionService_ServiceDesc.ServiceName, staffclient.ServiceName)
 	if err != nil {
 		return p, fmt.Errorf("connect to identity: %w", err)
 	}
@@ -55,6 +57,7 @@ func dial(cfg Config, k *daemon.Kit) (p *peers, err error) {
 		Consent: consentv1.NewConsentServiceClient(consent), Policies: consentv1.NewPolicyServiceClient(consent),
 		Retention: retentionv1.NewRetentionServiceClient(retention),
 	}
+	p.staff = staffclient.New(identity, time.Now)
 	p.tenants = identityv1.NewTenantServiceClient(identity)
 	p.keys, err = keyclient.New(keyclient.Config{Conn: identity, Reader: Name, Now: time.Now, Random: rand.Reader, Logger: k.Log})
 	return p, err

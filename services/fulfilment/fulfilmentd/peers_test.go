@@ -27,11 +27,19 @@ type identity struct {
 	identityv1.UnimplementedVerificationServiceServer
 	identityv1.UnimplementedKeyServiceServer
 	identityv1.UnimplementedSuppressionServiceServer
+	identityv1.UnimplementedStaffServiceServer
 	p *fake.Peers
 
 	mu        sync.Mutex
 	keys      map[string][]byte
 	destroyed map[string]bool
+	refusal   string // of looks at personal data
+}
+
+func (s *identity) CheckStaff(context.Context, *identityv1.CheckStaffRequest) (*identityv1.CheckStaffResponse, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return &identityv1.CheckStaffResponse{Refusal: s.refusal}, nil
 }
 
 func name(k *identityv1.KeyName) string { return k.GetHolder() + "/" + k.GetClass().String() }

@@ -70,7 +70,7 @@ func newWorld(t *testing.T) *world {
 	w.id = w.issue(t, fulfilmentd.Name)
 	w.peer(t, "identity", &identity{p: w.peers, keys: map[string][]byte{}, destroyed: map[string]bool{}},
 		&identityv1.SubjectService_ServiceDesc, &identityv1.TenantService_ServiceDesc, &identityv1.VerificationService_ServiceDesc,
-		&identityv1.KeyService_ServiceDesc, &identityv1.SuppressionService_ServiceDesc)
+		&identityv1.KeyService_ServiceDesc, &identityv1.SuppressionService_ServiceDesc, &identityv1.StaffService_ServiceDesc)
 	w.peer(t, "consent", &consent{p: w.peers}, &consentv1.ConsentService_ServiceDesc, &consentv1.PolicyService_ServiceDesc)
 	w.peer(t, "retention", &retention{p: w.peers}, &retentionv1.RetentionService_ServiceDesc)
 	w.openShop(t)
@@ -187,7 +187,7 @@ func (w *world) environ(t *testing.T) []string {
 		"HABEAS_INSTANCE=test-1", "HABEAS_LOG_LEVEL=debug",
 		"HABEAS_TLS_CERT=" + w.id.CertFile, "HABEAS_TLS_KEY=" + w.id.KeyFile, "HABEAS_TLS_CA=" + w.id.CAFile,
 		"HABEAS_TLS_TRUST_DOMAIN=" + rpctest.TrustDomain, "HABEAS_TLS_NAMESPACE=" + rpctest.Namespace,
-		"HABEAS_TOKEN_ISSUER=" + rpctest.TokenIssuer, "HABEAS_TOKEN_AUDIENCE=" + rpctest.TokenAudience, "HABEAS_TOKEN_KEYS=" + w.Issuer.Path,
+		"HABEAS_TOKEN_ISSUER=" + rpctest.TokenIssuer, "HABEAS_TOKEN_AUDIENCE=" + rpctest.TokenAudience, "HABEAS_TOKEN_KEYS=" + w.Issuer.Path, "HABEAS_TOKEN_STEP_UP=phr",
 		"HABEAS_NATS_URL=" + w.nats.URL(), "HABEAS_NATS_SEED=" + w.nats.SeedFile(fulfilmentd.Name), "HABEAS_REDIS_URL=" + w.redis.URL(),
 		"HABEAS_EVENTLOG_KEY=" + base64.StdEncoding.EncodeToString(w.in.LogKey.Public()), "HABEAS_EVENTLOG_SHARDS=2",
 		"HABEAS_EVENTLOG_SERVICE_KEY=" + write("service.key", base64.StdEncoding.EncodeToString(w.in.Service.Private().Seed())),
@@ -243,11 +243,12 @@ func (w *world) client(t *testing.T, r daemon.Running, roles ...string) api {
 	if err != nil {
 		t.Fatal(err)
 	}
+	claims := rpctest.With(rpctest.With(rpctest.Claims(time.Now(), roles...), "acr", "phr"), "auth_time", time.Now().Unix())
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(pem)
 	conn, err := grpc.NewClient(r.Addr.String(),
 		grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: pool, ServerName: "127.0.0.1", MinVersion: tls.VersionTLS13})),
-		grpc.WithPerRPCCredentials(bearer(w.Issuer.Sign(rpctest.Claims(time.Now(), roles...)))))
+		grpc.WithPerRPCCredentials(bearer(w.Issuer.Sign(claims))))
 	if err != nil {
 		t.Fatal(err)
 	}

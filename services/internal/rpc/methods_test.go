@@ -156,6 +156,8 @@ func TestARuleDecidesByRoleAndStepUp(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	agent, service := optionsv1.Role_ROLE_AGENT, optionsv1.Role_ROLE_SERVICE
 	rule := &optionsv1.Access{Roles: []optionsv1.Role{agent, service}, StepUp: true}
+	subject := optionsv1.Role_ROLE_SUBJECT
+	shared := &optionsv1.Access{Roles: []optionsv1.Role{agent, subject}, StepUp: true}
 	plain := &optionsv1.Access{Roles: []optionsv1.Role{service}}
 	who := func(stepUp time.Time, roles ...optionsv1.Role) rpc.Principal {
 		return rpc.Principal{Roles: auth.RolesOf(roles...), StepUpAt: stepUp}
@@ -168,6 +170,8 @@ func TestARuleDecidesByRoleAndStepUp(t *testing.T) {
 		"an agent after a step-up":           {rule, who(now.Add(-time.Minute), agent), ""},
 		"an agent long after a step-up":      {rule, who(now.Add(-time.Hour), agent), "STEP_UP_REQUIRED"},
 		"an agent without a step-up":         {rule, who(time.Time{}, agent), "STEP_UP_REQUIRED"},
+		"a person, for their own data":       {shared, who(time.Time{}, subject), ""},
+		"a person who is staff as well":      {shared, who(time.Time{}, subject, agent), "STEP_UP_REQUIRED"},
 		"a service without a person":         {rule, who(time.Time{}, service), "STEP_UP_REQUIRED"},
 		"another role after a step-up":       {rule, who(now, optionsv1.Role_ROLE_DPO), "ROLE_REQUIRED"},
 		"a service where services may call":  {plain, who(time.Time{}, service), ""},

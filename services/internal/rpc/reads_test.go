@@ -179,3 +179,11 @@ func TestAServerThatShowsPersonalDataNeedsAReadLog(t *testing.T) {
 		t.Errorf("started without a read log: %v", err)
 	}
 }
+
+func TestAServerThatShowsPersonalDataNeedsToKnowItsStaff(t *testing.T) {
+	w := prepare(t)
+	w.config.Staff = nil
+	if _, err := rpc.NewServer(w.config); err == nil || !strings.Contains(err.Error(), "ListGuests: reads personal data, and nobody says who may") {
+		t.Errorf("started without staff: %v", err)
+	}
+}

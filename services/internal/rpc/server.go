@@ -60,8 +60,8 @@ type Config struct {
 	// Reads records whose personal data is read, before it leaves. Required when
 	// a method reads any.
 	Reads ReadLog
-	// Staff says which people may see others' personal data. Without it, the role
-	// suffices.
+	// Staff says which people may see others' personal data. Required when a
+	// method reads any.
 	Staff Staff
 	// Unary and Stream run last, closest to the handler. Optional.
 	Unary  grpc.UnaryServerInterceptor
@@ -147,6 +147,9 @@ func (s *Server) describe(cfg Config) (methodSet, error) {
 			}
 			if m.logged() && cfg.Reads == nil {
 				wrong = append(wrong, fmt.Errorf("%s: reads personal data, and there is no read log", m.name))
+			}
+			if m.logged() && cfg.Staff == nil {
+				wrong = append(wrong, fmt.Errorf("%s: reads personal data, and nobody says who may", m.name))
 			}
 			if methods[m.name] != nil {
 				wrong = append(wrong, fmt.Errorf("%s: registered twice", m.name))

@@ -191,6 +191,7 @@ func told(t *testing.T, s *stack.Stack, tenant, name, role, text string) string 
 // as is a connection to a service with a tenant's token.
 func as(s *stack.Stack, service, tenant, role string) *grpc.ClientConn {
 	claims := rpctest.With(rpctest.Claims(time.Now(), role), "tenant", tenant)
+	claims = rpctest.With(rpctest.With(claims, "acr", "phr"), "auth_time", time.Now().Unix())
 	return s.Conn(service, s.Issuer.Sign(rpctest.With(claims, "exp", time.Now().Add(time.Hour).Unix())))
 }
 

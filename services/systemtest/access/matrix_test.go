@@ -44,7 +44,9 @@ func TestWhoMayCallWhatIsAsReviewed(t *testing.T) {
 	s := stack.New(t)
 	s.Start()
 	s.Tenant(tenant)
-	s.EmployNamed(tenant, "actor-verifier", "access")
+	for _, staff := range []string{"actor-verifier", "actor-agent"} {
+		s.EmployNamed(tenant, staff, "access")
+	}
 	a := newAsker(t, s)
 	var b strings.Builder
 	b.WriteString(heading)
@@ -191,6 +193,9 @@ func (a *asker) extra(m protoreflect.MethodDescriptor, people, helpers []string)
 	case code == codes.InvalidArgument && reason == "PURPOSE_REQUIRED":
 		return []string{"purpose"}
 	case code == codes.PermissionDenied && reason == "STEP_UP_REQUIRED":
+		if _, reason = a.ask(m, a.person(people[0]), nil); reason == "PURPOSE_REQUIRED" {
+			return []string{"step-up", "purpose"}
+		}
 		return []string{"step-up"}
 	}
 	a.t.Errorf("%s without more: %s %s", m.FullName(), code, reason)

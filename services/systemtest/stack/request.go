@@ -140,7 +140,7 @@ func (s *Stack) explain(tenant, request string) string {
 // Package downloads and unpacks the package of a request: contents by name.
 func (s *Stack) Package(tenant, request string) map[string]string {
 	s.t.Helper()
-	stream, err := s.As(tenant, "agent").Requests.DownloadPackage(For(Deadline(s.t), "case.handling"), &fulfilmentv1.DownloadPackageRequest{Request: request})
+	stream, err := s.Agent(tenant).Requests.DownloadPackage(For(Deadline(s.t), handling), &fulfilmentv1.DownloadPackageRequest{Request: request})
 	if err != nil {
 		s.t.Fatal(err)
 	}

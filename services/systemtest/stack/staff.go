@@ -6,6 +6,7 @@ import (
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 	"habeas.internal/services/internal/rpc/rpctest"
 
+	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/uuid"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
@@ -17,8 +18,29 @@ func (s *Stack) Named(tenant, name string, roles ...string) Clients {
 }
 
 func (s *Stack) token(tenant, name string, roles ...string) string {
-	claims := rpctest.With(rpctest.With(rpctest.Claims(time.Now(), roles...), "tenant", tenant), "sub", name)
-	return s.Issuer.Sign(rpctest.With(claims, "exp", time.Now().Add(time.Hour).Unix()))
+	return s.Issuer.Sign(claims(tenant, name, roles...))
+}
+
+func claims(tenant, name string, roles ...string) jwt.MapClaims {
+	out := rpctest.With(rpctest.With(rpctest.Claims(time.Now(), roles...), "tenant", tenant), "sub", name)
+	return rpctest.With(out, "exp", time.Now().Add(time.Hour).Unix())
+}
+
+// Proven is a caller by name who has just proved themselves by a stronger means.
+func (s *Stack) Proven(tenant, name string, roles ...string) Clients {
+	s.t.Helper()
+	proof := rpctest.With(claims(tenant, name, roles...), "acr", "phr")
+	return s.clients(s.Issuer.Sign(rpctest.With(proof, "auth_time", time.Now().Unix())))
+}
+
+// handling is why the packages of these tests are read.
+const handling = "case.handling"
+
+// Agent is somebody who may read packages, to handle cases.
+func (s *Stack) Agent(tenant string) Clients {
+	s.t.Helper()
+	s.EmployNamed(tenant, "agent-1", handling)
+	return s.Proven(tenant, "agent-1", "agent")
 }
 
 // Officer is the part of identity that says which staff may see personal data,

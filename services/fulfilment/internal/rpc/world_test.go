@@ -104,6 +104,7 @@ func (s *service) as(t *testing.T, tenant, subject string, roles ...string) *api
 	options := []grpc.DialOption{grpc.WithTransportCredentials(credentials.NewTLS(tlsConfig))}
 	if len(roles) > 0 {
 		claims := rpctest.With(rpctest.With(rpctest.Claims(time.Now(), roles...), "tenant", tenant), "sub", subject)
+		claims = rpctest.With(rpctest.With(claims, "acr", "phr"), "auth_time", time.Now().Unix())
 		options = append(options, grpc.WithPerRPCCredentials(bearer(s.place.Issuer.Sign(claims))))
 	}
 	conn, err := grpc.NewClient(s.addr, options...)

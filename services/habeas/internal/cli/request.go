@@ -9,6 +9,7 @@ import (
 	"time"
 
 	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
+	"habeas.internal/services/habeas/internal/local"
 	"habeas.internal/services/habeas/internal/remote"
 
 	"github.com/spf13/cobra"
@@ -351,7 +352,7 @@ func (a *app) requestDownload() *cobra.Command {
 		},
 	}
 	c.Flags().StringVarP(&file, "file", "f", "", "where to write, REQUEST.zip if empty; - is standard output")
-	c.Flags().StringVar(&purpose, "purpose", "request-fulfilment", "why it is read; recorded")
+	c.Flags().StringVar(&purpose, "purpose", local.Purpose, "why it is read; recorded")
 	return c
 }
 

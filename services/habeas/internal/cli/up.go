@@ -141,13 +141,18 @@ func (a *app) playDemo(ctx context.Context, in *local.Installation, folder strin
 	return demo.Run(ctx, demo.Config{Dir: folder, Client: in.Client(), Mail: in.Mail(), Out: w, Limit: demoLimit})
 }
 
-// renewEvery keeps the developer's token good while the installation runs.
-const renewEvery = 24 * time.Hour
+// renewEvery keeps the developer's token good while the installation runs, and
+// fresh enough for what asks for a recent proof.
+const renewEvery = 5 * time.Minute
+
+// employEvery is how often it is looked whether the developer's tenant has come.
+const employEvery = time.Second
 
 // serveUp waits until it is asked to stop or a service ends by itself.
 func serveUp(ctx context.Context, in *local.Installation) error {
-	tick := time.NewTicker(renewEvery)
+	tick, employ := time.NewTicker(renewEvery), time.NewTicker(employEvery)
 	defer tick.Stop()
+	defer employ.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -157,6 +162,10 @@ func serveUp(ctx context.Context, in *local.Installation) error {
 		case <-tick.C:
 			if err := in.Renew(ctx); err != nil {
 				return err
+			}
+		case <-employ.C:
+			if err := in.Employ(ctx); err == nil {
+				employ.Stop()
 			}
 		}
 	}
@@ -191,7 +200,10 @@ func (a *app) printUp(out upResult, ends bool) error {
 	if out.Demo != nil && a.set.output == outputTable {
 		_, _ = fmt.Fprintln(a.Out) // the story stands above
 	}
-	tables := [][]string{rows, files}
+	tables := [][]string{rows, files, {
+		"Once the tenant is there, the developer's token is bound to confidentiality and may see personal data for the purpose " + local.Purpose + ".",
+		"An erasure takes no second person's approval, as the tenant's settings don't ask for one.",
+	}}
 	if !ends {
 		tables = append(append(tables, next(out)...), []string{"It serves until Ctrl-C, which stops it. The next start takes up what is there."})
 	}

@@ -28,6 +28,9 @@ import (
 const (
 	Issuer   = "https://habeas.localhost/developer"
 	Audience = "habeas"
+	// StepUp is the acr of all tokens: whom they speak of counts as having proved
+	// themselves by a stronger means when the token was made.
+	StepUp = "developer"
 )
 
 const (
@@ -84,7 +87,7 @@ func (s *Signer) Token(c Claims) (string, error) {
 	_, _ = rand.Read(id) // never fails
 	token := jwt.NewWithClaims(jwt.SigningMethodEdDSA, jwt.MapClaims{
 		"iss": Issuer, "aud": Audience, "sub": c.Subject, "jti": hex.EncodeToString(id),
-		"tenant": c.Tenant, "roles": c.Roles,
+		"tenant": c.Tenant, "roles": c.Roles, "acr": StepUp, "auth_time": c.From.Unix(),
 		"iat": c.From.Unix(), "nbf": c.From.Add(-backdate).Unix(), "exp": c.From.Add(c.Life).Unix(),
 	})
 	token.Header["kid"] = s.id

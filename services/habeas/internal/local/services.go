@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"habeas.internal/services/habeas/internal/devissuer"
 	"habeas.internal/services/internal/daemon"
 	"habeas.internal/services/internal/daemon/env"
 	"habeas.internal/services/internal/es/keyfile"
@@ -179,7 +180,7 @@ func (in *Installation) environ(p program) ([]string, error) {
 		"HABEAS_INSTANCE=local", "HABEAS_GRPC_LISTEN=" + cmp.Or(p.listen, anywhere), "HABEAS_OPS_LISTEN=" + anywhere,
 		"HABEAS_TLS_CERT=" + id.CertFile, "HABEAS_TLS_KEY=" + id.KeyFile, "HABEAS_TLS_CA=" + id.CAFile,
 		"HABEAS_TLS_TRUST_DOMAIN=" + TrustDomain, "HABEAS_TLS_NAMESPACE=" + Namespace,
-		"HABEAS_TOKEN_ISSUER=" + issuer, "HABEAS_TOKEN_AUDIENCE=" + audience, "HABEAS_TOKEN_KEYS=" + in.tokens.KeySet(),
+		"HABEAS_TOKEN_ISSUER=" + issuer, "HABEAS_TOKEN_AUDIENCE=" + audience, "HABEAS_TOKEN_KEYS=" + in.tokens.KeySet(), "HABEAS_TOKEN_STEP_UP=" + devissuer.StepUp,
 		"HABEAS_NATS_URL=" + in.natsURL(), "HABEAS_NATS_SEED=" + in.rights[p.name].SeedFile,
 		"HABEAS_REDIS_URL=" + in.redis.url,
 		"HABEAS_EVENTLOG_KEY=" + in.logKey, "HABEAS_EVENTLOG_SHARDS=" + fmt.Sprint(Shards),

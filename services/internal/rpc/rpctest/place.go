@@ -98,6 +98,9 @@ func (p *Place) Config(t testing.TB, service string, cfg rpc.Config) rpc.Config 
 	if cfg.Reads == nil {
 		cfg.Reads = &Reads{}
 	}
+	if cfg.Staff == nil {
+		cfg.Staff = Everybody{}
+	}
 	cfg.Log = cmp.Or(cfg.Log, logs.Discard())
 	return cfg
 }

@@ -118,10 +118,19 @@ func Run(ctx context.Context, cfg Config, w World) error {
 	)
 }
 
+// hosts are whoever has the role: a book of guests has no staff of its own.
+type hosts struct{}
+
+// Check allows it.
+func (hosts) Check(context.Context, kit.Look) (kit.Permission, error) { return kit.Permission{}, nil }
+
+// Agreed finds that all guests have: they signed.
+func (hosts) Agreed(context.Context, kit.Look, []string) (string, error) { return "", nil }
+
 func serve(ctx context.Context, k *daemon.Kit, reads kit.ReadLog, s *rpc.Server) (*kit.Server, net.Listener, error) {
 	cfg := k.RPC()
 	cfg.Services = []kit.Service{{Desc: &samplev1.BookService_ServiceDesc, Impl: s}}
-	cfg.Errors, cfg.Reads = rpc.Errors(), reads
+	cfg.Errors, cfg.Reads, cfg.Staff = rpc.Errors(), reads, hosts{}
 	server, err := kit.NewServer(cfg)
 	if err != nil {
 		return nil, nil, err

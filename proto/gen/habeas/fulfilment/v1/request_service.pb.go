@@ -2453,7 +2453,7 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\fCancelReason\x12\x1d\n" +
 	"\x19CANCEL_REASON_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14CANCEL_REASON_NOT_ME\x10\x01\x12\x1e\n" +
-	"\x1aCANCEL_REASON_CHANGED_MIND\x10\x022\x86\n" +
+	"\x1aCANCEL_REASON_CHANGED_MIND\x10\x022\x88\n" +
 	"\n" +
 	"\x0eRequestService\x12z\n" +
 	"\rSubmitRequest\x12*.habeas.fulfilment.v1.SubmitRequestRequest\x1a+.habeas.fulfilment.v1.SubmitRequestResponse\"\x10\x8a\xb5\x18\b\n" +
@@ -2475,9 +2475,10 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\n" +
 	"\x06\x01\x03\x05\a\b\v\x10\x02\x92\xb5\x18\x05\x1a\x03\b\x90\x1c\x90\x02\x010\x01\x12\x84\x01\n" +
 	"\x0eExplainRequest\x12+.habeas.fulfilment.v1.ExplainRequestRequest\x1a,.habeas.fulfilment.v1.ExplainRequestResponse\"\x17\x8a\xb5\x18\f\n" +
-	"\b\x01\x03\x04\x05\x06\a\b\v\x10\x02\x92\xb5\x18\x00\x90\x02\x01\x12\x82\x01\n" +
-	"\x0fDownloadPackage\x12,.habeas.fulfilment.v1.DownloadPackageRequest\x1a-.habeas.fulfilment.v1.DownloadPackageResponse\"\x10\x8a\xb5\x18\b\n" +
-	"\x02\x05\v\x10\x03\x18\x01\x92\xb5\x18\x000\x01B\xde\x01\n" +
+	"\b\x01\x03\x04\x05\x06\a\b\v\x10\x02\x92\xb5\x18\x00\x90\x02\x01\x12\x84\x01\n" +
+	"\x0fDownloadPackage\x12,.habeas.fulfilment.v1.DownloadPackageRequest\x1a-.habeas.fulfilment.v1.DownloadPackageResponse\"\x12\x8a\xb5\x18\n" +
+	"\n" +
+	"\x02\x05\v\x10\x03\x18\x01 \x01\x92\xb5\x18\x000\x01B\xde\x01\n" +
 	"\x18com.habeas.fulfilment.v1B\x13RequestServiceProtoP\x01Z;habeas.internal/proto/gen/habeas/fulfilment/v1;fulfilmentv1\xa2\x02\x03HFX\xaa\x02\x14Habeas.Fulfilment.V1\xca\x02\x14Habeas\\Fulfilment\\V1\xe2\x02 Habeas\\Fulfilment\\V1\\GPBMetadata\xea\x02\x16Habeas::Fulfilment::V1b\x06proto3"
 
 var (

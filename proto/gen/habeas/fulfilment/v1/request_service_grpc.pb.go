@@ -69,7 +69,8 @@ type RequestServiceClient interface {
 	// on it is overdue; and how it came to this.
 	ExplainRequest(ctx context.Context, in *ExplainRequestRequest, opts ...grpc.CallOption) (*ExplainRequestResponse, error)
 	// DownloadPackage streams the access package, a zip archive. The read is
-	// recorded before the first byte leaves.
+	// recorded before the first byte leaves. Of staff it takes an undertaking, a
+	// need and a step-up.
 	DownloadPackage(ctx context.Context, in *DownloadPackageRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[DownloadPackageResponse], error)
 }
 
@@ -234,7 +235,8 @@ type RequestServiceServer interface {
 	// on it is overdue; and how it came to this.
 	ExplainRequest(context.Context, *ExplainRequestRequest) (*ExplainRequestResponse, error)
 	// DownloadPackage streams the access package, a zip archive. The read is
-	// recorded before the first byte leaves.
+	// recorded before the first byte leaves. Of staff it takes an undertaking, a
+	// need and a step-up.
 	DownloadPackage(*DownloadPackageRequest, grpc.ServerStreamingServer[DownloadPackageResponse]) error
 	mustEmbedUnimplementedRequestServiceServer()
 }

@@ -319,7 +319,9 @@ type Access struct {
 	Reads DataClass `protobuf:"varint,2,opt,name=reads,proto3,enum=habeas.options.v1.DataClass" json:"reads,omitempty"`
 	// The caller must state a purpose in the metadata key habeas-purpose.
 	PurposeRequired bool `protobuf:"varint,3,opt,name=purpose_required,json=purposeRequired,proto3" json:"purpose_required,omitempty"`
-	// The caller's token must show a step-up (acr) not older than ten minutes.
+	// The caller's token must show a step-up (acr) not older than ten minutes. It is
+	// not asked of whom only ROLE_SUBJECT lets in: what they have to show is in the
+	// request itself.
 	StepUp        bool `protobuf:"varint,4,opt,name=step_up,json=stepUp,proto3" json:"step_up,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
