@@ -9,6 +9,16 @@ type Policy struct {
 	Versions []Version
 }
 
+// Sensitive reports whether a kind of data is sensitive, or not known, in the
+// newest version.
+func (p Policy) Sensitive(category string) bool {
+	if len(p.Versions) == 0 {
+		return true
+	}
+	c, known := p.Versions[len(p.Versions)-1].Categories[category]
+	return !known || c.Sensitive
+}
+
 // Version is one version, ready to be asked. Its maps are never changed.
 type Version struct {
 	Number     uint32

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
+	"habeas.internal/services/consent/internal/mirror"
+	"habeas.internal/services/consent/internal/record"
 	"habeas.internal/services/consent/internal/rpc"
 	"habeas.internal/services/consent/internal/view"
 	"habeas.internal/services/consent/internal/wire"
@@ -37,6 +39,7 @@ type Config struct {
 	daemon.Common
 	EventLog member.Config `env:"EVENTLOG"`
 	Identity client.Peer   `env:"IDENTITY"`
+	Memory   int           `env:"MEMORY_PEOPLE" default:"500000" min:"1" max:"10000000" help:"persons kept in memory, at about 300 bytes each"`
 }
 
 // Run runs the daemon until ctx ends.
@@ -68,9 +71,13 @@ func Run(ctx context.Context, cfg Config, w daemon.World) error {
 		return err
 	}
 	defer func() { _ = list.client.Close() }()
+	copied, err := openCopy(ctx, cfg, m, list.client)
+	if err != nil {
+		return err
+	}
 	server, lis, err := serve(ctx, k, rpc.Config{
 		Store: m.Log, Verifier: m.Log.Verifier(), Digester: keys.Digester(), Tracer: k.Telemetry.Tracers.Tracer(Name),
-		Random: rand.Reader, Locator: m.Log, Lister: list.lister, Now: time.Now,
+		Random: rand.Reader, Locator: m.Log, Lister: list.lister, Mirror: copied.mirror, Prover: copied.prover, Now: time.Now,
 	})
 	if err != nil {
 		return err
@@ -80,6 +87,9 @@ func Run(ctx context.Context, cfg Config, w daemon.World) error {
 	}
 	return k.Run(ctx,
 		member.Reader("projection", func(ctx context.Context) error { return m.Log.Project(ctx, list.projection) }),
+		member.Reader("persons", func(ctx context.Context) error { return m.Log.Project(ctx, copied.persons) }),
+		member.Reader("mirror", func(ctx context.Context) error { return m.Log.Project(ctx, copied.memory) }),
+		member.Reader("freshness", copied.prover.Run),
 		daemon.Part{Name: "keys", Run: keys.Run},
 		daemon.ServeGRPC(server, lis),
 	)
@@ -89,6 +99,36 @@ func Run(ctx context.Context, cfg Config, w daemon.World) error {
 // only the digests of commands need a key.
 func openKeys(k *daemon.Kit, identity *grpc.ClientConn) (*keyclient.Client, error) {
 	return keyclient.New(keyclient.Config{Conn: identity, Reader: Name, Now: time.Now, Random: rand.Reader, Logger: k.Log})
+}
+
+// copied is what Check is answered from: this replica's memory, and the read
+// model of persons behind it.
+type copied struct {
+	mirror          *mirror.Mirror
+	prover          *jetstream.Prover
+	memory, persons jetstream.Projection
+}
+
+// patience is how long memory waits for the read model before it asks the log.
+const patience = 100 * time.Millisecond
+
+func openCopy(ctx context.Context, cfg Config, m *member.Member, client redis.UniversalClient) (copied, error) {
+	codec, err := wire.Person()
+	if err != nil {
+		return copied{}, err
+	}
+	ends, err := m.Log.Ends(ctx, rpc.Context)
+	if err != nil {
+		return copied{}, fmt.Errorf("find the end of the log: %w", err)
+	}
+	registry, prover := codec.Registry(), m.Log.Prover(rpc.Context)
+	c := copied{prover: prover, mirror: mirror.New(mirror.Config{
+		Registry: registry, Redis: client, Locator: m.Log, Prover: prover, Max: cfg.Memory, Patience: patience,
+	}, ends)}
+	c.memory = jetstream.Projection{Name: "mirror", Context: rpc.Context, Sink: c.mirror}
+	model := record.Model(registry)
+	c.persons = jetstream.Projection{Name: model.Name, Context: rpc.Context, Sink: readmodel.NewFoldSink(client, model)}
+	return c, nil
 }
 
 // policies is the list of policies and what keeps it.

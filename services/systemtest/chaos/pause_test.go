@@ -43,6 +43,8 @@ type parlour struct {
 	heads   sync.Map     // index -> es.Head before the close was acknowledged
 	closer  atomic.Pointer[counterHandler]
 	ids     atomic.Int64
+	acks    acknowledged
+	proofs  atomic.Int64
 	fail    func(error)
 }
 
@@ -104,9 +106,11 @@ func (p *parlour) closeAll(ctx context.Context) {
 		if err != nil || res.State.Sum < 3 {
 			continue
 		}
-		if _, err := p.ask(ctx, 99, h, i, estest.Close{}, 15*time.Second); err != nil {
+		closed, err := p.ask(ctx, 99, h, i, estest.Close{}, 15*time.Second)
+		if err != nil {
 			continue
 		}
+		p.acks.note(closed.Head.Seq)
 		p.heads.Store(i, res.Head)
 		p.closing.Add(1)
 	}
@@ -228,12 +232,16 @@ func freezeLeader(t *testing.T, c *campaign, cluster *testserver.Nodes, in insta
 		questioned = append(questioned, in.Open(t, leader.Connect(t, testserver.Admin, nats.IgnoreDiscoveredServers())))
 	}
 	p.confirmers(working, questioned, clients)
+	p.provers(working, questioned, clients)
 	p.onlookers(working, logs, clients)
 	pass(t, c.between(200*time.Millisecond, 800*time.Millisecond))
 	freeze(t, c, leader, p, func() { p.enter(ctx, t, in, healthyNode) })
 	stop()
 	clients.Wait()
 	p.history.judge(t)
+	if p.proofs.Load() == 0 {
+		t.Error("nothing was ever proven")
+	}
 	if err := cluster.WaitReady(ctx); err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ import (
 
 // Check answers one question.
 func (s *ConsentServer) Check(ctx context.Context, r *consentv1.CheckRequest) (*consentv1.CheckResponse, error) {
-	round, err := s.round(ctx, r.GetConsistencyToken())
+	round, err := s.round(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +30,7 @@ func (s *ConsentServer) Check(ctx context.Context, r *consentv1.CheckRequest) (*
 
 // BatchCheck answers several questions about one moment.
 func (s *ConsentServer) BatchCheck(ctx context.Context, r *consentv1.BatchCheckRequest) (*consentv1.BatchCheckResponse, error) {
-	round, err := s.round(ctx, r.GetConsistencyToken())
+	round, err := s.round(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -54,12 +54,22 @@ type round struct {
 	want     es.Token
 	seen     es.Token
 	policies map[string]rules
-	persons  map[string][]act
+	persons  map[string][]act         // for questions about the past
+	states   map[string]person.Person // for those about now
+	started  time.Time
+	relaxed  bool          // what is a second old will do
+	age      time.Duration // of the oldest that was read
+}
+
+// asking is a request of either method.
+type asking interface {
+	GetConsistencyToken() string
+	GetConsistency() consentv1.Consistency
 }
 
 // round starts one; the token of the request and that of the call both count.
-func (s *ConsentServer) round(ctx context.Context, token string) (*round, error) {
-	asked, err := es.ParseToken(token)
+func (s *ConsentServer) round(ctx context.Context, r asking) (*round, error) {
+	asked, err := es.ParseToken(r.GetConsistencyToken())
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +80,8 @@ func (s *ConsentServer) round(ctx context.Context, token string) (*round, error)
 	want = asked.Merge(want)
 	return &round{
 		log: s.log, now: s.log.Now(), want: want, seen: es.Token{},
-		policies: map[string]rules{}, persons: map[string][]act{},
+		policies: map[string]rules{}, persons: map[string][]act{}, states: map[string]person.Person{},
+		started: time.Now(), relaxed: relaxed(r.GetConsistency()),
 	}, nil
 }
 
@@ -86,11 +97,15 @@ func (r *round) ask(ctx context.Context, field string, q *consentv1.Question) (*
 	if err != nil {
 		return nil, err
 	}
-	who, err := r.whole(ctx, q.GetSubjectRef(), at)
+	who, err := r.whole(ctx, q.GetSubjectRef(), q.GetAt() != nil, at)
 	if err != nil {
 		return nil, err
 	}
-	a := check.Ask(rules.at(q.GetPolicy(), at), under(q.GetPolicy(), who), question(q, at))
+	policy, asked := rules.at(q.GetPolicy(), at), question(q, at)
+	if r.tooOld(policy, asked) {
+		return nil, errStale
+	}
+	a := check.Ask(policy, under(q.GetPolicy(), who), asked)
 	return &consentv1.Answer{
 		Allowed: a.Allowed, Reason: string(a.Reason), Basis: a.Basis, Clause: a.Clause, Version: a.Version,
 	}, nil
@@ -104,11 +119,16 @@ func (r *round) policy(ctx context.Context, id string) (rules, error) {
 	if err := r.log.sameHistory(agg, r.want); err != nil {
 		return rules{}, err
 	}
-	p, token, err := r.log.rules(ctx, agg)
+	p, ok, err := r.kept(ctx, agg)
+	if err == nil && !ok {
+		var token es.Token
+		p, token, err = r.log.rules(ctx, agg)
+		r.seen = r.seen.Merge(token)
+	}
 	if err != nil {
 		return rules{}, err
 	}
-	r.policies[id], r.seen = p, r.seen.Merge(token)
+	r.policies[id] = p
 	return p, nil
 }
 
@@ -133,12 +153,11 @@ const maxReferences = 16
 
 // whole is what counts for a person at a moment, by all references that are
 // theirs then.
-func (r *round) whole(ctx context.Context, subject string, at time.Time) (person.Person, error) {
-	acts, err := r.person(ctx, subject)
+func (r *round) whole(ctx context.Context, subject string, past bool, at time.Time) (person.Person, error) {
+	own, err := r.stateOf(ctx, subject, past, at)
 	if err != nil {
 		return person.Person{}, err
 	}
-	own := stateAt(acts, at)
 	seen, open := map[string]bool{subject: true}, own.References()
 	var partners []person.Person
 	for len(open) > 0 {
@@ -150,14 +169,22 @@ func (r *round) whole(ctx context.Context, subject string, at time.Time) (person
 		if seen[ref] = true; len(seen) > maxReferences {
 			return person.Person{}, errReferences
 		}
-		acts, err := r.person(ctx, ref)
+		partner, err := r.stateOf(ctx, ref, past, at)
 		if err != nil {
 			return person.Person{}, err
 		}
-		partner := stateAt(acts, at)
 		partners, open = append(partners, partner), append(open, partner.References()...)
 	}
 	return person.Joined(own, partners...), nil
+}
+
+// stateOf is what was recorded of one reference, as it stands or stood.
+func (r *round) stateOf(ctx context.Context, ref string, past bool, at time.Time) (person.Person, error) {
+	if !past {
+		return r.state(ctx, ref)
+	}
+	acts, err := r.person(ctx, ref)
+	return stateAt(acts, at), err
 }
 
 // errReferences: more than identity lets a person have. The answer is no.

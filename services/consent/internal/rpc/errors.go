@@ -18,6 +18,7 @@ func Errors() fault.Table {
 	return append(fault.Table{
 		{Err: policy.ErrNoVersion, Code: codes.NotFound, Reason: "POLICY_NOT_FOUND"},
 		{Err: ErrNotInForce, Code: codes.FailedPrecondition, Reason: "POLICY_NOT_IN_FORCE"},
+		{Err: errStale, Code: codes.Unavailable, Reason: "FRESHNESS_UNPROVEN"},
 		{Err: ErrNotOwn, Code: codes.PermissionDenied, Reason: "NOT_OWN_DATA"},
 		{Err: policy.ErrInFuture, Code: codes.InvalidArgument, Reason: fault.ReasonInvalid},
 		{Err: person.ErrInFuture, Code: codes.InvalidArgument, Reason: fault.ReasonInvalid},

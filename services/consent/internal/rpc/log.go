@@ -47,6 +47,8 @@ type Config struct {
 	Random   io.Reader
 	Locator  Locator
 	Lister   Lister
+	Mirror   Mirror    // nil: every question goes to the log
+	Prover   es.Prover // of the mirror's freshness
 	Now      func() time.Time
 }
 

@@ -127,6 +127,11 @@ func (s *Sink) Apply(ctx context.Context, from es.Checkpoint, batch []es.Recorde
 			}
 		}
 	}
+	return s.write(ctx, from, b)
+}
+
+// write runs a script that does nothing unless the checkpoint stands at from.
+func (s *Sink) write(ctx context.Context, from es.Checkpoint, b script) error {
 	at, err := applyScript().Run(ctx, s.client, b.keys, b.args...).Text()
 	if err != nil {
 		return fmt.Errorf("write read model: %w", err)

@@ -417,6 +417,62 @@ func (Fact) EnumDescriptor() ([]byte, []int) {
 	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{5}
 }
 
+// Consistency is how fresh an answer has to be. An answer that can't be placed
+// in time is not given.
+type Consistency int32
+
+const (
+	// As CONSISTENCY_FULL.
+	Consistency_CONSISTENCY_UNSPECIFIED Consistency = 0
+	// Everything that was acknowledged before the call counts.
+	Consistency_CONSISTENCY_FULL Consistency = 1
+	// Everything counts that was acknowledged a second before the call; while the
+	// log does not answer, as much longer before as the policy allows for data
+	// that is not sensitive. Answered from memory.
+	Consistency_CONSISTENCY_BOUNDED Consistency = 2
+)
+
+// Enum value maps for Consistency.
+var (
+	Consistency_name = map[int32]string{
+		0: "CONSISTENCY_UNSPECIFIED",
+		1: "CONSISTENCY_FULL",
+		2: "CONSISTENCY_BOUNDED",
+	}
+	Consistency_value = map[string]int32{
+		"CONSISTENCY_UNSPECIFIED": 0,
+		"CONSISTENCY_FULL":        1,
+		"CONSISTENCY_BOUNDED":     2,
+	}
+)
+
+func (x Consistency) Enum() *Consistency {
+	p := new(Consistency)
+	*p = x
+	return p
+}
+
+func (x Consistency) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Consistency) Descriptor() protoreflect.EnumDescriptor {
+	return file_habeas_consent_v1_consent_service_proto_enumTypes[6].Descriptor()
+}
+
+func (Consistency) Type() protoreflect.EnumType {
+	return &file_habeas_consent_v1_consent_service_proto_enumTypes[6]
+}
+
+func (x Consistency) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Consistency.Descriptor instead.
+func (Consistency) EnumDescriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{6}
+}
+
 // RecordDecisionRequest is one act of a person: on a purpose, or on giving a
 // category of data at all; one of the two is named, and not both.
 type RecordDecisionRequest struct {
@@ -1322,8 +1378,10 @@ type CheckRequest struct {
 	Question *Question `protobuf:"bytes,1,opt,name=question,proto3" json:"question,omitempty"`
 	// Wait for this state, or fail as unavailable.
 	ConsistencyToken string `protobuf:"bytes,2,opt,name=consistency_token,json=consistencyToken,proto3" json:"consistency_token,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// How fresh the answer has to be.
+	Consistency   Consistency `protobuf:"varint,3,opt,name=consistency,proto3,enum=habeas.consent.v1.Consistency" json:"consistency,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CheckRequest) Reset() {
@@ -1368,6 +1426,13 @@ func (x *CheckRequest) GetConsistencyToken() string {
 		return x.ConsistencyToken
 	}
 	return ""
+}
+
+func (x *CheckRequest) GetConsistency() Consistency {
+	if x != nil {
+		return x.Consistency
+	}
+	return Consistency_CONSISTENCY_UNSPECIFIED
 }
 
 // CheckResponse is the answer.
@@ -1432,8 +1497,10 @@ type BatchCheckRequest struct {
 	Questions []*Question `protobuf:"bytes,1,rep,name=questions,proto3" json:"questions,omitempty"`
 	// Wait for this state, or fail as unavailable.
 	ConsistencyToken string `protobuf:"bytes,2,opt,name=consistency_token,json=consistencyToken,proto3" json:"consistency_token,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// How fresh the answers have to be.
+	Consistency   Consistency `protobuf:"varint,3,opt,name=consistency,proto3,enum=habeas.consent.v1.Consistency" json:"consistency,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *BatchCheckRequest) Reset() {
@@ -1478,6 +1545,13 @@ func (x *BatchCheckRequest) GetConsistencyToken() string {
 		return x.ConsistencyToken
 	}
 	return ""
+}
+
+func (x *BatchCheckRequest) GetConsistency() Consistency {
+	if x != nil {
+		return x.Consistency
+	}
+	return Consistency_CONSISTENCY_UNSPECIFIED
 }
 
 // BatchCheckResponse answers in the order asked.
@@ -2593,16 +2667,18 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x14\n" +
 	"\x05basis\x18\x03 \x01(\tR\x05basis\x12\x16\n" +
 	"\x06clause\x18\x04 \x01(\tR\x06clause\x12\x18\n" +
-	"\aversion\x18\x05 \x01(\rR\aversion\"\x86\x01\n" +
+	"\aversion\x18\x05 \x01(\rR\aversion\"\xd2\x01\n" +
 	"\fCheckRequest\x12?\n" +
 	"\bquestion\x18\x01 \x01(\v2\x1b.habeas.consent.v1.QuestionB\x06\xbaH\x03\xc8\x01\x01R\bquestion\x125\n" +
-	"\x11consistency_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80@R\x10consistencyToken\"o\n" +
+	"\x11consistency_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80@R\x10consistencyToken\x12J\n" +
+	"\vconsistency\x18\x03 \x01(\x0e2\x1e.habeas.consent.v1.ConsistencyB\b\xbaH\x05\x82\x01\x02\x10\x01R\vconsistency\"o\n" +
 	"\rCheckResponse\x121\n" +
 	"\x06answer\x18\x01 \x01(\v2\x19.habeas.consent.v1.AnswerR\x06answer\x12+\n" +
-	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\"\x92\x01\n" +
+	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\"\xde\x01\n" +
 	"\x11BatchCheckRequest\x12F\n" +
 	"\tquestions\x18\x01 \x03(\v2\x1b.habeas.consent.v1.QuestionB\v\xbaH\b\x92\x01\x05\b\x01\x10\xf4\x03R\tquestions\x125\n" +
-	"\x11consistency_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80@R\x10consistencyToken\"I\n" +
+	"\x11consistency_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80@R\x10consistencyToken\x12J\n" +
+	"\vconsistency\x18\x03 \x01(\x0e2\x1e.habeas.consent.v1.ConsistencyB\b\xbaH\x05\x82\x01\x02\x10\x01R\vconsistency\"I\n" +
 	"\x12BatchCheckResponse\x123\n" +
 	"\aanswers\x18\x01 \x03(\v2\x19.habeas.consent.v1.AnswerR\aanswers\"\xcc\x01\n" +
 	"\x14ListDecisionsRequest\x126\n" +
@@ -2731,7 +2807,11 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"\x0eFACT_SIGNED_UP\x10\a\x12\x0e\n" +
 	"\n" +
 	"FACT_MINOR\x10\b\x12\x12\n" +
-	"\x0eFACT_NOT_MINOR\x10\t2\x96\a\n" +
+	"\x0eFACT_NOT_MINOR\x10\t*Y\n" +
+	"\vConsistency\x12\x1b\n" +
+	"\x17CONSISTENCY_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10CONSISTENCY_FULL\x10\x01\x12\x17\n" +
+	"\x13CONSISTENCY_BOUNDED\x10\x022\x96\a\n" +
 	"\x0eConsentService\x12w\n" +
 	"\x0eRecordDecision\x12(.habeas.consent.v1.RecordDecisionRequest\x1a).habeas.consent.v1.RecordDecisionResponse\"\x10\x8a\xb5\x18\x06\n" +
 	"\x02\x01\v\x10\x01\x92\xb5\x18\x02 \x01\x12o\n" +
@@ -2776,7 +2856,7 @@ func file_habeas_consent_v1_consent_service_proto_rawDescGZIP() []byte {
 	return file_habeas_consent_v1_consent_service_proto_rawDescData
 }
 
-var file_habeas_consent_v1_consent_service_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
+var file_habeas_consent_v1_consent_service_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
 var file_habeas_consent_v1_consent_service_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_habeas_consent_v1_consent_service_proto_goTypes = []any{
 	(Decision)(0),                  // 0: habeas.consent.v1.Decision
@@ -2785,96 +2865,99 @@ var file_habeas_consent_v1_consent_service_proto_goTypes = []any{
 	(Source)(0),                    // 3: habeas.consent.v1.Source
 	(Signal)(0),                    // 4: habeas.consent.v1.Signal
 	(Fact)(0),                      // 5: habeas.consent.v1.Fact
-	(*RecordDecisionRequest)(nil),  // 6: habeas.consent.v1.RecordDecisionRequest
-	(*RecordDecisionResponse)(nil), // 7: habeas.consent.v1.RecordDecisionResponse
-	(*AcceptPolicyRequest)(nil),    // 8: habeas.consent.v1.AcceptPolicyRequest
-	(*AcceptPolicyResponse)(nil),   // 9: habeas.consent.v1.AcceptPolicyResponse
-	(*ApplySignalRequest)(nil),     // 10: habeas.consent.v1.ApplySignalRequest
-	(*SignalOutcome)(nil),          // 11: habeas.consent.v1.SignalOutcome
-	(*ApplySignalResponse)(nil),    // 12: habeas.consent.v1.ApplySignalResponse
-	(*WithdrawAllRequest)(nil),     // 13: habeas.consent.v1.WithdrawAllRequest
-	(*WithdrawAllResponse)(nil),    // 14: habeas.consent.v1.WithdrawAllResponse
-	(*Question)(nil),               // 15: habeas.consent.v1.Question
-	(*Answer)(nil),                 // 16: habeas.consent.v1.Answer
-	(*CheckRequest)(nil),           // 17: habeas.consent.v1.CheckRequest
-	(*CheckResponse)(nil),          // 18: habeas.consent.v1.CheckResponse
-	(*BatchCheckRequest)(nil),      // 19: habeas.consent.v1.BatchCheckRequest
-	(*BatchCheckResponse)(nil),     // 20: habeas.consent.v1.BatchCheckResponse
-	(*ListDecisionsRequest)(nil),   // 21: habeas.consent.v1.ListDecisionsRequest
-	(*RecordedDecision)(nil),       // 22: habeas.consent.v1.RecordedDecision
-	(*ListDecisionsResponse)(nil),  // 23: habeas.consent.v1.ListDecisionsResponse
-	(*ApplyFactRequest)(nil),       // 24: habeas.consent.v1.ApplyFactRequest
-	(*ApplyFactResponse)(nil),      // 25: habeas.consent.v1.ApplyFactResponse
-	(*PublishPolicyRequest)(nil),   // 26: habeas.consent.v1.PublishPolicyRequest
-	(*PublishPolicyResponse)(nil),  // 27: habeas.consent.v1.PublishPolicyResponse
-	(*PostPolicyRequest)(nil),      // 28: habeas.consent.v1.PostPolicyRequest
-	(*PostPolicyResponse)(nil),     // 29: habeas.consent.v1.PostPolicyResponse
-	(*GetPolicyRequest)(nil),       // 30: habeas.consent.v1.GetPolicyRequest
-	(*GetPolicyResponse)(nil),      // 31: habeas.consent.v1.GetPolicyResponse
-	(*ListPoliciesRequest)(nil),    // 32: habeas.consent.v1.ListPoliciesRequest
-	(*PolicyVersion)(nil),          // 33: habeas.consent.v1.PolicyVersion
-	(*ListPoliciesResponse)(nil),   // 34: habeas.consent.v1.ListPoliciesResponse
-	(*timestamppb.Timestamp)(nil),  // 35: google.protobuf.Timestamp
+	(Consistency)(0),               // 6: habeas.consent.v1.Consistency
+	(*RecordDecisionRequest)(nil),  // 7: habeas.consent.v1.RecordDecisionRequest
+	(*RecordDecisionResponse)(nil), // 8: habeas.consent.v1.RecordDecisionResponse
+	(*AcceptPolicyRequest)(nil),    // 9: habeas.consent.v1.AcceptPolicyRequest
+	(*AcceptPolicyResponse)(nil),   // 10: habeas.consent.v1.AcceptPolicyResponse
+	(*ApplySignalRequest)(nil),     // 11: habeas.consent.v1.ApplySignalRequest
+	(*SignalOutcome)(nil),          // 12: habeas.consent.v1.SignalOutcome
+	(*ApplySignalResponse)(nil),    // 13: habeas.consent.v1.ApplySignalResponse
+	(*WithdrawAllRequest)(nil),     // 14: habeas.consent.v1.WithdrawAllRequest
+	(*WithdrawAllResponse)(nil),    // 15: habeas.consent.v1.WithdrawAllResponse
+	(*Question)(nil),               // 16: habeas.consent.v1.Question
+	(*Answer)(nil),                 // 17: habeas.consent.v1.Answer
+	(*CheckRequest)(nil),           // 18: habeas.consent.v1.CheckRequest
+	(*CheckResponse)(nil),          // 19: habeas.consent.v1.CheckResponse
+	(*BatchCheckRequest)(nil),      // 20: habeas.consent.v1.BatchCheckRequest
+	(*BatchCheckResponse)(nil),     // 21: habeas.consent.v1.BatchCheckResponse
+	(*ListDecisionsRequest)(nil),   // 22: habeas.consent.v1.ListDecisionsRequest
+	(*RecordedDecision)(nil),       // 23: habeas.consent.v1.RecordedDecision
+	(*ListDecisionsResponse)(nil),  // 24: habeas.consent.v1.ListDecisionsResponse
+	(*ApplyFactRequest)(nil),       // 25: habeas.consent.v1.ApplyFactRequest
+	(*ApplyFactResponse)(nil),      // 26: habeas.consent.v1.ApplyFactResponse
+	(*PublishPolicyRequest)(nil),   // 27: habeas.consent.v1.PublishPolicyRequest
+	(*PublishPolicyResponse)(nil),  // 28: habeas.consent.v1.PublishPolicyResponse
+	(*PostPolicyRequest)(nil),      // 29: habeas.consent.v1.PostPolicyRequest
+	(*PostPolicyResponse)(nil),     // 30: habeas.consent.v1.PostPolicyResponse
+	(*GetPolicyRequest)(nil),       // 31: habeas.consent.v1.GetPolicyRequest
+	(*GetPolicyResponse)(nil),      // 32: habeas.consent.v1.GetPolicyResponse
+	(*ListPoliciesRequest)(nil),    // 33: habeas.consent.v1.ListPoliciesRequest
+	(*PolicyVersion)(nil),          // 34: habeas.consent.v1.PolicyVersion
+	(*ListPoliciesResponse)(nil),   // 35: habeas.consent.v1.ListPoliciesResponse
+	(*timestamppb.Timestamp)(nil),  // 36: google.protobuf.Timestamp
 }
 var file_habeas_consent_v1_consent_service_proto_depIdxs = []int32{
 	0,  // 0: habeas.consent.v1.RecordDecisionRequest.decision:type_name -> habeas.consent.v1.Decision
 	1,  // 1: habeas.consent.v1.RecordDecisionRequest.expression:type_name -> habeas.consent.v1.Expression
-	35, // 2: habeas.consent.v1.RecordDecisionRequest.decided_at:type_name -> google.protobuf.Timestamp
+	36, // 2: habeas.consent.v1.RecordDecisionRequest.decided_at:type_name -> google.protobuf.Timestamp
 	1,  // 3: habeas.consent.v1.AcceptPolicyRequest.expression:type_name -> habeas.consent.v1.Expression
-	35, // 4: habeas.consent.v1.AcceptPolicyRequest.accepted_at:type_name -> google.protobuf.Timestamp
+	36, // 4: habeas.consent.v1.AcceptPolicyRequest.accepted_at:type_name -> google.protobuf.Timestamp
 	4,  // 5: habeas.consent.v1.ApplySignalRequest.signals:type_name -> habeas.consent.v1.Signal
-	35, // 6: habeas.consent.v1.ApplySignalRequest.received_at:type_name -> google.protobuf.Timestamp
+	36, // 6: habeas.consent.v1.ApplySignalRequest.received_at:type_name -> google.protobuf.Timestamp
 	4,  // 7: habeas.consent.v1.SignalOutcome.signal:type_name -> habeas.consent.v1.Signal
-	11, // 8: habeas.consent.v1.ApplySignalResponse.outcomes:type_name -> habeas.consent.v1.SignalOutcome
-	35, // 9: habeas.consent.v1.WithdrawAllRequest.decided_at:type_name -> google.protobuf.Timestamp
+	12, // 8: habeas.consent.v1.ApplySignalResponse.outcomes:type_name -> habeas.consent.v1.SignalOutcome
+	36, // 9: habeas.consent.v1.WithdrawAllRequest.decided_at:type_name -> google.protobuf.Timestamp
 	2,  // 10: habeas.consent.v1.Question.action:type_name -> habeas.consent.v1.Action
 	3,  // 11: habeas.consent.v1.Question.source:type_name -> habeas.consent.v1.Source
-	35, // 12: habeas.consent.v1.Question.collected_at:type_name -> google.protobuf.Timestamp
-	35, // 13: habeas.consent.v1.Question.at:type_name -> google.protobuf.Timestamp
-	15, // 14: habeas.consent.v1.CheckRequest.question:type_name -> habeas.consent.v1.Question
-	16, // 15: habeas.consent.v1.CheckResponse.answer:type_name -> habeas.consent.v1.Answer
-	15, // 16: habeas.consent.v1.BatchCheckRequest.questions:type_name -> habeas.consent.v1.Question
-	16, // 17: habeas.consent.v1.BatchCheckResponse.answers:type_name -> habeas.consent.v1.Answer
-	35, // 18: habeas.consent.v1.ListDecisionsRequest.at:type_name -> google.protobuf.Timestamp
-	0,  // 19: habeas.consent.v1.RecordedDecision.decision:type_name -> habeas.consent.v1.Decision
-	1,  // 20: habeas.consent.v1.RecordedDecision.expression:type_name -> habeas.consent.v1.Expression
-	35, // 21: habeas.consent.v1.RecordedDecision.decided_at:type_name -> google.protobuf.Timestamp
-	35, // 22: habeas.consent.v1.RecordedDecision.recorded_at:type_name -> google.protobuf.Timestamp
-	22, // 23: habeas.consent.v1.ListDecisionsResponse.decisions:type_name -> habeas.consent.v1.RecordedDecision
-	5,  // 24: habeas.consent.v1.ApplyFactRequest.fact:type_name -> habeas.consent.v1.Fact
-	35, // 25: habeas.consent.v1.PostPolicyRequest.posted_at:type_name -> google.protobuf.Timestamp
-	35, // 26: habeas.consent.v1.GetPolicyResponse.posted_at:type_name -> google.protobuf.Timestamp
-	35, // 27: habeas.consent.v1.PolicyVersion.posted_at:type_name -> google.protobuf.Timestamp
-	33, // 28: habeas.consent.v1.ListPoliciesResponse.versions:type_name -> habeas.consent.v1.PolicyVersion
-	6,  // 29: habeas.consent.v1.ConsentService.RecordDecision:input_type -> habeas.consent.v1.RecordDecisionRequest
-	8,  // 30: habeas.consent.v1.ConsentService.AcceptPolicy:input_type -> habeas.consent.v1.AcceptPolicyRequest
-	10, // 31: habeas.consent.v1.ConsentService.ApplySignal:input_type -> habeas.consent.v1.ApplySignalRequest
-	13, // 32: habeas.consent.v1.ConsentService.WithdrawAll:input_type -> habeas.consent.v1.WithdrawAllRequest
-	17, // 33: habeas.consent.v1.ConsentService.Check:input_type -> habeas.consent.v1.CheckRequest
-	19, // 34: habeas.consent.v1.ConsentService.BatchCheck:input_type -> habeas.consent.v1.BatchCheckRequest
-	21, // 35: habeas.consent.v1.ConsentService.ListDecisions:input_type -> habeas.consent.v1.ListDecisionsRequest
-	24, // 36: habeas.consent.v1.ConsentService.ApplyFact:input_type -> habeas.consent.v1.ApplyFactRequest
-	26, // 37: habeas.consent.v1.PolicyService.PublishPolicy:input_type -> habeas.consent.v1.PublishPolicyRequest
-	28, // 38: habeas.consent.v1.PolicyService.PostPolicy:input_type -> habeas.consent.v1.PostPolicyRequest
-	30, // 39: habeas.consent.v1.PolicyService.GetPolicy:input_type -> habeas.consent.v1.GetPolicyRequest
-	32, // 40: habeas.consent.v1.PolicyService.ListPolicies:input_type -> habeas.consent.v1.ListPoliciesRequest
-	7,  // 41: habeas.consent.v1.ConsentService.RecordDecision:output_type -> habeas.consent.v1.RecordDecisionResponse
-	9,  // 42: habeas.consent.v1.ConsentService.AcceptPolicy:output_type -> habeas.consent.v1.AcceptPolicyResponse
-	12, // 43: habeas.consent.v1.ConsentService.ApplySignal:output_type -> habeas.consent.v1.ApplySignalResponse
-	14, // 44: habeas.consent.v1.ConsentService.WithdrawAll:output_type -> habeas.consent.v1.WithdrawAllResponse
-	18, // 45: habeas.consent.v1.ConsentService.Check:output_type -> habeas.consent.v1.CheckResponse
-	20, // 46: habeas.consent.v1.ConsentService.BatchCheck:output_type -> habeas.consent.v1.BatchCheckResponse
-	23, // 47: habeas.consent.v1.ConsentService.ListDecisions:output_type -> habeas.consent.v1.ListDecisionsResponse
-	25, // 48: habeas.consent.v1.ConsentService.ApplyFact:output_type -> habeas.consent.v1.ApplyFactResponse
-	27, // 49: habeas.consent.v1.PolicyService.PublishPolicy:output_type -> habeas.consent.v1.PublishPolicyResponse
-	29, // 50: habeas.consent.v1.PolicyService.PostPolicy:output_type -> habeas.consent.v1.PostPolicyResponse
-	31, // 51: habeas.consent.v1.PolicyService.GetPolicy:output_type -> habeas.consent.v1.GetPolicyResponse
-	34, // 52: habeas.consent.v1.PolicyService.ListPolicies:output_type -> habeas.consent.v1.ListPoliciesResponse
-	41, // [41:53] is the sub-list for method output_type
-	29, // [29:41] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	36, // 12: habeas.consent.v1.Question.collected_at:type_name -> google.protobuf.Timestamp
+	36, // 13: habeas.consent.v1.Question.at:type_name -> google.protobuf.Timestamp
+	16, // 14: habeas.consent.v1.CheckRequest.question:type_name -> habeas.consent.v1.Question
+	6,  // 15: habeas.consent.v1.CheckRequest.consistency:type_name -> habeas.consent.v1.Consistency
+	17, // 16: habeas.consent.v1.CheckResponse.answer:type_name -> habeas.consent.v1.Answer
+	16, // 17: habeas.consent.v1.BatchCheckRequest.questions:type_name -> habeas.consent.v1.Question
+	6,  // 18: habeas.consent.v1.BatchCheckRequest.consistency:type_name -> habeas.consent.v1.Consistency
+	17, // 19: habeas.consent.v1.BatchCheckResponse.answers:type_name -> habeas.consent.v1.Answer
+	36, // 20: habeas.consent.v1.ListDecisionsRequest.at:type_name -> google.protobuf.Timestamp
+	0,  // 21: habeas.consent.v1.RecordedDecision.decision:type_name -> habeas.consent.v1.Decision
+	1,  // 22: habeas.consent.v1.RecordedDecision.expression:type_name -> habeas.consent.v1.Expression
+	36, // 23: habeas.consent.v1.RecordedDecision.decided_at:type_name -> google.protobuf.Timestamp
+	36, // 24: habeas.consent.v1.RecordedDecision.recorded_at:type_name -> google.protobuf.Timestamp
+	23, // 25: habeas.consent.v1.ListDecisionsResponse.decisions:type_name -> habeas.consent.v1.RecordedDecision
+	5,  // 26: habeas.consent.v1.ApplyFactRequest.fact:type_name -> habeas.consent.v1.Fact
+	36, // 27: habeas.consent.v1.PostPolicyRequest.posted_at:type_name -> google.protobuf.Timestamp
+	36, // 28: habeas.consent.v1.GetPolicyResponse.posted_at:type_name -> google.protobuf.Timestamp
+	36, // 29: habeas.consent.v1.PolicyVersion.posted_at:type_name -> google.protobuf.Timestamp
+	34, // 30: habeas.consent.v1.ListPoliciesResponse.versions:type_name -> habeas.consent.v1.PolicyVersion
+	7,  // 31: habeas.consent.v1.ConsentService.RecordDecision:input_type -> habeas.consent.v1.RecordDecisionRequest
+	9,  // 32: habeas.consent.v1.ConsentService.AcceptPolicy:input_type -> habeas.consent.v1.AcceptPolicyRequest
+	11, // 33: habeas.consent.v1.ConsentService.ApplySignal:input_type -> habeas.consent.v1.ApplySignalRequest
+	14, // 34: habeas.consent.v1.ConsentService.WithdrawAll:input_type -> habeas.consent.v1.WithdrawAllRequest
+	18, // 35: habeas.consent.v1.ConsentService.Check:input_type -> habeas.consent.v1.CheckRequest
+	20, // 36: habeas.consent.v1.ConsentService.BatchCheck:input_type -> habeas.consent.v1.BatchCheckRequest
+	22, // 37: habeas.consent.v1.ConsentService.ListDecisions:input_type -> habeas.consent.v1.ListDecisionsRequest
+	25, // 38: habeas.consent.v1.ConsentService.ApplyFact:input_type -> habeas.consent.v1.ApplyFactRequest
+	27, // 39: habeas.consent.v1.PolicyService.PublishPolicy:input_type -> habeas.consent.v1.PublishPolicyRequest
+	29, // 40: habeas.consent.v1.PolicyService.PostPolicy:input_type -> habeas.consent.v1.PostPolicyRequest
+	31, // 41: habeas.consent.v1.PolicyService.GetPolicy:input_type -> habeas.consent.v1.GetPolicyRequest
+	33, // 42: habeas.consent.v1.PolicyService.ListPolicies:input_type -> habeas.consent.v1.ListPoliciesRequest
+	8,  // 43: habeas.consent.v1.ConsentService.RecordDecision:output_type -> habeas.consent.v1.RecordDecisionResponse
+	10, // 44: habeas.consent.v1.ConsentService.AcceptPolicy:output_type -> habeas.consent.v1.AcceptPolicyResponse
+	13, // 45: habeas.consent.v1.ConsentService.ApplySignal:output_type -> habeas.consent.v1.ApplySignalResponse
+	15, // 46: habeas.consent.v1.ConsentService.WithdrawAll:output_type -> habeas.consent.v1.WithdrawAllResponse
+	19, // 47: habeas.consent.v1.ConsentService.Check:output_type -> habeas.consent.v1.CheckResponse
+	21, // 48: habeas.consent.v1.ConsentService.BatchCheck:output_type -> habeas.consent.v1.BatchCheckResponse
+	24, // 49: habeas.consent.v1.ConsentService.ListDecisions:output_type -> habeas.consent.v1.ListDecisionsResponse
+	26, // 50: habeas.consent.v1.ConsentService.ApplyFact:output_type -> habeas.consent.v1.ApplyFactResponse
+	28, // 51: habeas.consent.v1.PolicyService.PublishPolicy:output_type -> habeas.consent.v1.PublishPolicyResponse
+	30, // 52: habeas.consent.v1.PolicyService.PostPolicy:output_type -> habeas.consent.v1.PostPolicyResponse
+	32, // 53: habeas.consent.v1.PolicyService.GetPolicy:output_type -> habeas.consent.v1.GetPolicyResponse
+	35, // 54: habeas.consent.v1.PolicyService.ListPolicies:output_type -> habeas.consent.v1.ListPoliciesResponse
+	43, // [43:55] is the sub-list for method output_type
+	31, // [31:43] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_habeas_consent_v1_consent_service_proto_init() }
@@ -2887,7 +2970,7 @@ func file_habeas_consent_v1_consent_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_consent_v1_consent_service_proto_rawDesc), len(file_habeas_consent_v1_consent_service_proto_rawDesc)),
-			NumEnums:      6,
+			NumEnums:      7,
 			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   2,

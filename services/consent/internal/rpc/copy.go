@@ -1,0 +1,131 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
+	"habeas.internal/services/consent/check"
+	"habeas.internal/services/consent/internal/mirror"
+	"habeas.internal/services/consent/person"
+	"habeas.internal/services/internal/es"
+)
+
+// Mirror is a replica's own copy of persons, and what it knows of policies.
+type Mirror interface {
+	// Fresh is how far the copy of an aggregate's stream got, and the moment
+	// before which everything that was acknowledged is in it.
+	Fresh(agg es.Aggregate) (es.Position, time.Time, error)
+	// Reach waits until the copy has got to a position.
+	Reach(ctx context.Context, agg es.Aggregate, want es.Position) error
+	// Person is a state not older than a Fresh before; mirror.ErrAbsent sends
+	// to the log.
+	Person(ctx context.Context, agg es.Aggregate) (person.Person, error)
+	// Unchanged reports whether a policy stands as it was read up to a sequence.
+	Unchanged(agg es.Aggregate, seq uint64) bool
+}
+
+const (
+	// bound is how old an answer may be while proofs of freshness arrive.
+	bound = time.Second
+	// outage is how old it may be while none arrive, if no sensitive data is
+	// asked about.
+	outage = 10 * time.Second
+)
+
+// errStale: the copy is too old, and the log can't be asked.
+var errStale = errors.New("freshness can't be proven")
+
+// reached brings the copy of an aggregate's stream to where the call wants it.
+// Not ok: the log has to be asked, which knows what is newest.
+func (r *round) reached(ctx context.Context, agg es.Aggregate) (ok bool, err error) {
+	if r.log.Mirror == nil {
+		return false, nil
+	}
+	at, err := r.log.Locator.Locate(agg)
+	if err != nil {
+		return false, err
+	}
+	if want, ok := r.want[at.Stream]; ok {
+		if err := r.log.Mirror.Reach(ctx, agg, want); err != nil {
+			return false, err
+		}
+	}
+	if !r.relaxed {
+		proof, err := r.log.Prover.Since(ctx, at.Stream, r.started)
+		if err != nil {
+			return false, err
+		}
+		if err := r.log.Mirror.Reach(ctx, agg, proof.Position); err != nil {
+			return false, err
+		}
+	}
+	at, fresh, err := r.log.Mirror.Fresh(agg)
+	if err != nil {
+		return false, err
+	}
+	if r.relaxed && r.started.Sub(fresh) > bound {
+		if latest := r.log.Prover.Latest(at.Stream); r.started.Sub(latest.At) <= bound { // the log answers: it is the copy that lags
+			return false, nil
+		}
+		if fresh.IsZero() {
+			return false, nil
+		}
+		r.age = max(r.age, r.started.Sub(fresh))
+	}
+	r.seen = r.seen.Merge(es.TokenAt(at))
+	return true, nil
+}
+
+// state is a person's state as it stands.
+func (r *round) state(ctx context.Context, subject string) (person.Person, error) {
+	if s, ok := r.states[subject]; ok {
+		return s, nil
+	}
+	agg := personAggregate(ctx, subject)
+	s, err := r.fromCopy(ctx, agg)
+	if errors.Is(err, mirror.ErrAbsent) {
+		var acts []act
+		if acts, err = r.person(ctx, subject); err == nil {
+			s = stateAt(acts, r.now)
+		}
+	}
+	if err != nil {
+		return person.Person{}, err
+	}
+	r.states[subject] = s
+	return s, nil
+}
+
+func (r *round) fromCopy(ctx context.Context, agg es.Aggregate) (person.Person, error) {
+	ok, err := r.reached(ctx, agg)
+	if err != nil {
+		return person.Person{}, err
+	}
+	if !ok {
+		return person.Person{}, mirror.ErrAbsent
+	}
+	return r.log.Mirror.Person(ctx, agg)
+}
+
+// kept is a policy as it was read before, if it has not changed since.
+func (r *round) kept(ctx context.Context, agg es.Aggregate) (rules, bool, error) {
+	p := r.log.known.get(agg)
+	if p.head.Commits == 0 {
+		return rules{}, false, nil
+	}
+	ok, err := r.reached(ctx, agg)
+	return p, ok && r.log.Mirror.Unchanged(agg, p.head.Seq), err
+}
+
+// tooOld reports whether what was read is too old for a question.
+func (r *round) tooOld(p check.Policy, q check.Question) bool {
+	if r.age <= bound {
+		return false
+	}
+	return r.age > outage || slices.ContainsFunc(q.Categories, p.Sensitive)
+}
+
+func relaxed(c consentv1.Consistency) bool { return c == consentv1.Consistency_CONSISTENCY_BOUNDED }
