@@ -6,8 +6,9 @@
 // decided and what other services know of them; check answers a question from
 // both, and is a function of its arguments. internal/wire is the stored form of
 // events, internal/compile turns a document into what check is asked,
-// internal/view lists policies, internal/rpc holds the handlers and the one error
-// table, consentd wires it.
+// internal/view lists policies, internal/record is a person packed for the read
+// model, internal/mirror a replica's memory and how fresh it is, internal/rpc holds
+// the handlers and the one error table, consentd wires it.
 //
 // States of a policy's version: published, posted; it is in force from its
 // posting, and not before its effective day. States of a decision: given,

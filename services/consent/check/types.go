@@ -9,14 +9,19 @@ type Policy struct {
 	Versions []Version
 }
 
-// Sensitive reports whether a kind of data is sensitive, or not known, in the
-// newest version.
-func (p Policy) Sensitive(category string) bool {
+// Outage is how old the answer to a question may be while the log can't be
+// asked: nothing for sensitive data, and for what no version knows.
+func (p Policy) Outage(q Question) time.Duration {
 	if len(p.Versions) == 0 {
-		return true
+		return 0
 	}
-	c, known := p.Versions[len(p.Versions)-1].Categories[category]
-	return !known || c.Sensitive
+	newest := p.Versions[len(p.Versions)-1]
+	for _, name := range q.Categories {
+		if c, known := newest.Categories[name]; !known || c.Sensitive {
+			return 0
+		}
+	}
+	return newest.Outage
 }
 
 // Version is one version, ready to be asked. Its maps are never changed.
@@ -31,6 +36,7 @@ type Version struct {
 	Sources    map[Source]SourceRule
 	Grounds    map[string]string // clause by id
 	Regions    map[string]bool   // nil: no promise
+	Outage     time.Duration     // how old an answer may be while the log can't be asked
 	Age        uint32            // in years from which the policy serves a person; zero: any
 	Minimum    uint64            // of a group and its complement; zero: no aggregates
 	Clauses    Clauses

@@ -30,6 +30,10 @@ func ends() []string {
 // ReservedPurpose starts the names under which Check is asked about grounds.
 const ReservedPurpose = "ground."
 
+// maxOutage is the longest outage, in seconds, for which a policy may let old
+// answers stand.
+const maxOutage = 60
+
 func (l *linter) head() {
 	d := l.doc
 	l.match("policy", d.Policy, idPattern)
@@ -51,6 +55,9 @@ func (l *linter) head() {
 	l.oneOf("versions.binds", d.Versions.Binds, "collected", "accepted")
 	if len(d.Consent.Expressions) == 0 {
 		l.fail("consent.expressions", CodeMissing, "must be given")
+	}
+	if n := d.Consent.OutageSeconds; n != nil && (*n < 0 || *n > maxOutage) {
+		l.fail("consent.outage_seconds", CodeMalformed, "must be from 0 to 60")
 	}
 	l.eachOneOf("consent.expressions", d.Consent.Expressions, []string{"explicit", "implied"})
 	l.oneOf("undescribed.mode", d.Undescribed.Mode, "closed", "offer")

@@ -63,6 +63,9 @@ type Consent struct {
 	Clause       string   `yaml:"clause"`
 	Registration *Clause  `yaml:"registration"` // other purposes need a grant
 	Sensitive    *Clause  `yaml:"sensitive"`    // undescribed purposes and sharing need one
+	// OutageSeconds is how old an answer about data that is not sensitive may
+	// be while the log can't be asked; nil: ten.
+	OutageSeconds *int `yaml:"outage_seconds"`
 }
 
 // Beyond says what becomes of purposes that the policy doesn't describe:

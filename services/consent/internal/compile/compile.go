@@ -27,6 +27,10 @@ type Feature struct {
 	Name, Purpose, Category string
 }
 
+// outage is how old an answer may be while the log can't be asked, where the
+// policy says nothing.
+const outage = 10 * time.Second
+
 // Parse reads a document that was published.
 func Parse(document []byte) (Compiled, error) {
 	doc, err := policydoc.Read(document)
@@ -47,6 +51,10 @@ func Document(d policydoc.Document) Compiled {
 		Clauses: clauses(d),
 	}, Signals: map[string]Signal{}}
 	v := &out.Version
+	v.Outage = outage
+	if n := d.Consent.OutageSeconds; n != nil {
+		v.Outage = time.Duration(*n) * time.Second
+	}
 	for _, c := range d.Categories {
 		v.Categories[c.ID] = check.Category{
 			Personal: c.Personal, Sensitive: c.Sensitive, Registration: c.Registration,

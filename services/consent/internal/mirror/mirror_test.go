@@ -71,7 +71,9 @@ func (w *world) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	}
 }
 
-func (w *world) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook { return next }
+func (w *world) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
 
 type fataler interface {
 	Helper()

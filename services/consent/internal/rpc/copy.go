@@ -3,7 +3,6 @@ package rpc
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
@@ -27,13 +26,9 @@ type Mirror interface {
 	Unchanged(agg es.Aggregate, seq uint64) bool
 }
 
-const (
-	// bound is how old an answer may be while proofs of freshness arrive.
-	bound = time.Second
-	// outage is how old it may be while none arrive, if no sensitive data is
-	// asked about.
-	outage = 10 * time.Second
-)
+// bound is how old an answer may be while proofs of freshness arrive. While
+// none do, the policy says.
+const bound = time.Second
 
 // errStale: the copy is too old, and the log can't be asked.
 var errStale = errors.New("freshness can't be proven")
@@ -122,10 +117,7 @@ func (r *round) kept(ctx context.Context, agg es.Aggregate) (rules, bool, error)
 
 // tooOld reports whether what was read is too old for a question.
 func (r *round) tooOld(p check.Policy, q check.Question) bool {
-	if r.age <= bound {
-		return false
-	}
-	return r.age > outage || slices.ContainsFunc(q.Categories, p.Sensitive)
+	return r.age > max(bound, p.Outage(q))
 }
 
 func relaxed(c consentv1.Consistency) bool { return c == consentv1.Consistency_CONSISTENCY_BOUNDED }
