@@ -82,6 +82,8 @@ type Signal int
 const (
 	GPC Signal = iota + 1
 	DNT
+	// OptOut is what an authorised agent has handed in.
+	OptOut
 )
 
 // Command is Record, WithdrawAll, Accept, Receive, Apply or Inherit.

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"time"
 
+	"habeas.internal/services/identity/agent"
 	"habeas.internal/services/identity/internal/ages"
 	"habeas.internal/services/identity/internal/mail"
+	"habeas.internal/services/identity/internal/mandates"
 	"habeas.internal/services/identity/internal/merging"
 	"habeas.internal/services/identity/internal/offboard"
 	"habeas.internal/services/identity/internal/otp"
@@ -16,6 +18,7 @@ import (
 	"habeas.internal/services/identity/internal/tenants"
 	"habeas.internal/services/identity/internal/upkeep"
 	"habeas.internal/services/identity/internal/wire"
+	"habeas.internal/services/identity/mandate"
 	"habeas.internal/services/identity/staff"
 	"habeas.internal/services/identity/subject"
 	"habeas.internal/services/identity/tenant"
@@ -40,6 +43,7 @@ type core struct {
 	merging   merging.Desk
 	staff     rpc.StaffHandler
 	ages      ages.Desk
+	mandates  *mandates.Desk
 	offboard  *offboard.Desk
 }
 
@@ -109,7 +113,29 @@ func newCore(cfg Config, k *daemon.Kit, m *member.Member, s *keys, p *peers) (*c
 		Zone: c.directory.Zone, Opener: s.cache, Now: time.Now,
 	}
 	c.merging = merging.Desk{Subjects: subjects, Registry: c.registry, Facts: p.facts(), Now: time.Now}
+	if err == nil {
+		c.mandates, err = newMandates(k, m, s, p, c.registry)
+	}
 	return c, err
+}
+
+// newMandates makes the desk of authorised agents.
+func newMandates(k *daemon.Kit, m *member.Member, s *keys, p *peers, people *registry.Registry) (*mandates.Desk, error) {
+	agentCodec, err := wire.Agent()
+	if err != nil {
+		return nil, err
+	}
+	mandateCodec, err := wire.Mandate()
+	if err != nil {
+		return nil, err
+	}
+	return &mandates.Desk{
+		Agents: handler(k, m, s, agentCodec, agent.Decide, agent.Evolve, func(reason string) error { return agent.Refusal(reason) }),
+		Mandates: handler(k, m, s, mandateCodec, mandate.Decide, mandate.Evolve,
+			func(reason string) error { return mandate.Refusal(reason) }),
+		Limiter: k.Limiter(), Registry: people, Consent: p.facts().Consent, Policies: p.policies(), Opener: s.cache,
+		Destroy: s.vault.Destroy, Now: time.Now,
+	}, nil
 }
 
 // maxCodes is how many codes one person is sent in an hour, at most.
@@ -127,7 +153,7 @@ func (c *core) reactions() jetstream.Process {
 		Name: "identity-reactions", Context: Context, CodeVersion: "1",
 		Backoff: []time.Duration{time.Second, 2 * time.Second, 5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute, 10 * time.Minute},
 		React: func(ctx context.Context, r es.Recorded) error {
-			return errors.Join(delivery.React(ctx, r), c.registry.React(ctx, r), c.merging.React(ctx, r), c.ages.React(ctx, r))
+			return errors.Join(delivery.React(ctx, r), c.registry.React(ctx, r), c.merging.React(ctx, r), c.ages.React(ctx, r), c.mandates.React(ctx, r))
 		},
 	}
 }
@@ -145,6 +171,7 @@ func (c *core) services(s *keys, leaving <-chan struct{}) rpc.Services {
 		Keys:          &rpc.Keys{Vault: s.vault, Fence: s.fence, Peppers: s.digests, Residue: s.ledger.Residue, Leaving: leaving},
 		Suppression:   &rpc.Suppression{Set: s.suppression},
 		Staff:         &rpc.Staff{Handler: c.staff, Now: time.Now},
+		Agents:        &rpc.Agents{Desk: c.mandates, Now: time.Now},
 	}
 }
 

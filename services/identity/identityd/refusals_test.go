@@ -38,7 +38,7 @@ type method struct {
 
 func methods(subject, verification string) []method {
 	return slices.Concat(changeMethods(subject), subjectMethods(subject), verificationMethods(verification), tenantMethods(), keyMethods(), suppressionMethods(),
-		mergeMethods(subject), ageMethods(subject), settingsMethods(), staffMethods())
+		mergeMethods(subject), ageMethods(subject), settingsMethods(), staffMethods(), agentMethods())
 }
 
 func changeMethods(ref string) []method {
@@ -278,6 +278,7 @@ func complete(t *testing.T, tested []method) {
 		identityv1.TenantService_ServiceDesc, identityv1.SubjectService_ServiceDesc, identityv1.VerificationService_ServiceDesc,
 		identityv1.KeyService_ServiceDesc, identityv1.SuppressionService_ServiceDesc,
 		identityv1.MergeService_ServiceDesc, identityv1.AgeService_ServiceDesc, identityv1.SettingsService_ServiceDesc,
+		identityv1.AgentService_ServiceDesc,
 	} {
 		var names []string
 		for _, m := range desc.Methods {

@@ -59,11 +59,8 @@ func (s *ConsentServer) ApplySignal(ctx context.Context, r *consentv1.ApplySigna
 // said is what a version says to a signal. One that it doesn't name is
 // honoured: in doubt for the person.
 func said(c compile.Compiled, s consentv1.Signal) compile.Signal {
-	name := "dnt"
-	if s == consentv1.Signal_SIGNAL_GPC {
-		name = "gpc"
-	}
-	if got, ok := c.Signals[name]; ok {
+	name := map[consentv1.Signal]string{consentv1.Signal_SIGNAL_GPC: "gpc", consentv1.Signal_SIGNAL_DNT: "dnt"}[s]
+	if got, ok := c.Signals[name]; ok && name != "" {
 		return got
 	}
 	return compile.Signal{Honoured: true}

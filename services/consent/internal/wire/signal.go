@@ -13,6 +13,8 @@ func Signal(s consentv1.Signal) person.Signal {
 		return person.GPC
 	case consentv1.Signal_SIGNAL_DNT:
 		return person.DNT
+	case consentv1.Signal_SIGNAL_OPT_OUT:
+		return person.OptOut
 	case consentv1.Signal_SIGNAL_UNSPECIFIED:
 	}
 	return 0
@@ -24,6 +26,8 @@ func signalOf(s person.Signal) consentv1.Signal {
 		return consentv1.Signal_SIGNAL_GPC
 	case person.DNT:
 		return consentv1.Signal_SIGNAL_DNT
+	case person.OptOut:
+		return consentv1.Signal_SIGNAL_OPT_OUT
 	}
 	return consentv1.Signal_SIGNAL_UNSPECIFIED
 }

@@ -25,7 +25,7 @@ import (
 // rules are what the tenant's policies in force say about ages.
 func (d Desk) rules(ctx context.Context, tenant string) ([]subject.Rule, error) {
 	ctx = client.WithTenant(ctx, tenant)
-	names, err := d.policies(ctx)
+	names, err := Policies(ctx, d.Policies)
 	if err != nil {
 		return nil, err
 	}
@@ -49,12 +49,13 @@ func (d Desk) rules(ctx context.Context, tenant string) ([]subject.Rule, error) 
 	return out, nil
 }
 
-// policies are the names of those that are posted.
-func (d Desk) policies(ctx context.Context) ([]string, error) {
+// Policies are the names of those that are posted. ctx names the tenant for calls
+// to other services.
+func Policies(ctx context.Context, from consentv1.PolicyServiceClient) ([]string, error) {
 	var names []string
 	token := ""
 	for {
-		page, err := d.Policies.ListPolicies(ctx, &consentv1.ListPoliciesRequest{PageToken: token})
+		page, err := from.ListPolicies(ctx, &consentv1.ListPoliciesRequest{PageToken: token})
 		if err != nil {
 			return nil, fmt.Errorf("%w: list policies: %w", facts.ErrAway, err)
 		}

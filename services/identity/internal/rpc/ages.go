@@ -73,7 +73,7 @@ func (s *Ages) RecordAge(ctx context.Context, r *identityv1.RecordAgeRequest) (*
 	return &identityv1.RecordAgeResponse{Blocked: blocked, ConsistencyToken: token}, err
 }
 
-func mandate(m *identityv1.Mandate) subject.Shown {
+func mandateOf(m *identityv1.Mandate) subject.Shown {
 	if m == nil {
 		return subject.Shown{}
 	}
@@ -90,7 +90,7 @@ func parental(c *identityv1.ParentalConsent) subject.Shown {
 // RecordMandate records that somebody may act for a person.
 func (s *Ages) RecordMandate(ctx context.Context, r *identityv1.RecordMandateRequest) (*identityv1.RecordMandateResponse, error) {
 	blocked, token, err := s.record(ctx, r, func(at time.Time) subject.Command {
-		return subject.GiveMandate{Mandate: mandate(r.GetMandate()), At: at}
+		return subject.GiveMandate{Mandate: mandateOf(r.GetMandate()), At: at}
 	})
 	return &identityv1.RecordMandateResponse{Blocked: blocked, ConsistencyToken: token}, err
 }

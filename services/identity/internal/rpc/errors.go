@@ -4,8 +4,11 @@ import (
 	"slices"
 	"time"
 
+	"habeas.internal/services/identity/agent"
 	"habeas.internal/services/identity/internal/ages"
 	"habeas.internal/services/identity/internal/facts"
+	"habeas.internal/services/identity/internal/mandates"
+	"habeas.internal/services/identity/mandate"
 	"habeas.internal/services/identity/staff"
 	"habeas.internal/services/identity/subject"
 	"habeas.internal/services/identity/tenant"
@@ -26,7 +29,7 @@ import (
 // Errors is the one table from identity's errors to what a caller is told. The
 // event store's rows follow.
 func Errors() fault.Table {
-	return slices.Concat(domain(), keys(), esfault.Table())
+	return slices.Concat(domain(), agents(), keys(), esfault.Table())
 }
 
 func domain() fault.Table {
@@ -52,6 +55,19 @@ func domain() fault.Table {
 		{Err: staff.ErrNeed, Code: codes.InvalidArgument, Reason: "NEED_INVALID"},
 		{Err: staff.ErrSelf, Code: codes.PermissionDenied, Reason: "STAFF_SELF", Text: "nobody says of themselves what they may see"},
 		{Err: fault.Type[staff.Refusal](), Code: codes.FailedPrecondition},
+	}
+}
+
+func agents() fault.Table {
+	return fault.Table{
+		{Err: agent.ErrNotFound, Code: codes.NotFound, Reason: "AGENT_NOT_FOUND"},
+		{Err: agent.ErrPeriod, Code: codes.InvalidArgument, Reason: "KEY_PERIOD_INVALID"},
+		{Err: agent.ErrExists, Code: codes.AlreadyExists, Reason: "AGENT_EXISTS", Text: "the id is an agent's already"},
+		{Err: fault.Type[agent.Refusal](), Code: codes.FailedPrecondition},
+		{Err: mandates.ErrUnknownAgent, Code: codes.PermissionDenied, Reason: "AGENT_UNKNOWN", Text: "no such agent is registered"},
+		{Err: mandates.ErrSignature, Code: codes.PermissionDenied, Reason: "AGENT_SIGNATURE_INVALID", Text: "the agent has not signed this"},
+		{Err: mandate.ErrNotFound, Code: codes.NotFound, Reason: "MANDATE_NOT_FOUND"},
+		{Err: fault.Type[mandate.Refusal](), Code: codes.PermissionDenied},
 	}
 }
 

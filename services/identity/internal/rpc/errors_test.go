@@ -8,7 +8,7 @@ import (
 )
 
 func TestEveryErrorOfIdentityHasARow(t *testing.T) {
-	for _, domain := range []string{"tenant", "subject", "verification"} {
+	for _, domain := range []string{"tenant", "subject", "verification", "agent", "mandate", "internal/mandates"} {
 		rpctest.TableCovers(t, rpc.Errors(), "../../"+domain)
 	}
 	seal := "../../../internal/seal/"

@@ -65,6 +65,7 @@ type Services struct {
 	Keys          *Keys
 	Suppression   *Suppression
 	Staff         *Staff
+	Agents        *Agents
 }
 
 // Register lists them with their descriptions.
@@ -79,6 +80,7 @@ func (s Services) Register() []kit.Service {
 		{Desc: &identityv1.KeyService_ServiceDesc, Impl: s.Keys},
 		{Desc: &identityv1.SuppressionService_ServiceDesc, Impl: s.Suppression},
 		{Desc: &identityv1.StaffService_ServiceDesc, Impl: s.Staff},
+		{Desc: &identityv1.AgentService_ServiceDesc, Impl: s.Agents},
 	}
 }
 
@@ -107,6 +109,9 @@ func Callers() map[string][]string {
 		identityv1.StaffService_CheckStaff_FullMethodName:          fulfilment,
 		identityv1.StaffService_GrantNeed_FullMethodName:           fulfilment,
 		identityv1.StaffService_EndNeed_FullMethodName:             fulfilment,
+		identityv1.AgentService_ServiceDesc.ServiceName:            nil,
+		identityv1.AgentService_UseMandate_FullMethodName:          fulfilment,
+		identityv1.AgentService_GetMandate_FullMethodName:          fulfilment,
 		identityv1.TenantService_OffboardTenant_FullMethodName:     nil,
 		identityv1.TenantService_ApproveOffboarding_FullMethodName: nil,
 		identityv1.TenantService_CancelOffboarding_FullMethodName:  nil,

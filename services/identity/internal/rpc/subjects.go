@@ -70,7 +70,7 @@ func (s *Subjects) admit(ctx context.Context, r *identityv1.RegisterSubjectReque
 		return nil, nil //nolint:nilnil // nothing is to be recorded
 	}
 	return s.Ages.Admit(ctx, tenantOf(ctx), ages.Known{
-		Birth: r.GetBirthDate(), Policy: r.GetPolicy(), Mandate: mandate(r.GetMandate()), Parental: parental(r.GetParentalConsent()),
+		Birth: r.GetBirthDate(), Policy: r.GetPolicy(), Mandate: mandateOf(r.GetMandate()), Parental: parental(r.GetParentalConsent()),
 	})
 }
 

@@ -47,7 +47,7 @@ type ConsentServiceClient interface {
 	AcceptPolicy(ctx context.Context, in *AcceptPolicyRequest, opts ...grpc.CallOption) (*AcceptPolicyResponse, error)
 	// ApplySignal records what a person's browser has signalled, and says
 	// whether the policy honours it. A signal that the policy doesn't name is
-	// honoured.
+	// honoured. A service hands in what an authorised agent has asked.
 	ApplySignal(ctx context.Context, in *ApplySignalRequest, opts ...grpc.CallOption) (*ApplySignalResponse, error)
 	// WithdrawAll withdraws every purpose that a person has given.
 	WithdrawAll(ctx context.Context, in *WithdrawAllRequest, opts ...grpc.CallOption) (*WithdrawAllResponse, error)
@@ -167,7 +167,7 @@ type ConsentServiceServer interface {
 	AcceptPolicy(context.Context, *AcceptPolicyRequest) (*AcceptPolicyResponse, error)
 	// ApplySignal records what a person's browser has signalled, and says
 	// whether the policy honours it. A signal that the policy doesn't name is
-	// honoured.
+	// honoured. A service hands in what an authorised agent has asked.
 	ApplySignal(context.Context, *ApplySignalRequest) (*ApplySignalResponse, error)
 	// WithdrawAll withdraws every purpose that a person has given.
 	WithdrawAll(context.Context, *WithdrawAllRequest) (*WithdrawAllResponse, error)
