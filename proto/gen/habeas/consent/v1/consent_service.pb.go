@@ -289,6 +289,9 @@ const (
 	Signal_SIGNAL_GPC Signal = 1
 	// Do Not Track.
 	Signal_SIGNAL_DNT Signal = 2
+	// An opt-out of sale and sharing that an authorised agent has handed in. No
+	// policy can decline it.
+	Signal_SIGNAL_OPT_OUT Signal = 3
 )
 
 // Enum value maps for Signal.
@@ -297,11 +300,13 @@ var (
 		0: "SIGNAL_UNSPECIFIED",
 		1: "SIGNAL_GPC",
 		2: "SIGNAL_DNT",
+		3: "SIGNAL_OPT_OUT",
 	}
 	Signal_value = map[string]int32{
 		"SIGNAL_UNSPECIFIED": 0,
 		"SIGNAL_GPC":         1,
 		"SIGNAL_DNT":         2,
+		"SIGNAL_OPT_OUT":     3,
 	}
 )
 
@@ -2789,13 +2794,14 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"\x10SOURCE_AFFILIATE\x10\x04\x12\x16\n" +
 	"\x12SOURCE_THIRD_PARTY\x10\x05\x12\x13\n" +
 	"\x0fSOURCE_OBSERVED\x10\x06\x12\x17\n" +
-	"\x13SOURCE_REGISTRATION\x10\a*@\n" +
+	"\x13SOURCE_REGISTRATION\x10\a*T\n" +
 	"\x06Signal\x12\x16\n" +
 	"\x12SIGNAL_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
 	"SIGNAL_GPC\x10\x01\x12\x0e\n" +
 	"\n" +
-	"SIGNAL_DNT\x10\x02*\xc7\x01\n" +
+	"SIGNAL_DNT\x10\x02\x12\x12\n" +
+	"\x0eSIGNAL_OPT_OUT\x10\x03*\xc7\x01\n" +
 	"\x04Fact\x12\x14\n" +
 	"\x10FACT_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fFACT_RESTRICTED\x10\x01\x12\x15\n" +
@@ -2811,14 +2817,14 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"\vConsistency\x12\x1b\n" +
 	"\x17CONSISTENCY_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10CONSISTENCY_FULL\x10\x01\x12\x17\n" +
-	"\x13CONSISTENCY_BOUNDED\x10\x022\x96\a\n" +
+	"\x13CONSISTENCY_BOUNDED\x10\x022\x97\a\n" +
 	"\x0eConsentService\x12w\n" +
 	"\x0eRecordDecision\x12(.habeas.consent.v1.RecordDecisionRequest\x1a).habeas.consent.v1.RecordDecisionResponse\"\x10\x8a\xb5\x18\x06\n" +
 	"\x02\x01\v\x10\x01\x92\xb5\x18\x02 \x01\x12o\n" +
 	"\fAcceptPolicy\x12&.habeas.consent.v1.AcceptPolicyRequest\x1a'.habeas.consent.v1.AcceptPolicyResponse\"\x0e\x8a\xb5\x18\x06\n" +
-	"\x02\x01\v\x10\x01\x92\xb5\x18\x00\x12n\n" +
-	"\vApplySignal\x12%.habeas.consent.v1.ApplySignalRequest\x1a&.habeas.consent.v1.ApplySignalResponse\"\x10\x8a\xb5\x18\x06\n" +
-	"\x02\x01\v\x10\x01\x92\xb5\x18\x02 \x01\x12n\n" +
+	"\x02\x01\v\x10\x01\x92\xb5\x18\x00\x12o\n" +
+	"\vApplySignal\x12%.habeas.consent.v1.ApplySignalRequest\x1a&.habeas.consent.v1.ApplySignalResponse\"\x11\x8a\xb5\x18\a\n" +
+	"\x03\x01\v\f\x10\x01\x92\xb5\x18\x02 \x01\x12n\n" +
 	"\vWithdrawAll\x12%.habeas.consent.v1.WithdrawAllRequest\x1a&.habeas.consent.v1.WithdrawAllResponse\"\x10\x8a\xb5\x18\x06\n" +
 	"\x02\x01\v\x10\x01\x92\xb5\x18\x02 \x01\x12b\n" +
 	"\x05Check\x12\x1f.habeas.consent.v1.CheckRequest\x1a .habeas.consent.v1.CheckResponse\"\x16\x8a\xb5\x18\t\n" +
