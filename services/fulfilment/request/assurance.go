@@ -13,7 +13,7 @@ const (
 	LevelSession   uint32 = 1 // the session in which they ask
 	LevelMatched   uint32 = 2 // two points match, or a session that was logged in to
 	LevelSteppedUp uint32 = 3 // a channel of long standing answers, or a fresh login with a second factor
-	LevelReviewed  uint32 = 4 // and somebody who does not carry the request out has looked at it
+	LevelReviewed  uint32 = 4 // nobody else could have: a sign-in that can't be phished, or somebody has looked at it
 )
 
 // Deed is what somebody asks for, as far as it matters who they are.
@@ -43,14 +43,15 @@ func DeedOf(r Right) Deed {
 }
 
 // NeededFor is the level of assurance that a deed needs. Asked are what the
-// tenant or a policy wants: it can only be more. What nobody knows needs the most.
+// tenant or a policy wants: it can only be more, and of a deed that the law lets
+// anybody do without proof it is nothing. What nobody knows needs the most.
 func NeededFor(d Deed, asked ...uint32) uint32 {
 	level := LevelReviewed
 	switch d {
 	case DeedComplaint, DeedUnsubscribe:
-		level = LevelNone
+		return LevelNone
 	case DeedOptOut, DeedWithdrawal:
-		level = LevelSession
+		return LevelSession
 	case DeedCategories, DeedCorrection:
 		level = LevelMatched
 	case DeedAccess, DeedErasure:
@@ -62,20 +63,48 @@ func NeededFor(d Deed, asked ...uint32) uint32 {
 	return min(level, LevelReviewed)
 }
 
-// Suffices are the proofs any of which reaches a level: those that can be given
-// today. Nothing reaches LevelReviewed yet.
-func Suffices(level uint32) []string {
+// Offers are what a tenant has beside codes and links.
+type Offers struct {
+	// SignIn is the highest level that a sign-in at its identity provider can
+	// reach; zero if it has none.
+	SignIn uint32
+}
+
+// Proofs, as a requester is told of them.
+const (
+	ProofSession        = "session"
+	ProofCode           = "code"
+	ProofLink           = "link"
+	ProofSettledChannel = "settled_channel" // a code or link over a channel of long standing
+	ProofSignIn         = "assertion"
+	ProofSecondFactor   = "assertion_second_factor"
+	ProofUnphishable    = "assertion_phishing_resistant"
+)
+
+// Suffices are the proofs any of which reaches a level, of those that can be given
+// to this tenant. What it has not set up is not offered.
+func Suffices(level uint32, o Offers) []string {
+	var out []string
+	offer := func(possible bool, proofs ...string) {
+		if possible {
+			out = append(out, proofs...)
+		}
+	}
 	switch {
 	case level <= LevelNone:
-		return nil
 	case level <= LevelSession:
-		return []string{"session", "code", "link"}
+		offer(true, ProofSession, ProofCode, ProofLink)
+		offer(o.SignIn >= LevelMatched, ProofSignIn)
 	case level <= LevelMatched:
-		return []string{"code", "link"}
+		offer(true, ProofCode, ProofLink)
+		offer(o.SignIn >= LevelMatched, ProofSignIn)
 	case level <= LevelSteppedUp:
-		return []string{"settled_channel"}
+		offer(true, ProofSettledChannel)
+		offer(o.SignIn >= LevelSteppedUp, ProofSecondFactor)
+	default:
+		offer(o.SignIn >= LevelReviewed, ProofUnphishable)
 	}
-	return nil
+	return out
 }
 
 // MethodSystem says that nobody had to prove who they are: the system itself asks.
@@ -93,11 +122,11 @@ func (s Request) Assured() bool {
 }
 
 // Lacking are the proofs any of which would be enough, while what was proven is not.
-func (s Request) Lacking() []string {
-	if s.SubjectRef == "" || s.Assured() {
+func (s Request) Lacking(o Offers) []string {
+	if s.over() || s.Assured() {
 		return nil
 	}
-	return Suffices(s.Terms.Level)
+	return Suffices(s.Terms.Level, o)
 }
 
 // proveBy is when a better proof has to be there.

@@ -15,6 +15,7 @@ import (
 	"habeas.internal/services/identity/internal/otp"
 	"habeas.internal/services/identity/internal/registry"
 	"habeas.internal/services/identity/internal/rpc"
+	"habeas.internal/services/identity/internal/signin"
 	"habeas.internal/services/identity/internal/tenants"
 	"habeas.internal/services/identity/internal/upkeep"
 	"habeas.internal/services/identity/internal/wire"
@@ -37,6 +38,7 @@ type core struct {
 	directory *tenants.Directory
 	registry  *registry.Registry
 	desk      *otp.Desk
+	signIns   *signin.Desk
 	table     *lookup.Table
 	mail      *mail.Sender
 	page      otp.Page
@@ -45,6 +47,8 @@ type core struct {
 	ages      ages.Desk
 	mandates  *mandates.Desk
 	offboard  *offboard.Desk
+
+	staffClient tenant.Provider // whose tokens are the staff's
 }
 
 // handler makes a handler of one kind of aggregate.
@@ -78,7 +82,8 @@ func newCore(cfg Config, k *daemon.Kit, m *member.Member, s *keys, p *peers) (*c
 	subjects := handler(k, m, s, subjectCodec, subject.Decide, subject.Evolve,
 		func(reason string) error { return subject.Refusal(reason) })
 	c := &core{
-		staff: handler(k, m, s, staffCodec, staff.Decide, staff.Evolve, func(reason string) error { return staff.Refusal(reason) }),
+		staffClient: tenant.Provider{Issuer: cfg.Token.Issuer, Client: cfg.Token.Audience},
+		staff:       handler(k, m, s, staffCodec, staff.Decide, staff.Evolve, func(reason string) error { return staff.Refusal(reason) }),
 		directory: &tenants.Directory{Handler: handler(k, m, s, tenantCodec, tenant.Decide, tenant.Evolve,
 			func(reason string) error { return tenant.Refusal(reason) })},
 		desk: &otp.Desk{
@@ -112,6 +117,10 @@ func newCore(cfg Config, k *daemon.Kit, m *member.Member, s *keys, p *peers) (*c
 		Subjects: subjects, Registry: c.registry, Facts: p.facts(), Policies: p.policies(), Requests: p.requests(),
 		Zone: c.directory.Zone, Opener: s.cache, Now: time.Now,
 	}
+	if err != nil {
+		return nil, err
+	}
+	c.signIns, err = newSignIns(cfg.Provider, k, s, c)
 	c.merging = merging.Desk{Subjects: subjects, Registry: c.registry, Facts: p.facts(), Now: time.Now}
 	if err == nil {
 		c.mandates, err = newMandates(k, m, s, p, c.registry)
@@ -161,13 +170,13 @@ func (c *core) reactions() jetstream.Process {
 func (c *core) services(s *keys, leaving <-chan struct{}) rpc.Services {
 	return rpc.Services{
 		Tenants:  &rpc.Tenants{Directory: c.directory, Leaving: c.offboard, Now: time.Now},
-		Settings: &rpc.Settings{Directory: c.directory, Now: time.Now},
+		Settings: &rpc.Settings{Directory: c.directory, Staff: c.staffClient, Now: time.Now},
 		Subjects: &rpc.Subjects{
 			Registry: c.registry, Directory: c.directory, Ages: c.ages, Suppression: s.suppression, Now: time.Now,
 		},
 		Merges:        &rpc.Merges{Desk: c.merging, Now: time.Now},
 		Ages:          &rpc.Ages{Desk: c.ages, Registry: c.registry, Now: time.Now},
-		Verifications: &rpc.Verifications{Desk: c.desk, Registry: c.registry, Now: time.Now},
+		Verifications: &rpc.Verifications{Desk: c.desk, SignIns: c.signIns, Registry: c.registry, Now: time.Now},
 		Keys:          &rpc.Keys{Vault: s.vault, Fence: s.fence, Peppers: s.digests, Residue: s.ledger.Residue, Leaving: leaving},
 		Suppression:   &rpc.Suppression{Set: s.suppression},
 		Staff:         &rpc.Staff{Handler: c.staff, Now: time.Now},

@@ -11,6 +11,7 @@ import (
 
 	"habeas.internal/services/identity/internal/mail"
 	"habeas.internal/services/identity/internal/rpc"
+	"habeas.internal/services/identity/internal/signin"
 	"habeas.internal/services/internal/daemon"
 	"habeas.internal/services/internal/es/jetstream/member"
 	kit "habeas.internal/services/internal/rpc"
@@ -27,6 +28,7 @@ type Config struct {
 	Consent    Peer          `env:"CONSENT"`
 	Fulfilment Peer          `env:"FULFILMENT"`
 	Offboard   Offboard      `env:"OFFBOARD"`
+	Provider   signin.Config `env:"PROVIDER"`
 }
 
 // Offboard says how tenants end.

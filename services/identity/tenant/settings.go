@@ -16,6 +16,8 @@ type Kind struct {
 type Own struct {
 	Approval bool // release and erasure need an approver
 	Kinds    []Kind
+	Provider Provider
+	Levels   Levels
 }
 
 // Change replaces a tenant's settings. Revision is the one that its author has
@@ -82,6 +84,9 @@ func forbids(s Tenant, c Change) Refusal {
 	}
 	if c.Revision != s.Revision {
 		return ErrRevision
+	}
+	if why := c.Provider.forbids(); why != "" {
+		return why
 	}
 	for i, k := range c.Kinds {
 		if slices.ContainsFunc(c.Kinds[:i], func(other Kind) bool { return other.Name == k.Name }) {

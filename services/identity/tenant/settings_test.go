@@ -19,6 +19,9 @@ func TestDecideOnSettings(t *testing.T) {
 	ask := func(revision uint32, kinds ...tenant.Kind) tenant.Change {
 		return tenant.Change{Settings: acme, Own: tenant.Own{Approval: true, Kinds: kinds}, Revision: revision}
 	}
+	provider := func(grades ...tenant.Grade) tenant.Change {
+		return tenant.Change{Settings: acme, Own: tenant.Own{Provider: tenant.Provider{Issuer: "https://login.example", Client: "c", Grades: grades}}}
+	}
 	refused := func(why tenant.Refusal) []tenant.Event {
 		return []tenant.Event{tenant.SettingsRefused{Reason: why.Reason()}}
 	}
@@ -35,6 +38,15 @@ func TestDecideOnSettings(t *testing.T) {
 		{"a kind stays", []tenant.Event{created, changed(1, card)}, ask(1), refused(tenant.ErrKindGone), tenant.ErrKindGone},
 		{"a kind stays alone", []tenant.Event{created, changed(1, visit)}, ask(1, tenant.Kind{Name: "visit"}), refused(tenant.ErrKindGone), tenant.ErrKindGone},
 		{"a kind is declared once", []tenant.Event{created}, ask(0, card, card), refused(tenant.ErrKindTwice), tenant.ErrKindTwice},
+		{
+			"a provider's levels are named once",
+			[]tenant.Event{created}, provider(tenant.Grade{Claim: "acr", Value: "phr", Level: 4}, tenant.Grade{Claim: "acr", Value: "phr", Level: 3}),
+			refused(tenant.ErrGradeTwice), tenant.ErrGradeTwice,
+		},
+		{
+			"a method is not of the highest level",
+			[]tenant.Event{created}, provider(tenant.Grade{Claim: "amr", Value: "hwk", Level: 4}), refused(tenant.ErrGradeMethod), tenant.ErrGradeMethod,
+		},
 		{"a tenant that is not there has no settings", nil, ask(0), nil, tenant.ErrNotFound},
 		{"a tenant keeps a name", []tenant.Event{created}, tenant.Change{}, nil, tenant.ErrIncomplete},
 	} {

@@ -11,7 +11,7 @@ func Decide(s Verification, cmd Command) ([]Event, error) {
 		if s.Phase != None {
 			return nil, nil
 		}
-		return []Event{Started{Request: c.Request, Subject: c.Subject, Code: c.Code, ExpiresAt: c.At.Add(Lifetime)}}, nil
+		return []Event{Started{Request: c.Request, Subject: c.Subject, Code: c.Code, ExpiresAt: c.At.Add(Lifetime), Nonce: c.Nonce}}, nil
 	case Send:
 		return send(s, c)
 	case Deliver:
@@ -26,6 +26,8 @@ func Decide(s Verification, cmd Command) ([]Event, error) {
 		return []Event{CodeNotSent(c)}, nil
 	case Check:
 		return check(s, c)
+	case Assert:
+		return assert(s, c)
 	case Vouch:
 		if s.PhaseAt(c.At) != Open || s.Subject == "" {
 			return nil, nil
@@ -68,11 +70,16 @@ func check(s Verification, c Check) ([]Event, error) {
 	case c.Right && s.Subject != "" && (s.Dispatch == UnderWay || s.Dispatch == Delivered):
 		return []Event{Succeeded{Request: s.Request, Subject: s.Subject, Level: s.reaches(), Method: method(c)}}, nil
 	}
+	return wrong(s), nil
+}
+
+// wrong counts an attempt, whatever was wrong with it.
+func wrong(s Verification) []Event {
 	events := []Event{AttemptFailed{Attempts: s.Attempts + 1}}
 	if s.Attempts+1 >= MaxAttempts {
 		events = append(events, Ended{Request: s.Request, Reason: ReasonAttempts})
 	}
-	return events, nil
+	return events
 }
 
 // reaches is the level that a proof by the channel reaches.

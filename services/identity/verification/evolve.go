@@ -4,7 +4,7 @@ package verification
 func Evolve(s Verification, ev Event) Verification {
 	switch e := ev.(type) {
 	case Started:
-		s = Verification{Phase: Open, Request: e.Request, Subject: e.Subject, Code: e.Code, ExpiresAt: e.ExpiresAt}
+		s = Verification{Phase: Open, Request: e.Request, Subject: e.Subject, Code: e.Code, ExpiresAt: e.ExpiresAt, Nonce: e.Nonce}
 	case CodeDispatched:
 		s.Dispatch, s.Channel, s.Settled = UnderWay, e.Identifier, e.Settled
 	case LinkIssued:

@@ -40,9 +40,11 @@ const (
 
 // Methods by which somebody is proven.
 const (
-	MethodCode   = "code"
-	MethodLink   = "link"
-	MethodSystem = "system"
+	MethodCode = "code"
+	MethodLink = "link"
+	// MethodAssertion is a sign-in at the tenant's identity provider.
+	MethodAssertion = "assertion"
+	MethodSystem    = "system"
 )
 
 // Phase is where a verification stands.
@@ -63,6 +65,7 @@ type Verification struct {
 	Subject   string        // who the caller believes to be asking; empty for nobody
 	Code      personal.Text // sealed under the request's evidence key
 	ExpiresAt time.Time
+	Nonce     string // that an assertion has to carry; none counts without
 	Dispatch  Dispatch
 	Channel   uint32 // number of the identifier that the code goes to
 	Settled   bool   // the subject has held it for long
@@ -101,7 +104,7 @@ func (s Verification) AttemptsLeft(now time.Time) uint32 {
 	return MaxAttempts - s.Attempts
 }
 
-// Command is Start, Send, IssueLink, Deliver, Withhold, Check or Vouch.
+// Command is Start, Send, IssueLink, Deliver, Withhold, Check, Assert or Vouch.
 //
 //sumtype:decl
 type Command interface{ command() }
@@ -111,6 +114,7 @@ type Start struct {
 	Request string
 	Subject string
 	Code    personal.Text
+	Nonce   string
 	At      time.Time
 }
 
@@ -162,6 +166,7 @@ type Started struct {
 	Subject   string
 	Code      personal.Text
 	ExpiresAt time.Time
+	Nonce     string
 }
 
 // CodeDispatched says that the code is about to be sent to an identifier of the
@@ -197,6 +202,8 @@ type Succeeded struct {
 	Subject string
 	Level   uint32
 	Method  string
+	// Assertion is a keyed digest of the one that has proven it, if one has.
+	Assertion []byte
 }
 
 // CheckRefused says that an attempt came after the end.

@@ -49,7 +49,14 @@ func TestImpersonationSuite(t *testing.T) {
 	for _, tenant := range []string{open, guarded, held} {
 		s.Publish(tenant, policy, time.Now().Add(-time.Hour))
 	}
+	w := world{t, s}
+	w.signInAt(open)
+	w.signInAt(guarded)
 	for name, attack := range map[string]func(world){
+		"a sign-in that is not theirs proves nothing":                        foreignSignIn,
+		"a sign-in counts once":                                              replayedSignIn,
+		"a sign-in that was linked lately is not enough":                     freshSignIn,
+		"a sign-in tells nobody whether somebody is known":                   guessingSignIn,
 		"an address that looks like theirs gets no code":                     lookAlikes,
 		"a letter with an old postmark proves nothing":                       oldLetter,
 		"the code of another request does not count":                         foreignCode,

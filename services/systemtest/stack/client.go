@@ -30,6 +30,7 @@ type Clients struct {
 	Merges        identityv1.MergeServiceClient
 	Ages          identityv1.AgeServiceClient
 	Tenants       identityv1.TenantServiceClient
+	Settings      identityv1.SettingsServiceClient
 	Verifications identityv1.VerificationServiceClient
 	Suppression   identityv1.SuppressionServiceClient
 	Policies      consentv1.PolicyServiceClient
@@ -57,6 +58,7 @@ func (s *Stack) clients(token string) Clients {
 	retention, fulfilment := s.Conn("retention", token), s.Conn("fulfilment", token)
 	return Clients{
 		Subjects: identityv1.NewSubjectServiceClient(identity), Tenants: identityv1.NewTenantServiceClient(identity),
+		Settings:      identityv1.NewSettingsServiceClient(identity),
 		Merges:        identityv1.NewMergeServiceClient(identity),
 		Ages:          identityv1.NewAgeServiceClient(identity),
 		Verifications: identityv1.NewVerificationServiceClient(identity), Suppression: identityv1.NewSuppressionServiceClient(identity),

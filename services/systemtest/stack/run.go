@@ -46,7 +46,8 @@ func (s *Stack) own(name string) []string {
 	switch name {
 	case "identity":
 		return append(smtp, "HABEAS_VAULT_KEYS="+filepath.Join(s.Dir, "keks"), "HABEAS_VAULT_LEASE=2s", "HABEAS_VAULT_ALONE=true",
-			"HABEAS_CONSENT_TARGET="+s.services["consent"].listen, "HABEAS_FULFILMENT_TARGET="+s.services["fulfilment"].listen)
+			"HABEAS_CONSENT_TARGET="+s.services["consent"].listen, "HABEAS_FULFILMENT_TARGET="+s.services["fulfilment"].listen,
+			"HABEAS_PROVIDER_CA="+s.Provider.CA, "HABEAS_PROVIDER_LOOPBACK=true")
 	case "consent":
 		return []string{identity}
 	case "retention":

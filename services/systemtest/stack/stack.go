@@ -32,6 +32,8 @@ type Stack struct {
 	Mail   *Mailbox
 	Traces *Collector
 	Issuer *rpctest.Issuer
+	// Provider is an identity provider where a tenant's people may sign in.
+	Provider *rpctest.Provider
 	In     jstest.Installation
 	// Dir holds what the installation writes outside the log: certificates,
 	// keys, packages.
@@ -62,7 +64,7 @@ func Names() []string { return []string{"identity", "consent", "retention", "ful
 func New(t testing.TB) *Stack {
 	t.Helper()
 	s := &Stack{
-		t: t, Dir: t.TempDir(), Logs: new(Buffer), Issuer: rpctest.NewIssuer(t), Redis: testserver.Redis(t), Mail: newMailbox(t), Traces: newCollector(t),
+		t: t, Dir: t.TempDir(), Logs: new(Buffer), Issuer: rpctest.NewIssuer(t), Provider: rpctest.NewProvider(t), Redis: testserver.Redis(t), Mail: newMailbox(t), Traces: newCollector(t),
 		In: jstest.New(t, shards, 1, jetstream.Contexts()...), Connections: map[string]string{}, services: map[string]*service{},
 	}
 	if err := os.MkdirAll(s.Packages(), 0o700); err != nil {

@@ -56,14 +56,14 @@ func TestNothingIsLookedUpBelowTheLevelThatARequestNeeds(t *testing.T) {
 	if x := request.Explain(s); x.Reason != request.TooLow || x.Actor != request.ActorPerson || s.Stage() != request.Received {
 		t.Errorf("explained as %+v at stage %d", x, s.Stage())
 	}
-	if !slices.Contains(s.Lacking(), "settled_channel") {
-		t.Errorf("would suffice: %v", s.Lacking())
+	if !slices.Contains(s.Lacking(request.Offers{}), "settled_channel") {
+		t.Errorf("would suffice: %v", s.Lacking(request.Offers{}))
 	}
 	w.Peers.Set(func(p *fake.Peers) { p.Level = 3 })
 	w.Verify(agg) // the twin: a better proof of the same person
 	w.Run(soon(w))
-	if s := w.State(agg); s.Outcome != request.Complete || s.Lacking() != nil {
-		t.Errorf("after a better proof it ended as %d, lacking %v", s.Outcome, s.Lacking())
+	if s := w.State(agg); s.Outcome != request.Complete || s.Lacking(request.Offers{}) != nil {
+		t.Errorf("after a better proof it ended as %d, lacking %v", s.Outcome, s.Lacking(request.Offers{}))
 	}
 }
 

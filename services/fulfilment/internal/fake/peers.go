@@ -47,6 +47,9 @@ type Peers struct {
 	Level uint32
 	// Safeguards are the tenant's.
 	Safeguards *identityv1.Safeguards
+	// Provider is where its people sign in, Assurance what it asks for.
+	Provider  *identityv1.IdentityProvider
+	Assurance *identityv1.Assurance
 
 	mu         sync.Mutex
 	Held       bool
@@ -208,7 +211,7 @@ func (p *Peers) GetTenant(context.Context, *identityv1.GetTenantRequest, ...grpc
 		return nil, err
 	}
 	defer leave()
-	return &identityv1.GetTenantResponse{Tenant: "acme", TimeZone: "America/New_York", Calendar: "us", Safeguards: p.Safeguards}, nil
+	return &identityv1.GetTenantResponse{Tenant: "acme", TimeZone: "America/New_York", Calendar: "us", Safeguards: p.Safeguards, Provider: p.Provider, Assurance: p.Assurance}, nil
 }
 
 // StartVerification sends a code to whoever is known.
@@ -240,7 +243,7 @@ func (p *Peers) CheckCode(_ context.Context, r *identityv1.CheckCodeRequest, _ .
 		return nil, Refuse(codes.NotFound, "VERIFICATION_NOT_FOUND")
 	}
 	if v.GetState() == identityv1.VerificationState_VERIFICATION_STATE_OPEN {
-		if p.attempts++; r.GetCode() == p.Code && v.GetSubjectRef() != "" {
+		if p.attempts++; (r.GetCode() == p.Code || r.GetIdToken() == p.Code) && v.GetSubjectRef() != "" {
 			v.State, v.AssuranceLevel = identityv1.VerificationState_VERIFICATION_STATE_PASSED, p.Level
 		} else if p.attempts >= 5 {
 			v.State = identityv1.VerificationState_VERIFICATION_STATE_FAILED
@@ -260,10 +263,14 @@ func (p *Peers) GetVerification(_ context.Context, r *identityv1.GetVerification
 	if v == nil {
 		return nil, Refuse(codes.NotFound, "VERIFICATION_NOT_FOUND")
 	}
-	return &identityv1.GetVerificationResponse{
+	out := &identityv1.GetVerificationResponse{
 		State: v.GetState(), Request: v.GetRequest(), SubjectRef: v.GetSubjectRef(), AssuranceLevel: v.GetAssuranceLevel(),
 		ExpiresAt: v.GetExpiresAt(), Method: "code",
-	}, nil
+	}
+	if v.GetState() == identityv1.VerificationState_VERIFICATION_STATE_OPEN {
+		out.Nonce = "nonce-" + r.GetVerification()
+	}
+	return out, nil
 }
 
 // DestroyKeys ends keys.

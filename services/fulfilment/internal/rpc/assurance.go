@@ -2,24 +2,83 @@ package rpc
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+	"habeas.internal/services/fulfilment/internal/terms"
 	"habeas.internal/services/fulfilment/request"
 	"habeas.internal/services/internal/rpc/client"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 // rate says whether a proof is enough for the request, and what would be. Of one
 // that has failed it says nothing.
-func rate(out *fulfilmentv1.VerifyRequestResponse, s request.Request, level uint32) {
+func (s *Server) rate(ctx context.Context, out *fulfilmentv1.VerifyRequestResponse, state request.Request, level uint32) {
 	if out.GetState() != identityv1.VerificationState_VERIFICATION_STATE_PASSED {
 		return
 	}
-	out.AssuranceLevel, out.NeededLevel = level, s.Terms.Level
-	if level < s.Terms.Level {
-		out.Reason, out.Suffices = request.TooLow, request.Suffices(s.Terms.Level)
+	out.AssuranceLevel, out.NeededLevel = level, state.Terms.Level
+	if level < state.Terms.Level {
+		_, offers := s.offers(ctx)
+		out.Reason, out.Suffices = request.TooLow, request.Suffices(state.Terms.Level, offers)
 	}
+}
+
+// offers is what the tenant has set up. What can't be found out is not offered.
+func (s *Server) offers(ctx context.Context) (*identityv1.IdentityProvider, request.Offers) {
+	t, err := s.Tenants.GetTenant(ctx, &identityv1.GetTenantRequest{})
+	if err != nil {
+		return nil, request.Offers{}
+	}
+	return t.GetProvider(), terms.Offers(t)
+}
+
+// prove adds to an explanation what would prove who asks, while that is awaited,
+// and where they can sign in. It depends on the tenant and on time, and not on
+// whether anybody is known.
+func (s *Server) prove(ctx context.Context, out *fulfilmentv1.ExplainRequestResponse, tenant string, state request.Request) {
+	if state.Assured() || state.Stage() != request.Received {
+		return
+	}
+	ctx = client.WithTenant(ctx, tenant)
+	provider, offers := s.offers(ctx)
+	out.Suffices = state.Lacking(offers)
+	if provider == nil || state.Verification == "" {
+		return
+	}
+	v, err := s.Verifications.GetVerification(ctx, &identityv1.GetVerificationRequest{Verification: state.Verification})
+	if err != nil || v.GetNonce() == "" {
+		return
+	}
+	out.SignIn = &fulfilmentv1.SignIn{
+		Issuer: provider.GetIssuer(), ClientId: provider.GetClientId(), Nonce: v.GetNonce(), ExpiresAt: v.GetExpiresAt(),
+	}
+}
+
+var (
+	// errNoProvider: the tenant has nowhere to sign in.
+	errNoProvider = errors.New("tenant has no identity provider")
+	// errProviderAway: its provider can't be asked, and nothing was counted.
+	errProviderAway = errors.New("identity provider is not reached")
+)
+
+// checked is what identity said to a proof, as this service's own answer: a
+// verification that is over is not open here either.
+func checked(err error) error {
+	switch terms.Reason(err) {
+	case "PROVIDER_NOT_CONFIGURED":
+		return errNoProvider
+	case "PROVIDER_UNAVAILABLE":
+		return errProviderAway
+	}
+	if c := status.Code(err); c == codes.FailedPrecondition || c == codes.NotFound {
+		return request.ErrNotOpen
+	}
+	return err
 }
 
 // CancelRequest ends a request at the wish of somebody who was told of it.

@@ -3,6 +3,7 @@ package rpc
 import (
 	"errors"
 	"slices"
+	"time"
 
 	"habeas.internal/services/fulfilment/internal/connector"
 	"habeas.internal/services/fulfilment/internal/dataset"
@@ -27,6 +28,8 @@ func Errors() fault.Table {
 		{Err: request.ErrNotStarted, Code: codes.Unavailable, Reason: "VERIFICATION_NOT_STARTED"},
 		{Err: request.ErrOutOfStep, Code: codes.Aborted, Reason: "REQUEST_HAS_MOVED_ON"},
 		{Err: fault.Type[request.Refusal](), Code: codes.FailedPrecondition},
+		{Err: errNoProvider, Code: codes.FailedPrecondition, Reason: "PROVIDER_NOT_CONFIGURED"},
+		{Err: errProviderAway, Code: codes.Unavailable, Reason: "PROVIDER_UNAVAILABLE", Retry: 10 * time.Second},
 		{Err: system.ErrNoSystem, Code: codes.NotFound, Reason: "SYSTEM_NOT_FOUND"},
 		{Err: system.ErrReserved, Code: codes.FailedPrecondition, Reason: "SYSTEM_NAME_RESERVED"},
 		{Err: connector.ErrUnreachable, Code: codes.Unavailable, Reason: "SYSTEM_UNREACHABLE"},

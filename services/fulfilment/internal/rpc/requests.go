@@ -62,8 +62,12 @@ func (s *Server) SubmitRequest(ctx context.Context, r *fulfilmentv1.SubmitReques
 	}, nil
 }
 
-// VerifyRequest hands a code on to identity and records what it decided.
+// VerifyRequest hands a code or an ID token on to identity and records what it
+// decided.
 func (s *Server) VerifyRequest(ctx context.Context, r *fulfilmentv1.VerifyRequestRequest) (*fulfilmentv1.VerifyRequestResponse, error) {
+	if (r.GetCode() == "") == (r.GetIdToken() == "") {
+		return nil, fault.FieldErrors{{Field: "code", Rule: "ONE_PROOF", Text: "either a code or an ID token is needed"}}
+	}
 	agg, _, err := s.load(ctx, r.GetRequest())
 	if err != nil {
 		return nil, err
@@ -79,13 +83,13 @@ func (s *Server) VerifyRequest(ctx context.Context, r *fulfilmentv1.VerifyReques
 	state := res.State // later than what was loaded: the verification may have started in between
 	ctx = client.WithTenant(ctx, agg.Tenant)
 	got, err := s.Verifications.CheckCode(ctx, &identityv1.CheckCodeRequest{
-		RequestId: r.GetRequestId(), Verification: state.Verification, Code: r.GetCode(),
+		RequestId: r.GetRequestId(), Verification: state.Verification, Code: r.GetCode(), IdToken: r.GetIdToken(),
 	})
 	if err != nil {
 		return nil, checked(err)
 	}
 	out := &fulfilmentv1.VerifyRequestResponse{State: got.GetState(), AttemptsLeft: got.GetAttemptsLeft()}
-	rate(out, state, got.GetAssuranceLevel())
+	s.rate(ctx, out, state, got.GetAssuranceLevel())
 	if got.GetState() == identityv1.VerificationState_VERIFICATION_STATE_OPEN || state.Assured() {
 		return out, nil
 	}

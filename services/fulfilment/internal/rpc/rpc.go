@@ -57,6 +57,7 @@ type Server struct {
 	Checker       Checker
 	Packages      Packages
 	Verifications identityv1.VerificationServiceClient
+	Tenants       identityv1.TenantServiceClient
 	Random        io.Reader
 	Now           func() time.Time
 	// Poll is how often a watched request is looked at.

@@ -15,20 +15,9 @@ import (
 	"habeas.internal/services/internal/es/eventpb"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
-
-// checked is what identity said to a code, as this service's own answer: a
-// verification that is over is not open here either.
-func checked(err error) error {
-	if c := status.Code(err); c == codes.FailedPrecondition || c == codes.NotFound {
-		return request.ErrNotOpen
-	}
-	return err
-}
 
 // show is a request as the contract has it.
 func show(id string, s request.Request) *fulfilmentv1.Request {
@@ -138,11 +127,13 @@ func (s *Server) ExplainRequest(ctx context.Context, r *fulfilmentv1.ExplainRequ
 	if err != nil {
 		return nil, err
 	}
-	return &fulfilmentv1.ExplainRequestResponse{
+	out := &fulfilmentv1.ExplainRequestResponse{
 		Behind: behind, Request: show(agg.ID, state), NextActor: x.Actor, Awaited: x.Awaited, System: x.System, Since: eventpb.Stamp(x.Since),
 		OverdueAt: eventpb.Stamp(x.OverdueAt), NextTryAt: eventpb.Stamp(x.NextTryAt), Reason: x.Reason, Category: x.Category, History: history,
-		NeededLevel: state.Terms.Level, AssuranceLevel: state.Level, Suffices: state.Lacking(),
-	}, nil
+		NeededLevel: state.Terms.Level, AssuranceLevel: state.Level,
+	}
+	s.prove(ctx, out, agg.Tenant, state)
+	return out, nil
 }
 
 // uniform leaves out of a history, while nobody has proven who asks, what differs

@@ -59,7 +59,7 @@ func (p Pinner) Pin(ctx context.Context, tenant string, right request.Right, pol
 		}
 	}
 	doc, err := p.Policies.GetPolicy(ctx, &consentv1.GetPolicyRequest{Policy: policy})
-	if status.Code(err) == codes.NotFound || reason(err) == "POLICY_NOT_IN_FORCE" {
+	if status.Code(err) == codes.NotFound || Reason(err) == "POLICY_NOT_IN_FORCE" {
 		return request.Terms{}, ErrNoPolicy
 	}
 	if err != nil {
@@ -68,7 +68,8 @@ func (p Pinner) Pin(ctx context.Context, tenant string, right request.Right, pol
 	return p.due(right, received, t, doc)
 }
 
-func reason(err error) string {
+// Reason is the reason that another service has given for an error.
+func Reason(err error) string {
 	for _, d := range status.Convert(err).Details() {
 		if info, ok := d.(*errdetails.ErrorInfo); ok {
 			return info.GetReason()
@@ -136,7 +137,7 @@ func (p Pinner) due(
 	out := request.Terms{
 		Policy: doc.GetPolicy(), PolicyVersion: doc.GetVersion(), Pack: a.Pack, Rule: a.Rule, Calendar: code,
 		Zone: t.GetTimeZone(), DueAt: a.DueAt, AcknowledgeBy: a.AckBy,
-		Level: request.NeededFor(request.DeedOf(right)), Delay: t.GetSafeguards().GetDelay().AsDuration(),
+		Level: request.NeededFor(request.DeedOf(right), wished(right, t)), Delay: t.GetSafeguards().GetDelay().AsDuration(),
 	}
 	for _, pack := range p.Packs {
 		if pack.Ref() == a.Pack {
@@ -144,6 +145,27 @@ func (p Pinner) due(
 		}
 	}
 	return out, nil
+}
+
+// wished is the level of assurance that a tenant asks for.
+func wished(right request.Right, t *identityv1.GetTenantResponse) uint32 {
+	if right == request.Erasure {
+		return t.GetAssurance().GetErasure()
+	}
+	return t.GetAssurance().GetAccess()
+}
+
+// Offers are the proofs that a tenant can take beside codes and links.
+func Offers(t *identityv1.GetTenantResponse) request.Offers {
+	p := t.GetProvider()
+	if p == nil {
+		return request.Offers{}
+	}
+	best := request.LevelMatched
+	for _, l := range p.GetLevels() {
+		best = max(best, l.GetLevel())
+	}
+	return request.Offers{SignIn: best}
 }
 
 // promised are the clocks of a policy's own document.

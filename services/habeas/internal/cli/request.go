@@ -66,32 +66,6 @@ func (a *app) requestSubmit() *cobra.Command {
 	return c
 }
 
-func (a *app) requestVerify() *cobra.Command {
-	var r repeat
-	c := &cobra.Command{
-		Use: "verify REQUEST CODE", Short: "hand in the code that the person was sent", Args: cobra.ExactArgs(2),
-		Long: "Verify exits with 0 when the code was right and with 4 when it was not.",
-		RunE: func(c *cobra.Command, args []string) error {
-			r.fill()
-			return a.requests(func(s fulfilmentv1.RequestServiceClient) error {
-				resp, err := s.VerifyRequest(c.Context(),
-					&fulfilmentv1.VerifyRequestRequest{RequestId: r.id, Request: args[0], Code: args[1]})
-				if err != nil {
-					return r.failed(err, false)
-				}
-				state := short(resp.GetState().String(), "VERIFICATION_STATE_")
-				err = a.show(resp, []string{"STATE\tATTEMPTS LEFT", cells(state, resp.GetAttemptsLeft())})
-				if err == nil && state != "passed" {
-					err = codedError{errAlreadySaid, ExitRefused}
-				}
-				return err
-			})
-		},
-	}
-	r.flags(c.Flags(), "")
-	return c
-}
-
 func (a *app) requestList() *cobra.Command {
 	var p page
 	var state string
@@ -257,31 +231,6 @@ func leafCounts(q *fulfilmentv1.Request) string {
 		order[i] = fmt.Sprintf("%d %s", counts[word], word)
 	}
 	return strings.Join(order, ", ")
-}
-
-func (a *app) requestExplain() *cobra.Command {
-	return &cobra.Command{
-		Use: "explain REQUEST", Short: "say who must act next, on what, since when; and how it came to this", Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			return a.requests(func(s fulfilmentv1.RequestServiceClient) error {
-				e, err := s.ExplainRequest(c.Context(), &fulfilmentv1.ExplainRequestRequest{Request: args[0]})
-				if err != nil {
-					return err
-				}
-				q := e.GetRequest()
-				next := []string{
-					"REQUEST\tSTATE\tNEXT\tAWAITED\tSYSTEM\tREASON\tSINCE\tOVERDUE\tNEXT TRY",
-					cells(q.GetRequest(), requestState(q.GetState()), dash(e.GetNextActor()), dash(e.GetAwaited()), dash(e.GetSystem()),
-						dash(e.GetReason()+named(e.GetCategory())), day(e.GetSince()), day(e.GetOverdueAt()), day(e.GetNextTryAt())),
-				}
-				if b := e.GetBehind(); b != nil {
-					next = append(next, cells(b.GetRequest(), "goes first", dash(b.GetNextActor()), dash(b.GetAwaited()), dash(b.GetSystem()),
-						dash(b.GetReason()+named(b.GetCategory())), day(b.GetSince()), day(b.GetOverdueAt()), day(b.GetNextTryAt())))
-				}
-				return a.show(e, next, history(e), traces(e))
-			})
-		},
-	}
 }
 
 // named is the category that a reason is about, behind it.

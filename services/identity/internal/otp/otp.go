@@ -76,8 +76,12 @@ func (d *Desk) Start(ctx context.Context, tenant string, cmd Command, request, s
 	if err != nil {
 		return "", res, err
 	}
+	nonce, err := es.NewID(d.Random)
+	if err != nil {
+		return "", res, fmt.Errorf("draw nonce: %w", err)
+	}
 	id = es.DeriveID(tenant, identityv1.VerificationService_StartVerification_FullMethodName, cmd.ID)
-	cmd.Data = verification.Start{Request: request, Subject: subjectRef, Code: code, At: cmd.At}
+	cmd.Data = verification.Start{Request: request, Subject: subjectRef, Code: code, Nonce: nonce, At: cmd.At}
 	res, err = d.Verifications.Handle(ctx, Aggregate(tenant, id), cmd)
 	return id, res, err
 }

@@ -114,26 +114,43 @@ func (r *Registry) Open(ctx context.Context, purpose, tenant, ref string, i subj
 // Resolve finds who holds a value, of merged subjects the one that stays:
 // subject.ErrNotFound if nobody does.
 func (r *Registry) Resolve(ctx context.Context, tenant string, v Value) (string, error) {
-	owner, err := r.cfg.Table.Resolve(ctx, v.in(tenant))
-	if errors.Is(err, lookup.ErrNotFound) {
-		return "", subject.ErrNotFound
-	}
-	if err != nil {
-		return "", fmt.Errorf("look up: %w", err)
-	}
-	s, err := r.Load(ctx, tenant, owner.SubjectRef)
+	h, err := r.Holder(ctx, tenant, v)
 	if err != nil {
 		return "", err
 	}
+	if h.Subject.Into.Done {
+		return h.Subject.Into.Subject, nil
+	}
+	return h.Ref, nil
+}
+
+// Holder is who holds a value.
+type Holder struct {
+	Ref     string
+	Number  uint32 // of the identifier
+	Subject subject.Subject
+}
+
+// Holder finds who holds a value, by the reference that was given it, whatever
+// that was merged into since: subject.ErrNotFound if nobody does.
+func (r *Registry) Holder(ctx context.Context, tenant string, v Value) (Holder, error) {
+	owner, err := r.cfg.Table.Resolve(ctx, v.in(tenant))
+	if errors.Is(err, lookup.ErrNotFound) {
+		return Holder{}, subject.ErrNotFound
+	}
+	if err != nil {
+		return Holder{}, fmt.Errorf("look up: %w", err)
+	}
+	s, err := r.Load(ctx, tenant, owner.SubjectRef)
+	if err != nil {
+		return Holder{}, err
+	}
 	for _, i := range s.Held { // the log decides, not the row
-		if i.Claim == owner.CommandID && s.Into.Done {
-			return s.Into.Subject, nil
-		}
 		if i.Claim == owner.CommandID {
-			return owner.SubjectRef, nil
+			return Holder{Ref: owner.SubjectRef, Number: i.Number, Subject: s}, nil
 		}
 	}
-	return "", subject.ErrNotFound
+	return Holder{}, subject.ErrNotFound
 }
 
 // purposes for which values are opened here.

@@ -9,6 +9,7 @@ import (
 	"habeas.internal/services/identity/internal/facts"
 	"habeas.internal/services/identity/internal/mandates"
 	"habeas.internal/services/identity/mandate"
+	"habeas.internal/services/identity/internal/signin"
 	"habeas.internal/services/identity/staff"
 	"habeas.internal/services/identity/subject"
 	"habeas.internal/services/identity/tenant"
@@ -51,6 +52,8 @@ func domain() fault.Table {
 		{Err: facts.ErrAway, Code: codes.Unavailable, Reason: "CONSENT_UNAVAILABLE", Retry: time.Second},
 		{Err: verification.ErrNotFound, Code: codes.NotFound, Reason: "VERIFICATION_NOT_FOUND"},
 		{Err: fault.Type[verification.Refusal](), Code: codes.FailedPrecondition},
+		{Err: signin.ErrNoProvider, Code: codes.FailedPrecondition, Reason: "PROVIDER_NOT_CONFIGURED"},
+		{Err: signin.ErrAway, Code: codes.Unavailable, Reason: "PROVIDER_UNAVAILABLE", Retry: 10 * time.Second},
 		{Err: staff.ErrUntil, Code: codes.InvalidArgument, Reason: "UNTIL_INVALID"},
 		{Err: staff.ErrNeed, Code: codes.InvalidArgument, Reason: "NEED_INVALID"},
 		{Err: staff.ErrSelf, Code: codes.PermissionDenied, Reason: "STAFF_SELF", Text: "nobody says of themselves what they may see"},

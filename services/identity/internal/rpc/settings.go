@@ -17,6 +17,7 @@ import (
 type Settings struct {
 	identityv1.UnimplementedSettingsServiceServer
 	Directory *tenants.Directory
+	Staff     tenant.Provider // whose tokens are the staff's
 	Now       func() time.Time
 }
 
@@ -30,7 +31,14 @@ func (s *Settings) UpdateSettings(ctx context.Context, r *identityv1.UpdateSetti
 	if err != nil {
 		return nil, err
 	}
-	own := tenant.Own{Approval: want.GetApproval()}
+	provider, err := s.provider(want.GetProvider())
+	if err != nil {
+		return nil, err
+	}
+	own := tenant.Own{
+		Approval: want.GetApproval(), Provider: provider,
+		Levels: tenant.Levels{Access: want.GetAssurance().GetAccess(), Erasure: want.GetAssurance().GetErasure()},
+	}
 	for _, k := range want.GetKinds() {
 		own.Kinds = append(own.Kinds, tenant.Kind{Name: k.GetName(), Fold: k.GetFold(), Analytics: k.GetAnalytics()})
 	}
@@ -53,7 +61,10 @@ func (s *Settings) GetSettings(ctx context.Context, _ *identityv1.GetSettingsReq
 	if err != nil {
 		return nil, err
 	}
-	out := &identityv1.Settings{DisplayName: t.DisplayName, TimeZone: t.TimeZone, Calendar: t.Calendar, Approval: t.Approval}
+	out := &identityv1.Settings{
+		DisplayName: t.DisplayName, TimeZone: t.TimeZone, Calendar: t.Calendar, Approval: t.Approval,
+		Provider: showProvider(t.Provider), Assurance: showLevels(t.Levels),
+	}
 	for _, k := range t.Kinds {
 		out.Kinds = append(out.Kinds, &identityv1.DeclaredKind{Name: k.Name, Fold: k.Fold, Analytics: k.Analytics})
 	}

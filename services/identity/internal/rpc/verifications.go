@@ -9,14 +9,17 @@ import (
 	"habeas.internal/services/identity/internal/ages"
 	"habeas.internal/services/identity/internal/otp"
 	"habeas.internal/services/identity/internal/registry"
+	"habeas.internal/services/identity/internal/signin"
 	"habeas.internal/services/identity/subject"
 	"habeas.internal/services/identity/verification"
+	"habeas.internal/services/internal/rpc/fault"
 )
 
 // Verifications implements VerificationService.
 type Verifications struct {
 	identityv1.UnimplementedVerificationServiceServer
 	Desk     *otp.Desk
+	SignIns  *signin.Desk
 	Registry *registry.Registry
 	Now      func() time.Time
 }
@@ -41,7 +44,7 @@ func (s *Verifications) StartVerification(
 	if err != nil {
 		return nil, err
 	}
-	return &identityv1.StartVerificationResponse{Verification: id, ExpiresAt: stamp(res.State.ExpiresAt)}, nil
+	return &identityv1.StartVerificationResponse{Verification: id, ExpiresAt: stamp(res.State.ExpiresAt), Nonce: res.State.Nonce}, nil
 }
 
 // vouched reports whether the system itself has asked, because of the person's
@@ -64,7 +67,15 @@ func (s *Verifications) CheckCode(ctx context.Context, r *identityv1.CheckCodeRe
 	if err != nil {
 		return nil, err
 	}
-	res, err := s.Desk.Check(ctx, tenantOf(ctx), r.GetVerification(), cmd, r.GetCode())
+	if (r.GetCode() == "") == (r.GetIdToken() == "") {
+		return nil, fault.FieldErrors{{Field: "code", Rule: "ONE_PROOF", Text: "either a code or an ID token is needed"}}
+	}
+	var res otp.Result
+	if r.GetIdToken() != "" {
+		res, err = s.SignIns.Check(ctx, tenantOf(ctx), r.GetVerification(), cmd, r.GetIdToken())
+	} else {
+		res, err = s.Desk.Check(ctx, tenantOf(ctx), r.GetVerification(), cmd, r.GetCode())
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +118,9 @@ func (s *Verifications) GetVerification(
 	case verification.Passed:
 		out.State = identityv1.VerificationState_VERIFICATION_STATE_PASSED
 		out.SubjectRef, out.AssuranceLevel, out.Method = v.Subject, v.Level, v.Method
-	case verification.Open, verification.None:
+	case verification.Open:
+		out.Nonce = v.Nonce
+	case verification.None:
 	}
 	return out, nil
 }

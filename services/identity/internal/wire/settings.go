@@ -9,7 +9,7 @@ import (
 func packSettings(_ *eventpb.Writer, e tenant.SettingsChanged) *identityv1.TenantSettingsChanged {
 	out := &identityv1.TenantSettingsChanged{
 		DisplayName: e.DisplayName, TimeZone: e.TimeZone, Calendar: e.Calendar, Approval: e.Approval, Revision: e.Revision,
-		ChangedAt: eventpb.Stamp(e.At),
+		ChangedAt: eventpb.Stamp(e.At), Provider: packProvider(e.Provider), AccessLevel: e.Levels.Access, ErasureLevel: e.Levels.Erasure,
 	}
 	for _, k := range e.Kinds {
 		out.Kinds = append(out.Kinds, &identityv1.TenantKind{Name: k.Name, Fold: k.Fold, Analytics: k.Analytics})
@@ -20,7 +20,10 @@ func packSettings(_ *eventpb.Writer, e tenant.SettingsChanged) *identityv1.Tenan
 func unpackSettings(_ *eventpb.Reader, m *identityv1.TenantSettingsChanged) tenant.SettingsChanged {
 	out := tenant.SettingsChanged{
 		Settings: tenant.Settings{DisplayName: m.GetDisplayName(), TimeZone: m.GetTimeZone(), Calendar: m.GetCalendar()},
-		Own:      tenant.Own{Approval: m.GetApproval()}, Revision: m.GetRevision(), At: eventpb.Moment(m.GetChangedAt()),
+		Own: tenant.Own{
+			Approval: m.GetApproval(), Provider: unpackProvider(m.GetProvider()),
+			Levels: tenant.Levels{Access: m.GetAccessLevel(), Erasure: m.GetErasureLevel()},
+		}, Revision: m.GetRevision(), At: eventpb.Moment(m.GetChangedAt()),
 	}
 	for _, k := range m.GetKinds() {
 		out.Kinds = append(out.Kinds, tenant.Kind{Name: k.GetName(), Fold: k.GetFold(), Analytics: k.GetAnalytics()})

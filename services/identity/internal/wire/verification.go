@@ -30,7 +30,7 @@ const pathCode = "code"
 
 func packStarted(w *eventpb.Writer, e verification.Started) *identityv1.VerificationStarted {
 	return &identityv1.VerificationStarted{
-		Request: e.Request, SubjectRef: e.Subject, ExpiresAt: eventpb.Stamp(e.ExpiresAt),
+		Request: e.Request, SubjectRef: e.Subject, ExpiresAt: eventpb.Stamp(e.ExpiresAt), Nonce: e.Nonce,
 		Code: w.Seal(seal.Request, e.Request, sealv1.KeyClass_KEY_CLASS_EVIDENCE, pathCode, e.Code),
 	}
 }
@@ -38,7 +38,7 @@ func packStarted(w *eventpb.Writer, e verification.Started) *identityv1.Verifica
 func unpackStarted(r *eventpb.Reader, m *identityv1.VerificationStarted) verification.Started {
 	return verification.Started{
 		Request: m.GetRequest(), Subject: m.GetSubjectRef(), ExpiresAt: eventpb.Moment(m.GetExpiresAt()),
-		Code: r.Text(m.GetCode(), pathCode),
+		Code: r.Text(m.GetCode(), pathCode), Nonce: m.GetNonce(),
 	}
 }
 
@@ -91,11 +91,15 @@ func unpackEnded(_ *eventpb.Reader, m *identityv1.VerificationFailed) verificati
 }
 
 func packSucceeded(_ *eventpb.Writer, e verification.Succeeded) *identityv1.VerificationPassed {
-	return &identityv1.VerificationPassed{Request: e.Request, SubjectRef: e.Subject, AssuranceLevel: e.Level, Method: e.Method}
+	return &identityv1.VerificationPassed{
+		Request: e.Request, SubjectRef: e.Subject, AssuranceLevel: e.Level, Method: e.Method, Assertion: e.Assertion,
+	}
 }
 
 func unpackSucceeded(_ *eventpb.Reader, m *identityv1.VerificationPassed) verification.Succeeded {
-	return verification.Succeeded{Request: m.GetRequest(), Subject: m.GetSubjectRef(), Level: m.GetAssuranceLevel(), Method: m.GetMethod()}
+	return verification.Succeeded{
+		Request: m.GetRequest(), Subject: m.GetSubjectRef(), Level: m.GetAssuranceLevel(), Method: m.GetMethod(), Assertion: m.GetAssertion(),
+	}
 }
 
 func packCheckRefused(_ *eventpb.Writer, e verification.CheckRefused) *identityv1.VerificationCheckRefused {

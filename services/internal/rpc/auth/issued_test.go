@@ -17,7 +17,7 @@ import (
 func TestATokenOfAProviderIsJudgedByItsWholeOrigin(t *testing.T) {
 	p := newProvider(t)
 	v, err := auth.NewVerifier(auth.Config{
-		Issuer: p.server.URL, Audience: rpctest.TokenAudience, Keys: mustKeys(t, p), Now: p.clock,
+		Issuer: p.Server.URL, Audience: rpctest.TokenAudience, Keys: mustKeys(t, p), Now: p.clock,
 		MaxLife: 10 * time.Minute, Clients: []string{"habeas-cli"}, StepUp: []string{"phr"}, StepUpBy: []string{"hwk", "otp"},
 		Meters: noopmetric.NewMeterProvider(),
 	})
@@ -25,7 +25,7 @@ func TestATokenOfAProviderIsJudgedByItsWholeOrigin(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := p.clock().Truncate(time.Second)
-	good := rpctest.With(rpctest.With(rpctest.With(rpctest.Claims(now, "dpo"), "iss", p.server.URL), "iat", now.Unix()), "azp", "habeas-cli")
+	good := rpctest.With(rpctest.With(rpctest.With(rpctest.Claims(now, "dpo"), "iss", p.Server.URL), "iat", now.Unix()), "azp", "habeas-cli")
 	good = rpctest.With(good, "auth_time", now.Add(-time.Minute).Unix())
 	for name, test := range map[string]struct {
 		claims jwt.MapClaims

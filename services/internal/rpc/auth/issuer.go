@@ -53,8 +53,8 @@ var (
 	errAnswer    = errors.New("answer is no document of a fair size")
 )
 
-// issuer keeps the keys of an OpenID provider.
-type issuer struct {
+// Issuer keeps the keys of an OpenID provider.
+type Issuer struct {
 	cfg  IssuerConfig
 	keys atomic.Pointer[fetched]
 	next atomic.Int64 // Unix nanoseconds before which nothing is fetched
@@ -70,7 +70,16 @@ type fetched struct {
 // and keeps them fresh. A key that is not known is looked for anew, at most
 // every ten seconds.
 func IssuerKeys(ctx context.Context, cfg IssuerConfig) (Keys, error) {
-	if !plainHTTPS(cfg.URL) || cfg.Client == nil || cfg.Now == nil || cfg.Report == nil {
+	i, err := OpenIssuer(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return i.Find, nil
+}
+
+// OpenIssuer is IssuerKeys for who wants to know whether the issuer is reached.
+func OpenIssuer(ctx context.Context, cfg IssuerConfig) (*Issuer, error) {
+	if !IsIssuer(cfg.URL) || cfg.Client == nil || cfg.Now == nil || cfg.Report == nil {
 		return nil, ErrIssuer
 	}
 	client := *cfg.Client
@@ -82,21 +91,26 @@ func IssuerKeys(ctx context.Context, cfg IssuerConfig) (Keys, error) {
 	if cfg.Keep <= 0 {
 		cfg.Keep = defaultKeep
 	}
-	i := &issuer{cfg: cfg}
+	i := &Issuer{cfg: cfg}
 	if err := i.fetch(ctx); err != nil {
 		return nil, fmt.Errorf("fetch issuer's keys: %w", err)
 	}
-	return i.find, nil
+	return i, nil
 }
 
-// plainHTTPS accepts what OpenID Connect allows an issuer to be.
-func plainHTTPS(address string) bool {
+// IsIssuer reports whether an address is one that OpenID Connect allows an issuer
+// to have.
+func IsIssuer(address string) bool {
 	u, err := url.Parse(address)
 	return err == nil && u.Scheme == "https" && u.Host != "" && u.User == nil && u.RawQuery == "" && u.Fragment == ""
 }
 
-// find is the Keys of the issuer.
-func (i *issuer) find(id string) *Key {
+// Current reports whether the issuer was reached lately enough for its keys to
+// count. Until it is reached again, Find finds none.
+func (i *Issuer) Current() bool { return i.cfg.Now().Sub(i.keys.Load().at) < i.cfg.Keep }
+
+// Find is the Keys of the issuer.
+func (i *Issuer) Find(id string) *Key {
 	now, known := i.cfg.Now(), i.keys.Load()
 	if now.Sub(known.at) >= i.cfg.Refresh && now.UnixNano() >= i.next.Load() && i.mu.TryLock() {
 		go func() {
@@ -117,7 +131,7 @@ func (i *issuer) find(id string) *Key {
 }
 
 // await fetches, or waits for who does, unless that was done a moment ago.
-func (i *issuer) await(known *fetched) *fetched {
+func (i *Issuer) await(known *fetched) *fetched {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if now := i.keys.Load(); now != known {
@@ -128,7 +142,7 @@ func (i *issuer) await(known *fetched) *fetched {
 }
 
 // refresh fetches, if that is due; the caller holds the lock.
-func (i *issuer) refresh() {
+func (i *Issuer) refresh() {
 	if i.cfg.Now().UnixNano() < i.next.Load() {
 		return
 	}
@@ -137,7 +151,7 @@ func (i *issuer) refresh() {
 	}
 }
 
-func (i *issuer) fetch(ctx context.Context) error {
+func (i *Issuer) fetch(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, fetchPatience)
 	defer cancel()
 	now := i.cfg.Now()
@@ -185,7 +199,7 @@ func keepSame(keys, known map[string]*Key) {
 	}
 }
 
-func (i *issuer) get(ctx context.Context, address string) ([]byte, error) {
+func (i *Issuer) get(ctx context.Context, address string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, fmt.Errorf("ask issuer: %w", err)

@@ -1,11 +1,8 @@
 package auth_test
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
-	"net/http/httptest"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,43 +15,15 @@ import (
 
 // provider is an OpenID provider over TLS, with a clock of the test's.
 type provider struct {
-	*rpctest.Issuer
-	server  *httptest.Server
-	fetches atomic.Int64
+	*rpctest.Provider
 	now     atomic.Int64
-	down    atomic.Bool
-	about   func(url string) any // what discovery says; nil for the truth
 	reports atomic.Int64
 }
 
 func newProvider(t *testing.T) *provider {
 	t.Helper()
-	p := &provider{Issuer: rpctest.NewIssuer(t)}
+	p := &provider{Provider: rpctest.NewProvider(t)}
 	p.now.Store(time.Now().UnixNano())
-	mux := http.NewServeMux()
-	mux.HandleFunc("/.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
-		p.fetches.Add(1)
-		if p.down.Load() {
-			w.WriteHeader(http.StatusInternalServerError)
-			return
-		}
-		about := any(map[string]string{"issuer": p.server.URL, "jwks_uri": p.server.URL + "/keys"})
-		if p.about != nil {
-			about = p.about(p.server.URL)
-		}
-		_ = json.NewEncoder(w).Encode(about)
-	})
-	mux.HandleFunc("/keys", func(w http.ResponseWriter, _ *http.Request) {
-		text, err := os.ReadFile(p.Path)
-		if err != nil {
-			t.Error(err)
-		}
-		_, _ = w.Write(text)
-	})
-	mux.HandleFunc("/elsewhere", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/keys", http.StatusFound) })
-	mux.HandleFunc("/large", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 300<<10)) })
-	p.server = httptest.NewTLSServer(mux)
-	t.Cleanup(p.server.Close)
 	return p
 }
 
@@ -65,7 +34,7 @@ func (p *provider) pass(d time.Duration) { p.now.Add(int64(d)) }
 func (p *provider) keys(t *testing.T) (auth.Keys, error) {
 	t.Helper()
 	return auth.IssuerKeys(t.Context(), auth.IssuerConfig{
-		URL: p.server.URL, Client: p.server.Client(), Now: p.clock, Report: func(error) { p.reports.Add(1) },
+		URL: p.Server.URL, Client: p.Server.Client(), Now: p.clock, Report: func(error) { p.reports.Add(1) },
 	})
 }
 
@@ -90,7 +59,7 @@ func TestKeysOfAnIssuerAreFoundAndMadeUpIdsAreNotLookedForAgainAndAgain(t *testi
 			t.Fatal("a key that nobody has")
 		}
 	}
-	if n := p.fetches.Load(); n != 1 {
+	if n := p.Fetches.Load(); n != 1 {
 		t.Errorf("fetched %d times within ten seconds, want once", n)
 	}
 	p.pass(11 * time.Second)
@@ -104,7 +73,7 @@ func TestKeysOfAnIssuerAreFoundAndMadeUpIdsAreNotLookedForAgainAndAgain(t *testi
 		})
 	}
 	waiting.Wait()
-	if n := p.fetches.Load(); n != 2 {
+	if n := p.Fetches.Load(); n != 2 {
 		t.Errorf("fetched %d times, want 2", n)
 	}
 	if keys("k1") != first {
@@ -115,7 +84,7 @@ func TestKeysOfAnIssuerAreFoundAndMadeUpIdsAreNotLookedForAgainAndAgain(t *testi
 func TestTheLastGoodKeysCountForAnHourAndNoLonger(t *testing.T) {
 	p := newProvider(t)
 	keys := mustKeys(t, p)
-	p.down.Store(true)
+	p.Down.Store(true)
 	for range 5 {
 		p.pass(11 * time.Minute)
 		if keys("k1") == nil {
@@ -129,7 +98,7 @@ func TestTheLastGoodKeysCountForAnHourAndNoLonger(t *testing.T) {
 	if p.reports.Load() == 0 {
 		t.Error("nobody was told")
 	}
-	p.down.Store(false)
+	p.Down.Store(false)
 	p.pass(11 * time.Second)
 	if keys("k1") == nil {
 		t.Error("not known again when the issuer is back")
@@ -160,7 +129,7 @@ func TestAnIssuerThatDescribesItselfWronglyIsRefused(t *testing.T) {
 		"not a document":   func(string) any { return "no" },
 	} {
 		p := newProvider(t)
-		p.about = about
+		p.About = about
 		if _, err := p.keys(t); err == nil {
 			t.Errorf("%s: accepted", name)
 		}

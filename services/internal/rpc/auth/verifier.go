@@ -91,12 +91,8 @@ func NewVerifier(cfg Config) (*Verifier, error) {
 		return nil, fmt.Errorf("make token verifier: %w", err)
 	}
 	return &Verifier{
-		cfg: cfg,
-		parser: jwt.NewParser(
-			jwt.WithValidMethods([]string{EdDSA, ES256, RS256}), jwt.WithExpirationRequired(),
-			jwt.WithIssuer(cfg.Issuer), jwt.WithAudience(cfg.Audience),
-			jwt.WithTimeFunc(cfg.Now), jwt.WithLeeway(skew), jwt.WithStrictDecoding(), jwt.WithIssuedAt(),
-		),
+		cfg:    cfg,
+		parser: newParser(cfg.Issuer, cfg.Audience, cfg.Now),
 		roles:  roleNames(),
 		cache:  newCache(cmp.Or(cfg.Remember, defaultCache)),
 		checks: checks,
@@ -160,42 +156,19 @@ type claims struct {
 
 func (v *Verifier) parse(token string) (*entry, error) {
 	var c claims
-	var key *Key
-	_, err := v.parser.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) {
-		if key = v.keyFor(t.Header); key == nil || key.Algorithm != t.Method.Alg() {
-			return nil, ErrInvalid
-		}
-		return key.Public, nil
-	})
+	key, err := signed(v.parser, v.cfg.Keys, token, &c)
 	if err := v.judge(err, &c); err != nil {
 		return nil, err
 	}
 	return &entry{v.principal(&c), key, c.ExpiresAt.Time}, nil
 }
 
-// keyFor returns the key that the header names, or nil. A header that demands
-// extensions (crit) is refused, because none is understood here.
-func (v *Verifier) keyFor(header map[string]any) *Key {
-	if _, demands := header["crit"]; demands {
-		return nil
-	}
-	id, ok := header["kid"].(string)
-	if !ok || id == "" {
-		return nil
-	}
-	return v.cfg.Keys(id)
-}
-
-// judge replaces the parser's error, which may quote the token, by one of ours
-// and adds the rules that the parser does not know.
+// judge adds the rules that the parser does not know.
 func (v *Verifier) judge(err error, c *claims) error {
+	if err := refused(err); err != nil {
+		return err
+	}
 	switch {
-	case errors.Is(err, jwt.ErrTokenInvalidAudience), errors.Is(err, jwt.ErrTokenInvalidIssuer):
-		return ErrForeign
-	case errors.Is(err, jwt.ErrTokenExpired):
-		return ErrExpired
-	case err != nil:
-		return ErrInvalid
 	case !v.cfg.Now().Before(c.ExpiresAt.Time):
 		return ErrExpired
 	case !ValidTenant(c.Tenant):

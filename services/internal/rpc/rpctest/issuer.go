@@ -179,4 +179,6 @@ func method(key crypto.Signer) jwt.SigningMethod {
 	}
 }
 
+func jsonBytes(text string) ([]byte, error) { return base64.RawURLEncoding.DecodeString(text) }
+
 func base64url(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }

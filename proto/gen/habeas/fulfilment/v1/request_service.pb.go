@@ -521,15 +521,18 @@ func (x *SubmitRequestResponse) GetDueOn() string {
 	return ""
 }
 
-// VerifyRequestRequest hands in a code.
+// VerifyRequestRequest hands in a code, the secret of a link, or an ID token.
 type VerifyRequestRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Client-made id of the command (AIP-155).
 	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// The request.
 	Request string `protobuf:"bytes,2,opt,name=request,proto3" json:"request,omitempty"`
-	// The code, as typed.
-	Code          string `protobuf:"bytes,3,opt,name=code,proto3" json:"code,omitempty"`
+	// The code, as typed. Either it or an ID token is needed.
+	Code string `protobuf:"bytes,3,opt,name=code,proto3" json:"code,omitempty"`
+	// An ID token of the tenant's identity provider, in place of a code. Its nonce
+	// is the one that ExplainRequest says.
+	IdToken       string `protobuf:"bytes,4,opt,name=id_token,json=idToken,proto3" json:"id_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -581,6 +584,13 @@ func (x *VerifyRequestRequest) GetRequest() string {
 func (x *VerifyRequestRequest) GetCode() string {
 	if x != nil {
 		return x.Code
+	}
+	return ""
+}
+
+func (x *VerifyRequestRequest) GetIdToken() string {
+	if x != nil {
+		return x.IdToken
 	}
 	return ""
 }
@@ -1910,9 +1920,12 @@ type ExplainRequestResponse struct {
 	NeededLevel uint32 `protobuf:"varint,12,opt,name=needed_level,json=neededLevel,proto3" json:"needed_level,omitempty"`
 	// Level that was reached; zero while nothing is proven.
 	AssuranceLevel uint32 `protobuf:"varint,13,opt,name=assurance_level,json=assuranceLevel,proto3" json:"assurance_level,omitempty"`
-	// While that is not enough: the proofs any of which would be, such as
-	// "settled_channel", "assertion" or "staff".
-	Suffices      []string `protobuf:"bytes,14,rep,name=suffices,proto3" json:"suffices,omitempty"`
+	// While that is not enough: the proofs any of which would be, of those that
+	// the tenant can take: "session", "code", "link", "settled_channel", "assertion",
+	// "assertion_second_factor", "assertion_phishing_resistant".
+	Suffices []string `protobuf:"bytes,14,rep,name=suffices,proto3" json:"suffices,omitempty"`
+	// Where the person can sign in as a proof; unset if that is not possible now.
+	SignIn        *SignIn `protobuf:"bytes,15,opt,name=sign_in,json=signIn,proto3" json:"sign_in,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2045,6 +2058,86 @@ func (x *ExplainRequestResponse) GetSuffices() []string {
 	return nil
 }
 
+func (x *ExplainRequestResponse) GetSignIn() *SignIn {
+	if x != nil {
+		return x.SignIn
+	}
+	return nil
+}
+
+// SignIn is a sign-in at the tenant's identity provider that proves who asks.
+type SignIn struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The provider.
+	Issuer string `protobuf:"bytes,1,opt,name=issuer,proto3" json:"issuer,omitempty"`
+	// The client as which to ask it.
+	ClientId string `protobuf:"bytes,2,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	// What to ask it to put into the ID token; for one request and one use.
+	Nonce string `protobuf:"bytes,3,opt,name=nonce,proto3" json:"nonce,omitempty"`
+	// Until when the ID token has to be handed in.
+	ExpiresAt     *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SignIn) Reset() {
+	*x = SignIn{}
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SignIn) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SignIn) ProtoMessage() {}
+
+func (x *SignIn) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SignIn.ProtoReflect.Descriptor instead.
+func (*SignIn) Descriptor() ([]byte, []int) {
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *SignIn) GetIssuer() string {
+	if x != nil {
+		return x.Issuer
+	}
+	return ""
+}
+
+func (x *SignIn) GetClientId() string {
+	if x != nil {
+		return x.ClientId
+	}
+	return ""
+}
+
+func (x *SignIn) GetNonce() string {
+	if x != nil {
+		return x.Nonce
+	}
+	return ""
+}
+
+func (x *SignIn) GetExpiresAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpiresAt
+	}
+	return nil
+}
+
 // Blocker is a request that another one waits for, and what it waits for
 // itself.
 type Blocker struct {
@@ -2073,7 +2166,7 @@ type Blocker struct {
 
 func (x *Blocker) Reset() {
 	*x = Blocker{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[22]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2085,7 +2178,7 @@ func (x *Blocker) String() string {
 func (*Blocker) ProtoMessage() {}
 
 func (x *Blocker) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[22]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2098,7 +2191,7 @@ func (x *Blocker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Blocker.ProtoReflect.Descriptor instead.
 func (*Blocker) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{22}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Blocker) GetRequest() string {
@@ -2175,7 +2268,7 @@ type DownloadPackageRequest struct {
 
 func (x *DownloadPackageRequest) Reset() {
 	*x = DownloadPackageRequest{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[23]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2187,7 +2280,7 @@ func (x *DownloadPackageRequest) String() string {
 func (*DownloadPackageRequest) ProtoMessage() {}
 
 func (x *DownloadPackageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[23]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2200,7 +2293,7 @@ func (x *DownloadPackageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadPackageRequest.ProtoReflect.Descriptor instead.
 func (*DownloadPackageRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{23}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *DownloadPackageRequest) GetRequest() string {
@@ -2221,7 +2314,7 @@ type DownloadPackageResponse struct {
 
 func (x *DownloadPackageResponse) Reset() {
 	*x = DownloadPackageResponse{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[24]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2233,7 +2326,7 @@ func (x *DownloadPackageResponse) String() string {
 func (*DownloadPackageResponse) ProtoMessage() {}
 
 func (x *DownloadPackageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[24]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2246,7 +2339,7 @@ func (x *DownloadPackageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadPackageResponse.ProtoReflect.Descriptor instead.
 func (*DownloadPackageResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{24}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *DownloadPackageResponse) GetData() []byte {
@@ -2277,12 +2370,13 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\arequest\x18\x01 \x01(\tR\arequest\x121\n" +
 	"\x06due_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05dueAt\x12+\n" +
 	"\x11consistency_token\x18\x03 \x01(\tR\x10consistencyToken\x12\x15\n" +
-	"\x06due_on\x18\x04 \x01(\tR\x05dueOn\"\x8f\x01\n" +
+	"\x06due_on\x18\x04 \x01(\tR\x05dueOn\"\xb2\x01\n" +
 	"\x14VerifyRequestRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12/\n" +
-	"\arequest\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\arequest\x12\x1d\n" +
-	"\x04code\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 R\x04code\"\xa6\x02\n" +
+	"\arequest\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\arequest\x12\x1b\n" +
+	"\x04code\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18 R\x04code\x12#\n" +
+	"\bid_token\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80@R\aidToken\"\xa6\x02\n" +
 	"\x15VerifyRequestResponse\x12;\n" +
 	"\x05state\x18\x01 \x01(\x0e2%.habeas.identity.v1.VerificationStateR\x05state\x12#\n" +
 	"\rattempts_left\x18\x02 \x01(\rR\fattemptsLeft\x12+\n" +
@@ -2384,7 +2478,7 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\x04leaf\x18\x03 \x01(\rR\x04leaf\x12\x16\n" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x1c\n" +
 	"\tcausation\x18\x05 \x01(\tR\tcausation\x12\x19\n" +
-	"\btrace_id\x18\x06 \x01(\tR\atraceId\"\xd4\x04\n" +
+	"\btrace_id\x18\x06 \x01(\tR\atraceId\"\x8b\x05\n" +
 	"\x16ExplainRequestResponse\x127\n" +
 	"\arequest\x18\x01 \x01(\v2\x1d.habeas.fulfilment.v1.RequestR\arequest\x12\x1d\n" +
 	"\n" +
@@ -2402,7 +2496,14 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\bcategory\x18\v \x01(\tR\bcategory\x12!\n" +
 	"\fneeded_level\x18\f \x01(\rR\vneededLevel\x12'\n" +
 	"\x0fassurance_level\x18\r \x01(\rR\x0eassuranceLevel\x12\x1a\n" +
-	"\bsuffices\x18\x0e \x03(\tR\bsuffices\"\xd1\x02\n" +
+	"\bsuffices\x18\x0e \x03(\tR\bsuffices\x125\n" +
+	"\asign_in\x18\x0f \x01(\v2\x1c.habeas.fulfilment.v1.SignInR\x06signIn\"\x8e\x01\n" +
+	"\x06SignIn\x12\x16\n" +
+	"\x06issuer\x18\x01 \x01(\tR\x06issuer\x12\x1b\n" +
+	"\tclient_id\x18\x02 \x01(\tR\bclientId\x12\x14\n" +
+	"\x05nonce\x18\x03 \x01(\tR\x05nonce\x129\n" +
+	"\n" +
+	"expires_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\"\xd1\x02\n" +
 	"\aBlocker\x12\x18\n" +
 	"\arequest\x18\x01 \x01(\tR\arequest\x12\x1d\n" +
 	"\n" +
@@ -2494,7 +2595,7 @@ func file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP() []byte {
 }
 
 var file_habeas_fulfilment_v1_request_service_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_habeas_fulfilment_v1_request_service_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_habeas_fulfilment_v1_request_service_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_habeas_fulfilment_v1_request_service_proto_goTypes = []any{
 	(Right)(0),                      // 0: habeas.fulfilment.v1.Right
 	(RequestState)(0),               // 1: habeas.fulfilment.v1.RequestState
@@ -2523,74 +2624,77 @@ var file_habeas_fulfilment_v1_request_service_proto_goTypes = []any{
 	(*ExplainRequestRequest)(nil),   // 24: habeas.fulfilment.v1.ExplainRequestRequest
 	(*Step)(nil),                    // 25: habeas.fulfilment.v1.Step
 	(*ExplainRequestResponse)(nil),  // 26: habeas.fulfilment.v1.ExplainRequestResponse
-	(*Blocker)(nil),                 // 27: habeas.fulfilment.v1.Blocker
-	(*DownloadPackageRequest)(nil),  // 28: habeas.fulfilment.v1.DownloadPackageRequest
-	(*DownloadPackageResponse)(nil), // 29: habeas.fulfilment.v1.DownloadPackageResponse
-	(*v1.Identifier)(nil),           // 30: habeas.identity.v1.Identifier
-	(*timestamppb.Timestamp)(nil),   // 31: google.protobuf.Timestamp
-	(v1.VerificationState)(0),       // 32: habeas.identity.v1.VerificationState
+	(*SignIn)(nil),                  // 27: habeas.fulfilment.v1.SignIn
+	(*Blocker)(nil),                 // 28: habeas.fulfilment.v1.Blocker
+	(*DownloadPackageRequest)(nil),  // 29: habeas.fulfilment.v1.DownloadPackageRequest
+	(*DownloadPackageResponse)(nil), // 30: habeas.fulfilment.v1.DownloadPackageResponse
+	(*v1.Identifier)(nil),           // 31: habeas.identity.v1.Identifier
+	(*timestamppb.Timestamp)(nil),   // 32: google.protobuf.Timestamp
+	(v1.VerificationState)(0),       // 33: habeas.identity.v1.VerificationState
 }
 var file_habeas_fulfilment_v1_request_service_proto_depIdxs = []int32{
 	0,  // 0: habeas.fulfilment.v1.SubmitRequestRequest.right:type_name -> habeas.fulfilment.v1.Right
-	30, // 1: habeas.fulfilment.v1.SubmitRequestRequest.identifier:type_name -> habeas.identity.v1.Identifier
-	31, // 2: habeas.fulfilment.v1.SubmitRequestRequest.received_at:type_name -> google.protobuf.Timestamp
-	31, // 3: habeas.fulfilment.v1.SubmitRequestResponse.due_at:type_name -> google.protobuf.Timestamp
-	32, // 4: habeas.fulfilment.v1.VerifyRequestResponse.state:type_name -> habeas.identity.v1.VerificationState
+	31, // 1: habeas.fulfilment.v1.SubmitRequestRequest.identifier:type_name -> habeas.identity.v1.Identifier
+	32, // 2: habeas.fulfilment.v1.SubmitRequestRequest.received_at:type_name -> google.protobuf.Timestamp
+	32, // 3: habeas.fulfilment.v1.SubmitRequestResponse.due_at:type_name -> google.protobuf.Timestamp
+	33, // 4: habeas.fulfilment.v1.VerifyRequestResponse.state:type_name -> habeas.identity.v1.VerificationState
 	4,  // 5: habeas.fulfilment.v1.CancelRequestRequest.reason:type_name -> habeas.fulfilment.v1.CancelReason
 	3,  // 6: habeas.fulfilment.v1.Leaf.outcome:type_name -> habeas.fulfilment.v1.LeafOutcome
-	31, // 7: habeas.fulfilment.v1.Leaf.until:type_name -> google.protobuf.Timestamp
+	32, // 7: habeas.fulfilment.v1.Leaf.until:type_name -> google.protobuf.Timestamp
 	0,  // 8: habeas.fulfilment.v1.Request.right:type_name -> habeas.fulfilment.v1.Right
 	1,  // 9: habeas.fulfilment.v1.Request.state:type_name -> habeas.fulfilment.v1.RequestState
 	2,  // 10: habeas.fulfilment.v1.Request.outcome:type_name -> habeas.fulfilment.v1.Outcome
-	31, // 11: habeas.fulfilment.v1.Request.received_at:type_name -> google.protobuf.Timestamp
-	31, // 12: habeas.fulfilment.v1.Request.due_at:type_name -> google.protobuf.Timestamp
-	31, // 13: habeas.fulfilment.v1.Request.closed_at:type_name -> google.protobuf.Timestamp
+	32, // 11: habeas.fulfilment.v1.Request.received_at:type_name -> google.protobuf.Timestamp
+	32, // 12: habeas.fulfilment.v1.Request.due_at:type_name -> google.protobuf.Timestamp
+	32, // 13: habeas.fulfilment.v1.Request.closed_at:type_name -> google.protobuf.Timestamp
 	16, // 14: habeas.fulfilment.v1.Request.leaves:type_name -> habeas.fulfilment.v1.Leaf
-	31, // 15: habeas.fulfilment.v1.Request.package_expires_at:type_name -> google.protobuf.Timestamp
+	32, // 15: habeas.fulfilment.v1.Request.package_expires_at:type_name -> google.protobuf.Timestamp
 	17, // 16: habeas.fulfilment.v1.GetRequestResponse.request:type_name -> habeas.fulfilment.v1.Request
 	1,  // 17: habeas.fulfilment.v1.ListRequestsRequest.state:type_name -> habeas.fulfilment.v1.RequestState
 	0,  // 18: habeas.fulfilment.v1.RequestSummary.right:type_name -> habeas.fulfilment.v1.Right
 	1,  // 19: habeas.fulfilment.v1.RequestSummary.state:type_name -> habeas.fulfilment.v1.RequestState
 	2,  // 20: habeas.fulfilment.v1.RequestSummary.outcome:type_name -> habeas.fulfilment.v1.Outcome
-	31, // 21: habeas.fulfilment.v1.RequestSummary.received_at:type_name -> google.protobuf.Timestamp
-	31, // 22: habeas.fulfilment.v1.RequestSummary.due_at:type_name -> google.protobuf.Timestamp
+	32, // 21: habeas.fulfilment.v1.RequestSummary.received_at:type_name -> google.protobuf.Timestamp
+	32, // 22: habeas.fulfilment.v1.RequestSummary.due_at:type_name -> google.protobuf.Timestamp
 	20, // 23: habeas.fulfilment.v1.ListRequestsResponse.requests:type_name -> habeas.fulfilment.v1.RequestSummary
 	17, // 24: habeas.fulfilment.v1.WatchRequestResponse.request:type_name -> habeas.fulfilment.v1.Request
-	31, // 25: habeas.fulfilment.v1.Step.at:type_name -> google.protobuf.Timestamp
+	32, // 25: habeas.fulfilment.v1.Step.at:type_name -> google.protobuf.Timestamp
 	17, // 26: habeas.fulfilment.v1.ExplainRequestResponse.request:type_name -> habeas.fulfilment.v1.Request
-	31, // 27: habeas.fulfilment.v1.ExplainRequestResponse.since:type_name -> google.protobuf.Timestamp
-	31, // 28: habeas.fulfilment.v1.ExplainRequestResponse.overdue_at:type_name -> google.protobuf.Timestamp
-	31, // 29: habeas.fulfilment.v1.ExplainRequestResponse.next_try_at:type_name -> google.protobuf.Timestamp
+	32, // 27: habeas.fulfilment.v1.ExplainRequestResponse.since:type_name -> google.protobuf.Timestamp
+	32, // 28: habeas.fulfilment.v1.ExplainRequestResponse.overdue_at:type_name -> google.protobuf.Timestamp
+	32, // 29: habeas.fulfilment.v1.ExplainRequestResponse.next_try_at:type_name -> google.protobuf.Timestamp
 	25, // 30: habeas.fulfilment.v1.ExplainRequestResponse.history:type_name -> habeas.fulfilment.v1.Step
-	27, // 31: habeas.fulfilment.v1.ExplainRequestResponse.behind:type_name -> habeas.fulfilment.v1.Blocker
-	31, // 32: habeas.fulfilment.v1.Blocker.since:type_name -> google.protobuf.Timestamp
-	31, // 33: habeas.fulfilment.v1.Blocker.overdue_at:type_name -> google.protobuf.Timestamp
-	31, // 34: habeas.fulfilment.v1.Blocker.next_try_at:type_name -> google.protobuf.Timestamp
-	5,  // 35: habeas.fulfilment.v1.RequestService.SubmitRequest:input_type -> habeas.fulfilment.v1.SubmitRequestRequest
-	7,  // 36: habeas.fulfilment.v1.RequestService.VerifyRequest:input_type -> habeas.fulfilment.v1.VerifyRequestRequest
-	9,  // 37: habeas.fulfilment.v1.RequestService.CancelRequest:input_type -> habeas.fulfilment.v1.CancelRequestRequest
-	11, // 38: habeas.fulfilment.v1.RequestService.WithdrawRequest:input_type -> habeas.fulfilment.v1.WithdrawRequestRequest
-	13, // 39: habeas.fulfilment.v1.RequestService.RetryRequest:input_type -> habeas.fulfilment.v1.RetryRequestRequest
-	15, // 40: habeas.fulfilment.v1.RequestService.GetRequest:input_type -> habeas.fulfilment.v1.GetRequestRequest
-	19, // 41: habeas.fulfilment.v1.RequestService.ListRequests:input_type -> habeas.fulfilment.v1.ListRequestsRequest
-	22, // 42: habeas.fulfilment.v1.RequestService.WatchRequest:input_type -> habeas.fulfilment.v1.WatchRequestRequest
-	24, // 43: habeas.fulfilment.v1.RequestService.ExplainRequest:input_type -> habeas.fulfilment.v1.ExplainRequestRequest
-	28, // 44: habeas.fulfilment.v1.RequestService.DownloadPackage:input_type -> habeas.fulfilment.v1.DownloadPackageRequest
-	6,  // 45: habeas.fulfilment.v1.RequestService.SubmitRequest:output_type -> habeas.fulfilment.v1.SubmitRequestResponse
-	8,  // 46: habeas.fulfilment.v1.RequestService.VerifyRequest:output_type -> habeas.fulfilment.v1.VerifyRequestResponse
-	10, // 47: habeas.fulfilment.v1.RequestService.CancelRequest:output_type -> habeas.fulfilment.v1.CancelRequestResponse
-	12, // 48: habeas.fulfilment.v1.RequestService.WithdrawRequest:output_type -> habeas.fulfilment.v1.WithdrawRequestResponse
-	14, // 49: habeas.fulfilment.v1.RequestService.RetryRequest:output_type -> habeas.fulfilment.v1.RetryRequestResponse
-	18, // 50: habeas.fulfilment.v1.RequestService.GetRequest:output_type -> habeas.fulfilment.v1.GetRequestResponse
-	21, // 51: habeas.fulfilment.v1.RequestService.ListRequests:output_type -> habeas.fulfilment.v1.ListRequestsResponse
-	23, // 52: habeas.fulfilment.v1.RequestService.WatchRequest:output_type -> habeas.fulfilment.v1.WatchRequestResponse
-	26, // 53: habeas.fulfilment.v1.RequestService.ExplainRequest:output_type -> habeas.fulfilment.v1.ExplainRequestResponse
-	29, // 54: habeas.fulfilment.v1.RequestService.DownloadPackage:output_type -> habeas.fulfilment.v1.DownloadPackageResponse
-	45, // [45:55] is the sub-list for method output_type
-	35, // [35:45] is the sub-list for method input_type
-	35, // [35:35] is the sub-list for extension type_name
-	35, // [35:35] is the sub-list for extension extendee
-	0,  // [0:35] is the sub-list for field type_name
+	28, // 31: habeas.fulfilment.v1.ExplainRequestResponse.behind:type_name -> habeas.fulfilment.v1.Blocker
+	27, // 32: habeas.fulfilment.v1.ExplainRequestResponse.sign_in:type_name -> habeas.fulfilment.v1.SignIn
+	32, // 33: habeas.fulfilment.v1.SignIn.expires_at:type_name -> google.protobuf.Timestamp
+	32, // 34: habeas.fulfilment.v1.Blocker.since:type_name -> google.protobuf.Timestamp
+	32, // 35: habeas.fulfilment.v1.Blocker.overdue_at:type_name -> google.protobuf.Timestamp
+	32, // 36: habeas.fulfilment.v1.Blocker.next_try_at:type_name -> google.protobuf.Timestamp
+	5,  // 37: habeas.fulfilment.v1.RequestService.SubmitRequest:input_type -> habeas.fulfilment.v1.SubmitRequestRequest
+	7,  // 38: habeas.fulfilment.v1.RequestService.VerifyRequest:input_type -> habeas.fulfilment.v1.VerifyRequestRequest
+	9,  // 39: habeas.fulfilment.v1.RequestService.CancelRequest:input_type -> habeas.fulfilment.v1.CancelRequestRequest
+	11, // 40: habeas.fulfilment.v1.RequestService.WithdrawRequest:input_type -> habeas.fulfilment.v1.WithdrawRequestRequest
+	13, // 41: habeas.fulfilment.v1.RequestService.RetryRequest:input_type -> habeas.fulfilment.v1.RetryRequestRequest
+	15, // 42: habeas.fulfilment.v1.RequestService.GetRequest:input_type -> habeas.fulfilment.v1.GetRequestRequest
+	19, // 43: habeas.fulfilment.v1.RequestService.ListRequests:input_type -> habeas.fulfilment.v1.ListRequestsRequest
+	22, // 44: habeas.fulfilment.v1.RequestService.WatchRequest:input_type -> habeas.fulfilment.v1.WatchRequestRequest
+	24, // 45: habeas.fulfilment.v1.RequestService.ExplainRequest:input_type -> habeas.fulfilment.v1.ExplainRequestRequest
+	29, // 46: habeas.fulfilment.v1.RequestService.DownloadPackage:input_type -> habeas.fulfilment.v1.DownloadPackageRequest
+	6,  // 47: habeas.fulfilment.v1.RequestService.SubmitRequest:output_type -> habeas.fulfilment.v1.SubmitRequestResponse
+	8,  // 48: habeas.fulfilment.v1.RequestService.VerifyRequest:output_type -> habeas.fulfilment.v1.VerifyRequestResponse
+	10, // 49: habeas.fulfilment.v1.RequestService.CancelRequest:output_type -> habeas.fulfilment.v1.CancelRequestResponse
+	12, // 50: habeas.fulfilment.v1.RequestService.WithdrawRequest:output_type -> habeas.fulfilment.v1.WithdrawRequestResponse
+	14, // 51: habeas.fulfilment.v1.RequestService.RetryRequest:output_type -> habeas.fulfilment.v1.RetryRequestResponse
+	18, // 52: habeas.fulfilment.v1.RequestService.GetRequest:output_type -> habeas.fulfilment.v1.GetRequestResponse
+	21, // 53: habeas.fulfilment.v1.RequestService.ListRequests:output_type -> habeas.fulfilment.v1.ListRequestsResponse
+	23, // 54: habeas.fulfilment.v1.RequestService.WatchRequest:output_type -> habeas.fulfilment.v1.WatchRequestResponse
+	26, // 55: habeas.fulfilment.v1.RequestService.ExplainRequest:output_type -> habeas.fulfilment.v1.ExplainRequestResponse
+	30, // 56: habeas.fulfilment.v1.RequestService.DownloadPackage:output_type -> habeas.fulfilment.v1.DownloadPackageResponse
+	47, // [47:57] is the sub-list for method output_type
+	37, // [37:47] is the sub-list for method input_type
+	37, // [37:37] is the sub-list for extension type_name
+	37, // [37:37] is the sub-list for extension extendee
+	0,  // [0:37] is the sub-list for field type_name
 }
 
 func init() { file_habeas_fulfilment_v1_request_service_proto_init() }
@@ -2604,7 +2708,7 @@ func file_habeas_fulfilment_v1_request_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_fulfilment_v1_request_service_proto_rawDesc), len(file_habeas_fulfilment_v1_request_service_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   25,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

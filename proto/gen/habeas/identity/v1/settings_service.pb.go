@@ -23,6 +23,59 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// AssuranceClaim is a claim of an ID token that says how somebody signed in.
+type AssuranceClaim int32
+
+const (
+	// Not a claim: refused.
+	AssuranceClaim_ASSURANCE_CLAIM_UNSPECIFIED AssuranceClaim = 0
+	// acr: the class of the whole sign-in.
+	AssuranceClaim_ASSURANCE_CLAIM_ACR AssuranceClaim = 1
+	// amr: one of the methods that were used.
+	AssuranceClaim_ASSURANCE_CLAIM_AMR AssuranceClaim = 2
+)
+
+// Enum value maps for AssuranceClaim.
+var (
+	AssuranceClaim_name = map[int32]string{
+		0: "ASSURANCE_CLAIM_UNSPECIFIED",
+		1: "ASSURANCE_CLAIM_ACR",
+		2: "ASSURANCE_CLAIM_AMR",
+	}
+	AssuranceClaim_value = map[string]int32{
+		"ASSURANCE_CLAIM_UNSPECIFIED": 0,
+		"ASSURANCE_CLAIM_ACR":         1,
+		"ASSURANCE_CLAIM_AMR":         2,
+	}
+)
+
+func (x AssuranceClaim) Enum() *AssuranceClaim {
+	p := new(AssuranceClaim)
+	*p = x
+	return p
+}
+
+func (x AssuranceClaim) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (AssuranceClaim) Descriptor() protoreflect.EnumDescriptor {
+	return file_habeas_identity_v1_settings_service_proto_enumTypes[0].Descriptor()
+}
+
+func (AssuranceClaim) Type() protoreflect.EnumType {
+	return &file_habeas_identity_v1_settings_service_proto_enumTypes[0]
+}
+
+func (x AssuranceClaim) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use AssuranceClaim.Descriptor instead.
+func (AssuranceClaim) EnumDescriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_settings_service_proto_rawDescGZIP(), []int{0}
+}
+
 // DeclaredKind is a kind of identifier of the tenant's own. Values of a kind that
 // is not declared are refused.
 type DeclaredKind struct {
@@ -88,6 +141,193 @@ func (x *DeclaredKind) GetAnalytics() bool {
 	return false
 }
 
+// ProviderLevel is what a value of a claim proves.
+type ProviderLevel struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The claim.
+	Claim AssuranceClaim `protobuf:"varint,1,opt,name=claim,proto3,enum=habeas.identity.v1.AssuranceClaim" json:"claim,omitempty"`
+	// Its value, exactly as the provider gives it.
+	Value string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	// Level of assurance: 3 for a second factor, 4 for one that can't be phished.
+	// Only an acr can be of level 4.
+	Level         uint32 `protobuf:"varint,3,opt,name=level,proto3" json:"level,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProviderLevel) Reset() {
+	*x = ProviderLevel{}
+	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProviderLevel) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProviderLevel) ProtoMessage() {}
+
+func (x *ProviderLevel) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProviderLevel.ProtoReflect.Descriptor instead.
+func (*ProviderLevel) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_settings_service_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ProviderLevel) GetClaim() AssuranceClaim {
+	if x != nil {
+		return x.Claim
+	}
+	return AssuranceClaim_ASSURANCE_CLAIM_UNSPECIFIED
+}
+
+func (x *ProviderLevel) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *ProviderLevel) GetLevel() uint32 {
+	if x != nil {
+		return x.Level
+	}
+	return 0
+}
+
+// IdentityProvider is the OpenID provider where a tenant's people sign in. A
+// sign-in there proves who asks, if its issuer and subject are an identifier of
+// the person.
+type IdentityProvider struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its https address, exactly as it names itself in iss.
+	Issuer string `protobuf:"bytes,1,opt,name=issuer,proto3" json:"issuer,omitempty"`
+	// The client that its ID tokens have to be for.
+	ClientId string `protobuf:"bytes,2,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	// What proves more than a plain sign-in, which is level 2.
+	Levels        []*ProviderLevel `protobuf:"bytes,3,rep,name=levels,proto3" json:"levels,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IdentityProvider) Reset() {
+	*x = IdentityProvider{}
+	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IdentityProvider) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IdentityProvider) ProtoMessage() {}
+
+func (x *IdentityProvider) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IdentityProvider.ProtoReflect.Descriptor instead.
+func (*IdentityProvider) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_settings_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *IdentityProvider) GetIssuer() string {
+	if x != nil {
+		return x.Issuer
+	}
+	return ""
+}
+
+func (x *IdentityProvider) GetClientId() string {
+	if x != nil {
+		return x.ClientId
+	}
+	return ""
+}
+
+func (x *IdentityProvider) GetLevels() []*ProviderLevel {
+	if x != nil {
+		return x.Levels
+	}
+	return nil
+}
+
+// Assurance is the level that a tenant asks for where the usual one is too low
+// for it. Zero is the usual one, and none is lower than that.
+type Assurance struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of who asks for a copy of their data.
+	Access uint32 `protobuf:"varint,1,opt,name=access,proto3" json:"access,omitempty"`
+	// Of who asks for an erasure.
+	Erasure       uint32 `protobuf:"varint,2,opt,name=erasure,proto3" json:"erasure,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Assurance) Reset() {
+	*x = Assurance{}
+	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Assurance) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Assurance) ProtoMessage() {}
+
+func (x *Assurance) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Assurance.ProtoReflect.Descriptor instead.
+func (*Assurance) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_settings_service_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Assurance) GetAccess() uint32 {
+	if x != nil {
+		return x.Access
+	}
+	return 0
+}
+
+func (x *Assurance) GetErasure() uint32 {
+	if x != nil {
+		return x.Erasure
+	}
+	return 0
+}
+
 // Settings are a tenant's.
 type Settings struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -101,14 +341,18 @@ type Settings struct {
 	// or erasure.
 	Approval bool `protobuf:"varint,4,opt,name=approval,proto3" json:"approval,omitempty"`
 	// Kinds of identifiers of the tenant's own. One that was declared stays.
-	Kinds         []*DeclaredKind `protobuf:"bytes,5,rep,name=kinds,proto3" json:"kinds,omitempty"`
+	Kinds []*DeclaredKind `protobuf:"bytes,5,rep,name=kinds,proto3" json:"kinds,omitempty"`
+	// Where the tenant's people sign in; unset if an assertion proves nobody.
+	Provider *IdentityProvider `protobuf:"bytes,6,opt,name=provider,proto3" json:"provider,omitempty"`
+	// Levels of assurance above the usual ones.
+	Assurance     *Assurance `protobuf:"bytes,7,opt,name=assurance,proto3" json:"assurance,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Settings) Reset() {
 	*x = Settings{}
-	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[1]
+	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -120,7 +364,7 @@ func (x *Settings) String() string {
 func (*Settings) ProtoMessage() {}
 
 func (x *Settings) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[1]
+	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -133,7 +377,7 @@ func (x *Settings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Settings.ProtoReflect.Descriptor instead.
 func (*Settings) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_settings_service_proto_rawDescGZIP(), []int{1}
+	return file_habeas_identity_v1_settings_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Settings) GetDisplayName() string {
@@ -171,6 +415,20 @@ func (x *Settings) GetKinds() []*DeclaredKind {
 	return nil
 }
 
+func (x *Settings) GetProvider() *IdentityProvider {
+	if x != nil {
+		return x.Provider
+	}
+	return nil
+}
+
+func (x *Settings) GetAssurance() *Assurance {
+	if x != nil {
+		return x.Assurance
+	}
+	return nil
+}
+
 // UpdateSettingsRequest holds all settings.
 type UpdateSettingsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -186,7 +444,7 @@ type UpdateSettingsRequest struct {
 
 func (x *UpdateSettingsRequest) Reset() {
 	*x = UpdateSettingsRequest{}
-	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[2]
+	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -198,7 +456,7 @@ func (x *UpdateSettingsRequest) String() string {
 func (*UpdateSettingsRequest) ProtoMessage() {}
 
 func (x *UpdateSettingsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[2]
+	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -211,7 +469,7 @@ func (x *UpdateSettingsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateSettingsRequest.ProtoReflect.Descriptor instead.
 func (*UpdateSettingsRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_settings_service_proto_rawDescGZIP(), []int{2}
+	return file_habeas_identity_v1_settings_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *UpdateSettingsRequest) GetRequestId() string {
@@ -248,7 +506,7 @@ type UpdateSettingsResponse struct {
 
 func (x *UpdateSettingsResponse) Reset() {
 	*x = UpdateSettingsResponse{}
-	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[3]
+	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -260,7 +518,7 @@ func (x *UpdateSettingsResponse) String() string {
 func (*UpdateSettingsResponse) ProtoMessage() {}
 
 func (x *UpdateSettingsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[3]
+	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -273,7 +531,7 @@ func (x *UpdateSettingsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateSettingsResponse.ProtoReflect.Descriptor instead.
 func (*UpdateSettingsResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_settings_service_proto_rawDescGZIP(), []int{3}
+	return file_habeas_identity_v1_settings_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *UpdateSettingsResponse) GetRevision() uint32 {
@@ -299,7 +557,7 @@ type GetSettingsRequest struct {
 
 func (x *GetSettingsRequest) Reset() {
 	*x = GetSettingsRequest{}
-	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[4]
+	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -311,7 +569,7 @@ func (x *GetSettingsRequest) String() string {
 func (*GetSettingsRequest) ProtoMessage() {}
 
 func (x *GetSettingsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[4]
+	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -324,7 +582,7 @@ func (x *GetSettingsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSettingsRequest.ProtoReflect.Descriptor instead.
 func (*GetSettingsRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_settings_service_proto_rawDescGZIP(), []int{4}
+	return file_habeas_identity_v1_settings_service_proto_rawDescGZIP(), []int{7}
 }
 
 // GetSettingsResponse holds the settings.
@@ -340,7 +598,7 @@ type GetSettingsResponse struct {
 
 func (x *GetSettingsResponse) Reset() {
 	*x = GetSettingsResponse{}
-	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[5]
+	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -352,7 +610,7 @@ func (x *GetSettingsResponse) String() string {
 func (*GetSettingsResponse) ProtoMessage() {}
 
 func (x *GetSettingsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[5]
+	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -365,7 +623,7 @@ func (x *GetSettingsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSettingsResponse.ProtoReflect.Descriptor instead.
 func (*GetSettingsResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_settings_service_proto_rawDescGZIP(), []int{5}
+	return file_habeas_identity_v1_settings_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GetSettingsResponse) GetRevision() uint32 {
@@ -390,13 +648,27 @@ const file_habeas_identity_v1_settings_service_proto_rawDesc = "" +
 	"\fDeclaredKind\x121\n" +
 	"\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9_]{0,30}$R\x04name\x12\x12\n" +
 	"\x04fold\x18\x02 \x01(\bR\x04fold\x12\x1c\n" +
-	"\tanalytics\x18\x03 \x01(\bR\tanalytics\"\x81\x02\n" +
+	"\tanalytics\x18\x03 \x01(\bR\tanalytics\"\xa2\x01\n" +
+	"\rProviderLevel\x12D\n" +
+	"\x05claim\x18\x01 \x01(\x0e2\".habeas.identity.v1.AssuranceClaimB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x05claim\x12*\n" +
+	"\x05value\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x10\x01\x18\xc8\x012\b^[!-~]+$R\x05value\x12\x1f\n" +
+	"\x05level\x18\x03 \x01(\rB\t\xbaH\x06*\x040\x030\x04R\x05level\"\xc0\x01\n" +
+	"\x10IdentityProvider\x124\n" +
+	"\x06issuer\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x10\t\x18\xc8\x012\x10^https://[!-~]+$R\x06issuer\x121\n" +
+	"\tclient_id\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x10\x01\x18\xc8\x012\b^[!-~]+$R\bclientId\x12C\n" +
+	"\x06levels\x18\x03 \x03(\v2!.habeas.identity.v1.ProviderLevelB\b\xbaH\x05\x92\x01\x02\x10\x10R\x06levels\"W\n" +
+	"\tAssurance\x12#\n" +
+	"\x06access\x18\x01 \x01(\rB\v\xbaH\b*\x060\x000\x030\x04R\x06access\x12%\n" +
+	"\aerasure\x18\x02 \x01(\rB\v\xbaH\b*\x060\x000\x030\x04R\aerasure\"\x80\x03\n" +
 	"\bSettings\x12,\n" +
 	"\fdisplay_name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18xR\vdisplayName\x12&\n" +
 	"\ttime_zone\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\btimeZone\x12A\n" +
 	"\bcalendar\x18\x03 \x01(\tB%\xbaH\"r 2\x1e^([a-z]{2}(-[a-z0-9]{1,8})?)?$R\bcalendar\x12\x1a\n" +
 	"\bapproval\x18\x04 \x01(\bR\bapproval\x12@\n" +
-	"\x05kinds\x18\x05 \x03(\v2 .habeas.identity.v1.DeclaredKindB\b\xbaH\x05\x92\x01\x02\x10 R\x05kinds\"\x9e\x01\n" +
+	"\x05kinds\x18\x05 \x03(\v2 .habeas.identity.v1.DeclaredKindB\b\xbaH\x05\x92\x01\x02\x10 R\x05kinds\x12@\n" +
+	"\bprovider\x18\x06 \x01(\v2$.habeas.identity.v1.IdentityProviderR\bprovider\x12;\n" +
+	"\tassurance\x18\a \x01(\v2\x1d.habeas.identity.v1.AssuranceR\tassurance\"\x9e\x01\n" +
 	"\x15UpdateSettingsRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12\x1a\n" +
@@ -408,7 +680,11 @@ const file_habeas_identity_v1_settings_service_proto_rawDesc = "" +
 	"\x12GetSettingsRequest\"k\n" +
 	"\x13GetSettingsResponse\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\rR\brevision\x128\n" +
-	"\bsettings\x18\x02 \x01(\v2\x1c.habeas.identity.v1.SettingsR\bsettings2\x83\x02\n" +
+	"\bsettings\x18\x02 \x01(\v2\x1c.habeas.identity.v1.SettingsR\bsettings*c\n" +
+	"\x0eAssuranceClaim\x12\x1f\n" +
+	"\x1bASSURANCE_CLAIM_UNSPECIFIED\x10\x00\x12\x17\n" +
+	"\x13ASSURANCE_CLAIM_ACR\x10\x01\x12\x17\n" +
+	"\x13ASSURANCE_CLAIM_AMR\x10\x022\x83\x02\n" +
 	"\x0fSettingsService\x12w\n" +
 	"\x0eUpdateSettings\x12).habeas.identity.v1.UpdateSettingsRequest\x1a*.habeas.identity.v1.UpdateSettingsResponse\"\x0e\x8a\xb5\x18\x06\n" +
 	"\x02\a\n" +
@@ -430,28 +706,37 @@ func file_habeas_identity_v1_settings_service_proto_rawDescGZIP() []byte {
 	return file_habeas_identity_v1_settings_service_proto_rawDescData
 }
 
-var file_habeas_identity_v1_settings_service_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_habeas_identity_v1_settings_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_habeas_identity_v1_settings_service_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_habeas_identity_v1_settings_service_proto_goTypes = []any{
-	(*DeclaredKind)(nil),           // 0: habeas.identity.v1.DeclaredKind
-	(*Settings)(nil),               // 1: habeas.identity.v1.Settings
-	(*UpdateSettingsRequest)(nil),  // 2: habeas.identity.v1.UpdateSettingsRequest
-	(*UpdateSettingsResponse)(nil), // 3: habeas.identity.v1.UpdateSettingsResponse
-	(*GetSettingsRequest)(nil),     // 4: habeas.identity.v1.GetSettingsRequest
-	(*GetSettingsResponse)(nil),    // 5: habeas.identity.v1.GetSettingsResponse
+	(AssuranceClaim)(0),            // 0: habeas.identity.v1.AssuranceClaim
+	(*DeclaredKind)(nil),           // 1: habeas.identity.v1.DeclaredKind
+	(*ProviderLevel)(nil),          // 2: habeas.identity.v1.ProviderLevel
+	(*IdentityProvider)(nil),       // 3: habeas.identity.v1.IdentityProvider
+	(*Assurance)(nil),              // 4: habeas.identity.v1.Assurance
+	(*Settings)(nil),               // 5: habeas.identity.v1.Settings
+	(*UpdateSettingsRequest)(nil),  // 6: habeas.identity.v1.UpdateSettingsRequest
+	(*UpdateSettingsResponse)(nil), // 7: habeas.identity.v1.UpdateSettingsResponse
+	(*GetSettingsRequest)(nil),     // 8: habeas.identity.v1.GetSettingsRequest
+	(*GetSettingsResponse)(nil),    // 9: habeas.identity.v1.GetSettingsResponse
 }
 var file_habeas_identity_v1_settings_service_proto_depIdxs = []int32{
-	0, // 0: habeas.identity.v1.Settings.kinds:type_name -> habeas.identity.v1.DeclaredKind
-	1, // 1: habeas.identity.v1.UpdateSettingsRequest.settings:type_name -> habeas.identity.v1.Settings
-	1, // 2: habeas.identity.v1.GetSettingsResponse.settings:type_name -> habeas.identity.v1.Settings
-	2, // 3: habeas.identity.v1.SettingsService.UpdateSettings:input_type -> habeas.identity.v1.UpdateSettingsRequest
-	4, // 4: habeas.identity.v1.SettingsService.GetSettings:input_type -> habeas.identity.v1.GetSettingsRequest
-	3, // 5: habeas.identity.v1.SettingsService.UpdateSettings:output_type -> habeas.identity.v1.UpdateSettingsResponse
-	5, // 6: habeas.identity.v1.SettingsService.GetSettings:output_type -> habeas.identity.v1.GetSettingsResponse
-	5, // [5:7] is the sub-list for method output_type
-	3, // [3:5] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	0, // 0: habeas.identity.v1.ProviderLevel.claim:type_name -> habeas.identity.v1.AssuranceClaim
+	2, // 1: habeas.identity.v1.IdentityProvider.levels:type_name -> habeas.identity.v1.ProviderLevel
+	1, // 2: habeas.identity.v1.Settings.kinds:type_name -> habeas.identity.v1.DeclaredKind
+	3, // 3: habeas.identity.v1.Settings.provider:type_name -> habeas.identity.v1.IdentityProvider
+	4, // 4: habeas.identity.v1.Settings.assurance:type_name -> habeas.identity.v1.Assurance
+	5, // 5: habeas.identity.v1.UpdateSettingsRequest.settings:type_name -> habeas.identity.v1.Settings
+	5, // 6: habeas.identity.v1.GetSettingsResponse.settings:type_name -> habeas.identity.v1.Settings
+	6, // 7: habeas.identity.v1.SettingsService.UpdateSettings:input_type -> habeas.identity.v1.UpdateSettingsRequest
+	8, // 8: habeas.identity.v1.SettingsService.GetSettings:input_type -> habeas.identity.v1.GetSettingsRequest
+	7, // 9: habeas.identity.v1.SettingsService.UpdateSettings:output_type -> habeas.identity.v1.UpdateSettingsResponse
+	9, // 10: habeas.identity.v1.SettingsService.GetSettings:output_type -> habeas.identity.v1.GetSettingsResponse
+	9, // [9:11] is the sub-list for method output_type
+	7, // [7:9] is the sub-list for method input_type
+	7, // [7:7] is the sub-list for extension type_name
+	7, // [7:7] is the sub-list for extension extendee
+	0, // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_habeas_identity_v1_settings_service_proto_init() }
@@ -464,13 +749,14 @@ func file_habeas_identity_v1_settings_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_identity_v1_settings_service_proto_rawDesc), len(file_habeas_identity_v1_settings_service_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   6,
+			NumEnums:      1,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_habeas_identity_v1_settings_service_proto_goTypes,
 		DependencyIndexes: file_habeas_identity_v1_settings_service_proto_depIdxs,
+		EnumInfos:         file_habeas_identity_v1_settings_service_proto_enumTypes,
 		MessageInfos:      file_habeas_identity_v1_settings_service_proto_msgTypes,
 	}.Build()
 	File_habeas_identity_v1_settings_service_proto = out.File
