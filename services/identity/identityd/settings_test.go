@@ -5,8 +5,12 @@ import (
 	"testing"
 
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+	"habeas.internal/services/internal/rpc/rpctest"
 
+	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/testing/protocmp"
 )
 
 func updates(zone string, revision uint32, kinds ...*identityv1.DeclaredKind) call {
@@ -19,12 +23,75 @@ func updates(zone string, revision uint32, kinds ...*identityv1.DeclaredKind) ca
 	}
 }
 
+func update(change func(s *identityv1.Settings)) call {
+	return func(ctx context.Context, c *api) error {
+		s := &identityv1.Settings{DisplayName: "Acme", TimeZone: "UTC"}
+		change(s)
+		_, err := identityv1.NewSettingsServiceClient(c.conn).UpdateSettings(ctx, &identityv1.UpdateSettingsRequest{RequestId: newRequestID(), Settings: s})
+		return err
+	}
+}
+
+// signsIn names where people sign in, and a level of one of its sign-ins.
+func signsIn(issuer, client string, level uint32) call {
+	return update(func(s *identityv1.Settings) {
+		s.Provider = &identityv1.IdentityProvider{Issuer: issuer, ClientId: client, Levels: []*identityv1.ProviderLevel{
+			{Claim: identityv1.AssuranceClaim_ASSURANCE_CLAIM_ACR, Value: "mfa", Level: level},
+		}}
+	})
+}
+
+// asks wants a level of assurance for erasures.
+func asks(level uint32) call {
+	return update(func(s *identityv1.Settings) { s.Assurance = &identityv1.Assurance{Erasure: level} })
+}
+
+func TestATenantSaysWhereItsPeopleSignInAndHowWellTheyHaveToProveThemselves(t *testing.T) {
+	_, d := found(t)
+	dpo, verifier := d.as(t, tenant, "dpo"), d.as(t, tenant, "verifier")
+	id := d.verify(t, "step-1", d.register(t, email("jane@example.com")))
+	_, err := verifier.CheckCode(deadline(t), &identityv1.CheckCodeRequest{RequestId: newRequestID(), Verification: id, IdToken: "a.b.c"})
+	expect(t, err, codes.FailedPrecondition, "PROVIDER_NOT_CONFIGURED")
+	both := &identityv1.CheckCodeRequest{RequestId: newRequestID(), Verification: id, IdToken: "a.b.c", Code: "12345678"}
+	_, err = verifier.CheckCode(deadline(t), both)
+	expect(t, err, codes.InvalidArgument, "INVALID_ARGUMENT")
+	want := &identityv1.Settings{
+		DisplayName: "Acme", TimeZone: "UTC", Assurance: &identityv1.Assurance{Erasure: 4},
+		Provider: &identityv1.IdentityProvider{Issuer: "https://127.0.0.1:1", ClientId: "portal", Levels: []*identityv1.ProviderLevel{
+			{Claim: identityv1.AssuranceClaim_ASSURANCE_CLAIM_AMR, Value: "otp", Level: 3},
+		}},
+	}
+	expect(t, update(func(s *identityv1.Settings) { proto.Merge(s, want) })(deadline(t), dpo), codes.OK, "")
+	got := must(identityv1.NewSettingsServiceClient(dpo.conn).GetSettings(deadline(t), &identityv1.GetSettingsRequest{}))(t)
+	if diff := cmp.Diff(want, got.GetSettings(), protocmp.Transform()); diff != "" {
+		t.Errorf("settings (-want +got):\n%s", diff)
+	}
+	told := must(d.service(t, "fulfilment", tenant).GetTenant(deadline(t), &identityv1.GetTenantRequest{}))(t)
+	if told.GetProvider().GetClientId() != "portal" || told.GetAssurance().GetErasure() != 4 {
+		t.Errorf("other services are told of %v, %v", told.GetProvider(), told.GetAssurance())
+	}
+	_, err = verifier.CheckCode(deadline(t), &identityv1.CheckCodeRequest{RequestId: newRequestID(), Verification: id, IdToken: "a.b.c"})
+	expect(t, err, codes.Unavailable, "PROVIDER_UNAVAILABLE")
+	v := must(verifier.GetVerification(deadline(t), &identityv1.GetVerificationRequest{Verification: id}))(t)
+	if v.GetState() != identityv1.VerificationState_VERIFICATION_STATE_OPEN || len(v.GetNonce()) != 26 {
+		t.Errorf("the verification is %v with the nonce %q", v.GetState(), v.GetNonce())
+	}
+}
+
 func settingsMethods() []method {
 	return []method{
 		{
 			name: identityv1.SettingsService_UpdateSettings_FullMethodName, role: "dpo", wrong: "auditor",
 			good: updates("UTC", 0),
-			bad:  []malformed{{"settings.time_zone", updates("Nowhere/Land", 0)}, {"settings.kinds[0].name", updates("UTC", 0, &identityv1.DeclaredKind{Name: "A b"})}},
+			bad: []malformed{
+				{"settings.provider.issuer", signsIn("https://a@login.example", "portal", 3)},
+				{"settings.provider.issuer", signsIn("http://login.example", "portal", 3)},
+				{"settings.provider.client_id", signsIn(rpctest.TokenIssuer, rpctest.TokenAudience, 3)},
+				{"settings.provider.levels[0].level", signsIn("https://login.example", "portal", 2)},
+				{"settings.assurance.erasure", asks(2)},
+				{"settings.time_zone", updates("Nowhere/Land", 0)},
+				{"settings.kinds[0].name", updates("UTC", 0, &identityv1.DeclaredKind{Name: "A b"})},
+			},
 		},
 		{
 			name: identityv1.SettingsService_GetSettings_FullMethodName, role: "auditor", wrong: "subject",

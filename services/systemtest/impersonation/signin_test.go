@@ -108,15 +108,17 @@ func foreignSignIn(w world) {
 	stranger := rpctest.NewProvider(w.T) // with keys of its own, under the same ids
 	ago := func(d time.Duration) int64 { return time.Now().Add(-d).Unix() }
 	for what, token := range map[string]func(jwt.MapClaims) string{
-		"another nonce":             func(c jwt.MapClaims) string { return w.Provider.Sign(rpctest.With(c, "nonce", uuid.NewString())) },
-		"no nonce":                  func(c jwt.MapClaims) string { return w.Provider.Sign(rpctest.With(c, "nonce", nil)) },
-		"another audience":          func(c jwt.MapClaims) string { return w.Provider.Sign(rpctest.With(c, "aud", "shop")) },
-		"another authorised party":  func(c jwt.MapClaims) string { return w.Provider.Sign(rpctest.With(c, "azp", "shop")) },
-		"another issuer":            func(c jwt.MapClaims) string { return stranger.Sign(rpctest.With(c, "iss", stranger.Server.URL)) },
-		"another issuer's key":      func(c jwt.MapClaims) string { return stranger.Sign(c) },
-		"the public key as secret":  func(c jwt.MapClaims) string { return w.Provider.SignShared("k1", c) },
-		"an end that has been":      func(c jwt.MapClaims) string { return w.Provider.Sign(rpctest.With(c, "exp", ago(time.Minute))) },
-		"an old sign-in":            func(c jwt.MapClaims) string { return w.Provider.Sign(rpctest.With(c, "auth_time", ago(11*time.Minute))) },
+		"another nonce":            func(c jwt.MapClaims) string { return w.Provider.Sign(rpctest.With(c, "nonce", uuid.NewString())) },
+		"no nonce":                 func(c jwt.MapClaims) string { return w.Provider.Sign(rpctest.With(c, "nonce", nil)) },
+		"another audience":         func(c jwt.MapClaims) string { return w.Provider.Sign(rpctest.With(c, "aud", "shop")) },
+		"another authorised party": func(c jwt.MapClaims) string { return w.Provider.Sign(rpctest.With(c, "azp", "shop")) },
+		"another issuer":           func(c jwt.MapClaims) string { return stranger.Sign(rpctest.With(c, "iss", stranger.Server.URL)) },
+		"another issuer's key":     func(c jwt.MapClaims) string { return stranger.Sign(c) },
+		"the public key as secret": func(c jwt.MapClaims) string { return w.Provider.SignShared("k1", c) },
+		"an end that has been":     func(c jwt.MapClaims) string { return w.Provider.Sign(rpctest.With(c, "exp", ago(time.Minute))) },
+		"an old sign-in": func(c jwt.MapClaims) string {
+			return w.Provider.Sign(rpctest.With(c, "auth_time", ago(11*time.Minute)))
+		},
 		"somebody else's sign-in":   func(c jwt.MapClaims) string { return w.Provider.Sign(rpctest.With(c, "sub", mallory)) },
 		"a sign-in that nobody has": func(c jwt.MapClaims) string { return w.Provider.Sign(rpctest.With(c, "sub", "sub-nobody")) },
 		"a token of the staff's":    func(jwt.MapClaims) string { return w.Issuer.Sign(rpctest.Claims(time.Now(), "dpo")) },

@@ -34,7 +34,7 @@ type Stack struct {
 	Issuer *rpctest.Issuer
 	// Provider is an identity provider where a tenant's people may sign in.
 	Provider *rpctest.Provider
-	In     jstest.Installation
+	In       jstest.Installation
 	// Dir holds what the installation writes outside the log: certificates,
 	// keys, packages.
 	Dir  string

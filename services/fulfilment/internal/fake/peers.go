@@ -50,6 +50,8 @@ type Peers struct {
 	// Provider is where its people sign in, Assurance what it asks for.
 	Provider  *identityv1.IdentityProvider
 	Assurance *identityv1.Assurance
+	// Refuses is what identity says to a proof, if anything.
+	Refuses error
 
 	mu         sync.Mutex
 	Held       bool
@@ -238,6 +240,9 @@ func (p *Peers) CheckCode(_ context.Context, r *identityv1.CheckCodeRequest, _ .
 		return nil, err
 	}
 	defer leave()
+	if p.Refuses != nil {
+		return nil, p.Refuses
+	}
 	v := p.verified[r.GetVerification()]
 	if v == nil {
 		return nil, Refuse(codes.NotFound, "VERIFICATION_NOT_FOUND")
