@@ -34,8 +34,11 @@ func TestAnAssertionProvesWhoAsks(t *testing.T) {
 		{"one that proves nothing is one, too", opened("jane"), with(func(a *verification.Assert) { a.Level = 0 }), []verification.Event{failed(1)}, nil},
 		{"nobody is proven by a right one", opened(""), good, []verification.Event{failed(1)}, nil},
 		{
-			"wrong codes and wrong tokens are counted together", opened("jane", failed(4)), with(func(a *verification.Assert) { a.Right = false }),
-			[]verification.Event{failed(5), verification.Ended{Request: "r", Reason: "ATTEMPTS_EXHAUSTED"}}, nil,
+			"wrong codes and wrong tokens are counted together",
+			opened("jane", failed(4)),
+			with(func(a *verification.Assert) { a.Right = false }),
+			[]verification.Event{failed(5), verification.Ended{Request: "r", Reason: "ATTEMPTS_EXHAUSTED"}},
+			nil,
 		},
 		{"a late one ends it", opened("jane"), with(func(a *verification.Assert) { a.At = noon.Add(15 * time.Minute) }), expired, nil},
 		{"one passes once", opened("jane", passed(3)...), good, closed, verification.ErrClosed},
