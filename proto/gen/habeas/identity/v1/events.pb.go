@@ -588,6 +588,134 @@ func (x *TenantKind) GetAnalytics() bool {
 	return false
 }
 
+// TenantProviderLevel is what a value of a claim proves.
+type TenantProviderLevel struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The claim: "acr" or "amr".
+	Claim string `protobuf:"bytes,1,opt,name=claim,proto3" json:"claim,omitempty"`
+	// Its value.
+	Value string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	// Level of assurance.
+	Level         uint32 `protobuf:"varint,3,opt,name=level,proto3" json:"level,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TenantProviderLevel) Reset() {
+	*x = TenantProviderLevel{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TenantProviderLevel) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TenantProviderLevel) ProtoMessage() {}
+
+func (x *TenantProviderLevel) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TenantProviderLevel.ProtoReflect.Descriptor instead.
+func (*TenantProviderLevel) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *TenantProviderLevel) GetClaim() string {
+	if x != nil {
+		return x.Claim
+	}
+	return ""
+}
+
+func (x *TenantProviderLevel) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *TenantProviderLevel) GetLevel() uint32 {
+	if x != nil {
+		return x.Level
+	}
+	return 0
+}
+
+// TenantProvider is the OpenID provider where a tenant's people sign in.
+type TenantProvider struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its address.
+	Issuer string `protobuf:"bytes,1,opt,name=issuer,proto3" json:"issuer,omitempty"`
+	// The client that its ID tokens have to be for.
+	ClientId string `protobuf:"bytes,2,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	// What proves more than a plain sign-in.
+	Levels        []*TenantProviderLevel `protobuf:"bytes,3,rep,name=levels,proto3" json:"levels,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TenantProvider) Reset() {
+	*x = TenantProvider{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TenantProvider) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TenantProvider) ProtoMessage() {}
+
+func (x *TenantProvider) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TenantProvider.ProtoReflect.Descriptor instead.
+func (*TenantProvider) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *TenantProvider) GetIssuer() string {
+	if x != nil {
+		return x.Issuer
+	}
+	return ""
+}
+
+func (x *TenantProvider) GetClientId() string {
+	if x != nil {
+		return x.ClientId
+	}
+	return ""
+}
+
+func (x *TenantProvider) GetLevels() []*TenantProviderLevel {
+	if x != nil {
+		return x.Levels
+	}
+	return nil
+}
+
 // TenantSettingsChanged: a tenant has other settings.
 type TenantSettingsChanged struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -604,14 +732,20 @@ type TenantSettingsChanged struct {
 	// Number of the settings, from 1.
 	Revision uint32 `protobuf:"varint,6,opt,name=revision,proto3" json:"revision,omitempty"`
 	// When.
-	ChangedAt     *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=changed_at,json=changedAt,proto3" json:"changed_at,omitempty"`
+	ChangedAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=changed_at,json=changedAt,proto3" json:"changed_at,omitempty"`
+	// Where its people sign in; unset for nowhere.
+	Provider *TenantProvider `protobuf:"bytes,8,opt,name=provider,proto3" json:"provider,omitempty"`
+	// Level of assurance for an access, if above the usual one.
+	AccessLevel uint32 `protobuf:"varint,9,opt,name=access_level,json=accessLevel,proto3" json:"access_level,omitempty"`
+	// Level of assurance for an erasure, if above the usual one.
+	ErasureLevel  uint32 `protobuf:"varint,10,opt,name=erasure_level,json=erasureLevel,proto3" json:"erasure_level,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *TenantSettingsChanged) Reset() {
 	*x = TenantSettingsChanged{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[7]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -623,7 +757,7 @@ func (x *TenantSettingsChanged) String() string {
 func (*TenantSettingsChanged) ProtoMessage() {}
 
 func (x *TenantSettingsChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[7]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -636,7 +770,7 @@ func (x *TenantSettingsChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TenantSettingsChanged.ProtoReflect.Descriptor instead.
 func (*TenantSettingsChanged) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{7}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *TenantSettingsChanged) GetDisplayName() string {
@@ -688,6 +822,27 @@ func (x *TenantSettingsChanged) GetChangedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *TenantSettingsChanged) GetProvider() *TenantProvider {
+	if x != nil {
+		return x.Provider
+	}
+	return nil
+}
+
+func (x *TenantSettingsChanged) GetAccessLevel() uint32 {
+	if x != nil {
+		return x.AccessLevel
+	}
+	return 0
+}
+
+func (x *TenantSettingsChanged) GetErasureLevel() uint32 {
+	if x != nil {
+		return x.ErasureLevel
+	}
+	return 0
+}
+
 // TenantSettingsRefused: a rule refused other settings.
 type TenantSettingsRefused struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -699,7 +854,7 @@ type TenantSettingsRefused struct {
 
 func (x *TenantSettingsRefused) Reset() {
 	*x = TenantSettingsRefused{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[8]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -711,7 +866,7 @@ func (x *TenantSettingsRefused) String() string {
 func (*TenantSettingsRefused) ProtoMessage() {}
 
 func (x *TenantSettingsRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[8]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -724,7 +879,7 @@ func (x *TenantSettingsRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TenantSettingsRefused.ProtoReflect.Descriptor instead.
 func (*TenantSettingsRefused) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{8}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *TenantSettingsRefused) GetReason() string {
@@ -748,7 +903,7 @@ type SubjectRegistered struct {
 
 func (x *SubjectRegistered) Reset() {
 	*x = SubjectRegistered{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[9]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -760,7 +915,7 @@ func (x *SubjectRegistered) String() string {
 func (*SubjectRegistered) ProtoMessage() {}
 
 func (x *SubjectRegistered) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[9]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -773,7 +928,7 @@ func (x *SubjectRegistered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubjectRegistered.ProtoReflect.Descriptor instead.
 func (*SubjectRegistered) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{9}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *SubjectRegistered) GetRegisteredAt() *timestamppb.Timestamp {
@@ -812,7 +967,7 @@ type IdentifierLinked struct {
 
 func (x *IdentifierLinked) Reset() {
 	*x = IdentifierLinked{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[10]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -824,7 +979,7 @@ func (x *IdentifierLinked) String() string {
 func (*IdentifierLinked) ProtoMessage() {}
 
 func (x *IdentifierLinked) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[10]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -837,7 +992,7 @@ func (x *IdentifierLinked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdentifierLinked.ProtoReflect.Descriptor instead.
 func (*IdentifierLinked) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{10}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *IdentifierLinked) GetNumber() uint32 {
@@ -893,7 +1048,7 @@ type IdentifierUnlinked struct {
 
 func (x *IdentifierUnlinked) Reset() {
 	*x = IdentifierUnlinked{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[11]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -905,7 +1060,7 @@ func (x *IdentifierUnlinked) String() string {
 func (*IdentifierUnlinked) ProtoMessage() {}
 
 func (x *IdentifierUnlinked) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[11]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -918,7 +1073,7 @@ func (x *IdentifierUnlinked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdentifierUnlinked.ProtoReflect.Descriptor instead.
 func (*IdentifierUnlinked) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{11}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *IdentifierUnlinked) GetNumber() uint32 {
@@ -940,7 +1095,7 @@ type ClaimBarred struct {
 
 func (x *ClaimBarred) Reset() {
 	*x = ClaimBarred{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[12]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -952,7 +1107,7 @@ func (x *ClaimBarred) String() string {
 func (*ClaimBarred) ProtoMessage() {}
 
 func (x *ClaimBarred) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[12]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -965,7 +1120,7 @@ func (x *ClaimBarred) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimBarred.ProtoReflect.Descriptor instead.
 func (*ClaimBarred) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{12}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ClaimBarred) GetClaim() string {
@@ -992,7 +1147,7 @@ type IdentifiersRead struct {
 
 func (x *IdentifiersRead) Reset() {
 	*x = IdentifiersRead{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[13]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1004,7 +1159,7 @@ func (x *IdentifiersRead) String() string {
 func (*IdentifiersRead) ProtoMessage() {}
 
 func (x *IdentifiersRead) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[13]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1017,7 +1172,7 @@ func (x *IdentifiersRead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdentifiersRead.ProtoReflect.Descriptor instead.
 func (*IdentifiersRead) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{13}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *IdentifiersRead) GetPurpose() string {
@@ -1060,7 +1215,7 @@ type ForgettingBegun struct {
 
 func (x *ForgettingBegun) Reset() {
 	*x = ForgettingBegun{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[14]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1072,7 +1227,7 @@ func (x *ForgettingBegun) String() string {
 func (*ForgettingBegun) ProtoMessage() {}
 
 func (x *ForgettingBegun) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[14]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1085,7 +1240,7 @@ func (x *ForgettingBegun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForgettingBegun.ProtoReflect.Descriptor instead.
 func (*ForgettingBegun) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{14}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ForgettingBegun) GetRequest() string {
@@ -1110,7 +1265,7 @@ type SubjectForgotten struct {
 
 func (x *SubjectForgotten) Reset() {
 	*x = SubjectForgotten{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[15]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1122,7 +1277,7 @@ func (x *SubjectForgotten) String() string {
 func (*SubjectForgotten) ProtoMessage() {}
 
 func (x *SubjectForgotten) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[15]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1135,7 +1290,7 @@ func (x *SubjectForgotten) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubjectForgotten.ProtoReflect.Descriptor instead.
 func (*SubjectForgotten) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{15}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *SubjectForgotten) GetRequest() string {
@@ -1173,7 +1328,7 @@ type SubjectChangeRefused struct {
 
 func (x *SubjectChangeRefused) Reset() {
 	*x = SubjectChangeRefused{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[16]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1185,7 +1340,7 @@ func (x *SubjectChangeRefused) String() string {
 func (*SubjectChangeRefused) ProtoMessage() {}
 
 func (x *SubjectChangeRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[16]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1198,7 +1353,7 @@ func (x *SubjectChangeRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubjectChangeRefused.ProtoReflect.Descriptor instead.
 func (*SubjectChangeRefused) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{16}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *SubjectChangeRefused) GetChange() string {
@@ -1226,7 +1381,7 @@ type SignedUp struct {
 
 func (x *SignedUp) Reset() {
 	*x = SignedUp{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[17]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1238,7 +1393,7 @@ func (x *SignedUp) String() string {
 func (*SignedUp) ProtoMessage() {}
 
 func (x *SignedUp) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[17]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1251,7 +1406,7 @@ func (x *SignedUp) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedUp.ProtoReflect.Descriptor instead.
 func (*SignedUp) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{17}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *SignedUp) GetSignedUpAt() *timestamppb.Timestamp {
@@ -1278,7 +1433,7 @@ type MergeBegun struct {
 
 func (x *MergeBegun) Reset() {
 	*x = MergeBegun{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[18]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1290,7 +1445,7 @@ func (x *MergeBegun) String() string {
 func (*MergeBegun) ProtoMessage() {}
 
 func (x *MergeBegun) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[18]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1303,7 +1458,7 @@ func (x *MergeBegun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MergeBegun.ProtoReflect.Descriptor instead.
 func (*MergeBegun) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{18}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *MergeBegun) GetMerge() string {
@@ -1351,7 +1506,7 @@ type SubjectsMerged struct {
 
 func (x *SubjectsMerged) Reset() {
 	*x = SubjectsMerged{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[19]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1363,7 +1518,7 @@ func (x *SubjectsMerged) String() string {
 func (*SubjectsMerged) ProtoMessage() {}
 
 func (x *SubjectsMerged) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[19]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1376,7 +1531,7 @@ func (x *SubjectsMerged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubjectsMerged.ProtoReflect.Descriptor instead.
 func (*SubjectsMerged) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{19}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *SubjectsMerged) GetMerge() string {
@@ -1420,7 +1575,7 @@ type MergeDeclined struct {
 
 func (x *MergeDeclined) Reset() {
 	*x = MergeDeclined{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[20]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1432,7 +1587,7 @@ func (x *MergeDeclined) String() string {
 func (*MergeDeclined) ProtoMessage() {}
 
 func (x *MergeDeclined) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[20]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1445,7 +1600,7 @@ func (x *MergeDeclined) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MergeDeclined.ProtoReflect.Descriptor instead.
 func (*MergeDeclined) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{20}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *MergeDeclined) GetMerge() string {
@@ -1473,7 +1628,7 @@ type MergeCompleted struct {
 
 func (x *MergeCompleted) Reset() {
 	*x = MergeCompleted{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[21]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1485,7 +1640,7 @@ func (x *MergeCompleted) String() string {
 func (*MergeCompleted) ProtoMessage() {}
 
 func (x *MergeCompleted) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[21]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1498,7 +1653,7 @@ func (x *MergeCompleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MergeCompleted.ProtoReflect.Descriptor instead.
 func (*MergeCompleted) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{21}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *MergeCompleted) GetMerge() string {
@@ -1521,7 +1676,7 @@ type MergeAbandoned struct {
 
 func (x *MergeAbandoned) Reset() {
 	*x = MergeAbandoned{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[22]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1533,7 +1688,7 @@ func (x *MergeAbandoned) String() string {
 func (*MergeAbandoned) ProtoMessage() {}
 
 func (x *MergeAbandoned) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[22]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1546,7 +1701,7 @@ func (x *MergeAbandoned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MergeAbandoned.ProtoReflect.Descriptor instead.
 func (*MergeAbandoned) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{22}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *MergeAbandoned) GetMerge() string {
@@ -1585,7 +1740,7 @@ type SubjectsSeparated struct {
 
 func (x *SubjectsSeparated) Reset() {
 	*x = SubjectsSeparated{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[23]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1597,7 +1752,7 @@ func (x *SubjectsSeparated) String() string {
 func (*SubjectsSeparated) ProtoMessage() {}
 
 func (x *SubjectsSeparated) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[23]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1610,7 +1765,7 @@ func (x *SubjectsSeparated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubjectsSeparated.ProtoReflect.Descriptor instead.
 func (*SubjectsSeparated) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{23}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *SubjectsSeparated) GetMerge() string {
@@ -1666,7 +1821,7 @@ type MergeUndone struct {
 
 func (x *MergeUndone) Reset() {
 	*x = MergeUndone{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[24]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1678,7 +1833,7 @@ func (x *MergeUndone) String() string {
 func (*MergeUndone) ProtoMessage() {}
 
 func (x *MergeUndone) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[24]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1691,7 +1846,7 @@ func (x *MergeUndone) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MergeUndone.ProtoReflect.Descriptor instead.
 func (*MergeUndone) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{24}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *MergeUndone) GetMerge() string {
@@ -1717,7 +1872,7 @@ type MergedSubjectTouched struct {
 
 func (x *MergedSubjectTouched) Reset() {
 	*x = MergedSubjectTouched{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[25]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1729,7 +1884,7 @@ func (x *MergedSubjectTouched) String() string {
 func (*MergedSubjectTouched) ProtoMessage() {}
 
 func (x *MergedSubjectTouched) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[25]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1742,7 +1897,7 @@ func (x *MergedSubjectTouched) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MergedSubjectTouched.ProtoReflect.Descriptor instead.
 func (*MergedSubjectTouched) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{25}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *MergedSubjectTouched) GetKind() string {
@@ -1780,7 +1935,7 @@ type IdentifiersFixed struct {
 
 func (x *IdentifiersFixed) Reset() {
 	*x = IdentifiersFixed{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[26]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1792,7 +1947,7 @@ func (x *IdentifiersFixed) String() string {
 func (*IdentifiersFixed) ProtoMessage() {}
 
 func (x *IdentifiersFixed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[26]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1805,7 +1960,7 @@ func (x *IdentifiersFixed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdentifiersFixed.ProtoReflect.Descriptor instead.
 func (*IdentifiersFixed) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{26}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *IdentifiersFixed) GetRequest() string {
@@ -1836,7 +1991,7 @@ type SearchBegun struct {
 
 func (x *SearchBegun) Reset() {
 	*x = SearchBegun{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[27]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1848,7 +2003,7 @@ func (x *SearchBegun) String() string {
 func (*SearchBegun) ProtoMessage() {}
 
 func (x *SearchBegun) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[27]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1861,7 +2016,7 @@ func (x *SearchBegun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchBegun.ProtoReflect.Descriptor instead.
 func (*SearchBegun) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{27}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *SearchBegun) GetRequest() string {
@@ -1892,7 +2047,7 @@ type SeparationDelayed struct {
 
 func (x *SeparationDelayed) Reset() {
 	*x = SeparationDelayed{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[28]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1904,7 +2059,7 @@ func (x *SeparationDelayed) String() string {
 func (*SeparationDelayed) ProtoMessage() {}
 
 func (x *SeparationDelayed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[28]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1917,7 +2072,7 @@ func (x *SeparationDelayed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SeparationDelayed.ProtoReflect.Descriptor instead.
 func (*SeparationDelayed) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{28}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *SeparationDelayed) GetMerge() string {
@@ -1945,7 +2100,7 @@ type IdentifiersReleased struct {
 
 func (x *IdentifiersReleased) Reset() {
 	*x = IdentifiersReleased{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[29]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1957,7 +2112,7 @@ func (x *IdentifiersReleased) String() string {
 func (*IdentifiersReleased) ProtoMessage() {}
 
 func (x *IdentifiersReleased) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[29]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1970,7 +2125,7 @@ func (x *IdentifiersReleased) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdentifiersReleased.ProtoReflect.Descriptor instead.
 func (*IdentifiersReleased) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{29}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *IdentifiersReleased) GetRequest() string {
@@ -1997,7 +2152,7 @@ type AgeStated struct {
 
 func (x *AgeStated) Reset() {
 	*x = AgeStated{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[30]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2009,7 +2164,7 @@ func (x *AgeStated) String() string {
 func (*AgeStated) ProtoMessage() {}
 
 func (x *AgeStated) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[30]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2022,7 +2177,7 @@ func (x *AgeStated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgeStated.ProtoReflect.Descriptor instead.
 func (*AgeStated) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{30}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *AgeStated) GetSource() string {
@@ -2068,7 +2223,7 @@ type MandateRecorded struct {
 
 func (x *MandateRecorded) Reset() {
 	*x = MandateRecorded{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[31]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2080,7 +2235,7 @@ func (x *MandateRecorded) String() string {
 func (*MandateRecorded) ProtoMessage() {}
 
 func (x *MandateRecorded) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[31]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2093,7 +2248,7 @@ func (x *MandateRecorded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MandateRecorded.ProtoReflect.Descriptor instead.
 func (*MandateRecorded) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{31}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *MandateRecorded) GetKind() string {
@@ -2128,7 +2283,7 @@ type MandateEnded struct {
 
 func (x *MandateEnded) Reset() {
 	*x = MandateEnded{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[32]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2140,7 +2295,7 @@ func (x *MandateEnded) String() string {
 func (*MandateEnded) ProtoMessage() {}
 
 func (x *MandateEnded) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[32]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2153,7 +2308,7 @@ func (x *MandateEnded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MandateEnded.ProtoReflect.Descriptor instead.
 func (*MandateEnded) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{32}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *MandateEnded) GetEndedAt() *timestamppb.Timestamp {
@@ -2178,7 +2333,7 @@ type ParentalConsentRecorded struct {
 
 func (x *ParentalConsentRecorded) Reset() {
 	*x = ParentalConsentRecorded{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[33]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2190,7 +2345,7 @@ func (x *ParentalConsentRecorded) String() string {
 func (*ParentalConsentRecorded) ProtoMessage() {}
 
 func (x *ParentalConsentRecorded) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[33]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2203,7 +2358,7 @@ func (x *ParentalConsentRecorded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ParentalConsentRecorded.ProtoReflect.Descriptor instead.
 func (*ParentalConsentRecorded) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{33}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ParentalConsentRecorded) GetMethod() string {
@@ -2238,7 +2393,7 @@ type ParentalConsentWithdrawn struct {
 
 func (x *ParentalConsentWithdrawn) Reset() {
 	*x = ParentalConsentWithdrawn{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[34]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2250,7 +2405,7 @@ func (x *ParentalConsentWithdrawn) String() string {
 func (*ParentalConsentWithdrawn) ProtoMessage() {}
 
 func (x *ParentalConsentWithdrawn) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[34]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2263,7 +2418,7 @@ func (x *ParentalConsentWithdrawn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ParentalConsentWithdrawn.ProtoReflect.Descriptor instead.
 func (*ParentalConsentWithdrawn) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{34}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ParentalConsentWithdrawn) GetWithdrawnAt() *timestamppb.Timestamp {
@@ -2288,7 +2443,7 @@ type MinorBlocked struct {
 
 func (x *MinorBlocked) Reset() {
 	*x = MinorBlocked{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[35]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2300,7 +2455,7 @@ func (x *MinorBlocked) String() string {
 func (*MinorBlocked) ProtoMessage() {}
 
 func (x *MinorBlocked) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[35]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2313,7 +2468,7 @@ func (x *MinorBlocked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MinorBlocked.ProtoReflect.Descriptor instead.
 func (*MinorBlocked) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{35}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *MinorBlocked) GetPolicy() string {
@@ -2350,7 +2505,7 @@ type MinorUnblocked struct {
 
 func (x *MinorUnblocked) Reset() {
 	*x = MinorUnblocked{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[36]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2362,7 +2517,7 @@ func (x *MinorUnblocked) String() string {
 func (*MinorUnblocked) ProtoMessage() {}
 
 func (x *MinorUnblocked) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[36]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2375,7 +2530,7 @@ func (x *MinorUnblocked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MinorUnblocked.ProtoReflect.Descriptor instead.
 func (*MinorUnblocked) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{36}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *MinorUnblocked) GetPolicy() string {
@@ -2402,14 +2557,17 @@ type VerificationStarted struct {
 	// The one-time code, under the request's evidence key.
 	Code *v1.Sealed `protobuf:"bytes,3,opt,name=code,proto3" json:"code,omitempty"`
 	// When the code ends.
-	ExpiresAt     *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	ExpiresAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	// What an ID token has to carry to count for this verification: random, and
+	// worth nothing without the provider's signature.
+	Nonce         string `protobuf:"bytes,5,opt,name=nonce,proto3" json:"nonce,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *VerificationStarted) Reset() {
 	*x = VerificationStarted{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[37]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2421,7 +2579,7 @@ func (x *VerificationStarted) String() string {
 func (*VerificationStarted) ProtoMessage() {}
 
 func (x *VerificationStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[37]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2434,7 +2592,7 @@ func (x *VerificationStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerificationStarted.ProtoReflect.Descriptor instead.
 func (*VerificationStarted) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{37}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *VerificationStarted) GetRequest() string {
@@ -2465,6 +2623,13 @@ func (x *VerificationStarted) GetExpiresAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *VerificationStarted) GetNonce() string {
+	if x != nil {
+		return x.Nonce
+	}
+	return ""
+}
+
 // CodeDispatched: the code is about to be sent to an identifier of the subject.
 type CodeDispatched struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2478,7 +2643,7 @@ type CodeDispatched struct {
 
 func (x *CodeDispatched) Reset() {
 	*x = CodeDispatched{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[38]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2490,7 +2655,7 @@ func (x *CodeDispatched) String() string {
 func (*CodeDispatched) ProtoMessage() {}
 
 func (x *CodeDispatched) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[38]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2503,7 +2668,7 @@ func (x *CodeDispatched) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CodeDispatched.ProtoReflect.Descriptor instead.
 func (*CodeDispatched) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{38}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *CodeDispatched) GetIdentifier() uint32 {
@@ -2532,7 +2697,7 @@ type LinkIssued struct {
 
 func (x *LinkIssued) Reset() {
 	*x = LinkIssued{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[39]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2544,7 +2709,7 @@ func (x *LinkIssued) String() string {
 func (*LinkIssued) ProtoMessage() {}
 
 func (x *LinkIssued) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[39]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2557,7 +2722,7 @@ func (x *LinkIssued) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LinkIssued.ProtoReflect.Descriptor instead.
 func (*LinkIssued) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{39}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *LinkIssued) GetDigest() []byte {
@@ -2576,7 +2741,7 @@ type CodeSent struct {
 
 func (x *CodeSent) Reset() {
 	*x = CodeSent{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[40]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2588,7 +2753,7 @@ func (x *CodeSent) String() string {
 func (*CodeSent) ProtoMessage() {}
 
 func (x *CodeSent) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[40]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2601,7 +2766,7 @@ func (x *CodeSent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CodeSent.ProtoReflect.Descriptor instead.
 func (*CodeSent) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{40}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{42}
 }
 
 // CodeNotSent: the code will not be sent.
@@ -2615,7 +2780,7 @@ type CodeNotSent struct {
 
 func (x *CodeNotSent) Reset() {
 	*x = CodeNotSent{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[41]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2627,7 +2792,7 @@ func (x *CodeNotSent) String() string {
 func (*CodeNotSent) ProtoMessage() {}
 
 func (x *CodeNotSent) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[41]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2640,7 +2805,7 @@ func (x *CodeNotSent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CodeNotSent.ProtoReflect.Descriptor instead.
 func (*CodeNotSent) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{41}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *CodeNotSent) GetReason() string {
@@ -2661,7 +2826,7 @@ type AttemptFailed struct {
 
 func (x *AttemptFailed) Reset() {
 	*x = AttemptFailed{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[42]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2673,7 +2838,7 @@ func (x *AttemptFailed) String() string {
 func (*AttemptFailed) ProtoMessage() {}
 
 func (x *AttemptFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[42]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2686,7 +2851,7 @@ func (x *AttemptFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttemptFailed.ProtoReflect.Descriptor instead.
 func (*AttemptFailed) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{42}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *AttemptFailed) GetAttempts() uint32 {
@@ -2709,7 +2874,7 @@ type VerificationFailed struct {
 
 func (x *VerificationFailed) Reset() {
 	*x = VerificationFailed{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[43]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2721,7 +2886,7 @@ func (x *VerificationFailed) String() string {
 func (*VerificationFailed) ProtoMessage() {}
 
 func (x *VerificationFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[43]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2734,7 +2899,7 @@ func (x *VerificationFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerificationFailed.ProtoReflect.Descriptor instead.
 func (*VerificationFailed) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{43}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *VerificationFailed) GetRequest() string {
@@ -2761,14 +2926,16 @@ type VerificationPassed struct {
 	// Level of assurance, 1 to 4.
 	AssuranceLevel uint32 `protobuf:"varint,3,opt,name=assurance_level,json=assuranceLevel,proto3" json:"assurance_level,omitempty"`
 	// How: "code", "link", "assertion", "mandate", "staff", "system".
-	Method        string `protobuf:"bytes,4,opt,name=method,proto3" json:"method,omitempty"`
+	Method string `protobuf:"bytes,4,opt,name=method,proto3" json:"method,omitempty"`
+	// Of an assertion: keyed digest of its issuer, subject, id and time.
+	Assertion     []byte `protobuf:"bytes,5,opt,name=assertion,proto3" json:"assertion,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *VerificationPassed) Reset() {
 	*x = VerificationPassed{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[44]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2780,7 +2947,7 @@ func (x *VerificationPassed) String() string {
 func (*VerificationPassed) ProtoMessage() {}
 
 func (x *VerificationPassed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[44]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2793,7 +2960,7 @@ func (x *VerificationPassed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerificationPassed.ProtoReflect.Descriptor instead.
 func (*VerificationPassed) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{44}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *VerificationPassed) GetRequest() string {
@@ -2824,6 +2991,13 @@ func (x *VerificationPassed) GetMethod() string {
 	return ""
 }
 
+func (x *VerificationPassed) GetAssertion() []byte {
+	if x != nil {
+		return x.Assertion
+	}
+	return nil
+}
+
 // VerificationCheckRefused: an attempt came after the end.
 type VerificationCheckRefused struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2835,7 +3009,7 @@ type VerificationCheckRefused struct {
 
 func (x *VerificationCheckRefused) Reset() {
 	*x = VerificationCheckRefused{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[45]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2847,7 +3021,7 @@ func (x *VerificationCheckRefused) String() string {
 func (*VerificationCheckRefused) ProtoMessage() {}
 
 func (x *VerificationCheckRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[45]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2860,7 +3034,7 @@ func (x *VerificationCheckRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerificationCheckRefused.ProtoReflect.Descriptor instead.
 func (*VerificationCheckRefused) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{45}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *VerificationCheckRefused) GetReason() string {
@@ -2922,7 +3096,15 @@ const file_habeas_identity_v1_events_proto_rawDesc = "" +
 	"TenantKind\x12\x18\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x04name\x12\x12\n" +
 	"\x04fold\x18\x02 \x01(\bR\x04fold\x12\x1c\n" +
-	"\tanalytics\x18\x03 \x01(\bR\tanalytics\"\xcb\x02\n" +
+	"\tanalytics\x18\x03 \x01(\bR\tanalytics\"c\n" +
+	"\x13TenantProviderLevel\x12\x1a\n" +
+	"\x05claim\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x05claim\x12\x1a\n" +
+	"\x05value\x18\x02 \x01(\tB\x04\x98\xb5\x18\x05R\x05value\x12\x14\n" +
+	"\x05level\x18\x03 \x01(\rR\x05level\"\x92\x01\n" +
+	"\x0eTenantProvider\x12\x1c\n" +
+	"\x06issuer\x18\x01 \x01(\tB\x04\x98\xb5\x18\x05R\x06issuer\x12!\n" +
+	"\tclient_id\x18\x02 \x01(\tB\x04\x98\xb5\x18\x05R\bclientId\x12?\n" +
+	"\x06levels\x18\x03 \x03(\v2'.habeas.identity.v1.TenantProviderLevelR\x06levels\"\xd3\x03\n" +
 	"\x15TenantSettingsChanged\x12'\n" +
 	"\fdisplay_name\x18\x01 \x01(\tB\x04\x98\xb5\x18\x05R\vdisplayName\x12!\n" +
 	"\ttime_zone\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\btimeZone\x12 \n" +
@@ -2931,7 +3113,11 @@ const file_habeas_identity_v1_events_proto_rawDesc = "" +
 	"\x05kinds\x18\x05 \x03(\v2\x1e.habeas.identity.v1.TenantKindR\x05kinds\x12\x1a\n" +
 	"\brevision\x18\x06 \x01(\rR\brevision\x129\n" +
 	"\n" +
-	"changed_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\tchangedAt:\x1b\xa2\xb5\x18\x17tenant.settings_changed\"R\n" +
+	"changed_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\tchangedAt\x12>\n" +
+	"\bprovider\x18\b \x01(\v2\".habeas.identity.v1.TenantProviderR\bprovider\x12!\n" +
+	"\faccess_level\x18\t \x01(\rR\vaccessLevel\x12#\n" +
+	"\rerasure_level\x18\n" +
+	" \x01(\rR\ferasureLevel:\x1b\xa2\xb5\x18\x17tenant.settings_changed\"R\n" +
 	"\x15TenantSettingsRefused\x12\x1c\n" +
 	"\x06reason\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x1b\xa2\xb5\x18\x17tenant.settings_refused\"\x88\x01\n" +
 	"\x11SubjectRegistered\x12?\n" +
@@ -3037,14 +3223,15 @@ const file_habeas_identity_v1_events_proto_rawDesc = "" +
 	"blocked_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tblockedAt:\x19\xa2\xb5\x18\x15subject.minor_blocked\"\x8a\x01\n" +
 	"\x0eMinorUnblocked\x12\x1c\n" +
 	"\x06policy\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06policy\x12=\n" +
-	"\funblocked_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\vunblockedAt:\x1b\xa2\xb5\x18\x17subject.minor_unblocked\"\xe3\x01\n" +
+	"\funblocked_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\vunblockedAt:\x1b\xa2\xb5\x18\x17subject.minor_unblocked\"\xff\x01\n" +
 	"\x13VerificationStarted\x12\x1e\n" +
 	"\arequest\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\arequest\x12%\n" +
 	"\vsubject_ref\x18\x02 \x01(\tB\x04\x98\xb5\x18\x02R\n" +
 	"subjectRef\x120\n" +
 	"\x04code\x18\x03 \x01(\v2\x16.habeas.seal.v1.SealedB\x04\x98\xb5\x18\x01R\x04code\x129\n" +
 	"\n" +
-	"expires_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt:\x18\xa2\xb5\x18\x14verification.started\"l\n" +
+	"expires_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12\x1a\n" +
+	"\x05nonce\x18\x05 \x01(\tB\x04\x98\xb5\x18\x02R\x05nonce:\x18\xa2\xb5\x18\x14verification.started\"l\n" +
 	"\x0eCodeDispatched\x12\x1e\n" +
 	"\n" +
 	"identifier\x18\x01 \x01(\rR\n" +
@@ -3060,13 +3247,14 @@ const file_habeas_identity_v1_events_proto_rawDesc = "" +
 	"\battempts\x18\x01 \x01(\rR\battempts:\x1f\xa2\xb5\x18\x1bverification.attempt_failed\"k\n" +
 	"\x12VerificationFailed\x12\x1e\n" +
 	"\arequest\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\arequest\x12\x1c\n" +
-	"\x06reason\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x17\xa2\xb5\x18\x13verification.failed\"\xbb\x01\n" +
+	"\x06reason\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x17\xa2\xb5\x18\x13verification.failed\"\xdf\x01\n" +
 	"\x12VerificationPassed\x12\x1e\n" +
 	"\arequest\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\arequest\x12%\n" +
 	"\vsubject_ref\x18\x02 \x01(\tB\x04\x98\xb5\x18\x02R\n" +
 	"subjectRef\x12'\n" +
 	"\x0fassurance_level\x18\x03 \x01(\rR\x0eassuranceLevel\x12\x1c\n" +
-	"\x06method\x18\x04 \x01(\tB\x04\x98\xb5\x18\x03R\x06method:\x17\xa2\xb5\x18\x13verification.passed\"X\n" +
+	"\x06method\x18\x04 \x01(\tB\x04\x98\xb5\x18\x03R\x06method\x12\"\n" +
+	"\tassertion\x18\x05 \x01(\fB\x04\x98\xb5\x18\x04R\tassertion:\x17\xa2\xb5\x18\x13verification.passed\"X\n" +
 	"\x18VerificationCheckRefused\x12\x1c\n" +
 	"\x06reason\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x1e\xa2\xb5\x18\x1averification.check_refusedB\xc8\x01\n" +
 	"\x16com.habeas.identity.v1B\vEventsProtoP\x01Z7habeas.internal/proto/gen/habeas/identity/v1;identityv1\xa2\x02\x03HIX\xaa\x02\x12Habeas.Identity.V1\xca\x02\x12Habeas\\Identity\\V1\xe2\x02\x1eHabeas\\Identity\\V1\\GPBMetadata\xea\x02\x14Habeas::Identity::V1b\x06proto3"
@@ -3083,7 +3271,7 @@ func file_habeas_identity_v1_events_proto_rawDescGZIP() []byte {
 	return file_habeas_identity_v1_events_proto_rawDescData
 }
 
-var file_habeas_identity_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 46)
+var file_habeas_identity_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 48)
 var file_habeas_identity_v1_events_proto_goTypes = []any{
 	(*KeyDestroyed)(nil),             // 0: habeas.identity.v1.KeyDestroyed
 	(*KekEpochDestroyed)(nil),        // 1: habeas.identity.v1.KekEpochDestroyed
@@ -3092,88 +3280,92 @@ var file_habeas_identity_v1_events_proto_goTypes = []any{
 	(*TenantSafeguards)(nil),         // 4: habeas.identity.v1.TenantSafeguards
 	(*TenantCreationRefused)(nil),    // 5: habeas.identity.v1.TenantCreationRefused
 	(*TenantKind)(nil),               // 6: habeas.identity.v1.TenantKind
-	(*TenantSettingsChanged)(nil),    // 7: habeas.identity.v1.TenantSettingsChanged
-	(*TenantSettingsRefused)(nil),    // 8: habeas.identity.v1.TenantSettingsRefused
-	(*SubjectRegistered)(nil),        // 9: habeas.identity.v1.SubjectRegistered
-	(*IdentifierLinked)(nil),         // 10: habeas.identity.v1.IdentifierLinked
-	(*IdentifierUnlinked)(nil),       // 11: habeas.identity.v1.IdentifierUnlinked
-	(*ClaimBarred)(nil),              // 12: habeas.identity.v1.ClaimBarred
-	(*IdentifiersRead)(nil),          // 13: habeas.identity.v1.IdentifiersRead
-	(*ForgettingBegun)(nil),          // 14: habeas.identity.v1.ForgettingBegun
-	(*SubjectForgotten)(nil),         // 15: habeas.identity.v1.SubjectForgotten
-	(*SubjectChangeRefused)(nil),     // 16: habeas.identity.v1.SubjectChangeRefused
-	(*SignedUp)(nil),                 // 17: habeas.identity.v1.SignedUp
-	(*MergeBegun)(nil),               // 18: habeas.identity.v1.MergeBegun
-	(*SubjectsMerged)(nil),           // 19: habeas.identity.v1.SubjectsMerged
-	(*MergeDeclined)(nil),            // 20: habeas.identity.v1.MergeDeclined
-	(*MergeCompleted)(nil),           // 21: habeas.identity.v1.MergeCompleted
-	(*MergeAbandoned)(nil),           // 22: habeas.identity.v1.MergeAbandoned
-	(*SubjectsSeparated)(nil),        // 23: habeas.identity.v1.SubjectsSeparated
-	(*MergeUndone)(nil),              // 24: habeas.identity.v1.MergeUndone
-	(*MergedSubjectTouched)(nil),     // 25: habeas.identity.v1.MergedSubjectTouched
-	(*IdentifiersFixed)(nil),         // 26: habeas.identity.v1.IdentifiersFixed
-	(*SearchBegun)(nil),              // 27: habeas.identity.v1.SearchBegun
-	(*SeparationDelayed)(nil),        // 28: habeas.identity.v1.SeparationDelayed
-	(*IdentifiersReleased)(nil),      // 29: habeas.identity.v1.IdentifiersReleased
-	(*AgeStated)(nil),                // 30: habeas.identity.v1.AgeStated
-	(*MandateRecorded)(nil),          // 31: habeas.identity.v1.MandateRecorded
-	(*MandateEnded)(nil),             // 32: habeas.identity.v1.MandateEnded
-	(*ParentalConsentRecorded)(nil),  // 33: habeas.identity.v1.ParentalConsentRecorded
-	(*ParentalConsentWithdrawn)(nil), // 34: habeas.identity.v1.ParentalConsentWithdrawn
-	(*MinorBlocked)(nil),             // 35: habeas.identity.v1.MinorBlocked
-	(*MinorUnblocked)(nil),           // 36: habeas.identity.v1.MinorUnblocked
-	(*VerificationStarted)(nil),      // 37: habeas.identity.v1.VerificationStarted
-	(*CodeDispatched)(nil),           // 38: habeas.identity.v1.CodeDispatched
-	(*LinkIssued)(nil),               // 39: habeas.identity.v1.LinkIssued
-	(*CodeSent)(nil),                 // 40: habeas.identity.v1.CodeSent
-	(*CodeNotSent)(nil),              // 41: habeas.identity.v1.CodeNotSent
-	(*AttemptFailed)(nil),            // 42: habeas.identity.v1.AttemptFailed
-	(*VerificationFailed)(nil),       // 43: habeas.identity.v1.VerificationFailed
-	(*VerificationPassed)(nil),       // 44: habeas.identity.v1.VerificationPassed
-	(*VerificationCheckRefused)(nil), // 45: habeas.identity.v1.VerificationCheckRefused
-	(v1.KeyClass)(0),                 // 46: habeas.seal.v1.KeyClass
-	(*timestamppb.Timestamp)(nil),    // 47: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),      // 48: google.protobuf.Duration
-	(*v1.Sealed)(nil),                // 49: habeas.seal.v1.Sealed
+	(*TenantProviderLevel)(nil),      // 7: habeas.identity.v1.TenantProviderLevel
+	(*TenantProvider)(nil),           // 8: habeas.identity.v1.TenantProvider
+	(*TenantSettingsChanged)(nil),    // 9: habeas.identity.v1.TenantSettingsChanged
+	(*TenantSettingsRefused)(nil),    // 10: habeas.identity.v1.TenantSettingsRefused
+	(*SubjectRegistered)(nil),        // 11: habeas.identity.v1.SubjectRegistered
+	(*IdentifierLinked)(nil),         // 12: habeas.identity.v1.IdentifierLinked
+	(*IdentifierUnlinked)(nil),       // 13: habeas.identity.v1.IdentifierUnlinked
+	(*ClaimBarred)(nil),              // 14: habeas.identity.v1.ClaimBarred
+	(*IdentifiersRead)(nil),          // 15: habeas.identity.v1.IdentifiersRead
+	(*ForgettingBegun)(nil),          // 16: habeas.identity.v1.ForgettingBegun
+	(*SubjectForgotten)(nil),         // 17: habeas.identity.v1.SubjectForgotten
+	(*SubjectChangeRefused)(nil),     // 18: habeas.identity.v1.SubjectChangeRefused
+	(*SignedUp)(nil),                 // 19: habeas.identity.v1.SignedUp
+	(*MergeBegun)(nil),               // 20: habeas.identity.v1.MergeBegun
+	(*SubjectsMerged)(nil),           // 21: habeas.identity.v1.SubjectsMerged
+	(*MergeDeclined)(nil),            // 22: habeas.identity.v1.MergeDeclined
+	(*MergeCompleted)(nil),           // 23: habeas.identity.v1.MergeCompleted
+	(*MergeAbandoned)(nil),           // 24: habeas.identity.v1.MergeAbandoned
+	(*SubjectsSeparated)(nil),        // 25: habeas.identity.v1.SubjectsSeparated
+	(*MergeUndone)(nil),              // 26: habeas.identity.v1.MergeUndone
+	(*MergedSubjectTouched)(nil),     // 27: habeas.identity.v1.MergedSubjectTouched
+	(*IdentifiersFixed)(nil),         // 28: habeas.identity.v1.IdentifiersFixed
+	(*SearchBegun)(nil),              // 29: habeas.identity.v1.SearchBegun
+	(*SeparationDelayed)(nil),        // 30: habeas.identity.v1.SeparationDelayed
+	(*IdentifiersReleased)(nil),      // 31: habeas.identity.v1.IdentifiersReleased
+	(*AgeStated)(nil),                // 32: habeas.identity.v1.AgeStated
+	(*MandateRecorded)(nil),          // 33: habeas.identity.v1.MandateRecorded
+	(*MandateEnded)(nil),             // 34: habeas.identity.v1.MandateEnded
+	(*ParentalConsentRecorded)(nil),  // 35: habeas.identity.v1.ParentalConsentRecorded
+	(*ParentalConsentWithdrawn)(nil), // 36: habeas.identity.v1.ParentalConsentWithdrawn
+	(*MinorBlocked)(nil),             // 37: habeas.identity.v1.MinorBlocked
+	(*MinorUnblocked)(nil),           // 38: habeas.identity.v1.MinorUnblocked
+	(*VerificationStarted)(nil),      // 39: habeas.identity.v1.VerificationStarted
+	(*CodeDispatched)(nil),           // 40: habeas.identity.v1.CodeDispatched
+	(*LinkIssued)(nil),               // 41: habeas.identity.v1.LinkIssued
+	(*CodeSent)(nil),                 // 42: habeas.identity.v1.CodeSent
+	(*CodeNotSent)(nil),              // 43: habeas.identity.v1.CodeNotSent
+	(*AttemptFailed)(nil),            // 44: habeas.identity.v1.AttemptFailed
+	(*VerificationFailed)(nil),       // 45: habeas.identity.v1.VerificationFailed
+	(*VerificationPassed)(nil),       // 46: habeas.identity.v1.VerificationPassed
+	(*VerificationCheckRefused)(nil), // 47: habeas.identity.v1.VerificationCheckRefused
+	(v1.KeyClass)(0),                 // 48: habeas.seal.v1.KeyClass
+	(*timestamppb.Timestamp)(nil),    // 49: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),      // 50: google.protobuf.Duration
+	(*v1.Sealed)(nil),                // 51: habeas.seal.v1.Sealed
 }
 var file_habeas_identity_v1_events_proto_depIdxs = []int32{
-	46, // 0: habeas.identity.v1.KeyDestroyed.class:type_name -> habeas.seal.v1.KeyClass
-	47, // 1: habeas.identity.v1.KeyDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
-	47, // 2: habeas.identity.v1.KeyDestroyed.residue_horizon:type_name -> google.protobuf.Timestamp
-	47, // 3: habeas.identity.v1.KekEpochDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
-	47, // 4: habeas.identity.v1.PepperEpochDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
-	47, // 5: habeas.identity.v1.TenantCreated.created_at:type_name -> google.protobuf.Timestamp
+	48, // 0: habeas.identity.v1.KeyDestroyed.class:type_name -> habeas.seal.v1.KeyClass
+	49, // 1: habeas.identity.v1.KeyDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
+	49, // 2: habeas.identity.v1.KeyDestroyed.residue_horizon:type_name -> google.protobuf.Timestamp
+	49, // 3: habeas.identity.v1.KekEpochDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
+	49, // 4: habeas.identity.v1.PepperEpochDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
+	49, // 5: habeas.identity.v1.TenantCreated.created_at:type_name -> google.protobuf.Timestamp
 	4,  // 6: habeas.identity.v1.TenantCreated.safeguards:type_name -> habeas.identity.v1.TenantSafeguards
-	48, // 7: habeas.identity.v1.TenantSafeguards.delay:type_name -> google.protobuf.Duration
-	48, // 8: habeas.identity.v1.TenantSafeguards.channel_age:type_name -> google.protobuf.Duration
-	6,  // 9: habeas.identity.v1.TenantSettingsChanged.kinds:type_name -> habeas.identity.v1.TenantKind
-	47, // 10: habeas.identity.v1.TenantSettingsChanged.changed_at:type_name -> google.protobuf.Timestamp
-	47, // 11: habeas.identity.v1.SubjectRegistered.registered_at:type_name -> google.protobuf.Timestamp
-	49, // 12: habeas.identity.v1.IdentifierLinked.value:type_name -> habeas.seal.v1.Sealed
-	47, // 13: habeas.identity.v1.IdentifierLinked.linked_at:type_name -> google.protobuf.Timestamp
-	47, // 14: habeas.identity.v1.SubjectForgotten.residue_ends_at:type_name -> google.protobuf.Timestamp
-	47, // 15: habeas.identity.v1.SignedUp.signed_up_at:type_name -> google.protobuf.Timestamp
-	47, // 16: habeas.identity.v1.MergeBegun.begun_at:type_name -> google.protobuf.Timestamp
-	47, // 17: habeas.identity.v1.SubjectsMerged.merged_at:type_name -> google.protobuf.Timestamp
-	47, // 18: habeas.identity.v1.SubjectsSeparated.separated_at:type_name -> google.protobuf.Timestamp
-	47, // 19: habeas.identity.v1.MergedSubjectTouched.touched_at:type_name -> google.protobuf.Timestamp
-	47, // 20: habeas.identity.v1.SearchBegun.until:type_name -> google.protobuf.Timestamp
-	47, // 21: habeas.identity.v1.SeparationDelayed.delayed_at:type_name -> google.protobuf.Timestamp
-	49, // 22: habeas.identity.v1.AgeStated.birth_date:type_name -> habeas.seal.v1.Sealed
-	47, // 23: habeas.identity.v1.AgeStated.stated_at:type_name -> google.protobuf.Timestamp
-	47, // 24: habeas.identity.v1.MandateRecorded.recorded_at:type_name -> google.protobuf.Timestamp
-	47, // 25: habeas.identity.v1.MandateEnded.ended_at:type_name -> google.protobuf.Timestamp
-	47, // 26: habeas.identity.v1.ParentalConsentRecorded.recorded_at:type_name -> google.protobuf.Timestamp
-	47, // 27: habeas.identity.v1.ParentalConsentWithdrawn.withdrawn_at:type_name -> google.protobuf.Timestamp
-	47, // 28: habeas.identity.v1.MinorBlocked.blocked_at:type_name -> google.protobuf.Timestamp
-	47, // 29: habeas.identity.v1.MinorUnblocked.unblocked_at:type_name -> google.protobuf.Timestamp
-	49, // 30: habeas.identity.v1.VerificationStarted.code:type_name -> habeas.seal.v1.Sealed
-	47, // 31: habeas.identity.v1.VerificationStarted.expires_at:type_name -> google.protobuf.Timestamp
-	32, // [32:32] is the sub-list for method output_type
-	32, // [32:32] is the sub-list for method input_type
-	32, // [32:32] is the sub-list for extension type_name
-	32, // [32:32] is the sub-list for extension extendee
-	0,  // [0:32] is the sub-list for field type_name
+	50, // 7: habeas.identity.v1.TenantSafeguards.delay:type_name -> google.protobuf.Duration
+	50, // 8: habeas.identity.v1.TenantSafeguards.channel_age:type_name -> google.protobuf.Duration
+	7,  // 9: habeas.identity.v1.TenantProvider.levels:type_name -> habeas.identity.v1.TenantProviderLevel
+	6,  // 10: habeas.identity.v1.TenantSettingsChanged.kinds:type_name -> habeas.identity.v1.TenantKind
+	49, // 11: habeas.identity.v1.TenantSettingsChanged.changed_at:type_name -> google.protobuf.Timestamp
+	8,  // 12: habeas.identity.v1.TenantSettingsChanged.provider:type_name -> habeas.identity.v1.TenantProvider
+	49, // 13: habeas.identity.v1.SubjectRegistered.registered_at:type_name -> google.protobuf.Timestamp
+	51, // 14: habeas.identity.v1.IdentifierLinked.value:type_name -> habeas.seal.v1.Sealed
+	49, // 15: habeas.identity.v1.IdentifierLinked.linked_at:type_name -> google.protobuf.Timestamp
+	49, // 16: habeas.identity.v1.SubjectForgotten.residue_ends_at:type_name -> google.protobuf.Timestamp
+	49, // 17: habeas.identity.v1.SignedUp.signed_up_at:type_name -> google.protobuf.Timestamp
+	49, // 18: habeas.identity.v1.MergeBegun.begun_at:type_name -> google.protobuf.Timestamp
+	49, // 19: habeas.identity.v1.SubjectsMerged.merged_at:type_name -> google.protobuf.Timestamp
+	49, // 20: habeas.identity.v1.SubjectsSeparated.separated_at:type_name -> google.protobuf.Timestamp
+	49, // 21: habeas.identity.v1.MergedSubjectTouched.touched_at:type_name -> google.protobuf.Timestamp
+	49, // 22: habeas.identity.v1.SearchBegun.until:type_name -> google.protobuf.Timestamp
+	49, // 23: habeas.identity.v1.SeparationDelayed.delayed_at:type_name -> google.protobuf.Timestamp
+	51, // 24: habeas.identity.v1.AgeStated.birth_date:type_name -> habeas.seal.v1.Sealed
+	49, // 25: habeas.identity.v1.AgeStated.stated_at:type_name -> google.protobuf.Timestamp
+	49, // 26: habeas.identity.v1.MandateRecorded.recorded_at:type_name -> google.protobuf.Timestamp
+	49, // 27: habeas.identity.v1.MandateEnded.ended_at:type_name -> google.protobuf.Timestamp
+	49, // 28: habeas.identity.v1.ParentalConsentRecorded.recorded_at:type_name -> google.protobuf.Timestamp
+	49, // 29: habeas.identity.v1.ParentalConsentWithdrawn.withdrawn_at:type_name -> google.protobuf.Timestamp
+	49, // 30: habeas.identity.v1.MinorBlocked.blocked_at:type_name -> google.protobuf.Timestamp
+	49, // 31: habeas.identity.v1.MinorUnblocked.unblocked_at:type_name -> google.protobuf.Timestamp
+	51, // 32: habeas.identity.v1.VerificationStarted.code:type_name -> habeas.seal.v1.Sealed
+	49, // 33: habeas.identity.v1.VerificationStarted.expires_at:type_name -> google.protobuf.Timestamp
+	34, // [34:34] is the sub-list for method output_type
+	34, // [34:34] is the sub-list for method input_type
+	34, // [34:34] is the sub-list for extension type_name
+	34, // [34:34] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_habeas_identity_v1_events_proto_init() }
@@ -3187,7 +3379,7 @@ func file_habeas_identity_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_identity_v1_events_proto_rawDesc), len(file_habeas_identity_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   46,
+			NumMessages:   48,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

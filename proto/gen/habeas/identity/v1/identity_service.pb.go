@@ -1506,7 +1506,11 @@ type GetTenantResponse struct {
 	// What protects people against requests in their name.
 	Safeguards *Safeguards `protobuf:"bytes,5,opt,name=safeguards,proto3" json:"safeguards,omitempty"`
 	// How far its end got; unset if none has begun.
-	Offboarding   *Offboarding `protobuf:"bytes,6,opt,name=offboarding,proto3" json:"offboarding,omitempty"`
+	Offboarding *Offboarding `protobuf:"bytes,6,opt,name=offboarding,proto3" json:"offboarding,omitempty"`
+	// Where its people sign in; unset if an assertion proves nobody.
+	Provider *IdentityProvider `protobuf:"bytes,7,opt,name=provider,proto3" json:"provider,omitempty"`
+	// Levels of assurance above the usual ones.
+	Assurance     *Assurance `protobuf:"bytes,8,opt,name=assurance,proto3" json:"assurance,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1583,6 +1587,20 @@ func (x *GetTenantResponse) GetOffboarding() *Offboarding {
 	return nil
 }
 
+func (x *GetTenantResponse) GetProvider() *IdentityProvider {
+	if x != nil {
+		return x.Provider
+	}
+	return nil
+}
+
+func (x *GetTenantResponse) GetAssurance() *Assurance {
+	if x != nil {
+		return x.Assurance
+	}
+	return nil
+}
+
 // StartVerificationRequest says for what somebody has to prove who they are.
 type StartVerificationRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1654,7 +1672,9 @@ type StartVerificationResponse struct {
 	// Its id.
 	Verification string `protobuf:"bytes,1,opt,name=verification,proto3" json:"verification,omitempty"`
 	// When the code ends.
-	ExpiresAt     *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	ExpiresAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	// What an ID token has to carry as its nonce to count for this verification.
+	Nonce         string `protobuf:"bytes,3,opt,name=nonce,proto3" json:"nonce,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1703,15 +1723,24 @@ func (x *StartVerificationResponse) GetExpiresAt() *timestamppb.Timestamp {
 	return nil
 }
 
-// CheckCodeRequest is one attempt.
+func (x *StartVerificationResponse) GetNonce() string {
+	if x != nil {
+		return x.Nonce
+	}
+	return ""
+}
+
+// CheckCodeRequest is one attempt: a code, the secret of a link, or an ID token.
 type CheckCodeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Client-made id of the command (AIP-155).
 	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// The verification.
 	Verification string `protobuf:"bytes,2,opt,name=verification,proto3" json:"verification,omitempty"`
-	// The code, as typed.
-	Code          string `protobuf:"bytes,3,opt,name=code,proto3" json:"code,omitempty"`
+	// The code, as typed. Either it or an ID token is needed.
+	Code string `protobuf:"bytes,3,opt,name=code,proto3" json:"code,omitempty"`
+	// An ID token of the tenant's identity provider, in place of a code.
+	IdToken       string `protobuf:"bytes,4,opt,name=id_token,json=idToken,proto3" json:"id_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1763,6 +1792,13 @@ func (x *CheckCodeRequest) GetVerification() string {
 func (x *CheckCodeRequest) GetCode() string {
 	if x != nil {
 		return x.Code
+	}
+	return ""
+}
+
+func (x *CheckCodeRequest) GetIdToken() string {
+	if x != nil {
+		return x.IdToken
 	}
 	return ""
 }
@@ -1893,7 +1929,9 @@ type GetVerificationResponse struct {
 	ExpiresAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
 	// How it was proven: "code", "link", "assertion", "mandate", "staff", or
 	// "system" if nobody had to. Empty unless passed.
-	Method        string `protobuf:"bytes,6,opt,name=method,proto3" json:"method,omitempty"`
+	Method string `protobuf:"bytes,6,opt,name=method,proto3" json:"method,omitempty"`
+	// What an ID token has to carry as its nonce; empty unless open.
+	Nonce         string `protobuf:"bytes,7,opt,name=nonce,proto3" json:"nonce,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1970,11 +2008,18 @@ func (x *GetVerificationResponse) GetMethod() string {
 	return ""
 }
 
+func (x *GetVerificationResponse) GetNonce() string {
+	if x != nil {
+		return x.Nonce
+	}
+	return ""
+}
+
 var File_habeas_identity_v1_identity_service_proto protoreflect.FileDescriptor
 
 const file_habeas_identity_v1_identity_service_proto_rawDesc = "" +
 	"\n" +
-	")habeas/identity/v1/identity_service.proto\x12\x12habeas.identity.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$habeas/identity/v1/age_service.proto\x1a&habeas/identity/v1/merge_service.proto\x1a$habeas/identity/v1/offboarding.proto\x1a\x1fhabeas/options/v1/options.proto\"r\n" +
+	")habeas/identity/v1/identity_service.proto\x12\x12habeas.identity.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$habeas/identity/v1/age_service.proto\x1a&habeas/identity/v1/merge_service.proto\x1a$habeas/identity/v1/offboarding.proto\x1a)habeas/identity/v1/settings_service.proto\x1a\x1fhabeas/options/v1/options.proto\"r\n" +
 	"\n" +
 	"Identifier\x12B\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\".habeas.identity.v1.IdentifierKindB\n" +
@@ -2080,7 +2125,7 @@ const file_habeas_identity_v1_identity_service_proto_rawDesc = "" +
 	"\x14CreateTenantResponse\x12+\n" +
 	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"I\n" +
 	"\x10GetTenantRequest\x125\n" +
-	"\x11consistency_token\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80@R\x10consistencyToken\"\x8a\x02\n" +
+	"\x11consistency_token\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80@R\x10consistencyToken\"\x89\x03\n" +
 	"\x11GetTenantResponse\x12\x16\n" +
 	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12\x1b\n" +
@@ -2089,28 +2134,32 @@ const file_habeas_identity_v1_identity_service_proto_rawDesc = "" +
 	"\n" +
 	"safeguards\x18\x05 \x01(\v2\x1e.habeas.identity.v1.SafeguardsR\n" +
 	"safeguards\x12A\n" +
-	"\voffboarding\x18\x06 \x01(\v2\x1f.habeas.identity.v1.OffboardingR\voffboarding\"\xb0\x01\n" +
+	"\voffboarding\x18\x06 \x01(\v2\x1f.habeas.identity.v1.OffboardingR\voffboarding\x12@\n" +
+	"\bprovider\x18\a \x01(\v2$.habeas.identity.v1.IdentityProviderR\bprovider\x12;\n" +
+	"\tassurance\x18\b \x01(\v2\x1d.habeas.identity.v1.AssuranceR\tassurance\"\xb0\x01\n" +
 	"\x18StartVerificationRequest\x12(\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\trequestId\x12/\n" +
 	"\arequest\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\arequest\x129\n" +
 	"\vsubject_ref\x18\x03 \x01(\tB\x18\xbaH\x15r\x132\x11^([a-z2-7]{26})?$R\n" +
-	"subjectRef\"z\n" +
+	"subjectRef\"\x90\x01\n" +
 	"\x19StartVerificationResponse\x12\"\n" +
 	"\fverification\x18\x01 \x01(\tR\fverification\x129\n" +
 	"\n" +
-	"expires_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\"\x95\x01\n" +
+	"expires_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12\x14\n" +
+	"\x05nonce\x18\x03 \x01(\tR\x05nonce\"\xb8\x01\n" +
 	"\x10CheckCodeRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x129\n" +
-	"\fverification\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\fverification\x12\x1d\n" +
-	"\x04code\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 R\x04code\"\x9e\x01\n" +
+	"\fverification\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\fverification\x12\x1b\n" +
+	"\x04code\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18 R\x04code\x12#\n" +
+	"\bid_token\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80@R\aidToken\"\x9e\x01\n" +
 	"\x11CheckCodeResponse\x12;\n" +
 	"\x05state\x18\x01 \x01(\x0e2%.habeas.identity.v1.VerificationStateR\x05state\x12#\n" +
 	"\rattempts_left\x18\x02 \x01(\rR\fattemptsLeft\x12'\n" +
 	"\x0fassurance_level\x18\x03 \x01(\rR\x0eassuranceLevel\"S\n" +
 	"\x16GetVerificationRequest\x129\n" +
-	"\fverification\x18\x01 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\fverification\"\x8d\x02\n" +
+	"\fverification\x18\x01 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\fverification\"\xa3\x02\n" +
 	"\x17GetVerificationResponse\x12;\n" +
 	"\x05state\x18\x01 \x01(\x0e2%.habeas.identity.v1.VerificationStateR\x05state\x12\x18\n" +
 	"\arequest\x18\x02 \x01(\tR\arequest\x12\x1f\n" +
@@ -2119,7 +2168,8 @@ const file_habeas_identity_v1_identity_service_proto_rawDesc = "" +
 	"\x0fassurance_level\x18\x04 \x01(\rR\x0eassuranceLevel\x129\n" +
 	"\n" +
 	"expires_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12\x16\n" +
-	"\x06method\x18\x06 \x01(\tR\x06method*\xc6\x02\n" +
+	"\x06method\x18\x06 \x01(\tR\x06method\x12\x14\n" +
+	"\x05nonce\x18\a \x01(\tR\x05nonce*\xc6\x02\n" +
 	"\x0eIdentifierKind\x12\x1f\n" +
 	"\x1bIDENTIFIER_KIND_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15IDENTIFIER_KIND_EMAIL\x10\x01\x12\x19\n" +
@@ -2238,14 +2288,16 @@ var file_habeas_identity_v1_identity_service_proto_goTypes = []any{
 	(*timestamppb.Timestamp)(nil),      // 33: google.protobuf.Timestamp
 	(*durationpb.Duration)(nil),        // 34: google.protobuf.Duration
 	(*Offboarding)(nil),                // 35: habeas.identity.v1.Offboarding
-	(*RecordTouchRequest)(nil),         // 36: habeas.identity.v1.RecordTouchRequest
-	(*OffboardTenantRequest)(nil),      // 37: habeas.identity.v1.OffboardTenantRequest
-	(*ApproveOffboardingRequest)(nil),  // 38: habeas.identity.v1.ApproveOffboardingRequest
-	(*CancelOffboardingRequest)(nil),   // 39: habeas.identity.v1.CancelOffboardingRequest
-	(*RecordTouchResponse)(nil),        // 40: habeas.identity.v1.RecordTouchResponse
-	(*OffboardTenantResponse)(nil),     // 41: habeas.identity.v1.OffboardTenantResponse
-	(*ApproveOffboardingResponse)(nil), // 42: habeas.identity.v1.ApproveOffboardingResponse
-	(*CancelOffboardingResponse)(nil),  // 43: habeas.identity.v1.CancelOffboardingResponse
+	(*IdentityProvider)(nil),           // 36: habeas.identity.v1.IdentityProvider
+	(*Assurance)(nil),                  // 37: habeas.identity.v1.Assurance
+	(*RecordTouchRequest)(nil),         // 38: habeas.identity.v1.RecordTouchRequest
+	(*OffboardTenantRequest)(nil),      // 39: habeas.identity.v1.OffboardTenantRequest
+	(*ApproveOffboardingRequest)(nil),  // 40: habeas.identity.v1.ApproveOffboardingRequest
+	(*CancelOffboardingRequest)(nil),   // 41: habeas.identity.v1.CancelOffboardingRequest
+	(*RecordTouchResponse)(nil),        // 42: habeas.identity.v1.RecordTouchResponse
+	(*OffboardTenantResponse)(nil),     // 43: habeas.identity.v1.OffboardTenantResponse
+	(*ApproveOffboardingResponse)(nil), // 44: habeas.identity.v1.ApproveOffboardingResponse
+	(*CancelOffboardingResponse)(nil),  // 45: habeas.identity.v1.CancelOffboardingResponse
 }
 var file_habeas_identity_v1_identity_service_proto_depIdxs = []int32{
 	0,  // 0: habeas.identity.v1.Identifier.kind:type_name -> habeas.identity.v1.IdentifierKind
@@ -2266,49 +2318,51 @@ var file_habeas_identity_v1_identity_service_proto_depIdxs = []int32{
 	34, // 15: habeas.identity.v1.Safeguards.channel_age:type_name -> google.protobuf.Duration
 	21, // 16: habeas.identity.v1.GetTenantResponse.safeguards:type_name -> habeas.identity.v1.Safeguards
 	35, // 17: habeas.identity.v1.GetTenantResponse.offboarding:type_name -> habeas.identity.v1.Offboarding
-	33, // 18: habeas.identity.v1.StartVerificationResponse.expires_at:type_name -> google.protobuf.Timestamp
-	2,  // 19: habeas.identity.v1.CheckCodeResponse.state:type_name -> habeas.identity.v1.VerificationState
-	2,  // 20: habeas.identity.v1.GetVerificationResponse.state:type_name -> habeas.identity.v1.VerificationState
-	33, // 21: habeas.identity.v1.GetVerificationResponse.expires_at:type_name -> google.protobuf.Timestamp
-	4,  // 22: habeas.identity.v1.SubjectService.RegisterSubject:input_type -> habeas.identity.v1.RegisterSubjectRequest
-	6,  // 23: habeas.identity.v1.SubjectService.LinkIdentifier:input_type -> habeas.identity.v1.LinkIdentifierRequest
-	8,  // 24: habeas.identity.v1.SubjectService.UnlinkIdentifier:input_type -> habeas.identity.v1.UnlinkIdentifierRequest
-	10, // 25: habeas.identity.v1.SubjectService.ResolveSubject:input_type -> habeas.identity.v1.ResolveSubjectRequest
-	12, // 26: habeas.identity.v1.SubjectService.GetSubject:input_type -> habeas.identity.v1.GetSubjectRequest
-	14, // 27: habeas.identity.v1.SubjectService.ListIdentifiers:input_type -> habeas.identity.v1.ListIdentifiersRequest
-	36, // 28: habeas.identity.v1.SubjectService.RecordTouch:input_type -> habeas.identity.v1.RecordTouchRequest
-	16, // 29: habeas.identity.v1.SubjectService.FixIdentifiers:input_type -> habeas.identity.v1.FixIdentifiersRequest
-	18, // 30: habeas.identity.v1.SubjectService.ForgetSubject:input_type -> habeas.identity.v1.ForgetSubjectRequest
-	20, // 31: habeas.identity.v1.TenantService.CreateTenant:input_type -> habeas.identity.v1.CreateTenantRequest
-	23, // 32: habeas.identity.v1.TenantService.GetTenant:input_type -> habeas.identity.v1.GetTenantRequest
-	37, // 33: habeas.identity.v1.TenantService.OffboardTenant:input_type -> habeas.identity.v1.OffboardTenantRequest
-	38, // 34: habeas.identity.v1.TenantService.ApproveOffboarding:input_type -> habeas.identity.v1.ApproveOffboardingRequest
-	39, // 35: habeas.identity.v1.TenantService.CancelOffboarding:input_type -> habeas.identity.v1.CancelOffboardingRequest
-	25, // 36: habeas.identity.v1.VerificationService.StartVerification:input_type -> habeas.identity.v1.StartVerificationRequest
-	27, // 37: habeas.identity.v1.VerificationService.CheckCode:input_type -> habeas.identity.v1.CheckCodeRequest
-	29, // 38: habeas.identity.v1.VerificationService.GetVerification:input_type -> habeas.identity.v1.GetVerificationRequest
-	5,  // 39: habeas.identity.v1.SubjectService.RegisterSubject:output_type -> habeas.identity.v1.RegisterSubjectResponse
-	7,  // 40: habeas.identity.v1.SubjectService.LinkIdentifier:output_type -> habeas.identity.v1.LinkIdentifierResponse
-	9,  // 41: habeas.identity.v1.SubjectService.UnlinkIdentifier:output_type -> habeas.identity.v1.UnlinkIdentifierResponse
-	11, // 42: habeas.identity.v1.SubjectService.ResolveSubject:output_type -> habeas.identity.v1.ResolveSubjectResponse
-	13, // 43: habeas.identity.v1.SubjectService.GetSubject:output_type -> habeas.identity.v1.GetSubjectResponse
-	15, // 44: habeas.identity.v1.SubjectService.ListIdentifiers:output_type -> habeas.identity.v1.ListIdentifiersResponse
-	40, // 45: habeas.identity.v1.SubjectService.RecordTouch:output_type -> habeas.identity.v1.RecordTouchResponse
-	17, // 46: habeas.identity.v1.SubjectService.FixIdentifiers:output_type -> habeas.identity.v1.FixIdentifiersResponse
-	19, // 47: habeas.identity.v1.SubjectService.ForgetSubject:output_type -> habeas.identity.v1.ForgetSubjectResponse
-	22, // 48: habeas.identity.v1.TenantService.CreateTenant:output_type -> habeas.identity.v1.CreateTenantResponse
-	24, // 49: habeas.identity.v1.TenantService.GetTenant:output_type -> habeas.identity.v1.GetTenantResponse
-	41, // 50: habeas.identity.v1.TenantService.OffboardTenant:output_type -> habeas.identity.v1.OffboardTenantResponse
-	42, // 51: habeas.identity.v1.TenantService.ApproveOffboarding:output_type -> habeas.identity.v1.ApproveOffboardingResponse
-	43, // 52: habeas.identity.v1.TenantService.CancelOffboarding:output_type -> habeas.identity.v1.CancelOffboardingResponse
-	26, // 53: habeas.identity.v1.VerificationService.StartVerification:output_type -> habeas.identity.v1.StartVerificationResponse
-	28, // 54: habeas.identity.v1.VerificationService.CheckCode:output_type -> habeas.identity.v1.CheckCodeResponse
-	30, // 55: habeas.identity.v1.VerificationService.GetVerification:output_type -> habeas.identity.v1.GetVerificationResponse
-	39, // [39:56] is the sub-list for method output_type
-	22, // [22:39] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	36, // 18: habeas.identity.v1.GetTenantResponse.provider:type_name -> habeas.identity.v1.IdentityProvider
+	37, // 19: habeas.identity.v1.GetTenantResponse.assurance:type_name -> habeas.identity.v1.Assurance
+	33, // 20: habeas.identity.v1.StartVerificationResponse.expires_at:type_name -> google.protobuf.Timestamp
+	2,  // 21: habeas.identity.v1.CheckCodeResponse.state:type_name -> habeas.identity.v1.VerificationState
+	2,  // 22: habeas.identity.v1.GetVerificationResponse.state:type_name -> habeas.identity.v1.VerificationState
+	33, // 23: habeas.identity.v1.GetVerificationResponse.expires_at:type_name -> google.protobuf.Timestamp
+	4,  // 24: habeas.identity.v1.SubjectService.RegisterSubject:input_type -> habeas.identity.v1.RegisterSubjectRequest
+	6,  // 25: habeas.identity.v1.SubjectService.LinkIdentifier:input_type -> habeas.identity.v1.LinkIdentifierRequest
+	8,  // 26: habeas.identity.v1.SubjectService.UnlinkIdentifier:input_type -> habeas.identity.v1.UnlinkIdentifierRequest
+	10, // 27: habeas.identity.v1.SubjectService.ResolveSubject:input_type -> habeas.identity.v1.ResolveSubjectRequest
+	12, // 28: habeas.identity.v1.SubjectService.GetSubject:input_type -> habeas.identity.v1.GetSubjectRequest
+	14, // 29: habeas.identity.v1.SubjectService.ListIdentifiers:input_type -> habeas.identity.v1.ListIdentifiersRequest
+	38, // 30: habeas.identity.v1.SubjectService.RecordTouch:input_type -> habeas.identity.v1.RecordTouchRequest
+	16, // 31: habeas.identity.v1.SubjectService.FixIdentifiers:input_type -> habeas.identity.v1.FixIdentifiersRequest
+	18, // 32: habeas.identity.v1.SubjectService.ForgetSubject:input_type -> habeas.identity.v1.ForgetSubjectRequest
+	20, // 33: habeas.identity.v1.TenantService.CreateTenant:input_type -> habeas.identity.v1.CreateTenantRequest
+	23, // 34: habeas.identity.v1.TenantService.GetTenant:input_type -> habeas.identity.v1.GetTenantRequest
+	39, // 35: habeas.identity.v1.TenantService.OffboardTenant:input_type -> habeas.identity.v1.OffboardTenantRequest
+	40, // 36: habeas.identity.v1.TenantService.ApproveOffboarding:input_type -> habeas.identity.v1.ApproveOffboardingRequest
+	41, // 37: habeas.identity.v1.TenantService.CancelOffboarding:input_type -> habeas.identity.v1.CancelOffboardingRequest
+	25, // 38: habeas.identity.v1.VerificationService.StartVerification:input_type -> habeas.identity.v1.StartVerificationRequest
+	27, // 39: habeas.identity.v1.VerificationService.CheckCode:input_type -> habeas.identity.v1.CheckCodeRequest
+	29, // 40: habeas.identity.v1.VerificationService.GetVerification:input_type -> habeas.identity.v1.GetVerificationRequest
+	5,  // 41: habeas.identity.v1.SubjectService.RegisterSubject:output_type -> habeas.identity.v1.RegisterSubjectResponse
+	7,  // 42: habeas.identity.v1.SubjectService.LinkIdentifier:output_type -> habeas.identity.v1.LinkIdentifierResponse
+	9,  // 43: habeas.identity.v1.SubjectService.UnlinkIdentifier:output_type -> habeas.identity.v1.UnlinkIdentifierResponse
+	11, // 44: habeas.identity.v1.SubjectService.ResolveSubject:output_type -> habeas.identity.v1.ResolveSubjectResponse
+	13, // 45: habeas.identity.v1.SubjectService.GetSubject:output_type -> habeas.identity.v1.GetSubjectResponse
+	15, // 46: habeas.identity.v1.SubjectService.ListIdentifiers:output_type -> habeas.identity.v1.ListIdentifiersResponse
+	42, // 47: habeas.identity.v1.SubjectService.RecordTouch:output_type -> habeas.identity.v1.RecordTouchResponse
+	17, // 48: habeas.identity.v1.SubjectService.FixIdentifiers:output_type -> habeas.identity.v1.FixIdentifiersResponse
+	19, // 49: habeas.identity.v1.SubjectService.ForgetSubject:output_type -> habeas.identity.v1.ForgetSubjectResponse
+	22, // 50: habeas.identity.v1.TenantService.CreateTenant:output_type -> habeas.identity.v1.CreateTenantResponse
+	24, // 51: habeas.identity.v1.TenantService.GetTenant:output_type -> habeas.identity.v1.GetTenantResponse
+	43, // 52: habeas.identity.v1.TenantService.OffboardTenant:output_type -> habeas.identity.v1.OffboardTenantResponse
+	44, // 53: habeas.identity.v1.TenantService.ApproveOffboarding:output_type -> habeas.identity.v1.ApproveOffboardingResponse
+	45, // 54: habeas.identity.v1.TenantService.CancelOffboarding:output_type -> habeas.identity.v1.CancelOffboardingResponse
+	26, // 55: habeas.identity.v1.VerificationService.StartVerification:output_type -> habeas.identity.v1.StartVerificationResponse
+	28, // 56: habeas.identity.v1.VerificationService.CheckCode:output_type -> habeas.identity.v1.CheckCodeResponse
+	30, // 57: habeas.identity.v1.VerificationService.GetVerification:output_type -> habeas.identity.v1.GetVerificationResponse
+	41, // [41:58] is the sub-list for method output_type
+	24, // [24:41] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_habeas_identity_v1_identity_service_proto_init() }
@@ -2319,6 +2373,7 @@ func file_habeas_identity_v1_identity_service_proto_init() {
 	file_habeas_identity_v1_age_service_proto_init()
 	file_habeas_identity_v1_merge_service_proto_init()
 	file_habeas_identity_v1_offboarding_proto_init()
+	file_habeas_identity_v1_settings_service_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
