@@ -15,6 +15,7 @@ import (
 	"io/fs"
 
 	"habeas.internal/services/habeas/internal/local"
+	"habeas.internal/services/habeas/internal/login"
 	"habeas.internal/services/habeas/internal/remote"
 	"habeas.internal/services/internal/daemon/env"
 	"habeas.internal/services/internal/es"
@@ -120,11 +121,13 @@ func exitCode(err error) int {
 		return coded.code
 	case answer != nil:
 		return remoteExit(answer.Code)
-	case errors.As(err, &usage), errors.As(err, &problem):
+	case errors.Is(err, login.ErrConfig), errors.As(err, &usage), errors.As(err, &problem):
 		return ExitUsage
-	case isRefusal(err):
+	case errors.Is(err, login.ErrEnded), errors.Is(err, login.ErrRefused):
+		return ExitDenied
+	case errors.Is(err, login.ErrAnswer), errors.Is(err, login.ErrExposed), isRefusal(err):
 		return ExitRefused
-	case errors.Is(err, es.ErrUnavailable), errors.Is(err, es.ErrUnknownOutcome), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, es.ErrUnavailable), errors.Is(err, es.ErrUnknownOutcome), errors.Is(err, login.ErrUnreachable), errors.Is(err, context.DeadlineExceeded):
 		return ExitUnavailable
 	}
 	return ExitFailed
@@ -166,7 +169,7 @@ func newRoot(s Streams) (*cobra.Command, error) {
 	set.common(root.PersistentFlags())
 	a := &app{Streams: s, set: set}
 	root.AddCommand(a.up(), a.tenant(), a.policy(), a.subject(), a.consent(), a.request(), a.system(), a.hold(),
-		a.audit(), a.trace(), a.token(), a.provision(), a.export(), a.importing(), a.doctor(), a.parked(), a.version())
+		a.audit(), a.trace(), a.login(), a.logout(), a.whoami(), a.token(), a.provision(), a.export(), a.importing(), a.doctor(), a.parked(), a.version())
 	return strict(root), nil
 }
 

@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -47,9 +48,9 @@ func (a *app) reach(service string, do func(conn *grpc.ClientConn) error) error 
 	if err != nil {
 		return err
 	}
-	conns, err := remote.New(c, a.set.Token.Reveal(), a.timeout())
+	conns, err := a.connections(context.Background(), c)
 	if err != nil {
-		return usageError{err}
+		return err
 	}
 	defer conns.Close()
 	conn, err := conns.To(service)

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"habeas.internal/services/habeas/internal/local"
-	"habeas.internal/services/habeas/internal/remote"
 
 	"google.golang.org/grpc/codes"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
@@ -44,9 +43,9 @@ type serviceDiagnosis struct {
 // diagnoseServices asks each service of a client configuration whether it is
 // ready.
 func (a *app) diagnoseServices(ctx context.Context, c local.Client) ([]serviceDiagnosis, error) {
-	conns, err := remote.New(c, a.set.Token.Reveal(), a.timeout())
+	conns, err := a.connections(ctx, c)
 	if err != nil {
-		return nil, usageError{err}
+		return nil, err
 	}
 	defer conns.Close()
 	var out []serviceDiagnosis

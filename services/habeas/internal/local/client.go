@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"habeas.internal/services/habeas/internal/devissuer"
+	"habeas.internal/services/habeas/internal/login"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -31,6 +32,8 @@ type Client struct {
 	// Token is a bearer token, or TokenFile the file that holds one.
 	Token     string `yaml:"token,omitempty"`
 	TokenFile string `yaml:"token_file,omitempty"`
+	// Login is how a person gets a token instead, by `habeas login`.
+	Login *login.Config `yaml:"login,omitempty"`
 	// CA is the file of the authorities that the services' certificates are
 	// verified against.
 	CA string `yaml:"ca"`
@@ -87,6 +90,9 @@ func ReadClient(path string) (Client, error) {
 	dec.KnownFields(true)
 	if err := dec.Decode(&c); err != nil {
 		return c, fmt.Errorf("read client configuration %s: it is malformed", path) // the cause may quote the token
+	}
+	if c.Login != nil && (c.Token != "" || c.TokenFile != "") {
+		return c, fmt.Errorf("client configuration %s: it has a token and a login, and nobody can say which counts", path)
 	}
 	return c, nil
 }

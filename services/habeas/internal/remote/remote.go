@@ -34,19 +34,28 @@ type Conns struct {
 // place of the configuration's. timeout bounds a call that does not stream.
 func New(c local.Client, token string, timeout time.Duration) (*Conns, error) {
 	if token == "" {
-		token = c.Token
+		var err error
+		if token, err = TokenOf(c); err != nil {
+			return nil, err
+		}
 	}
+	return &Conns{client: c, token: token, timeout: timeout, conns: map[string]*grpc.ClientConn{}}, nil
+}
+
+// TokenOf is the token that a client configuration has, or names.
+func TokenOf(c local.Client) (string, error) {
+	token := c.Token
 	if token == "" && c.TokenFile != "" {
 		text, err := os.ReadFile(c.TokenFile)
 		if err != nil {
-			return nil, fmt.Errorf("read token: %w", err)
+			return "", fmt.Errorf("read token: %w", err)
 		}
 		token = strings.TrimSpace(string(text))
 	}
 	if token == "" {
-		return nil, errors.New("there is no token: neither in the client configuration nor in HABEAS_TOKEN")
+		return "", errors.New("there is no token: neither in the client configuration nor in HABEAS_TOKEN")
 	}
-	return &Conns{client: c, token: token, timeout: timeout, conns: map[string]*grpc.ClientConn{}}, nil
+	return token, nil
 }
 
 // To is a connection to a service. It does not wait for the service; the first
