@@ -178,6 +178,7 @@ func (s *service) serve(ctx context.Context, k *daemon.Kit, reads kit.ReadLog, s
 	cfg.Services = []kit.Service{
 		{Desc: &fulfilmentv1.RequestService_ServiceDesc, Impl: s.Server},
 		{Desc: &fulfilmentv1.SystemService_ServiceDesc, Impl: s.Server},
+		{Desc: &fulfilmentv1.CaseService_ServiceDesc, Impl: s.Server},
 	}
 	cfg.Errors, cfg.Reads, cfg.Staff = rpc.Errors(), reads, staff
 	cfg.Callers = map[string][]string{ // who is too young for a policy, identity knows

@@ -35,7 +35,7 @@ func dial(cfg Config, k *daemon.Kit) (p *peers, err error) {
 	}()
 	identity, err := cfg.Identity.Dial(k.RPC(), "identity", keyclient.ServiceName,
 		identityv1.SubjectService_ServiceDesc.ServiceName, identityv1.TenantService_ServiceDesc.ServiceName,
-		identityv1.VerificationService_ServiceDesc.ServiceName, identityv1.SuppressionService_ServiceDesc.ServiceName, staffclient.ServiceName)
+		identityv1.VerificationService_ServiceDesc.ServiceName, identityv1.SuppressionService_ServiceDesc.ServiceName, identityv1.SettingsService_ServiceDesc.ServiceName, staffclient.ServiceName)
 	if err != nil {
 		return p, fmt.Errorf("connect to identity: %w", err)
 	}
@@ -55,6 +55,7 @@ func dial(cfg Config, k *daemon.Kit) (p *peers, err error) {
 		Subjects: identityv1.NewSubjectServiceClient(identity), Verifications: identityv1.NewVerificationServiceClient(identity),
 		Keys: identityv1.NewKeyServiceClient(identity), Suppression: identityv1.NewSuppressionServiceClient(identity),
 		Consent: consentv1.NewConsentServiceClient(consent), Policies: consentv1.NewPolicyServiceClient(consent),
+		Staff: identityv1.NewStaffServiceClient(identity), Settings: identityv1.NewSettingsServiceClient(identity),
 		Retention: retentionv1.NewRetentionServiceClient(retention),
 	}
 	p.staff = staffclient.New(identity, time.Now)

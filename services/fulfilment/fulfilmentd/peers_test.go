@@ -28,12 +28,25 @@ type identity struct {
 	identityv1.UnimplementedKeyServiceServer
 	identityv1.UnimplementedSuppressionServiceServer
 	identityv1.UnimplementedStaffServiceServer
+	identityv1.UnimplementedSettingsServiceServer
 	p *fake.Peers
 
 	mu        sync.Mutex
 	keys      map[string][]byte
 	destroyed map[string]bool
 	refusal   string // of looks at personal data
+}
+
+func (s *identity) GetSettings(ctx context.Context, r *identityv1.GetSettingsRequest) (*identityv1.GetSettingsResponse, error) {
+	return s.p.GetSettings(ctx, r)
+}
+
+func (s *identity) GrantNeed(ctx context.Context, r *identityv1.GrantNeedRequest) (*identityv1.GrantNeedResponse, error) {
+	return s.p.GrantNeed(ctx, r)
+}
+
+func (s *identity) EndNeed(ctx context.Context, r *identityv1.EndNeedRequest) (*identityv1.EndNeedResponse, error) {
+	return s.p.EndNeed(ctx, r)
 }
 
 func (s *identity) CheckStaff(context.Context, *identityv1.CheckStaffRequest) (*identityv1.CheckStaffResponse, error) {

@@ -70,7 +70,7 @@ func newWorld(t *testing.T) *world {
 	w.id = w.issue(t, fulfilmentd.Name)
 	w.peer(t, "identity", &identity{p: w.peers, keys: map[string][]byte{}, destroyed: map[string]bool{}},
 		&identityv1.SubjectService_ServiceDesc, &identityv1.TenantService_ServiceDesc, &identityv1.VerificationService_ServiceDesc,
-		&identityv1.KeyService_ServiceDesc, &identityv1.SuppressionService_ServiceDesc, &identityv1.StaffService_ServiceDesc)
+		&identityv1.KeyService_ServiceDesc, &identityv1.SuppressionService_ServiceDesc, &identityv1.StaffService_ServiceDesc, &identityv1.SettingsService_ServiceDesc)
 	w.peer(t, "consent", &consent{p: w.peers}, &consentv1.ConsentService_ServiceDesc, &consentv1.PolicyService_ServiceDesc)
 	w.peer(t, "retention", &retention{p: w.peers}, &retentionv1.RetentionService_ServiceDesc)
 	w.openShop(t)

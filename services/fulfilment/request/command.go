@@ -6,8 +6,8 @@ import (
 	"habeas.internal/services/internal/personal"
 )
 
-// Command is what a request may be asked to do. Withdraw, Cancel, Retry,
-// ReadPackage and CheckOpen come from people; the others from the request's own process.
+// Command is what a request may be asked to do. Withdraw, Cancel, Retry, Assign,
+// Unassign, Approve, Decline, ReadPackage and CheckOpen come from people; the others from the request's own process.
 //
 //sumtype:decl
 type Command interface{ command() }
@@ -20,6 +20,7 @@ type Submit struct {
 	Channel    string
 	Terms      Terms
 	Submitter  string
+	TakenBy    string // who of the staff took it in
 	ReceivedAt time.Time
 	At         time.Time
 }
@@ -97,11 +98,12 @@ type Freeze struct{ At time.Time }
 
 // CommitManifest fixes the scope. DigestKey is the random key of the digests of
 // row keys. After is the erasure that left what the manifest states, if nobody
-// can be looked for any more.
+// can be looked for any more. Approval: the tenant asks for a second person's word.
 type CommitManifest struct {
 	Leaves    []Planned
 	Schedule  uint32
 	After     string
+	Approval  bool
 	DigestKey personal.Text
 	At        time.Time
 }

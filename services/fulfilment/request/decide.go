@@ -50,6 +50,10 @@ func Decide(s Request, cmd Command) ([]Event, error) {
 		return resume(s, c.Cause, c.At), nil
 	case BeginPackage, FinishPackage, ExpirePackage:
 		return packaging(s, c)
+	case Assign, Unassign, NoteNeed, NoteNeedEnded:
+		return staffing(s, c)
+	case Approve, Decline, NoteReview:
+		return approving(s, c)
 	case TellRecipients, NoteForgotten, EndRestriction, OweNotice, EndNotice:
 		return ending(s, c)
 	case AnswerWith, Close, LeaveDocket, DestroyKey, Finish:
@@ -99,10 +103,10 @@ func asked(s Request, cmd Command) ([]Event, error) {
 		switch {
 		case s.Closed && len(s.left()) == 0:
 			return refuse("retry", ErrOver)
-		case len(s.Failures) == 0:
+		case len(s.Failures) == 0 && s.Approval.Declined == "":
 			return refuse("retry", ErrNothingFailed)
 		}
-		return []Event{Resumed{Cause: "retry", At: c.At}}, nil
+		return []Event{Resumed{Cause: causeRetry, At: c.At}}, nil
 	case ReadPackage:
 		if !s.Package.Ready || s.Package.Expired || !c.At.Before(s.Package.ExpiresAt) {
 			return refuse("download", ErrNoPackage)
@@ -111,6 +115,9 @@ func asked(s Request, cmd Command) ([]Event, error) {
 	}
 	return nil, errUnknown
 }
+
+// causeRetry is the cause of what somebody asked to try again.
+const causeRetry = "retry"
 
 // over reports whether the process has nothing more to do inside.
 func (s Request) over() bool { return s.Closed || s.Withdrawn || s.Unverified != "" }

@@ -20,6 +20,7 @@ type Submitted struct {
 	Channel    string
 	Terms      Terms
 	Submitter  string
+	TakenBy    string
 	ReceivedAt time.Time
 	At         time.Time
 }
@@ -81,6 +82,7 @@ type ManifestCommitted struct {
 	Leaves    []Planned
 	Schedule  uint32
 	After     string
+	Approval  bool
 	DigestKey personal.Text
 	At        time.Time
 }

@@ -11,6 +11,7 @@ func Evolve(s Request, ev Event) Request {
 	case Submitted:
 		s.Submitted, s.Right, s.Kind, s.Identifier = true, e.Right, e.Kind, e.Identifier
 		s.Channel, s.Terms, s.ReceivedAt, s.Submitter, s.Since = e.Channel, e.Terms, e.ReceivedAt, e.Submitter, e.At
+		s.Case.TakenBy = e.TakenBy
 	case NoticeOwed:
 		s.Notices = append(slices.Clip(s.Notices), Notice{ID: e.Notice, Template: e.Template})
 		s.Failures = others(s.Failures, StepAcknowledge, "")
@@ -59,7 +60,9 @@ func Evolve(s Request, ev Event) Request {
 	case RestrictionEnded:
 		s.RestrictionEnded = true
 	case ManifestCommitted, LeavesDecided, LeavesStarted, ValuesSuppressed, ChangesAnnounced, LeavesCompleted, StepFailed, LeavesDeferred, Resumed:
-		s = evolveWork(s, e)
+		s = evolveApproval(evolveWork(s, e), e)
+	case Assigned, Unassigned, NeedGranted, NeedEnded, Approved, Declined, Reviewed:
+		s = evolveApproval(evolveCase(s, e), e)
 	case CommandRefused:
 	}
 	return clearFailures(s, ev)
@@ -229,6 +232,10 @@ func succeeded(ev Event) Step {
 		return StepExpire
 	case NoticeOwed:
 		return StepNotify
+	case NeedGranted, NeedEnded:
+		return StepNeed
+	case Reviewed:
+		return StepReview
 	}
 	return ""
 }

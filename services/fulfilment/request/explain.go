@@ -66,6 +66,8 @@ const (
 	ActorRetention  = "retention"
 	ActorSystem     = "system"
 	ActorNobody     = "nobody"
+	ActorApprover   = "approver"
+	ActorFulfiller  = "fulfiller"
 )
 
 // Explain says how the request stands. Every state that is not closed has an
@@ -95,6 +97,8 @@ func Explain(s Request) Explanation {
 		return x
 	case !s.Planned:
 		x.Awaited = "manifest.commit"
+	case s.AwaitsApproval():
+		return explainApproval(s, x)
 	case !s.done():
 		return explainWork(s, x)
 	default:
@@ -107,7 +111,7 @@ func Explain(s Request) Explanation {
 // nobody can be written to tells whether somebody is known, and is not told while
 // nobody has proven who asks.
 func (s Request) left() []Failure {
-	after := []Step{StepLeave, StepNotify, StepDestroyKey, StepExpire, StepFinish}
+	after := []Step{StepLeave, StepNotify, StepDestroyKey, StepExpire, StepFinish, StepNeed}
 	if s.SubjectRef == "" {
 		after = []Step{StepDestroyKey, StepFinish}
 	}
@@ -134,6 +138,9 @@ func explainRest(s Request) Explanation {
 // withFailure adds the step that keeps the request where it is.
 func withFailure(s Request, x Explanation) Explanation {
 	for _, f := range s.Failures {
+		if f.Step == StepNeed { // it keeps nothing from going on
+			continue
+		}
 		if x.NextTryAt.IsZero() || f.NextTryAt.Before(x.NextTryAt) || x.Actor == ActorFulfilment {
 			x.Awaited, x.System, x.Reason, x.NextTryAt = string(f.Step)+".retry", cmp.Or(f.System, f.In), f.Reason, f.NextTryAt
 			x.Category = f.Category

@@ -32,6 +32,8 @@ const (
 	StepExpire      Step = "expire_package"
 	StepDestroyKey  Step = "destroy_key"
 	StepFinish      Step = "finish"
+	StepNeed        Step = "case_need"
+	StepReview      Step = "review_manifest"
 )
 
 // Effect is a step that is due, on a system if it is about one.
@@ -121,9 +123,15 @@ func (s Request) InDocket() bool { return s.Placed && !s.over() }
 
 // pending lists what is to be done, whether or not it is tried again yet.
 func pending(s Request, now time.Time) []Effect {
-	switch {
-	case !s.Submitted || s.Finished:
+	if !s.Submitted || s.Finished {
 		return nil
+	}
+	return append(s.staffed(now), onward(s, now)...)
+}
+
+// onward is what brings the request itself on.
+func onward(s Request, now time.Time) []Effect {
+	switch {
 	case !s.owed(TemplateAcknowledged) && !s.Closed:
 		return one(StepAcknowledge)
 	case s.Closed:
@@ -184,6 +192,9 @@ func working(s Request, now time.Time) []Effect {
 	if s.Right == Access {
 		return one(StepCollect)
 	}
+	if s.Approval.Review {
+		return one(StepReview)
+	}
 	var out []Effect
 	for _, y := range s.Systems {
 		leaves := s.of(y.Name)
@@ -191,6 +202,7 @@ func working(s Request, now time.Time) []Effect {
 		case allEnded(leaves), y.busy(now):
 		case slices.ContainsFunc(leaves, func(l Leaf) bool { return l.Decision == Undecided }):
 			out = append(out, Effect{StepLocate, y.Name})
+		case s.AwaitsApproval(): // nothing is destroyed before
 		default:
 			out = append(out, Effect{StepErase, y.Name})
 		}
@@ -205,6 +217,10 @@ func (y System) busy(now time.Time) bool { return y.Permit != "" && now.Before(y
 func concluding(s Request) []Effect {
 	if s.Right == Erasure {
 		switch {
+		case s.Approval.Review:
+			return one(StepReview)
+		case s.AwaitsApproval():
+			return nil
 		case !s.RecipientsTold:
 			return one(StepTell)
 		case !s.Forgotten:
@@ -236,7 +252,7 @@ func afterwards(s Request, now time.Time) []Effect {
 	if live && (!s.Package.Ready || !now.Before(s.Package.ExpiresAt)) {
 		out = append(out, Effect{Step: StepExpire})
 	}
-	if len(out) == 0 && !live && s.KeyDestroyed {
+	if len(out) == 0 && !live && s.KeyDestroyed && len(s.staffed(now)) == 0 {
 		out = one(StepFinish)
 	}
 	return out

@@ -210,6 +210,7 @@ type Request struct {
 	Channel    string
 	ReceivedAt time.Time
 	Submitter  string
+	Case       Case
 
 	Verification   string
 	VerificationAt time.Time // its end
@@ -239,6 +240,7 @@ type Request struct {
 	Systems   []System
 	Failures  []Failure
 	DigestKey personal.Text
+	Approval  Approval
 
 	Package          Package
 	RecipientsTold   bool

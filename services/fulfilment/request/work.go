@@ -88,8 +88,8 @@ func start(s Request, c StartLeaves) ([]Event, error) {
 	if !known {
 		return nil, ErrNotInManifest
 	}
-	if y.busy(c.At) || c.Yields != s.Yields {
-		return nil, ErrOutOfStep // somebody is at work, or went first meanwhile
+	if y.busy(c.At) || c.Yields != s.Yields || s.AwaitsApproval() {
+		return nil, ErrOutOfStep // somebody is at work, went first meanwhile, or has to look at the manifest
 	}
 	for _, f := range c.Leaves {
 		l, ok := s.leaf(f.Leaf)
@@ -198,7 +198,7 @@ func ending(s Request, cmd Command) ([]Event, error) {
 		}
 		return once(s.RecipientsTold, RecipientsTold(c))
 	case NoteForgotten:
-		if !s.done() || s.Right != Erasure {
+		if !s.done() || s.Right != Erasure || s.AwaitsApproval() {
 			return nil, ErrOutOfStep
 		}
 		return once(s.Forgotten, SubjectForgotten(c))

@@ -55,6 +55,8 @@ type Peers struct {
 	Verifications identityv1.VerificationServiceClient
 	Keys          identityv1.KeyServiceClient
 	Suppression   identityv1.SuppressionServiceClient
+	Staff         identityv1.StaffServiceClient
+	Settings      identityv1.SettingsServiceClient
 	Consent       consentv1.ConsentServiceClient
 	Policies      consentv1.PolicyServiceClient
 	Retention     retentionv1.RetentionServiceClient
@@ -258,6 +260,7 @@ func (c *Carrier) do(ctx context.Context, agg es.Aggregate, s request.Request, e
 		request.StepForget: j.forget, request.StepUnfreeze: j.unfreeze, request.StepNotify: j.notify,
 		request.StepClose: j.close, request.StepLeave: j.leave, request.StepExpire: j.expire,
 		request.StepState: j.state, request.StepDestroyKey: j.destroyKey, request.StepFinish: j.finish,
+		request.StepNeed: j.need, request.StepReview: j.review,
 	}
 	step, ok := steps[e.Step]
 	if !ok {

@@ -137,11 +137,15 @@ func (j *journey) plan(ctx context.Context) error {
 	for i := range leaves {
 		leaves[i].Leaf = uint32(i) + 1
 	}
+	approval, err := j.approval(ctx)
+	if err != nil {
+		return err
+	}
 	if err := j.point(PointPlanned); err != nil {
 		return err
 	}
 	return j.note(ctx, request.StepPlan, request.CommitManifest{
-		Leaves: leaves, Schedule: schedule, DigestKey: personal.Clear(key), At: j.cfg.Now(),
+		Leaves: leaves, Schedule: schedule, DigestKey: personal.Clear(key), Approval: approval, At: j.cfg.Now(),
 	})
 }
 

@@ -27,9 +27,14 @@ const (
 	PointLeft              = "docket_left"
 	PointKeyDestroyed      = "key_destroyed"
 	PointPackageExpired    = "package_deleted"
+	PointNeedGranted       = "need_granted"
+	PointNeedEnded         = "need_ended"
 )
 
-// Points lists them all.
+// CasePoints lists those that only a request with staff comes to.
+func CasePoints() []string { return []string{PointNeedGranted, PointNeedEnded} }
+
+// Points lists all others.
 func Points() []string {
 	return []string{
 		PointVerificationAsked, PointEntered, PointFrozen, PointPlanned, PointLocated, PointPermitted,

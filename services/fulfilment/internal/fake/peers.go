@@ -30,6 +30,8 @@ type Peers struct {
 	identityv1.VerificationServiceClient
 	identityv1.KeyServiceClient
 	identityv1.SuppressionServiceClient
+	identityv1.StaffServiceClient
+	identityv1.SettingsServiceClient
 	consentv1.ConsentServiceClient
 	consentv1.PolicyServiceClient
 	retentionv1.RetentionServiceClient
@@ -68,6 +70,10 @@ type Peers struct {
 	// Remembered is until when "system.column=value" is suppressed.
 	Remembered map[string]time.Time
 	Ended      []string // classes of keys
+	// Approval is the tenant's setting.
+	Approval bool
+	// Needs are what staff may see: the subject, by "actor case".
+	Needs map[string]string
 	// Unfenced says that nobody is kept from being separated during a search.
 	Unfenced bool
 	searched time.Time // until when somebody looks for the person
@@ -90,8 +96,8 @@ func NewPeers(c *Clock, keys *eventpbtest.Keys) *Peers {
 	return &Peers{
 		Clock: c, Keys: keys, Known: map[string]string{}, Keep: map[string]bool{}, Away: map[string]bool{}, Code: "123456", Level: 3,
 		forgotten: map[string]bool{}, verified: map[string]*identityv1.GetVerificationResponse{},
-		Remembered: map[string]time.Time{},
-		permits:    map[string]*retentionv1.RequestPermitResponse{}, open: map[string]time.Time{},
+		Remembered: map[string]time.Time{}, Needs: map[string]string{},
+		permits: map[string]*retentionv1.RequestPermitResponse{}, open: map[string]time.Time{},
 	}
 }
 

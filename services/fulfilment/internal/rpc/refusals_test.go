@@ -202,7 +202,7 @@ func TestEveryMethodRefusesWhatItMust(t *testing.T) {
 	s.AddSystem("shop")
 	id := submit(t, s.as(t, fake.Tenant, actor, "intake"), key1, fulfilmentv1.Right_RIGHT_ACCESS)
 	s.Settle()
-	for _, m := range slices.Concat(requestMethods(id), readMethods(id), systemMethods()) {
+	for _, m := range slices.Concat(requestMethods(id), readMethods(id), systemMethods(), caseMethods(id)) {
 		t.Run(m.name, func(t *testing.T) {
 			may, mayNot := s.as(t, fake.Tenant, actor, m.role), s.as(t, fake.Tenant, actor, m.wrong)
 			refused := func(what string, err error, want codes.Code, reason, field string) {
@@ -231,7 +231,7 @@ func TestEveryMethodRefusesWhatItMust(t *testing.T) {
 
 func TestAnEmptyRequestIsRefusedWhereSomethingIsNeeded(t *testing.T) {
 	s := serve(t)
-	for _, m := range slices.Concat(requestMethods(stranger), readMethods(stranger), systemMethods()) {
+	for _, m := range slices.Concat(requestMethods(stranger), readMethods(stranger), systemMethods(), caseMethods(stranger)) {
 		empty := m.good.ProtoReflect().New().Interface()
 		err := call(t, s.as(t, fake.Tenant, actor, m.role), m, empty)
 		if strings.Contains(m.name, "/List") {

@@ -48,6 +48,8 @@ func (s *Server) SubmitRequest(ctx context.Context, r *fulfilmentv1.SubmitReques
 	}
 	if alone(ctx) {
 		submit.Submitter = mark(agg, kit.PrincipalFrom(ctx).Subject)
+	} else {
+		submit.TakenBy = staff(ctx)
 	}
 	cmd, err := command[request.Command](s, r.GetRequestId(), r, submit)
 	if err != nil {

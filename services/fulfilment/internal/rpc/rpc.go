@@ -45,10 +45,11 @@ type Packages interface {
 	Read(ctx context.Context, n pack.Name, yield func([]byte) error) error
 }
 
-// Server implements RequestService and SystemService.
+// Server implements RequestService, SystemService and CaseService.
 type Server struct {
 	fulfilmentv1.UnimplementedRequestServiceServer
 	fulfilmentv1.UnimplementedSystemServiceServer
+	fulfilmentv1.UnimplementedCaseServiceServer
 	carry.Handlers
 	Carrier       *carry.Carrier
 	Lister        Lister

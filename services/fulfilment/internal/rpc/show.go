@@ -207,6 +207,8 @@ func steps(rec es.Recorded, name string, ev request.Event) []*fulfilmentv1.Step 
 		return []*fulfilmentv1.Step{line(0, e.Reason)}
 	case request.VerificationFailed:
 		return []*fulfilmentv1.Step{line(0, e.Reason)}
+	case request.Declined:
+		return []*fulfilmentv1.Step{line(0, e.Reason)}
 	case request.Cancelled:
 		return []*fulfilmentv1.Step{line(0, e.Reason)}
 	case request.Resumed:

@@ -26,6 +26,7 @@ import (
 	"habeas.internal/services/internal/rpc/client"
 	"habeas.internal/services/internal/rpc/rpctest"
 
+	"github.com/golang-jwt/jwt/v5"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -81,7 +82,9 @@ func serve(t *testing.T) *service {
 	}
 	_, s.addr = s.place.Serve(t, "fulfilment", kit.Config{
 		Services: []kit.Service{
-			{Desc: &fulfilmentv1.RequestService_ServiceDesc, Impl: impl}, {Desc: &fulfilmentv1.SystemService_ServiceDesc, Impl: impl},
+			{Desc: &fulfilmentv1.RequestService_ServiceDesc, Impl: impl},
+			{Desc: &fulfilmentv1.SystemService_ServiceDesc, Impl: impl},
+			{Desc: &fulfilmentv1.CaseService_ServiceDesc, Impl: impl},
 		},
 		Errors: rpc.Errors(),
 	})
@@ -91,20 +94,32 @@ func serve(t *testing.T) *service {
 type api struct {
 	fulfilmentv1.RequestServiceClient
 	fulfilmentv1.SystemServiceClient
+	fulfilmentv1.CaseServiceClient
 	conn *grpc.ClientConn
 }
 
-// as calls as somebody with roles in a tenant; no role is nobody.
+// as calls as somebody with roles in a tenant, after a step-up; no role is nobody.
 func (s *service) as(t *testing.T, tenant, subject string, roles ...string) *api {
+	t.Helper()
+	if len(roles) == 0 {
+		return s.tokened(t, nil)
+	}
+	return s.tokened(t, rpctest.With(rpctest.With(s.claims(tenant, subject, roles...), "acr", "phr"), "auth_time", time.Now().Unix()))
+}
+
+func (s *service) claims(tenant, subject string, roles ...string) jwt.MapClaims {
+	return rpctest.With(rpctest.With(rpctest.Claims(time.Now(), roles...), "tenant", tenant), "sub", subject)
+}
+
+// tokened calls with a token of these claims, or with none.
+func (s *service) tokened(t *testing.T, claims jwt.MapClaims) *api {
 	t.Helper()
 	tlsConfig := s.place.TLS(t, "tester").ClientTLS("fulfilment")
 	tlsConfig.Certificates, tlsConfig.GetClientCertificate = nil, func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 		return &tls.Certificate{}, nil
 	}
 	options := []grpc.DialOption{grpc.WithTransportCredentials(credentials.NewTLS(tlsConfig))}
-	if len(roles) > 0 {
-		claims := rpctest.With(rpctest.With(rpctest.Claims(time.Now(), roles...), "tenant", tenant), "sub", subject)
-		claims = rpctest.With(rpctest.With(claims, "acr", "phr"), "auth_time", time.Now().Unix())
+	if claims != nil {
 		options = append(options, grpc.WithPerRPCCredentials(bearer(s.place.Issuer.Sign(claims))))
 	}
 	conn, err := grpc.NewClient(s.addr, options...)
@@ -112,7 +127,7 @@ func (s *service) as(t *testing.T, tenant, subject string, roles ...string) *api
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	return &api{fulfilmentv1.NewRequestServiceClient(conn), fulfilmentv1.NewSystemServiceClient(conn), conn}
+	return &api{fulfilmentv1.NewRequestServiceClient(conn), fulfilmentv1.NewSystemServiceClient(conn), fulfilmentv1.NewCaseServiceClient(conn), conn}
 }
 
 type bearer string

@@ -14,7 +14,7 @@ type entry = eventpb.Entry[request.Event]
 
 // Requests is the codec of requests.
 func Requests() (eventpb.Codec[request.Event], error) {
-	return eventpb.New(slices.Concat(opening(), assurance(), working(), packaging(), ending())...)
+	return eventpb.New(slices.Concat(opening(), assurance(), staffing(), working(), packaging(), ending())...)
 }
 
 func opening() []entry {
@@ -80,7 +80,7 @@ func packSubmitted(w *eventpb.Writer, e request.Submitted) *fulfilmentv1.Request
 		Policy: e.Terms.Policy, PolicyVersion: e.Terms.PolicyVersion, RulePack: e.Terms.Pack, RulePackHash: e.Terms.PackHash,
 		Rule: e.Terms.Rule, Calendar: e.Terms.Calendar, Zone: e.Terms.Zone,
 		DueAt: eventpb.Stamp(e.Terms.DueAt), AcknowledgeBy: eventpb.Stamp(e.Terms.AcknowledgeBy), Submitter: e.Submitter,
-		NeededLevel: e.Terms.Level, Delay: span(e.Terms.Delay),
+		NeededLevel: e.Terms.Level, Delay: span(e.Terms.Delay), TakenBy: e.TakenBy,
 	}
 }
 
@@ -94,7 +94,7 @@ func unpackSubmitted(r *eventpb.Reader, m *fulfilmentv1.RequestSubmitted) reques
 			DueAt: eventpb.Moment(m.GetDueAt()), AcknowledgeBy: eventpb.Moment(m.GetAcknowledgeBy()),
 			Level: m.GetNeededLevel(), Delay: m.GetDelay().AsDuration(),
 		},
-		Submitter: m.GetSubmitter(),
+		Submitter: m.GetSubmitter(), TakenBy: m.GetTakenBy(),
 	}
 }
 
@@ -126,12 +126,12 @@ func working() []entry {
 	return []entry{
 		eventpb.Of[request.Event](func(w *eventpb.Writer, e request.ManifestCommitted) *fulfilmentv1.ManifestCommitted {
 			return &fulfilmentv1.ManifestCommitted{
-				Leaves: packPlanned(e.Leaves), ScheduleVersion: e.Schedule, After: e.After, At: eventpb.Stamp(e.At),
+				Leaves: packPlanned(e.Leaves), ScheduleVersion: e.Schedule, After: e.After, Approval: e.Approval, At: eventpb.Stamp(e.At),
 				DigestKey: sealed(w, w.Aggregate().ID, pathDigestKey, e.DigestKey),
 			}
 		}, func(r *eventpb.Reader, m *fulfilmentv1.ManifestCommitted) request.ManifestCommitted {
 			return request.ManifestCommitted{
-				Leaves: unpackPlanned(m.GetLeaves()), Schedule: m.GetScheduleVersion(), After: m.GetAfter(), At: eventpb.Moment(m.GetAt()),
+				Leaves: unpackPlanned(m.GetLeaves()), Schedule: m.GetScheduleVersion(), After: m.GetAfter(), Approval: m.GetApproval(), At: eventpb.Moment(m.GetAt()),
 				DigestKey: r.Text(m.GetDigestKey(), pathDigestKey),
 			}
 		}),

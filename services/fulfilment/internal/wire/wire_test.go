@@ -94,14 +94,14 @@ func TestTheEventsOfRequestsStayReadable(t *testing.T) {
 		Leaf: 1, System: "shop", Version: 2, Collection: "invoice", Category: "user.financial", Decision: request.Keep, Rows: 7,
 		Ground: "legal_obligation.tax", Authority: "26 CFR 1.6001-1", Until: at(), Rule: "tax",
 	}}
-	corpus(t, request.AggregateType, codec, err, []request.Event{
+	corpus(t, request.AggregateType, codec, err, append(staffed(), []request.Event{
 		request.Submitted{
 			Right: request.Erasure, Kind: 1, Identifier: personal.Clear("jane@example.com"), Channel: "web",
 			Terms: request.Terms{
 				Policy: "shop", PolicyVersion: 3, Pack: "gdpr@1", PackHash: "00ff", Rule: "P1M", Calendar: "us",
 				Zone: "America/New_York", DueAt: at(), AcknowledgeBy: at(),
 			},
-			Submitter: id, ReceivedAt: at(), At: at(),
+			Submitter: id, TakenBy: id, ReceivedAt: at(), At: at(),
 		},
 		request.NoticeOwed{Notice: id, Template: "erased"},
 		request.NoticeEnded{Notice: id, Sent: true, Reason: "NO_ADDRESS"},
@@ -115,7 +115,7 @@ func TestTheEventsOfRequestsStayReadable(t *testing.T) {
 		request.Activated{At: at()},
 		request.ContactNoted{Address: personal.Clear("jane@example.com")},
 		request.Frozen{At: at()},
-		request.ManifestCommitted{Leaves: planned, Schedule: 2, DigestKey: personal.Clear("k"), At: at()},
+		request.ManifestCommitted{Leaves: planned, Schedule: 2, Approval: true, DigestKey: personal.Clear("k"), At: at()},
 		request.LeavesDecided{System: "shop", Leaves: planned, At: at()},
 		request.LeavesStarted{
 			System: "shop", Attempt: 2, Permit: id, PermitAt: at(),
@@ -145,5 +145,18 @@ func TestTheEventsOfRequestsStayReadable(t *testing.T) {
 		request.KeyDestroyed{ResidueEndsAt: at()},
 		request.Finished{},
 		request.CommandRefused{Command: "withdraw", Reason: "REQUEST_CLOSED"},
-	})
+	}...))
+}
+
+// staffed are the events of who does what for a request.
+func staffed() []request.Event {
+	return []request.Event{
+		request.Assigned{Duty: request.Verifier, Staff: id, By: id, At: at()},
+		request.Unassigned{Duty: request.Fulfiller, Staff: id, By: id, At: at()},
+		request.NeedGranted{Staff: id, Until: at(), At: at()},
+		request.NeedEnded{Staff: id, At: at()},
+		request.Approved{Digest: "00ff", By: id, At: at()},
+		request.Declined{Reason: "MUST_BE_KEPT", By: id, At: at()},
+		request.Reviewed{At: at()},
+	}
 }

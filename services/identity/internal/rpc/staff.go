@@ -8,6 +8,7 @@ import (
 	"habeas.internal/services/identity/staff"
 	"habeas.internal/services/internal/es"
 	kit "habeas.internal/services/internal/rpc"
+	"habeas.internal/services/internal/rpc/fault"
 )
 
 // StaffHandler runs the commands of staff.
@@ -35,13 +36,30 @@ func asker(ctx context.Context) string {
 
 // do runs a command on the member of staff that a token's subject names.
 func (s *Staff) do(ctx context.Context, name string, cmd es.Command[staff.Command], data func(self bool) staff.Command) (string, error) {
-	agg := member(tenantOf(ctx), kit.ActorID(tenantOf(ctx), name))
+	return s.doFor(ctx, kit.ActorID(tenantOf(ctx), name), cmd, data)
+}
+
+// doFor runs one on the member of staff of an id.
+func (s *Staff) doFor(ctx context.Context, actor string, cmd es.Command[staff.Command], data func(self bool) staff.Command) (string, error) {
+	agg := member(tenantOf(ctx), actor)
 	cmd.Data = data(asker(ctx) == agg.ID)
 	res, err := s.Handler.Handle(ctx, agg, cmd)
 	if err != nil {
 		return "", err
 	}
 	return res.Token().Encode(), nil
+}
+
+// named is the id of whom a request names by their token's subject or by the id
+// itself.
+func named(ctx context.Context, name, actor string) (string, error) {
+	if (name == "") == (actor == "") {
+		return "", fault.FieldErrors{{Field: "staff", Rule: "STAFF_OR_ACTOR", Text: "the person is named by staff or by actor"}}
+	}
+	if actor != "" {
+		return actor, nil
+	}
+	return kit.ActorID(tenantOf(ctx), name), nil
 }
 
 // RecordUndertaking records that somebody is bound to confidentiality.
@@ -78,7 +96,11 @@ func (s *Staff) GrantNeed(ctx context.Context, r *identityv1.GrantNeedRequest) (
 	if err != nil {
 		return nil, err
 	}
-	token, err := s.do(ctx, r.GetStaff(), cmd, func(self bool) staff.Command {
+	actor, err := named(ctx, r.GetStaff(), r.GetActor())
+	if err != nil {
+		return nil, err
+	}
+	token, err := s.doFor(ctx, actor, cmd, func(self bool) staff.Command {
 		return staff.Grant{Need: needOf(r.GetNeed()), By: asker(ctx), Self: self, At: cmd.At}
 	})
 	if err != nil {
@@ -93,7 +115,11 @@ func (s *Staff) EndNeed(ctx context.Context, r *identityv1.EndNeedRequest) (*ide
 	if err != nil {
 		return nil, err
 	}
-	token, err := s.do(ctx, r.GetStaff(), cmd, func(bool) staff.Command {
+	actor, err := named(ctx, r.GetStaff(), r.GetActor())
+	if err != nil {
+		return nil, err
+	}
+	token, err := s.doFor(ctx, actor, cmd, func(bool) staff.Command {
 		return staff.End{Need: needOf(r.GetNeed()), By: asker(ctx), At: cmd.At}
 	})
 	if err != nil {

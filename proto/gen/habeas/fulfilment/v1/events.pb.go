@@ -1088,7 +1088,9 @@ type RequestSubmitted struct {
 	// Level of assurance that it needs, 1 to 4; zero if none.
 	NeededLevel uint32 `protobuf:"varint,17,opt,name=needed_level,json=neededLevel,proto3" json:"needed_level,omitempty"`
 	// How long it is held, once proven, while the person is told.
-	Delay         *durationpb.Duration `protobuf:"bytes,18,opt,name=delay,proto3" json:"delay,omitempty"`
+	Delay *durationpb.Duration `protobuf:"bytes,18,opt,name=delay,proto3" json:"delay,omitempty"`
+	// Who of the staff took it in: the id of the read log.
+	TakenBy       string `protobuf:"bytes,19,opt,name=taken_by,json=takenBy,proto3" json:"taken_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1247,6 +1249,13 @@ func (x *RequestSubmitted) GetDelay() *durationpb.Duration {
 		return x.Delay
 	}
 	return nil
+}
+
+func (x *RequestSubmitted) GetTakenBy() string {
+	if x != nil {
+		return x.TakenBy
+	}
+	return ""
 }
 
 // NoticeOwed: a message about the request is owed to the person.
@@ -2098,7 +2107,9 @@ type ManifestCommitted struct {
 	DigestKey *v1.Sealed `protobuf:"bytes,4,opt,name=digest_key,json=digestKey,proto3" json:"digest_key,omitempty"`
 	// The erasure that left what the leaves state, if identity had forgotten the
 	// person; else empty.
-	After         string `protobuf:"bytes,5,opt,name=after,proto3" json:"after,omitempty"`
+	After string `protobuf:"bytes,5,opt,name=after,proto3" json:"after,omitempty"`
+	// A second person has to approve it before anything is destroyed.
+	Approval      bool `protobuf:"varint,6,opt,name=approval,proto3" json:"approval,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2166,6 +2177,13 @@ func (x *ManifestCommitted) GetAfter() string {
 		return x.After
 	}
 	return ""
+}
+
+func (x *ManifestCommitted) GetApproval() bool {
+	if x != nil {
+		return x.Approval
+	}
+	return false
 }
 
 // LeavesDecided: a system that could not be asked for the manifest has
@@ -3810,7 +3828,7 @@ const file_habeas_fulfilment_v1_events_proto_rawDesc = "" +
 	"\x06reason\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason\x12\x14\n" +
 	"\x05reply\x18\x02 \x01(\rR\x05reply\x12:\n" +
 	"\vnext_try_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tnextTryAt\x12*\n" +
-	"\x02at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x02at:\x11\xa2\xb5\x18\rnotice.failed\"\xb3\x06\n" +
+	"\x02at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x02at:\x11\xa2\xb5\x18\rnotice.failed\"\xd4\x06\n" +
 	"\x10RequestSubmitted\x121\n" +
 	"\x05right\x18\x01 \x01(\x0e2\x1b.habeas.fulfilment.v1.RightR\x05right\x126\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\".habeas.identity.v1.IdentifierKindR\x04kind\x12<\n" +
@@ -3833,7 +3851,8 @@ const file_habeas_fulfilment_v1_events_proto_rawDesc = "" +
 	"\x0eacknowledge_by\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\racknowledgeBy\x12\"\n" +
 	"\tsubmitter\x18\x10 \x01(\tB\x04\x98\xb5\x18\x04R\tsubmitter\x12!\n" +
 	"\fneeded_level\x18\x11 \x01(\rR\vneededLevel\x12/\n" +
-	"\x05delay\x18\x12 \x01(\v2\x19.google.protobuf.DurationR\x05delay:\x15\xa2\xb5\x18\x11request.submitted\"e\n" +
+	"\x05delay\x18\x12 \x01(\v2\x19.google.protobuf.DurationR\x05delay\x12\x1f\n" +
+	"\btaken_by\x18\x13 \x01(\tB\x04\x98\xb5\x18\x02R\atakenBy:\x15\xa2\xb5\x18\x11request.submitted\"e\n" +
 	"\n" +
 	"NoticeOwed\x12\x1c\n" +
 	"\x06notice\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\x06notice\x12 \n" +
@@ -3892,14 +3911,15 @@ const file_habeas_fulfilment_v1_events_proto_rawDesc = "" +
 	"\tauthority\x18\t \x01(\tB\x04\x98\xb5\x18\x05R\tauthority\x120\n" +
 	"\x05until\x18\n" +
 	" \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x18\n" +
-	"\x04rule\x18\v \x01(\tB\x04\x98\xb5\x18\x03R\x04rule\"\x9e\x02\n" +
+	"\x04rule\x18\v \x01(\tB\x04\x98\xb5\x18\x03R\x04rule\"\xba\x02\n" +
 	"\x11ManifestCommitted\x129\n" +
 	"\x06leaves\x18\x01 \x03(\v2!.habeas.fulfilment.v1.PlannedLeafR\x06leaves\x12)\n" +
 	"\x10schedule_version\x18\x02 \x01(\rR\x0fscheduleVersion\x12*\n" +
 	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12;\n" +
 	"\n" +
 	"digest_key\x18\x04 \x01(\v2\x16.habeas.seal.v1.SealedB\x04\x98\xb5\x18\x01R\tdigestKey\x12\x1a\n" +
-	"\x05after\x18\x05 \x01(\tB\x04\x98\xb5\x18\x02R\x05after:\x1e\xa2\xb5\x18\x1arequest.manifest_committed\"\xb0\x01\n" +
+	"\x05after\x18\x05 \x01(\tB\x04\x98\xb5\x18\x02R\x05after\x12\x1a\n" +
+	"\bapproval\x18\x06 \x01(\bR\bapproval:\x1e\xa2\xb5\x18\x1arequest.manifest_committed\"\xb0\x01\n" +
 	"\rLeavesDecided\x12\x1c\n" +
 	"\x06system\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06system\x129\n" +
 	"\x06leaves\x18\x02 \x03(\v2!.habeas.fulfilment.v1.PlannedLeafR\x06leaves\x12*\n" +

@@ -1895,7 +1895,8 @@ type ExplainRequestResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The request.
 	Request *Request `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
-	// Who must act: "person", "fulfilment", "retention", "system", "nobody".
+	// Who must act: "person", "fulfilment", "retention", "system", "approver",
+	// "fulfiller", "nobody".
 	NextActor string `protobuf:"bytes,2,opt,name=next_actor,json=nextActor,proto3" json:"next_actor,omitempty"`
 	// What is awaited: a code, such as "verification.code" or "leaf.retry".
 	Awaited string `protobuf:"bytes,3,opt,name=awaited,proto3" json:"awaited,omitempty"`

@@ -55,8 +55,9 @@ type RequestServiceClient interface {
 	// WithdrawRequest ends a request at the person's wish, before anything was
 	// touched.
 	WithdrawRequest(ctx context.Context, in *WithdrawRequestRequest, opts ...grpc.CallOption) (*WithdrawRequestResponse, error)
-	// RetryRequest tries the leaves of a request again that have failed. Each
-	// try is an event of its own; nothing that was recorded changes.
+	// RetryRequest tries the leaves of a request again that have failed, or has a
+	// manifest evaluated anew that was not approved. Each try is an event of its
+	// own; nothing that was recorded changes.
 	RetryRequest(ctx context.Context, in *RetryRequestRequest, opts ...grpc.CallOption) (*RetryRequestResponse, error)
 	// GetRequest returns a request with its manifest and leaves.
 	GetRequest(ctx context.Context, in *GetRequestRequest, opts ...grpc.CallOption) (*GetRequestResponse, error)
@@ -221,8 +222,9 @@ type RequestServiceServer interface {
 	// WithdrawRequest ends a request at the person's wish, before anything was
 	// touched.
 	WithdrawRequest(context.Context, *WithdrawRequestRequest) (*WithdrawRequestResponse, error)
-	// RetryRequest tries the leaves of a request again that have failed. Each
-	// try is an event of its own; nothing that was recorded changes.
+	// RetryRequest tries the leaves of a request again that have failed, or has a
+	// manifest evaluated anew that was not approved. Each try is an event of its
+	// own; nothing that was recorded changes.
 	RetryRequest(context.Context, *RetryRequestRequest) (*RetryRequestResponse, error)
 	// GetRequest returns a request with its manifest and leaves.
 	GetRequest(context.Context, *GetRequestRequest) (*GetRequestResponse, error)

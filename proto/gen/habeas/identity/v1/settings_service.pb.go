@@ -337,8 +337,9 @@ type Settings struct {
 	TimeZone string `protobuf:"bytes,2,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
 	// Code of the holiday calendar; empty for none.
 	Calendar string `protobuf:"bytes,3,opt,name=calendar,proto3" json:"calendar,omitempty"`
-	// Somebody who is neither verifier nor fulfiller of a case approves its release
-	// or erasure.
+	// Somebody who neither takes in, verifies nor fulfils a request for erasure
+	// approves its manifest before anything is destroyed. It counts for manifests
+	// that are made from then on.
 	Approval bool `protobuf:"varint,4,opt,name=approval,proto3" json:"approval,omitempty"`
 	// Kinds of identifiers of the tenant's own. One that was declared stays.
 	Kinds []*DeclaredKind `protobuf:"bytes,5,rep,name=kinds,proto3" json:"kinds,omitempty"`

@@ -322,11 +322,13 @@ type GrantNeedRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Client-made id of the command (AIP-155).
 	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// The person: the subject of their token.
+	// The person: the subject of their token, or
 	Staff string `protobuf:"bytes,2,opt,name=staff,proto3" json:"staff,omitempty"`
 	// What for: a purpose or a case, and until when. A need that is there already
 	// gets the new end.
-	Need          *Need `protobuf:"bytes,3,opt,name=need,proto3" json:"need,omitempty"`
+	Need *Need `protobuf:"bytes,3,opt,name=need,proto3" json:"need,omitempty"`
+	// the id under which the read log names them.
+	Actor         string `protobuf:"bytes,4,opt,name=actor,proto3" json:"actor,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -382,6 +384,13 @@ func (x *GrantNeedRequest) GetNeed() *Need {
 	return nil
 }
 
+func (x *GrantNeedRequest) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
 // GrantNeedResponse confirms it.
 type GrantNeedResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -433,10 +442,12 @@ type EndNeedRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Client-made id of the command (AIP-155).
 	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// The person: the subject of their token.
+	// The person: the subject of their token, or
 	Staff string `protobuf:"bytes,2,opt,name=staff,proto3" json:"staff,omitempty"`
 	// The need, by its purpose or case; its end and person don't matter.
-	Need          *Need `protobuf:"bytes,3,opt,name=need,proto3" json:"need,omitempty"`
+	Need *Need `protobuf:"bytes,3,opt,name=need,proto3" json:"need,omitempty"`
+	// the id under which the read log names them.
+	Actor         string `protobuf:"bytes,4,opt,name=actor,proto3" json:"actor,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -490,6 +501,13 @@ func (x *EndNeedRequest) GetNeed() *Need {
 		return x.Need
 	}
 	return nil
+}
+
+func (x *EndNeedRequest) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
 }
 
 // EndNeedResponse confirms it.
@@ -856,19 +874,21 @@ const file_habeas_identity_v1_staff_service_proto_rawDesc = "" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x129\n" +
 	"\x05staff\x18\x02 \x01(\tB#\xbaH r\x1e2\x1c^[A-Za-z0-9_.:|=/+-]{1,128}$R\x05staff\"E\n" +
 	"\x16EndUndertakingResponse\x12+\n" +
-	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\xac\x01\n" +
+	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\xdc\x01\n" +
 	"\x10GrantNeedRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x129\n" +
-	"\x05staff\x18\x02 \x01(\tB#\xbaH r\x1e2\x1c^[A-Za-z0-9_.:|=/+-]{1,128}$R\x05staff\x124\n" +
-	"\x04need\x18\x03 \x01(\v2\x18.habeas.identity.v1.NeedB\x06\xbaH\x03\xc8\x01\x01R\x04need\"@\n" +
+	"\x05staff\x18\x02 \x01(\tB#\xbaH r\x1e2\x1c^[A-Za-z0-9_.:|=/+-]{0,128}$R\x05staff\x124\n" +
+	"\x04need\x18\x03 \x01(\v2\x18.habeas.identity.v1.NeedB\x06\xbaH\x03\xc8\x01\x01R\x04need\x12.\n" +
+	"\x05actor\x18\x04 \x01(\tB\x18\xbaH\x15r\x132\x11^([a-z2-7]{26})?$R\x05actor\"@\n" +
 	"\x11GrantNeedResponse\x12+\n" +
-	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\xaa\x01\n" +
+	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\xda\x01\n" +
 	"\x0eEndNeedRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x129\n" +
-	"\x05staff\x18\x02 \x01(\tB#\xbaH r\x1e2\x1c^[A-Za-z0-9_.:|=/+-]{1,128}$R\x05staff\x124\n" +
-	"\x04need\x18\x03 \x01(\v2\x18.habeas.identity.v1.NeedB\x06\xbaH\x03\xc8\x01\x01R\x04need\">\n" +
+	"\x05staff\x18\x02 \x01(\tB#\xbaH r\x1e2\x1c^[A-Za-z0-9_.:|=/+-]{0,128}$R\x05staff\x124\n" +
+	"\x04need\x18\x03 \x01(\v2\x18.habeas.identity.v1.NeedB\x06\xbaH\x03\xc8\x01\x01R\x04need\x12.\n" +
+	"\x05actor\x18\x04 \x01(\tB\x18\xbaH\x15r\x132\x11^([a-z2-7]{26})?$R\x05actor\">\n" +
 	"\x0fEndNeedResponse\x12+\n" +
 	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"L\n" +
 	"\x0fGetStaffRequest\x129\n" +
