@@ -83,6 +83,7 @@ func (l *Ledger) destroyed(ctx context.Context, r es.Recorded) ([]vault.Destroye
 	var out []vault.Destroyed
 	for _, ev := range events {
 		switch e := ev.(type) {
+		case keyring.Made: // nothing has ended by it
 		case keyring.Destroyed:
 			w, err := wire.KeyDestroyed(r.Aggregate.ID, e)
 			if err != nil {

@@ -7,7 +7,7 @@
 //     it was called, by however many processes, with whatever measurements.
 //     After any error the same call may be made again.
 //   - An end that contradicts a recorded one is refused with its reason code.
-//   - KeyEnded sees every end that was recorded before it was asked.
+//   - KeyTold sees everything that was recorded before it was asked.
 //   - Destructions and EndedEpochs yield every end that was recorded before
 //     they began.
 package keyledger
@@ -90,6 +90,34 @@ func (l *Ledger) KeyDestroyed(ctx context.Context, tenant, commandID string, ev 
 	_, err = l.keyrings.Handle(ctx, aggregate(tenant, keyring.AggregateType, ev.GetHolder()),
 		es.Command[keyring.Command]{ID: commandID, At: l.cfg.Now(), Data: keyring.Destroy(e)})
 	return err
+}
+
+// KeyMade records that a holder has a key. It is part of vault.Ledger.
+func (l *Ledger) KeyMade(ctx context.Context, tenant, commandID string, ev *identityv1.KeyMade) error {
+	if _, err := seal.ParseHolder(ev.GetHolder()); err != nil {
+		return fmt.Errorf("record made key: %w", err)
+	}
+	e, err := wire.ReadKeyMade(ev)
+	if err != nil {
+		return fmt.Errorf("record made key: %w", err)
+	}
+	_, err = l.keyrings.Handle(ctx, aggregate(tenant, keyring.AggregateType, ev.GetHolder()),
+		es.Command[keyring.Command]{ID: commandID, At: l.cfg.Now(), Data: keyring.Make(e)})
+	return err
+}
+
+// PepperMade records that a purpose has a pepper. It is part of pepper.Ledger.
+func (l *Ledger) PepperMade(ctx context.Context, tenant, commandID, purpose string) error {
+	_, err := l.peppers.Handle(ctx, aggregate(tenant, pepper.AggregateType, purpose),
+		es.Command[pepper.Command]{ID: commandID, At: l.cfg.Now(), Data: pepper.Make{}})
+	return err
+}
+
+// PepperKnown reports whether a purpose ever had a pepper. It is part of
+// pepper.Ledger.
+func (l *Ledger) PepperKnown(ctx context.Context, tenant, purpose string) (bool, error) {
+	s, _, err := l.peppers.Load(ctx, aggregate(tenant, pepper.AggregateType, purpose), es.Leader)
+	return s.Made, err
 }
 
 // KekEpochDestroyed records that a partition's key-encryption key is gone. It

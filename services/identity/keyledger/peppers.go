@@ -20,6 +20,7 @@ func (l *Ledger) PepperEnded(ctx context.Context, tenant, purpose string) (last 
 		}
 		for _, ev := range events {
 			switch e := ev.(type) {
+			case pepper.Made: // nothing has ended by it
 			case pepper.Destroyed:
 				last = e.At
 			}

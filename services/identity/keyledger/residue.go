@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"time"
 
-	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 	"habeas.internal/services/identity/internal/wire"
 	"habeas.internal/services/identity/keyring"
 	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/seal"
+	"habeas.internal/services/internal/seal/vault"
 )
 
 var errNotEnded = errors.New("end of a key is not recorded")
@@ -32,24 +32,33 @@ func (l *Ledger) Residue(ctx context.Context, keys []seal.KeyID) (time.Time, err
 }
 
 func (l *Ledger) residueOf(ctx context.Context, id seal.KeyID) (time.Time, error) {
-	e, found, err := l.end(ctx, id)
-	if err == nil && !found {
-		err = errNotEnded
+	_, end, err := l.story(ctx, id)
+	if err != nil {
+		return time.Time{}, err
 	}
-	return e.ResidueHorizon, err
+	if end == nil {
+		return time.Time{}, errNotEnded
+	}
+	return end.ResidueHorizon, nil
 }
 
-// KeyEnded is the recorded end of a key, or nil. It is part of vault.Ledger.
-func (l *Ledger) KeyEnded(ctx context.Context, id seal.KeyID) (*identityv1.KeyDestroyed, error) {
-	e, found, err := l.end(ctx, id)
-	if err != nil || !found {
-		return nil, err
+// KeyTold is what is recorded of a key. It is part of vault.Ledger.
+func (l *Ledger) KeyTold(ctx context.Context, id seal.KeyID) (told vault.Told, err error) {
+	made, end, err := l.story(ctx, id)
+	if err != nil {
+		return told, err
 	}
-	return wire.KeyDestroyed(id.Holder.String(), e)
+	if made != nil {
+		told.Made = made.Commitment[:]
+	}
+	if end != nil {
+		told.Ended, err = wire.KeyDestroyed(id.Holder.String(), *end)
+	}
+	return told, err
 }
 
-// end folds what the leader has of a holder's keyring, signatures verified.
-func (l *Ledger) end(ctx context.Context, id seal.KeyID) (end keyring.Destroyed, found bool, err error) {
+// story folds what the leader has of a holder's keyring, signatures verified.
+func (l *Ledger) story(ctx context.Context, id seal.KeyID) (made *keyring.Made, end *keyring.Destroyed, err error) {
 	agg := aggregate(id.Tenant, keyring.AggregateType, id.Holder.String())
 	class := seal.ClassName(id.Class)
 	_, err = es.Fold(ctx, l.cfg.Verifier, es.Head{}, l.cfg.Log.Load(ctx, agg, 0, es.Leader), func(r es.Recorded) error {
@@ -58,11 +67,18 @@ func (l *Ledger) end(ctx context.Context, id seal.KeyID) (end keyring.Destroyed,
 			return err
 		}
 		for _, ev := range events {
-			if e, ok := ev.(keyring.Destroyed); ok && e.Class == class && !found {
-				end, found = e, true
+			switch e := ev.(type) {
+			case keyring.Made:
+				if e.Class == class && made == nil {
+					made = &e
+				}
+			case keyring.Destroyed:
+				if e.Class == class && end == nil {
+					end = &e
+				}
 			}
 		}
 		return nil
 	})
-	return end, found, err
+	return made, end, err
 }

@@ -243,8 +243,20 @@ func (s stepped) KeyDestroyed(ctx context.Context, tenant, commandID string, ev 
 	return s.around(ctx, commandID, func() error { return s.ledger.KeyDestroyed(ctx, tenant, commandID, ev) })
 }
 
-func (s stepped) KeyEnded(ctx context.Context, id seal.KeyID) (*identityv1.KeyDestroyed, error) {
-	return s.ledger.KeyEnded(ctx, id)
+func (s stepped) KeyMade(ctx context.Context, tenant, commandID string, ev *identityv1.KeyMade) error {
+	return s.around(ctx, commandID, func() error { return s.ledger.KeyMade(ctx, tenant, commandID, ev) })
+}
+
+func (s stepped) KeyTold(ctx context.Context, id seal.KeyID) (vault.Told, error) {
+	return s.ledger.KeyTold(ctx, id)
+}
+
+func (s stepped) PepperMade(ctx context.Context, tenant, commandID, purpose string) error {
+	return s.around(ctx, commandID, func() error { return s.ledger.PepperMade(ctx, tenant, commandID, purpose) })
+}
+
+func (s stepped) PepperKnown(ctx context.Context, tenant, purpose string) (bool, error) {
+	return s.ledger.PepperKnown(ctx, tenant, purpose)
 }
 
 func (s stepped) KekEpochDestroyed(ctx context.Context, tenant, commandID string, ev *identityv1.KekEpochDestroyed) error {

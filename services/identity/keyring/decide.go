@@ -4,10 +4,27 @@ package keyring
 // none.
 func Decide(s Keyring, cmd Command) ([]Event, error) {
 	switch c := cmd.(type) {
+	case Make:
+		return made(s, c)
 	case Destroy:
 		return destroy(s, c)
 	}
 	return nil, errUnknown
+}
+
+// made: of a key that has ended it is not said any more that it is there.
+func made(s Keyring, c Make) ([]Event, error) {
+	before, known := s.made(c.Class)
+	_, ended := s.find(c.Class)
+	switch {
+	case c.Class == "" || c.Version == 0 || c.Commitment == [32]byte{}:
+		return nil, ErrIncomplete
+	case ended, known && before == Made(c):
+		return nil, nil
+	case known:
+		return nil, ErrOtherMade
+	}
+	return []Event{Made(c)}, nil
 }
 
 func destroy(s Keyring, c Destroy) ([]Event, error) {

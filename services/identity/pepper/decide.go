@@ -6,6 +6,11 @@ import "slices"
 // none.
 func Decide(s Epochs, cmd Command) ([]Event, error) {
 	switch c := cmd.(type) {
+	case Make:
+		if s.Made {
+			return nil, nil
+		}
+		return []Event{Made(c)}, nil
 	case Destroy:
 		return destroy(s, c)
 	}

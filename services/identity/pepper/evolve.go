@@ -5,6 +5,8 @@ import "slices"
 // Evolve folds one event into the state.
 func Evolve(s Epochs, ev Event) Epochs {
 	switch e := ev.(type) {
+	case Made:
+		s.Made = true
 	case Destroyed:
 		s.Ended = append(slices.Clip(s.Ended), e.Epoch)
 	}

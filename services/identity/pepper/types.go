@@ -10,13 +10,20 @@ import (
 // AggregateType is the type in the log; the id is the purpose.
 const AggregateType = "pepper"
 
-// Epochs is the state: the epochs that have ended, in order.
-type Epochs struct{ Ended []uint64 }
+// Epochs is the state: whether there was ever a pepper, and the epochs that have
+// ended, in order.
+type Epochs struct {
+	Made  bool
+	Ended []uint64
+}
 
-// Command is Destroy.
+// Command is Make or Destroy.
 //
 //sumtype:decl
 type Command interface{ command() }
+
+// Make records that the purpose has a pepper.
+type Make struct{}
 
 // Destroy records that an epoch's pepper is gone.
 type Destroy struct {
@@ -25,16 +32,21 @@ type Destroy struct {
 	At          time.Time
 }
 
+func (Make) command()    {}
 func (Destroy) command() {}
 
-// Event is Destroyed.
+// Event is Made or Destroyed.
 //
 //sumtype:decl
 type Event interface{ event() }
 
+// Made says that the purpose has a pepper.
+type Made Make
+
 // Destroyed says that an epoch's pepper is gone for good.
 type Destroyed Destroy
 
+func (Made) event()      {}
 func (Destroyed) event() {}
 
 // Refusal is a rule's no, with its reason code.

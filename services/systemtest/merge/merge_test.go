@@ -211,8 +211,10 @@ func TestAnErasureEndsBothAndIsListed(t *testing.T) {
 	}
 	destroyed := map[string]bool{}
 	for _, e := range w.Replay(audit.Filter{Tenant: tenant}) {
-		if e.Aggregate == "keyring" {
-			destroyed[e.ID] = true
+		for _, ev := range e.Events {
+			if ev.Type == "keyring.key_destroyed" {
+				destroyed[e.ID] = true
+			}
 		}
 	}
 	if !destroyed["subject-"+jane] || !destroyed["subject-"+john] {

@@ -24,6 +24,7 @@ single message that is gone, or a single byte that changed, shows in no figures.
 figures alone. With --system-seed it asks each server for the figures of its own copy, since one that calls itself
 current may have holes.
 
+It compares the keys that the log says were made with the rows of the vault: KEY_LOST is one that is gone.
 Where it has the folder of key-encryption keys, it looks whether each key that the vault needs is there, and opens
 what they wrap. Where there is a client configuration, it asks each service whether it is ready; where an
 installation of "habeas up" is stopped, its log is opened for the length of the command. It repairs nothing, and
@@ -67,6 +68,8 @@ type diagnosis struct {
 	Services []serviceDiagnosis `json:"services,omitempty"`
 	// Keys are the key-encryption keys; nil where this machine has none.
 	Keys *keysDiagnosis `json:"keys,omitempty"`
+	// Lost are the data keys that the log tells of and the vault does not hold.
+	Lost []string `json:"lost_keys,omitempty"`
 	// Stopped says that no service runs: the log was opened to look at it.
 	Stopped bool `json:"stopped,omitempty"`
 }
@@ -115,6 +118,9 @@ func (a *app) runDoctor(ctx context.Context, read bool) (err error) {
 	cfg.LogKey = key
 	if err := a.lookAtLog(ctx, cfg, read, &d); err != nil {
 		return err
+	}
+	if read {
+		a.addLost(ctx, cfg, &d)
 	}
 	if folder := a.keksFolder(client); folder != "" {
 		d.Keys = a.diagnoseKeys(ctx, cfg, folder, read)
@@ -245,6 +251,9 @@ func (a *app) printDiagnosis(d diagnosis) error {
 		if k.Detail != "" {
 			details = append(details, k.Folder+": "+k.Detail)
 		}
+	}
+	if n := len(d.Lost); n > 0 {
+		tables = append(tables, []string{"LOST KEYS\tSTATE\tREASON\tFIRST", cells(n, damaged, keyLost, d.Lost[0])})
 	}
 	if len(d.Services) > 0 {
 		services := []string{"SERVICE\tSTATE\tREASON\tADDRESS"}

@@ -19,6 +19,7 @@ import (
 type diagnosis struct {
 	State   string
 	Parked  int
+	Lost    []string `json:"lost_keys"`
 	Streams []struct {
 		Name, State, Reason, Detail string
 		Messages                    uint64

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -93,6 +94,9 @@ func TestDoctorFindsAFlippedBitInTheLogAndInTheVault(t *testing.T) {
 			found := ""
 			for _, reason := range d.reasons() {
 				found += reason
+			}
+			if test.refuses != slices.ContainsFunc(d.Lost, func(key string) bool { return strings.HasPrefix(key, "demo/") }) {
+				t.Errorf("doctor says of lost keys: %v", d.Lost)
 			}
 			if r.code != cli.ExitRefused || !strings.HasPrefix(found, "damaged ") || !strings.HasSuffix(found, test.reason) {
 				t.Errorf("exit code %d, found %q", r.code, found)

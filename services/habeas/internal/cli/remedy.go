@@ -59,6 +59,23 @@ func (a *app) diagnoseKeys(ctx context.Context, cfg jetstream.Config, folder str
 	return d
 }
 
+// keyLost is the reason of a key that the log tells of and the vault does not hold.
+const keyLost = "KEY_LOST"
+
+// addLost compares the log with the vault. What keeps it from that is found where
+// the streams are looked at.
+func (a *app) addLost(ctx context.Context, cfg jetstream.Config, d *diagnosis) {
+	lost, err := local.LostKeys(ctx, cfg)
+	if err != nil {
+		a.warn("the log and the vault could not be compared: " + err.Error())
+		d.worsen(unknown)
+		return
+	}
+	if d.Lost = lost; len(lost) > 0 {
+		d.worsen(damaged)
+	}
+}
+
 // stopped opens the log of a data folder on which no installation runs, for the
 // length of a command.
 func (a *app) stopped(ctx context.Context, c local.Client) (closing func() error, err error) {
@@ -78,6 +95,8 @@ func remedies(reason string) string {
 	switch reason {
 	case "":
 		return ""
+	case keyLost:
+		return "restore the vault's streams from a replica or a backup; what the key sealed can't be read until then, and no other key is made in its place"
 	case "KEK_LOST", "KEK_DAMAGED", "KEK_MISMATCH":
 		return local.KeyRemedy
 	case es.CorruptGap, es.CorruptMissing, es.CorruptChain, es.CorruptVersion, es.CorruptEncoding, es.CorruptSignature,
@@ -115,6 +134,9 @@ func (d diagnosis) advice() []string {
 	}
 	if d.Keys != nil {
 		say(d.Keys.Reason)
+	}
+	if len(d.Lost) > 0 {
+		say(keyLost)
 	}
 	for _, s := range d.Streams {
 		say(s.Reason)

@@ -85,6 +85,8 @@ func keys() fault.Table {
 		{Err: kek.ErrContended, Code: codes.Aborted, Reason: "CONTENDED"},
 		{Err: vault.ErrContended, Code: codes.Aborted, Reason: "CONTENDED"},
 		{Err: vault.ErrNotReady, Code: codes.Unavailable, Reason: "VAULT_NOT_READY"},
+		{Err: vault.ErrLost, Code: codes.DataLoss, Reason: "KEY_LOST", Text: "the vault has lost a key that the log tells of"},
+		{Err: pepper.ErrLost, Code: codes.DataLoss, Reason: "KEY_LOST", Text: "the vault has lost a key that the log tells of"},
 		{Err: vault.ErrNoKey, Code: codes.NotFound, Reason: "KEY_NOT_FOUND"},
 		{Err: kms.ErrUnavailable, Code: codes.Unavailable, Reason: "KEY_STORE_UNAVAILABLE"},
 		{Err: kms.ErrRefused, Code: codes.Unavailable, Reason: "KEY_STORE_REFUSES"},

@@ -14,11 +14,33 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
-const typeKeyDestroyed = "keyring.key_destroyed"
+const (
+	typeKeyMade      = "keyring.key_made"
+	typeKeyDestroyed = "keyring.key_destroyed"
+)
 
 // Keyring reads the events of keyrings.
 func Keyring() (es.Registry[keyring.Event], error) {
-	return es.NewRegistry(es.Type[keyring.Event]{Name: typeKeyDestroyed, Schema: 1, Decode: decodeKeyDestroyed})
+	return es.NewRegistry(
+		es.Type[keyring.Event]{Name: typeKeyMade, Schema: 1, Decode: decodeKeyMade},
+		es.Type[keyring.Event]{Name: typeKeyDestroyed, Schema: 1, Decode: decodeKeyDestroyed})
+}
+
+func decodeKeyMade(ev es.Event) (keyring.Event, error) {
+	var w identityv1.KeyMade
+	if err := proto.Unmarshal(ev.Data, &w); err != nil {
+		return nil, err
+	}
+	return ReadKeyMade(&w)
+}
+
+// ReadKeyMade reads the contract's form, but for the holder.
+func ReadKeyMade(w *identityv1.KeyMade) (keyring.Made, error) {
+	e := keyring.Made{Class: seal.ClassName(w.GetClass()), Version: w.GetKeyVersion()}
+	if n := copy(e.Commitment[:], w.GetKeyCommit()); e.Class == "" || n != len(w.GetKeyCommit()) || n != len(e.Commitment) {
+		return e, fmt.Errorf("read made key: %w", seal.ErrInvalid)
+	}
+	return e, nil
 }
 
 func decodeKeyDestroyed(ev es.Event) (keyring.Event, error) {
@@ -32,6 +54,12 @@ func decodeKeyDestroyed(ev es.Event) (keyring.Event, error) {
 // EncodeKeyring writes an event of a keyring; its holder is the aggregate.
 func EncodeKeyring(_ context.Context, agg es.Aggregate, _ string, ev keyring.Event) (es.Event, error) {
 	switch e := ev.(type) {
+	case keyring.Made:
+		class, err := class(e.Class)
+		if err != nil {
+			return es.Event{}, err
+		}
+		return event(typeKeyMade, &identityv1.KeyMade{Holder: agg.ID, Class: class, KeyVersion: e.Version, KeyCommit: e.Commitment[:]})
 	case keyring.Destroyed:
 		w, err := KeyDestroyed(agg.ID, e)
 		if err != nil {

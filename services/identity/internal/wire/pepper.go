@@ -11,11 +11,16 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
-const typePepperDestroyed = "pepper.epoch_destroyed"
+const (
+	typePepperMade      = "pepper.made"
+	typePepperDestroyed = "pepper.epoch_destroyed"
+)
 
 // Pepper reads the events of peppers.
 func Pepper() (es.Registry[pepper.Event], error) {
-	return es.NewRegistry(es.Type[pepper.Event]{Name: typePepperDestroyed, Schema: 1, Decode: decodePepperDestroyed})
+	return es.NewRegistry(
+		es.Type[pepper.Event]{Name: typePepperMade, Schema: 1, Decode: func(es.Event) (pepper.Event, error) { return pepper.Made{}, nil }},
+		es.Type[pepper.Event]{Name: typePepperDestroyed, Schema: 1, Decode: decodePepperDestroyed})
 }
 
 func decodePepperDestroyed(ev es.Event) (pepper.Event, error) {
@@ -30,6 +35,8 @@ func decodePepperDestroyed(ev es.Event) (pepper.Event, error) {
 // purpose.
 func EncodePepper(_ context.Context, agg es.Aggregate, _ string, ev pepper.Event) (es.Event, error) {
 	switch e := ev.(type) {
+	case pepper.Made:
+		return event(typePepperMade, &identityv1.PepperMade{Purpose: agg.ID})
 	case pepper.Destroyed:
 		return event(typePepperDestroyed, &identityv1.PepperEpochDestroyed{
 			Purpose: agg.ID, Epoch: e.Epoch, RowsCarried: e.RowsCarried, DestroyedAt: timestamppb.New(e.At),

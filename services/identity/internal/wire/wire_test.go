@@ -31,6 +31,7 @@ func TestKeyringEventsOfEveryReleaseAreRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	estest.Corpus(t, "testdata/keyring", registry, encoder("subject-aaaaaaaaaaaaaaaaaaaaaaaaaa", wire.EncodeKeyring), []keyring.Event{
+		keyring.Made{Class: "profile", Version: 1, Commitment: [32]byte{1}},
 		keyring.Destroyed{
 			Class: "profile", Version: 1, Commitment: [32]byte{1, 2, 3}, Reason: "REQUEST", RequestedBy: "r1",
 			At: noon, KEKEpoch: 4, ResidueHorizon: noon.AddDate(0, 0, 8), Fence: keyring.Fence{Acked: 3, Expired: 1, Millis: 250},
@@ -54,6 +55,7 @@ func TestPepperEventsOfEveryReleaseAreRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	estest.Corpus(t, "testdata/pepper", registry, encoder("lookup", wire.EncodePepper), []pepper.Event{
+		pepper.Made{},
 		pepper.Destroyed{Epoch: 4, RowsCarried: 17, At: noon},
 	})
 }

@@ -7,6 +7,7 @@
 package pepper
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/rand"
@@ -16,6 +17,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync"
 	"time"
 
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
@@ -40,16 +42,23 @@ const (
 var (
 	// ErrContended means: others wrote first, again and again. Try later.
 	ErrContended = errors.New("pepper is contended")
+	// ErrLost means: the log tells of a pepper that the vault does not hold. None
+	// is made in its place: nobody would be found any more.
+	ErrLost = errors.New("the vault has lost a pepper")
 	// ErrNotLive means: the epoch is not live, or is the only one that is.
 	ErrNotLive = errors.New("pepper epoch can't be retired")
 	// ErrUnburied means: an earlier epoch was retired and not buried yet.
 	ErrUnburied = errors.New("an earlier pepper epoch is not buried yet")
 )
 
-// Ledger puts into the log that a pepper is gone. A second call with the same
+// Ledger puts into the log that a pepper is there or gone. A second call with the same
 // command id changes nothing.
 type Ledger interface {
 	PepperEpochDestroyed(ctx context.Context, tenant, commandID string, ev *identityv1.PepperEpochDestroyed) error
+	// PepperMade records that a purpose has a pepper, and PepperKnown reports
+	// whether that is recorded; what was recorded before the call is seen.
+	PepperMade(ctx context.Context, tenant, commandID, purpose string) error
+	PepperKnown(ctx context.Context, tenant, purpose string) (bool, error)
 	// TenantEnded is when the destruction of a tenant's keys began; zero if it has
 	// not. An end that was recorded before the call is seen.
 	TenantEnded(ctx context.Context, tenant string) (time.Time, error)
@@ -68,6 +77,7 @@ type Config struct {
 type Keeper struct {
 	cfg  Config
 	kind kek.Kind
+	told sync.Map // of [2]string, tenant and purpose: the log tells of it
 }
 
 // New makes a Keeper.
@@ -153,12 +163,17 @@ func (k *Keeper) Live(ctx context.Context, tenant string, purpose Purpose) (Set,
 	for range tries {
 		held, err := k.load(ctx, tenant, purpose)
 		if errors.Is(err, rows.ErrNotFound) {
-			held, err = k.add(ctx, kek.Held{
-				Row: rows.Row{Subject: subject(tenant, purpose)}, Record: newRecord(tenant, purpose),
-			})
+			if err = k.never(ctx, tenant, purpose); err == nil {
+				held, err = k.add(ctx, kek.Held{
+					Row: rows.Row{Subject: subject(tenant, purpose)}, Record: newRecord(tenant, purpose),
+				})
+			}
 		}
 		if err == nil { // asked after the row was read or written: what comes later strips it
-			if err = k.alive(ctx, tenant); err != nil {
+			if err = k.alive(ctx, tenant); err == nil {
+				err = k.tell(ctx, tenant, purpose)
+			}
+			if err != nil {
 				held.Clear()
 				return nil, err
 			}
@@ -169,6 +184,39 @@ func (k *Keeper) Live(ctx context.Context, tenant string, purpose Purpose) (Set,
 		}
 	}
 	return nil, ErrContended
+}
+
+// never makes sure that there never was a pepper of the purpose.
+func (k *Keeper) never(ctx context.Context, tenant string, purpose Purpose) error {
+	if err := k.alive(ctx, tenant); err != nil {
+		return err
+	}
+	known, err := k.cfg.Ledger.PepperKnown(ctx, tenant, string(purpose))
+	if err != nil {
+		return fmt.Errorf("ask for what is told of a pepper: %w", err)
+	}
+	if !known {
+		return nil
+	}
+	// Somebody may have made it between the two questions.
+	if _, _, err := k.read(ctx, tenant, purpose); !errors.Is(err, rows.ErrNotFound) {
+		return cmp.Or(err, rows.ErrConflict)
+	}
+	return fmt.Errorf("%w: %s", ErrLost, purpose)
+}
+
+// tell has the log tell that there is one, before it is used.
+func (k *Keeper) tell(ctx context.Context, tenant string, purpose Purpose) error {
+	key := [2]string{tenant, string(purpose)}
+	if _, told := k.told.Load(key); told {
+		return nil
+	}
+	err := k.cfg.Ledger.PepperMade(ctx, tenant, es.DeriveID(tenant, "pepper-made", string(purpose)), string(purpose))
+	if err != nil {
+		return fmt.Errorf("record made pepper: %w", err)
+	}
+	k.told.Store(key, true)
+	return nil
 }
 
 // Epochs lists the live epochs as the leader has them now, oldest first.

@@ -14,6 +14,7 @@ import (
 	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/seal/kek"
 	"habeas.internal/services/internal/seal/pepper"
+	"habeas.internal/services/internal/seal/rows"
 	"habeas.internal/services/internal/seal/sealtest"
 
 	"github.com/google/go-cmp/cmp"
@@ -254,4 +255,31 @@ func TestADigestTellsBodiesApartWhileItsPepperLives(t *testing.T) {
 		t.Fatal(err)
 	}
 	expect("any body, once the pepper is gone", newDigester(), tenant, "other", old, true)
+}
+
+// TestALostPepperIsNeverMadeAgain: with another one nobody would be found any more,
+// and everybody be taken for new.
+func TestALostPepperIsNeverMadeAgain(t *testing.T) {
+	w := sealtest.NewWorld(nil)
+	was := mac(live(t, w.Start(t, nil).Peppers, tenant, pepper.Lookup).Newest())
+	var lost []rows.Row
+	for row, err := range w.Rows.List(t.Context(), rows.VaultSubject("*", "pepper", tenant, ">"), 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		lost = append(lost, row)
+	}
+	if err := w.Rows.Delete(t.Context(), lost[0].Subject, lost[0].Rev); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Start(t, nil).Peppers.Live(t.Context(), tenant, pepper.Lookup); !errors.Is(err, pepper.ErrLost) {
+		t.Errorf("got %v, want ErrLost", err)
+	}
+	live(t, w.Start(t, nil).Peppers, tenant, pepper.Suppression) // never was
+	if _, err := w.Rows.Put(t.Context(), lost[0].Subject, lost[0].Value, 0); err != nil {
+		t.Fatal(err)
+	}
+	if mac(live(t, w.Start(t, nil).Peppers, tenant, pepper.Lookup).Newest()) != was {
+		t.Error("the row of the backup holds another pepper")
+	}
 }

@@ -6,7 +6,9 @@ import (
 	"time"
 
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+	sealv1 "habeas.internal/proto/gen/habeas/seal/v1"
 	"habeas.internal/services/internal/seal"
+	"habeas.internal/services/internal/seal/vault"
 
 	"google.golang.org/protobuf/proto"
 )
@@ -64,15 +66,46 @@ func (l *Ledger) KeyDestroyed(_ context.Context, tenant, commandID string, ev *i
 	return nil
 }
 
-// KeyEnded is part of vault.Ledger.
-func (l *Ledger) KeyEnded(_ context.Context, id seal.KeyID) (*identityv1.KeyDestroyed, error) {
+// KeyMade is part of vault.Ledger.
+func (l *Ledger) KeyMade(_ context.Context, tenant, commandID string, ev *identityv1.KeyMade) error {
+	l.add(tenant, commandID, ev)
+	return nil
+}
+
+// KeyTold is part of vault.Ledger.
+func (l *Ledger) KeyTold(_ context.Context, id seal.KeyID) (told vault.Told, err error) {
 	for _, e := range l.Entries() {
-		ev, ok := e.Event.(*identityv1.KeyDestroyed)
-		if ok && e.Tenant == id.Tenant && ev.GetHolder() == id.Holder.String() && ev.GetClass() == id.Class {
-			return ev, nil
+		ev, ok := e.Event.(interface {
+			GetHolder() string
+			GetClass() sealv1.KeyClass
+		})
+		if !ok || e.Tenant != id.Tenant || ev.GetHolder() != id.Holder.String() || ev.GetClass() != id.Class {
+			continue
+		}
+		switch ev := e.Event.(type) {
+		case *identityv1.KeyMade:
+			told.Made = ev.GetKeyCommit()
+		case *identityv1.KeyDestroyed:
+			told.Ended = ev
 		}
 	}
-	return nil, nil
+	return told, nil
+}
+
+// PepperMade is part of pepper.Ledger.
+func (l *Ledger) PepperMade(_ context.Context, tenant, commandID, purpose string) error {
+	l.add(tenant, commandID, &identityv1.PepperMade{Purpose: purpose})
+	return nil
+}
+
+// PepperKnown is part of pepper.Ledger.
+func (l *Ledger) PepperKnown(_ context.Context, tenant, purpose string) (bool, error) {
+	for _, e := range l.Entries() {
+		if ev, ok := e.Event.(*identityv1.PepperMade); ok && e.Tenant == tenant && ev.GetPurpose() == purpose {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // KekEpochDestroyed is part of kek.Ledger.

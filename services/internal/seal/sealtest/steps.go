@@ -11,6 +11,7 @@ import (
 	"habeas.internal/services/internal/seal"
 	"habeas.internal/services/internal/seal/kms"
 	"habeas.internal/services/internal/seal/rows"
+	"habeas.internal/services/internal/seal/vault"
 )
 
 // ErrCrash is what a process sees of the world after it has crashed: nothing.
@@ -139,9 +140,28 @@ func (l SteppedLedger) KeyDestroyed(ctx context.Context, tenant, commandID strin
 	})
 }
 
-// KeyEnded is part of vault.Ledger. It is no step: it has no effect.
-func (l SteppedLedger) KeyEnded(ctx context.Context, id seal.KeyID) (*identityv1.KeyDestroyed, error) {
-	return l.Ledger.KeyEnded(ctx, id)
+// KeyMade is part of vault.Ledger.
+func (l SteppedLedger) KeyMade(ctx context.Context, tenant, commandID string, ev *identityv1.KeyMade) error {
+	return l.Step.around(ctx, Op{Name: "record", Subject: commandID}, func() error {
+		return l.Ledger.KeyMade(ctx, tenant, commandID, ev)
+	})
+}
+
+// KeyTold is part of vault.Ledger. It is no step: it has no effect.
+func (l SteppedLedger) KeyTold(ctx context.Context, id seal.KeyID) (vault.Told, error) {
+	return l.Ledger.KeyTold(ctx, id)
+}
+
+// PepperMade is part of pepper.Ledger.
+func (l SteppedLedger) PepperMade(ctx context.Context, tenant, commandID, purpose string) error {
+	return l.Step.around(ctx, Op{Name: "record", Subject: commandID}, func() error {
+		return l.Ledger.PepperMade(ctx, tenant, commandID, purpose)
+	})
+}
+
+// PepperKnown is part of pepper.Ledger.
+func (l SteppedLedger) PepperKnown(ctx context.Context, tenant, purpose string) (bool, error) {
+	return l.Ledger.PepperKnown(ctx, tenant, purpose)
 }
 
 // KekEpochDestroyed is part of kek.Ledger.

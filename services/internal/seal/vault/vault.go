@@ -15,10 +15,13 @@
 //     holds keys that must not come back.
 //   - The log is asked whether the key has ended, once for each revision of its
 //     row: a row that somebody put back, or took the tombstone of, opens nothing.
+//   - That a key was made is in the log before it is lent for the first time. One
+//     that is in the log and has no row is lost: ErrLost, and never another key.
 //   - Who got a key and why is recorded before the key leaves.
 package vault
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -28,6 +31,7 @@ import (
 	"time"
 
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/seal"
 	"habeas.internal/services/internal/seal/fence"
 	"habeas.internal/services/internal/seal/kek"
@@ -43,6 +47,11 @@ var (
 	ErrPurpose = errors.New("purpose of reading a key is missing")
 	// ErrContended means: others wrote first, again and again. Try later.
 	ErrContended = errors.New("key is contended")
+	// ErrLost means: the log tells of a key that the vault does not hold, or of
+	// another one than it holds. None is made in its place: what it has sealed
+	// could be opened by nobody, and nobody would notice. A backup of the vault
+	// brings it back.
+	ErrLost = errors.New("the vault has lost a key")
 )
 
 // Ledger puts into the log that a key is gone, and knows it from there.
@@ -50,12 +59,21 @@ type Ledger interface {
 	// KeyDestroyed records the end. A second call with the same command id
 	// changes nothing, whatever the event's measurements say.
 	KeyDestroyed(ctx context.Context, tenant, commandID string, ev *identityv1.KeyDestroyed) error
-	// KeyEnded is the recorded end of a key, or nil; every end that was
-	// recorded before the call is seen. Who can't tell returns an error.
-	KeyEnded(ctx context.Context, id seal.KeyID) (*identityv1.KeyDestroyed, error)
+	// KeyMade records that there is a key. A second call with the same command id
+	// changes nothing.
+	KeyMade(ctx context.Context, tenant, commandID string, ev *identityv1.KeyMade) error
+	// KeyTold is what is recorded of a key; everything that was recorded before
+	// the call is seen. Who can't tell returns an error.
+	KeyTold(ctx context.Context, id seal.KeyID) (Told, error)
 	// TenantEnded is when the destruction of a tenant's keys began; zero if it has
 	// not. An end that was recorded before the call is seen.
 	TenantEnded(ctx context.Context, tenant string) (time.Time, error)
+}
+
+// Told is what the log tells of a key.
+type Told struct {
+	Made  []byte                   // the commitment; nil if none is recorded
+	Ended *identityv1.KeyDestroyed // nil if its end is not recorded
 }
 
 // Access says who reads keys and what for.
@@ -179,7 +197,15 @@ func (v *Vault) admit(ctx context.Context, access Access, ids []seal.KeyID) erro
 func (v *Vault) read(ctx context.Context, id seal.KeyID) (Lease, error) {
 	held, err := v.cfg.Keeper.Load(ctx, partition(id), v.kind, subject(id))
 	if errors.Is(err, rows.ErrNotFound) {
-		return Lease{}, ErrNoKey
+		if err := v.missing(ctx, id); !errors.Is(err, ErrLost) {
+			return Lease{}, err
+		}
+		// Somebody may have made it between the two questions. A row that was
+		// made is never deleted.
+		held, err = v.cfg.Keeper.Load(ctx, partition(id), v.kind, subject(id))
+	}
+	if errors.Is(err, rows.ErrNotFound) {
+		return Lease{}, fmt.Errorf("%w: %s", ErrLost, id.Holder)
 	}
 	if err != nil {
 		return Lease{}, fmt.Errorf("load key: %w", err)
@@ -187,10 +213,21 @@ func (v *Vault) read(ctx context.Context, id seal.KeyID) (Lease, error) {
 	return v.lease(ctx, id, held)
 }
 
-func (v *Vault) create(ctx context.Context, id seal.KeyID) (Lease, error) {
-	if err := v.notEnded(ctx, id); err != nil { // its tombstone may be gone
-		return Lease{}, err
+// missing is why there is no row of a key: there never was one, or it has ended,
+// or the row is lost.
+func (v *Vault) missing(ctx context.Context, id seal.KeyID) error {
+	made, err := v.told(ctx, id)
+	switch {
+	case err != nil:
+		return err
+	case made != nil:
+		return ErrLost
 	}
+	return ErrNoKey
+}
+
+// create makes a key of which nothing is told.
+func (v *Vault) create(ctx context.Context, id seal.KeyID) (Lease, error) {
 	dek := make([]byte, seal.KeySize)
 	defer clear(dek)
 	if _, err := rand.Read(dek); err != nil {
@@ -204,20 +241,41 @@ func (v *Vault) create(ctx context.Context, id seal.KeyID) (Lease, error) {
 	return v.lease(ctx, id, held)
 }
 
-// notEnded asks the log. Where a key has ended and its row does not say so, the
-// row is made to say it.
-func (v *Vault) notEnded(ctx context.Context, id seal.KeyID) error {
-	ev, err := v.cfg.Ledger.KeyEnded(ctx, id)
+// told asks the log, and returns the commitment of the key if it tells that it was
+// made. Where a key has ended and its row does not say so, the row is made to say
+// it.
+func (v *Vault) told(ctx context.Context, id seal.KeyID) (made []byte, err error) {
+	told, err := v.cfg.Ledger.KeyTold(ctx, id)
 	if err != nil {
-		return fmt.Errorf("ask for the end of a key: %w", err)
+		return nil, fmt.Errorf("ask for what is told of a key: %w", err)
 	}
+	ev := told.Ended
 	if ev == nil {
-		return v.notGone(ctx, id)
+		return told.Made, v.notGone(ctx, id)
 	}
 	if _, err := v.replay(ctx, Destroyed{Tenant: id.Tenant, Event: ev}); err != nil {
-		return fmt.Errorf("end a key again: %w", err)
+		return nil, fmt.Errorf("end a key again: %w", err)
 	}
-	return &seal.Erased{ID: id, At: ev.GetDestroyedAt().AsTime(), Reason: ev.GetReason()}
+	return nil, &seal.Erased{ID: id, At: ev.GetDestroyedAt().AsTime(), Reason: ev.GetReason()}
+}
+
+// lives makes sure that a key has not ended, and that the log tells of it, and of
+// no other.
+func (v *Vault) lives(ctx context.Context, id seal.KeyID, rec *record) error {
+	made, err := v.told(ctx, id)
+	switch {
+	case err != nil:
+		return err
+	case made == nil:
+		err := v.cfg.Ledger.KeyMade(ctx, id.Tenant, es.DeriveID(id.Tenant, "key-made", id.Holder.String()+"/"+seal.ClassName(id.Class)),
+			&identityv1.KeyMade{Holder: id.Holder.String(), Class: id.Class, KeyVersion: rec.row.GetVersion(), KeyCommit: rec.row.GetKeyCommit()})
+		if err != nil {
+			return fmt.Errorf("record made key: %w", err)
+		}
+	case !bytes.Equal(made, rec.row.GetKeyCommit()):
+		return fmt.Errorf("%w: another one stands in its place: %s", ErrLost, id.Holder)
+	}
+	return nil
 }
 
 // notGone asks the log whether the tenant is gone: then no key of it is made or
@@ -247,7 +305,7 @@ func (v *Vault) lease(ctx context.Context, id seal.KeyID, held kek.Held) (Lease,
 		return Lease{}, gone
 	}
 	if !v.known.live(id, held.Row.Rev, v.cfg.Now()) {
-		if err := v.notEnded(ctx, id); err != nil {
+		if err := v.lives(ctx, id, rec); err != nil {
 			return Lease{}, err
 		}
 		v.known.add(id, held.Row.Rev, v.cfg.Now())

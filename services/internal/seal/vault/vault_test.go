@@ -219,7 +219,7 @@ func TestTheFenceStandsBetweenTheLastUnwrapAndTheEvent(t *testing.T) {
 	p.Fence.Join("cache", dropper(func() {
 		defer close(fenced)
 		expectErased(t, p.Vault, id)
-		if n := len(w.Ledger.Entries()); n != 0 {
+		if n := len(sealtest.Events[*identityv1.KeyDestroyed](w.Ledger)); n != 0 {
 			t.Errorf("%d events before the fence, want none", n)
 		}
 	}))
@@ -248,7 +248,7 @@ func TestDestructionSurvivesACrashAtEveryStep(t *testing.T) {
 		}
 		if begun || err == nil {
 			expectErased(t, next.Vault, id)
-			if events := w.Ledger.Entries(); len(events) != 1 {
+			if events := sealtest.Events[*identityv1.KeyDestroyed](w.Ledger); len(events) != 1 {
 				t.Fatalf("crash at step %d: %d events, want 1", n, len(events))
 			}
 		}
@@ -319,7 +319,7 @@ func TestARestoredVaultReplaysDestructionsBeforeItServes(t *testing.T) {
 	if create(t, restored, kept).Commit() != keptCommit {
 		t.Error("another key was lost")
 	}
-	if n := len(w.Ledger.Entries()); n != 2 {
+	if n := len(sealtest.Events[*identityv1.KeyDestroyed](w.Ledger)); n != 2 {
 		t.Errorf("%d events, want the 2 from before", n)
 	}
 	if ended, err := w.Start(t, nil).Vault.ReplayDestructions(t.Context(), replay(w.Ledger)); err != nil || ended != 0 {
