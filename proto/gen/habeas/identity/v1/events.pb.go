@@ -175,6 +175,81 @@ func (x *KeyDestroyed) GetFenceMs() uint32 {
 	return 0
 }
 
+// KeyMade: a holder has a data key of one class. It is recorded before the key
+// is lent for the first time: where its row is missing later, the key is lost,
+// and no other is made in its place.
+type KeyMade struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whose key: kind and random reference.
+	Holder string `protobuf:"bytes,1,opt,name=holder,proto3" json:"holder,omitempty"`
+	// What the key protects.
+	Class v1.KeyClass `protobuf:"varint,2,opt,name=class,proto3,enum=habeas.seal.v1.KeyClass" json:"class,omitempty"`
+	// Version of the key.
+	KeyVersion uint32 `protobuf:"varint,3,opt,name=key_version,json=keyVersion,proto3" json:"key_version,omitempty"`
+	// Commitment to the key.
+	KeyCommit     []byte `protobuf:"bytes,4,opt,name=key_commit,json=keyCommit,proto3" json:"key_commit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KeyMade) Reset() {
+	*x = KeyMade{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KeyMade) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KeyMade) ProtoMessage() {}
+
+func (x *KeyMade) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KeyMade.ProtoReflect.Descriptor instead.
+func (*KeyMade) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *KeyMade) GetHolder() string {
+	if x != nil {
+		return x.Holder
+	}
+	return ""
+}
+
+func (x *KeyMade) GetClass() v1.KeyClass {
+	if x != nil {
+		return x.Class
+	}
+	return v1.KeyClass(0)
+}
+
+func (x *KeyMade) GetKeyVersion() uint32 {
+	if x != nil {
+		return x.KeyVersion
+	}
+	return 0
+}
+
+func (x *KeyMade) GetKeyCommit() []byte {
+	if x != nil {
+		return x.KeyCommit
+	}
+	return nil
+}
+
 // KekEpochDestroyed: the KEK of one partition and epoch is gone, and with it
 // every residual copy of the keys that it wrapped.
 type KekEpochDestroyed struct {
@@ -197,7 +272,7 @@ type KekEpochDestroyed struct {
 
 func (x *KekEpochDestroyed) Reset() {
 	*x = KekEpochDestroyed{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[1]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -209,7 +284,7 @@ func (x *KekEpochDestroyed) String() string {
 func (*KekEpochDestroyed) ProtoMessage() {}
 
 func (x *KekEpochDestroyed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[1]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -222,7 +297,7 @@ func (x *KekEpochDestroyed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KekEpochDestroyed.ProtoReflect.Descriptor instead.
 func (*KekEpochDestroyed) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{1}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *KekEpochDestroyed) GetPartition() string {
@@ -267,6 +342,53 @@ func (x *KekEpochDestroyed) GetDestroyedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+// PepperMade: a purpose has a pepper. It is recorded before values are hashed
+// under it: where its row is missing later, it is lost, and no other is made.
+type PepperMade struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the pepper is for.
+	Purpose       string `protobuf:"bytes,1,opt,name=purpose,proto3" json:"purpose,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PepperMade) Reset() {
+	*x = PepperMade{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PepperMade) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PepperMade) ProtoMessage() {}
+
+func (x *PepperMade) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PepperMade.ProtoReflect.Descriptor instead.
+func (*PepperMade) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *PepperMade) GetPurpose() string {
+	if x != nil {
+		return x.Purpose
+	}
+	return ""
+}
+
 // PepperEpochDestroyed: lookup rows of that epoch can no longer be linked to
 // a value by anyone.
 type PepperEpochDestroyed struct {
@@ -285,7 +407,7 @@ type PepperEpochDestroyed struct {
 
 func (x *PepperEpochDestroyed) Reset() {
 	*x = PepperEpochDestroyed{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[2]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -297,7 +419,7 @@ func (x *PepperEpochDestroyed) String() string {
 func (*PepperEpochDestroyed) ProtoMessage() {}
 
 func (x *PepperEpochDestroyed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[2]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -310,7 +432,7 @@ func (x *PepperEpochDestroyed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PepperEpochDestroyed.ProtoReflect.Descriptor instead.
 func (*PepperEpochDestroyed) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{2}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *PepperEpochDestroyed) GetPurpose() string {
@@ -360,7 +482,7 @@ type TenantCreated struct {
 
 func (x *TenantCreated) Reset() {
 	*x = TenantCreated{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[3]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -372,7 +494,7 @@ func (x *TenantCreated) String() string {
 func (*TenantCreated) ProtoMessage() {}
 
 func (x *TenantCreated) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[3]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -385,7 +507,7 @@ func (x *TenantCreated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TenantCreated.ProtoReflect.Descriptor instead.
 func (*TenantCreated) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{3}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *TenantCreated) GetDisplayName() string {
@@ -436,7 +558,7 @@ type TenantSafeguards struct {
 
 func (x *TenantSafeguards) Reset() {
 	*x = TenantSafeguards{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[4]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -448,7 +570,7 @@ func (x *TenantSafeguards) String() string {
 func (*TenantSafeguards) ProtoMessage() {}
 
 func (x *TenantSafeguards) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[4]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -461,7 +583,7 @@ func (x *TenantSafeguards) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TenantSafeguards.ProtoReflect.Descriptor instead.
 func (*TenantSafeguards) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{4}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *TenantSafeguards) GetDelay() *durationpb.Duration {
@@ -489,7 +611,7 @@ type TenantCreationRefused struct {
 
 func (x *TenantCreationRefused) Reset() {
 	*x = TenantCreationRefused{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[5]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -501,7 +623,7 @@ func (x *TenantCreationRefused) String() string {
 func (*TenantCreationRefused) ProtoMessage() {}
 
 func (x *TenantCreationRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[5]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -514,7 +636,7 @@ func (x *TenantCreationRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TenantCreationRefused.ProtoReflect.Descriptor instead.
 func (*TenantCreationRefused) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{5}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *TenantCreationRefused) GetReason() string {
@@ -539,7 +661,7 @@ type TenantKind struct {
 
 func (x *TenantKind) Reset() {
 	*x = TenantKind{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[6]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -551,7 +673,7 @@ func (x *TenantKind) String() string {
 func (*TenantKind) ProtoMessage() {}
 
 func (x *TenantKind) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[6]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -564,7 +686,7 @@ func (x *TenantKind) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TenantKind.ProtoReflect.Descriptor instead.
 func (*TenantKind) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{6}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *TenantKind) GetName() string {
@@ -603,7 +725,7 @@ type TenantProviderLevel struct {
 
 func (x *TenantProviderLevel) Reset() {
 	*x = TenantProviderLevel{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[7]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -615,7 +737,7 @@ func (x *TenantProviderLevel) String() string {
 func (*TenantProviderLevel) ProtoMessage() {}
 
 func (x *TenantProviderLevel) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[7]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -628,7 +750,7 @@ func (x *TenantProviderLevel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TenantProviderLevel.ProtoReflect.Descriptor instead.
 func (*TenantProviderLevel) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{7}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *TenantProviderLevel) GetClaim() string {
@@ -667,7 +789,7 @@ type TenantProvider struct {
 
 func (x *TenantProvider) Reset() {
 	*x = TenantProvider{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[8]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -679,7 +801,7 @@ func (x *TenantProvider) String() string {
 func (*TenantProvider) ProtoMessage() {}
 
 func (x *TenantProvider) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[8]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -692,7 +814,7 @@ func (x *TenantProvider) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TenantProvider.ProtoReflect.Descriptor instead.
 func (*TenantProvider) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{8}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *TenantProvider) GetIssuer() string {
@@ -745,7 +867,7 @@ type TenantSettingsChanged struct {
 
 func (x *TenantSettingsChanged) Reset() {
 	*x = TenantSettingsChanged{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[9]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -757,7 +879,7 @@ func (x *TenantSettingsChanged) String() string {
 func (*TenantSettingsChanged) ProtoMessage() {}
 
 func (x *TenantSettingsChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[9]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -770,7 +892,7 @@ func (x *TenantSettingsChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TenantSettingsChanged.ProtoReflect.Descriptor instead.
 func (*TenantSettingsChanged) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{9}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *TenantSettingsChanged) GetDisplayName() string {
@@ -854,7 +976,7 @@ type TenantSettingsRefused struct {
 
 func (x *TenantSettingsRefused) Reset() {
 	*x = TenantSettingsRefused{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[10]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -866,7 +988,7 @@ func (x *TenantSettingsRefused) String() string {
 func (*TenantSettingsRefused) ProtoMessage() {}
 
 func (x *TenantSettingsRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[10]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -879,7 +1001,7 @@ func (x *TenantSettingsRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TenantSettingsRefused.ProtoReflect.Descriptor instead.
 func (*TenantSettingsRefused) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{10}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *TenantSettingsRefused) GetReason() string {
@@ -903,7 +1025,7 @@ type SubjectRegistered struct {
 
 func (x *SubjectRegistered) Reset() {
 	*x = SubjectRegistered{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[11]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -915,7 +1037,7 @@ func (x *SubjectRegistered) String() string {
 func (*SubjectRegistered) ProtoMessage() {}
 
 func (x *SubjectRegistered) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[11]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -928,7 +1050,7 @@ func (x *SubjectRegistered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubjectRegistered.ProtoReflect.Descriptor instead.
 func (*SubjectRegistered) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{11}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *SubjectRegistered) GetRegisteredAt() *timestamppb.Timestamp {
@@ -967,7 +1089,7 @@ type IdentifierLinked struct {
 
 func (x *IdentifierLinked) Reset() {
 	*x = IdentifierLinked{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[12]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -979,7 +1101,7 @@ func (x *IdentifierLinked) String() string {
 func (*IdentifierLinked) ProtoMessage() {}
 
 func (x *IdentifierLinked) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[12]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -992,7 +1114,7 @@ func (x *IdentifierLinked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdentifierLinked.ProtoReflect.Descriptor instead.
 func (*IdentifierLinked) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{12}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *IdentifierLinked) GetNumber() uint32 {
@@ -1048,7 +1170,7 @@ type IdentifierUnlinked struct {
 
 func (x *IdentifierUnlinked) Reset() {
 	*x = IdentifierUnlinked{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[13]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1060,7 +1182,7 @@ func (x *IdentifierUnlinked) String() string {
 func (*IdentifierUnlinked) ProtoMessage() {}
 
 func (x *IdentifierUnlinked) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[13]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1073,7 +1195,7 @@ func (x *IdentifierUnlinked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdentifierUnlinked.ProtoReflect.Descriptor instead.
 func (*IdentifierUnlinked) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{13}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *IdentifierUnlinked) GetNumber() uint32 {
@@ -1095,7 +1217,7 @@ type ClaimBarred struct {
 
 func (x *ClaimBarred) Reset() {
 	*x = ClaimBarred{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[14]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1107,7 +1229,7 @@ func (x *ClaimBarred) String() string {
 func (*ClaimBarred) ProtoMessage() {}
 
 func (x *ClaimBarred) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[14]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1120,7 +1242,7 @@ func (x *ClaimBarred) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimBarred.ProtoReflect.Descriptor instead.
 func (*ClaimBarred) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{14}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ClaimBarred) GetClaim() string {
@@ -1147,7 +1269,7 @@ type IdentifiersRead struct {
 
 func (x *IdentifiersRead) Reset() {
 	*x = IdentifiersRead{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[15]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1159,7 +1281,7 @@ func (x *IdentifiersRead) String() string {
 func (*IdentifiersRead) ProtoMessage() {}
 
 func (x *IdentifiersRead) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[15]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1172,7 +1294,7 @@ func (x *IdentifiersRead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdentifiersRead.ProtoReflect.Descriptor instead.
 func (*IdentifiersRead) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{15}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *IdentifiersRead) GetPurpose() string {
@@ -1215,7 +1337,7 @@ type ForgettingBegun struct {
 
 func (x *ForgettingBegun) Reset() {
 	*x = ForgettingBegun{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[16]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1227,7 +1349,7 @@ func (x *ForgettingBegun) String() string {
 func (*ForgettingBegun) ProtoMessage() {}
 
 func (x *ForgettingBegun) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[16]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1240,7 +1362,7 @@ func (x *ForgettingBegun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForgettingBegun.ProtoReflect.Descriptor instead.
 func (*ForgettingBegun) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{16}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ForgettingBegun) GetRequest() string {
@@ -1265,7 +1387,7 @@ type SubjectForgotten struct {
 
 func (x *SubjectForgotten) Reset() {
 	*x = SubjectForgotten{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[17]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1277,7 +1399,7 @@ func (x *SubjectForgotten) String() string {
 func (*SubjectForgotten) ProtoMessage() {}
 
 func (x *SubjectForgotten) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[17]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1290,7 +1412,7 @@ func (x *SubjectForgotten) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubjectForgotten.ProtoReflect.Descriptor instead.
 func (*SubjectForgotten) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{17}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *SubjectForgotten) GetRequest() string {
@@ -1328,7 +1450,7 @@ type SubjectChangeRefused struct {
 
 func (x *SubjectChangeRefused) Reset() {
 	*x = SubjectChangeRefused{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[18]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1340,7 +1462,7 @@ func (x *SubjectChangeRefused) String() string {
 func (*SubjectChangeRefused) ProtoMessage() {}
 
 func (x *SubjectChangeRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[18]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1353,7 +1475,7 @@ func (x *SubjectChangeRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubjectChangeRefused.ProtoReflect.Descriptor instead.
 func (*SubjectChangeRefused) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{18}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *SubjectChangeRefused) GetChange() string {
@@ -1381,7 +1503,7 @@ type SignedUp struct {
 
 func (x *SignedUp) Reset() {
 	*x = SignedUp{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[19]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1393,7 +1515,7 @@ func (x *SignedUp) String() string {
 func (*SignedUp) ProtoMessage() {}
 
 func (x *SignedUp) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[19]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1406,7 +1528,7 @@ func (x *SignedUp) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedUp.ProtoReflect.Descriptor instead.
 func (*SignedUp) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{19}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *SignedUp) GetSignedUpAt() *timestamppb.Timestamp {
@@ -1433,7 +1555,7 @@ type MergeBegun struct {
 
 func (x *MergeBegun) Reset() {
 	*x = MergeBegun{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[20]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1445,7 +1567,7 @@ func (x *MergeBegun) String() string {
 func (*MergeBegun) ProtoMessage() {}
 
 func (x *MergeBegun) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[20]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1458,7 +1580,7 @@ func (x *MergeBegun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MergeBegun.ProtoReflect.Descriptor instead.
 func (*MergeBegun) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{20}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *MergeBegun) GetMerge() string {
@@ -1506,7 +1628,7 @@ type SubjectsMerged struct {
 
 func (x *SubjectsMerged) Reset() {
 	*x = SubjectsMerged{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[21]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1518,7 +1640,7 @@ func (x *SubjectsMerged) String() string {
 func (*SubjectsMerged) ProtoMessage() {}
 
 func (x *SubjectsMerged) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[21]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1531,7 +1653,7 @@ func (x *SubjectsMerged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubjectsMerged.ProtoReflect.Descriptor instead.
 func (*SubjectsMerged) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{21}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *SubjectsMerged) GetMerge() string {
@@ -1575,7 +1697,7 @@ type MergeDeclined struct {
 
 func (x *MergeDeclined) Reset() {
 	*x = MergeDeclined{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[22]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1587,7 +1709,7 @@ func (x *MergeDeclined) String() string {
 func (*MergeDeclined) ProtoMessage() {}
 
 func (x *MergeDeclined) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[22]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1600,7 +1722,7 @@ func (x *MergeDeclined) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MergeDeclined.ProtoReflect.Descriptor instead.
 func (*MergeDeclined) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{22}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *MergeDeclined) GetMerge() string {
@@ -1628,7 +1750,7 @@ type MergeCompleted struct {
 
 func (x *MergeCompleted) Reset() {
 	*x = MergeCompleted{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[23]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1640,7 +1762,7 @@ func (x *MergeCompleted) String() string {
 func (*MergeCompleted) ProtoMessage() {}
 
 func (x *MergeCompleted) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[23]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1653,7 +1775,7 @@ func (x *MergeCompleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MergeCompleted.ProtoReflect.Descriptor instead.
 func (*MergeCompleted) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{23}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *MergeCompleted) GetMerge() string {
@@ -1676,7 +1798,7 @@ type MergeAbandoned struct {
 
 func (x *MergeAbandoned) Reset() {
 	*x = MergeAbandoned{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[24]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1688,7 +1810,7 @@ func (x *MergeAbandoned) String() string {
 func (*MergeAbandoned) ProtoMessage() {}
 
 func (x *MergeAbandoned) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[24]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1701,7 +1823,7 @@ func (x *MergeAbandoned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MergeAbandoned.ProtoReflect.Descriptor instead.
 func (*MergeAbandoned) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{24}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *MergeAbandoned) GetMerge() string {
@@ -1740,7 +1862,7 @@ type SubjectsSeparated struct {
 
 func (x *SubjectsSeparated) Reset() {
 	*x = SubjectsSeparated{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[25]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1752,7 +1874,7 @@ func (x *SubjectsSeparated) String() string {
 func (*SubjectsSeparated) ProtoMessage() {}
 
 func (x *SubjectsSeparated) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[25]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1765,7 +1887,7 @@ func (x *SubjectsSeparated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubjectsSeparated.ProtoReflect.Descriptor instead.
 func (*SubjectsSeparated) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{25}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *SubjectsSeparated) GetMerge() string {
@@ -1821,7 +1943,7 @@ type MergeUndone struct {
 
 func (x *MergeUndone) Reset() {
 	*x = MergeUndone{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[26]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1833,7 +1955,7 @@ func (x *MergeUndone) String() string {
 func (*MergeUndone) ProtoMessage() {}
 
 func (x *MergeUndone) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[26]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1846,7 +1968,7 @@ func (x *MergeUndone) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MergeUndone.ProtoReflect.Descriptor instead.
 func (*MergeUndone) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{26}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *MergeUndone) GetMerge() string {
@@ -1872,7 +1994,7 @@ type MergedSubjectTouched struct {
 
 func (x *MergedSubjectTouched) Reset() {
 	*x = MergedSubjectTouched{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[27]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1884,7 +2006,7 @@ func (x *MergedSubjectTouched) String() string {
 func (*MergedSubjectTouched) ProtoMessage() {}
 
 func (x *MergedSubjectTouched) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[27]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1897,7 +2019,7 @@ func (x *MergedSubjectTouched) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MergedSubjectTouched.ProtoReflect.Descriptor instead.
 func (*MergedSubjectTouched) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{27}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *MergedSubjectTouched) GetKind() string {
@@ -1935,7 +2057,7 @@ type IdentifiersFixed struct {
 
 func (x *IdentifiersFixed) Reset() {
 	*x = IdentifiersFixed{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[28]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1947,7 +2069,7 @@ func (x *IdentifiersFixed) String() string {
 func (*IdentifiersFixed) ProtoMessage() {}
 
 func (x *IdentifiersFixed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[28]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1960,7 +2082,7 @@ func (x *IdentifiersFixed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdentifiersFixed.ProtoReflect.Descriptor instead.
 func (*IdentifiersFixed) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{28}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *IdentifiersFixed) GetRequest() string {
@@ -1991,7 +2113,7 @@ type SearchBegun struct {
 
 func (x *SearchBegun) Reset() {
 	*x = SearchBegun{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[29]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2003,7 +2125,7 @@ func (x *SearchBegun) String() string {
 func (*SearchBegun) ProtoMessage() {}
 
 func (x *SearchBegun) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[29]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2016,7 +2138,7 @@ func (x *SearchBegun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchBegun.ProtoReflect.Descriptor instead.
 func (*SearchBegun) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{29}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *SearchBegun) GetRequest() string {
@@ -2047,7 +2169,7 @@ type SeparationDelayed struct {
 
 func (x *SeparationDelayed) Reset() {
 	*x = SeparationDelayed{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[30]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2059,7 +2181,7 @@ func (x *SeparationDelayed) String() string {
 func (*SeparationDelayed) ProtoMessage() {}
 
 func (x *SeparationDelayed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[30]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2072,7 +2194,7 @@ func (x *SeparationDelayed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SeparationDelayed.ProtoReflect.Descriptor instead.
 func (*SeparationDelayed) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{30}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *SeparationDelayed) GetMerge() string {
@@ -2100,7 +2222,7 @@ type IdentifiersReleased struct {
 
 func (x *IdentifiersReleased) Reset() {
 	*x = IdentifiersReleased{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[31]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2112,7 +2234,7 @@ func (x *IdentifiersReleased) String() string {
 func (*IdentifiersReleased) ProtoMessage() {}
 
 func (x *IdentifiersReleased) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[31]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2125,7 +2247,7 @@ func (x *IdentifiersReleased) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdentifiersReleased.ProtoReflect.Descriptor instead.
 func (*IdentifiersReleased) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{31}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *IdentifiersReleased) GetRequest() string {
@@ -2152,7 +2274,7 @@ type AgeStated struct {
 
 func (x *AgeStated) Reset() {
 	*x = AgeStated{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[32]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2164,7 +2286,7 @@ func (x *AgeStated) String() string {
 func (*AgeStated) ProtoMessage() {}
 
 func (x *AgeStated) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[32]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2177,7 +2299,7 @@ func (x *AgeStated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgeStated.ProtoReflect.Descriptor instead.
 func (*AgeStated) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{32}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *AgeStated) GetSource() string {
@@ -2223,7 +2345,7 @@ type MandateRecorded struct {
 
 func (x *MandateRecorded) Reset() {
 	*x = MandateRecorded{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[33]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2235,7 +2357,7 @@ func (x *MandateRecorded) String() string {
 func (*MandateRecorded) ProtoMessage() {}
 
 func (x *MandateRecorded) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[33]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2248,7 +2370,7 @@ func (x *MandateRecorded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MandateRecorded.ProtoReflect.Descriptor instead.
 func (*MandateRecorded) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{33}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *MandateRecorded) GetKind() string {
@@ -2283,7 +2405,7 @@ type MandateEnded struct {
 
 func (x *MandateEnded) Reset() {
 	*x = MandateEnded{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[34]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2295,7 +2417,7 @@ func (x *MandateEnded) String() string {
 func (*MandateEnded) ProtoMessage() {}
 
 func (x *MandateEnded) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[34]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2308,7 +2430,7 @@ func (x *MandateEnded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MandateEnded.ProtoReflect.Descriptor instead.
 func (*MandateEnded) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{34}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *MandateEnded) GetEndedAt() *timestamppb.Timestamp {
@@ -2333,7 +2455,7 @@ type ParentalConsentRecorded struct {
 
 func (x *ParentalConsentRecorded) Reset() {
 	*x = ParentalConsentRecorded{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[35]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2345,7 +2467,7 @@ func (x *ParentalConsentRecorded) String() string {
 func (*ParentalConsentRecorded) ProtoMessage() {}
 
 func (x *ParentalConsentRecorded) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[35]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2358,7 +2480,7 @@ func (x *ParentalConsentRecorded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ParentalConsentRecorded.ProtoReflect.Descriptor instead.
 func (*ParentalConsentRecorded) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{35}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ParentalConsentRecorded) GetMethod() string {
@@ -2393,7 +2515,7 @@ type ParentalConsentWithdrawn struct {
 
 func (x *ParentalConsentWithdrawn) Reset() {
 	*x = ParentalConsentWithdrawn{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[36]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2405,7 +2527,7 @@ func (x *ParentalConsentWithdrawn) String() string {
 func (*ParentalConsentWithdrawn) ProtoMessage() {}
 
 func (x *ParentalConsentWithdrawn) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[36]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2418,7 +2540,7 @@ func (x *ParentalConsentWithdrawn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ParentalConsentWithdrawn.ProtoReflect.Descriptor instead.
 func (*ParentalConsentWithdrawn) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{36}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ParentalConsentWithdrawn) GetWithdrawnAt() *timestamppb.Timestamp {
@@ -2443,7 +2565,7 @@ type MinorBlocked struct {
 
 func (x *MinorBlocked) Reset() {
 	*x = MinorBlocked{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[37]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2455,7 +2577,7 @@ func (x *MinorBlocked) String() string {
 func (*MinorBlocked) ProtoMessage() {}
 
 func (x *MinorBlocked) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[37]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2468,7 +2590,7 @@ func (x *MinorBlocked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MinorBlocked.ProtoReflect.Descriptor instead.
 func (*MinorBlocked) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{37}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *MinorBlocked) GetPolicy() string {
@@ -2505,7 +2627,7 @@ type MinorUnblocked struct {
 
 func (x *MinorUnblocked) Reset() {
 	*x = MinorUnblocked{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[38]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2517,7 +2639,7 @@ func (x *MinorUnblocked) String() string {
 func (*MinorUnblocked) ProtoMessage() {}
 
 func (x *MinorUnblocked) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[38]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2530,7 +2652,7 @@ func (x *MinorUnblocked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MinorUnblocked.ProtoReflect.Descriptor instead.
 func (*MinorUnblocked) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{38}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *MinorUnblocked) GetPolicy() string {
@@ -2567,7 +2689,7 @@ type VerificationStarted struct {
 
 func (x *VerificationStarted) Reset() {
 	*x = VerificationStarted{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[39]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2579,7 +2701,7 @@ func (x *VerificationStarted) String() string {
 func (*VerificationStarted) ProtoMessage() {}
 
 func (x *VerificationStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[39]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2592,7 +2714,7 @@ func (x *VerificationStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerificationStarted.ProtoReflect.Descriptor instead.
 func (*VerificationStarted) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{39}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *VerificationStarted) GetRequest() string {
@@ -2643,7 +2765,7 @@ type CodeDispatched struct {
 
 func (x *CodeDispatched) Reset() {
 	*x = CodeDispatched{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[40]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2655,7 +2777,7 @@ func (x *CodeDispatched) String() string {
 func (*CodeDispatched) ProtoMessage() {}
 
 func (x *CodeDispatched) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[40]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2668,7 +2790,7 @@ func (x *CodeDispatched) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CodeDispatched.ProtoReflect.Descriptor instead.
 func (*CodeDispatched) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{40}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *CodeDispatched) GetIdentifier() uint32 {
@@ -2697,7 +2819,7 @@ type LinkIssued struct {
 
 func (x *LinkIssued) Reset() {
 	*x = LinkIssued{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[41]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2709,7 +2831,7 @@ func (x *LinkIssued) String() string {
 func (*LinkIssued) ProtoMessage() {}
 
 func (x *LinkIssued) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[41]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2722,7 +2844,7 @@ func (x *LinkIssued) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LinkIssued.ProtoReflect.Descriptor instead.
 func (*LinkIssued) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{41}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *LinkIssued) GetDigest() []byte {
@@ -2741,7 +2863,7 @@ type CodeSent struct {
 
 func (x *CodeSent) Reset() {
 	*x = CodeSent{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[42]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2753,7 +2875,7 @@ func (x *CodeSent) String() string {
 func (*CodeSent) ProtoMessage() {}
 
 func (x *CodeSent) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[42]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2766,7 +2888,7 @@ func (x *CodeSent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CodeSent.ProtoReflect.Descriptor instead.
 func (*CodeSent) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{42}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{44}
 }
 
 // CodeNotSent: the code will not be sent.
@@ -2780,7 +2902,7 @@ type CodeNotSent struct {
 
 func (x *CodeNotSent) Reset() {
 	*x = CodeNotSent{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[43]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2792,7 +2914,7 @@ func (x *CodeNotSent) String() string {
 func (*CodeNotSent) ProtoMessage() {}
 
 func (x *CodeNotSent) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[43]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2805,7 +2927,7 @@ func (x *CodeNotSent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CodeNotSent.ProtoReflect.Descriptor instead.
 func (*CodeNotSent) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{43}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *CodeNotSent) GetReason() string {
@@ -2826,7 +2948,7 @@ type AttemptFailed struct {
 
 func (x *AttemptFailed) Reset() {
 	*x = AttemptFailed{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[44]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2838,7 +2960,7 @@ func (x *AttemptFailed) String() string {
 func (*AttemptFailed) ProtoMessage() {}
 
 func (x *AttemptFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[44]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2851,7 +2973,7 @@ func (x *AttemptFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttemptFailed.ProtoReflect.Descriptor instead.
 func (*AttemptFailed) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{44}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *AttemptFailed) GetAttempts() uint32 {
@@ -2874,7 +2996,7 @@ type VerificationFailed struct {
 
 func (x *VerificationFailed) Reset() {
 	*x = VerificationFailed{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[45]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2886,7 +3008,7 @@ func (x *VerificationFailed) String() string {
 func (*VerificationFailed) ProtoMessage() {}
 
 func (x *VerificationFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[45]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2899,7 +3021,7 @@ func (x *VerificationFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerificationFailed.ProtoReflect.Descriptor instead.
 func (*VerificationFailed) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{45}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *VerificationFailed) GetRequest() string {
@@ -2935,7 +3057,7 @@ type VerificationPassed struct {
 
 func (x *VerificationPassed) Reset() {
 	*x = VerificationPassed{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[46]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2947,7 +3069,7 @@ func (x *VerificationPassed) String() string {
 func (*VerificationPassed) ProtoMessage() {}
 
 func (x *VerificationPassed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[46]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2960,7 +3082,7 @@ func (x *VerificationPassed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerificationPassed.ProtoReflect.Descriptor instead.
 func (*VerificationPassed) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{46}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *VerificationPassed) GetRequest() string {
@@ -3009,7 +3131,7 @@ type VerificationCheckRefused struct {
 
 func (x *VerificationCheckRefused) Reset() {
 	*x = VerificationCheckRefused{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[47]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3021,7 +3143,7 @@ func (x *VerificationCheckRefused) String() string {
 func (*VerificationCheckRefused) ProtoMessage() {}
 
 func (x *VerificationCheckRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[47]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3034,7 +3156,7 @@ func (x *VerificationCheckRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerificationCheckRefused.ProtoReflect.Descriptor instead.
 func (*VerificationCheckRefused) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{47}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *VerificationCheckRefused) GetReason() string {
@@ -3064,14 +3186,24 @@ const file_habeas_identity_v1_events_proto_rawDesc = "" +
 	"\x0ereplicas_acked\x18\n" +
 	" \x01(\rR\rreplicasAcked\x12)\n" +
 	"\x10replicas_expired\x18\v \x01(\rR\x0freplicasExpired\x12\x19\n" +
-	"\bfence_ms\x18\f \x01(\rR\afenceMs:\x19\xa2\xb5\x18\x15keyring.key_destroyed\"\xa5\x02\n" +
+	"\bfence_ms\x18\f \x01(\rR\afenceMs:\x19\xa2\xb5\x18\x15keyring.key_destroyed\"\xb3\x01\n" +
+	"\aKeyMade\x12\x1c\n" +
+	"\x06holder\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\x06holder\x12.\n" +
+	"\x05class\x18\x02 \x01(\x0e2\x18.habeas.seal.v1.KeyClassR\x05class\x12\x1f\n" +
+	"\vkey_version\x18\x03 \x01(\rR\n" +
+	"keyVersion\x12#\n" +
+	"\n" +
+	"key_commit\x18\x04 \x01(\fB\x04\x98\xb5\x18\x04R\tkeyCommit:\x14\xa2\xb5\x18\x10keyring.key_made\"\xa5\x02\n" +
 	"\x11KekEpochDestroyed\x12\"\n" +
 	"\tpartition\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\tpartition\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12%\n" +
 	"\x0elive_rewrapped\x18\x03 \x01(\rR\rliveRewrapped\x12,\n" +
 	"\x12destroyed_in_epoch\x18\x04 \x01(\rR\x10destroyedInEpoch\x12)\n" +
 	"\rkms_reference\x18\x05 \x01(\tB\x04\x98\xb5\x18\x02R\fkmsReference\x12=\n" +
-	"\fdestroyed_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\vdestroyedAt:\x17\xa2\xb5\x18\x13kek.epoch_destroyed\"\xca\x01\n" +
+	"\fdestroyed_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\vdestroyedAt:\x17\xa2\xb5\x18\x13kek.epoch_destroyed\"=\n" +
+	"\n" +
+	"PepperMade\x12\x1e\n" +
+	"\apurpose\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\apurpose:\x0f\xa2\xb5\x18\vpepper.made\"\xca\x01\n" +
 	"\x14PepperEpochDestroyed\x12\x1e\n" +
 	"\apurpose\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\apurpose\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12!\n" +
@@ -3271,101 +3403,104 @@ func file_habeas_identity_v1_events_proto_rawDescGZIP() []byte {
 	return file_habeas_identity_v1_events_proto_rawDescData
 }
 
-var file_habeas_identity_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 48)
+var file_habeas_identity_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 50)
 var file_habeas_identity_v1_events_proto_goTypes = []any{
 	(*KeyDestroyed)(nil),             // 0: habeas.identity.v1.KeyDestroyed
-	(*KekEpochDestroyed)(nil),        // 1: habeas.identity.v1.KekEpochDestroyed
-	(*PepperEpochDestroyed)(nil),     // 2: habeas.identity.v1.PepperEpochDestroyed
-	(*TenantCreated)(nil),            // 3: habeas.identity.v1.TenantCreated
-	(*TenantSafeguards)(nil),         // 4: habeas.identity.v1.TenantSafeguards
-	(*TenantCreationRefused)(nil),    // 5: habeas.identity.v1.TenantCreationRefused
-	(*TenantKind)(nil),               // 6: habeas.identity.v1.TenantKind
-	(*TenantProviderLevel)(nil),      // 7: habeas.identity.v1.TenantProviderLevel
-	(*TenantProvider)(nil),           // 8: habeas.identity.v1.TenantProvider
-	(*TenantSettingsChanged)(nil),    // 9: habeas.identity.v1.TenantSettingsChanged
-	(*TenantSettingsRefused)(nil),    // 10: habeas.identity.v1.TenantSettingsRefused
-	(*SubjectRegistered)(nil),        // 11: habeas.identity.v1.SubjectRegistered
-	(*IdentifierLinked)(nil),         // 12: habeas.identity.v1.IdentifierLinked
-	(*IdentifierUnlinked)(nil),       // 13: habeas.identity.v1.IdentifierUnlinked
-	(*ClaimBarred)(nil),              // 14: habeas.identity.v1.ClaimBarred
-	(*IdentifiersRead)(nil),          // 15: habeas.identity.v1.IdentifiersRead
-	(*ForgettingBegun)(nil),          // 16: habeas.identity.v1.ForgettingBegun
-	(*SubjectForgotten)(nil),         // 17: habeas.identity.v1.SubjectForgotten
-	(*SubjectChangeRefused)(nil),     // 18: habeas.identity.v1.SubjectChangeRefused
-	(*SignedUp)(nil),                 // 19: habeas.identity.v1.SignedUp
-	(*MergeBegun)(nil),               // 20: habeas.identity.v1.MergeBegun
-	(*SubjectsMerged)(nil),           // 21: habeas.identity.v1.SubjectsMerged
-	(*MergeDeclined)(nil),            // 22: habeas.identity.v1.MergeDeclined
-	(*MergeCompleted)(nil),           // 23: habeas.identity.v1.MergeCompleted
-	(*MergeAbandoned)(nil),           // 24: habeas.identity.v1.MergeAbandoned
-	(*SubjectsSeparated)(nil),        // 25: habeas.identity.v1.SubjectsSeparated
-	(*MergeUndone)(nil),              // 26: habeas.identity.v1.MergeUndone
-	(*MergedSubjectTouched)(nil),     // 27: habeas.identity.v1.MergedSubjectTouched
-	(*IdentifiersFixed)(nil),         // 28: habeas.identity.v1.IdentifiersFixed
-	(*SearchBegun)(nil),              // 29: habeas.identity.v1.SearchBegun
-	(*SeparationDelayed)(nil),        // 30: habeas.identity.v1.SeparationDelayed
-	(*IdentifiersReleased)(nil),      // 31: habeas.identity.v1.IdentifiersReleased
-	(*AgeStated)(nil),                // 32: habeas.identity.v1.AgeStated
-	(*MandateRecorded)(nil),          // 33: habeas.identity.v1.MandateRecorded
-	(*MandateEnded)(nil),             // 34: habeas.identity.v1.MandateEnded
-	(*ParentalConsentRecorded)(nil),  // 35: habeas.identity.v1.ParentalConsentRecorded
-	(*ParentalConsentWithdrawn)(nil), // 36: habeas.identity.v1.ParentalConsentWithdrawn
-	(*MinorBlocked)(nil),             // 37: habeas.identity.v1.MinorBlocked
-	(*MinorUnblocked)(nil),           // 38: habeas.identity.v1.MinorUnblocked
-	(*VerificationStarted)(nil),      // 39: habeas.identity.v1.VerificationStarted
-	(*CodeDispatched)(nil),           // 40: habeas.identity.v1.CodeDispatched
-	(*LinkIssued)(nil),               // 41: habeas.identity.v1.LinkIssued
-	(*CodeSent)(nil),                 // 42: habeas.identity.v1.CodeSent
-	(*CodeNotSent)(nil),              // 43: habeas.identity.v1.CodeNotSent
-	(*AttemptFailed)(nil),            // 44: habeas.identity.v1.AttemptFailed
-	(*VerificationFailed)(nil),       // 45: habeas.identity.v1.VerificationFailed
-	(*VerificationPassed)(nil),       // 46: habeas.identity.v1.VerificationPassed
-	(*VerificationCheckRefused)(nil), // 47: habeas.identity.v1.VerificationCheckRefused
-	(v1.KeyClass)(0),                 // 48: habeas.seal.v1.KeyClass
-	(*timestamppb.Timestamp)(nil),    // 49: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),      // 50: google.protobuf.Duration
-	(*v1.Sealed)(nil),                // 51: habeas.seal.v1.Sealed
+	(*KeyMade)(nil),                  // 1: habeas.identity.v1.KeyMade
+	(*KekEpochDestroyed)(nil),        // 2: habeas.identity.v1.KekEpochDestroyed
+	(*PepperMade)(nil),               // 3: habeas.identity.v1.PepperMade
+	(*PepperEpochDestroyed)(nil),     // 4: habeas.identity.v1.PepperEpochDestroyed
+	(*TenantCreated)(nil),            // 5: habeas.identity.v1.TenantCreated
+	(*TenantSafeguards)(nil),         // 6: habeas.identity.v1.TenantSafeguards
+	(*TenantCreationRefused)(nil),    // 7: habeas.identity.v1.TenantCreationRefused
+	(*TenantKind)(nil),               // 8: habeas.identity.v1.TenantKind
+	(*TenantProviderLevel)(nil),      // 9: habeas.identity.v1.TenantProviderLevel
+	(*TenantProvider)(nil),           // 10: habeas.identity.v1.TenantProvider
+	(*TenantSettingsChanged)(nil),    // 11: habeas.identity.v1.TenantSettingsChanged
+	(*TenantSettingsRefused)(nil),    // 12: habeas.identity.v1.TenantSettingsRefused
+	(*SubjectRegistered)(nil),        // 13: habeas.identity.v1.SubjectRegistered
+	(*IdentifierLinked)(nil),         // 14: habeas.identity.v1.IdentifierLinked
+	(*IdentifierUnlinked)(nil),       // 15: habeas.identity.v1.IdentifierUnlinked
+	(*ClaimBarred)(nil),              // 16: habeas.identity.v1.ClaimBarred
+	(*IdentifiersRead)(nil),          // 17: habeas.identity.v1.IdentifiersRead
+	(*ForgettingBegun)(nil),          // 18: habeas.identity.v1.ForgettingBegun
+	(*SubjectForgotten)(nil),         // 19: habeas.identity.v1.SubjectForgotten
+	(*SubjectChangeRefused)(nil),     // 20: habeas.identity.v1.SubjectChangeRefused
+	(*SignedUp)(nil),                 // 21: habeas.identity.v1.SignedUp
+	(*MergeBegun)(nil),               // 22: habeas.identity.v1.MergeBegun
+	(*SubjectsMerged)(nil),           // 23: habeas.identity.v1.SubjectsMerged
+	(*MergeDeclined)(nil),            // 24: habeas.identity.v1.MergeDeclined
+	(*MergeCompleted)(nil),           // 25: habeas.identity.v1.MergeCompleted
+	(*MergeAbandoned)(nil),           // 26: habeas.identity.v1.MergeAbandoned
+	(*SubjectsSeparated)(nil),        // 27: habeas.identity.v1.SubjectsSeparated
+	(*MergeUndone)(nil),              // 28: habeas.identity.v1.MergeUndone
+	(*MergedSubjectTouched)(nil),     // 29: habeas.identity.v1.MergedSubjectTouched
+	(*IdentifiersFixed)(nil),         // 30: habeas.identity.v1.IdentifiersFixed
+	(*SearchBegun)(nil),              // 31: habeas.identity.v1.SearchBegun
+	(*SeparationDelayed)(nil),        // 32: habeas.identity.v1.SeparationDelayed
+	(*IdentifiersReleased)(nil),      // 33: habeas.identity.v1.IdentifiersReleased
+	(*AgeStated)(nil),                // 34: habeas.identity.v1.AgeStated
+	(*MandateRecorded)(nil),          // 35: habeas.identity.v1.MandateRecorded
+	(*MandateEnded)(nil),             // 36: habeas.identity.v1.MandateEnded
+	(*ParentalConsentRecorded)(nil),  // 37: habeas.identity.v1.ParentalConsentRecorded
+	(*ParentalConsentWithdrawn)(nil), // 38: habeas.identity.v1.ParentalConsentWithdrawn
+	(*MinorBlocked)(nil),             // 39: habeas.identity.v1.MinorBlocked
+	(*MinorUnblocked)(nil),           // 40: habeas.identity.v1.MinorUnblocked
+	(*VerificationStarted)(nil),      // 41: habeas.identity.v1.VerificationStarted
+	(*CodeDispatched)(nil),           // 42: habeas.identity.v1.CodeDispatched
+	(*LinkIssued)(nil),               // 43: habeas.identity.v1.LinkIssued
+	(*CodeSent)(nil),                 // 44: habeas.identity.v1.CodeSent
+	(*CodeNotSent)(nil),              // 45: habeas.identity.v1.CodeNotSent
+	(*AttemptFailed)(nil),            // 46: habeas.identity.v1.AttemptFailed
+	(*VerificationFailed)(nil),       // 47: habeas.identity.v1.VerificationFailed
+	(*VerificationPassed)(nil),       // 48: habeas.identity.v1.VerificationPassed
+	(*VerificationCheckRefused)(nil), // 49: habeas.identity.v1.VerificationCheckRefused
+	(v1.KeyClass)(0),                 // 50: habeas.seal.v1.KeyClass
+	(*timestamppb.Timestamp)(nil),    // 51: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),      // 52: google.protobuf.Duration
+	(*v1.Sealed)(nil),                // 53: habeas.seal.v1.Sealed
 }
 var file_habeas_identity_v1_events_proto_depIdxs = []int32{
-	48, // 0: habeas.identity.v1.KeyDestroyed.class:type_name -> habeas.seal.v1.KeyClass
-	49, // 1: habeas.identity.v1.KeyDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
-	49, // 2: habeas.identity.v1.KeyDestroyed.residue_horizon:type_name -> google.protobuf.Timestamp
-	49, // 3: habeas.identity.v1.KekEpochDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
-	49, // 4: habeas.identity.v1.PepperEpochDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
-	49, // 5: habeas.identity.v1.TenantCreated.created_at:type_name -> google.protobuf.Timestamp
-	4,  // 6: habeas.identity.v1.TenantCreated.safeguards:type_name -> habeas.identity.v1.TenantSafeguards
-	50, // 7: habeas.identity.v1.TenantSafeguards.delay:type_name -> google.protobuf.Duration
-	50, // 8: habeas.identity.v1.TenantSafeguards.channel_age:type_name -> google.protobuf.Duration
-	7,  // 9: habeas.identity.v1.TenantProvider.levels:type_name -> habeas.identity.v1.TenantProviderLevel
-	6,  // 10: habeas.identity.v1.TenantSettingsChanged.kinds:type_name -> habeas.identity.v1.TenantKind
-	49, // 11: habeas.identity.v1.TenantSettingsChanged.changed_at:type_name -> google.protobuf.Timestamp
-	8,  // 12: habeas.identity.v1.TenantSettingsChanged.provider:type_name -> habeas.identity.v1.TenantProvider
-	49, // 13: habeas.identity.v1.SubjectRegistered.registered_at:type_name -> google.protobuf.Timestamp
-	51, // 14: habeas.identity.v1.IdentifierLinked.value:type_name -> habeas.seal.v1.Sealed
-	49, // 15: habeas.identity.v1.IdentifierLinked.linked_at:type_name -> google.protobuf.Timestamp
-	49, // 16: habeas.identity.v1.SubjectForgotten.residue_ends_at:type_name -> google.protobuf.Timestamp
-	49, // 17: habeas.identity.v1.SignedUp.signed_up_at:type_name -> google.protobuf.Timestamp
-	49, // 18: habeas.identity.v1.MergeBegun.begun_at:type_name -> google.protobuf.Timestamp
-	49, // 19: habeas.identity.v1.SubjectsMerged.merged_at:type_name -> google.protobuf.Timestamp
-	49, // 20: habeas.identity.v1.SubjectsSeparated.separated_at:type_name -> google.protobuf.Timestamp
-	49, // 21: habeas.identity.v1.MergedSubjectTouched.touched_at:type_name -> google.protobuf.Timestamp
-	49, // 22: habeas.identity.v1.SearchBegun.until:type_name -> google.protobuf.Timestamp
-	49, // 23: habeas.identity.v1.SeparationDelayed.delayed_at:type_name -> google.protobuf.Timestamp
-	51, // 24: habeas.identity.v1.AgeStated.birth_date:type_name -> habeas.seal.v1.Sealed
-	49, // 25: habeas.identity.v1.AgeStated.stated_at:type_name -> google.protobuf.Timestamp
-	49, // 26: habeas.identity.v1.MandateRecorded.recorded_at:type_name -> google.protobuf.Timestamp
-	49, // 27: habeas.identity.v1.MandateEnded.ended_at:type_name -> google.protobuf.Timestamp
-	49, // 28: habeas.identity.v1.ParentalConsentRecorded.recorded_at:type_name -> google.protobuf.Timestamp
-	49, // 29: habeas.identity.v1.ParentalConsentWithdrawn.withdrawn_at:type_name -> google.protobuf.Timestamp
-	49, // 30: habeas.identity.v1.MinorBlocked.blocked_at:type_name -> google.protobuf.Timestamp
-	49, // 31: habeas.identity.v1.MinorUnblocked.unblocked_at:type_name -> google.protobuf.Timestamp
-	51, // 32: habeas.identity.v1.VerificationStarted.code:type_name -> habeas.seal.v1.Sealed
-	49, // 33: habeas.identity.v1.VerificationStarted.expires_at:type_name -> google.protobuf.Timestamp
-	34, // [34:34] is the sub-list for method output_type
-	34, // [34:34] is the sub-list for method input_type
-	34, // [34:34] is the sub-list for extension type_name
-	34, // [34:34] is the sub-list for extension extendee
-	0,  // [0:34] is the sub-list for field type_name
+	50, // 0: habeas.identity.v1.KeyDestroyed.class:type_name -> habeas.seal.v1.KeyClass
+	51, // 1: habeas.identity.v1.KeyDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
+	51, // 2: habeas.identity.v1.KeyDestroyed.residue_horizon:type_name -> google.protobuf.Timestamp
+	50, // 3: habeas.identity.v1.KeyMade.class:type_name -> habeas.seal.v1.KeyClass
+	51, // 4: habeas.identity.v1.KekEpochDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
+	51, // 5: habeas.identity.v1.PepperEpochDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
+	51, // 6: habeas.identity.v1.TenantCreated.created_at:type_name -> google.protobuf.Timestamp
+	6,  // 7: habeas.identity.v1.TenantCreated.safeguards:type_name -> habeas.identity.v1.TenantSafeguards
+	52, // 8: habeas.identity.v1.TenantSafeguards.delay:type_name -> google.protobuf.Duration
+	52, // 9: habeas.identity.v1.TenantSafeguards.channel_age:type_name -> google.protobuf.Duration
+	9,  // 10: habeas.identity.v1.TenantProvider.levels:type_name -> habeas.identity.v1.TenantProviderLevel
+	8,  // 11: habeas.identity.v1.TenantSettingsChanged.kinds:type_name -> habeas.identity.v1.TenantKind
+	51, // 12: habeas.identity.v1.TenantSettingsChanged.changed_at:type_name -> google.protobuf.Timestamp
+	10, // 13: habeas.identity.v1.TenantSettingsChanged.provider:type_name -> habeas.identity.v1.TenantProvider
+	51, // 14: habeas.identity.v1.SubjectRegistered.registered_at:type_name -> google.protobuf.Timestamp
+	53, // 15: habeas.identity.v1.IdentifierLinked.value:type_name -> habeas.seal.v1.Sealed
+	51, // 16: habeas.identity.v1.IdentifierLinked.linked_at:type_name -> google.protobuf.Timestamp
+	51, // 17: habeas.identity.v1.SubjectForgotten.residue_ends_at:type_name -> google.protobuf.Timestamp
+	51, // 18: habeas.identity.v1.SignedUp.signed_up_at:type_name -> google.protobuf.Timestamp
+	51, // 19: habeas.identity.v1.MergeBegun.begun_at:type_name -> google.protobuf.Timestamp
+	51, // 20: habeas.identity.v1.SubjectsMerged.merged_at:type_name -> google.protobuf.Timestamp
+	51, // 21: habeas.identity.v1.SubjectsSeparated.separated_at:type_name -> google.protobuf.Timestamp
+	51, // 22: habeas.identity.v1.MergedSubjectTouched.touched_at:type_name -> google.protobuf.Timestamp
+	51, // 23: habeas.identity.v1.SearchBegun.until:type_name -> google.protobuf.Timestamp
+	51, // 24: habeas.identity.v1.SeparationDelayed.delayed_at:type_name -> google.protobuf.Timestamp
+	53, // 25: habeas.identity.v1.AgeStated.birth_date:type_name -> habeas.seal.v1.Sealed
+	51, // 26: habeas.identity.v1.AgeStated.stated_at:type_name -> google.protobuf.Timestamp
+	51, // 27: habeas.identity.v1.MandateRecorded.recorded_at:type_name -> google.protobuf.Timestamp
+	51, // 28: habeas.identity.v1.MandateEnded.ended_at:type_name -> google.protobuf.Timestamp
+	51, // 29: habeas.identity.v1.ParentalConsentRecorded.recorded_at:type_name -> google.protobuf.Timestamp
+	51, // 30: habeas.identity.v1.ParentalConsentWithdrawn.withdrawn_at:type_name -> google.protobuf.Timestamp
+	51, // 31: habeas.identity.v1.MinorBlocked.blocked_at:type_name -> google.protobuf.Timestamp
+	51, // 32: habeas.identity.v1.MinorUnblocked.unblocked_at:type_name -> google.protobuf.Timestamp
+	53, // 33: habeas.identity.v1.VerificationStarted.code:type_name -> habeas.seal.v1.Sealed
+	51, // 34: habeas.identity.v1.VerificationStarted.expires_at:type_name -> google.protobuf.Timestamp
+	35, // [35:35] is the sub-list for method output_type
+	35, // [35:35] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_habeas_identity_v1_events_proto_init() }
@@ -3379,7 +3514,7 @@ func file_habeas_identity_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_identity_v1_events_proto_rawDesc), len(file_habeas_identity_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   48,
+			NumMessages:   50,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
