@@ -6,8 +6,8 @@ import (
 	"habeas.internal/services/internal/personal"
 )
 
-// Command is what a request may be asked to do. Withdraw, Cancel, Retry, Assign,
-// Unassign, Approve, Decline, ReadPackage and CheckOpen come from people; the others from the request's own process.
+// Command is what a request may be asked to do. Withdraw, Cancel, Retry, Assign, Unassign,
+// Approve, Decline, ReadPackage, CheckOpen and Renew come from people; the others from the request's own process.
 //
 //sumtype:decl
 type Command interface{ command() }

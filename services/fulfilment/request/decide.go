@@ -36,7 +36,7 @@ func Decide(s Request, cmd Command) ([]Event, error) {
 	switch c := cmd.(type) {
 	case Submit:
 		return submit(s, c)
-	case CheckOpen, Withdraw, Cancel, Retry, ReadPackage:
+	case CheckOpen, Renew, Withdraw, Cancel, Retry, ReadPackage:
 		return asked(s, c)
 	case NoteVerification, Verify, FailVerification, GiveUp, BeginDelay, LosePerson, Queue, Yield, Activate, NoteContact, Freeze:
 		return opening(s, c)
@@ -87,6 +87,8 @@ func asked(s Request, cmd Command) ([]Event, error) {
 			return nil, ErrNotStarted
 		}
 		return nil, nil
+	case Renew:
+		return renew(s, c)
 	case Withdraw:
 		switch {
 		case s.Withdrawn:

@@ -84,6 +84,15 @@ func openings() []decision {
 			request.CheckOpen{},
 			one(request.CommandRefused{Command: "verify", Reason: "VERIFICATION_NOT_OPEN"}), request.ErrNotOpen,
 		},
+		{"no proof is asked for again before there is one", one(submitted(request.Access)), request.Renew{At: noon()}, nil, nil},
+		{
+			"nor when it is enough", verified(), request.Renew{At: noon()},
+			one(request.CommandRefused{Command: "renew", Reason: "VERIFICATION_NOT_NEEDED"}), request.ErrProven,
+		},
+		{
+			"nor after a withdrawal", with(verified(), request.Withdrawn{}), request.Renew{At: noon()},
+			one(request.CommandRefused{Command: "renew", Reason: "VERIFICATION_NOT_OPEN"}), request.ErrNotOpen,
+		},
 		{"nobody is activated before they are verified", one(submitted(request.Access)), request.Activate{At: noon()}, nil, request.ErrOutOfStep},
 		{"nothing is planned before the turn comes", verified(), request.CommitManifest{Leaves: []request.Planned{erases()}}, nil, request.ErrOutOfStep},
 		{

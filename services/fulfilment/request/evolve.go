@@ -2,6 +2,7 @@ package request
 
 import (
 	"slices"
+	"time"
 )
 
 // Evolve folds one event into the state.
@@ -19,6 +20,9 @@ func Evolve(s Request, ev Event) Request {
 		s.Notices = changed(s.Notices, func(n *Notice) { n.Ended = n.Ended || n.ID == e.Notice })
 	case VerificationStarted:
 		s.Verification, s.VerificationAt, s.Since = e.Verification, e.ExpiresAt, e.At
+	case Renewed:
+		s.Verification, s.VerificationAt, s.Since = "", time.Time{}, e.At
+		s.Renewals++
 	case Verified:
 		s.SubjectRef, s.Level, s.Method, s.VerifiedAt, s.Since = e.SubjectRef, e.Level, e.Method, e.At, e.At
 	case DelayBegun:

@@ -79,7 +79,7 @@ func Explain(s Request) Explanation {
 		return explainRest(s)
 	case s.Withdrawn, s.Unverified != "":
 		x.Awaited = "request.close"
-	case s.SubjectRef == "" && s.Verification == "":
+	case !s.Assured() && s.Verification == "":
 		x.Awaited = "verification.start"
 	case s.SubjectRef == "":
 		x.Actor, x.Awaited, x.NextTryAt = ActorPerson, "verification.code", s.VerificationAt

@@ -142,10 +142,8 @@ func onward(s Request, now time.Time) []Effect {
 		return one(StepClose)
 	case s.SubjectRef == "":
 		return verifying(s, now)
-	case !s.Assured() && !now.Before(s.proveBy()):
-		return one(StepGiveUp)
 	case !s.Assured():
-		return nil
+		return better(s, now)
 	case !s.ContactNoted:
 		return one(StepContact)
 	case s.delays(), s.telling():

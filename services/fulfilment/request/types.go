@@ -214,6 +214,7 @@ type Request struct {
 
 	Verification   string
 	VerificationAt time.Time // its end
+	Renewals       int       // times that a better proof was asked for
 	SubjectRef     string
 	Level          uint32 // of assurance
 	Method         string // of the proof

@@ -62,6 +62,12 @@ func (w world) linked(tenant string) (address, sub string) {
 func (w world) invited(tenant, address string) (request, nonce string) {
 	w.Helper()
 	request = w.Submit(tenant, erasure, policy, address)
+	return request, w.nonce(tenant, request)
+}
+
+// nonce waits until a request offers a sign-in.
+func (w world) nonce(tenant, request string) string {
+	w.Helper()
 	var in *fulfilmentv1.SignIn
 	testwait.For(w.T, 30*time.Second, func() error {
 		if in = w.explain(tenant, request).GetSignIn(); in == nil {
@@ -72,7 +78,7 @@ func (w world) invited(tenant, address string) (request, nonce string) {
 	if in.GetIssuer() != w.Provider.Server.URL || in.GetClientId() != portal {
 		w.Errorf("sign in at %q as %q", in.GetIssuer(), in.GetClientId())
 	}
-	return request, in.GetNonce()
+	return in.GetNonce()
 }
 
 // signed is a good token of somebody who has signed in with a second factor.
@@ -211,7 +217,27 @@ func freshSignIn(w world) {
 		if x.GetAssuranceLevel() != tc.level || !slices.Equal(x.GetSuffices(), []string{"settled_channel", "assertion_second_factor"}) {
 			w.Errorf("%s: explained by level %d, would suffice: %v", what, x.GetAssuranceLevel(), x.GetSuffices())
 		}
+		if tc.tenant == open {
+			w.stepUp(tc.tenant, request, sub, nonce)
+		}
 	}
+}
+
+// stepUp asks for a better proof and gives it.
+func (w world) stepUp(tenant, request, sub, before string) {
+	w.Helper()
+	_, err := w.As(tenant, "intake").Requests.RenewVerification(stack.Deadline(w.T), &fulfilmentv1.RenewVerificationRequest{
+		RequestId: uuid.NewString(), Request: request,
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
+	nonce := w.nonce(tenant, request)
+	if nonce == before {
+		w.Error("a nonce is given out twice")
+	}
+	w.handed("a better proof", tenant, request, w.Provider.Sign(w.signed(sub, nonce)), passed, 0)
+	w.moves("a better proof", tenant, request)
 }
 
 // guessingSignIn: a request in the name of an address is answered alike, whoever

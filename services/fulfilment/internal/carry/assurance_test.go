@@ -2,8 +2,10 @@ package carry_test
 
 import (
 	"context"
+	"errors"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -64,6 +66,48 @@ func TestNothingIsLookedUpBelowTheLevelThatARequestNeeds(t *testing.T) {
 	w.Run(soon(w))
 	if s := w.State(agg); s.Outcome != request.Complete || s.Lacking(request.Offers{}) != nil {
 		t.Errorf("after a better proof it ended as %d, lacking %v", s.Outcome, s.Lacking(request.Offers{}))
+	}
+}
+
+// renew asks for a better proof.
+func renew(t *testing.T, w *fake.World, agg es.Aggregate, id string) error {
+	t.Helper()
+	_, err := w.Handlers.Requests.Handle(t.Context(), agg, es.Command[request.Command]{ID: id, At: w.Clock.Now(), Data: request.Renew{At: w.Clock.Now()}})
+	return err
+}
+
+func TestABetterProofCanBeAskedForSomeTimes(t *testing.T) {
+	w, agg := guarded(t, 2, 0)
+	first := w.State(agg).Verification
+	for n := range request.MaxRenewals {
+		if err := renew(t, w, agg, "renew-"+strconv.Itoa(n)); err != nil {
+			t.Fatal(err)
+		}
+		if err := renew(t, w, agg, "again-"+strconv.Itoa(n)); err != nil { // it is being asked for
+			t.Fatal(err)
+		}
+		if n == 0 {
+			if x := request.Explain(w.State(agg)); x.Awaited != "verification.start" || x.Actor != request.ActorFulfilment {
+				t.Errorf("explained as %+v", x)
+			}
+		}
+		w.Settle()
+	}
+	if err := renew(t, w, agg, "once-more"); !errors.Is(err, request.ErrRenewals) {
+		t.Errorf("after %d times: %v", request.MaxRenewals, err)
+	}
+	s := w.State(agg)
+	if s.Verification == first || s.Verification == "" || s.Renewals != request.MaxRenewals || s.Level != 2 {
+		t.Errorf("verification %q after %q, renewed %d times, level %d", s.Verification, first, s.Renewals, s.Level)
+	}
+	if x := request.Explain(s); x.Reason != request.TooLow || x.Awaited != "verification.more" {
+		t.Errorf("explained as %+v", x)
+	}
+	w.Peers.Set(func(p *fake.Peers) { p.Level = 3 })
+	w.Verify(agg)
+	w.Run(soon(w))
+	if s := w.State(agg); s.Outcome != request.Complete {
+		t.Errorf("after a better proof it ended as %d", s.Outcome)
 	}
 }
 

@@ -38,17 +38,12 @@ func (j *journey) identifier(ctx context.Context) (*identityv1.Identifier, error
 // verify asks identity to verify the person. Whether anybody is known is not
 // told to whoever asked: the steps are the same.
 func (j *journey) verify(ctx context.Context) error {
-	id, err := j.identifier(ctx)
+	ref, err := j.believed(ctx)
 	if err != nil {
 		return err
 	}
-	found, err := j.cfg.Peers.Subjects.ResolveSubject(ctx, &identityv1.ResolveSubjectRequest{Identifier: id})
-	if err != nil && !gone(err) && !malformed(err) {
-		return fmt.Errorf("resolve subject: %w", err)
-	}
-	ref := found.GetSubjectRef()
 	v, err := j.cfg.Peers.Verifications.StartVerification(ctx, &identityv1.StartVerificationRequest{
-		RequestId: j.id("verify/"+ref, 1), Request: j.agg.ID, SubjectRef: ref,
+		RequestId: j.id("verify/"+ref, j.s.Renewals+1), Request: j.agg.ID, SubjectRef: ref,
 	})
 	if err != nil {
 		return fmt.Errorf("start verification: %w", err)
@@ -59,6 +54,23 @@ func (j *journey) verify(ctx context.Context) error {
 	return j.note(ctx, request.StepVerify, request.NoteVerification{
 		Verification: v.GetVerification(), ExpiresAt: v.GetExpiresAt().AsTime(), At: j.cfg.Now(),
 	})
+}
+
+// believed is who is believed to ask: who was proven already, or who is known by
+// the identifier of the request; empty if nobody is.
+func (j *journey) believed(ctx context.Context) (string, error) {
+	if j.s.SubjectRef != "" {
+		return j.s.SubjectRef, nil
+	}
+	id, err := j.identifier(ctx)
+	if err != nil {
+		return "", err
+	}
+	found, err := j.cfg.Peers.Subjects.ResolveSubject(ctx, &identityv1.ResolveSubjectRequest{Identifier: id})
+	if err != nil && !gone(err) && !malformed(err) {
+		return "", fmt.Errorf("resolve subject: %w", err)
+	}
+	return found.GetSubjectRef(), nil
 }
 
 // grace is how long after its end a verification may still be decided.

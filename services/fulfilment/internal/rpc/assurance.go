@@ -81,6 +81,25 @@ func checked(err error) error {
 	return err
 }
 
+// RenewVerification has a proof asked for again.
+func (s *Server) RenewVerification(
+	ctx context.Context, r *fulfilmentv1.RenewVerificationRequest,
+) (*fulfilmentv1.RenewVerificationResponse, error) {
+	agg, _, err := s.load(ctx, r.GetRequest())
+	if err != nil {
+		return nil, err
+	}
+	cmd, err := command[request.Command](s, r.GetRequestId(), r, request.Renew{At: s.Now()})
+	if err != nil {
+		return nil, err
+	}
+	res, err := s.Requests.Handle(ctx, agg, cmd)
+	if err != nil {
+		return nil, err
+	}
+	return &fulfilmentv1.RenewVerificationResponse{ConsistencyToken: res.Token().Encode()}, nil
+}
+
 // CancelRequest ends a request at the wish of somebody who was told of it.
 func (s *Server) CancelRequest(ctx context.Context, r *fulfilmentv1.CancelRequestRequest) (*fulfilmentv1.CancelRequestResponse, error) {
 	agg, state, err := s.load(ctx, r.GetRequest())

@@ -63,6 +63,14 @@ func requestMethods(id string) []method {
 			},
 		},
 		{
+			name: fulfilmentv1.RequestService_RenewVerification_FullMethodName, role: "intake", wrong: "agent", foreign: "REQUEST_NOT_FOUND",
+			good: &fulfilmentv1.RenewVerificationRequest{RequestId: key3, Request: id}, out: &fulfilmentv1.RenewVerificationResponse{},
+			bad: map[string]proto.Message{
+				"request_id": &fulfilmentv1.RenewVerificationRequest{Request: id},
+				"request":    &fulfilmentv1.RenewVerificationRequest{RequestId: key3, Request: "x"},
+			},
+		},
+		{
 			name: fulfilmentv1.RequestService_WithdrawRequest_FullMethodName, role: "agent", wrong: "verifier", foreign: "REQUEST_NOT_FOUND",
 			good: &fulfilmentv1.WithdrawRequestRequest{RequestId: key3, Request: id}, out: &fulfilmentv1.WithdrawRequestResponse{},
 			bad: map[string]proto.Message{

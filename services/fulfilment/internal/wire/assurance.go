@@ -24,6 +24,11 @@ func assurance() []entry {
 				Until: eventpb.Moment(m.GetUntil()), Code: r.Text(m.GetCode(), pathCode), Channels: m.GetChannels(), At: eventpb.Moment(m.GetAt()),
 			}
 		}),
+		eventpb.Of[request.Event](func(_ *eventpb.Writer, e request.Renewed) *fulfilmentv1.VerificationRenewed {
+			return &fulfilmentv1.VerificationRenewed{At: eventpb.Stamp(e.At)}
+		}, func(_ *eventpb.Reader, m *fulfilmentv1.VerificationRenewed) request.Renewed {
+			return request.Renewed{At: eventpb.Moment(m.GetAt())}
+		}),
 		eventpb.Of[request.Event](func(_ *eventpb.Writer, e request.Cancelled) *fulfilmentv1.RequestCancelled {
 			return &fulfilmentv1.RequestCancelled{Reason: e.Reason, At: eventpb.Stamp(e.At)}
 		}, func(_ *eventpb.Reader, m *fulfilmentv1.RequestCancelled) request.Cancelled {

@@ -109,6 +109,7 @@ func TestTheEventsOfRequestsStayReadable(t *testing.T) {
 		request.Verified{SubjectRef: id, Level: 2, At: at()},
 		request.DelayBegun{Until: at(), Code: personal.Clear("abcd"), Channels: 2, At: at()},
 		request.Cancelled{Reason: "NOT_ME", At: at()},
+		request.Renewed{At: at()},
 		request.VerificationFailed{Reason: "VERIFICATION_FAILED", At: at()},
 		request.Queued{Behind: id, SameRight: true, At: at()},
 		request.Yielded{To: id, At: at()},

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -14,14 +15,19 @@ import (
 func (a *app) requestVerify() *cobra.Command {
 	var r repeat
 	var tokenFile string
+	var again bool
 	c := &cobra.Command{
 		Use: "verify REQUEST [CODE]", Short: "hand in what proves who asks", Args: cobra.RangeArgs(1, 2),
 		Long: "Verify hands in the code that the person was sent or, with --id-token-file, an ID token of the tenant's\n" +
-			"identity provider. It exits with 0 when the proof was right and with 4 when it was not.",
+			"identity provider. It exits with 0 when the proof was right and with 4 when it was not. Where what was\n" +
+			"proven is not enough, --again asks for a better proof, with another code.",
 		RunE: func(c *cobra.Command, args []string) error {
 			req := &fulfilmentv1.VerifyRequestRequest{Request: args[0]}
-			if (len(args) == 2) == (tokenFile != "") {
-				return usageError{errors.New("either a code or --id-token-file is needed")}
+			if again && (len(args) == 2 || tokenFile != "") || !again && (len(args) == 2) == (tokenFile != "") {
+				return usageError{errors.New("one of a code, --id-token-file and --again is needed")}
+			}
+			if again {
+				return a.renew(c.Context(), &r, args[0])
 			}
 			if tokenFile == "" {
 				req.Code = args[1]
@@ -44,8 +50,21 @@ func (a *app) requestVerify() *cobra.Command {
 		},
 	}
 	r.flags(c.Flags(), "")
+	c.Flags().BoolVar(&again, "again", false, "ask for a better proof, because what was proven is not enough")
 	c.Flags().StringVar(&tokenFile, "id-token-file", "", "file with an ID token of the tenant's identity provider; - is standard input")
 	return c
+}
+
+// renew asks for a better proof.
+func (a *app) renew(ctx context.Context, r *repeat, request string) error {
+	r.fill()
+	return a.requests(func(s fulfilmentv1.RequestServiceClient) error {
+		resp, err := s.RenewVerification(ctx, &fulfilmentv1.RenewVerificationRequest{RequestId: r.id, Request: request})
+		if err != nil {
+			return r.failed(err, false)
+		}
+		return a.show(resp, []string{fmt.Sprintf("request %s waits for a better proof; explain says which", request)})
+	})
 }
 
 // verified shows what became of a proof.

@@ -1514,6 +1514,52 @@ func (x *RequestVerified) GetMethod() string {
 	return ""
 }
 
+// VerificationRenewed: a better proof is asked for than the one that was given.
+type VerificationRenewed struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When.
+	At            *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VerificationRenewed) Reset() {
+	*x = VerificationRenewed{}
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerificationRenewed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerificationRenewed) ProtoMessage() {}
+
+func (x *VerificationRenewed) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerificationRenewed.ProtoReflect.Descriptor instead.
+func (*VerificationRenewed) Descriptor() ([]byte, []int) {
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *VerificationRenewed) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
 // DelayBegun: the request is held for a time, while all channels by which the
 // person is known are told of it. Whoever has the code may cancel it.
 type DelayBegun struct {
@@ -1532,7 +1578,7 @@ type DelayBegun struct {
 
 func (x *DelayBegun) Reset() {
 	*x = DelayBegun{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[19]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1544,7 +1590,7 @@ func (x *DelayBegun) String() string {
 func (*DelayBegun) ProtoMessage() {}
 
 func (x *DelayBegun) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[19]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1557,7 +1603,7 @@ func (x *DelayBegun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DelayBegun.ProtoReflect.Descriptor instead.
 func (*DelayBegun) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{19}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *DelayBegun) GetUntil() *timestamppb.Timestamp {
@@ -1601,7 +1647,7 @@ type RequestCancelled struct {
 
 func (x *RequestCancelled) Reset() {
 	*x = RequestCancelled{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[20]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1613,7 +1659,7 @@ func (x *RequestCancelled) String() string {
 func (*RequestCancelled) ProtoMessage() {}
 
 func (x *RequestCancelled) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[20]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1626,7 +1672,7 @@ func (x *RequestCancelled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestCancelled.ProtoReflect.Descriptor instead.
 func (*RequestCancelled) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{20}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *RequestCancelled) GetReason() string {
@@ -1656,7 +1702,7 @@ type VerificationFailed struct {
 
 func (x *VerificationFailed) Reset() {
 	*x = VerificationFailed{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[21]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1668,7 +1714,7 @@ func (x *VerificationFailed) String() string {
 func (*VerificationFailed) ProtoMessage() {}
 
 func (x *VerificationFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[21]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1681,7 +1727,7 @@ func (x *VerificationFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerificationFailed.ProtoReflect.Descriptor instead.
 func (*VerificationFailed) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{21}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *VerificationFailed) GetReason() string {
@@ -1713,7 +1759,7 @@ type RequestQueued struct {
 
 func (x *RequestQueued) Reset() {
 	*x = RequestQueued{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[22]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1725,7 +1771,7 @@ func (x *RequestQueued) String() string {
 func (*RequestQueued) ProtoMessage() {}
 
 func (x *RequestQueued) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[22]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1738,7 +1784,7 @@ func (x *RequestQueued) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestQueued.ProtoReflect.Descriptor instead.
 func (*RequestQueued) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{22}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *RequestQueued) GetBehind() string {
@@ -1776,7 +1822,7 @@ type RequestHeldBack struct {
 
 func (x *RequestHeldBack) Reset() {
 	*x = RequestHeldBack{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[23]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1788,7 +1834,7 @@ func (x *RequestHeldBack) String() string {
 func (*RequestHeldBack) ProtoMessage() {}
 
 func (x *RequestHeldBack) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[23]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1801,7 +1847,7 @@ func (x *RequestHeldBack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestHeldBack.ProtoReflect.Descriptor instead.
 func (*RequestHeldBack) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{23}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *RequestHeldBack) GetTo() string {
@@ -1829,7 +1875,7 @@ type RequestActivated struct {
 
 func (x *RequestActivated) Reset() {
 	*x = RequestActivated{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[24]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1841,7 +1887,7 @@ func (x *RequestActivated) String() string {
 func (*RequestActivated) ProtoMessage() {}
 
 func (x *RequestActivated) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[24]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1854,7 +1900,7 @@ func (x *RequestActivated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestActivated.ProtoReflect.Descriptor instead.
 func (*RequestActivated) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{24}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *RequestActivated) GetAt() *timestamppb.Timestamp {
@@ -1876,7 +1922,7 @@ type ContactNoted struct {
 
 func (x *ContactNoted) Reset() {
 	*x = ContactNoted{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[25]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1888,7 +1934,7 @@ func (x *ContactNoted) String() string {
 func (*ContactNoted) ProtoMessage() {}
 
 func (x *ContactNoted) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[25]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1901,7 +1947,7 @@ func (x *ContactNoted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContactNoted.ProtoReflect.Descriptor instead.
 func (*ContactNoted) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{25}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ContactNoted) GetAddress() *v1.Sealed {
@@ -1922,7 +1968,7 @@ type RequestFrozen struct {
 
 func (x *RequestFrozen) Reset() {
 	*x = RequestFrozen{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[26]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1934,7 +1980,7 @@ func (x *RequestFrozen) String() string {
 func (*RequestFrozen) ProtoMessage() {}
 
 func (x *RequestFrozen) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[26]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1947,7 +1993,7 @@ func (x *RequestFrozen) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestFrozen.ProtoReflect.Descriptor instead.
 func (*RequestFrozen) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{26}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *RequestFrozen) GetAt() *timestamppb.Timestamp {
@@ -1988,7 +2034,7 @@ type PlannedLeaf struct {
 
 func (x *PlannedLeaf) Reset() {
 	*x = PlannedLeaf{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[27]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2000,7 +2046,7 @@ func (x *PlannedLeaf) String() string {
 func (*PlannedLeaf) ProtoMessage() {}
 
 func (x *PlannedLeaf) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[27]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2013,7 +2059,7 @@ func (x *PlannedLeaf) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlannedLeaf.ProtoReflect.Descriptor instead.
 func (*PlannedLeaf) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{27}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *PlannedLeaf) GetLeaf() uint32 {
@@ -2116,7 +2162,7 @@ type ManifestCommitted struct {
 
 func (x *ManifestCommitted) Reset() {
 	*x = ManifestCommitted{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[28]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2128,7 +2174,7 @@ func (x *ManifestCommitted) String() string {
 func (*ManifestCommitted) ProtoMessage() {}
 
 func (x *ManifestCommitted) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[28]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2141,7 +2187,7 @@ func (x *ManifestCommitted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ManifestCommitted.ProtoReflect.Descriptor instead.
 func (*ManifestCommitted) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{28}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ManifestCommitted) GetLeaves() []*PlannedLeaf {
@@ -2203,7 +2249,7 @@ type LeavesDecided struct {
 
 func (x *LeavesDecided) Reset() {
 	*x = LeavesDecided{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[29]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2215,7 +2261,7 @@ func (x *LeavesDecided) String() string {
 func (*LeavesDecided) ProtoMessage() {}
 
 func (x *LeavesDecided) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[29]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2228,7 +2274,7 @@ func (x *LeavesDecided) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeavesDecided.ProtoReflect.Descriptor instead.
 func (*LeavesDecided) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{29}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *LeavesDecided) GetSystem() string {
@@ -2267,7 +2313,7 @@ type StartedLeaf struct {
 
 func (x *StartedLeaf) Reset() {
 	*x = StartedLeaf{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[30]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2279,7 +2325,7 @@ func (x *StartedLeaf) String() string {
 func (*StartedLeaf) ProtoMessage() {}
 
 func (x *StartedLeaf) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[30]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2292,7 +2338,7 @@ func (x *StartedLeaf) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartedLeaf.ProtoReflect.Descriptor instead.
 func (*StartedLeaf) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{30}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *StartedLeaf) GetLeaf() uint32 {
@@ -2338,7 +2384,7 @@ type LeavesStarted struct {
 
 func (x *LeavesStarted) Reset() {
 	*x = LeavesStarted{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[31]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2350,7 +2396,7 @@ func (x *LeavesStarted) String() string {
 func (*LeavesStarted) ProtoMessage() {}
 
 func (x *LeavesStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[31]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2363,7 +2409,7 @@ func (x *LeavesStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeavesStarted.ProtoReflect.Descriptor instead.
 func (*LeavesStarted) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{31}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *LeavesStarted) GetSystem() string {
@@ -2426,7 +2472,7 @@ type ValuesSuppressed struct {
 
 func (x *ValuesSuppressed) Reset() {
 	*x = ValuesSuppressed{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[32]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2438,7 +2484,7 @@ func (x *ValuesSuppressed) String() string {
 func (*ValuesSuppressed) ProtoMessage() {}
 
 func (x *ValuesSuppressed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[32]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2451,7 +2497,7 @@ func (x *ValuesSuppressed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValuesSuppressed.ProtoReflect.Descriptor instead.
 func (*ValuesSuppressed) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{32}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ValuesSuppressed) GetErasureRef() string {
@@ -2515,7 +2561,7 @@ type CompletedLeaf struct {
 
 func (x *CompletedLeaf) Reset() {
 	*x = CompletedLeaf{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[33]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2527,7 +2573,7 @@ func (x *CompletedLeaf) String() string {
 func (*CompletedLeaf) ProtoMessage() {}
 
 func (x *CompletedLeaf) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[33]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2540,7 +2586,7 @@ func (x *CompletedLeaf) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompletedLeaf.ProtoReflect.Descriptor instead.
 func (*CompletedLeaf) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{33}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *CompletedLeaf) GetLeaf() uint32 {
@@ -2642,7 +2688,7 @@ type AnnouncedLeaf struct {
 
 func (x *AnnouncedLeaf) Reset() {
 	*x = AnnouncedLeaf{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[34]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2654,7 +2700,7 @@ func (x *AnnouncedLeaf) String() string {
 func (*AnnouncedLeaf) ProtoMessage() {}
 
 func (x *AnnouncedLeaf) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[34]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2667,7 +2713,7 @@ func (x *AnnouncedLeaf) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnnouncedLeaf.ProtoReflect.Descriptor instead.
 func (*AnnouncedLeaf) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{34}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *AnnouncedLeaf) GetLeaf() uint32 {
@@ -2732,7 +2778,7 @@ type ChangesAnnounced struct {
 
 func (x *ChangesAnnounced) Reset() {
 	*x = ChangesAnnounced{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[35]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2744,7 +2790,7 @@ func (x *ChangesAnnounced) String() string {
 func (*ChangesAnnounced) ProtoMessage() {}
 
 func (x *ChangesAnnounced) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[35]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2757,7 +2803,7 @@ func (x *ChangesAnnounced) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangesAnnounced.ProtoReflect.Descriptor instead.
 func (*ChangesAnnounced) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{35}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ChangesAnnounced) GetSystem() string {
@@ -2804,7 +2850,7 @@ type LeavesCompleted struct {
 
 func (x *LeavesCompleted) Reset() {
 	*x = LeavesCompleted{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[36]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2816,7 +2862,7 @@ func (x *LeavesCompleted) String() string {
 func (*LeavesCompleted) ProtoMessage() {}
 
 func (x *LeavesCompleted) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[36]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2829,7 +2875,7 @@ func (x *LeavesCompleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeavesCompleted.ProtoReflect.Descriptor instead.
 func (*LeavesCompleted) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{36}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *LeavesCompleted) GetSystem() string {
@@ -2878,7 +2924,7 @@ type StepFailed struct {
 
 func (x *StepFailed) Reset() {
 	*x = StepFailed{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[37]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2890,7 +2936,7 @@ func (x *StepFailed) String() string {
 func (*StepFailed) ProtoMessage() {}
 
 func (x *StepFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[37]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2903,7 +2949,7 @@ func (x *StepFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StepFailed.ProtoReflect.Descriptor instead.
 func (*StepFailed) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{37}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *StepFailed) GetStep() string {
@@ -2980,7 +3026,7 @@ type LeavesDeferred struct {
 
 func (x *LeavesDeferred) Reset() {
 	*x = LeavesDeferred{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[38]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2992,7 +3038,7 @@ func (x *LeavesDeferred) String() string {
 func (*LeavesDeferred) ProtoMessage() {}
 
 func (x *LeavesDeferred) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[38]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3005,7 +3051,7 @@ func (x *LeavesDeferred) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeavesDeferred.ProtoReflect.Descriptor instead.
 func (*LeavesDeferred) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{38}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *LeavesDeferred) GetSystem() string {
@@ -3049,7 +3095,7 @@ type RequestResumed struct {
 
 func (x *RequestResumed) Reset() {
 	*x = RequestResumed{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[39]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3061,7 +3107,7 @@ func (x *RequestResumed) String() string {
 func (*RequestResumed) ProtoMessage() {}
 
 func (x *RequestResumed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[39]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3074,7 +3120,7 @@ func (x *RequestResumed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestResumed.ProtoReflect.Descriptor instead.
 func (*RequestResumed) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{39}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *RequestResumed) GetCause() string {
@@ -3102,7 +3148,7 @@ type PackageBegun struct {
 
 func (x *PackageBegun) Reset() {
 	*x = PackageBegun{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[40]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3114,7 +3160,7 @@ func (x *PackageBegun) String() string {
 func (*PackageBegun) ProtoMessage() {}
 
 func (x *PackageBegun) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[40]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3127,7 +3173,7 @@ func (x *PackageBegun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PackageBegun.ProtoReflect.Descriptor instead.
 func (*PackageBegun) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{40}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *PackageBegun) GetPackage() string {
@@ -3152,7 +3198,7 @@ type PackageReady struct {
 
 func (x *PackageReady) Reset() {
 	*x = PackageReady{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[41]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3164,7 +3210,7 @@ func (x *PackageReady) String() string {
 func (*PackageReady) ProtoMessage() {}
 
 func (x *PackageReady) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[41]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3177,7 +3223,7 @@ func (x *PackageReady) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PackageReady.ProtoReflect.Descriptor instead.
 func (*PackageReady) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{41}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *PackageReady) GetPackage() string {
@@ -3218,7 +3264,7 @@ type PackageRead struct {
 
 func (x *PackageRead) Reset() {
 	*x = PackageRead{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[42]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3230,7 +3276,7 @@ func (x *PackageRead) String() string {
 func (*PackageRead) ProtoMessage() {}
 
 func (x *PackageRead) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[42]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3243,7 +3289,7 @@ func (x *PackageRead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PackageRead.ProtoReflect.Descriptor instead.
 func (*PackageRead) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{42}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *PackageRead) GetPurpose() string {
@@ -3287,7 +3333,7 @@ type PackageExpired struct {
 
 func (x *PackageExpired) Reset() {
 	*x = PackageExpired{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[43]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3299,7 +3345,7 @@ func (x *PackageExpired) String() string {
 func (*PackageExpired) ProtoMessage() {}
 
 func (x *PackageExpired) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[43]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3312,7 +3358,7 @@ func (x *PackageExpired) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PackageExpired.ProtoReflect.Descriptor instead.
 func (*PackageExpired) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{43}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *PackageExpired) GetPackage() string {
@@ -3340,7 +3386,7 @@ type RecipientsTold struct {
 
 func (x *RecipientsTold) Reset() {
 	*x = RecipientsTold{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[44]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3352,7 +3398,7 @@ func (x *RecipientsTold) String() string {
 func (*RecipientsTold) ProtoMessage() {}
 
 func (x *RecipientsTold) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[44]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3365,7 +3411,7 @@ func (x *RecipientsTold) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecipientsTold.ProtoReflect.Descriptor instead.
 func (*RecipientsTold) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{44}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *RecipientsTold) GetRecipients() uint32 {
@@ -3388,7 +3434,7 @@ type SubjectForgotten struct {
 
 func (x *SubjectForgotten) Reset() {
 	*x = SubjectForgotten{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[45]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3400,7 +3446,7 @@ func (x *SubjectForgotten) String() string {
 func (*SubjectForgotten) ProtoMessage() {}
 
 func (x *SubjectForgotten) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[45]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3413,7 +3459,7 @@ func (x *SubjectForgotten) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubjectForgotten.ProtoReflect.Descriptor instead.
 func (*SubjectForgotten) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{45}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *SubjectForgotten) GetKeysDestroyed() uint32 {
@@ -3441,7 +3487,7 @@ type RestrictionEnded struct {
 
 func (x *RestrictionEnded) Reset() {
 	*x = RestrictionEnded{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[46]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3453,7 +3499,7 @@ func (x *RestrictionEnded) String() string {
 func (*RestrictionEnded) ProtoMessage() {}
 
 func (x *RestrictionEnded) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[46]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3466,7 +3512,7 @@ func (x *RestrictionEnded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestrictionEnded.ProtoReflect.Descriptor instead.
 func (*RestrictionEnded) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{46}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *RestrictionEnded) GetErased() bool {
@@ -3487,7 +3533,7 @@ type RequestWithdrawn struct {
 
 func (x *RequestWithdrawn) Reset() {
 	*x = RequestWithdrawn{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[47]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3499,7 +3545,7 @@ func (x *RequestWithdrawn) String() string {
 func (*RequestWithdrawn) ProtoMessage() {}
 
 func (x *RequestWithdrawn) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[47]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3512,7 +3558,7 @@ func (x *RequestWithdrawn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestWithdrawn.ProtoReflect.Descriptor instead.
 func (*RequestWithdrawn) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{47}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *RequestWithdrawn) GetAt() *timestamppb.Timestamp {
@@ -3537,7 +3583,7 @@ type RequestClosed struct {
 
 func (x *RequestClosed) Reset() {
 	*x = RequestClosed{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[48]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3549,7 +3595,7 @@ func (x *RequestClosed) String() string {
 func (*RequestClosed) ProtoMessage() {}
 
 func (x *RequestClosed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[48]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3562,7 +3608,7 @@ func (x *RequestClosed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestClosed.ProtoReflect.Descriptor instead.
 func (*RequestClosed) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{48}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *RequestClosed) GetOutcome() Outcome {
@@ -3595,7 +3641,7 @@ type DocketLeft struct {
 
 func (x *DocketLeft) Reset() {
 	*x = DocketLeft{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[49]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3607,7 +3653,7 @@ func (x *DocketLeft) String() string {
 func (*DocketLeft) ProtoMessage() {}
 
 func (x *DocketLeft) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[49]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3620,7 +3666,7 @@ func (x *DocketLeft) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DocketLeft.ProtoReflect.Descriptor instead.
 func (*DocketLeft) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{49}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{50}
 }
 
 // RequestKeyDestroyed: what the request said about its requester is unreadable.
@@ -3634,7 +3680,7 @@ type RequestKeyDestroyed struct {
 
 func (x *RequestKeyDestroyed) Reset() {
 	*x = RequestKeyDestroyed{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[50]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3646,7 +3692,7 @@ func (x *RequestKeyDestroyed) String() string {
 func (*RequestKeyDestroyed) ProtoMessage() {}
 
 func (x *RequestKeyDestroyed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[50]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3659,7 +3705,7 @@ func (x *RequestKeyDestroyed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestKeyDestroyed.ProtoReflect.Descriptor instead.
 func (*RequestKeyDestroyed) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{50}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *RequestKeyDestroyed) GetResidueEndsAt() *timestamppb.Timestamp {
@@ -3678,7 +3724,7 @@ type RequestFinished struct {
 
 func (x *RequestFinished) Reset() {
 	*x = RequestFinished{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[51]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3690,7 +3736,7 @@ func (x *RequestFinished) String() string {
 func (*RequestFinished) ProtoMessage() {}
 
 func (x *RequestFinished) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[51]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3703,7 +3749,7 @@ func (x *RequestFinished) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestFinished.ProtoReflect.Descriptor instead.
 func (*RequestFinished) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{51}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{52}
 }
 
 // CommandRefused: a rule said no to a known caller.
@@ -3719,7 +3765,7 @@ type CommandRefused struct {
 
 func (x *CommandRefused) Reset() {
 	*x = CommandRefused{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[52]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3731,7 +3777,7 @@ func (x *CommandRefused) String() string {
 func (*CommandRefused) ProtoMessage() {}
 
 func (x *CommandRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[52]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3744,7 +3790,7 @@ func (x *CommandRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommandRefused.ProtoReflect.Descriptor instead.
 func (*CommandRefused) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{52}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *CommandRefused) GetCommand() string {
@@ -3871,7 +3917,9 @@ const file_habeas_fulfilment_v1_events_proto_rawDesc = "" +
 	"subjectRef\x12'\n" +
 	"\x0fassurance_level\x18\x02 \x01(\rR\x0eassuranceLevel\x12*\n" +
 	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x1c\n" +
-	"\x06method\x18\x04 \x01(\tB\x04\x98\xb5\x18\x03R\x06method:\x14\xa2\xb5\x18\x10request.verified\"\xd1\x01\n" +
+	"\x06method\x18\x04 \x01(\tB\x04\x98\xb5\x18\x03R\x06method:\x14\xa2\xb5\x18\x10request.verified\"c\n" +
+	"\x13VerificationRenewed\x12*\n" +
+	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at: \xa2\xb5\x18\x1crequest.verification_renewed\"\xd1\x01\n" +
 	"\n" +
 	"DelayBegun\x120\n" +
 	"\x05until\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x120\n" +
@@ -4051,7 +4099,7 @@ func file_habeas_fulfilment_v1_events_proto_rawDescGZIP() []byte {
 }
 
 var file_habeas_fulfilment_v1_events_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_habeas_fulfilment_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 53)
+var file_habeas_fulfilment_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 54)
 var file_habeas_fulfilment_v1_events_proto_goTypes = []any{
 	(DocketPlace)(0),              // 0: habeas.fulfilment.v1.DocketPlace
 	(LeafDecision)(0),             // 1: habeas.fulfilment.v1.LeafDecision
@@ -4074,118 +4122,120 @@ var file_habeas_fulfilment_v1_events_proto_goTypes = []any{
 	(*NoticeEnded)(nil),           // 18: habeas.fulfilment.v1.NoticeEnded
 	(*VerificationStarted)(nil),   // 19: habeas.fulfilment.v1.VerificationStarted
 	(*RequestVerified)(nil),       // 20: habeas.fulfilment.v1.RequestVerified
-	(*DelayBegun)(nil),            // 21: habeas.fulfilment.v1.DelayBegun
-	(*RequestCancelled)(nil),      // 22: habeas.fulfilment.v1.RequestCancelled
-	(*VerificationFailed)(nil),    // 23: habeas.fulfilment.v1.VerificationFailed
-	(*RequestQueued)(nil),         // 24: habeas.fulfilment.v1.RequestQueued
-	(*RequestHeldBack)(nil),       // 25: habeas.fulfilment.v1.RequestHeldBack
-	(*RequestActivated)(nil),      // 26: habeas.fulfilment.v1.RequestActivated
-	(*ContactNoted)(nil),          // 27: habeas.fulfilment.v1.ContactNoted
-	(*RequestFrozen)(nil),         // 28: habeas.fulfilment.v1.RequestFrozen
-	(*PlannedLeaf)(nil),           // 29: habeas.fulfilment.v1.PlannedLeaf
-	(*ManifestCommitted)(nil),     // 30: habeas.fulfilment.v1.ManifestCommitted
-	(*LeavesDecided)(nil),         // 31: habeas.fulfilment.v1.LeavesDecided
-	(*StartedLeaf)(nil),           // 32: habeas.fulfilment.v1.StartedLeaf
-	(*LeavesStarted)(nil),         // 33: habeas.fulfilment.v1.LeavesStarted
-	(*ValuesSuppressed)(nil),      // 34: habeas.fulfilment.v1.ValuesSuppressed
-	(*CompletedLeaf)(nil),         // 35: habeas.fulfilment.v1.CompletedLeaf
-	(*AnnouncedLeaf)(nil),         // 36: habeas.fulfilment.v1.AnnouncedLeaf
-	(*ChangesAnnounced)(nil),      // 37: habeas.fulfilment.v1.ChangesAnnounced
-	(*LeavesCompleted)(nil),       // 38: habeas.fulfilment.v1.LeavesCompleted
-	(*StepFailed)(nil),            // 39: habeas.fulfilment.v1.StepFailed
-	(*LeavesDeferred)(nil),        // 40: habeas.fulfilment.v1.LeavesDeferred
-	(*RequestResumed)(nil),        // 41: habeas.fulfilment.v1.RequestResumed
-	(*PackageBegun)(nil),          // 42: habeas.fulfilment.v1.PackageBegun
-	(*PackageReady)(nil),          // 43: habeas.fulfilment.v1.PackageReady
-	(*PackageRead)(nil),           // 44: habeas.fulfilment.v1.PackageRead
-	(*PackageExpired)(nil),        // 45: habeas.fulfilment.v1.PackageExpired
-	(*RecipientsTold)(nil),        // 46: habeas.fulfilment.v1.RecipientsTold
-	(*SubjectForgotten)(nil),      // 47: habeas.fulfilment.v1.SubjectForgotten
-	(*RestrictionEnded)(nil),      // 48: habeas.fulfilment.v1.RestrictionEnded
-	(*RequestWithdrawn)(nil),      // 49: habeas.fulfilment.v1.RequestWithdrawn
-	(*RequestClosed)(nil),         // 50: habeas.fulfilment.v1.RequestClosed
-	(*DocketLeft)(nil),            // 51: habeas.fulfilment.v1.DocketLeft
-	(*RequestKeyDestroyed)(nil),   // 52: habeas.fulfilment.v1.RequestKeyDestroyed
-	(*RequestFinished)(nil),       // 53: habeas.fulfilment.v1.RequestFinished
-	(*CommandRefused)(nil),        // 54: habeas.fulfilment.v1.CommandRefused
-	(ConnectorKind)(0),            // 55: habeas.fulfilment.v1.ConnectorKind
-	(*timestamppb.Timestamp)(nil), // 56: google.protobuf.Timestamp
-	(Right)(0),                    // 57: habeas.fulfilment.v1.Right
-	(*v1.Sealed)(nil),             // 58: habeas.seal.v1.Sealed
-	(v11.IdentifierKind)(0),       // 59: habeas.identity.v1.IdentifierKind
-	(*durationpb.Duration)(nil),   // 60: google.protobuf.Duration
-	(LeafOutcome)(0),              // 61: habeas.fulfilment.v1.LeafOutcome
-	(Outcome)(0),                  // 62: habeas.fulfilment.v1.Outcome
+	(*VerificationRenewed)(nil),   // 21: habeas.fulfilment.v1.VerificationRenewed
+	(*DelayBegun)(nil),            // 22: habeas.fulfilment.v1.DelayBegun
+	(*RequestCancelled)(nil),      // 23: habeas.fulfilment.v1.RequestCancelled
+	(*VerificationFailed)(nil),    // 24: habeas.fulfilment.v1.VerificationFailed
+	(*RequestQueued)(nil),         // 25: habeas.fulfilment.v1.RequestQueued
+	(*RequestHeldBack)(nil),       // 26: habeas.fulfilment.v1.RequestHeldBack
+	(*RequestActivated)(nil),      // 27: habeas.fulfilment.v1.RequestActivated
+	(*ContactNoted)(nil),          // 28: habeas.fulfilment.v1.ContactNoted
+	(*RequestFrozen)(nil),         // 29: habeas.fulfilment.v1.RequestFrozen
+	(*PlannedLeaf)(nil),           // 30: habeas.fulfilment.v1.PlannedLeaf
+	(*ManifestCommitted)(nil),     // 31: habeas.fulfilment.v1.ManifestCommitted
+	(*LeavesDecided)(nil),         // 32: habeas.fulfilment.v1.LeavesDecided
+	(*StartedLeaf)(nil),           // 33: habeas.fulfilment.v1.StartedLeaf
+	(*LeavesStarted)(nil),         // 34: habeas.fulfilment.v1.LeavesStarted
+	(*ValuesSuppressed)(nil),      // 35: habeas.fulfilment.v1.ValuesSuppressed
+	(*CompletedLeaf)(nil),         // 36: habeas.fulfilment.v1.CompletedLeaf
+	(*AnnouncedLeaf)(nil),         // 37: habeas.fulfilment.v1.AnnouncedLeaf
+	(*ChangesAnnounced)(nil),      // 38: habeas.fulfilment.v1.ChangesAnnounced
+	(*LeavesCompleted)(nil),       // 39: habeas.fulfilment.v1.LeavesCompleted
+	(*StepFailed)(nil),            // 40: habeas.fulfilment.v1.StepFailed
+	(*LeavesDeferred)(nil),        // 41: habeas.fulfilment.v1.LeavesDeferred
+	(*RequestResumed)(nil),        // 42: habeas.fulfilment.v1.RequestResumed
+	(*PackageBegun)(nil),          // 43: habeas.fulfilment.v1.PackageBegun
+	(*PackageReady)(nil),          // 44: habeas.fulfilment.v1.PackageReady
+	(*PackageRead)(nil),           // 45: habeas.fulfilment.v1.PackageRead
+	(*PackageExpired)(nil),        // 46: habeas.fulfilment.v1.PackageExpired
+	(*RecipientsTold)(nil),        // 47: habeas.fulfilment.v1.RecipientsTold
+	(*SubjectForgotten)(nil),      // 48: habeas.fulfilment.v1.SubjectForgotten
+	(*RestrictionEnded)(nil),      // 49: habeas.fulfilment.v1.RestrictionEnded
+	(*RequestWithdrawn)(nil),      // 50: habeas.fulfilment.v1.RequestWithdrawn
+	(*RequestClosed)(nil),         // 51: habeas.fulfilment.v1.RequestClosed
+	(*DocketLeft)(nil),            // 52: habeas.fulfilment.v1.DocketLeft
+	(*RequestKeyDestroyed)(nil),   // 53: habeas.fulfilment.v1.RequestKeyDestroyed
+	(*RequestFinished)(nil),       // 54: habeas.fulfilment.v1.RequestFinished
+	(*CommandRefused)(nil),        // 55: habeas.fulfilment.v1.CommandRefused
+	(ConnectorKind)(0),            // 56: habeas.fulfilment.v1.ConnectorKind
+	(*timestamppb.Timestamp)(nil), // 57: google.protobuf.Timestamp
+	(Right)(0),                    // 58: habeas.fulfilment.v1.Right
+	(*v1.Sealed)(nil),             // 59: habeas.seal.v1.Sealed
+	(v11.IdentifierKind)(0),       // 60: habeas.identity.v1.IdentifierKind
+	(*durationpb.Duration)(nil),   // 61: google.protobuf.Duration
+	(LeafOutcome)(0),              // 62: habeas.fulfilment.v1.LeafOutcome
+	(Outcome)(0),                  // 63: habeas.fulfilment.v1.Outcome
 }
 var file_habeas_fulfilment_v1_events_proto_depIdxs = []int32{
-	55, // 0: habeas.fulfilment.v1.SystemRegistered.connector:type_name -> habeas.fulfilment.v1.ConnectorKind
-	56, // 1: habeas.fulfilment.v1.SystemRegistered.at:type_name -> google.protobuf.Timestamp
-	56, // 2: habeas.fulfilment.v1.SystemRetired.at:type_name -> google.protobuf.Timestamp
-	55, // 3: habeas.fulfilment.v1.SystemListed.connector:type_name -> habeas.fulfilment.v1.ConnectorKind
-	57, // 4: habeas.fulfilment.v1.RequestEntered.right:type_name -> habeas.fulfilment.v1.Right
+	56, // 0: habeas.fulfilment.v1.SystemRegistered.connector:type_name -> habeas.fulfilment.v1.ConnectorKind
+	57, // 1: habeas.fulfilment.v1.SystemRegistered.at:type_name -> google.protobuf.Timestamp
+	57, // 2: habeas.fulfilment.v1.SystemRetired.at:type_name -> google.protobuf.Timestamp
+	56, // 3: habeas.fulfilment.v1.SystemListed.connector:type_name -> habeas.fulfilment.v1.ConnectorKind
+	58, // 4: habeas.fulfilment.v1.RequestEntered.right:type_name -> habeas.fulfilment.v1.Right
 	0,  // 5: habeas.fulfilment.v1.RequestEntered.place:type_name -> habeas.fulfilment.v1.DocketPlace
-	58, // 6: habeas.fulfilment.v1.NoticeDrafted.address:type_name -> habeas.seal.v1.Sealed
-	56, // 7: habeas.fulfilment.v1.NoticeDrafted.at:type_name -> google.protobuf.Timestamp
-	56, // 8: habeas.fulfilment.v1.NoticeAttempted.at:type_name -> google.protobuf.Timestamp
-	56, // 9: habeas.fulfilment.v1.NoticeSent.at:type_name -> google.protobuf.Timestamp
-	56, // 10: habeas.fulfilment.v1.NoticeFailed.next_try_at:type_name -> google.protobuf.Timestamp
-	56, // 11: habeas.fulfilment.v1.NoticeFailed.at:type_name -> google.protobuf.Timestamp
-	57, // 12: habeas.fulfilment.v1.RequestSubmitted.right:type_name -> habeas.fulfilment.v1.Right
-	59, // 13: habeas.fulfilment.v1.RequestSubmitted.kind:type_name -> habeas.identity.v1.IdentifierKind
-	58, // 14: habeas.fulfilment.v1.RequestSubmitted.identifier:type_name -> habeas.seal.v1.Sealed
-	56, // 15: habeas.fulfilment.v1.RequestSubmitted.received_at:type_name -> google.protobuf.Timestamp
-	56, // 16: habeas.fulfilment.v1.RequestSubmitted.at:type_name -> google.protobuf.Timestamp
-	56, // 17: habeas.fulfilment.v1.RequestSubmitted.due_at:type_name -> google.protobuf.Timestamp
-	56, // 18: habeas.fulfilment.v1.RequestSubmitted.acknowledge_by:type_name -> google.protobuf.Timestamp
-	60, // 19: habeas.fulfilment.v1.RequestSubmitted.delay:type_name -> google.protobuf.Duration
-	56, // 20: habeas.fulfilment.v1.VerificationStarted.expires_at:type_name -> google.protobuf.Timestamp
-	56, // 21: habeas.fulfilment.v1.VerificationStarted.at:type_name -> google.protobuf.Timestamp
-	56, // 22: habeas.fulfilment.v1.RequestVerified.at:type_name -> google.protobuf.Timestamp
-	56, // 23: habeas.fulfilment.v1.DelayBegun.until:type_name -> google.protobuf.Timestamp
-	58, // 24: habeas.fulfilment.v1.DelayBegun.code:type_name -> habeas.seal.v1.Sealed
-	56, // 25: habeas.fulfilment.v1.DelayBegun.at:type_name -> google.protobuf.Timestamp
-	56, // 26: habeas.fulfilment.v1.RequestCancelled.at:type_name -> google.protobuf.Timestamp
-	56, // 27: habeas.fulfilment.v1.VerificationFailed.at:type_name -> google.protobuf.Timestamp
-	56, // 28: habeas.fulfilment.v1.RequestQueued.at:type_name -> google.protobuf.Timestamp
-	56, // 29: habeas.fulfilment.v1.RequestHeldBack.at:type_name -> google.protobuf.Timestamp
-	56, // 30: habeas.fulfilment.v1.RequestActivated.at:type_name -> google.protobuf.Timestamp
-	58, // 31: habeas.fulfilment.v1.ContactNoted.address:type_name -> habeas.seal.v1.Sealed
-	56, // 32: habeas.fulfilment.v1.RequestFrozen.at:type_name -> google.protobuf.Timestamp
-	1,  // 33: habeas.fulfilment.v1.PlannedLeaf.decision:type_name -> habeas.fulfilment.v1.LeafDecision
-	56, // 34: habeas.fulfilment.v1.PlannedLeaf.until:type_name -> google.protobuf.Timestamp
-	29, // 35: habeas.fulfilment.v1.ManifestCommitted.leaves:type_name -> habeas.fulfilment.v1.PlannedLeaf
-	56, // 36: habeas.fulfilment.v1.ManifestCommitted.at:type_name -> google.protobuf.Timestamp
-	58, // 37: habeas.fulfilment.v1.ManifestCommitted.digest_key:type_name -> habeas.seal.v1.Sealed
-	29, // 38: habeas.fulfilment.v1.LeavesDecided.leaves:type_name -> habeas.fulfilment.v1.PlannedLeaf
-	56, // 39: habeas.fulfilment.v1.LeavesDecided.at:type_name -> google.protobuf.Timestamp
-	56, // 40: habeas.fulfilment.v1.LeavesStarted.permit_ends_at:type_name -> google.protobuf.Timestamp
-	32, // 41: habeas.fulfilment.v1.LeavesStarted.leaves:type_name -> habeas.fulfilment.v1.StartedLeaf
-	56, // 42: habeas.fulfilment.v1.LeavesStarted.at:type_name -> google.protobuf.Timestamp
-	56, // 43: habeas.fulfilment.v1.ValuesSuppressed.until:type_name -> google.protobuf.Timestamp
-	61, // 44: habeas.fulfilment.v1.CompletedLeaf.outcome:type_name -> habeas.fulfilment.v1.LeafOutcome
-	56, // 45: habeas.fulfilment.v1.CompletedLeaf.until:type_name -> google.protobuf.Timestamp
-	36, // 46: habeas.fulfilment.v1.ChangesAnnounced.leaves:type_name -> habeas.fulfilment.v1.AnnouncedLeaf
-	56, // 47: habeas.fulfilment.v1.ChangesAnnounced.at:type_name -> google.protobuf.Timestamp
-	35, // 48: habeas.fulfilment.v1.LeavesCompleted.leaves:type_name -> habeas.fulfilment.v1.CompletedLeaf
-	56, // 49: habeas.fulfilment.v1.LeavesCompleted.at:type_name -> google.protobuf.Timestamp
-	56, // 50: habeas.fulfilment.v1.StepFailed.next_try_at:type_name -> google.protobuf.Timestamp
-	56, // 51: habeas.fulfilment.v1.StepFailed.at:type_name -> google.protobuf.Timestamp
-	56, // 52: habeas.fulfilment.v1.LeavesDeferred.next_try_at:type_name -> google.protobuf.Timestamp
-	56, // 53: habeas.fulfilment.v1.LeavesDeferred.at:type_name -> google.protobuf.Timestamp
-	56, // 54: habeas.fulfilment.v1.RequestResumed.at:type_name -> google.protobuf.Timestamp
-	56, // 55: habeas.fulfilment.v1.PackageReady.expires_at:type_name -> google.protobuf.Timestamp
-	56, // 56: habeas.fulfilment.v1.PackageRead.at:type_name -> google.protobuf.Timestamp
-	56, // 57: habeas.fulfilment.v1.PackageExpired.residue_ends_at:type_name -> google.protobuf.Timestamp
-	56, // 58: habeas.fulfilment.v1.SubjectForgotten.residue_ends_at:type_name -> google.protobuf.Timestamp
-	56, // 59: habeas.fulfilment.v1.RequestWithdrawn.at:type_name -> google.protobuf.Timestamp
-	62, // 60: habeas.fulfilment.v1.RequestClosed.outcome:type_name -> habeas.fulfilment.v1.Outcome
-	56, // 61: habeas.fulfilment.v1.RequestClosed.at:type_name -> google.protobuf.Timestamp
-	56, // 62: habeas.fulfilment.v1.RequestKeyDestroyed.residue_ends_at:type_name -> google.protobuf.Timestamp
-	63, // [63:63] is the sub-list for method output_type
-	63, // [63:63] is the sub-list for method input_type
-	63, // [63:63] is the sub-list for extension type_name
-	63, // [63:63] is the sub-list for extension extendee
-	0,  // [0:63] is the sub-list for field type_name
+	59, // 6: habeas.fulfilment.v1.NoticeDrafted.address:type_name -> habeas.seal.v1.Sealed
+	57, // 7: habeas.fulfilment.v1.NoticeDrafted.at:type_name -> google.protobuf.Timestamp
+	57, // 8: habeas.fulfilment.v1.NoticeAttempted.at:type_name -> google.protobuf.Timestamp
+	57, // 9: habeas.fulfilment.v1.NoticeSent.at:type_name -> google.protobuf.Timestamp
+	57, // 10: habeas.fulfilment.v1.NoticeFailed.next_try_at:type_name -> google.protobuf.Timestamp
+	57, // 11: habeas.fulfilment.v1.NoticeFailed.at:type_name -> google.protobuf.Timestamp
+	58, // 12: habeas.fulfilment.v1.RequestSubmitted.right:type_name -> habeas.fulfilment.v1.Right
+	60, // 13: habeas.fulfilment.v1.RequestSubmitted.kind:type_name -> habeas.identity.v1.IdentifierKind
+	59, // 14: habeas.fulfilment.v1.RequestSubmitted.identifier:type_name -> habeas.seal.v1.Sealed
+	57, // 15: habeas.fulfilment.v1.RequestSubmitted.received_at:type_name -> google.protobuf.Timestamp
+	57, // 16: habeas.fulfilment.v1.RequestSubmitted.at:type_name -> google.protobuf.Timestamp
+	57, // 17: habeas.fulfilment.v1.RequestSubmitted.due_at:type_name -> google.protobuf.Timestamp
+	57, // 18: habeas.fulfilment.v1.RequestSubmitted.acknowledge_by:type_name -> google.protobuf.Timestamp
+	61, // 19: habeas.fulfilment.v1.RequestSubmitted.delay:type_name -> google.protobuf.Duration
+	57, // 20: habeas.fulfilment.v1.VerificationStarted.expires_at:type_name -> google.protobuf.Timestamp
+	57, // 21: habeas.fulfilment.v1.VerificationStarted.at:type_name -> google.protobuf.Timestamp
+	57, // 22: habeas.fulfilment.v1.RequestVerified.at:type_name -> google.protobuf.Timestamp
+	57, // 23: habeas.fulfilment.v1.VerificationRenewed.at:type_name -> google.protobuf.Timestamp
+	57, // 24: habeas.fulfilment.v1.DelayBegun.until:type_name -> google.protobuf.Timestamp
+	59, // 25: habeas.fulfilment.v1.DelayBegun.code:type_name -> habeas.seal.v1.Sealed
+	57, // 26: habeas.fulfilment.v1.DelayBegun.at:type_name -> google.protobuf.Timestamp
+	57, // 27: habeas.fulfilment.v1.RequestCancelled.at:type_name -> google.protobuf.Timestamp
+	57, // 28: habeas.fulfilment.v1.VerificationFailed.at:type_name -> google.protobuf.Timestamp
+	57, // 29: habeas.fulfilment.v1.RequestQueued.at:type_name -> google.protobuf.Timestamp
+	57, // 30: habeas.fulfilment.v1.RequestHeldBack.at:type_name -> google.protobuf.Timestamp
+	57, // 31: habeas.fulfilment.v1.RequestActivated.at:type_name -> google.protobuf.Timestamp
+	59, // 32: habeas.fulfilment.v1.ContactNoted.address:type_name -> habeas.seal.v1.Sealed
+	57, // 33: habeas.fulfilment.v1.RequestFrozen.at:type_name -> google.protobuf.Timestamp
+	1,  // 34: habeas.fulfilment.v1.PlannedLeaf.decision:type_name -> habeas.fulfilment.v1.LeafDecision
+	57, // 35: habeas.fulfilment.v1.PlannedLeaf.until:type_name -> google.protobuf.Timestamp
+	30, // 36: habeas.fulfilment.v1.ManifestCommitted.leaves:type_name -> habeas.fulfilment.v1.PlannedLeaf
+	57, // 37: habeas.fulfilment.v1.ManifestCommitted.at:type_name -> google.protobuf.Timestamp
+	59, // 38: habeas.fulfilment.v1.ManifestCommitted.digest_key:type_name -> habeas.seal.v1.Sealed
+	30, // 39: habeas.fulfilment.v1.LeavesDecided.leaves:type_name -> habeas.fulfilment.v1.PlannedLeaf
+	57, // 40: habeas.fulfilment.v1.LeavesDecided.at:type_name -> google.protobuf.Timestamp
+	57, // 41: habeas.fulfilment.v1.LeavesStarted.permit_ends_at:type_name -> google.protobuf.Timestamp
+	33, // 42: habeas.fulfilment.v1.LeavesStarted.leaves:type_name -> habeas.fulfilment.v1.StartedLeaf
+	57, // 43: habeas.fulfilment.v1.LeavesStarted.at:type_name -> google.protobuf.Timestamp
+	57, // 44: habeas.fulfilment.v1.ValuesSuppressed.until:type_name -> google.protobuf.Timestamp
+	62, // 45: habeas.fulfilment.v1.CompletedLeaf.outcome:type_name -> habeas.fulfilment.v1.LeafOutcome
+	57, // 46: habeas.fulfilment.v1.CompletedLeaf.until:type_name -> google.protobuf.Timestamp
+	37, // 47: habeas.fulfilment.v1.ChangesAnnounced.leaves:type_name -> habeas.fulfilment.v1.AnnouncedLeaf
+	57, // 48: habeas.fulfilment.v1.ChangesAnnounced.at:type_name -> google.protobuf.Timestamp
+	36, // 49: habeas.fulfilment.v1.LeavesCompleted.leaves:type_name -> habeas.fulfilment.v1.CompletedLeaf
+	57, // 50: habeas.fulfilment.v1.LeavesCompleted.at:type_name -> google.protobuf.Timestamp
+	57, // 51: habeas.fulfilment.v1.StepFailed.next_try_at:type_name -> google.protobuf.Timestamp
+	57, // 52: habeas.fulfilment.v1.StepFailed.at:type_name -> google.protobuf.Timestamp
+	57, // 53: habeas.fulfilment.v1.LeavesDeferred.next_try_at:type_name -> google.protobuf.Timestamp
+	57, // 54: habeas.fulfilment.v1.LeavesDeferred.at:type_name -> google.protobuf.Timestamp
+	57, // 55: habeas.fulfilment.v1.RequestResumed.at:type_name -> google.protobuf.Timestamp
+	57, // 56: habeas.fulfilment.v1.PackageReady.expires_at:type_name -> google.protobuf.Timestamp
+	57, // 57: habeas.fulfilment.v1.PackageRead.at:type_name -> google.protobuf.Timestamp
+	57, // 58: habeas.fulfilment.v1.PackageExpired.residue_ends_at:type_name -> google.protobuf.Timestamp
+	57, // 59: habeas.fulfilment.v1.SubjectForgotten.residue_ends_at:type_name -> google.protobuf.Timestamp
+	57, // 60: habeas.fulfilment.v1.RequestWithdrawn.at:type_name -> google.protobuf.Timestamp
+	63, // 61: habeas.fulfilment.v1.RequestClosed.outcome:type_name -> habeas.fulfilment.v1.Outcome
+	57, // 62: habeas.fulfilment.v1.RequestClosed.at:type_name -> google.protobuf.Timestamp
+	57, // 63: habeas.fulfilment.v1.RequestKeyDestroyed.residue_ends_at:type_name -> google.protobuf.Timestamp
+	64, // [64:64] is the sub-list for method output_type
+	64, // [64:64] is the sub-list for method input_type
+	64, // [64:64] is the sub-list for extension type_name
+	64, // [64:64] is the sub-list for extension extendee
+	0,  // [0:64] is the sub-list for field type_name
 }
 
 func init() { file_habeas_fulfilment_v1_events_proto_init() }
@@ -4201,7 +4251,7 @@ func file_habeas_fulfilment_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_fulfilment_v1_events_proto_rawDesc), len(file_habeas_fulfilment_v1_events_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   53,
+			NumMessages:   54,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

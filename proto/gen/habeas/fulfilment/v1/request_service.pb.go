@@ -695,6 +695,107 @@ func (x *VerifyRequestResponse) GetSuffices() []string {
 	return nil
 }
 
+// RenewVerificationRequest names a request.
+type RenewVerificationRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Client-made id of the command (AIP-155).
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The request.
+	Request       string `protobuf:"bytes,2,opt,name=request,proto3" json:"request,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RenewVerificationRequest) Reset() {
+	*x = RenewVerificationRequest{}
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RenewVerificationRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RenewVerificationRequest) ProtoMessage() {}
+
+func (x *RenewVerificationRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RenewVerificationRequest.ProtoReflect.Descriptor instead.
+func (*RenewVerificationRequest) Descriptor() ([]byte, []int) {
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *RenewVerificationRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *RenewVerificationRequest) GetRequest() string {
+	if x != nil {
+		return x.Request
+	}
+	return ""
+}
+
+// RenewVerificationResponse is empty but for the token.
+type RenewVerificationResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Pass it to reads that must see this command.
+	ConsistencyToken string `protobuf:"bytes,1,opt,name=consistency_token,json=consistencyToken,proto3" json:"consistency_token,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *RenewVerificationResponse) Reset() {
+	*x = RenewVerificationResponse{}
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RenewVerificationResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RenewVerificationResponse) ProtoMessage() {}
+
+func (x *RenewVerificationResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RenewVerificationResponse.ProtoReflect.Descriptor instead.
+func (*RenewVerificationResponse) Descriptor() ([]byte, []int) {
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *RenewVerificationResponse) GetConsistencyToken() string {
+	if x != nil {
+		return x.ConsistencyToken
+	}
+	return ""
+}
+
 // CancelRequestRequest holds the code of a message that told of a request.
 type CancelRequestRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -712,7 +813,7 @@ type CancelRequestRequest struct {
 
 func (x *CancelRequestRequest) Reset() {
 	*x = CancelRequestRequest{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[4]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -724,7 +825,7 @@ func (x *CancelRequestRequest) String() string {
 func (*CancelRequestRequest) ProtoMessage() {}
 
 func (x *CancelRequestRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[4]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -737,7 +838,7 @@ func (x *CancelRequestRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelRequestRequest.ProtoReflect.Descriptor instead.
 func (*CancelRequestRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{4}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *CancelRequestRequest) GetRequestId() string {
@@ -779,7 +880,7 @@ type CancelRequestResponse struct {
 
 func (x *CancelRequestResponse) Reset() {
 	*x = CancelRequestResponse{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[5]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -791,7 +892,7 @@ func (x *CancelRequestResponse) String() string {
 func (*CancelRequestResponse) ProtoMessage() {}
 
 func (x *CancelRequestResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[5]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -804,7 +905,7 @@ func (x *CancelRequestResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelRequestResponse.ProtoReflect.Descriptor instead.
 func (*CancelRequestResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{5}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *CancelRequestResponse) GetConsistencyToken() string {
@@ -827,7 +928,7 @@ type WithdrawRequestRequest struct {
 
 func (x *WithdrawRequestRequest) Reset() {
 	*x = WithdrawRequestRequest{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[6]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -839,7 +940,7 @@ func (x *WithdrawRequestRequest) String() string {
 func (*WithdrawRequestRequest) ProtoMessage() {}
 
 func (x *WithdrawRequestRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[6]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -852,7 +953,7 @@ func (x *WithdrawRequestRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WithdrawRequestRequest.ProtoReflect.Descriptor instead.
 func (*WithdrawRequestRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{6}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *WithdrawRequestRequest) GetRequestId() string {
@@ -880,7 +981,7 @@ type WithdrawRequestResponse struct {
 
 func (x *WithdrawRequestResponse) Reset() {
 	*x = WithdrawRequestResponse{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[7]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -892,7 +993,7 @@ func (x *WithdrawRequestResponse) String() string {
 func (*WithdrawRequestResponse) ProtoMessage() {}
 
 func (x *WithdrawRequestResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[7]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -905,7 +1006,7 @@ func (x *WithdrawRequestResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WithdrawRequestResponse.ProtoReflect.Descriptor instead.
 func (*WithdrawRequestResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{7}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *WithdrawRequestResponse) GetConsistencyToken() string {
@@ -928,7 +1029,7 @@ type RetryRequestRequest struct {
 
 func (x *RetryRequestRequest) Reset() {
 	*x = RetryRequestRequest{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[8]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -940,7 +1041,7 @@ func (x *RetryRequestRequest) String() string {
 func (*RetryRequestRequest) ProtoMessage() {}
 
 func (x *RetryRequestRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[8]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -953,7 +1054,7 @@ func (x *RetryRequestRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryRequestRequest.ProtoReflect.Descriptor instead.
 func (*RetryRequestRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{8}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *RetryRequestRequest) GetRequestId() string {
@@ -981,7 +1082,7 @@ type RetryRequestResponse struct {
 
 func (x *RetryRequestResponse) Reset() {
 	*x = RetryRequestResponse{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[9]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -993,7 +1094,7 @@ func (x *RetryRequestResponse) String() string {
 func (*RetryRequestResponse) ProtoMessage() {}
 
 func (x *RetryRequestResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[9]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1006,7 +1107,7 @@ func (x *RetryRequestResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryRequestResponse.ProtoReflect.Descriptor instead.
 func (*RetryRequestResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{9}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *RetryRequestResponse) GetConsistencyToken() string {
@@ -1029,7 +1130,7 @@ type GetRequestRequest struct {
 
 func (x *GetRequestRequest) Reset() {
 	*x = GetRequestRequest{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[10]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1041,7 +1142,7 @@ func (x *GetRequestRequest) String() string {
 func (*GetRequestRequest) ProtoMessage() {}
 
 func (x *GetRequestRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[10]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1054,7 +1155,7 @@ func (x *GetRequestRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRequestRequest.ProtoReflect.Descriptor instead.
 func (*GetRequestRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{10}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *GetRequestRequest) GetRequest() string {
@@ -1108,7 +1209,7 @@ type Leaf struct {
 
 func (x *Leaf) Reset() {
 	*x = Leaf{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[11]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1120,7 +1221,7 @@ func (x *Leaf) String() string {
 func (*Leaf) ProtoMessage() {}
 
 func (x *Leaf) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[11]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1133,7 +1234,7 @@ func (x *Leaf) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Leaf.ProtoReflect.Descriptor instead.
 func (*Leaf) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{11}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Leaf) GetLeaf() uint32 {
@@ -1256,7 +1357,7 @@ type Request struct {
 
 func (x *Request) Reset() {
 	*x = Request{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[12]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1268,7 +1369,7 @@ func (x *Request) String() string {
 func (*Request) ProtoMessage() {}
 
 func (x *Request) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[12]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1281,7 +1382,7 @@ func (x *Request) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Request.ProtoReflect.Descriptor instead.
 func (*Request) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{12}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Request) GetRequest() string {
@@ -1407,7 +1508,7 @@ type GetRequestResponse struct {
 
 func (x *GetRequestResponse) Reset() {
 	*x = GetRequestResponse{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[13]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1419,7 +1520,7 @@ func (x *GetRequestResponse) String() string {
 func (*GetRequestResponse) ProtoMessage() {}
 
 func (x *GetRequestResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[13]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1432,7 +1533,7 @@ func (x *GetRequestResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRequestResponse.ProtoReflect.Descriptor instead.
 func (*GetRequestResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{13}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *GetRequestResponse) GetRequest() *Request {
@@ -1459,7 +1560,7 @@ type ListRequestsRequest struct {
 
 func (x *ListRequestsRequest) Reset() {
 	*x = ListRequestsRequest{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[14]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1471,7 +1572,7 @@ func (x *ListRequestsRequest) String() string {
 func (*ListRequestsRequest) ProtoMessage() {}
 
 func (x *ListRequestsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[14]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1484,7 +1585,7 @@ func (x *ListRequestsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRequestsRequest.ProtoReflect.Descriptor instead.
 func (*ListRequestsRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{14}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ListRequestsRequest) GetState() RequestState {
@@ -1536,7 +1637,7 @@ type RequestSummary struct {
 
 func (x *RequestSummary) Reset() {
 	*x = RequestSummary{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[15]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1548,7 +1649,7 @@ func (x *RequestSummary) String() string {
 func (*RequestSummary) ProtoMessage() {}
 
 func (x *RequestSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[15]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1561,7 +1662,7 @@ func (x *RequestSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestSummary.ProtoReflect.Descriptor instead.
 func (*RequestSummary) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{15}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *RequestSummary) GetRequest() string {
@@ -1619,7 +1720,7 @@ type ListRequestsResponse struct {
 
 func (x *ListRequestsResponse) Reset() {
 	*x = ListRequestsResponse{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[16]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1631,7 +1732,7 @@ func (x *ListRequestsResponse) String() string {
 func (*ListRequestsResponse) ProtoMessage() {}
 
 func (x *ListRequestsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[16]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1644,7 +1745,7 @@ func (x *ListRequestsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRequestsResponse.ProtoReflect.Descriptor instead.
 func (*ListRequestsResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{16}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ListRequestsResponse) GetRequests() []*RequestSummary {
@@ -1672,7 +1773,7 @@ type WatchRequestRequest struct {
 
 func (x *WatchRequestRequest) Reset() {
 	*x = WatchRequestRequest{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[17]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1684,7 +1785,7 @@ func (x *WatchRequestRequest) String() string {
 func (*WatchRequestRequest) ProtoMessage() {}
 
 func (x *WatchRequestRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[17]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1697,7 +1798,7 @@ func (x *WatchRequestRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequestRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequestRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{17}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *WatchRequestRequest) GetRequest() string {
@@ -1718,7 +1819,7 @@ type WatchRequestResponse struct {
 
 func (x *WatchRequestResponse) Reset() {
 	*x = WatchRequestResponse{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[18]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1730,7 +1831,7 @@ func (x *WatchRequestResponse) String() string {
 func (*WatchRequestResponse) ProtoMessage() {}
 
 func (x *WatchRequestResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[18]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1743,7 +1844,7 @@ func (x *WatchRequestResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequestResponse.ProtoReflect.Descriptor instead.
 func (*WatchRequestResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{18}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *WatchRequestResponse) GetRequest() *Request {
@@ -1764,7 +1865,7 @@ type ExplainRequestRequest struct {
 
 func (x *ExplainRequestRequest) Reset() {
 	*x = ExplainRequestRequest{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[19]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1776,7 +1877,7 @@ func (x *ExplainRequestRequest) String() string {
 func (*ExplainRequestRequest) ProtoMessage() {}
 
 func (x *ExplainRequestRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[19]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1789,7 +1890,7 @@ func (x *ExplainRequestRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainRequestRequest.ProtoReflect.Descriptor instead.
 func (*ExplainRequestRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{19}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ExplainRequestRequest) GetRequest() string {
@@ -1820,7 +1921,7 @@ type Step struct {
 
 func (x *Step) Reset() {
 	*x = Step{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[20]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1832,7 +1933,7 @@ func (x *Step) String() string {
 func (*Step) ProtoMessage() {}
 
 func (x *Step) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[20]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1845,7 +1946,7 @@ func (x *Step) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Step.ProtoReflect.Descriptor instead.
 func (*Step) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{20}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Step) GetAt() *timestamppb.Timestamp {
@@ -1933,7 +2034,7 @@ type ExplainRequestResponse struct {
 
 func (x *ExplainRequestResponse) Reset() {
 	*x = ExplainRequestResponse{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[21]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1945,7 +2046,7 @@ func (x *ExplainRequestResponse) String() string {
 func (*ExplainRequestResponse) ProtoMessage() {}
 
 func (x *ExplainRequestResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[21]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1958,7 +2059,7 @@ func (x *ExplainRequestResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainRequestResponse.ProtoReflect.Descriptor instead.
 func (*ExplainRequestResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{21}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ExplainRequestResponse) GetRequest() *Request {
@@ -2083,7 +2184,7 @@ type SignIn struct {
 
 func (x *SignIn) Reset() {
 	*x = SignIn{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[22]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2095,7 +2196,7 @@ func (x *SignIn) String() string {
 func (*SignIn) ProtoMessage() {}
 
 func (x *SignIn) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[22]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2108,7 +2209,7 @@ func (x *SignIn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignIn.ProtoReflect.Descriptor instead.
 func (*SignIn) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{22}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *SignIn) GetIssuer() string {
@@ -2167,7 +2268,7 @@ type Blocker struct {
 
 func (x *Blocker) Reset() {
 	*x = Blocker{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[23]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2179,7 +2280,7 @@ func (x *Blocker) String() string {
 func (*Blocker) ProtoMessage() {}
 
 func (x *Blocker) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[23]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2192,7 +2293,7 @@ func (x *Blocker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Blocker.ProtoReflect.Descriptor instead.
 func (*Blocker) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{23}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Blocker) GetRequest() string {
@@ -2269,7 +2370,7 @@ type DownloadPackageRequest struct {
 
 func (x *DownloadPackageRequest) Reset() {
 	*x = DownloadPackageRequest{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[24]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2281,7 +2382,7 @@ func (x *DownloadPackageRequest) String() string {
 func (*DownloadPackageRequest) ProtoMessage() {}
 
 func (x *DownloadPackageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[24]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2294,7 +2395,7 @@ func (x *DownloadPackageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadPackageRequest.ProtoReflect.Descriptor instead.
 func (*DownloadPackageRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{24}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *DownloadPackageRequest) GetRequest() string {
@@ -2315,7 +2416,7 @@ type DownloadPackageResponse struct {
 
 func (x *DownloadPackageResponse) Reset() {
 	*x = DownloadPackageResponse{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[25]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2327,7 +2428,7 @@ func (x *DownloadPackageResponse) String() string {
 func (*DownloadPackageResponse) ProtoMessage() {}
 
 func (x *DownloadPackageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[25]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2340,7 +2441,7 @@ func (x *DownloadPackageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadPackageResponse.ProtoReflect.Descriptor instead.
 func (*DownloadPackageResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{25}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *DownloadPackageResponse) GetData() []byte {
@@ -2385,7 +2486,13 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\x0fassurance_level\x18\x04 \x01(\rR\x0eassuranceLevel\x12!\n" +
 	"\fneeded_level\x18\x05 \x01(\rR\vneededLevel\x12\x16\n" +
 	"\x06reason\x18\x06 \x01(\tR\x06reason\x12\x1a\n" +
-	"\bsuffices\x18\a \x03(\tR\bsuffices\"\xd7\x01\n" +
+	"\bsuffices\x18\a \x03(\tR\bsuffices\"t\n" +
+	"\x18RenewVerificationRequest\x12'\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12/\n" +
+	"\arequest\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\arequest\"H\n" +
+	"\x19RenewVerificationResponse\x12+\n" +
+	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\xd7\x01\n" +
 	"\x14CancelRequestRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12/\n" +
@@ -2555,12 +2662,13 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\fCancelReason\x12\x1d\n" +
 	"\x19CANCEL_REASON_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14CANCEL_REASON_NOT_ME\x10\x01\x12\x1e\n" +
-	"\x1aCANCEL_REASON_CHANGED_MIND\x10\x022\x88\n" +
-	"\n" +
+	"\x1aCANCEL_REASON_CHANGED_MIND\x10\x022\x91\v\n" +
 	"\x0eRequestService\x12z\n" +
 	"\rSubmitRequest\x12*.habeas.fulfilment.v1.SubmitRequestRequest\x1a+.habeas.fulfilment.v1.SubmitRequestResponse\"\x10\x8a\xb5\x18\b\n" +
 	"\x04\x01\x03\v\f\x10\x01\x92\xb5\x18\x00\x12z\n" +
 	"\rVerifyRequest\x12*.habeas.fulfilment.v1.VerifyRequestRequest\x1a+.habeas.fulfilment.v1.VerifyRequestResponse\"\x10\x8a\xb5\x18\b\n" +
+	"\x04\x01\x03\x04\v\x10\x01\x92\xb5\x18\x00\x12\x86\x01\n" +
+	"\x11RenewVerification\x12..habeas.fulfilment.v1.RenewVerificationRequest\x1a/.habeas.fulfilment.v1.RenewVerificationResponse\"\x10\x8a\xb5\x18\b\n" +
 	"\x04\x01\x03\x04\v\x10\x01\x92\xb5\x18\x00\x12y\n" +
 	"\rCancelRequest\x12*.habeas.fulfilment.v1.CancelRequestRequest\x1a+.habeas.fulfilment.v1.CancelRequestResponse\"\x0f\x8a\xb5\x18\a\n" +
 	"\x03\x01\x03\v\x10\x01\x92\xb5\x18\x00\x12\x80\x01\n" +
@@ -2596,103 +2704,107 @@ func file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP() []byte {
 }
 
 var file_habeas_fulfilment_v1_request_service_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_habeas_fulfilment_v1_request_service_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_habeas_fulfilment_v1_request_service_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_habeas_fulfilment_v1_request_service_proto_goTypes = []any{
-	(Right)(0),                      // 0: habeas.fulfilment.v1.Right
-	(RequestState)(0),               // 1: habeas.fulfilment.v1.RequestState
-	(Outcome)(0),                    // 2: habeas.fulfilment.v1.Outcome
-	(LeafOutcome)(0),                // 3: habeas.fulfilment.v1.LeafOutcome
-	(CancelReason)(0),               // 4: habeas.fulfilment.v1.CancelReason
-	(*SubmitRequestRequest)(nil),    // 5: habeas.fulfilment.v1.SubmitRequestRequest
-	(*SubmitRequestResponse)(nil),   // 6: habeas.fulfilment.v1.SubmitRequestResponse
-	(*VerifyRequestRequest)(nil),    // 7: habeas.fulfilment.v1.VerifyRequestRequest
-	(*VerifyRequestResponse)(nil),   // 8: habeas.fulfilment.v1.VerifyRequestResponse
-	(*CancelRequestRequest)(nil),    // 9: habeas.fulfilment.v1.CancelRequestRequest
-	(*CancelRequestResponse)(nil),   // 10: habeas.fulfilment.v1.CancelRequestResponse
-	(*WithdrawRequestRequest)(nil),  // 11: habeas.fulfilment.v1.WithdrawRequestRequest
-	(*WithdrawRequestResponse)(nil), // 12: habeas.fulfilment.v1.WithdrawRequestResponse
-	(*RetryRequestRequest)(nil),     // 13: habeas.fulfilment.v1.RetryRequestRequest
-	(*RetryRequestResponse)(nil),    // 14: habeas.fulfilment.v1.RetryRequestResponse
-	(*GetRequestRequest)(nil),       // 15: habeas.fulfilment.v1.GetRequestRequest
-	(*Leaf)(nil),                    // 16: habeas.fulfilment.v1.Leaf
-	(*Request)(nil),                 // 17: habeas.fulfilment.v1.Request
-	(*GetRequestResponse)(nil),      // 18: habeas.fulfilment.v1.GetRequestResponse
-	(*ListRequestsRequest)(nil),     // 19: habeas.fulfilment.v1.ListRequestsRequest
-	(*RequestSummary)(nil),          // 20: habeas.fulfilment.v1.RequestSummary
-	(*ListRequestsResponse)(nil),    // 21: habeas.fulfilment.v1.ListRequestsResponse
-	(*WatchRequestRequest)(nil),     // 22: habeas.fulfilment.v1.WatchRequestRequest
-	(*WatchRequestResponse)(nil),    // 23: habeas.fulfilment.v1.WatchRequestResponse
-	(*ExplainRequestRequest)(nil),   // 24: habeas.fulfilment.v1.ExplainRequestRequest
-	(*Step)(nil),                    // 25: habeas.fulfilment.v1.Step
-	(*ExplainRequestResponse)(nil),  // 26: habeas.fulfilment.v1.ExplainRequestResponse
-	(*SignIn)(nil),                  // 27: habeas.fulfilment.v1.SignIn
-	(*Blocker)(nil),                 // 28: habeas.fulfilment.v1.Blocker
-	(*DownloadPackageRequest)(nil),  // 29: habeas.fulfilment.v1.DownloadPackageRequest
-	(*DownloadPackageResponse)(nil), // 30: habeas.fulfilment.v1.DownloadPackageResponse
-	(*v1.Identifier)(nil),           // 31: habeas.identity.v1.Identifier
-	(*timestamppb.Timestamp)(nil),   // 32: google.protobuf.Timestamp
-	(v1.VerificationState)(0),       // 33: habeas.identity.v1.VerificationState
+	(Right)(0),                        // 0: habeas.fulfilment.v1.Right
+	(RequestState)(0),                 // 1: habeas.fulfilment.v1.RequestState
+	(Outcome)(0),                      // 2: habeas.fulfilment.v1.Outcome
+	(LeafOutcome)(0),                  // 3: habeas.fulfilment.v1.LeafOutcome
+	(CancelReason)(0),                 // 4: habeas.fulfilment.v1.CancelReason
+	(*SubmitRequestRequest)(nil),      // 5: habeas.fulfilment.v1.SubmitRequestRequest
+	(*SubmitRequestResponse)(nil),     // 6: habeas.fulfilment.v1.SubmitRequestResponse
+	(*VerifyRequestRequest)(nil),      // 7: habeas.fulfilment.v1.VerifyRequestRequest
+	(*VerifyRequestResponse)(nil),     // 8: habeas.fulfilment.v1.VerifyRequestResponse
+	(*RenewVerificationRequest)(nil),  // 9: habeas.fulfilment.v1.RenewVerificationRequest
+	(*RenewVerificationResponse)(nil), // 10: habeas.fulfilment.v1.RenewVerificationResponse
+	(*CancelRequestRequest)(nil),      // 11: habeas.fulfilment.v1.CancelRequestRequest
+	(*CancelRequestResponse)(nil),     // 12: habeas.fulfilment.v1.CancelRequestResponse
+	(*WithdrawRequestRequest)(nil),    // 13: habeas.fulfilment.v1.WithdrawRequestRequest
+	(*WithdrawRequestResponse)(nil),   // 14: habeas.fulfilment.v1.WithdrawRequestResponse
+	(*RetryRequestRequest)(nil),       // 15: habeas.fulfilment.v1.RetryRequestRequest
+	(*RetryRequestResponse)(nil),      // 16: habeas.fulfilment.v1.RetryRequestResponse
+	(*GetRequestRequest)(nil),         // 17: habeas.fulfilment.v1.GetRequestRequest
+	(*Leaf)(nil),                      // 18: habeas.fulfilment.v1.Leaf
+	(*Request)(nil),                   // 19: habeas.fulfilment.v1.Request
+	(*GetRequestResponse)(nil),        // 20: habeas.fulfilment.v1.GetRequestResponse
+	(*ListRequestsRequest)(nil),       // 21: habeas.fulfilment.v1.ListRequestsRequest
+	(*RequestSummary)(nil),            // 22: habeas.fulfilment.v1.RequestSummary
+	(*ListRequestsResponse)(nil),      // 23: habeas.fulfilment.v1.ListRequestsResponse
+	(*WatchRequestRequest)(nil),       // 24: habeas.fulfilment.v1.WatchRequestRequest
+	(*WatchRequestResponse)(nil),      // 25: habeas.fulfilment.v1.WatchRequestResponse
+	(*ExplainRequestRequest)(nil),     // 26: habeas.fulfilment.v1.ExplainRequestRequest
+	(*Step)(nil),                      // 27: habeas.fulfilment.v1.Step
+	(*ExplainRequestResponse)(nil),    // 28: habeas.fulfilment.v1.ExplainRequestResponse
+	(*SignIn)(nil),                    // 29: habeas.fulfilment.v1.SignIn
+	(*Blocker)(nil),                   // 30: habeas.fulfilment.v1.Blocker
+	(*DownloadPackageRequest)(nil),    // 31: habeas.fulfilment.v1.DownloadPackageRequest
+	(*DownloadPackageResponse)(nil),   // 32: habeas.fulfilment.v1.DownloadPackageResponse
+	(*v1.Identifier)(nil),             // 33: habeas.identity.v1.Identifier
+	(*timestamppb.Timestamp)(nil),     // 34: google.protobuf.Timestamp
+	(v1.VerificationState)(0),         // 35: habeas.identity.v1.VerificationState
 }
 var file_habeas_fulfilment_v1_request_service_proto_depIdxs = []int32{
 	0,  // 0: habeas.fulfilment.v1.SubmitRequestRequest.right:type_name -> habeas.fulfilment.v1.Right
-	31, // 1: habeas.fulfilment.v1.SubmitRequestRequest.identifier:type_name -> habeas.identity.v1.Identifier
-	32, // 2: habeas.fulfilment.v1.SubmitRequestRequest.received_at:type_name -> google.protobuf.Timestamp
-	32, // 3: habeas.fulfilment.v1.SubmitRequestResponse.due_at:type_name -> google.protobuf.Timestamp
-	33, // 4: habeas.fulfilment.v1.VerifyRequestResponse.state:type_name -> habeas.identity.v1.VerificationState
+	33, // 1: habeas.fulfilment.v1.SubmitRequestRequest.identifier:type_name -> habeas.identity.v1.Identifier
+	34, // 2: habeas.fulfilment.v1.SubmitRequestRequest.received_at:type_name -> google.protobuf.Timestamp
+	34, // 3: habeas.fulfilment.v1.SubmitRequestResponse.due_at:type_name -> google.protobuf.Timestamp
+	35, // 4: habeas.fulfilment.v1.VerifyRequestResponse.state:type_name -> habeas.identity.v1.VerificationState
 	4,  // 5: habeas.fulfilment.v1.CancelRequestRequest.reason:type_name -> habeas.fulfilment.v1.CancelReason
 	3,  // 6: habeas.fulfilment.v1.Leaf.outcome:type_name -> habeas.fulfilment.v1.LeafOutcome
-	32, // 7: habeas.fulfilment.v1.Leaf.until:type_name -> google.protobuf.Timestamp
+	34, // 7: habeas.fulfilment.v1.Leaf.until:type_name -> google.protobuf.Timestamp
 	0,  // 8: habeas.fulfilment.v1.Request.right:type_name -> habeas.fulfilment.v1.Right
 	1,  // 9: habeas.fulfilment.v1.Request.state:type_name -> habeas.fulfilment.v1.RequestState
 	2,  // 10: habeas.fulfilment.v1.Request.outcome:type_name -> habeas.fulfilment.v1.Outcome
-	32, // 11: habeas.fulfilment.v1.Request.received_at:type_name -> google.protobuf.Timestamp
-	32, // 12: habeas.fulfilment.v1.Request.due_at:type_name -> google.protobuf.Timestamp
-	32, // 13: habeas.fulfilment.v1.Request.closed_at:type_name -> google.protobuf.Timestamp
-	16, // 14: habeas.fulfilment.v1.Request.leaves:type_name -> habeas.fulfilment.v1.Leaf
-	32, // 15: habeas.fulfilment.v1.Request.package_expires_at:type_name -> google.protobuf.Timestamp
-	17, // 16: habeas.fulfilment.v1.GetRequestResponse.request:type_name -> habeas.fulfilment.v1.Request
+	34, // 11: habeas.fulfilment.v1.Request.received_at:type_name -> google.protobuf.Timestamp
+	34, // 12: habeas.fulfilment.v1.Request.due_at:type_name -> google.protobuf.Timestamp
+	34, // 13: habeas.fulfilment.v1.Request.closed_at:type_name -> google.protobuf.Timestamp
+	18, // 14: habeas.fulfilment.v1.Request.leaves:type_name -> habeas.fulfilment.v1.Leaf
+	34, // 15: habeas.fulfilment.v1.Request.package_expires_at:type_name -> google.protobuf.Timestamp
+	19, // 16: habeas.fulfilment.v1.GetRequestResponse.request:type_name -> habeas.fulfilment.v1.Request
 	1,  // 17: habeas.fulfilment.v1.ListRequestsRequest.state:type_name -> habeas.fulfilment.v1.RequestState
 	0,  // 18: habeas.fulfilment.v1.RequestSummary.right:type_name -> habeas.fulfilment.v1.Right
 	1,  // 19: habeas.fulfilment.v1.RequestSummary.state:type_name -> habeas.fulfilment.v1.RequestState
 	2,  // 20: habeas.fulfilment.v1.RequestSummary.outcome:type_name -> habeas.fulfilment.v1.Outcome
-	32, // 21: habeas.fulfilment.v1.RequestSummary.received_at:type_name -> google.protobuf.Timestamp
-	32, // 22: habeas.fulfilment.v1.RequestSummary.due_at:type_name -> google.protobuf.Timestamp
-	20, // 23: habeas.fulfilment.v1.ListRequestsResponse.requests:type_name -> habeas.fulfilment.v1.RequestSummary
-	17, // 24: habeas.fulfilment.v1.WatchRequestResponse.request:type_name -> habeas.fulfilment.v1.Request
-	32, // 25: habeas.fulfilment.v1.Step.at:type_name -> google.protobuf.Timestamp
-	17, // 26: habeas.fulfilment.v1.ExplainRequestResponse.request:type_name -> habeas.fulfilment.v1.Request
-	32, // 27: habeas.fulfilment.v1.ExplainRequestResponse.since:type_name -> google.protobuf.Timestamp
-	32, // 28: habeas.fulfilment.v1.ExplainRequestResponse.overdue_at:type_name -> google.protobuf.Timestamp
-	32, // 29: habeas.fulfilment.v1.ExplainRequestResponse.next_try_at:type_name -> google.protobuf.Timestamp
-	25, // 30: habeas.fulfilment.v1.ExplainRequestResponse.history:type_name -> habeas.fulfilment.v1.Step
-	28, // 31: habeas.fulfilment.v1.ExplainRequestResponse.behind:type_name -> habeas.fulfilment.v1.Blocker
-	27, // 32: habeas.fulfilment.v1.ExplainRequestResponse.sign_in:type_name -> habeas.fulfilment.v1.SignIn
-	32, // 33: habeas.fulfilment.v1.SignIn.expires_at:type_name -> google.protobuf.Timestamp
-	32, // 34: habeas.fulfilment.v1.Blocker.since:type_name -> google.protobuf.Timestamp
-	32, // 35: habeas.fulfilment.v1.Blocker.overdue_at:type_name -> google.protobuf.Timestamp
-	32, // 36: habeas.fulfilment.v1.Blocker.next_try_at:type_name -> google.protobuf.Timestamp
+	34, // 21: habeas.fulfilment.v1.RequestSummary.received_at:type_name -> google.protobuf.Timestamp
+	34, // 22: habeas.fulfilment.v1.RequestSummary.due_at:type_name -> google.protobuf.Timestamp
+	22, // 23: habeas.fulfilment.v1.ListRequestsResponse.requests:type_name -> habeas.fulfilment.v1.RequestSummary
+	19, // 24: habeas.fulfilment.v1.WatchRequestResponse.request:type_name -> habeas.fulfilment.v1.Request
+	34, // 25: habeas.fulfilment.v1.Step.at:type_name -> google.protobuf.Timestamp
+	19, // 26: habeas.fulfilment.v1.ExplainRequestResponse.request:type_name -> habeas.fulfilment.v1.Request
+	34, // 27: habeas.fulfilment.v1.ExplainRequestResponse.since:type_name -> google.protobuf.Timestamp
+	34, // 28: habeas.fulfilment.v1.ExplainRequestResponse.overdue_at:type_name -> google.protobuf.Timestamp
+	34, // 29: habeas.fulfilment.v1.ExplainRequestResponse.next_try_at:type_name -> google.protobuf.Timestamp
+	27, // 30: habeas.fulfilment.v1.ExplainRequestResponse.history:type_name -> habeas.fulfilment.v1.Step
+	30, // 31: habeas.fulfilment.v1.ExplainRequestResponse.behind:type_name -> habeas.fulfilment.v1.Blocker
+	29, // 32: habeas.fulfilment.v1.ExplainRequestResponse.sign_in:type_name -> habeas.fulfilment.v1.SignIn
+	34, // 33: habeas.fulfilment.v1.SignIn.expires_at:type_name -> google.protobuf.Timestamp
+	34, // 34: habeas.fulfilment.v1.Blocker.since:type_name -> google.protobuf.Timestamp
+	34, // 35: habeas.fulfilment.v1.Blocker.overdue_at:type_name -> google.protobuf.Timestamp
+	34, // 36: habeas.fulfilment.v1.Blocker.next_try_at:type_name -> google.protobuf.Timestamp
 	5,  // 37: habeas.fulfilment.v1.RequestService.SubmitRequest:input_type -> habeas.fulfilment.v1.SubmitRequestRequest
 	7,  // 38: habeas.fulfilment.v1.RequestService.VerifyRequest:input_type -> habeas.fulfilment.v1.VerifyRequestRequest
-	9,  // 39: habeas.fulfilment.v1.RequestService.CancelRequest:input_type -> habeas.fulfilment.v1.CancelRequestRequest
-	11, // 40: habeas.fulfilment.v1.RequestService.WithdrawRequest:input_type -> habeas.fulfilment.v1.WithdrawRequestRequest
-	13, // 41: habeas.fulfilment.v1.RequestService.RetryRequest:input_type -> habeas.fulfilment.v1.RetryRequestRequest
-	15, // 42: habeas.fulfilment.v1.RequestService.GetRequest:input_type -> habeas.fulfilment.v1.GetRequestRequest
-	19, // 43: habeas.fulfilment.v1.RequestService.ListRequests:input_type -> habeas.fulfilment.v1.ListRequestsRequest
-	22, // 44: habeas.fulfilment.v1.RequestService.WatchRequest:input_type -> habeas.fulfilment.v1.WatchRequestRequest
-	24, // 45: habeas.fulfilment.v1.RequestService.ExplainRequest:input_type -> habeas.fulfilment.v1.ExplainRequestRequest
-	29, // 46: habeas.fulfilment.v1.RequestService.DownloadPackage:input_type -> habeas.fulfilment.v1.DownloadPackageRequest
-	6,  // 47: habeas.fulfilment.v1.RequestService.SubmitRequest:output_type -> habeas.fulfilment.v1.SubmitRequestResponse
-	8,  // 48: habeas.fulfilment.v1.RequestService.VerifyRequest:output_type -> habeas.fulfilment.v1.VerifyRequestResponse
-	10, // 49: habeas.fulfilment.v1.RequestService.CancelRequest:output_type -> habeas.fulfilment.v1.CancelRequestResponse
-	12, // 50: habeas.fulfilment.v1.RequestService.WithdrawRequest:output_type -> habeas.fulfilment.v1.WithdrawRequestResponse
-	14, // 51: habeas.fulfilment.v1.RequestService.RetryRequest:output_type -> habeas.fulfilment.v1.RetryRequestResponse
-	18, // 52: habeas.fulfilment.v1.RequestService.GetRequest:output_type -> habeas.fulfilment.v1.GetRequestResponse
-	21, // 53: habeas.fulfilment.v1.RequestService.ListRequests:output_type -> habeas.fulfilment.v1.ListRequestsResponse
-	23, // 54: habeas.fulfilment.v1.RequestService.WatchRequest:output_type -> habeas.fulfilment.v1.WatchRequestResponse
-	26, // 55: habeas.fulfilment.v1.RequestService.ExplainRequest:output_type -> habeas.fulfilment.v1.ExplainRequestResponse
-	30, // 56: habeas.fulfilment.v1.RequestService.DownloadPackage:output_type -> habeas.fulfilment.v1.DownloadPackageResponse
-	47, // [47:57] is the sub-list for method output_type
-	37, // [37:47] is the sub-list for method input_type
+	9,  // 39: habeas.fulfilment.v1.RequestService.RenewVerification:input_type -> habeas.fulfilment.v1.RenewVerificationRequest
+	11, // 40: habeas.fulfilment.v1.RequestService.CancelRequest:input_type -> habeas.fulfilment.v1.CancelRequestRequest
+	13, // 41: habeas.fulfilment.v1.RequestService.WithdrawRequest:input_type -> habeas.fulfilment.v1.WithdrawRequestRequest
+	15, // 42: habeas.fulfilment.v1.RequestService.RetryRequest:input_type -> habeas.fulfilment.v1.RetryRequestRequest
+	17, // 43: habeas.fulfilment.v1.RequestService.GetRequest:input_type -> habeas.fulfilment.v1.GetRequestRequest
+	21, // 44: habeas.fulfilment.v1.RequestService.ListRequests:input_type -> habeas.fulfilment.v1.ListRequestsRequest
+	24, // 45: habeas.fulfilment.v1.RequestService.WatchRequest:input_type -> habeas.fulfilment.v1.WatchRequestRequest
+	26, // 46: habeas.fulfilment.v1.RequestService.ExplainRequest:input_type -> habeas.fulfilment.v1.ExplainRequestRequest
+	31, // 47: habeas.fulfilment.v1.RequestService.DownloadPackage:input_type -> habeas.fulfilment.v1.DownloadPackageRequest
+	6,  // 48: habeas.fulfilment.v1.RequestService.SubmitRequest:output_type -> habeas.fulfilment.v1.SubmitRequestResponse
+	8,  // 49: habeas.fulfilment.v1.RequestService.VerifyRequest:output_type -> habeas.fulfilment.v1.VerifyRequestResponse
+	10, // 50: habeas.fulfilment.v1.RequestService.RenewVerification:output_type -> habeas.fulfilment.v1.RenewVerificationResponse
+	12, // 51: habeas.fulfilment.v1.RequestService.CancelRequest:output_type -> habeas.fulfilment.v1.CancelRequestResponse
+	14, // 52: habeas.fulfilment.v1.RequestService.WithdrawRequest:output_type -> habeas.fulfilment.v1.WithdrawRequestResponse
+	16, // 53: habeas.fulfilment.v1.RequestService.RetryRequest:output_type -> habeas.fulfilment.v1.RetryRequestResponse
+	20, // 54: habeas.fulfilment.v1.RequestService.GetRequest:output_type -> habeas.fulfilment.v1.GetRequestResponse
+	23, // 55: habeas.fulfilment.v1.RequestService.ListRequests:output_type -> habeas.fulfilment.v1.ListRequestsResponse
+	25, // 56: habeas.fulfilment.v1.RequestService.WatchRequest:output_type -> habeas.fulfilment.v1.WatchRequestResponse
+	28, // 57: habeas.fulfilment.v1.RequestService.ExplainRequest:output_type -> habeas.fulfilment.v1.ExplainRequestResponse
+	32, // 58: habeas.fulfilment.v1.RequestService.DownloadPackage:output_type -> habeas.fulfilment.v1.DownloadPackageResponse
+	48, // [48:59] is the sub-list for method output_type
+	37, // [37:48] is the sub-list for method input_type
 	37, // [37:37] is the sub-list for extension type_name
 	37, // [37:37] is the sub-list for extension extendee
 	0,  // [0:37] is the sub-list for field type_name
@@ -2709,7 +2821,7 @@ func file_habeas_fulfilment_v1_request_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_fulfilment_v1_request_service_proto_rawDesc), len(file_habeas_fulfilment_v1_request_service_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   26,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

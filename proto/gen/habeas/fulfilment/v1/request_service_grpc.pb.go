@@ -22,16 +22,17 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	RequestService_SubmitRequest_FullMethodName   = "/habeas.fulfilment.v1.RequestService/SubmitRequest"
-	RequestService_VerifyRequest_FullMethodName   = "/habeas.fulfilment.v1.RequestService/VerifyRequest"
-	RequestService_CancelRequest_FullMethodName   = "/habeas.fulfilment.v1.RequestService/CancelRequest"
-	RequestService_WithdrawRequest_FullMethodName = "/habeas.fulfilment.v1.RequestService/WithdrawRequest"
-	RequestService_RetryRequest_FullMethodName    = "/habeas.fulfilment.v1.RequestService/RetryRequest"
-	RequestService_GetRequest_FullMethodName      = "/habeas.fulfilment.v1.RequestService/GetRequest"
-	RequestService_ListRequests_FullMethodName    = "/habeas.fulfilment.v1.RequestService/ListRequests"
-	RequestService_WatchRequest_FullMethodName    = "/habeas.fulfilment.v1.RequestService/WatchRequest"
-	RequestService_ExplainRequest_FullMethodName  = "/habeas.fulfilment.v1.RequestService/ExplainRequest"
-	RequestService_DownloadPackage_FullMethodName = "/habeas.fulfilment.v1.RequestService/DownloadPackage"
+	RequestService_SubmitRequest_FullMethodName     = "/habeas.fulfilment.v1.RequestService/SubmitRequest"
+	RequestService_VerifyRequest_FullMethodName     = "/habeas.fulfilment.v1.RequestService/VerifyRequest"
+	RequestService_RenewVerification_FullMethodName = "/habeas.fulfilment.v1.RequestService/RenewVerification"
+	RequestService_CancelRequest_FullMethodName     = "/habeas.fulfilment.v1.RequestService/CancelRequest"
+	RequestService_WithdrawRequest_FullMethodName   = "/habeas.fulfilment.v1.RequestService/WithdrawRequest"
+	RequestService_RetryRequest_FullMethodName      = "/habeas.fulfilment.v1.RequestService/RetryRequest"
+	RequestService_GetRequest_FullMethodName        = "/habeas.fulfilment.v1.RequestService/GetRequest"
+	RequestService_ListRequests_FullMethodName      = "/habeas.fulfilment.v1.RequestService/ListRequests"
+	RequestService_WatchRequest_FullMethodName      = "/habeas.fulfilment.v1.RequestService/WatchRequest"
+	RequestService_ExplainRequest_FullMethodName    = "/habeas.fulfilment.v1.RequestService/ExplainRequest"
+	RequestService_DownloadPackage_FullMethodName   = "/habeas.fulfilment.v1.RequestService/DownloadPackage"
 )
 
 // RequestServiceClient is the client API for RequestService service.
@@ -48,6 +49,10 @@ type RequestServiceClient interface {
 	// VerifyRequest hands in the one-time code that the person was sent. A wrong
 	// code is an answer; the request stays as it was.
 	VerifyRequest(ctx context.Context, in *VerifyRequestRequest, opts ...grpc.CallOption) (*VerifyRequestResponse, error)
+	// RenewVerification asks for a proof again, with another code and nonce, of a
+	// person who is proven and not well enough. While nothing is proven it does
+	// nothing.
+	RenewVerification(ctx context.Context, in *RenewVerificationRequest, opts ...grpc.CallOption) (*RenewVerificationResponse, error)
 	// CancelRequest ends a request that somebody made in a person's name, before
 	// anything was touched. It takes the code that all their known channels were
 	// sent when the request was held.
@@ -97,6 +102,16 @@ func (c *requestServiceClient) VerifyRequest(ctx context.Context, in *VerifyRequ
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(VerifyRequestResponse)
 	err := c.cc.Invoke(ctx, RequestService_VerifyRequest_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *requestServiceClient) RenewVerification(ctx context.Context, in *RenewVerificationRequest, opts ...grpc.CallOption) (*RenewVerificationResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RenewVerificationResponse)
+	err := c.cc.Invoke(ctx, RequestService_RenewVerification_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -215,6 +230,10 @@ type RequestServiceServer interface {
 	// VerifyRequest hands in the one-time code that the person was sent. A wrong
 	// code is an answer; the request stays as it was.
 	VerifyRequest(context.Context, *VerifyRequestRequest) (*VerifyRequestResponse, error)
+	// RenewVerification asks for a proof again, with another code and nonce, of a
+	// person who is proven and not well enough. While nothing is proven it does
+	// nothing.
+	RenewVerification(context.Context, *RenewVerificationRequest) (*RenewVerificationResponse, error)
 	// CancelRequest ends a request that somebody made in a person's name, before
 	// anything was touched. It takes the code that all their known channels were
 	// sent when the request was held.
@@ -255,6 +274,9 @@ func (UnimplementedRequestServiceServer) SubmitRequest(context.Context, *SubmitR
 }
 func (UnimplementedRequestServiceServer) VerifyRequest(context.Context, *VerifyRequestRequest) (*VerifyRequestResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method VerifyRequest not implemented")
+}
+func (UnimplementedRequestServiceServer) RenewVerification(context.Context, *RenewVerificationRequest) (*RenewVerificationResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RenewVerification not implemented")
 }
 func (UnimplementedRequestServiceServer) CancelRequest(context.Context, *CancelRequestRequest) (*CancelRequestResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CancelRequest not implemented")
@@ -333,6 +355,24 @@ func _RequestService_VerifyRequest_Handler(srv interface{}, ctx context.Context,
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(RequestServiceServer).VerifyRequest(ctx, req.(*VerifyRequestRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RequestService_RenewVerification_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RenewVerificationRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RequestServiceServer).RenewVerification(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RequestService_RenewVerification_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RequestServiceServer).RenewVerification(ctx, req.(*RenewVerificationRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -481,6 +521,10 @@ var RequestService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "VerifyRequest",
 			Handler:    _RequestService_VerifyRequest_Handler,
+		},
+		{
+			MethodName: "RenewVerification",
+			Handler:    _RequestService_RenewVerification_Handler,
 		},
 		{
 			MethodName: "CancelRequest",
