@@ -120,7 +120,8 @@ func TestNothingIsDueBeforeApproval(t *testing.T) {
 		"it was declined":            {waiting(request.Declined{Reason: "MUST_BE_KEPT", By: anna, At: noon()}), nil, "fulfiller", "manifest.review", "MUST_BE_KEPT"},
 		"it is evaluated anew": {
 			waiting(request.Declined{Reason: "X", By: anna, At: noon()}, request.Resumed{Cause: "retry", At: noon()}),
-			[]request.Step{request.StepReview}, "fulfilment", "manifest.review", "",
+			[]request.Step{request.StepReview},
+			"fulfilment", "manifest.review", "",
 		},
 		"it is approved": {waiting(approved()), []request.Step{request.StepErase}, "fulfilment", "leaf.carry", ""},
 	} {
