@@ -153,3 +153,38 @@ func TestAnAccessOutlivesARestart(t *testing.T) {
 		t.Errorf("a package of %d bytes", size)
 	}
 }
+
+// TestIdentityIsToldOfACase goes through the doors of both services.
+func TestIdentityIsToldOfACase(t *testing.T) {
+	w := newWorld(t)
+	w.peers.Approval = true // so that it stays open
+	r, _ := w.start(t)
+	c := w.client(t, r, "dpo", "intake", "agent")
+	register(t, c)
+	id := ask(t, w, c, fulfilmentv1.Right_RIGHT_ERASURE)
+	_, err := c.AssignRequest(deadline(t), &fulfilmentv1.AssignRequestRequest{
+		RequestId: "00000000-0000-4000-8000-000000000091", Request: id, Duty: fulfilmentv1.Duty_DUTY_FULFILLER, Staff: "fred",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	needs := func(want int) {
+		t.Helper()
+		testwait.For(t, patience, func() (err error) {
+			w.peers.Set(func(p *fake.Peers) {
+				if len(p.Needs) != want {
+					err = errNotExplained
+				}
+			})
+			return err
+		})
+	}
+	needs(1)
+	_, err = c.UnassignRequest(deadline(t), &fulfilmentv1.UnassignRequestRequest{
+		RequestId: "00000000-0000-4000-8000-000000000092", Request: id, Duty: fulfilmentv1.Duty_DUTY_FULFILLER,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	needs(0)
+}

@@ -235,6 +235,7 @@ func (w *world) start(t *testing.T) (r daemon.Running, stop func()) {
 type api struct {
 	fulfilmentv1.RequestServiceClient
 	fulfilmentv1.SystemServiceClient
+	fulfilmentv1.CaseServiceClient
 }
 
 func (w *world) client(t *testing.T, r daemon.Running, roles ...string) api {
@@ -253,7 +254,7 @@ func (w *world) client(t *testing.T, r daemon.Running, roles ...string) api {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	return api{fulfilmentv1.NewRequestServiceClient(conn), fulfilmentv1.NewSystemServiceClient(conn)}
+	return api{fulfilmentv1.NewRequestServiceClient(conn), fulfilmentv1.NewSystemServiceClient(conn), fulfilmentv1.NewCaseServiceClient(conn)}
 }
 
 type bearer string

@@ -20,7 +20,8 @@ import (
 
 func (a *app) request() *cobra.Command {
 	return group("request", "what people ask for", a.requestSubmit(), a.requestVerify(), a.requestList(), a.requestGet(),
-		a.requestWatch(), a.requestExplain(), a.requestRetry(), a.requestWithdraw(), a.requestDownload())
+		a.requestWatch(), a.requestExplain(), a.requestRetry(), a.requestWithdraw(), a.requestDownload(),
+		a.requestCase(), a.requestAssign(), a.requestUnassign(), a.requestApprove(), a.requestDecline())
 }
 
 // requests runs what needs the request service.
@@ -280,6 +281,7 @@ func (a *app) requestCommand(
 
 func (a *app) requestDownload() *cobra.Command {
 	var file, purpose string
+	var of bool
 	c := &cobra.Command{
 		Use: "download REQUEST", Short: "fetch the access package; the read is recorded", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -287,6 +289,9 @@ func (a *app) requestDownload() *cobra.Command {
 				file = args[0] + ".zip"
 			}
 			ctx := metadata.AppendToOutgoingContext(c.Context(), "habeas-purpose", purpose)
+			if of {
+				ctx = metadata.AppendToOutgoingContext(ctx, "habeas-case", args[0])
+			}
 			return a.requests(func(s fulfilmentv1.RequestServiceClient) error {
 				n := int64(0)
 				err := a.writeTo(file, func(w io.Writer) (err error) {
@@ -302,6 +307,7 @@ func (a *app) requestDownload() *cobra.Command {
 	}
 	c.Flags().StringVarP(&file, "file", "f", "", "where to write, REQUEST.zip if empty; - is standard output")
 	c.Flags().StringVar(&purpose, "purpose", local.Purpose, "why it is read; recorded")
+	c.Flags().BoolVar(&of, "as-case", false, "by your duty for this request, not by a need for the purpose")
 	return c
 }
 

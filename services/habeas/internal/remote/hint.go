@@ -33,6 +33,16 @@ func hints(reason string) hint {
 		return hint{"request", "it can't be withdrawn any more; `habeas request explain` shows how far it is"}
 	case "REQUEST_CLOSED", "NOTHING_TO_RETRY", "VERIFICATION_NOT_OPEN":
 		return hint{"request", "`habeas request explain` shows where it stands"}
+	case "SEPARATION_OF_DUTIES", "APPROVER_DUTY_REQUIRED":
+		return hint{"", "`habeas request case` shows who does what; nobody has two duties for one request"}
+	case "MANIFEST_CHANGED":
+		return hint{"manifest_digest", "look at the manifest as it stands: `habeas request get`, `habeas request case`"}
+	case "APPROVAL_NOT_AWAITED":
+		return hint{"request", "`habeas request case` shows how the approval stands"}
+	case "UNDERTAKING_REQUIRED":
+		return hint{"", "a data protection officer records one: `habeas staff undertake`"}
+	case "NEED_REQUIRED":
+		return hint{"", "a duty for the request gives one, `habeas request assign`, or an officer: `habeas staff grant`"}
 	case "PERSON_ON_HOLD":
 		return hint{"subject_ref", "`habeas hold list SUBJECT` shows what binds"}
 	case "IDENTIFIER_IS_LAST":

@@ -320,7 +320,7 @@ func (x *EndUndertakingResponse) GetConsistencyToken() string {
 // GrantNeedRequest says who needs to see what.
 type GrantNeedRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Client-made id of the command (AIP-155).
+	// Client-made id of the command (AIP-155), or that of a saga's step.
 	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// The person: the subject of their token, or
 	Staff string `protobuf:"bytes,2,opt,name=staff,proto3" json:"staff,omitempty"`
@@ -440,7 +440,7 @@ func (x *GrantNeedResponse) GetConsistencyToken() string {
 // EndNeedRequest says whose need is over.
 type EndNeedRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Client-made id of the command (AIP-155).
+	// Client-made id of the command (AIP-155), or that of a saga's step.
 	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// The person: the subject of their token, or
 	Staff string `protobuf:"bytes,2,opt,name=staff,proto3" json:"staff,omitempty"`
@@ -874,18 +874,18 @@ const file_habeas_identity_v1_staff_service_proto_rawDesc = "" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x129\n" +
 	"\x05staff\x18\x02 \x01(\tB#\xbaH r\x1e2\x1c^[A-Za-z0-9_.:|=/+-]{1,128}$R\x05staff\"E\n" +
 	"\x16EndUndertakingResponse\x12+\n" +
-	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\xdc\x01\n" +
-	"\x10GrantNeedRequest\x12'\n" +
+	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\x9e\x02\n" +
+	"\x10GrantNeedRequest\x12i\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x129\n" +
+	"request_id\x18\x01 \x01(\tBJ\xbaHGrE2C^([0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}|[a-z2-7]{26})$R\trequestId\x129\n" +
 	"\x05staff\x18\x02 \x01(\tB#\xbaH r\x1e2\x1c^[A-Za-z0-9_.:|=/+-]{0,128}$R\x05staff\x124\n" +
 	"\x04need\x18\x03 \x01(\v2\x18.habeas.identity.v1.NeedB\x06\xbaH\x03\xc8\x01\x01R\x04need\x12.\n" +
 	"\x05actor\x18\x04 \x01(\tB\x18\xbaH\x15r\x132\x11^([a-z2-7]{26})?$R\x05actor\"@\n" +
 	"\x11GrantNeedResponse\x12+\n" +
-	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\xda\x01\n" +
-	"\x0eEndNeedRequest\x12'\n" +
+	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\x9c\x02\n" +
+	"\x0eEndNeedRequest\x12i\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x129\n" +
+	"request_id\x18\x01 \x01(\tBJ\xbaHGrE2C^([0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}|[a-z2-7]{26})$R\trequestId\x129\n" +
 	"\x05staff\x18\x02 \x01(\tB#\xbaH r\x1e2\x1c^[A-Za-z0-9_.:|=/+-]{0,128}$R\x05staff\x124\n" +
 	"\x04need\x18\x03 \x01(\v2\x18.habeas.identity.v1.NeedB\x06\xbaH\x03\xc8\x01\x01R\x04need\x12.\n" +
 	"\x05actor\x18\x04 \x01(\tB\x18\xbaH\x15r\x132\x11^([a-z2-7]{26})?$R\x05actor\">\n" +
