@@ -14,7 +14,7 @@ func qcera() []promise {
 		{id: "QC-10", show: noneUnderThirteen},
 		{id: "QC-11", show: onlineOnly},
 		{id: "QC-12", show: modificationDates},
-		{id: "QC-13"},
+		{id: "QC-13", show: storedSafely},
 		{id: "QC-14", show: usingTheSite},
 		{id: "QC-15", show: fiveUses},
 		{id: "QC-16"},

@@ -20,6 +20,7 @@ type world struct {
 	caseworks, personnel, qcera []*holder // data systems, by whose policy they are for
 	young                       []*holder // data systems in which minors are found
 	billing                     *holder   // of Caseworks
+	leave                       *holder   // of Qcera
 }
 
 // Tenants and the policies that they have published.
@@ -39,6 +40,7 @@ func newWorld(t *testing.T) *world {
 	w.caseworks, w.personnel, w.qcera = caseworksHolders(t, s), personnelHolders(t, s), qceraHolders(t, s)
 	w.young = youngHolders(t, s)
 	w.billing = billingHolder(t, s)
+	w.leave = storedHolder(t, s)
 	s.Start()
 	for _, tenant := range []string{caseworksTenant, personnelTenant, qceraTenant} {
 		s.Tenant(tenant)

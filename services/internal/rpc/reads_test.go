@@ -13,6 +13,7 @@ import (
 	optionsv1 "habeas.internal/proto/gen/habeas/options/v1"
 	samplev1 "habeas.internal/proto/gen/habeas/sample/v1"
 	"habeas.internal/services/internal/rpc"
+	"habeas.internal/services/internal/rpc/fault"
 	"habeas.internal/services/internal/rpc/rpctest"
 
 	"github.com/google/go-cmp/cmp"
@@ -170,6 +171,21 @@ func TestARefusedReadIsRecordedUpToARate(t *testing.T) {
 	log.Fail(errDown)
 	_, err = w.client(t, "").Sign(w.as(t, "agent"), goodSign()) // nothing personal
 	wantFault(t, err, codes.PermissionDenied, "ROLE_REQUIRED")
+}
+
+func TestWhoAsksForWhatIsNotThereForThemIsRecorded(t *testing.T) {
+	w, log, _, _ := reading(t)
+	w.book.list = func(*samplev1.ListGuestsRequest, grpc.ServerStreamingServer[samplev1.ListGuestsResponse]) error {
+		return fault.New(codes.NotFound, "UNKNOWN_BOOK", "no such book") // another tenant's, for example
+	}
+	stream, err := w.client(t, "").ListGuests(because(w.as(t, "agent")), &samplev1.ListGuestsRequest{Book: bookID})
+	if err == nil {
+		_, err = stream.Recv()
+	}
+	wantFault(t, err, codes.NotFound, "UNKNOWN_BOOK")
+	if all := log.All(); len(all) != 1 || all[0].Refusal != "UNKNOWN_BOOK" || len(all[0].Refs) > 0 {
+		t.Errorf("recorded %v, want the refusal and nobody's name", all)
+	}
 }
 
 func TestAServerThatShowsPersonalDataNeedsAReadLog(t *testing.T) {

@@ -81,9 +81,11 @@ func (c *call) noteRefusal(err error, f *fault.Fault) {
 	}
 }
 
-// refusesAccess tells a refusal of access from other failures.
+// refusesAccess tells a refusal of access from other failures. What is not there
+// for a caller may be there for another tenant: who asks for it is written down
+// as well, and which id it was is not.
 func refusesAccess(err error, f *fault.Fault) bool {
-	return f.Code() == codes.PermissionDenied || errors.Is(err, errPurposeRequired) || errors.Is(err, errPurposeInvalid)
+	return f.Code() == codes.PermissionDenied || f.Code() == codes.NotFound || errors.Is(err, errPurposeRequired) || errors.Is(err, errPurposeInvalid)
 }
 
 func errAttr(err error) slog.Attr { return slog.Any("error", err) }

@@ -14,10 +14,11 @@ import (
 // Named is a caller whom the tokens of others do not speak of.
 func (s *Stack) Named(tenant, name string, roles ...string) Clients {
 	s.t.Helper()
-	return s.clients(s.token(tenant, name, roles...))
+	return s.clients(s.Token(tenant, name, roles...))
 }
 
-func (s *Stack) token(tenant, name string, roles ...string) string {
+// Token is the token of a caller by name.
+func (s *Stack) Token(tenant, name string, roles ...string) string {
 	return s.Issuer.Sign(claims(tenant, name, roles...))
 }
 
@@ -47,7 +48,7 @@ func (s *Stack) Agent(tenant string) Clients {
 // as a data protection officer calls it.
 func (s *Stack) Officer(tenant string) identityv1.StaffServiceClient {
 	s.t.Helper()
-	return identityv1.NewStaffServiceClient(s.Conn("identity", s.token(tenant, "officer-1", "dpo")))
+	return identityv1.NewStaffServiceClient(s.Conn("identity", s.Token(tenant, "officer-1", "dpo")))
 }
 
 // Employ binds whom As calls as to confidentiality, and lets them see personal

@@ -1,22 +1,12 @@
 package story_test
 
 import (
-	"bytes"
-	"context"
-	"encoding/base64"
-	"encoding/hex"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
+	"habeas.internal/services/systemtest/canary"
 	"habeas.internal/services/systemtest/stack"
-
-	"github.com/redis/go-redis/v9"
 )
 
 // planted are values that exist nowhere else.
@@ -52,29 +42,6 @@ func (w *world) nowhere(t *testing.T, unpacked string, places map[string][]byte)
 	isNowhere(t, w.Stack, planted(), places)
 }
 
-// isNowhere stops the log and looks for values in its files, in all that the
-// services have written, and in other places.
-func isNowhere(t *testing.T, s *stack.Stack, texts []string, places map[string][]byte) {
-	t.Helper()
-	places["logs"] = []byte(s.Logs.String())
-	s.NATS.Stop()
-	files(t, places, s.Dir, s.NATS.Dir())
-	for name, content := range places {
-		if slices.Contains([]string{"redis", "metrics", "packets", "logs"}, name) && len(content) < 100 {
-			t.Errorf("%s holds %d bytes: there was nothing to search", name, len(content))
-		}
-	}
-	for _, value := range texts {
-		for _, form := range forms(value) {
-			for name, content := range places {
-				if bytes.Contains(content, form) {
-					t.Errorf("%s holds %q", name, form)
-				}
-			}
-		}
-	}
-}
-
 func values(m map[string]string) []string {
 	var out []string
 	for _, v := range m {
@@ -83,54 +50,12 @@ func values(m map[string]string) []string {
 	return out
 }
 
-// forms are the shapes in which a planted value would be a find: as it is, in
-// upper case, in hex and in base64 at each of its three alignments.
-func forms(value string) [][]byte {
-	out := [][]byte{[]byte(value), []byte(strings.ToUpper(value)), []byte(strings.ToLower(value)), []byte(hex.EncodeToString([]byte(value)))}
-	for shift := range 3 {
-		text := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("\x00", shift) + value))
-		if inner := text[4 : len(text)-4]; len(inner) >= 8 { // less is found by chance
-			out = append(out, []byte(inner))
-		}
-	}
-	return out
-}
-
-// dump is every key of Redis with its serialized value.
-func dump(t *testing.T, addr string) []byte {
+// isNowhere stops the log and looks for values in its files, in all that the
+// services have written, and in other places.
+func isNowhere(t *testing.T, s *stack.Stack, texts []string, places map[string][]byte) {
 	t.Helper()
-	client := redis.NewClient(&redis.Options{Addr: addr})
-	defer func() { _ = client.Close() }()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	var out []byte
-	it := client.Scan(ctx, 0, "*", 100).Iterator()
-	for it.Next(ctx) {
-		value, err := client.Dump(ctx, it.Val()).Bytes()
-		if err != nil {
-			t.Fatal(err)
-		}
-		out = append(append(append(out, it.Val()...), '\n'), value...)
-	}
-	if err := it.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
-
-// files adds every file under the folders.
-func files(t *testing.T, places map[string][]byte, dirs ...string) {
-	t.Helper()
-	for _, dir := range dirs {
-		err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
-			if err != nil || !e.Type().IsRegular() {
-				return err
-			}
-			places[path], err = os.ReadFile(path)
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
+	places["logs"] = []byte(s.Logs.String())
+	s.NATS.Stop()
+	canary.Files(t, places, s.Dir, s.NATS.Dir())
+	canary.Nowhere(t, texts, places)
 }

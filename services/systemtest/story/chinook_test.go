@@ -12,6 +12,7 @@ import (
 	"habeas.internal/services/audit"
 	"habeas.internal/services/internal/devmail"
 	"habeas.internal/services/internal/sqltest"
+	"habeas.internal/services/systemtest/canary"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -77,15 +78,15 @@ func mary(w *world) customer {
 func TestAStoryInRealDatabases(t *testing.T) {
 	w := newWorld(t)
 	plant(t, w)
-	packets := listen(t, w.Ports())
+	packets := canary.Listen(t, w.Ports())
 	for _, c := range []customer{helena(w), mary(w)} {
 		t.Run("what is shown is what is there, and then it is gone: "+c.system, func(t *testing.T) { c.seesAllAndIsErased(t, w) })
 	}
 	unpacked := w.showAndErase(planted()[1])
 	told := w.tell(t, w.number(t, 9))
-	places := map[string][]byte{"redis": dump(t, w.Redis.Addr()), "metrics": w.Metrics()}
+	places := map[string][]byte{"redis": canary.Dump(t, w.Redis.Addr()), "metrics": w.Metrics()}
 	if packets != nil {
-		places["packets"] = packets.stop()
+		places["packets"] = packets.Stop()
 	}
 	if err := w.Stop(); err != nil { // flushes spans
 		t.Fatal(err)

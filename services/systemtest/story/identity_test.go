@@ -14,6 +14,7 @@ import (
 	retentionv1 "habeas.internal/proto/gen/habeas/retention/v1"
 	"habeas.internal/services/internal/sqltest"
 	"habeas.internal/services/internal/testwait"
+	"habeas.internal/services/systemtest/canary"
 	"habeas.internal/services/systemtest/stack"
 
 	"github.com/google/uuid"
@@ -93,7 +94,7 @@ func TestNoValueOfIdentityIsInClear(t *testing.T) {
 	letters.Run(t, "INSERT INTO letter (address) VALUES (?)", email)
 	s.Connections[tenant+"/letters"] = letters.DSN
 	s.Start()
-	packets := listen(t, s.Ports())
+	packets := canary.Listen(t, s.Ports())
 	s.Tenant(tenant)
 	s.Employ(tenant, "case.handling")
 	s.Publish(tenant, policy, time.Now().Add(-24*time.Hour))
@@ -118,9 +119,9 @@ func TestNoValueOfIdentityIsInClear(t *testing.T) {
 	if err != nil || res.GetState() != identityv1.SubjectState_SUBJECT_STATE_FORGOTTEN {
 		t.Errorf("the erased person is %v, %v", res.GetState(), err)
 	}
-	places := map[string][]byte{"redis": dump(t, s.Redis.Addr()), "metrics": s.Metrics(), "answers": []byte(strings.Join(answers, "\n"))}
+	places := map[string][]byte{"redis": canary.Dump(t, s.Redis.Addr()), "metrics": s.Metrics(), "answers": []byte(strings.Join(answers, "\n"))}
 	if packets != nil {
-		places["packets"] = packets.stop()
+		places["packets"] = packets.Stop()
 	}
 	if err := s.Stop(); err != nil {
 		t.Fatal(err)

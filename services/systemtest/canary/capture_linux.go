@@ -1,4 +1,4 @@
-package story_test
+package canary
 
 import (
 	"encoding/binary"
@@ -9,18 +9,18 @@ import (
 	"testing"
 )
 
-// capture is what passed over the loopback device on some ports.
-type capture struct {
+// Capture is what passed over the loopback device on some ports.
+type Capture struct {
 	fd   int
 	mu   sync.Mutex
 	data []byte
 	done chan struct{}
 }
 
-// listen captures packets from or to the ports. It needs the right to open a
+// Listen captures packets from or to the ports. It needs the right to open a
 // raw socket, which root and CAP_NET_RAW have; without it there is nothing to
 // search, and the test says so.
-func listen(t *testing.T, ports []int) *capture {
+func Listen(t testing.TB, ports []int) *Capture {
 	t.Helper()
 	fd, err := syscall.Socket(syscall.AF_PACKET, syscall.SOCK_RAW, int(htons(syscall.ETH_P_ALL)))
 	if errors.Is(err, syscall.EPERM) {
@@ -38,16 +38,16 @@ func listen(t *testing.T, ports []int) *capture {
 	if err := syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_RCVBUF, 32<<20); err != nil {
 		t.Fatal(err)
 	}
-	c := &capture{fd: fd, done: make(chan struct{})}
+	c := &Capture{fd: fd, done: make(chan struct{})}
 	ended := make(chan struct{})
 	go func() { defer close(ended); c.read(ports) }()
-	t.Cleanup(func() { c.stop(); <-ended; _ = syscall.Close(fd) })
+	t.Cleanup(func() { c.Stop(); <-ended; _ = syscall.Close(fd) })
 	return c
 }
 
 func htons(v uint16) uint16 { return v<<8 | v>>8 }
 
-func (c *capture) read(ports []int) {
+func (c *Capture) read(ports []int) {
 	buffer := make([]byte, 1<<17)
 	for {
 		select {
@@ -86,8 +86,11 @@ func tcp(frame []byte, ports []int) ([]byte, bool) {
 	return segment[offset:], true
 }
 
-// stop ends the capture and returns what it has.
-func (c *capture) stop() []byte {
+// Stop ends the capture and returns what it has. Nothing comes of none.
+func (c *Capture) Stop() []byte {
+	if c == nil {
+		return nil
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	select {
