@@ -147,9 +147,9 @@ func assemble(
 	lister := view.Lister{Reader: reader, Shards: m.Shards(carry.Context)}
 	return &service{model: model, lister: lister, Server: &rpc.Server{
 		Handlers: handlers, Carrier: carrier, Lister: lister, Checker: systems, Words: words, Packages: packages, Verifications: p.Verifications,
-		Tenants: p.tenants,
-		Pinner:  terms.Pinner{Tenants: p.tenants, Policies: p.Policies, Packs: packs},
-		Random:  rand.Reader, Now: time.Now, Poll: poll,
+		Tenants: p.tenants, Checks: p.checks,
+		Pinner: terms.Pinner{Tenants: p.tenants, Policies: p.Policies, Packs: packs},
+		Random: rand.Reader, Now: time.Now, Poll: poll,
 	}}, nil
 }
 

@@ -79,6 +79,7 @@ const (
 	ProofSignIn         = "assertion"
 	ProofSecondFactor   = "assertion_second_factor"
 	ProofUnphishable    = "assertion_phishing_resistant"
+	ProofStaff          = "staff" // a check by a member of staff; of the highest level beside a proof of LevelSteppedUp
 )
 
 // Suffices are the proofs any of which reaches a level, of those that can be given
@@ -96,12 +97,13 @@ func Suffices(level uint32, o Offers) []string {
 		offer(true, ProofSession, ProofCode, ProofLink)
 		offer(o.SignIn >= LevelMatched, ProofSignIn)
 	case level <= LevelMatched:
-		offer(true, ProofCode, ProofLink)
+		offer(true, ProofCode, ProofLink, ProofStaff)
 		offer(o.SignIn >= LevelMatched, ProofSignIn)
 	case level <= LevelSteppedUp:
-		offer(true, ProofSettledChannel)
+		offer(true, ProofSettledChannel, ProofStaff)
 		offer(o.SignIn >= LevelSteppedUp, ProofSecondFactor)
 	default:
+		offer(true, ProofStaff)
 		offer(o.SignIn >= LevelReviewed, ProofUnphishable)
 	}
 	return out

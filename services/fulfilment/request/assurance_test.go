@@ -50,13 +50,13 @@ func TestProofsAreOfferedThatCanBeGiven(t *testing.T) {
 		{"nothing proves nothing", 0, 4, nil},
 		{"a session, a code or a link reaches level 1", 1, 0, []string{"session", "code", "link"}},
 		{"and a sign-in, where there is one", 1, 2, []string{"session", "code", "link", "assertion"}},
-		{"a code or a link reaches level 2", 2, 0, []string{"code", "link"}},
-		{"and a plain sign-in", 2, 2, []string{"code", "link", "assertion"}},
-		{"a channel of long standing reaches level 3", 3, 0, []string{"settled_channel"}},
-		{"a plain sign-in does not", 3, 2, []string{"settled_channel"}},
-		{"one with a second factor does", 3, 3, []string{"settled_channel", "assertion_second_factor"}},
-		{"level 4 takes no second factor that can be phished", 4, 3, nil},
-		{"it takes one that can't", 4, 4, []string{"assertion_phishing_resistant"}},
+		{"a code or a link reaches level 2", 2, 0, []string{"code", "link", "staff"}},
+		{"and a plain sign-in", 2, 2, []string{"code", "link", "staff", "assertion"}},
+		{"a channel of long standing reaches level 3", 3, 0, []string{"settled_channel", "staff"}},
+		{"a plain sign-in does not", 3, 2, []string{"settled_channel", "staff"}},
+		{"one with a second factor does", 3, 3, []string{"settled_channel", "staff", "assertion_second_factor"}},
+		{"level 4 takes no second factor that can be phished", 4, 3, []string{"staff"}},
+		{"it takes one that can't", 4, 4, []string{"staff", "assertion_phishing_resistant"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if diff := cmp.Diff(tc.want, request.Suffices(tc.level, request.Offers{SignIn: tc.signIn})); diff != "" {

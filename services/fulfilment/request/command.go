@@ -7,7 +7,7 @@ import (
 )
 
 // Command is what a request may be asked to do. Withdraw, Cancel, Retry, Assign, Unassign,
-// Approve, Decline, ReadPackage, CheckOpen and Renew come from people; the others from the request's own process.
+// Approve, Decline, ReadPackage, CheckOpen, CheckPerson and Renew come from people; the others from the request's own process.
 //
 //sumtype:decl
 type Command interface{ command() }
@@ -39,12 +39,14 @@ type Verify struct {
 	SubjectRef string
 	Level      uint32
 	Method     string
+	By         string
 	At         time.Time
 }
 
 // FailVerification records that nobody was proven.
 type FailVerification struct {
 	Reason string
+	Denied bool // by staff, whatever was proven
 	At     time.Time
 }
 

@@ -36,9 +36,9 @@ func Decide(s Request, cmd Command) ([]Event, error) {
 	switch c := cmd.(type) {
 	case Submit:
 		return submit(s, c)
-	case CheckOpen, Renew, Withdraw, Cancel, Retry, ReadPackage:
+	case CheckOpen, CheckPerson, Renew, Withdraw, Cancel, Retry, ReadPackage:
 		return asked(s, c)
-	case NoteVerification, Verify, FailVerification, GiveUp, BeginDelay, LosePerson, Queue, Yield, Activate, NoteContact, Freeze:
+	case NoteVerification, ExtendVerification, Verify, FailVerification, GiveUp, BeginDelay, LosePerson, Queue, Yield, Activate, NoteContact, Freeze:
 		return opening(s, c)
 	case CommitManifest, DecideLeaves, StartLeaves, NoteSuppression, AnnounceChanges, CompleteLeaves, EndSystem, MoveSystem:
 		return work(s, c)
@@ -89,6 +89,8 @@ func asked(s Request, cmd Command) ([]Event, error) {
 		return nil, nil
 	case Renew:
 		return renew(s, c)
+	case CheckPerson:
+		return checkPerson(s, c)
 	case Withdraw:
 		switch {
 		case s.Withdrawn:
@@ -135,7 +137,9 @@ func opening(s Request, cmd Command) ([]Event, error) {
 	case Verify:
 		return verify(s, c)
 	case FailVerification:
-		return once(s.SubjectRef != "", VerificationFailed(c))
+		return failVerification(s, c)
+	case ExtendVerification:
+		return extend(s, c)
 	case GiveUp:
 		return giveUp(s, c)
 	case BeginDelay:

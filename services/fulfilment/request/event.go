@@ -46,6 +46,7 @@ type Verified struct {
 	SubjectRef string
 	Level      uint32
 	Method     string
+	By         string // who of staff has checked it; empty if nobody
 	At         time.Time
 }
 

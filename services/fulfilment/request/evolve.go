@@ -24,7 +24,9 @@ func Evolve(s Request, ev Event) Request {
 		s.Verification, s.VerificationAt, s.Since = "", time.Time{}, e.At
 		s.Renewals++
 	case Verified:
-		s.SubjectRef, s.Level, s.Method, s.VerifiedAt, s.Since = e.SubjectRef, e.Level, e.Method, e.At, e.At
+		s = evolveVerified(s, e)
+	case VerificationExtended:
+		s.VerificationAt, s.Since = e.ExpiresAt, e.At
 	case DelayBegun:
 		s.DelayUntil, s.DelayCode, s.DelayChannels, s.Since = e.Until, e.Code, e.Channels, e.At
 	case Cancelled:
@@ -204,7 +206,7 @@ func succeeded(ev Event) Step {
 	switch ev.(type) { //nolint:gochecksumtype // the others end no step
 	case VerificationStarted:
 		return StepVerify
-	case Verified, VerificationFailed:
+	case Verified, VerificationFailed, VerificationExtended:
 		return StepFollowUp
 	case Queued, Activated:
 		return StepEnter

@@ -303,6 +303,8 @@ const (
 	ErrNoPackage = Refusal("PACKAGE_NOT_AVAILABLE")
 	// ErrNotOpen refuses a code where no verification is open.
 	ErrNotOpen = Refusal("VERIFICATION_NOT_OPEN")
+	// ErrOwnRequest refuses to check who asks in a request that one has submitted.
+	ErrOwnRequest = Refusal("OWN_REQUEST")
 	// ErrCancelCode refuses to cancel with a code that was not sent.
 	ErrCancelCode = Refusal("CANCEL_CODE_WRONG")
 )

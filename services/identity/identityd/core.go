@@ -8,6 +8,7 @@ import (
 
 	"habeas.internal/services/identity/agent"
 	"habeas.internal/services/identity/internal/ages"
+	"habeas.internal/services/identity/internal/checks"
 	"habeas.internal/services/identity/internal/mail"
 	"habeas.internal/services/identity/internal/mandates"
 	"habeas.internal/services/identity/internal/merging"
@@ -44,6 +45,7 @@ type core struct {
 	page      otp.Page
 	merging   merging.Desk
 	staff     rpc.StaffHandler
+	checks    checks.Desk
 	ages      ages.Desk
 	mandates  *mandates.Desk
 	offboard  *offboard.Desk
@@ -91,6 +93,9 @@ func newCore(cfg Config, k *daemon.Kit, m *member.Member, s *keys, p *peers) (*c
 				func(reason string) error { return verification.Refusal(reason) }),
 			Opener: s.cache, Random: rand.Reader, Now: time.Now,
 		},
+	}
+	if c.checks, err = newChecks(cfg, k, m, s, c.desk.Verifications); err != nil {
+		return nil, err
 	}
 	c.offboard = &offboard.Desk{
 		Directory: c.directory, Rows: s.rows, Vault: s.vault, Peppers: s.peppers, Now: time.Now,
@@ -162,12 +167,14 @@ func (c *core) reactions() jetstream.Process {
 		Name: "identity-reactions", Context: Context, CodeVersion: "1",
 		Backoff: []time.Duration{time.Second, 2 * time.Second, 5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute, 10 * time.Minute},
 		React: func(ctx context.Context, r es.Recorded) error {
-			return errors.Join(delivery.React(ctx, r), c.registry.React(ctx, r), c.merging.React(ctx, r), c.ages.React(ctx, r), c.mandates.React(ctx, r))
+			return errors.Join(delivery.React(ctx, r), c.registry.React(ctx, r), c.merging.React(ctx, r), c.ages.React(ctx, r), c.mandates.React(ctx, r),
+				c.checks.React(ctx, r))
 		},
 	}
 }
 
 func (c *core) services(s *keys, leaving <-chan struct{}) rpc.Services {
+	staffDesk := &rpc.Staff{Handler: c.staff, Now: time.Now}
 	return rpc.Services{
 		Tenants:  &rpc.Tenants{Directory: c.directory, Leaving: c.offboard, Now: time.Now},
 		Settings: &rpc.Settings{Directory: c.directory, Staff: c.staffClient, Now: time.Now},
@@ -179,8 +186,9 @@ func (c *core) services(s *keys, leaving <-chan struct{}) rpc.Services {
 		Verifications: &rpc.Verifications{Desk: c.desk, SignIns: c.signIns, Registry: c.registry, Now: time.Now},
 		Keys:          &rpc.Keys{Vault: s.vault, Fence: s.fence, Peppers: s.digests, Residue: s.ledger.Residue, Leaving: leaving},
 		Suppression:   &rpc.Suppression{Set: s.suppression},
-		Staff:         &rpc.Staff{Handler: c.staff, Now: time.Now},
 		Agents:        &rpc.Agents{Desk: c.mandates, Now: time.Now},
+		Staff:         staffDesk,
+		Checks:        &rpc.Checks{Desk: c.checks, Codes: c.desk, Staff: staffDesk, Now: time.Now},
 	}
 }
 

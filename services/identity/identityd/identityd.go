@@ -29,6 +29,12 @@ type Config struct {
 	Fulfilment Peer          `env:"FULFILMENT"`
 	Offboard   Offboard      `env:"OFFBOARD"`
 	Provider   signin.Config `env:"PROVIDER"`
+	Verify     Verify        `env:"VERIFY"`
+}
+
+// Verify says how people are verified.
+type Verify struct {
+	Evidence time.Duration `env:"EVIDENCE" default:"720h" min:"1s" max:"720h" help:"how long what shows a check by staff is kept at most; its key is destroyed then"`
 }
 
 // Offboard says how tenants end.
@@ -108,6 +114,7 @@ func Run(ctx context.Context, cfg Config, w daemon.World) error {
 	reactions := core.reactions()
 	parts := []daemon.Part{
 		member.Reader("reactions", func(ctx context.Context) error { return m.Log.RunProcess(ctx, reactions) }),
+		{Name: "evidence", Run: func(ctx context.Context) error { return m.Log.RunAlarm(ctx, core.checks.Alarm()) }},
 	}
 	parts = append(parts, upkeepParts(k, m, keys, core)...)
 	return k.Run(ctx, append(parts, grpcPart(server, lis, leaving))...)

@@ -38,7 +38,7 @@ type method struct {
 
 func methods(subject, verification string) []method {
 	return slices.Concat(changeMethods(subject), subjectMethods(subject), verificationMethods(verification), tenantMethods(), keyMethods(), suppressionMethods(),
-		mergeMethods(subject), ageMethods(subject), settingsMethods(), staffMethods(), agentMethods())
+		mergeMethods(subject), ageMethods(subject), settingsMethods(), staffMethods(), agentMethods(), checkMethods(verification))
 }
 
 func changeMethods(ref string) []method {

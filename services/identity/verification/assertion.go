@@ -22,6 +22,8 @@ func assert(s Verification, c Assert) ([]Event, error) {
 		return []Event{CheckRefused{Reason: ErrClosed.Reason()}}, ErrClosed
 	case s.PhaseAt(c.At) == Failed:
 		return []Event{Ended{Request: s.Request, Reason: ReasonExpired}}, nil
+	case !c.At.Before(s.ExpiresAt): // it is open for staff alone
+		return refuse(ErrClosed)
 	case c.Right && s.Subject != "" && c.Level > 0:
 		return []Event{Succeeded{Request: s.Request, Subject: s.Subject, Level: c.reaches(), Method: MethodAssertion, Assertion: c.Digest}}, nil
 	}

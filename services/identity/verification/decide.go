@@ -35,6 +35,8 @@ func Decide(s Verification, cmd Command) ([]Event, error) {
 		return []Event{Succeeded{Request: s.Request, Subject: s.Subject, Level: LevelSystem, Method: MethodSystem}}, nil
 	case IssueLink:
 		return issue(s, c)
+	case Review:
+		return review(s, c)
 	}
 	return nil, errUnknown
 }
@@ -54,7 +56,7 @@ func send(s Verification, c Send) ([]Event, error) {
 		return nil, nil
 	case s.Subject == "":
 		return []Event{CodeNotSent{Reason: ReasonNoChannel}}, nil
-	case s.PhaseAt(c.At) != Open:
+	case s.PhaseAt(c.At) != Open, !c.At.Before(s.ExpiresAt):
 		return []Event{CodeNotSent{Reason: ReasonTooLate}}, nil
 	}
 	return []Event{CodeDispatched{Identifier: c.Identifier, Settled: c.Settled}}, nil
@@ -64,9 +66,11 @@ func send(s Verification, c Send) ([]Event, error) {
 func check(s Verification, c Check) ([]Event, error) {
 	switch {
 	case s.Phase != Open:
-		return []Event{CheckRefused{Reason: ErrClosed.Reason()}}, ErrClosed
+		return refuse(ErrClosed)
 	case s.PhaseAt(c.At) == Failed:
 		return []Event{Ended{Request: s.Request, Reason: ReasonExpired}}, nil
+	case !c.At.Before(s.ExpiresAt): // it is open for staff alone
+		return refuse(ErrClosed)
 	case c.Right && s.Subject != "" && (s.Dispatch == UnderWay || s.Dispatch == Delivered):
 		return []Event{Succeeded{Request: s.Request, Subject: s.Subject, Level: s.reaches(), Method: method(c)}}, nil
 	}

@@ -19,6 +19,10 @@ func Evolve(s Verification, ev Event) Verification {
 		s.Phase = Failed
 	case Succeeded:
 		s.Phase, s.Level, s.Method = Passed, e.Level, e.Method
+	case CheckBegun:
+		s.ReviewUntil = e.Until
+	case Checked:
+		s.CheckedBy = e.By
 	case CheckRefused:
 	}
 	return s

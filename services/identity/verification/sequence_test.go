@@ -44,7 +44,7 @@ func TestWhateverIsTriedACodePassesOnceInTimeAndToItsOwner(t *testing.T) {
 				case verification.AttemptFailed:
 					wrong++
 				case verification.Started, verification.CodeDispatched, verification.CodeSent, verification.CodeNotSent,
-					verification.Ended, verification.CheckRefused, verification.LinkIssued:
+					verification.Ended, verification.CheckRefused, verification.LinkIssued, verification.CheckBegun, verification.Checked:
 				}
 			}
 			if before.Phase == verification.Failed && s.Phase != verification.Failed {

@@ -74,6 +74,9 @@ type Verification struct {
 	Method    string // of the proof
 	Attempts  uint32 // wrong ones
 	Level     uint32
+	// ReviewUntil is until when it stays open for staff; zero if nobody has begun.
+	ReviewUntil time.Time
+	CheckedBy   string // who of staff has checked it last
 }
 
 // Dispatch is how far the code got on its way.
@@ -90,7 +93,7 @@ const (
 // PhaseAt is where the verification stands at a moment: one that nobody ends
 // has failed when its time is over.
 func (s Verification) PhaseAt(now time.Time) Phase {
-	if s.Phase == Open && !now.Before(s.ExpiresAt) {
+	if s.Phase == Open && !now.Before(s.OpenUntil()) {
 		return Failed
 	}
 	return s.Phase
@@ -98,13 +101,13 @@ func (s Verification) PhaseAt(now time.Time) Phase {
 
 // AttemptsLeft is how many attempts there are at a moment.
 func (s Verification) AttemptsLeft(now time.Time) uint32 {
-	if s.PhaseAt(now) != Open {
+	if s.PhaseAt(now) != Open || !now.Before(s.ExpiresAt) {
 		return 0
 	}
 	return MaxAttempts - s.Attempts
 }
 
-// Command is Start, Send, IssueLink, Deliver, Withhold, Check, Assert or Vouch.
+// Command is Start, Send, IssueLink, Deliver, Withhold, Check, Assert, Vouch or Review.
 //
 //sumtype:decl
 type Command interface{ command() }
@@ -155,7 +158,7 @@ func (Withhold) command() {}
 func (Check) command()    {}
 
 // Event is Started, CodeDispatched, LinkIssued, CodeSent, CodeNotSent, AttemptFailed, Ended,
-// Succeeded or CheckRefused.
+// Succeeded, CheckRefused, CheckBegun or Checked.
 //
 //sumtype:decl
 type Event interface{ event() }

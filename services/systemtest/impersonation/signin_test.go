@@ -214,7 +214,7 @@ func freshSignIn(w world) {
 		}
 		w.unmoved(what, tc.tenant, request)
 		x := w.explain(tc.tenant, request)
-		if x.GetAssuranceLevel() != tc.level || !slices.Equal(x.GetSuffices(), []string{"settled_channel", "assertion_second_factor"}) {
+		if x.GetAssuranceLevel() != tc.level || !slices.Equal(x.GetSuffices(), []string{"settled_channel", "staff", "assertion_second_factor"}) {
 			w.Errorf("%s: explained by level %d, would suffice: %v", what, x.GetAssuranceLevel(), x.GetSuffices())
 		}
 		if tc.tenant == open {

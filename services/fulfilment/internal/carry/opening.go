@@ -93,10 +93,14 @@ func (c *Carrier) FollowUp(ctx context.Context, agg es.Aggregate, s request.Requ
 	var cmd request.Command
 	switch v.GetState() {
 	case identityv1.VerificationState_VERIFICATION_STATE_PASSED:
-		cmd = request.Verify{SubjectRef: v.GetSubjectRef(), Level: v.GetAssuranceLevel(), Method: v.GetMethod(), At: now}
+		cmd = request.Verify{SubjectRef: v.GetSubjectRef(), Level: v.GetAssuranceLevel(), Method: v.GetMethod(), By: v.GetCheckedBy(), At: now}
 	case identityv1.VerificationState_VERIFICATION_STATE_FAILED:
-		cmd = request.FailVerification{Reason: "VERIFICATION_FAILED", At: now}
+		cmd = request.FailVerification{Reason: "VERIFICATION_FAILED", Denied: v.GetCheckedBy() != "", At: now}
 	case identityv1.VerificationState_VERIFICATION_STATE_OPEN, identityv1.VerificationState_VERIFICATION_STATE_UNSPECIFIED:
+		if until := v.GetExpiresAt().AsTime(); until.After(s.VerificationAt) { // staff is going to check
+			cmd = request.ExtendVerification{ExpiresAt: until, At: now}
+			break
+		}
 		if now.Before(s.VerificationAt.Add(grace)) {
 			return nil, failNotOver
 		}

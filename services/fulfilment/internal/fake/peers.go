@@ -28,6 +28,7 @@ type Peers struct {
 	identityv1.SubjectServiceClient
 	identityv1.TenantServiceClient
 	identityv1.VerificationServiceClient
+	identityv1.CheckServiceClient
 	identityv1.KeyServiceClient
 	identityv1.SuppressionServiceClient
 	identityv1.StaffServiceClient
@@ -276,7 +277,7 @@ func (p *Peers) GetVerification(_ context.Context, r *identityv1.GetVerification
 	}
 	out := &identityv1.GetVerificationResponse{
 		State: v.GetState(), Request: v.GetRequest(), SubjectRef: v.GetSubjectRef(), AssuranceLevel: v.GetAssuranceLevel(),
-		ExpiresAt: v.GetExpiresAt(), Method: "code",
+		ExpiresAt: v.GetExpiresAt(), Method: "code", CheckedBy: v.GetCheckedBy(),
 	}
 	if v.GetState() == identityv1.VerificationState_VERIFICATION_STATE_OPEN {
 		out.Nonce = "nonce-" + r.GetVerification()
@@ -315,4 +316,28 @@ func (p *Peers) Suppress(_ context.Context, r *identityv1.SuppressRequest, _ ...
 		p.Remembered[v.GetSystem()+"."+v.GetColumn()+"="+v.GetValue()] = r.GetUntil().AsTime()
 	}
 	return &identityv1.SuppressResponse{}, nil
+}
+
+// RecordCheck takes what a member of staff has done: a confirmation reaches the
+// level that the peers are set to.
+func (p *Peers) RecordCheck(_ context.Context, r *identityv1.RecordCheckRequest, _ ...grpc.CallOption) (*identityv1.RecordCheckResponse, error) {
+	leave, err := p.enter("RecordCheck", r.GetPurpose())
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	v := p.verified[r.GetVerification()]
+	if v == nil {
+		return nil, Refuse(codes.NotFound, "VERIFICATION_NOT_FOUND")
+	}
+	switch r.GetCheck().GetResult() {
+	case identityv1.CheckResult_CHECK_RESULT_BEGUN:
+		v.ExpiresAt = timestamppb.New(p.Clock.Now().Add(14 * 24 * time.Hour))
+		return &identityv1.RecordCheckResponse{State: v.GetState()}, nil
+	case identityv1.CheckResult_CHECK_RESULT_CONFIRMED:
+		v.State, v.AssuranceLevel, v.CheckedBy = identityv1.VerificationState_VERIFICATION_STATE_PASSED, p.Level, r.GetBy()
+	case identityv1.CheckResult_CHECK_RESULT_NOT_CONFIRMED, identityv1.CheckResult_CHECK_RESULT_UNSPECIFIED:
+		v.State, v.CheckedBy = identityv1.VerificationState_VERIFICATION_STATE_FAILED, r.GetBy()
+	}
+	return &identityv1.RecordCheckResponse{State: v.GetState(), AssuranceLevel: v.GetAssuranceLevel()}, nil
 }

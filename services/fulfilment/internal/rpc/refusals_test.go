@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
+	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 	"habeas.internal/services/fulfilment/internal/fake"
 
 	"google.golang.org/grpc"
@@ -68,6 +69,19 @@ func requestMethods(id string) []method {
 			bad: map[string]proto.Message{
 				"request_id": &fulfilmentv1.RenewVerificationRequest{Request: id},
 				"request":    &fulfilmentv1.RenewVerificationRequest{RequestId: key3, Request: "x"},
+			},
+		},
+		{
+			name: fulfilmentv1.RequestService_CheckPerson_FullMethodName, role: "verifier", wrong: "agent", foreign: "REQUEST_NOT_FOUND",
+			good: checking(id, func(*identityv1.Check) {}), out: &fulfilmentv1.CheckPersonResponse{},
+			bad: map[string]proto.Message{
+				"request":        checking("x", func(*identityv1.Check) {}),
+				"check":          &fulfilmentv1.CheckPersonRequest{RequestId: key3, Request: id},
+				"check.result":   checking(id, func(c *identityv1.Check) { c.Result = 0 }),
+				"check.method":   checking(id, func(c *identityv1.Check) { c.Method = 0 }),
+				"check.points":   checking(id, func(c *identityv1.Check) { c.Points = []identityv1.CheckPoint{1, 1} }),
+				"check.doubt":    checking(id, func(c *identityv1.Check) { c.Method = identityv1.CheckMethod_CHECK_METHOD_DOCUMENT_COPY }),
+				"check.evidence": checking(id, func(c *identityv1.Check) { c.Evidence = make([]byte, 1<<20+1) }),
 			},
 		},
 		{
@@ -197,7 +211,10 @@ func call(t *testing.T, c *api, m method, in proto.Message) error {
 func oversized(m method) (in proto.Message, reason string) {
 	size, reason := 70<<10, "REQUEST_TOO_LARGE"
 	if m.name == fulfilmentv1.SystemService_RegisterSystem_FullMethodName {
-		size, reason = 600<<10, ""
+		size = 600 << 10
+	}
+	if m.name == fulfilmentv1.RequestService_CheckPerson_FullMethodName {
+		size, reason = 1200<<10, ""
 	}
 	in = proto.Clone(m.good)
 	unknown := protowire.AppendTag(nil, 20000, protowire.BytesType)

@@ -59,6 +59,7 @@ type Server struct {
 	Packages      Packages
 	Verifications identityv1.VerificationServiceClient
 	Tenants       identityv1.TenantServiceClient
+	Checks        identityv1.CheckServiceClient
 	Random        io.Reader
 	Now           func() time.Time
 	// Poll is how often a watched request is looked at.

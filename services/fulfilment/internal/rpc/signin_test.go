@@ -31,13 +31,13 @@ func TestAnExplanationOffersWhatTheTenantCanTake(t *testing.T) {
 		suffices []string
 		signIn   bool
 	}{
-		{"without a provider, a channel", nil, nil, "", 3, []string{"settled_channel"}, false},
-		{"with a plain one, no sign-in is enough", provider(), nil, "", 3, []string{"settled_channel"}, true},
-		{"with a second factor one is", provider(3), nil, "", 3, []string{"settled_channel", "assertion_second_factor"}, true},
-		{"a tenant that wants level 4 takes the best alone", provider(3, 4), &identityv1.Assurance{Erasure: 4}, "", 4, []string{"assertion_phishing_resistant"}, true},
-		{"its wish for copies is none for erasures", provider(4), &identityv1.Assurance{Access: 4}, "", 3, []string{"settled_channel", "assertion_second_factor"}, true},
-		{"what can't be asked is not offered", provider(3), nil, "GetVerification", 3, []string{"settled_channel", "assertion_second_factor"}, false},
-		{"nor what is not known", provider(3), nil, "GetTenant", 3, []string{"settled_channel"}, false},
+		{"without a provider, a channel", nil, nil, "", 3, []string{"settled_channel", "staff"}, false},
+		{"with a plain one, no sign-in is enough", provider(), nil, "", 3, []string{"settled_channel", "staff"}, true},
+		{"with a second factor one is", provider(3), nil, "", 3, []string{"settled_channel", "staff", "assertion_second_factor"}, true},
+		{"a tenant that wants level 4 takes the best alone", provider(3, 4), &identityv1.Assurance{Erasure: 4}, "", 4, []string{"staff", "assertion_phishing_resistant"}, true},
+		{"its wish for copies is none for erasures", provider(4), &identityv1.Assurance{Access: 4}, "", 3, []string{"settled_channel", "staff", "assertion_second_factor"}, true},
+		{"what can't be asked is not offered", provider(3), nil, "GetVerification", 3, []string{"settled_channel", "staff", "assertion_second_factor"}, false},
+		{"nor what is not known", provider(3), nil, "GetTenant", 3, []string{"settled_channel", "staff"}, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := serve(t)

@@ -76,7 +76,7 @@ func serve(t *testing.T) *service {
 		t.Fatal(err)
 	}
 	impl := &rpc.Server{
-		Handlers: s.Handlers, Carrier: s.Carrier, Lister: s, Checker: checker{}, Words: vocabulary.New(s.Peers, s.Peers), Packages: s.Packages, Verifications: s.Peers, Tenants: s.Peers,
+		Handlers: s.Handlers, Carrier: s.Carrier, Lister: s, Checker: checker{}, Words: vocabulary.New(s.Peers, s.Peers), Packages: s.Packages, Verifications: s.Peers, Tenants: s.Peers, Checks: s.Peers,
 		Pinner: terms.Pinner{Tenants: s.Peers, Policies: s.Peers, Packs: packs},
 		Random: rand.Reader, Now: s.Clock.Now, Poll: time.Millisecond,
 	}

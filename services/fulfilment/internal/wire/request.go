@@ -30,9 +30,16 @@ func opening() []entry {
 			}
 		}),
 		eventpb.Of[request.Event](func(_ *eventpb.Writer, e request.Verified) *fulfilmentv1.RequestVerified {
-			return &fulfilmentv1.RequestVerified{SubjectRef: e.SubjectRef, AssuranceLevel: e.Level, Method: e.Method, At: eventpb.Stamp(e.At)}
+			return &fulfilmentv1.RequestVerified{SubjectRef: e.SubjectRef, AssuranceLevel: e.Level, Method: e.Method, VerifiedBy: e.By, At: eventpb.Stamp(e.At)}
 		}, func(_ *eventpb.Reader, m *fulfilmentv1.RequestVerified) request.Verified {
-			return request.Verified{SubjectRef: m.GetSubjectRef(), Level: m.GetAssuranceLevel(), Method: m.GetMethod(), At: eventpb.Moment(m.GetAt())}
+			return request.Verified{
+				SubjectRef: m.GetSubjectRef(), Level: m.GetAssuranceLevel(), Method: m.GetMethod(), By: m.GetVerifiedBy(), At: eventpb.Moment(m.GetAt()),
+			}
+		}),
+		eventpb.Of[request.Event](func(_ *eventpb.Writer, e request.VerificationExtended) *fulfilmentv1.VerificationExtended {
+			return &fulfilmentv1.VerificationExtended{ExpiresAt: eventpb.Stamp(e.ExpiresAt), At: eventpb.Stamp(e.At)}
+		}, func(_ *eventpb.Reader, m *fulfilmentv1.VerificationExtended) request.VerificationExtended {
+			return request.VerificationExtended{ExpiresAt: eventpb.Moment(m.GetExpiresAt()), At: eventpb.Moment(m.GetAt())}
 		}),
 		eventpb.Of[request.Event](func(_ *eventpb.Writer, e request.VerificationFailed) *fulfilmentv1.VerificationFailed {
 			return &fulfilmentv1.VerificationFailed{Reason: e.Reason, At: eventpb.Stamp(e.At)}

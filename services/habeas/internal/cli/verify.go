@@ -16,12 +16,21 @@ func (a *app) requestVerify() *cobra.Command {
 	var r repeat
 	var tokenFile string
 	var again bool
+	var staff staffCheck
 	c := &cobra.Command{
 		Use: "verify REQUEST [CODE]", Short: "hand in what proves who asks", Args: cobra.RangeArgs(1, 2),
 		Long: "Verify hands in the code that the person was sent or, with --id-token-file, an ID token of the tenant's\n" +
-			"identity provider. It exits with 0 when the proof was right and with 4 when it was not. Where what was\n" +
+			"identity provider; with --staff-check it records how you have checked the person yourself. It exits with 0\n" +
+			"when the proof was right or the person is confirmed, and with 4 when not. Where what was\n" +
 			"proven is not enough, --again asks for a better proof, with another code.",
 		RunE: func(c *cobra.Command, args []string) error {
+			if staff.on {
+				if len(args) == 2 || tokenFile != "" {
+					return usageError{errors.New("--staff-check goes without a code and without --id-token-file")}
+				}
+				r.fill()
+				return a.checkPerson(c, &r, &staff, args[0])
+			}
 			req := &fulfilmentv1.VerifyRequestRequest{Request: args[0]}
 			if again && (len(args) == 2 || tokenFile != "") || !again && (len(args) == 2) == (tokenFile != "") {
 				return usageError{errors.New("one of a code, --id-token-file and --again is needed")}
@@ -51,6 +60,7 @@ func (a *app) requestVerify() *cobra.Command {
 	}
 	r.flags(c.Flags(), "")
 	c.Flags().BoolVar(&again, "again", false, "ask for a better proof, because what was proven is not enough")
+	staff.flags(c)
 	c.Flags().StringVar(&tokenFile, "id-token-file", "", "file with an ID token of the tenant's identity provider; - is standard input")
 	return c
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"habeas.internal/services/identity/agent"
+	"habeas.internal/services/identity/evidence"
 	"habeas.internal/services/identity/internal/ages"
 	"habeas.internal/services/identity/internal/facts"
 	"habeas.internal/services/identity/internal/mandates"
@@ -54,9 +55,13 @@ func domain() fault.Table {
 		{Err: fault.Type[verification.Refusal](), Code: codes.FailedPrecondition},
 		{Err: signin.ErrNoProvider, Code: codes.FailedPrecondition, Reason: "PROVIDER_NOT_CONFIGURED"},
 		{Err: signin.ErrAway, Code: codes.Unavailable, Reason: "PROVIDER_UNAVAILABLE", Retry: 10 * time.Second},
+		{Err: fault.Type[evidence.Refusal](), Code: codes.FailedPrecondition},
+		{Err: evidence.ErrTooLarge, Code: codes.InvalidArgument, Reason: "EVIDENCE_TOO_LARGE"},
 		{Err: staff.ErrUntil, Code: codes.InvalidArgument, Reason: "UNTIL_INVALID"},
 		{Err: staff.ErrNeed, Code: codes.InvalidArgument, Reason: "NEED_INVALID"},
 		{Err: staff.ErrSelf, Code: codes.PermissionDenied, Reason: "STAFF_SELF", Text: "nobody says of themselves what they may see"},
+		{Err: staff.ErrNotBound, Code: codes.PermissionDenied, Reason: "UNDERTAKING_REQUIRED", Text: "no undertaking of confidentiality is in force"},
+		{Err: staff.ErrNoNeed, Code: codes.PermissionDenied, Reason: "NEED_REQUIRED", Text: "neither the case nor the purpose needs this of them"},
 		{Err: fault.Type[staff.Refusal](), Code: codes.FailedPrecondition},
 	}
 }

@@ -62,6 +62,7 @@ type Services struct {
 	Merges        *Merges
 	Ages          *Ages
 	Verifications *Verifications
+	Checks        *Checks
 	Keys          *Keys
 	Suppression   *Suppression
 	Staff         *Staff
@@ -77,6 +78,7 @@ func (s Services) Register() []kit.Service {
 		{Desc: &identityv1.MergeService_ServiceDesc, Impl: s.Merges},
 		{Desc: &identityv1.AgeService_ServiceDesc, Impl: s.Ages},
 		{Desc: &identityv1.VerificationService_ServiceDesc, Impl: s.Verifications},
+		{Desc: &identityv1.CheckService_ServiceDesc, Impl: s.Checks},
 		{Desc: &identityv1.KeyService_ServiceDesc, Impl: s.Keys},
 		{Desc: &identityv1.SuppressionService_ServiceDesc, Impl: s.Suppression},
 		{Desc: &identityv1.StaffService_ServiceDesc, Impl: s.Staff},
@@ -102,6 +104,7 @@ func Callers() map[string][]string {
 		identityv1.SubjectService_RecordTouch_FullMethodName:       peers,
 		identityv1.MergeService_ListMerges_FullMethodName:          peers,
 		identityv1.VerificationService_ServiceDesc.ServiceName:     fulfilment,
+		identityv1.CheckService_ServiceDesc.ServiceName:            fulfilment,
 		identityv1.KeyService_ServiceDesc.ServiceName:              peers,
 		identityv1.KeyService_DestroyKeys_FullMethodName:           fulfilment,
 		identityv1.SuppressionService_ServiceDesc.ServiceName:      fulfilment,

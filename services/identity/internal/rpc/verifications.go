@@ -94,7 +94,7 @@ func outcome(events []verification.Event) *identityv1.CheckCodeResponse {
 		case verification.Succeeded:
 			out.State, out.AssuranceLevel = identityv1.VerificationState_VERIFICATION_STATE_PASSED, e.Level
 		case verification.Started, verification.CodeDispatched, verification.LinkIssued, verification.CodeSent, verification.CodeNotSent,
-			verification.CheckRefused: // no attempt's result
+			verification.CheckRefused, verification.CheckBegun, verification.Checked: // no attempt's result
 		}
 	}
 	return out
@@ -110,7 +110,8 @@ func (s *Verifications) GetVerification(
 		return nil, err
 	}
 	out := &identityv1.GetVerificationResponse{
-		State: identityv1.VerificationState_VERIFICATION_STATE_OPEN, Request: v.Request, ExpiresAt: stamp(v.ExpiresAt),
+		State: identityv1.VerificationState_VERIFICATION_STATE_OPEN, Request: v.Request, ExpiresAt: stamp(v.OpenUntil()),
+		CheckedBy: v.CheckedBy,
 	}
 	switch v.PhaseAt(s.Now()) {
 	case verification.Failed:

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	sealv1 "habeas.internal/proto/gen/habeas/seal/v1"
+	"habeas.internal/services/identity/evidence"
 	"habeas.internal/services/identity/internal/wire"
 	"habeas.internal/services/identity/subject"
 	"habeas.internal/services/identity/tenant"
@@ -116,5 +117,18 @@ func TestVerificationsEventsStayReadable(t *testing.T) {
 		verification.Ended{Request: ref, Reason: verification.ReasonExpired},
 		verification.Succeeded{Request: ref, Subject: other, Level: 2},
 		verification.CheckRefused{Reason: "VERIFICATION_CLOSED"},
+		verification.CheckBegun{By: other, Until: noon},
+		verification.Checked{
+			By: other, How: verification.DocumentCopy, Points: verification.Points{1, 3}, Declared: true, Doubt: "mail.bounced",
+			Result: verification.Confirmed, Evidence: 512, At: noon,
+		},
+	})
+}
+
+func TestEvidencesEventsStayReadable(t *testing.T) {
+	codec, err := wire.Evidence()
+	corpus(t, evidence.AggregateType, codec, err, []evidence.Event{
+		evidence.Kept{Part: evidence.Part{Check: other, Number: 1, Data: personal.Clear("seen on 22 November")}, EndsAt: noon},
+		evidence.Destroyed{Reason: evidence.ReasonExpired, At: noon},
 	})
 }

@@ -22,6 +22,8 @@ func Verification() (eventpb.Codec[verification.Event], error) {
 		eventpb.Of[verification.Event](packEnded, unpackEnded),
 		eventpb.Of[verification.Event](packSucceeded, unpackSucceeded),
 		eventpb.Of[verification.Event](packCheckRefused, unpackCheckRefused),
+		eventpb.Of[verification.Event](packCheckBegun, unpackCheckBegun),
+		eventpb.Of[verification.Event](packChecked, unpackChecked),
 	)
 }
 

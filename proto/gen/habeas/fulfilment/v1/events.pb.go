@@ -1441,6 +1441,62 @@ func (x *VerificationStarted) GetAt() *timestamppb.Timestamp {
 	return nil
 }
 
+// VerificationExtended: a member of staff is going to check who asks, and the
+// request waits for them.
+type VerificationExtended struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Until when.
+	ExpiresAt *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	// When it was extended.
+	At            *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VerificationExtended) Reset() {
+	*x = VerificationExtended{}
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerificationExtended) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerificationExtended) ProtoMessage() {}
+
+func (x *VerificationExtended) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerificationExtended.ProtoReflect.Descriptor instead.
+func (*VerificationExtended) Descriptor() ([]byte, []int) {
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *VerificationExtended) GetExpiresAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpiresAt
+	}
+	return nil
+}
+
+func (x *VerificationExtended) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
 // RequestVerified: who asks has been proven.
 type RequestVerified struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1451,14 +1507,16 @@ type RequestVerified struct {
 	// When.
 	At *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
 	// How: see habeas.identity.v1.VerificationPassed.
-	Method        string `protobuf:"bytes,4,opt,name=method,proto3" json:"method,omitempty"`
+	Method string `protobuf:"bytes,4,opt,name=method,proto3" json:"method,omitempty"`
+	// Who of staff has checked it, by the id of the read log; empty if nobody.
+	VerifiedBy    string `protobuf:"bytes,5,opt,name=verified_by,json=verifiedBy,proto3" json:"verified_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RequestVerified) Reset() {
 	*x = RequestVerified{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[18]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1470,7 +1528,7 @@ func (x *RequestVerified) String() string {
 func (*RequestVerified) ProtoMessage() {}
 
 func (x *RequestVerified) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[18]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1483,7 +1541,7 @@ func (x *RequestVerified) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestVerified.ProtoReflect.Descriptor instead.
 func (*RequestVerified) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{18}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *RequestVerified) GetSubjectRef() string {
@@ -1514,6 +1572,13 @@ func (x *RequestVerified) GetMethod() string {
 	return ""
 }
 
+func (x *RequestVerified) GetVerifiedBy() string {
+	if x != nil {
+		return x.VerifiedBy
+	}
+	return ""
+}
+
 // VerificationRenewed: a better proof is asked for than the one that was given.
 type VerificationRenewed struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1525,7 +1590,7 @@ type VerificationRenewed struct {
 
 func (x *VerificationRenewed) Reset() {
 	*x = VerificationRenewed{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[19]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1537,7 +1602,7 @@ func (x *VerificationRenewed) String() string {
 func (*VerificationRenewed) ProtoMessage() {}
 
 func (x *VerificationRenewed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[19]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1550,7 +1615,7 @@ func (x *VerificationRenewed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerificationRenewed.ProtoReflect.Descriptor instead.
 func (*VerificationRenewed) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{19}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *VerificationRenewed) GetAt() *timestamppb.Timestamp {
@@ -1578,7 +1643,7 @@ type DelayBegun struct {
 
 func (x *DelayBegun) Reset() {
 	*x = DelayBegun{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[20]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1590,7 +1655,7 @@ func (x *DelayBegun) String() string {
 func (*DelayBegun) ProtoMessage() {}
 
 func (x *DelayBegun) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[20]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1603,7 +1668,7 @@ func (x *DelayBegun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DelayBegun.ProtoReflect.Descriptor instead.
 func (*DelayBegun) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{20}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *DelayBegun) GetUntil() *timestamppb.Timestamp {
@@ -1647,7 +1712,7 @@ type RequestCancelled struct {
 
 func (x *RequestCancelled) Reset() {
 	*x = RequestCancelled{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[21]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1659,7 +1724,7 @@ func (x *RequestCancelled) String() string {
 func (*RequestCancelled) ProtoMessage() {}
 
 func (x *RequestCancelled) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[21]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1672,7 +1737,7 @@ func (x *RequestCancelled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestCancelled.ProtoReflect.Descriptor instead.
 func (*RequestCancelled) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{21}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *RequestCancelled) GetReason() string {
@@ -1702,7 +1767,7 @@ type VerificationFailed struct {
 
 func (x *VerificationFailed) Reset() {
 	*x = VerificationFailed{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[22]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1714,7 +1779,7 @@ func (x *VerificationFailed) String() string {
 func (*VerificationFailed) ProtoMessage() {}
 
 func (x *VerificationFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[22]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1727,7 +1792,7 @@ func (x *VerificationFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerificationFailed.ProtoReflect.Descriptor instead.
 func (*VerificationFailed) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{22}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *VerificationFailed) GetReason() string {
@@ -1759,7 +1824,7 @@ type RequestQueued struct {
 
 func (x *RequestQueued) Reset() {
 	*x = RequestQueued{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[23]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1771,7 +1836,7 @@ func (x *RequestQueued) String() string {
 func (*RequestQueued) ProtoMessage() {}
 
 func (x *RequestQueued) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[23]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1784,7 +1849,7 @@ func (x *RequestQueued) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestQueued.ProtoReflect.Descriptor instead.
 func (*RequestQueued) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{23}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *RequestQueued) GetBehind() string {
@@ -1822,7 +1887,7 @@ type RequestHeldBack struct {
 
 func (x *RequestHeldBack) Reset() {
 	*x = RequestHeldBack{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[24]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1834,7 +1899,7 @@ func (x *RequestHeldBack) String() string {
 func (*RequestHeldBack) ProtoMessage() {}
 
 func (x *RequestHeldBack) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[24]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1847,7 +1912,7 @@ func (x *RequestHeldBack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestHeldBack.ProtoReflect.Descriptor instead.
 func (*RequestHeldBack) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{24}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *RequestHeldBack) GetTo() string {
@@ -1875,7 +1940,7 @@ type RequestActivated struct {
 
 func (x *RequestActivated) Reset() {
 	*x = RequestActivated{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[25]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1887,7 +1952,7 @@ func (x *RequestActivated) String() string {
 func (*RequestActivated) ProtoMessage() {}
 
 func (x *RequestActivated) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[25]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1900,7 +1965,7 @@ func (x *RequestActivated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestActivated.ProtoReflect.Descriptor instead.
 func (*RequestActivated) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{25}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *RequestActivated) GetAt() *timestamppb.Timestamp {
@@ -1922,7 +1987,7 @@ type ContactNoted struct {
 
 func (x *ContactNoted) Reset() {
 	*x = ContactNoted{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[26]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1934,7 +1999,7 @@ func (x *ContactNoted) String() string {
 func (*ContactNoted) ProtoMessage() {}
 
 func (x *ContactNoted) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[26]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1947,7 +2012,7 @@ func (x *ContactNoted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContactNoted.ProtoReflect.Descriptor instead.
 func (*ContactNoted) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{26}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ContactNoted) GetAddress() *v1.Sealed {
@@ -1968,7 +2033,7 @@ type RequestFrozen struct {
 
 func (x *RequestFrozen) Reset() {
 	*x = RequestFrozen{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[27]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1980,7 +2045,7 @@ func (x *RequestFrozen) String() string {
 func (*RequestFrozen) ProtoMessage() {}
 
 func (x *RequestFrozen) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[27]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1993,7 +2058,7 @@ func (x *RequestFrozen) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestFrozen.ProtoReflect.Descriptor instead.
 func (*RequestFrozen) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{27}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *RequestFrozen) GetAt() *timestamppb.Timestamp {
@@ -2034,7 +2099,7 @@ type PlannedLeaf struct {
 
 func (x *PlannedLeaf) Reset() {
 	*x = PlannedLeaf{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[28]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2046,7 +2111,7 @@ func (x *PlannedLeaf) String() string {
 func (*PlannedLeaf) ProtoMessage() {}
 
 func (x *PlannedLeaf) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[28]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2059,7 +2124,7 @@ func (x *PlannedLeaf) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlannedLeaf.ProtoReflect.Descriptor instead.
 func (*PlannedLeaf) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{28}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *PlannedLeaf) GetLeaf() uint32 {
@@ -2162,7 +2227,7 @@ type ManifestCommitted struct {
 
 func (x *ManifestCommitted) Reset() {
 	*x = ManifestCommitted{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[29]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2174,7 +2239,7 @@ func (x *ManifestCommitted) String() string {
 func (*ManifestCommitted) ProtoMessage() {}
 
 func (x *ManifestCommitted) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[29]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2187,7 +2252,7 @@ func (x *ManifestCommitted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ManifestCommitted.ProtoReflect.Descriptor instead.
 func (*ManifestCommitted) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{29}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ManifestCommitted) GetLeaves() []*PlannedLeaf {
@@ -2249,7 +2314,7 @@ type LeavesDecided struct {
 
 func (x *LeavesDecided) Reset() {
 	*x = LeavesDecided{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[30]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2261,7 +2326,7 @@ func (x *LeavesDecided) String() string {
 func (*LeavesDecided) ProtoMessage() {}
 
 func (x *LeavesDecided) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[30]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2274,7 +2339,7 @@ func (x *LeavesDecided) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeavesDecided.ProtoReflect.Descriptor instead.
 func (*LeavesDecided) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{30}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *LeavesDecided) GetSystem() string {
@@ -2313,7 +2378,7 @@ type StartedLeaf struct {
 
 func (x *StartedLeaf) Reset() {
 	*x = StartedLeaf{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[31]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2325,7 +2390,7 @@ func (x *StartedLeaf) String() string {
 func (*StartedLeaf) ProtoMessage() {}
 
 func (x *StartedLeaf) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[31]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2338,7 +2403,7 @@ func (x *StartedLeaf) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartedLeaf.ProtoReflect.Descriptor instead.
 func (*StartedLeaf) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{31}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *StartedLeaf) GetLeaf() uint32 {
@@ -2384,7 +2449,7 @@ type LeavesStarted struct {
 
 func (x *LeavesStarted) Reset() {
 	*x = LeavesStarted{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[32]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2396,7 +2461,7 @@ func (x *LeavesStarted) String() string {
 func (*LeavesStarted) ProtoMessage() {}
 
 func (x *LeavesStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[32]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2409,7 +2474,7 @@ func (x *LeavesStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeavesStarted.ProtoReflect.Descriptor instead.
 func (*LeavesStarted) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{32}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *LeavesStarted) GetSystem() string {
@@ -2472,7 +2537,7 @@ type ValuesSuppressed struct {
 
 func (x *ValuesSuppressed) Reset() {
 	*x = ValuesSuppressed{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[33]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2484,7 +2549,7 @@ func (x *ValuesSuppressed) String() string {
 func (*ValuesSuppressed) ProtoMessage() {}
 
 func (x *ValuesSuppressed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[33]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2497,7 +2562,7 @@ func (x *ValuesSuppressed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValuesSuppressed.ProtoReflect.Descriptor instead.
 func (*ValuesSuppressed) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{33}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ValuesSuppressed) GetErasureRef() string {
@@ -2561,7 +2626,7 @@ type CompletedLeaf struct {
 
 func (x *CompletedLeaf) Reset() {
 	*x = CompletedLeaf{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[34]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2573,7 +2638,7 @@ func (x *CompletedLeaf) String() string {
 func (*CompletedLeaf) ProtoMessage() {}
 
 func (x *CompletedLeaf) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[34]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2586,7 +2651,7 @@ func (x *CompletedLeaf) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompletedLeaf.ProtoReflect.Descriptor instead.
 func (*CompletedLeaf) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{34}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *CompletedLeaf) GetLeaf() uint32 {
@@ -2688,7 +2753,7 @@ type AnnouncedLeaf struct {
 
 func (x *AnnouncedLeaf) Reset() {
 	*x = AnnouncedLeaf{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[35]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2700,7 +2765,7 @@ func (x *AnnouncedLeaf) String() string {
 func (*AnnouncedLeaf) ProtoMessage() {}
 
 func (x *AnnouncedLeaf) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[35]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2713,7 +2778,7 @@ func (x *AnnouncedLeaf) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnnouncedLeaf.ProtoReflect.Descriptor instead.
 func (*AnnouncedLeaf) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{35}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *AnnouncedLeaf) GetLeaf() uint32 {
@@ -2778,7 +2843,7 @@ type ChangesAnnounced struct {
 
 func (x *ChangesAnnounced) Reset() {
 	*x = ChangesAnnounced{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[36]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2790,7 +2855,7 @@ func (x *ChangesAnnounced) String() string {
 func (*ChangesAnnounced) ProtoMessage() {}
 
 func (x *ChangesAnnounced) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[36]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2803,7 +2868,7 @@ func (x *ChangesAnnounced) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangesAnnounced.ProtoReflect.Descriptor instead.
 func (*ChangesAnnounced) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{36}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ChangesAnnounced) GetSystem() string {
@@ -2850,7 +2915,7 @@ type LeavesCompleted struct {
 
 func (x *LeavesCompleted) Reset() {
 	*x = LeavesCompleted{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[37]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2862,7 +2927,7 @@ func (x *LeavesCompleted) String() string {
 func (*LeavesCompleted) ProtoMessage() {}
 
 func (x *LeavesCompleted) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[37]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2875,7 +2940,7 @@ func (x *LeavesCompleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeavesCompleted.ProtoReflect.Descriptor instead.
 func (*LeavesCompleted) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{37}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *LeavesCompleted) GetSystem() string {
@@ -2924,7 +2989,7 @@ type StepFailed struct {
 
 func (x *StepFailed) Reset() {
 	*x = StepFailed{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[38]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2936,7 +3001,7 @@ func (x *StepFailed) String() string {
 func (*StepFailed) ProtoMessage() {}
 
 func (x *StepFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[38]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2949,7 +3014,7 @@ func (x *StepFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StepFailed.ProtoReflect.Descriptor instead.
 func (*StepFailed) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{38}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *StepFailed) GetStep() string {
@@ -3026,7 +3091,7 @@ type LeavesDeferred struct {
 
 func (x *LeavesDeferred) Reset() {
 	*x = LeavesDeferred{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[39]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3038,7 +3103,7 @@ func (x *LeavesDeferred) String() string {
 func (*LeavesDeferred) ProtoMessage() {}
 
 func (x *LeavesDeferred) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[39]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3051,7 +3116,7 @@ func (x *LeavesDeferred) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeavesDeferred.ProtoReflect.Descriptor instead.
 func (*LeavesDeferred) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{39}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *LeavesDeferred) GetSystem() string {
@@ -3095,7 +3160,7 @@ type RequestResumed struct {
 
 func (x *RequestResumed) Reset() {
 	*x = RequestResumed{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[40]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3107,7 +3172,7 @@ func (x *RequestResumed) String() string {
 func (*RequestResumed) ProtoMessage() {}
 
 func (x *RequestResumed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[40]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3120,7 +3185,7 @@ func (x *RequestResumed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestResumed.ProtoReflect.Descriptor instead.
 func (*RequestResumed) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{40}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *RequestResumed) GetCause() string {
@@ -3148,7 +3213,7 @@ type PackageBegun struct {
 
 func (x *PackageBegun) Reset() {
 	*x = PackageBegun{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[41]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3160,7 +3225,7 @@ func (x *PackageBegun) String() string {
 func (*PackageBegun) ProtoMessage() {}
 
 func (x *PackageBegun) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[41]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3173,7 +3238,7 @@ func (x *PackageBegun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PackageBegun.ProtoReflect.Descriptor instead.
 func (*PackageBegun) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{41}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *PackageBegun) GetPackage() string {
@@ -3198,7 +3263,7 @@ type PackageReady struct {
 
 func (x *PackageReady) Reset() {
 	*x = PackageReady{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[42]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3210,7 +3275,7 @@ func (x *PackageReady) String() string {
 func (*PackageReady) ProtoMessage() {}
 
 func (x *PackageReady) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[42]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3223,7 +3288,7 @@ func (x *PackageReady) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PackageReady.ProtoReflect.Descriptor instead.
 func (*PackageReady) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{42}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *PackageReady) GetPackage() string {
@@ -3264,7 +3329,7 @@ type PackageRead struct {
 
 func (x *PackageRead) Reset() {
 	*x = PackageRead{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[43]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3276,7 +3341,7 @@ func (x *PackageRead) String() string {
 func (*PackageRead) ProtoMessage() {}
 
 func (x *PackageRead) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[43]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3289,7 +3354,7 @@ func (x *PackageRead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PackageRead.ProtoReflect.Descriptor instead.
 func (*PackageRead) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{43}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *PackageRead) GetPurpose() string {
@@ -3333,7 +3398,7 @@ type PackageExpired struct {
 
 func (x *PackageExpired) Reset() {
 	*x = PackageExpired{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[44]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3345,7 +3410,7 @@ func (x *PackageExpired) String() string {
 func (*PackageExpired) ProtoMessage() {}
 
 func (x *PackageExpired) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[44]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3358,7 +3423,7 @@ func (x *PackageExpired) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PackageExpired.ProtoReflect.Descriptor instead.
 func (*PackageExpired) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{44}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *PackageExpired) GetPackage() string {
@@ -3386,7 +3451,7 @@ type RecipientsTold struct {
 
 func (x *RecipientsTold) Reset() {
 	*x = RecipientsTold{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[45]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3398,7 +3463,7 @@ func (x *RecipientsTold) String() string {
 func (*RecipientsTold) ProtoMessage() {}
 
 func (x *RecipientsTold) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[45]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3411,7 +3476,7 @@ func (x *RecipientsTold) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecipientsTold.ProtoReflect.Descriptor instead.
 func (*RecipientsTold) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{45}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *RecipientsTold) GetRecipients() uint32 {
@@ -3434,7 +3499,7 @@ type SubjectForgotten struct {
 
 func (x *SubjectForgotten) Reset() {
 	*x = SubjectForgotten{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[46]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3446,7 +3511,7 @@ func (x *SubjectForgotten) String() string {
 func (*SubjectForgotten) ProtoMessage() {}
 
 func (x *SubjectForgotten) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[46]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3459,7 +3524,7 @@ func (x *SubjectForgotten) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubjectForgotten.ProtoReflect.Descriptor instead.
 func (*SubjectForgotten) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{46}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *SubjectForgotten) GetKeysDestroyed() uint32 {
@@ -3487,7 +3552,7 @@ type RestrictionEnded struct {
 
 func (x *RestrictionEnded) Reset() {
 	*x = RestrictionEnded{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[47]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3499,7 +3564,7 @@ func (x *RestrictionEnded) String() string {
 func (*RestrictionEnded) ProtoMessage() {}
 
 func (x *RestrictionEnded) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[47]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3512,7 +3577,7 @@ func (x *RestrictionEnded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestrictionEnded.ProtoReflect.Descriptor instead.
 func (*RestrictionEnded) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{47}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *RestrictionEnded) GetErased() bool {
@@ -3533,7 +3598,7 @@ type RequestWithdrawn struct {
 
 func (x *RequestWithdrawn) Reset() {
 	*x = RequestWithdrawn{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[48]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3545,7 +3610,7 @@ func (x *RequestWithdrawn) String() string {
 func (*RequestWithdrawn) ProtoMessage() {}
 
 func (x *RequestWithdrawn) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[48]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3558,7 +3623,7 @@ func (x *RequestWithdrawn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestWithdrawn.ProtoReflect.Descriptor instead.
 func (*RequestWithdrawn) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{48}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *RequestWithdrawn) GetAt() *timestamppb.Timestamp {
@@ -3583,7 +3648,7 @@ type RequestClosed struct {
 
 func (x *RequestClosed) Reset() {
 	*x = RequestClosed{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[49]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3595,7 +3660,7 @@ func (x *RequestClosed) String() string {
 func (*RequestClosed) ProtoMessage() {}
 
 func (x *RequestClosed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[49]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3608,7 +3673,7 @@ func (x *RequestClosed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestClosed.ProtoReflect.Descriptor instead.
 func (*RequestClosed) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{49}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *RequestClosed) GetOutcome() Outcome {
@@ -3641,7 +3706,7 @@ type DocketLeft struct {
 
 func (x *DocketLeft) Reset() {
 	*x = DocketLeft{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[50]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3653,7 +3718,7 @@ func (x *DocketLeft) String() string {
 func (*DocketLeft) ProtoMessage() {}
 
 func (x *DocketLeft) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[50]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3666,7 +3731,7 @@ func (x *DocketLeft) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DocketLeft.ProtoReflect.Descriptor instead.
 func (*DocketLeft) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{50}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{51}
 }
 
 // RequestKeyDestroyed: what the request said about its requester is unreadable.
@@ -3680,7 +3745,7 @@ type RequestKeyDestroyed struct {
 
 func (x *RequestKeyDestroyed) Reset() {
 	*x = RequestKeyDestroyed{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[51]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3692,7 +3757,7 @@ func (x *RequestKeyDestroyed) String() string {
 func (*RequestKeyDestroyed) ProtoMessage() {}
 
 func (x *RequestKeyDestroyed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[51]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3705,7 +3770,7 @@ func (x *RequestKeyDestroyed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestKeyDestroyed.ProtoReflect.Descriptor instead.
 func (*RequestKeyDestroyed) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{51}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *RequestKeyDestroyed) GetResidueEndsAt() *timestamppb.Timestamp {
@@ -3724,7 +3789,7 @@ type RequestFinished struct {
 
 func (x *RequestFinished) Reset() {
 	*x = RequestFinished{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[52]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3736,7 +3801,7 @@ func (x *RequestFinished) String() string {
 func (*RequestFinished) ProtoMessage() {}
 
 func (x *RequestFinished) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[52]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3749,7 +3814,7 @@ func (x *RequestFinished) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestFinished.ProtoReflect.Descriptor instead.
 func (*RequestFinished) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{52}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{53}
 }
 
 // CommandRefused: a rule said no to a known caller.
@@ -3765,7 +3830,7 @@ type CommandRefused struct {
 
 func (x *CommandRefused) Reset() {
 	*x = CommandRefused{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[53]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3777,7 +3842,7 @@ func (x *CommandRefused) String() string {
 func (*CommandRefused) ProtoMessage() {}
 
 func (x *CommandRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[53]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3790,7 +3855,7 @@ func (x *CommandRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommandRefused.ProtoReflect.Descriptor instead.
 func (*CommandRefused) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{53}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *CommandRefused) GetCommand() string {
@@ -3911,13 +3976,19 @@ const file_habeas_fulfilment_v1_events_proto_rawDesc = "" +
 	"\fverification\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\fverification\x129\n" +
 	"\n" +
 	"expires_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12*\n" +
-	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at: \xa2\xb5\x18\x1crequest.verification_started\"\xc1\x01\n" +
+	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at: \xa2\xb5\x18\x1crequest.verification_started\"\xa0\x01\n" +
+	"\x14VerificationExtended\x129\n" +
+	"\n" +
+	"expires_at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12*\n" +
+	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at:!\xa2\xb5\x18\x1drequest.verification_extended\"\xe8\x01\n" +
 	"\x0fRequestVerified\x12%\n" +
 	"\vsubject_ref\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\n" +
 	"subjectRef\x12'\n" +
 	"\x0fassurance_level\x18\x02 \x01(\rR\x0eassuranceLevel\x12*\n" +
 	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x1c\n" +
-	"\x06method\x18\x04 \x01(\tB\x04\x98\xb5\x18\x03R\x06method:\x14\xa2\xb5\x18\x10request.verified\"c\n" +
+	"\x06method\x18\x04 \x01(\tB\x04\x98\xb5\x18\x03R\x06method\x12%\n" +
+	"\vverified_by\x18\x05 \x01(\tB\x04\x98\xb5\x18\x02R\n" +
+	"verifiedBy:\x14\xa2\xb5\x18\x10request.verified\"c\n" +
 	"\x13VerificationRenewed\x12*\n" +
 	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at: \xa2\xb5\x18\x1crequest.verification_renewed\"\xd1\x01\n" +
 	"\n" +
@@ -4099,7 +4170,7 @@ func file_habeas_fulfilment_v1_events_proto_rawDescGZIP() []byte {
 }
 
 var file_habeas_fulfilment_v1_events_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_habeas_fulfilment_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 54)
+var file_habeas_fulfilment_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 55)
 var file_habeas_fulfilment_v1_events_proto_goTypes = []any{
 	(DocketPlace)(0),              // 0: habeas.fulfilment.v1.DocketPlace
 	(LeafDecision)(0),             // 1: habeas.fulfilment.v1.LeafDecision
@@ -4121,121 +4192,124 @@ var file_habeas_fulfilment_v1_events_proto_goTypes = []any{
 	(*NoticeOwed)(nil),            // 17: habeas.fulfilment.v1.NoticeOwed
 	(*NoticeEnded)(nil),           // 18: habeas.fulfilment.v1.NoticeEnded
 	(*VerificationStarted)(nil),   // 19: habeas.fulfilment.v1.VerificationStarted
-	(*RequestVerified)(nil),       // 20: habeas.fulfilment.v1.RequestVerified
-	(*VerificationRenewed)(nil),   // 21: habeas.fulfilment.v1.VerificationRenewed
-	(*DelayBegun)(nil),            // 22: habeas.fulfilment.v1.DelayBegun
-	(*RequestCancelled)(nil),      // 23: habeas.fulfilment.v1.RequestCancelled
-	(*VerificationFailed)(nil),    // 24: habeas.fulfilment.v1.VerificationFailed
-	(*RequestQueued)(nil),         // 25: habeas.fulfilment.v1.RequestQueued
-	(*RequestHeldBack)(nil),       // 26: habeas.fulfilment.v1.RequestHeldBack
-	(*RequestActivated)(nil),      // 27: habeas.fulfilment.v1.RequestActivated
-	(*ContactNoted)(nil),          // 28: habeas.fulfilment.v1.ContactNoted
-	(*RequestFrozen)(nil),         // 29: habeas.fulfilment.v1.RequestFrozen
-	(*PlannedLeaf)(nil),           // 30: habeas.fulfilment.v1.PlannedLeaf
-	(*ManifestCommitted)(nil),     // 31: habeas.fulfilment.v1.ManifestCommitted
-	(*LeavesDecided)(nil),         // 32: habeas.fulfilment.v1.LeavesDecided
-	(*StartedLeaf)(nil),           // 33: habeas.fulfilment.v1.StartedLeaf
-	(*LeavesStarted)(nil),         // 34: habeas.fulfilment.v1.LeavesStarted
-	(*ValuesSuppressed)(nil),      // 35: habeas.fulfilment.v1.ValuesSuppressed
-	(*CompletedLeaf)(nil),         // 36: habeas.fulfilment.v1.CompletedLeaf
-	(*AnnouncedLeaf)(nil),         // 37: habeas.fulfilment.v1.AnnouncedLeaf
-	(*ChangesAnnounced)(nil),      // 38: habeas.fulfilment.v1.ChangesAnnounced
-	(*LeavesCompleted)(nil),       // 39: habeas.fulfilment.v1.LeavesCompleted
-	(*StepFailed)(nil),            // 40: habeas.fulfilment.v1.StepFailed
-	(*LeavesDeferred)(nil),        // 41: habeas.fulfilment.v1.LeavesDeferred
-	(*RequestResumed)(nil),        // 42: habeas.fulfilment.v1.RequestResumed
-	(*PackageBegun)(nil),          // 43: habeas.fulfilment.v1.PackageBegun
-	(*PackageReady)(nil),          // 44: habeas.fulfilment.v1.PackageReady
-	(*PackageRead)(nil),           // 45: habeas.fulfilment.v1.PackageRead
-	(*PackageExpired)(nil),        // 46: habeas.fulfilment.v1.PackageExpired
-	(*RecipientsTold)(nil),        // 47: habeas.fulfilment.v1.RecipientsTold
-	(*SubjectForgotten)(nil),      // 48: habeas.fulfilment.v1.SubjectForgotten
-	(*RestrictionEnded)(nil),      // 49: habeas.fulfilment.v1.RestrictionEnded
-	(*RequestWithdrawn)(nil),      // 50: habeas.fulfilment.v1.RequestWithdrawn
-	(*RequestClosed)(nil),         // 51: habeas.fulfilment.v1.RequestClosed
-	(*DocketLeft)(nil),            // 52: habeas.fulfilment.v1.DocketLeft
-	(*RequestKeyDestroyed)(nil),   // 53: habeas.fulfilment.v1.RequestKeyDestroyed
-	(*RequestFinished)(nil),       // 54: habeas.fulfilment.v1.RequestFinished
-	(*CommandRefused)(nil),        // 55: habeas.fulfilment.v1.CommandRefused
-	(ConnectorKind)(0),            // 56: habeas.fulfilment.v1.ConnectorKind
-	(*timestamppb.Timestamp)(nil), // 57: google.protobuf.Timestamp
-	(Right)(0),                    // 58: habeas.fulfilment.v1.Right
-	(*v1.Sealed)(nil),             // 59: habeas.seal.v1.Sealed
-	(v11.IdentifierKind)(0),       // 60: habeas.identity.v1.IdentifierKind
-	(*durationpb.Duration)(nil),   // 61: google.protobuf.Duration
-	(LeafOutcome)(0),              // 62: habeas.fulfilment.v1.LeafOutcome
-	(Outcome)(0),                  // 63: habeas.fulfilment.v1.Outcome
+	(*VerificationExtended)(nil),  // 20: habeas.fulfilment.v1.VerificationExtended
+	(*RequestVerified)(nil),       // 21: habeas.fulfilment.v1.RequestVerified
+	(*VerificationRenewed)(nil),   // 22: habeas.fulfilment.v1.VerificationRenewed
+	(*DelayBegun)(nil),            // 23: habeas.fulfilment.v1.DelayBegun
+	(*RequestCancelled)(nil),      // 24: habeas.fulfilment.v1.RequestCancelled
+	(*VerificationFailed)(nil),    // 25: habeas.fulfilment.v1.VerificationFailed
+	(*RequestQueued)(nil),         // 26: habeas.fulfilment.v1.RequestQueued
+	(*RequestHeldBack)(nil),       // 27: habeas.fulfilment.v1.RequestHeldBack
+	(*RequestActivated)(nil),      // 28: habeas.fulfilment.v1.RequestActivated
+	(*ContactNoted)(nil),          // 29: habeas.fulfilment.v1.ContactNoted
+	(*RequestFrozen)(nil),         // 30: habeas.fulfilment.v1.RequestFrozen
+	(*PlannedLeaf)(nil),           // 31: habeas.fulfilment.v1.PlannedLeaf
+	(*ManifestCommitted)(nil),     // 32: habeas.fulfilment.v1.ManifestCommitted
+	(*LeavesDecided)(nil),         // 33: habeas.fulfilment.v1.LeavesDecided
+	(*StartedLeaf)(nil),           // 34: habeas.fulfilment.v1.StartedLeaf
+	(*LeavesStarted)(nil),         // 35: habeas.fulfilment.v1.LeavesStarted
+	(*ValuesSuppressed)(nil),      // 36: habeas.fulfilment.v1.ValuesSuppressed
+	(*CompletedLeaf)(nil),         // 37: habeas.fulfilment.v1.CompletedLeaf
+	(*AnnouncedLeaf)(nil),         // 38: habeas.fulfilment.v1.AnnouncedLeaf
+	(*ChangesAnnounced)(nil),      // 39: habeas.fulfilment.v1.ChangesAnnounced
+	(*LeavesCompleted)(nil),       // 40: habeas.fulfilment.v1.LeavesCompleted
+	(*StepFailed)(nil),            // 41: habeas.fulfilment.v1.StepFailed
+	(*LeavesDeferred)(nil),        // 42: habeas.fulfilment.v1.LeavesDeferred
+	(*RequestResumed)(nil),        // 43: habeas.fulfilment.v1.RequestResumed
+	(*PackageBegun)(nil),          // 44: habeas.fulfilment.v1.PackageBegun
+	(*PackageReady)(nil),          // 45: habeas.fulfilment.v1.PackageReady
+	(*PackageRead)(nil),           // 46: habeas.fulfilment.v1.PackageRead
+	(*PackageExpired)(nil),        // 47: habeas.fulfilment.v1.PackageExpired
+	(*RecipientsTold)(nil),        // 48: habeas.fulfilment.v1.RecipientsTold
+	(*SubjectForgotten)(nil),      // 49: habeas.fulfilment.v1.SubjectForgotten
+	(*RestrictionEnded)(nil),      // 50: habeas.fulfilment.v1.RestrictionEnded
+	(*RequestWithdrawn)(nil),      // 51: habeas.fulfilment.v1.RequestWithdrawn
+	(*RequestClosed)(nil),         // 52: habeas.fulfilment.v1.RequestClosed
+	(*DocketLeft)(nil),            // 53: habeas.fulfilment.v1.DocketLeft
+	(*RequestKeyDestroyed)(nil),   // 54: habeas.fulfilment.v1.RequestKeyDestroyed
+	(*RequestFinished)(nil),       // 55: habeas.fulfilment.v1.RequestFinished
+	(*CommandRefused)(nil),        // 56: habeas.fulfilment.v1.CommandRefused
+	(ConnectorKind)(0),            // 57: habeas.fulfilment.v1.ConnectorKind
+	(*timestamppb.Timestamp)(nil), // 58: google.protobuf.Timestamp
+	(Right)(0),                    // 59: habeas.fulfilment.v1.Right
+	(*v1.Sealed)(nil),             // 60: habeas.seal.v1.Sealed
+	(v11.IdentifierKind)(0),       // 61: habeas.identity.v1.IdentifierKind
+	(*durationpb.Duration)(nil),   // 62: google.protobuf.Duration
+	(LeafOutcome)(0),              // 63: habeas.fulfilment.v1.LeafOutcome
+	(Outcome)(0),                  // 64: habeas.fulfilment.v1.Outcome
 }
 var file_habeas_fulfilment_v1_events_proto_depIdxs = []int32{
-	56, // 0: habeas.fulfilment.v1.SystemRegistered.connector:type_name -> habeas.fulfilment.v1.ConnectorKind
-	57, // 1: habeas.fulfilment.v1.SystemRegistered.at:type_name -> google.protobuf.Timestamp
-	57, // 2: habeas.fulfilment.v1.SystemRetired.at:type_name -> google.protobuf.Timestamp
-	56, // 3: habeas.fulfilment.v1.SystemListed.connector:type_name -> habeas.fulfilment.v1.ConnectorKind
-	58, // 4: habeas.fulfilment.v1.RequestEntered.right:type_name -> habeas.fulfilment.v1.Right
+	57, // 0: habeas.fulfilment.v1.SystemRegistered.connector:type_name -> habeas.fulfilment.v1.ConnectorKind
+	58, // 1: habeas.fulfilment.v1.SystemRegistered.at:type_name -> google.protobuf.Timestamp
+	58, // 2: habeas.fulfilment.v1.SystemRetired.at:type_name -> google.protobuf.Timestamp
+	57, // 3: habeas.fulfilment.v1.SystemListed.connector:type_name -> habeas.fulfilment.v1.ConnectorKind
+	59, // 4: habeas.fulfilment.v1.RequestEntered.right:type_name -> habeas.fulfilment.v1.Right
 	0,  // 5: habeas.fulfilment.v1.RequestEntered.place:type_name -> habeas.fulfilment.v1.DocketPlace
-	59, // 6: habeas.fulfilment.v1.NoticeDrafted.address:type_name -> habeas.seal.v1.Sealed
-	57, // 7: habeas.fulfilment.v1.NoticeDrafted.at:type_name -> google.protobuf.Timestamp
-	57, // 8: habeas.fulfilment.v1.NoticeAttempted.at:type_name -> google.protobuf.Timestamp
-	57, // 9: habeas.fulfilment.v1.NoticeSent.at:type_name -> google.protobuf.Timestamp
-	57, // 10: habeas.fulfilment.v1.NoticeFailed.next_try_at:type_name -> google.protobuf.Timestamp
-	57, // 11: habeas.fulfilment.v1.NoticeFailed.at:type_name -> google.protobuf.Timestamp
-	58, // 12: habeas.fulfilment.v1.RequestSubmitted.right:type_name -> habeas.fulfilment.v1.Right
-	60, // 13: habeas.fulfilment.v1.RequestSubmitted.kind:type_name -> habeas.identity.v1.IdentifierKind
-	59, // 14: habeas.fulfilment.v1.RequestSubmitted.identifier:type_name -> habeas.seal.v1.Sealed
-	57, // 15: habeas.fulfilment.v1.RequestSubmitted.received_at:type_name -> google.protobuf.Timestamp
-	57, // 16: habeas.fulfilment.v1.RequestSubmitted.at:type_name -> google.protobuf.Timestamp
-	57, // 17: habeas.fulfilment.v1.RequestSubmitted.due_at:type_name -> google.protobuf.Timestamp
-	57, // 18: habeas.fulfilment.v1.RequestSubmitted.acknowledge_by:type_name -> google.protobuf.Timestamp
-	61, // 19: habeas.fulfilment.v1.RequestSubmitted.delay:type_name -> google.protobuf.Duration
-	57, // 20: habeas.fulfilment.v1.VerificationStarted.expires_at:type_name -> google.protobuf.Timestamp
-	57, // 21: habeas.fulfilment.v1.VerificationStarted.at:type_name -> google.protobuf.Timestamp
-	57, // 22: habeas.fulfilment.v1.RequestVerified.at:type_name -> google.protobuf.Timestamp
-	57, // 23: habeas.fulfilment.v1.VerificationRenewed.at:type_name -> google.protobuf.Timestamp
-	57, // 24: habeas.fulfilment.v1.DelayBegun.until:type_name -> google.protobuf.Timestamp
-	59, // 25: habeas.fulfilment.v1.DelayBegun.code:type_name -> habeas.seal.v1.Sealed
-	57, // 26: habeas.fulfilment.v1.DelayBegun.at:type_name -> google.protobuf.Timestamp
-	57, // 27: habeas.fulfilment.v1.RequestCancelled.at:type_name -> google.protobuf.Timestamp
-	57, // 28: habeas.fulfilment.v1.VerificationFailed.at:type_name -> google.protobuf.Timestamp
-	57, // 29: habeas.fulfilment.v1.RequestQueued.at:type_name -> google.protobuf.Timestamp
-	57, // 30: habeas.fulfilment.v1.RequestHeldBack.at:type_name -> google.protobuf.Timestamp
-	57, // 31: habeas.fulfilment.v1.RequestActivated.at:type_name -> google.protobuf.Timestamp
-	59, // 32: habeas.fulfilment.v1.ContactNoted.address:type_name -> habeas.seal.v1.Sealed
-	57, // 33: habeas.fulfilment.v1.RequestFrozen.at:type_name -> google.protobuf.Timestamp
-	1,  // 34: habeas.fulfilment.v1.PlannedLeaf.decision:type_name -> habeas.fulfilment.v1.LeafDecision
-	57, // 35: habeas.fulfilment.v1.PlannedLeaf.until:type_name -> google.protobuf.Timestamp
-	30, // 36: habeas.fulfilment.v1.ManifestCommitted.leaves:type_name -> habeas.fulfilment.v1.PlannedLeaf
-	57, // 37: habeas.fulfilment.v1.ManifestCommitted.at:type_name -> google.protobuf.Timestamp
-	59, // 38: habeas.fulfilment.v1.ManifestCommitted.digest_key:type_name -> habeas.seal.v1.Sealed
-	30, // 39: habeas.fulfilment.v1.LeavesDecided.leaves:type_name -> habeas.fulfilment.v1.PlannedLeaf
-	57, // 40: habeas.fulfilment.v1.LeavesDecided.at:type_name -> google.protobuf.Timestamp
-	57, // 41: habeas.fulfilment.v1.LeavesStarted.permit_ends_at:type_name -> google.protobuf.Timestamp
-	33, // 42: habeas.fulfilment.v1.LeavesStarted.leaves:type_name -> habeas.fulfilment.v1.StartedLeaf
-	57, // 43: habeas.fulfilment.v1.LeavesStarted.at:type_name -> google.protobuf.Timestamp
-	57, // 44: habeas.fulfilment.v1.ValuesSuppressed.until:type_name -> google.protobuf.Timestamp
-	62, // 45: habeas.fulfilment.v1.CompletedLeaf.outcome:type_name -> habeas.fulfilment.v1.LeafOutcome
-	57, // 46: habeas.fulfilment.v1.CompletedLeaf.until:type_name -> google.protobuf.Timestamp
-	37, // 47: habeas.fulfilment.v1.ChangesAnnounced.leaves:type_name -> habeas.fulfilment.v1.AnnouncedLeaf
-	57, // 48: habeas.fulfilment.v1.ChangesAnnounced.at:type_name -> google.protobuf.Timestamp
-	36, // 49: habeas.fulfilment.v1.LeavesCompleted.leaves:type_name -> habeas.fulfilment.v1.CompletedLeaf
-	57, // 50: habeas.fulfilment.v1.LeavesCompleted.at:type_name -> google.protobuf.Timestamp
-	57, // 51: habeas.fulfilment.v1.StepFailed.next_try_at:type_name -> google.protobuf.Timestamp
-	57, // 52: habeas.fulfilment.v1.StepFailed.at:type_name -> google.protobuf.Timestamp
-	57, // 53: habeas.fulfilment.v1.LeavesDeferred.next_try_at:type_name -> google.protobuf.Timestamp
-	57, // 54: habeas.fulfilment.v1.LeavesDeferred.at:type_name -> google.protobuf.Timestamp
-	57, // 55: habeas.fulfilment.v1.RequestResumed.at:type_name -> google.protobuf.Timestamp
-	57, // 56: habeas.fulfilment.v1.PackageReady.expires_at:type_name -> google.protobuf.Timestamp
-	57, // 57: habeas.fulfilment.v1.PackageRead.at:type_name -> google.protobuf.Timestamp
-	57, // 58: habeas.fulfilment.v1.PackageExpired.residue_ends_at:type_name -> google.protobuf.Timestamp
-	57, // 59: habeas.fulfilment.v1.SubjectForgotten.residue_ends_at:type_name -> google.protobuf.Timestamp
-	57, // 60: habeas.fulfilment.v1.RequestWithdrawn.at:type_name -> google.protobuf.Timestamp
-	63, // 61: habeas.fulfilment.v1.RequestClosed.outcome:type_name -> habeas.fulfilment.v1.Outcome
-	57, // 62: habeas.fulfilment.v1.RequestClosed.at:type_name -> google.protobuf.Timestamp
-	57, // 63: habeas.fulfilment.v1.RequestKeyDestroyed.residue_ends_at:type_name -> google.protobuf.Timestamp
-	64, // [64:64] is the sub-list for method output_type
-	64, // [64:64] is the sub-list for method input_type
-	64, // [64:64] is the sub-list for extension type_name
-	64, // [64:64] is the sub-list for extension extendee
-	0,  // [0:64] is the sub-list for field type_name
+	60, // 6: habeas.fulfilment.v1.NoticeDrafted.address:type_name -> habeas.seal.v1.Sealed
+	58, // 7: habeas.fulfilment.v1.NoticeDrafted.at:type_name -> google.protobuf.Timestamp
+	58, // 8: habeas.fulfilment.v1.NoticeAttempted.at:type_name -> google.protobuf.Timestamp
+	58, // 9: habeas.fulfilment.v1.NoticeSent.at:type_name -> google.protobuf.Timestamp
+	58, // 10: habeas.fulfilment.v1.NoticeFailed.next_try_at:type_name -> google.protobuf.Timestamp
+	58, // 11: habeas.fulfilment.v1.NoticeFailed.at:type_name -> google.protobuf.Timestamp
+	59, // 12: habeas.fulfilment.v1.RequestSubmitted.right:type_name -> habeas.fulfilment.v1.Right
+	61, // 13: habeas.fulfilment.v1.RequestSubmitted.kind:type_name -> habeas.identity.v1.IdentifierKind
+	60, // 14: habeas.fulfilment.v1.RequestSubmitted.identifier:type_name -> habeas.seal.v1.Sealed
+	58, // 15: habeas.fulfilment.v1.RequestSubmitted.received_at:type_name -> google.protobuf.Timestamp
+	58, // 16: habeas.fulfilment.v1.RequestSubmitted.at:type_name -> google.protobuf.Timestamp
+	58, // 17: habeas.fulfilment.v1.RequestSubmitted.due_at:type_name -> google.protobuf.Timestamp
+	58, // 18: habeas.fulfilment.v1.RequestSubmitted.acknowledge_by:type_name -> google.protobuf.Timestamp
+	62, // 19: habeas.fulfilment.v1.RequestSubmitted.delay:type_name -> google.protobuf.Duration
+	58, // 20: habeas.fulfilment.v1.VerificationStarted.expires_at:type_name -> google.protobuf.Timestamp
+	58, // 21: habeas.fulfilment.v1.VerificationStarted.at:type_name -> google.protobuf.Timestamp
+	58, // 22: habeas.fulfilment.v1.VerificationExtended.expires_at:type_name -> google.protobuf.Timestamp
+	58, // 23: habeas.fulfilment.v1.VerificationExtended.at:type_name -> google.protobuf.Timestamp
+	58, // 24: habeas.fulfilment.v1.RequestVerified.at:type_name -> google.protobuf.Timestamp
+	58, // 25: habeas.fulfilment.v1.VerificationRenewed.at:type_name -> google.protobuf.Timestamp
+	58, // 26: habeas.fulfilment.v1.DelayBegun.until:type_name -> google.protobuf.Timestamp
+	60, // 27: habeas.fulfilment.v1.DelayBegun.code:type_name -> habeas.seal.v1.Sealed
+	58, // 28: habeas.fulfilment.v1.DelayBegun.at:type_name -> google.protobuf.Timestamp
+	58, // 29: habeas.fulfilment.v1.RequestCancelled.at:type_name -> google.protobuf.Timestamp
+	58, // 30: habeas.fulfilment.v1.VerificationFailed.at:type_name -> google.protobuf.Timestamp
+	58, // 31: habeas.fulfilment.v1.RequestQueued.at:type_name -> google.protobuf.Timestamp
+	58, // 32: habeas.fulfilment.v1.RequestHeldBack.at:type_name -> google.protobuf.Timestamp
+	58, // 33: habeas.fulfilment.v1.RequestActivated.at:type_name -> google.protobuf.Timestamp
+	60, // 34: habeas.fulfilment.v1.ContactNoted.address:type_name -> habeas.seal.v1.Sealed
+	58, // 35: habeas.fulfilment.v1.RequestFrozen.at:type_name -> google.protobuf.Timestamp
+	1,  // 36: habeas.fulfilment.v1.PlannedLeaf.decision:type_name -> habeas.fulfilment.v1.LeafDecision
+	58, // 37: habeas.fulfilment.v1.PlannedLeaf.until:type_name -> google.protobuf.Timestamp
+	31, // 38: habeas.fulfilment.v1.ManifestCommitted.leaves:type_name -> habeas.fulfilment.v1.PlannedLeaf
+	58, // 39: habeas.fulfilment.v1.ManifestCommitted.at:type_name -> google.protobuf.Timestamp
+	60, // 40: habeas.fulfilment.v1.ManifestCommitted.digest_key:type_name -> habeas.seal.v1.Sealed
+	31, // 41: habeas.fulfilment.v1.LeavesDecided.leaves:type_name -> habeas.fulfilment.v1.PlannedLeaf
+	58, // 42: habeas.fulfilment.v1.LeavesDecided.at:type_name -> google.protobuf.Timestamp
+	58, // 43: habeas.fulfilment.v1.LeavesStarted.permit_ends_at:type_name -> google.protobuf.Timestamp
+	34, // 44: habeas.fulfilment.v1.LeavesStarted.leaves:type_name -> habeas.fulfilment.v1.StartedLeaf
+	58, // 45: habeas.fulfilment.v1.LeavesStarted.at:type_name -> google.protobuf.Timestamp
+	58, // 46: habeas.fulfilment.v1.ValuesSuppressed.until:type_name -> google.protobuf.Timestamp
+	63, // 47: habeas.fulfilment.v1.CompletedLeaf.outcome:type_name -> habeas.fulfilment.v1.LeafOutcome
+	58, // 48: habeas.fulfilment.v1.CompletedLeaf.until:type_name -> google.protobuf.Timestamp
+	38, // 49: habeas.fulfilment.v1.ChangesAnnounced.leaves:type_name -> habeas.fulfilment.v1.AnnouncedLeaf
+	58, // 50: habeas.fulfilment.v1.ChangesAnnounced.at:type_name -> google.protobuf.Timestamp
+	37, // 51: habeas.fulfilment.v1.LeavesCompleted.leaves:type_name -> habeas.fulfilment.v1.CompletedLeaf
+	58, // 52: habeas.fulfilment.v1.LeavesCompleted.at:type_name -> google.protobuf.Timestamp
+	58, // 53: habeas.fulfilment.v1.StepFailed.next_try_at:type_name -> google.protobuf.Timestamp
+	58, // 54: habeas.fulfilment.v1.StepFailed.at:type_name -> google.protobuf.Timestamp
+	58, // 55: habeas.fulfilment.v1.LeavesDeferred.next_try_at:type_name -> google.protobuf.Timestamp
+	58, // 56: habeas.fulfilment.v1.LeavesDeferred.at:type_name -> google.protobuf.Timestamp
+	58, // 57: habeas.fulfilment.v1.RequestResumed.at:type_name -> google.protobuf.Timestamp
+	58, // 58: habeas.fulfilment.v1.PackageReady.expires_at:type_name -> google.protobuf.Timestamp
+	58, // 59: habeas.fulfilment.v1.PackageRead.at:type_name -> google.protobuf.Timestamp
+	58, // 60: habeas.fulfilment.v1.PackageExpired.residue_ends_at:type_name -> google.protobuf.Timestamp
+	58, // 61: habeas.fulfilment.v1.SubjectForgotten.residue_ends_at:type_name -> google.protobuf.Timestamp
+	58, // 62: habeas.fulfilment.v1.RequestWithdrawn.at:type_name -> google.protobuf.Timestamp
+	64, // 63: habeas.fulfilment.v1.RequestClosed.outcome:type_name -> habeas.fulfilment.v1.Outcome
+	58, // 64: habeas.fulfilment.v1.RequestClosed.at:type_name -> google.protobuf.Timestamp
+	58, // 65: habeas.fulfilment.v1.RequestKeyDestroyed.residue_ends_at:type_name -> google.protobuf.Timestamp
+	66, // [66:66] is the sub-list for method output_type
+	66, // [66:66] is the sub-list for method input_type
+	66, // [66:66] is the sub-list for extension type_name
+	66, // [66:66] is the sub-list for extension extendee
+	0,  // [0:66] is the sub-list for field type_name
 }
 
 func init() { file_habeas_fulfilment_v1_events_proto_init() }
@@ -4251,7 +4325,7 @@ func file_habeas_fulfilment_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_fulfilment_v1_events_proto_rawDesc), len(file_habeas_fulfilment_v1_events_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   54,
+			NumMessages:   55,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -796,6 +796,170 @@ func (x *RenewVerificationResponse) GetConsistencyToken() string {
 	return ""
 }
 
+// CheckPersonRequest is what a member of staff did.
+type CheckPersonRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Client-made id of the command (AIP-155).
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The request.
+	Request string `protobuf:"bytes,2,opt,name=request,proto3" json:"request,omitempty"`
+	// The check.
+	Check         *v1.Check `protobuf:"bytes,3,opt,name=check,proto3" json:"check,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckPersonRequest) Reset() {
+	*x = CheckPersonRequest{}
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckPersonRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckPersonRequest) ProtoMessage() {}
+
+func (x *CheckPersonRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckPersonRequest.ProtoReflect.Descriptor instead.
+func (*CheckPersonRequest) Descriptor() ([]byte, []int) {
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *CheckPersonRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *CheckPersonRequest) GetRequest() string {
+	if x != nil {
+		return x.Request
+	}
+	return ""
+}
+
+func (x *CheckPersonRequest) GetCheck() *v1.Check {
+	if x != nil {
+		return x.Check
+	}
+	return nil
+}
+
+// CheckPersonResponse says what has come of it.
+type CheckPersonResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where the verification stands.
+	State v1.VerificationState `protobuf:"varint,1,opt,name=state,proto3,enum=habeas.identity.v1.VerificationState" json:"state,omitempty"`
+	// Level of assurance that was reached, 1 to 4; zero unless passed.
+	AssuranceLevel uint32 `protobuf:"varint,2,opt,name=assurance_level,json=assuranceLevel,proto3" json:"assurance_level,omitempty"`
+	// Level that the request needs.
+	NeededLevel uint32 `protobuf:"varint,3,opt,name=needed_level,json=neededLevel,proto3" json:"needed_level,omitempty"`
+	// ASSURANCE_TOO_LOW if what was found is not enough; else empty.
+	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Proofs any of which would be enough then: see ExplainRequestResponse.
+	Suffices []string `protobuf:"bytes,5,rep,name=suffices,proto3" json:"suffices,omitempty"`
+	// When the evidence ends at the latest; unset if there is none.
+	EvidenceEndsAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=evidence_ends_at,json=evidenceEndsAt,proto3" json:"evidence_ends_at,omitempty"`
+	// Pass it to reads that must see this command.
+	ConsistencyToken string `protobuf:"bytes,7,opt,name=consistency_token,json=consistencyToken,proto3" json:"consistency_token,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *CheckPersonResponse) Reset() {
+	*x = CheckPersonResponse{}
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckPersonResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckPersonResponse) ProtoMessage() {}
+
+func (x *CheckPersonResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckPersonResponse.ProtoReflect.Descriptor instead.
+func (*CheckPersonResponse) Descriptor() ([]byte, []int) {
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *CheckPersonResponse) GetState() v1.VerificationState {
+	if x != nil {
+		return x.State
+	}
+	return v1.VerificationState(0)
+}
+
+func (x *CheckPersonResponse) GetAssuranceLevel() uint32 {
+	if x != nil {
+		return x.AssuranceLevel
+	}
+	return 0
+}
+
+func (x *CheckPersonResponse) GetNeededLevel() uint32 {
+	if x != nil {
+		return x.NeededLevel
+	}
+	return 0
+}
+
+func (x *CheckPersonResponse) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *CheckPersonResponse) GetSuffices() []string {
+	if x != nil {
+		return x.Suffices
+	}
+	return nil
+}
+
+func (x *CheckPersonResponse) GetEvidenceEndsAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EvidenceEndsAt
+	}
+	return nil
+}
+
+func (x *CheckPersonResponse) GetConsistencyToken() string {
+	if x != nil {
+		return x.ConsistencyToken
+	}
+	return ""
+}
+
 // CancelRequestRequest holds the code of a message that told of a request.
 type CancelRequestRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -813,7 +977,7 @@ type CancelRequestRequest struct {
 
 func (x *CancelRequestRequest) Reset() {
 	*x = CancelRequestRequest{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[6]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -825,7 +989,7 @@ func (x *CancelRequestRequest) String() string {
 func (*CancelRequestRequest) ProtoMessage() {}
 
 func (x *CancelRequestRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[6]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -838,7 +1002,7 @@ func (x *CancelRequestRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelRequestRequest.ProtoReflect.Descriptor instead.
 func (*CancelRequestRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{6}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *CancelRequestRequest) GetRequestId() string {
@@ -880,7 +1044,7 @@ type CancelRequestResponse struct {
 
 func (x *CancelRequestResponse) Reset() {
 	*x = CancelRequestResponse{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[7]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -892,7 +1056,7 @@ func (x *CancelRequestResponse) String() string {
 func (*CancelRequestResponse) ProtoMessage() {}
 
 func (x *CancelRequestResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[7]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -905,7 +1069,7 @@ func (x *CancelRequestResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelRequestResponse.ProtoReflect.Descriptor instead.
 func (*CancelRequestResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{7}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *CancelRequestResponse) GetConsistencyToken() string {
@@ -928,7 +1092,7 @@ type WithdrawRequestRequest struct {
 
 func (x *WithdrawRequestRequest) Reset() {
 	*x = WithdrawRequestRequest{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[8]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -940,7 +1104,7 @@ func (x *WithdrawRequestRequest) String() string {
 func (*WithdrawRequestRequest) ProtoMessage() {}
 
 func (x *WithdrawRequestRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[8]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -953,7 +1117,7 @@ func (x *WithdrawRequestRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WithdrawRequestRequest.ProtoReflect.Descriptor instead.
 func (*WithdrawRequestRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{8}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *WithdrawRequestRequest) GetRequestId() string {
@@ -981,7 +1145,7 @@ type WithdrawRequestResponse struct {
 
 func (x *WithdrawRequestResponse) Reset() {
 	*x = WithdrawRequestResponse{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[9]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -993,7 +1157,7 @@ func (x *WithdrawRequestResponse) String() string {
 func (*WithdrawRequestResponse) ProtoMessage() {}
 
 func (x *WithdrawRequestResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[9]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1006,7 +1170,7 @@ func (x *WithdrawRequestResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WithdrawRequestResponse.ProtoReflect.Descriptor instead.
 func (*WithdrawRequestResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{9}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *WithdrawRequestResponse) GetConsistencyToken() string {
@@ -1029,7 +1193,7 @@ type RetryRequestRequest struct {
 
 func (x *RetryRequestRequest) Reset() {
 	*x = RetryRequestRequest{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[10]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1041,7 +1205,7 @@ func (x *RetryRequestRequest) String() string {
 func (*RetryRequestRequest) ProtoMessage() {}
 
 func (x *RetryRequestRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[10]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1054,7 +1218,7 @@ func (x *RetryRequestRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryRequestRequest.ProtoReflect.Descriptor instead.
 func (*RetryRequestRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{10}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *RetryRequestRequest) GetRequestId() string {
@@ -1082,7 +1246,7 @@ type RetryRequestResponse struct {
 
 func (x *RetryRequestResponse) Reset() {
 	*x = RetryRequestResponse{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[11]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1094,7 +1258,7 @@ func (x *RetryRequestResponse) String() string {
 func (*RetryRequestResponse) ProtoMessage() {}
 
 func (x *RetryRequestResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[11]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1107,7 +1271,7 @@ func (x *RetryRequestResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryRequestResponse.ProtoReflect.Descriptor instead.
 func (*RetryRequestResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{11}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *RetryRequestResponse) GetConsistencyToken() string {
@@ -1130,7 +1294,7 @@ type GetRequestRequest struct {
 
 func (x *GetRequestRequest) Reset() {
 	*x = GetRequestRequest{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[12]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1142,7 +1306,7 @@ func (x *GetRequestRequest) String() string {
 func (*GetRequestRequest) ProtoMessage() {}
 
 func (x *GetRequestRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[12]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1155,7 +1319,7 @@ func (x *GetRequestRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRequestRequest.ProtoReflect.Descriptor instead.
 func (*GetRequestRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{12}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *GetRequestRequest) GetRequest() string {
@@ -1209,7 +1373,7 @@ type Leaf struct {
 
 func (x *Leaf) Reset() {
 	*x = Leaf{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[13]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1221,7 +1385,7 @@ func (x *Leaf) String() string {
 func (*Leaf) ProtoMessage() {}
 
 func (x *Leaf) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[13]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1234,7 +1398,7 @@ func (x *Leaf) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Leaf.ProtoReflect.Descriptor instead.
 func (*Leaf) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{13}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Leaf) GetLeaf() uint32 {
@@ -1357,7 +1521,7 @@ type Request struct {
 
 func (x *Request) Reset() {
 	*x = Request{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[14]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1369,7 +1533,7 @@ func (x *Request) String() string {
 func (*Request) ProtoMessage() {}
 
 func (x *Request) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[14]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1382,7 +1546,7 @@ func (x *Request) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Request.ProtoReflect.Descriptor instead.
 func (*Request) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{14}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Request) GetRequest() string {
@@ -1508,7 +1672,7 @@ type GetRequestResponse struct {
 
 func (x *GetRequestResponse) Reset() {
 	*x = GetRequestResponse{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[15]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1520,7 +1684,7 @@ func (x *GetRequestResponse) String() string {
 func (*GetRequestResponse) ProtoMessage() {}
 
 func (x *GetRequestResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[15]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1533,7 +1697,7 @@ func (x *GetRequestResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRequestResponse.ProtoReflect.Descriptor instead.
 func (*GetRequestResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{15}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *GetRequestResponse) GetRequest() *Request {
@@ -1560,7 +1724,7 @@ type ListRequestsRequest struct {
 
 func (x *ListRequestsRequest) Reset() {
 	*x = ListRequestsRequest{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[16]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1572,7 +1736,7 @@ func (x *ListRequestsRequest) String() string {
 func (*ListRequestsRequest) ProtoMessage() {}
 
 func (x *ListRequestsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[16]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1585,7 +1749,7 @@ func (x *ListRequestsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRequestsRequest.ProtoReflect.Descriptor instead.
 func (*ListRequestsRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{16}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ListRequestsRequest) GetState() RequestState {
@@ -1637,7 +1801,7 @@ type RequestSummary struct {
 
 func (x *RequestSummary) Reset() {
 	*x = RequestSummary{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[17]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1649,7 +1813,7 @@ func (x *RequestSummary) String() string {
 func (*RequestSummary) ProtoMessage() {}
 
 func (x *RequestSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[17]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1662,7 +1826,7 @@ func (x *RequestSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestSummary.ProtoReflect.Descriptor instead.
 func (*RequestSummary) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{17}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *RequestSummary) GetRequest() string {
@@ -1720,7 +1884,7 @@ type ListRequestsResponse struct {
 
 func (x *ListRequestsResponse) Reset() {
 	*x = ListRequestsResponse{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[18]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1732,7 +1896,7 @@ func (x *ListRequestsResponse) String() string {
 func (*ListRequestsResponse) ProtoMessage() {}
 
 func (x *ListRequestsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[18]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1745,7 +1909,7 @@ func (x *ListRequestsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRequestsResponse.ProtoReflect.Descriptor instead.
 func (*ListRequestsResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{18}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ListRequestsResponse) GetRequests() []*RequestSummary {
@@ -1773,7 +1937,7 @@ type WatchRequestRequest struct {
 
 func (x *WatchRequestRequest) Reset() {
 	*x = WatchRequestRequest{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[19]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1785,7 +1949,7 @@ func (x *WatchRequestRequest) String() string {
 func (*WatchRequestRequest) ProtoMessage() {}
 
 func (x *WatchRequestRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[19]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1798,7 +1962,7 @@ func (x *WatchRequestRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequestRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequestRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{19}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *WatchRequestRequest) GetRequest() string {
@@ -1819,7 +1983,7 @@ type WatchRequestResponse struct {
 
 func (x *WatchRequestResponse) Reset() {
 	*x = WatchRequestResponse{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[20]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1831,7 +1995,7 @@ func (x *WatchRequestResponse) String() string {
 func (*WatchRequestResponse) ProtoMessage() {}
 
 func (x *WatchRequestResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[20]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1844,7 +2008,7 @@ func (x *WatchRequestResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequestResponse.ProtoReflect.Descriptor instead.
 func (*WatchRequestResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{20}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *WatchRequestResponse) GetRequest() *Request {
@@ -1865,7 +2029,7 @@ type ExplainRequestRequest struct {
 
 func (x *ExplainRequestRequest) Reset() {
 	*x = ExplainRequestRequest{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[21]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1877,7 +2041,7 @@ func (x *ExplainRequestRequest) String() string {
 func (*ExplainRequestRequest) ProtoMessage() {}
 
 func (x *ExplainRequestRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[21]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1890,7 +2054,7 @@ func (x *ExplainRequestRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainRequestRequest.ProtoReflect.Descriptor instead.
 func (*ExplainRequestRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{21}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ExplainRequestRequest) GetRequest() string {
@@ -1921,7 +2085,7 @@ type Step struct {
 
 func (x *Step) Reset() {
 	*x = Step{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[22]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1933,7 +2097,7 @@ func (x *Step) String() string {
 func (*Step) ProtoMessage() {}
 
 func (x *Step) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[22]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1946,7 +2110,7 @@ func (x *Step) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Step.ProtoReflect.Descriptor instead.
 func (*Step) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{22}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Step) GetAt() *timestamppb.Timestamp {
@@ -2034,7 +2198,7 @@ type ExplainRequestResponse struct {
 
 func (x *ExplainRequestResponse) Reset() {
 	*x = ExplainRequestResponse{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[23]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2046,7 +2210,7 @@ func (x *ExplainRequestResponse) String() string {
 func (*ExplainRequestResponse) ProtoMessage() {}
 
 func (x *ExplainRequestResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[23]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2059,7 +2223,7 @@ func (x *ExplainRequestResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainRequestResponse.ProtoReflect.Descriptor instead.
 func (*ExplainRequestResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{23}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ExplainRequestResponse) GetRequest() *Request {
@@ -2184,7 +2348,7 @@ type SignIn struct {
 
 func (x *SignIn) Reset() {
 	*x = SignIn{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[24]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2196,7 +2360,7 @@ func (x *SignIn) String() string {
 func (*SignIn) ProtoMessage() {}
 
 func (x *SignIn) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[24]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2209,7 +2373,7 @@ func (x *SignIn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignIn.ProtoReflect.Descriptor instead.
 func (*SignIn) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{24}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *SignIn) GetIssuer() string {
@@ -2268,7 +2432,7 @@ type Blocker struct {
 
 func (x *Blocker) Reset() {
 	*x = Blocker{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[25]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2280,7 +2444,7 @@ func (x *Blocker) String() string {
 func (*Blocker) ProtoMessage() {}
 
 func (x *Blocker) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[25]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2293,7 +2457,7 @@ func (x *Blocker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Blocker.ProtoReflect.Descriptor instead.
 func (*Blocker) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{25}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Blocker) GetRequest() string {
@@ -2370,7 +2534,7 @@ type DownloadPackageRequest struct {
 
 func (x *DownloadPackageRequest) Reset() {
 	*x = DownloadPackageRequest{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[26]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2382,7 +2546,7 @@ func (x *DownloadPackageRequest) String() string {
 func (*DownloadPackageRequest) ProtoMessage() {}
 
 func (x *DownloadPackageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[26]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2395,7 +2559,7 @@ func (x *DownloadPackageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadPackageRequest.ProtoReflect.Descriptor instead.
 func (*DownloadPackageRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{26}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *DownloadPackageRequest) GetRequest() string {
@@ -2416,7 +2580,7 @@ type DownloadPackageResponse struct {
 
 func (x *DownloadPackageResponse) Reset() {
 	*x = DownloadPackageResponse{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[27]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2428,7 +2592,7 @@ func (x *DownloadPackageResponse) String() string {
 func (*DownloadPackageResponse) ProtoMessage() {}
 
 func (x *DownloadPackageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[27]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2441,7 +2605,7 @@ func (x *DownloadPackageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadPackageResponse.ProtoReflect.Descriptor instead.
 func (*DownloadPackageResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{27}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *DownloadPackageResponse) GetData() []byte {
@@ -2455,7 +2619,7 @@ var File_habeas_fulfilment_v1_request_service_proto protoreflect.FileDescriptor
 
 const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\n" +
-	"*habeas/fulfilment/v1/request_service.proto\x12\x14habeas.fulfilment.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a)habeas/identity/v1/identity_service.proto\x1a\x1fhabeas/options/v1/options.proto\"\xf7\x02\n" +
+	"*habeas/fulfilment/v1/request_service.proto\x12\x14habeas.fulfilment.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a&habeas/identity/v1/check_service.proto\x1a)habeas/identity/v1/identity_service.proto\x1a\x1fhabeas/options/v1/options.proto\"\xf7\x02\n" +
 	"\x14SubmitRequestRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12=\n" +
@@ -2492,7 +2656,20 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12/\n" +
 	"\arequest\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\arequest\"H\n" +
 	"\x19RenewVerificationResponse\x12+\n" +
-	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\xd7\x01\n" +
+	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\xa7\x01\n" +
+	"\x12CheckPersonRequest\x12'\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12/\n" +
+	"\arequest\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\arequest\x127\n" +
+	"\x05check\x18\x03 \x01(\v2\x19.habeas.identity.v1.CheckB\x06\xbaH\x03\xc8\x01\x01R\x05check\"\xc5\x02\n" +
+	"\x13CheckPersonResponse\x12;\n" +
+	"\x05state\x18\x01 \x01(\x0e2%.habeas.identity.v1.VerificationStateR\x05state\x12'\n" +
+	"\x0fassurance_level\x18\x02 \x01(\rR\x0eassuranceLevel\x12!\n" +
+	"\fneeded_level\x18\x03 \x01(\rR\vneededLevel\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x1a\n" +
+	"\bsuffices\x18\x05 \x03(\tR\bsuffices\x12D\n" +
+	"\x10evidence_ends_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x0eevidenceEndsAt\x12+\n" +
+	"\x11consistency_token\x18\a \x01(\tR\x10consistencyToken\"\xd7\x01\n" +
 	"\x14CancelRequestRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12/\n" +
@@ -2662,14 +2839,16 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\fCancelReason\x12\x1d\n" +
 	"\x19CANCEL_REASON_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14CANCEL_REASON_NOT_ME\x10\x01\x12\x1e\n" +
-	"\x1aCANCEL_REASON_CHANGED_MIND\x10\x022\x91\v\n" +
+	"\x1aCANCEL_REASON_CHANGED_MIND\x10\x022\x8a\f\n" +
 	"\x0eRequestService\x12z\n" +
 	"\rSubmitRequest\x12*.habeas.fulfilment.v1.SubmitRequestRequest\x1a+.habeas.fulfilment.v1.SubmitRequestResponse\"\x10\x8a\xb5\x18\b\n" +
 	"\x04\x01\x03\v\f\x10\x01\x92\xb5\x18\x00\x12z\n" +
 	"\rVerifyRequest\x12*.habeas.fulfilment.v1.VerifyRequestRequest\x1a+.habeas.fulfilment.v1.VerifyRequestResponse\"\x10\x8a\xb5\x18\b\n" +
 	"\x04\x01\x03\x04\v\x10\x01\x92\xb5\x18\x00\x12\x86\x01\n" +
 	"\x11RenewVerification\x12..habeas.fulfilment.v1.RenewVerificationRequest\x1a/.habeas.fulfilment.v1.RenewVerificationResponse\"\x10\x8a\xb5\x18\b\n" +
-	"\x04\x01\x03\x04\v\x10\x01\x92\xb5\x18\x00\x12y\n" +
+	"\x04\x01\x03\x04\v\x10\x01\x92\xb5\x18\x00\x12w\n" +
+	"\vCheckPerson\x12(.habeas.fulfilment.v1.CheckPersonRequest\x1a).habeas.fulfilment.v1.CheckPersonResponse\"\x13\x8a\xb5\x18\a\n" +
+	"\x01\x04\x10\x01 \x01\x92\xb5\x18\x04\b\x80\x80D\x12y\n" +
 	"\rCancelRequest\x12*.habeas.fulfilment.v1.CancelRequestRequest\x1a+.habeas.fulfilment.v1.CancelRequestResponse\"\x0f\x8a\xb5\x18\a\n" +
 	"\x03\x01\x03\v\x10\x01\x92\xb5\x18\x00\x12\x80\x01\n" +
 	"\x0fWithdrawRequest\x12,.habeas.fulfilment.v1.WithdrawRequestRequest\x1a-.habeas.fulfilment.v1.WithdrawRequestResponse\"\x10\x8a\xb5\x18\b\n" +
@@ -2704,7 +2883,7 @@ func file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP() []byte {
 }
 
 var file_habeas_fulfilment_v1_request_service_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_habeas_fulfilment_v1_request_service_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_habeas_fulfilment_v1_request_service_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_habeas_fulfilment_v1_request_service_proto_goTypes = []any{
 	(Right)(0),                        // 0: habeas.fulfilment.v1.Right
 	(RequestState)(0),                 // 1: habeas.fulfilment.v1.RequestState
@@ -2717,97 +2896,105 @@ var file_habeas_fulfilment_v1_request_service_proto_goTypes = []any{
 	(*VerifyRequestResponse)(nil),     // 8: habeas.fulfilment.v1.VerifyRequestResponse
 	(*RenewVerificationRequest)(nil),  // 9: habeas.fulfilment.v1.RenewVerificationRequest
 	(*RenewVerificationResponse)(nil), // 10: habeas.fulfilment.v1.RenewVerificationResponse
-	(*CancelRequestRequest)(nil),      // 11: habeas.fulfilment.v1.CancelRequestRequest
-	(*CancelRequestResponse)(nil),     // 12: habeas.fulfilment.v1.CancelRequestResponse
-	(*WithdrawRequestRequest)(nil),    // 13: habeas.fulfilment.v1.WithdrawRequestRequest
-	(*WithdrawRequestResponse)(nil),   // 14: habeas.fulfilment.v1.WithdrawRequestResponse
-	(*RetryRequestRequest)(nil),       // 15: habeas.fulfilment.v1.RetryRequestRequest
-	(*RetryRequestResponse)(nil),      // 16: habeas.fulfilment.v1.RetryRequestResponse
-	(*GetRequestRequest)(nil),         // 17: habeas.fulfilment.v1.GetRequestRequest
-	(*Leaf)(nil),                      // 18: habeas.fulfilment.v1.Leaf
-	(*Request)(nil),                   // 19: habeas.fulfilment.v1.Request
-	(*GetRequestResponse)(nil),        // 20: habeas.fulfilment.v1.GetRequestResponse
-	(*ListRequestsRequest)(nil),       // 21: habeas.fulfilment.v1.ListRequestsRequest
-	(*RequestSummary)(nil),            // 22: habeas.fulfilment.v1.RequestSummary
-	(*ListRequestsResponse)(nil),      // 23: habeas.fulfilment.v1.ListRequestsResponse
-	(*WatchRequestRequest)(nil),       // 24: habeas.fulfilment.v1.WatchRequestRequest
-	(*WatchRequestResponse)(nil),      // 25: habeas.fulfilment.v1.WatchRequestResponse
-	(*ExplainRequestRequest)(nil),     // 26: habeas.fulfilment.v1.ExplainRequestRequest
-	(*Step)(nil),                      // 27: habeas.fulfilment.v1.Step
-	(*ExplainRequestResponse)(nil),    // 28: habeas.fulfilment.v1.ExplainRequestResponse
-	(*SignIn)(nil),                    // 29: habeas.fulfilment.v1.SignIn
-	(*Blocker)(nil),                   // 30: habeas.fulfilment.v1.Blocker
-	(*DownloadPackageRequest)(nil),    // 31: habeas.fulfilment.v1.DownloadPackageRequest
-	(*DownloadPackageResponse)(nil),   // 32: habeas.fulfilment.v1.DownloadPackageResponse
-	(*v1.Identifier)(nil),             // 33: habeas.identity.v1.Identifier
-	(*timestamppb.Timestamp)(nil),     // 34: google.protobuf.Timestamp
-	(v1.VerificationState)(0),         // 35: habeas.identity.v1.VerificationState
+	(*CheckPersonRequest)(nil),        // 11: habeas.fulfilment.v1.CheckPersonRequest
+	(*CheckPersonResponse)(nil),       // 12: habeas.fulfilment.v1.CheckPersonResponse
+	(*CancelRequestRequest)(nil),      // 13: habeas.fulfilment.v1.CancelRequestRequest
+	(*CancelRequestResponse)(nil),     // 14: habeas.fulfilment.v1.CancelRequestResponse
+	(*WithdrawRequestRequest)(nil),    // 15: habeas.fulfilment.v1.WithdrawRequestRequest
+	(*WithdrawRequestResponse)(nil),   // 16: habeas.fulfilment.v1.WithdrawRequestResponse
+	(*RetryRequestRequest)(nil),       // 17: habeas.fulfilment.v1.RetryRequestRequest
+	(*RetryRequestResponse)(nil),      // 18: habeas.fulfilment.v1.RetryRequestResponse
+	(*GetRequestRequest)(nil),         // 19: habeas.fulfilment.v1.GetRequestRequest
+	(*Leaf)(nil),                      // 20: habeas.fulfilment.v1.Leaf
+	(*Request)(nil),                   // 21: habeas.fulfilment.v1.Request
+	(*GetRequestResponse)(nil),        // 22: habeas.fulfilment.v1.GetRequestResponse
+	(*ListRequestsRequest)(nil),       // 23: habeas.fulfilment.v1.ListRequestsRequest
+	(*RequestSummary)(nil),            // 24: habeas.fulfilment.v1.RequestSummary
+	(*ListRequestsResponse)(nil),      // 25: habeas.fulfilment.v1.ListRequestsResponse
+	(*WatchRequestRequest)(nil),       // 26: habeas.fulfilment.v1.WatchRequestRequest
+	(*WatchRequestResponse)(nil),      // 27: habeas.fulfilment.v1.WatchRequestResponse
+	(*ExplainRequestRequest)(nil),     // 28: habeas.fulfilment.v1.ExplainRequestRequest
+	(*Step)(nil),                      // 29: habeas.fulfilment.v1.Step
+	(*ExplainRequestResponse)(nil),    // 30: habeas.fulfilment.v1.ExplainRequestResponse
+	(*SignIn)(nil),                    // 31: habeas.fulfilment.v1.SignIn
+	(*Blocker)(nil),                   // 32: habeas.fulfilment.v1.Blocker
+	(*DownloadPackageRequest)(nil),    // 33: habeas.fulfilment.v1.DownloadPackageRequest
+	(*DownloadPackageResponse)(nil),   // 34: habeas.fulfilment.v1.DownloadPackageResponse
+	(*v1.Identifier)(nil),             // 35: habeas.identity.v1.Identifier
+	(*timestamppb.Timestamp)(nil),     // 36: google.protobuf.Timestamp
+	(v1.VerificationState)(0),         // 37: habeas.identity.v1.VerificationState
+	(*v1.Check)(nil),                  // 38: habeas.identity.v1.Check
 }
 var file_habeas_fulfilment_v1_request_service_proto_depIdxs = []int32{
 	0,  // 0: habeas.fulfilment.v1.SubmitRequestRequest.right:type_name -> habeas.fulfilment.v1.Right
-	33, // 1: habeas.fulfilment.v1.SubmitRequestRequest.identifier:type_name -> habeas.identity.v1.Identifier
-	34, // 2: habeas.fulfilment.v1.SubmitRequestRequest.received_at:type_name -> google.protobuf.Timestamp
-	34, // 3: habeas.fulfilment.v1.SubmitRequestResponse.due_at:type_name -> google.protobuf.Timestamp
-	35, // 4: habeas.fulfilment.v1.VerifyRequestResponse.state:type_name -> habeas.identity.v1.VerificationState
-	4,  // 5: habeas.fulfilment.v1.CancelRequestRequest.reason:type_name -> habeas.fulfilment.v1.CancelReason
-	3,  // 6: habeas.fulfilment.v1.Leaf.outcome:type_name -> habeas.fulfilment.v1.LeafOutcome
-	34, // 7: habeas.fulfilment.v1.Leaf.until:type_name -> google.protobuf.Timestamp
-	0,  // 8: habeas.fulfilment.v1.Request.right:type_name -> habeas.fulfilment.v1.Right
-	1,  // 9: habeas.fulfilment.v1.Request.state:type_name -> habeas.fulfilment.v1.RequestState
-	2,  // 10: habeas.fulfilment.v1.Request.outcome:type_name -> habeas.fulfilment.v1.Outcome
-	34, // 11: habeas.fulfilment.v1.Request.received_at:type_name -> google.protobuf.Timestamp
-	34, // 12: habeas.fulfilment.v1.Request.due_at:type_name -> google.protobuf.Timestamp
-	34, // 13: habeas.fulfilment.v1.Request.closed_at:type_name -> google.protobuf.Timestamp
-	18, // 14: habeas.fulfilment.v1.Request.leaves:type_name -> habeas.fulfilment.v1.Leaf
-	34, // 15: habeas.fulfilment.v1.Request.package_expires_at:type_name -> google.protobuf.Timestamp
-	19, // 16: habeas.fulfilment.v1.GetRequestResponse.request:type_name -> habeas.fulfilment.v1.Request
-	1,  // 17: habeas.fulfilment.v1.ListRequestsRequest.state:type_name -> habeas.fulfilment.v1.RequestState
-	0,  // 18: habeas.fulfilment.v1.RequestSummary.right:type_name -> habeas.fulfilment.v1.Right
-	1,  // 19: habeas.fulfilment.v1.RequestSummary.state:type_name -> habeas.fulfilment.v1.RequestState
-	2,  // 20: habeas.fulfilment.v1.RequestSummary.outcome:type_name -> habeas.fulfilment.v1.Outcome
-	34, // 21: habeas.fulfilment.v1.RequestSummary.received_at:type_name -> google.protobuf.Timestamp
-	34, // 22: habeas.fulfilment.v1.RequestSummary.due_at:type_name -> google.protobuf.Timestamp
-	22, // 23: habeas.fulfilment.v1.ListRequestsResponse.requests:type_name -> habeas.fulfilment.v1.RequestSummary
-	19, // 24: habeas.fulfilment.v1.WatchRequestResponse.request:type_name -> habeas.fulfilment.v1.Request
-	34, // 25: habeas.fulfilment.v1.Step.at:type_name -> google.protobuf.Timestamp
-	19, // 26: habeas.fulfilment.v1.ExplainRequestResponse.request:type_name -> habeas.fulfilment.v1.Request
-	34, // 27: habeas.fulfilment.v1.ExplainRequestResponse.since:type_name -> google.protobuf.Timestamp
-	34, // 28: habeas.fulfilment.v1.ExplainRequestResponse.overdue_at:type_name -> google.protobuf.Timestamp
-	34, // 29: habeas.fulfilment.v1.ExplainRequestResponse.next_try_at:type_name -> google.protobuf.Timestamp
-	27, // 30: habeas.fulfilment.v1.ExplainRequestResponse.history:type_name -> habeas.fulfilment.v1.Step
-	30, // 31: habeas.fulfilment.v1.ExplainRequestResponse.behind:type_name -> habeas.fulfilment.v1.Blocker
-	29, // 32: habeas.fulfilment.v1.ExplainRequestResponse.sign_in:type_name -> habeas.fulfilment.v1.SignIn
-	34, // 33: habeas.fulfilment.v1.SignIn.expires_at:type_name -> google.protobuf.Timestamp
-	34, // 34: habeas.fulfilment.v1.Blocker.since:type_name -> google.protobuf.Timestamp
-	34, // 35: habeas.fulfilment.v1.Blocker.overdue_at:type_name -> google.protobuf.Timestamp
-	34, // 36: habeas.fulfilment.v1.Blocker.next_try_at:type_name -> google.protobuf.Timestamp
-	5,  // 37: habeas.fulfilment.v1.RequestService.SubmitRequest:input_type -> habeas.fulfilment.v1.SubmitRequestRequest
-	7,  // 38: habeas.fulfilment.v1.RequestService.VerifyRequest:input_type -> habeas.fulfilment.v1.VerifyRequestRequest
-	9,  // 39: habeas.fulfilment.v1.RequestService.RenewVerification:input_type -> habeas.fulfilment.v1.RenewVerificationRequest
-	11, // 40: habeas.fulfilment.v1.RequestService.CancelRequest:input_type -> habeas.fulfilment.v1.CancelRequestRequest
-	13, // 41: habeas.fulfilment.v1.RequestService.WithdrawRequest:input_type -> habeas.fulfilment.v1.WithdrawRequestRequest
-	15, // 42: habeas.fulfilment.v1.RequestService.RetryRequest:input_type -> habeas.fulfilment.v1.RetryRequestRequest
-	17, // 43: habeas.fulfilment.v1.RequestService.GetRequest:input_type -> habeas.fulfilment.v1.GetRequestRequest
-	21, // 44: habeas.fulfilment.v1.RequestService.ListRequests:input_type -> habeas.fulfilment.v1.ListRequestsRequest
-	24, // 45: habeas.fulfilment.v1.RequestService.WatchRequest:input_type -> habeas.fulfilment.v1.WatchRequestRequest
-	26, // 46: habeas.fulfilment.v1.RequestService.ExplainRequest:input_type -> habeas.fulfilment.v1.ExplainRequestRequest
-	31, // 47: habeas.fulfilment.v1.RequestService.DownloadPackage:input_type -> habeas.fulfilment.v1.DownloadPackageRequest
-	6,  // 48: habeas.fulfilment.v1.RequestService.SubmitRequest:output_type -> habeas.fulfilment.v1.SubmitRequestResponse
-	8,  // 49: habeas.fulfilment.v1.RequestService.VerifyRequest:output_type -> habeas.fulfilment.v1.VerifyRequestResponse
-	10, // 50: habeas.fulfilment.v1.RequestService.RenewVerification:output_type -> habeas.fulfilment.v1.RenewVerificationResponse
-	12, // 51: habeas.fulfilment.v1.RequestService.CancelRequest:output_type -> habeas.fulfilment.v1.CancelRequestResponse
-	14, // 52: habeas.fulfilment.v1.RequestService.WithdrawRequest:output_type -> habeas.fulfilment.v1.WithdrawRequestResponse
-	16, // 53: habeas.fulfilment.v1.RequestService.RetryRequest:output_type -> habeas.fulfilment.v1.RetryRequestResponse
-	20, // 54: habeas.fulfilment.v1.RequestService.GetRequest:output_type -> habeas.fulfilment.v1.GetRequestResponse
-	23, // 55: habeas.fulfilment.v1.RequestService.ListRequests:output_type -> habeas.fulfilment.v1.ListRequestsResponse
-	25, // 56: habeas.fulfilment.v1.RequestService.WatchRequest:output_type -> habeas.fulfilment.v1.WatchRequestResponse
-	28, // 57: habeas.fulfilment.v1.RequestService.ExplainRequest:output_type -> habeas.fulfilment.v1.ExplainRequestResponse
-	32, // 58: habeas.fulfilment.v1.RequestService.DownloadPackage:output_type -> habeas.fulfilment.v1.DownloadPackageResponse
-	48, // [48:59] is the sub-list for method output_type
-	37, // [37:48] is the sub-list for method input_type
-	37, // [37:37] is the sub-list for extension type_name
-	37, // [37:37] is the sub-list for extension extendee
-	0,  // [0:37] is the sub-list for field type_name
+	35, // 1: habeas.fulfilment.v1.SubmitRequestRequest.identifier:type_name -> habeas.identity.v1.Identifier
+	36, // 2: habeas.fulfilment.v1.SubmitRequestRequest.received_at:type_name -> google.protobuf.Timestamp
+	36, // 3: habeas.fulfilment.v1.SubmitRequestResponse.due_at:type_name -> google.protobuf.Timestamp
+	37, // 4: habeas.fulfilment.v1.VerifyRequestResponse.state:type_name -> habeas.identity.v1.VerificationState
+	38, // 5: habeas.fulfilment.v1.CheckPersonRequest.check:type_name -> habeas.identity.v1.Check
+	37, // 6: habeas.fulfilment.v1.CheckPersonResponse.state:type_name -> habeas.identity.v1.VerificationState
+	36, // 7: habeas.fulfilment.v1.CheckPersonResponse.evidence_ends_at:type_name -> google.protobuf.Timestamp
+	4,  // 8: habeas.fulfilment.v1.CancelRequestRequest.reason:type_name -> habeas.fulfilment.v1.CancelReason
+	3,  // 9: habeas.fulfilment.v1.Leaf.outcome:type_name -> habeas.fulfilment.v1.LeafOutcome
+	36, // 10: habeas.fulfilment.v1.Leaf.until:type_name -> google.protobuf.Timestamp
+	0,  // 11: habeas.fulfilment.v1.Request.right:type_name -> habeas.fulfilment.v1.Right
+	1,  // 12: habeas.fulfilment.v1.Request.state:type_name -> habeas.fulfilment.v1.RequestState
+	2,  // 13: habeas.fulfilment.v1.Request.outcome:type_name -> habeas.fulfilment.v1.Outcome
+	36, // 14: habeas.fulfilment.v1.Request.received_at:type_name -> google.protobuf.Timestamp
+	36, // 15: habeas.fulfilment.v1.Request.due_at:type_name -> google.protobuf.Timestamp
+	36, // 16: habeas.fulfilment.v1.Request.closed_at:type_name -> google.protobuf.Timestamp
+	20, // 17: habeas.fulfilment.v1.Request.leaves:type_name -> habeas.fulfilment.v1.Leaf
+	36, // 18: habeas.fulfilment.v1.Request.package_expires_at:type_name -> google.protobuf.Timestamp
+	21, // 19: habeas.fulfilment.v1.GetRequestResponse.request:type_name -> habeas.fulfilment.v1.Request
+	1,  // 20: habeas.fulfilment.v1.ListRequestsRequest.state:type_name -> habeas.fulfilment.v1.RequestState
+	0,  // 21: habeas.fulfilment.v1.RequestSummary.right:type_name -> habeas.fulfilment.v1.Right
+	1,  // 22: habeas.fulfilment.v1.RequestSummary.state:type_name -> habeas.fulfilment.v1.RequestState
+	2,  // 23: habeas.fulfilment.v1.RequestSummary.outcome:type_name -> habeas.fulfilment.v1.Outcome
+	36, // 24: habeas.fulfilment.v1.RequestSummary.received_at:type_name -> google.protobuf.Timestamp
+	36, // 25: habeas.fulfilment.v1.RequestSummary.due_at:type_name -> google.protobuf.Timestamp
+	24, // 26: habeas.fulfilment.v1.ListRequestsResponse.requests:type_name -> habeas.fulfilment.v1.RequestSummary
+	21, // 27: habeas.fulfilment.v1.WatchRequestResponse.request:type_name -> habeas.fulfilment.v1.Request
+	36, // 28: habeas.fulfilment.v1.Step.at:type_name -> google.protobuf.Timestamp
+	21, // 29: habeas.fulfilment.v1.ExplainRequestResponse.request:type_name -> habeas.fulfilment.v1.Request
+	36, // 30: habeas.fulfilment.v1.ExplainRequestResponse.since:type_name -> google.protobuf.Timestamp
+	36, // 31: habeas.fulfilment.v1.ExplainRequestResponse.overdue_at:type_name -> google.protobuf.Timestamp
+	36, // 32: habeas.fulfilment.v1.ExplainRequestResponse.next_try_at:type_name -> google.protobuf.Timestamp
+	29, // 33: habeas.fulfilment.v1.ExplainRequestResponse.history:type_name -> habeas.fulfilment.v1.Step
+	32, // 34: habeas.fulfilment.v1.ExplainRequestResponse.behind:type_name -> habeas.fulfilment.v1.Blocker
+	31, // 35: habeas.fulfilment.v1.ExplainRequestResponse.sign_in:type_name -> habeas.fulfilment.v1.SignIn
+	36, // 36: habeas.fulfilment.v1.SignIn.expires_at:type_name -> google.protobuf.Timestamp
+	36, // 37: habeas.fulfilment.v1.Blocker.since:type_name -> google.protobuf.Timestamp
+	36, // 38: habeas.fulfilment.v1.Blocker.overdue_at:type_name -> google.protobuf.Timestamp
+	36, // 39: habeas.fulfilment.v1.Blocker.next_try_at:type_name -> google.protobuf.Timestamp
+	5,  // 40: habeas.fulfilment.v1.RequestService.SubmitRequest:input_type -> habeas.fulfilment.v1.SubmitRequestRequest
+	7,  // 41: habeas.fulfilment.v1.RequestService.VerifyRequest:input_type -> habeas.fulfilment.v1.VerifyRequestRequest
+	9,  // 42: habeas.fulfilment.v1.RequestService.RenewVerification:input_type -> habeas.fulfilment.v1.RenewVerificationRequest
+	11, // 43: habeas.fulfilment.v1.RequestService.CheckPerson:input_type -> habeas.fulfilment.v1.CheckPersonRequest
+	13, // 44: habeas.fulfilment.v1.RequestService.CancelRequest:input_type -> habeas.fulfilment.v1.CancelRequestRequest
+	15, // 45: habeas.fulfilment.v1.RequestService.WithdrawRequest:input_type -> habeas.fulfilment.v1.WithdrawRequestRequest
+	17, // 46: habeas.fulfilment.v1.RequestService.RetryRequest:input_type -> habeas.fulfilment.v1.RetryRequestRequest
+	19, // 47: habeas.fulfilment.v1.RequestService.GetRequest:input_type -> habeas.fulfilment.v1.GetRequestRequest
+	23, // 48: habeas.fulfilment.v1.RequestService.ListRequests:input_type -> habeas.fulfilment.v1.ListRequestsRequest
+	26, // 49: habeas.fulfilment.v1.RequestService.WatchRequest:input_type -> habeas.fulfilment.v1.WatchRequestRequest
+	28, // 50: habeas.fulfilment.v1.RequestService.ExplainRequest:input_type -> habeas.fulfilment.v1.ExplainRequestRequest
+	33, // 51: habeas.fulfilment.v1.RequestService.DownloadPackage:input_type -> habeas.fulfilment.v1.DownloadPackageRequest
+	6,  // 52: habeas.fulfilment.v1.RequestService.SubmitRequest:output_type -> habeas.fulfilment.v1.SubmitRequestResponse
+	8,  // 53: habeas.fulfilment.v1.RequestService.VerifyRequest:output_type -> habeas.fulfilment.v1.VerifyRequestResponse
+	10, // 54: habeas.fulfilment.v1.RequestService.RenewVerification:output_type -> habeas.fulfilment.v1.RenewVerificationResponse
+	12, // 55: habeas.fulfilment.v1.RequestService.CheckPerson:output_type -> habeas.fulfilment.v1.CheckPersonResponse
+	14, // 56: habeas.fulfilment.v1.RequestService.CancelRequest:output_type -> habeas.fulfilment.v1.CancelRequestResponse
+	16, // 57: habeas.fulfilment.v1.RequestService.WithdrawRequest:output_type -> habeas.fulfilment.v1.WithdrawRequestResponse
+	18, // 58: habeas.fulfilment.v1.RequestService.RetryRequest:output_type -> habeas.fulfilment.v1.RetryRequestResponse
+	22, // 59: habeas.fulfilment.v1.RequestService.GetRequest:output_type -> habeas.fulfilment.v1.GetRequestResponse
+	25, // 60: habeas.fulfilment.v1.RequestService.ListRequests:output_type -> habeas.fulfilment.v1.ListRequestsResponse
+	27, // 61: habeas.fulfilment.v1.RequestService.WatchRequest:output_type -> habeas.fulfilment.v1.WatchRequestResponse
+	30, // 62: habeas.fulfilment.v1.RequestService.ExplainRequest:output_type -> habeas.fulfilment.v1.ExplainRequestResponse
+	34, // 63: habeas.fulfilment.v1.RequestService.DownloadPackage:output_type -> habeas.fulfilment.v1.DownloadPackageResponse
+	52, // [52:64] is the sub-list for method output_type
+	40, // [40:52] is the sub-list for method input_type
+	40, // [40:40] is the sub-list for extension type_name
+	40, // [40:40] is the sub-list for extension extendee
+	0,  // [0:40] is the sub-list for field type_name
 }
 
 func init() { file_habeas_fulfilment_v1_request_service_proto_init() }
@@ -2821,7 +3008,7 @@ func file_habeas_fulfilment_v1_request_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_fulfilment_v1_request_service_proto_rawDesc), len(file_habeas_fulfilment_v1_request_service_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   28,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -25,6 +25,7 @@ const (
 	RequestService_SubmitRequest_FullMethodName     = "/habeas.fulfilment.v1.RequestService/SubmitRequest"
 	RequestService_VerifyRequest_FullMethodName     = "/habeas.fulfilment.v1.RequestService/VerifyRequest"
 	RequestService_RenewVerification_FullMethodName = "/habeas.fulfilment.v1.RequestService/RenewVerification"
+	RequestService_CheckPerson_FullMethodName       = "/habeas.fulfilment.v1.RequestService/CheckPerson"
 	RequestService_CancelRequest_FullMethodName     = "/habeas.fulfilment.v1.RequestService/CancelRequest"
 	RequestService_WithdrawRequest_FullMethodName   = "/habeas.fulfilment.v1.RequestService/WithdrawRequest"
 	RequestService_RetryRequest_FullMethodName      = "/habeas.fulfilment.v1.RequestService/RetryRequest"
@@ -53,6 +54,10 @@ type RequestServiceClient interface {
 	// person who is proven and not well enough. While nothing is proven it does
 	// nothing.
 	RenewVerification(ctx context.Context, in *RenewVerificationRequest, opts ...grpc.CallOption) (*RenewVerificationResponse, error)
+	// CheckPerson records that a member of staff checks who asks, or has: somebody
+	// else than who submitted the request, bound to confidentiality, with a need
+	// for the case or for the purpose that they state.
+	CheckPerson(ctx context.Context, in *CheckPersonRequest, opts ...grpc.CallOption) (*CheckPersonResponse, error)
 	// CancelRequest ends a request that somebody made in a person's name, before
 	// anything was touched. It takes the code that all their known channels were
 	// sent when the request was held.
@@ -112,6 +117,16 @@ func (c *requestServiceClient) RenewVerification(ctx context.Context, in *RenewV
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(RenewVerificationResponse)
 	err := c.cc.Invoke(ctx, RequestService_RenewVerification_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *requestServiceClient) CheckPerson(ctx context.Context, in *CheckPersonRequest, opts ...grpc.CallOption) (*CheckPersonResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CheckPersonResponse)
+	err := c.cc.Invoke(ctx, RequestService_CheckPerson_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -234,6 +249,10 @@ type RequestServiceServer interface {
 	// person who is proven and not well enough. While nothing is proven it does
 	// nothing.
 	RenewVerification(context.Context, *RenewVerificationRequest) (*RenewVerificationResponse, error)
+	// CheckPerson records that a member of staff checks who asks, or has: somebody
+	// else than who submitted the request, bound to confidentiality, with a need
+	// for the case or for the purpose that they state.
+	CheckPerson(context.Context, *CheckPersonRequest) (*CheckPersonResponse, error)
 	// CancelRequest ends a request that somebody made in a person's name, before
 	// anything was touched. It takes the code that all their known channels were
 	// sent when the request was held.
@@ -277,6 +296,9 @@ func (UnimplementedRequestServiceServer) VerifyRequest(context.Context, *VerifyR
 }
 func (UnimplementedRequestServiceServer) RenewVerification(context.Context, *RenewVerificationRequest) (*RenewVerificationResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RenewVerification not implemented")
+}
+func (UnimplementedRequestServiceServer) CheckPerson(context.Context, *CheckPersonRequest) (*CheckPersonResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CheckPerson not implemented")
 }
 func (UnimplementedRequestServiceServer) CancelRequest(context.Context, *CancelRequestRequest) (*CancelRequestResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CancelRequest not implemented")
@@ -373,6 +395,24 @@ func _RequestService_RenewVerification_Handler(srv interface{}, ctx context.Cont
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(RequestServiceServer).RenewVerification(ctx, req.(*RenewVerificationRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RequestService_CheckPerson_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CheckPersonRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RequestServiceServer).CheckPerson(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RequestService_CheckPerson_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RequestServiceServer).CheckPerson(ctx, req.(*CheckPersonRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -525,6 +565,10 @@ var RequestService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RenewVerification",
 			Handler:    _RequestService_RenewVerification_Handler,
+		},
+		{
+			MethodName: "CheckPerson",
+			Handler:    _RequestService_CheckPerson_Handler,
 		},
 		{
 			MethodName: "CancelRequest",

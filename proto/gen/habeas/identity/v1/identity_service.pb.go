@@ -1931,7 +1931,9 @@ type GetVerificationResponse struct {
 	// "system" if nobody had to. Empty unless passed.
 	Method string `protobuf:"bytes,6,opt,name=method,proto3" json:"method,omitempty"`
 	// What an ID token has to carry as its nonce; empty unless open.
-	Nonce         string `protobuf:"bytes,7,opt,name=nonce,proto3" json:"nonce,omitempty"`
+	Nonce string `protobuf:"bytes,7,opt,name=nonce,proto3" json:"nonce,omitempty"`
+	// Who of staff has checked it last, by the id of the read log; empty if nobody.
+	CheckedBy     string `protobuf:"bytes,15,opt,name=checked_by,json=checkedBy,proto3" json:"checked_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2011,6 +2013,13 @@ func (x *GetVerificationResponse) GetMethod() string {
 func (x *GetVerificationResponse) GetNonce() string {
 	if x != nil {
 		return x.Nonce
+	}
+	return ""
+}
+
+func (x *GetVerificationResponse) GetCheckedBy() string {
+	if x != nil {
+		return x.CheckedBy
 	}
 	return ""
 }
@@ -2159,7 +2168,7 @@ const file_habeas_identity_v1_identity_service_proto_rawDesc = "" +
 	"\rattempts_left\x18\x02 \x01(\rR\fattemptsLeft\x12'\n" +
 	"\x0fassurance_level\x18\x03 \x01(\rR\x0eassuranceLevel\"S\n" +
 	"\x16GetVerificationRequest\x129\n" +
-	"\fverification\x18\x01 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\fverification\"\xa3\x02\n" +
+	"\fverification\x18\x01 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\fverification\"\xc2\x02\n" +
 	"\x17GetVerificationResponse\x12;\n" +
 	"\x05state\x18\x01 \x01(\x0e2%.habeas.identity.v1.VerificationStateR\x05state\x12\x18\n" +
 	"\arequest\x18\x02 \x01(\tR\arequest\x12\x1f\n" +
@@ -2169,7 +2178,9 @@ const file_habeas_identity_v1_identity_service_proto_rawDesc = "" +
 	"\n" +
 	"expires_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12\x16\n" +
 	"\x06method\x18\x06 \x01(\tR\x06method\x12\x14\n" +
-	"\x05nonce\x18\a \x01(\tR\x05nonce*\xc6\x02\n" +
+	"\x05nonce\x18\a \x01(\tR\x05nonce\x12\x1d\n" +
+	"\n" +
+	"checked_by\x18\x0f \x01(\tR\tcheckedBy*\xc6\x02\n" +
 	"\x0eIdentifierKind\x12\x1f\n" +
 	"\x1bIDENTIFIER_KIND_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15IDENTIFIER_KIND_EMAIL\x10\x01\x12\x19\n" +

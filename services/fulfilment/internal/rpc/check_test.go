@@ -1,0 +1,117 @@
+package rpc_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
+	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+	"habeas.internal/services/fulfilment/internal/carry"
+	"habeas.internal/services/fulfilment/internal/fake"
+	"habeas.internal/services/fulfilment/request"
+	kit "habeas.internal/services/internal/rpc"
+
+	"github.com/google/uuid"
+	"google.golang.org/grpc/codes"
+)
+
+// checking is a check of somebody who came with a document.
+func checking(request string, change func(*identityv1.Check)) *fulfilmentv1.CheckPersonRequest {
+	c := &identityv1.Check{
+		Result: identityv1.CheckResult_CHECK_RESULT_CONFIRMED, Method: identityv1.CheckMethod_CHECK_METHOD_IN_PERSON, Declared: true,
+		Points: []identityv1.CheckPoint{identityv1.CheckPoint_CHECK_POINT_NAME, identityv1.CheckPoint_CHECK_POINT_ADDRESS, identityv1.CheckPoint_CHECK_POINT_BIRTH_DATE},
+	}
+	change(c)
+	return &fulfilmentv1.CheckPersonRequest{RequestId: uuid.NewString(), Request: request, Check: c}
+}
+
+func found(result identityv1.CheckResult) func(*identityv1.Check) {
+	return func(c *identityv1.Check) {
+		if c.Result = result; result == identityv1.CheckResult_CHECK_RESULT_BEGUN {
+			c.Method = 0
+		}
+	}
+}
+
+// TestWhoAsksIsCheckedBySomebodyElseThanWhoSubmitted: of two people with the same
+// roles, and with a step-up.
+func TestWhoAsksIsCheckedBySomebodyElseThanWhoSubmitted(t *testing.T) {
+	const intake, vera = "ingo", "vera"
+	for _, tc := range []struct {
+		name, by string
+		code     codes.Code
+		reason   string
+	}{
+		{"not by who submitted it", intake, codes.FailedPrecondition, "OWN_REQUEST"},
+		{"nor without a fresh proof of the verifier", "", codes.PermissionDenied, "STEP_UP_REQUIRED"},
+		{"but by somebody else", vera, codes.OK, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := serve(t)
+			id := submit(t, s.as(t, fake.Tenant, intake, "intake", "verifier"), key1, fulfilmentv1.Right_RIGHT_ERASURE)
+			s.Settle()
+			c := s.as(t, fake.Tenant, tc.by, "intake", "verifier")
+			if tc.by == "" {
+				c = s.tokened(t, s.claims(fake.Tenant, vera, "verifier"))
+			}
+			got, err := c.CheckPerson(deadline(t), checking(id, func(*identityv1.Check) {}))
+			if code, reason, _ := answer(err); code != tc.code || reason != tc.reason {
+				t.Fatalf("answered with %s %s: %v", code, reason, got)
+			}
+			state := s.State(carry.RequestOf(fake.Tenant, id))
+			if tc.reason != "" {
+				if state.SubjectRef != "" {
+					t.Error("the person counts as proven")
+				}
+				return
+			}
+			if by := kit.ActorID(fake.Tenant, vera); !slices.Equal(state.Case.Acts, []request.Act{{Duty: request.Verifier, Staff: by}}) || got.GetAssuranceLevel() != 3 {
+				t.Errorf("checked by %v at level %d", state.Case.Acts, got.GetAssuranceLevel())
+			}
+		})
+	}
+}
+
+// TestACheckThatHasBegunKeepsTheRequestOpen: without one it ends with the code.
+func TestACheckThatHasBegunKeepsTheRequestOpen(t *testing.T) {
+	for begun, want := range map[bool]fulfilmentv1.RequestState{
+		true: fulfilmentv1.RequestState_REQUEST_STATE_RECEIVED, false: fulfilmentv1.RequestState_REQUEST_STATE_CLOSED,
+	} {
+		s := serve(t)
+		c := s.as(t, fake.Tenant, "vera", "verifier", "dpo")
+		id := submit(t, s.as(t, fake.Tenant, actor, "intake"), key1, fulfilmentv1.Right_RIGHT_ERASURE)
+		s.Settle()
+		if begun {
+			if _, err := c.CheckPerson(deadline(t), checking(id, found(identityv1.CheckResult_CHECK_RESULT_BEGUN))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.Run(s.Clock.Now().Add(24 * time.Hour))
+		got, err := c.GetRequest(deadline(t), &fulfilmentv1.GetRequestRequest{Request: id})
+		if err != nil || got.GetRequest().GetState() != want {
+			t.Errorf("begun %t: a day later it is %v, %v", begun, got.GetRequest().GetState(), err)
+		}
+	}
+}
+
+// TestStaffMayDenyWhomACodeHasProven: before anything is looked up.
+func TestStaffMayDenyWhomACodeHasProven(t *testing.T) {
+	s := serve(t)
+	s.Peers.Set(func(p *fake.Peers) { p.Level = 2 }) // not enough yet
+	id := submit(t, s.as(t, fake.Tenant, actor, "intake"), key1, fulfilmentv1.Right_RIGHT_ERASURE)
+	s.Settle()
+	agg := carry.RequestOf(fake.Tenant, id)
+	s.Verify(agg)
+	if s.State(agg).SubjectRef == "" {
+		t.Fatal("the code has proven nobody")
+	}
+	_, err := s.as(t, fake.Tenant, "vera", "verifier").CheckPerson(deadline(t), checking(id, found(identityv1.CheckResult_CHECK_RESULT_NOT_CONFIRMED)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Settle()
+	if state := s.State(agg); state.Unverified == "" || state.Planned {
+		t.Errorf("unverified %q, planned %t", state.Unverified, state.Planned)
+	}
+}

@@ -1,0 +1,21 @@
+package identityd
+
+import (
+	"time"
+
+	"habeas.internal/services/identity/evidence"
+	"habeas.internal/services/identity/internal/checks"
+	"habeas.internal/services/identity/internal/otp"
+	"habeas.internal/services/identity/internal/wire"
+	"habeas.internal/services/internal/daemon"
+	"habeas.internal/services/internal/es/jetstream/member"
+)
+
+// newChecks makes the desk that keeps what staff find out.
+func newChecks(cfg Config, k *daemon.Kit, m *member.Member, s *keys, verifications otp.Verifications) (checks.Desk, error) {
+	codec, err := wire.Evidence()
+	return checks.Desk{
+		Verifications: verifications, Destroy: s.vault.Destroy, Timers: m.Log, Life: cfg.Verify.Evidence, Now: time.Now,
+		Evidence: handler(k, m, s, codec, evidence.Decide, evidence.Evolve, func(reason string) error { return evidence.Refusal(reason) }),
+	}, err
+}
