@@ -49,11 +49,12 @@ func TestImpersonationSuite(t *testing.T) {
 	for _, tenant := range []string{open, guarded, held} {
 		s.Publish(tenant, policy, time.Now().Add(-time.Hour))
 	}
-	w := world{t, s}
-	w.signInAt(open)
-	w.signInAt(guarded)
+	s.SignInAt(open)
+	s.SignInAt(guarded)
+	s.Employ(open, "case.handling")
 	for name, attack := range map[string]func(world){
 		"a sign-in that is not theirs proves nothing":                        foreignSignIn,
+		"a sign-in that came by a merge is not of long standing":             mergedSignIn,
 		"a sign-in counts once":                                              replayedSignIn,
 		"a sign-in that was linked lately is not enough":                     freshSignIn,
 		"a sign-in tells nobody whether somebody is known":                   guessingSignIn,

@@ -1,7 +1,6 @@
 package impersonation_test
 
 import (
-	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -11,35 +10,11 @@ import (
 	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 	"habeas.internal/services/internal/rpc/rpctest"
-	"habeas.internal/services/internal/testwait"
 	"habeas.internal/services/systemtest/stack"
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/uuid"
 )
-
-// portal is the client of the tenants' identity provider.
-const portal = "portal"
-
-// signInAt lets a tenant's people prove themselves by a sign-in.
-func (w world) signInAt(tenant string) {
-	w.Helper()
-	_, err := w.As(tenant, "dpo").Settings.UpdateSettings(stack.Deadline(w.T), &identityv1.UpdateSettingsRequest{
-		RequestId: uuid.NewString(), Settings: &identityv1.Settings{
-			DisplayName: tenant, TimeZone: "America/New_York", Calendar: "us", Provider: &identityv1.IdentityProvider{
-				Issuer: w.Provider.Server.URL, ClientId: portal, Levels: []*identityv1.ProviderLevel{
-					{Claim: identityv1.AssuranceClaim_ASSURANCE_CLAIM_ACR, Value: "mfa", Level: 3},
-					{Claim: identityv1.AssuranceClaim_ASSURANCE_CLAIM_ACR, Value: "phr", Level: 4},
-					{Claim: identityv1.AssuranceClaim_ASSURANCE_CLAIM_AMR, Value: "otp", Level: 3},
-				},
-			},
-		},
-	})
-	if err != nil {
-		_, reason, field := stack.Answer(err)
-		w.Fatalf("settings: %v (%s %s)", err, reason, field)
-	}
-}
 
 // linked is somebody who is known by an address and by a sign-in.
 func (w world) linked(tenant string) (address, sub string) {
@@ -48,7 +23,7 @@ func (w world) linked(tenant string) (address, sub string) {
 	_, err := w.As(tenant, "product").Subjects.RegisterSubject(stack.Deadline(w.T), &identityv1.RegisterSubjectRequest{
 		RequestId: uuid.NewString(), Identifiers: []*identityv1.Identifier{
 			{Kind: identityv1.IdentifierKind_IDENTIFIER_KIND_EMAIL, Value: address},
-			{Kind: identityv1.IdentifierKind_IDENTIFIER_KIND_SSO, Value: w.Provider.Server.URL + " " + sub},
+			w.SSO(sub),
 		},
 	})
 	if err != nil {
@@ -68,14 +43,8 @@ func (w world) invited(tenant, address string) (request, nonce string) {
 // nonce waits until a request offers a sign-in.
 func (w world) nonce(tenant, request string) string {
 	w.Helper()
-	var in *fulfilmentv1.SignIn
-	testwait.For(w.T, 30*time.Second, func() error {
-		if in = w.explain(tenant, request).GetSignIn(); in == nil {
-			return errors.New("no sign-in is offered")
-		}
-		return nil
-	})
-	if in.GetIssuer() != w.Provider.Server.URL || in.GetClientId() != portal {
+	in := w.SignIn(tenant, request)
+	if in.GetIssuer() != w.Provider.Server.URL || in.GetClientId() != stack.Portal {
 		w.Errorf("sign in at %q as %q", in.GetIssuer(), in.GetClientId())
 	}
 	return in.GetNonce()
@@ -83,7 +52,7 @@ func (w world) nonce(tenant, request string) string {
 
 // signed is a good token of somebody who has signed in with a second factor.
 func (w world) signed(sub, nonce string) jwt.MapClaims {
-	return rpctest.With(w.Provider.SignedIn(time.Now(), portal, sub, nonce), "acr", "mfa")
+	return rpctest.With(w.Provider.SignedIn(time.Now(), stack.Portal, sub, nonce), "acr", "mfa")
 }
 
 func (w world) hand(tenant, request, token string) (*fulfilmentv1.VerifyRequestResponse, error) {
@@ -256,4 +225,39 @@ func guessingSignIn(w world) {
 	if answers[0].String() != answers[1].String() || !slices.Equal(explained[0], explained[1]) {
 		w.Errorf("somebody who is known is answered with %v %v, a stranger with %v %v", answers[0], explained[0], answers[1], explained[1])
 	}
+}
+
+// mergedSignIn: a sign-in that came to somebody by a merge, which may have been a
+// mistake, is not of long standing with them; and theirs no more once it is undone.
+func mergedSignIn(w world) {
+	address, sub := someone(), "sub-"+uuid.NewString()
+	jane := w.Register(open, address)
+	res, err := w.As(open, "product").Subjects.RegisterSubject(stack.Deadline(w.T), &identityv1.RegisterSubjectRequest{
+		RequestId: uuid.NewString(), Identifiers: []*identityv1.Identifier{w.SSO(sub)},
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
+	before, nonce := w.invited(open, address)
+	w.handed("before the merge", open, before, w.Provider.Sign(w.signed(sub, nonce)), pending, 4)
+	staff := w.As(open, "verifier", "dpo").Merges
+	merged, err := staff.MergeSubjects(stack.For(stack.Deadline(w.T), "case.handling"), &identityv1.MergeSubjectsRequest{
+		RequestId: uuid.NewString(), SubjectRef: jane, OtherRef: res.GetSubjectRef(), Evidence: "ticket:1",
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
+	within, nonce := w.invited(open, address)
+	if got := w.handed("the merged one", open, within, w.Provider.Sign(w.signed(sub, nonce)), passed, 0); got.GetAssuranceLevel() != 2 {
+		w.Errorf("the merged one reaches level %d", got.GetAssuranceLevel())
+	}
+	w.unmoved("the merged one", open, within)
+	_, err = staff.UnmergeSubjects(stack.For(stack.Deadline(w.T), "case.handling"), &identityv1.UnmergeSubjectsRequest{
+		RequestId: uuid.NewString(), SubjectRef: jane, Merge: merged.GetMerge(), Reason: "wrong",
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
+	after, nonce := w.invited(open, address)
+	w.handed("after it was undone", open, after, w.Provider.Sign(w.signed(sub, nonce)), pending, 4)
 }

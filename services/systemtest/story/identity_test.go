@@ -105,7 +105,7 @@ func TestNoValueOfIdentityIsInClear(t *testing.T) {
 	s.System(tenant, "letters", fulfilmentv1.ConnectorKind_CONNECTOR_KIND_SQLITE, []byte(lettersDataset))
 	jane, john, answers := people(t, s)
 	answers = append(answers, refused(t, s, john)...)
-	var texts []string
+	texts := signsIn(t, s, jane, email)
 	for _, right := range []fulfilmentv1.Right{fulfilmentv1.Right_RIGHT_ACCESS, fulfilmentv1.Right_RIGHT_ERASURE} {
 		s.Closed(tenant, s.Ask(tenant, right, policy, email))
 	}
