@@ -73,7 +73,7 @@ func (a *app) renew(ctx context.Context, r *repeat, request string) error {
 		if err != nil {
 			return r.failed(err, false)
 		}
-		return a.show(resp, []string{fmt.Sprintf("request %s waits for a better proof; explain says which", request)})
+		return a.show(resp, []string{fmt.Sprintf("a better proof of request %s is asked for, if what was proven is not enough; explain says which would do", request)})
 	})
 }
 

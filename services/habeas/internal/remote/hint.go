@@ -43,6 +43,12 @@ func hints(reason string) hint {
 		return hint{"", "a data protection officer records one: `habeas staff undertake`"}
 	case "NEED_REQUIRED":
 		return hint{"", "a duty for the request gives one, `habeas request assign`, or an officer: `habeas staff grant`"}
+	case "PROVIDER_NOT_CONFIGURED":
+		return hint{"id_token", "hand in a code, or set the provider of the tenant's settings"}
+	case "PROVIDER_LEVEL_TWICE", "PROVIDER_LEVEL_OF_METHOD":
+		return hint{"settings.provider.levels", "name each value once, and level 4 for values of acr alone"}
+	case "VERIFICATION_NOT_NEEDED", "VERIFICATIONS_TOO_MANY":
+		return hint{"request", "`habeas request explain` shows what was proven, and what would do"}
 	case "PERSON_ON_HOLD":
 		return hint{"subject_ref", "`habeas hold list SUBJECT` shows what binds"}
 	case "IDENTIFIER_IS_LAST":

@@ -1,0 +1,78 @@
+package cli_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
+	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+	"habeas.internal/services/habeas/internal/cli"
+
+	"google.golang.org/grpc/codes"
+)
+
+// rightToken is the ID token that counts.
+const rightToken = "head.claims.signature"
+
+func (s *answering) VerifyRequest(_ context.Context, r *fulfilmentv1.VerifyRequestRequest) (*fulfilmentv1.VerifyRequestResponse, error) {
+	s.token = r.GetIdToken() + r.GetCode()
+	if r.GetIdToken() != rightToken {
+		return &fulfilmentv1.VerifyRequestResponse{State: identityv1.VerificationState_VERIFICATION_STATE_OPEN, AttemptsLeft: 4}, s.err
+	}
+	return &fulfilmentv1.VerifyRequestResponse{
+		State: identityv1.VerificationState_VERIFICATION_STATE_PASSED, AssuranceLevel: 2, NeededLevel: 3, Reason: "ASSURANCE_TOO_LOW",
+		Suffices: []string{"settled_channel", "assertion_second_factor"},
+	}, s.err
+}
+
+func (s *answering) RenewVerification(context.Context, *fulfilmentv1.RenewVerificationRequest) (*fulfilmentv1.RenewVerificationResponse, error) {
+	s.calls++
+	return &fulfilmentv1.RenewVerificationResponse{}, s.err
+}
+
+func TestAProofIsHandedInOneWay(t *testing.T) {
+	s := serve(t, "fulfilment")
+	request, file := strings.Repeat("a", 26), filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte(rightToken+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		name string
+		in   string
+		args []string
+		code int
+		out  string
+	}{
+		{"a code", "", []string{request, "00000000"}, cli.ExitRefused, "open"},
+		{"a token in a file", "", []string{request, "--id-token-file", file}, cli.ExitOK, "settled_channel, assertion_second_factor"},
+		{"a token on standard input", rightToken, []string{request, "--id-token-file", "-"}, cli.ExitOK, "ASSURANCE_TOO_LOW"},
+		{"asked for again", "", []string{request, "--again"}, cli.ExitOK, request},
+		{"no token in a file", "\n", []string{request, "--id-token-file", "-"}, cli.ExitUsage, ""},
+		{"a file that is far too long", strings.Repeat("x", 70<<10), []string{request, "--id-token-file", "-"}, cli.ExitUsage, ""},
+		{"a file that is not there", "", []string{request, "--id-token-file", file + ".gone"}, cli.ExitUsage, ""},
+		{"no proof", "", []string{request}, cli.ExitUsage, ""},
+		{"two proofs", "", []string{request, "00000000", "--id-token-file", file}, cli.ExitUsage, ""},
+		{"a proof while another is asked for", "", []string{request, "00000000", "--again"}, cli.ExitUsage, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s.token = ""
+			r := s.run(t, tc.in, append([]string{"request", "verify"}, tc.args...)...)
+			if r.code != tc.code || !strings.Contains(r.out, tc.out) {
+				t.Errorf("exit code %d, want %d\nstdout: %s\nstderr: %s", r.code, tc.code, r.out, r.err)
+			}
+			if tc.code == cli.ExitUsage && s.token != "" {
+				t.Error("something was handed in")
+			}
+			if strings.Contains(r.out+r.err, rightToken) {
+				t.Errorf("the token is shown: %s%s", r.out, r.err)
+			}
+		})
+	}
+	s.err = refusal(t, codes.FailedPrecondition)
+	if r := s.run(t, "", "request", "verify", request, "--id-token-file", file); r.code != cli.ExitRefused || strings.Contains(r.err, rightToken) {
+		t.Errorf("exit code %d\n%s", r.code, r.err)
+	}
+}
