@@ -145,6 +145,12 @@ func measureAll(ctx context.Context, o options, in eventlog.Settings, r *report.
 			return err
 		}
 	}
+	if o.wants("reads") {
+		s, err := eventlog.ReadsSection(ctx, in)
+		if err := o.section(ctx, s, err, r); err != nil {
+			return err
+		}
+	}
 	if o.wants("load") || o.wants("rebuild") {
 		return measureReads(ctx, o, in, r)
 	}

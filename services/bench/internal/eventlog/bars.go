@@ -39,6 +39,7 @@ func Catalogue() []Entry {
 	add("append", []int{1}, RawFile)
 	add("append", []int{1, 16, most}, Append1, JetStream1, PostgresAdd)
 	add("append", []int{16, most}, Append4, JetStream4)
+	add("reads", []int{1, most}, Append4, AppendOwn, Record)
 	add("load", []int{1, 16, most}, PostgresSelect, Load, LoadUnverified, DirectGet)
 	add("rebuild", []int{historyShards}, RawConsumer, Rebuild)
 	return all

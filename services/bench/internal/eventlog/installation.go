@@ -36,8 +36,8 @@ type installation struct {
 }
 
 // install provisions an empty server and opens the log on each connection.
-func (s *Section) install(ctx context.Context, server *servers.NATS, shards int) (*installation, error) {
-	in := &installation{topology: jetstream.Topology{Contexts: []string{domain}, Shards: shards, Replicas: 1}}
+func (s *Section) install(ctx context.Context, server *servers.NATS, shards int, more ...string) (*installation, error) {
+	in := &installation{topology: jetstream.Topology{Contexts: append([]string{domain}, more...), Shards: shards, Replicas: 1}}
 	var err error
 	if in.logKey, err = es.GenerateSigner(rand.Reader); err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"habeas.internal/services/internal/es/jetstream"
 	"habeas.internal/services/internal/natsd"
 
 	"github.com/nats-io/nats.go"
@@ -22,7 +23,14 @@ const ServeNATSCommand = "serve-nats"
 const (
 	natsUser    = "bench"
 	addressFile = "address"
+	// serviceUser is the other user: a service with an account of its own.
+	serviceUser = "bench-service"
 )
+
+// Grant is what the service's user may do, on streams of so many shards.
+func Grant() (g jetstream.Grant, shards int) {
+	return jetstream.Grant{Name: "bench", Owns: []string{"consent"}, Logs: true}, 4
+}
 
 // NATS is an event log's server: natsd as `habeas up` runs it, one replica,
 // every message synced, in a process of its own.
@@ -30,12 +38,14 @@ type NATS struct {
 	*Process
 	url  string
 	seed string
+	// service is the seed of the service's user.
+	service string
 }
 
 // StartNATS starts the server in a folder that is empty or holds an earlier
 // run's streams. self is this program.
 func StartNATS(ctx context.Context, self, dir string) (*NATS, error) {
-	key, err := makeNATSFolder(dir)
+	key, service, err := makeNATSFolder(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +53,7 @@ func StartNATS(ctx context.Context, self, dir string) (*NATS, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &NATS{Process: p, seed: key.SeedFile}
+	n := &NATS{Process: p, seed: key.SeedFile, service: service.SeedFile}
 	err = p.await(ctx, func(context.Context) error {
 		text, err := os.ReadFile(filepath.Join(dir, addressFile))
 		n.url = string(text)
@@ -55,23 +65,41 @@ func StartNATS(ctx context.Context, self, dir string) (*NATS, error) {
 	return n, nil
 }
 
-func makeNATSFolder(dir string) (natsd.UserKey, error) {
+func makeNATSFolder(dir string) (all, service natsd.UserKey, err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return natsd.UserKey{}, fmt.Errorf("make folder of nats: %w", err)
+		return all, service, fmt.Errorf("make folder of nats: %w", err)
 	}
 	if err := os.Remove(filepath.Join(dir, addressFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return natsd.UserKey{}, fmt.Errorf("remove address of the server before: %w", err)
+		return all, service, fmt.Errorf("remove address of the server before: %w", err)
 	}
-	return natsd.OpenUserKey(filepath.Join(dir, "users"), natsUser)
+	return userKeys(dir)
 }
 
-// Connect opens a connection of its own.
-func (n *NATS) Connect() (*nats.Conn, error) {
-	seed, err := nats.NkeyOptionFromSeed(n.seed)
+func userKeys(dir string) (all, service natsd.UserKey, err error) {
+	if all, err = natsd.OpenUserKey(filepath.Join(dir, "users"), natsUser); err != nil {
+		return all, service, fmt.Errorf("open nkey: %w", err)
+	}
+	if service, err = natsd.OpenUserKey(filepath.Join(dir, "users"), serviceUser); err != nil {
+		return all, service, fmt.Errorf("open nkey: %w", err)
+	}
+	return all, service, nil
+}
+
+// Connect opens a connection of its own, in the account of the streams.
+func (n *NATS) Connect() (*nats.Conn, error) { return n.connect(n.seed) }
+
+// ConnectService opens a connection of a service, in an account of its own.
+func (n *NATS) ConnectService() (*nats.Conn, error) {
+	g, _ := Grant()
+	return n.connect(n.service, nats.CustomInboxPrefix(jetstream.InboxPrefix(g.Name)))
+}
+
+func (n *NATS) connect(file string, options ...nats.Option) (*nats.Conn, error) {
+	seed, err := nats.NkeyOptionFromSeed(file)
 	if err != nil {
 		return nil, fmt.Errorf("read nkey: %w", err)
 	}
-	nc, err := nats.Connect(n.url, seed)
+	nc, err := nats.Connect(n.url, append(options, seed)...)
 	if err != nil {
 		return nil, fmt.Errorf("connect to nats: %w", err)
 	}
@@ -80,13 +108,18 @@ func (n *NATS) Connect() (*nats.Conn, error) {
 
 // ServeNATS is the other side of StartNATS: it serves until ctx ends.
 func ServeNATS(ctx context.Context, dir string) error {
-	key, err := natsd.OpenUserKey(filepath.Join(dir, "users"), natsUser)
+	key, service, err := userKeys(dir)
 	if err != nil {
-		return fmt.Errorf("open nkey: %w", err)
+		return err
 	}
+	g, shards := Grant()
+	rights := jetstream.RightsOf(jetstream.Topology{Contexts: jetstream.Contexts(), Shards: shards, Replicas: 1}, g)
 	s, err := natsd.Start(ctx, natsd.Config{
-		Dir:    filepath.Join(dir, "data"),
-		Users:  []natsd.User{{PublicKey: key.PublicKey, Unrestricted: true}},
+		Dir: filepath.Join(dir, "data"),
+		Users: []natsd.User{
+			{PublicKey: key.PublicKey, Unrestricted: true},
+			{Name: g.Name, PublicKey: service.PublicKey, Publish: rights.Publish, Subscribe: rights.Subscribe},
+		},
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	})
 	if err != nil {
