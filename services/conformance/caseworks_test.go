@@ -11,7 +11,7 @@ func caseworks() []promise {
 		{id: "CW-07"},
 		{id: "CW-08"},
 		{id: "CW-09"},
-		{id: "CW-10"},
+		{id: "CW-10", show: needToKnow},
 		{id: "CW-11"},
 		{id: "CW-12"},
 		{id: "CW-13", show: everythingHeld},

@@ -21,6 +21,7 @@ type world struct {
 	young                       []*holder // data systems in which minors are found
 	billing                     *holder   // of Caseworks
 	leave                       *holder   // of Qcera
+	files                       *holder   // of Caseworks, for its staff
 }
 
 // Tenants and the policies that they have published.
@@ -41,6 +42,7 @@ func newWorld(t *testing.T) *world {
 	w.young = youngHolders(t, s)
 	w.billing = billingHolder(t, s)
 	w.leave = storedHolder(t, s)
+	w.files = newHolder(t, s, "cw-10", "files", "account.email", "communication.other")
 	s.Start()
 	for _, tenant := range []string{caseworksTenant, personnelTenant, qceraTenant} {
 		s.Tenant(tenant)

@@ -38,6 +38,7 @@ type Clients struct {
 	Retention     retentionv1.RetentionServiceClient
 	Systems       fulfilmentv1.SystemServiceClient
 	Requests      fulfilmentv1.RequestServiceClient
+	Cases         fulfilmentv1.CaseServiceClient
 }
 
 // As is a caller with a token of a tenant and roles; without a role, one with
@@ -65,6 +66,7 @@ func (s *Stack) clients(token string) Clients {
 		Policies: consentv1.NewPolicyServiceClient(consent), Consent: consentv1.NewConsentServiceClient(consent),
 		Retention: retentionv1.NewRetentionServiceClient(retention),
 		Systems:   fulfilmentv1.NewSystemServiceClient(fulfilment), Requests: fulfilmentv1.NewRequestServiceClient(fulfilment),
+		Cases: fulfilmentv1.NewCaseServiceClient(fulfilment),
 	}
 }
 

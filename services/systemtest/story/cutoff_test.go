@@ -48,9 +48,11 @@ func cutOffPoints() (always, more cutOffs) {
 // cut them off in memory.
 func notKilledAt() map[string]string {
 	const overtaken = "only an erasure that an access overtakes at its last moment comes there"
+	const staffless = "nobody is assigned to the requests of this run"
 	return map[string]string{
 		"package_deleted": "a package lives an hour at least", "turn_refused": overtaken, "turn_yielded": overtaken,
 		"turn_given_away": "only an erasure that a hold binds when an access comes gets there",
+		"need_granted": staffless, "need_ended": staffless,
 	}
 }
 
