@@ -52,7 +52,7 @@ func notKilledAt() map[string]string {
 	return map[string]string{
 		"package_deleted": "a package lives an hour at least", "turn_refused": overtaken, "turn_yielded": overtaken,
 		"turn_given_away": "only an erasure that a hold binds when an access comes gets there",
-		"need_granted": staffless, "need_ended": staffless,
+		"need_granted":    staffless, "need_ended": staffless,
 	}
 }
 
