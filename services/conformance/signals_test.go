@@ -47,7 +47,7 @@ func doNotTrack(t *testing.T, w *world) {
 	pages := ask{purpose: "service.monitor", category: "usage.pages", source: "observed"}
 	shared := pages
 	shared.action, shared.recipient = "disclose", "service_provider"
-	const open, stopped = "RECIPIENT_AGREEMENT_UNKNOWN", "SHARING_OPTED_OUT" // who has signalled is refused for that, others for the recipient
+	const open, stopped = "RECIPIENT_UNKNOWN", "SHARING_OPTED_OUT" // who has signalled is refused for that, others for the recipient
 	published := map[consentv1.Signal]bool{gpc: true, dnt: false}
 	for _, tc := range []struct {
 		name    string

@@ -3,8 +3,9 @@
 //
 // Its parts: policydoc (in services/internal) reads policies that are written
 // down as data; policy is a policy through its versions; person is what somebody
-// decided and what other services know of them; check answers a question from
-// both, and is a function of its arguments. internal/wire is the stored form of
+// decided and what other services know of them; recipient is what is agreed with
+// somebody who may be given data; check answers a question from all three, and is
+// a function of its arguments; disclosure is a person's register of what was given. internal/wire is the stored form of
 // events, internal/compile turns a document into what check is asked,
 // internal/view lists policies, internal/record is a person packed for the read
 // model, internal/mirror a replica's memory and how fresh it is, internal/rpc holds

@@ -8,8 +8,18 @@ const (
 	dpvImplied    = "dpv:ImpliedConsent"
 	dpvLegitimate = "dpv:LegitimateInterest"
 	dpvContract   = "dpv:ContractPerformance"
+	dpvLegal      = "dpv:LegalObligation"
 	dpvAnonymised = "dpv:AnonymisedData"
 )
+
+// groundBasis is the DPV name of a ground: law obliges, everything else is an
+// interest of somebody.
+func groundBasis(id string) string {
+	if id == "law" {
+		return dpvLegal
+	}
+	return dpvLegitimate
+}
 
 // basis is the answer of a described purpose for a category in its matrix.
 func (v Version) basis(p Policy, who Person, q Question, category string) Answer {
@@ -109,21 +119,4 @@ func (d Decision) lacks() Reason {
 		return ConsentUnproven
 	}
 	return ""
-}
-
-// disclose is the answer when somebody else is to get what may be used. No
-// agreement with a recipient is known here, so the best answer is why not.
-func (v Version) disclose(who Person, q Question, category string) Answer {
-	if q.Recipient == "" {
-		return v.no(RecipientMissing, v.Clauses.Sharing)
-	}
-	if who.Signalled {
-		return v.no(SharingOptedOut, v.Clauses.Sharing)
-	}
-	d := who.Purposes[q.Purpose]
-	named := d.lacks() == "" && slices.Contains(d.Recipients, q.Recipient)
-	if v.Clauses.Sensitive != "" && v.Categories[category].Sensitive && !named {
-		return v.no(SharingNotOptedIn, v.Clauses.Sensitive)
-	}
-	return v.no(AgreementUnknown, v.Clauses.Sharing)
 }

@@ -96,7 +96,7 @@ func (v Version) yes(r Reason, basis, clause string) Answer {
 // then each category.
 func (v Version) ask(p Policy, who Person, q Question) Answer {
 	if id, ok := strings.CutPrefix(q.Purpose, GroundPrefix); ok {
-		return v.ground(id)
+		return v.ground(id, q)
 	}
 	purpose := v.Purposes[q.Purpose]
 	if a := v.facts(who, q, purpose.Basis == Legal); a.Reason != "" {
@@ -117,7 +117,7 @@ func (v Version) ask(p Policy, who Person, q Question) Answer {
 	for i, name := range q.Categories {
 		a := v.category(p, who, q, name)
 		if a.Allowed && q.Action == Disclose {
-			a = v.disclose(who, q, name)
+			a = v.disclose(who, q, name, a)
 		}
 		if !a.Allowed {
 			return a
@@ -129,14 +129,44 @@ func (v Version) ask(p Policy, who Person, q Question) Answer {
 	return out
 }
 
-// ground: a use on a ground needs its own record of who believed what
-// necessary; no question holds that.
-func (v Version) ground(id string) Answer {
-	clause, ok := v.Grounds[id]
-	if !ok {
+// ground is the answer of a necessity that permits without consent. Each use
+// needs its own record of who believed what necessary; a question alone has none.
+func (v Version) ground(id string, q Question) Answer {
+	g, ok := v.Grounds[id]
+	switch {
+	case !ok:
 		return v.no(GroundUnknown, v.Clauses.Sharing)
+	case !g.Actions[q.Action]:
+		return v.no(ActionNotFor, g.Clause)
+	case q.Ground == nil:
+		return v.no(GroundNotRecorded, g.Clause)
 	}
-	return v.no(GroundNotRecorded, clause)
+	for _, field := range g.Requires {
+		if !q.given(field) {
+			return v.no(GroundIncomplete, g.Clause)
+		}
+	}
+	return v.yes(LegalGround, groundBasis(id), g.Clause)
+}
+
+// given reports whether a field of the record of a use is there. A field that
+// no rule knows is not.
+func (q Question) given(field string) bool {
+	switch field {
+	case "belief":
+		return q.Ground.Belief != ""
+	case "believed_by":
+		return q.Ground.BelievedBy != ""
+	case "document":
+		return q.Ground.Document != ""
+	case "imminent":
+		return q.Ground.Imminent
+	case "categories":
+		return len(q.Categories) > 0
+	case "recipient":
+		return q.Recipient != "" || q.Action != Disclose
+	}
+	return false
 }
 
 // facts are what no policy can allow away. What law demands goes on, and so
@@ -187,7 +217,7 @@ func (v Version) category(p Policy, who Person, q Question, name string) Answer 
 		if !listed {
 			return v.no(PurposeNotFor, v.Clauses.Matrix)
 		}
-		return v.yes(LegalGround, "dpv:LegalObligation", purpose.Clause)
+		return v.yes(LegalGround, dpvLegal, purpose.Clause)
 	case v.Closed && !listed: // not even a grant opens what the policy closes
 		return v.no(PurposeNotFor, v.Clauses.Matrix)
 	case registered && !collectedFor:

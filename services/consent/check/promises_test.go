@@ -30,8 +30,20 @@ func doing(a check.Action) func(*check.Question) { return func(q *check.Question
 
 func by(channel string) func(*check.Question) { return func(q *check.Question) { q.Channel = channel } }
 
-func to(recipient string) func(*check.Question) {
-	return func(q *check.Question) { q.Action, q.Recipient = check.Disclose, recipient }
+// to makes the question one about giving the data to a recipient of a kind, which
+// has agreed to all that any policy asks, but for the changes.
+func to(kind string, change ...func(*check.Recipient)) func(*check.Question) {
+	return func(q *check.Question) {
+		q.Action, q.Recipient, q.Origin = check.Disclose, "the-"+kind, "us"
+		if kind == "" {
+			q.Recipient = ""
+			return
+		}
+		q.To = complete(kind, *q)
+		for _, c := range change {
+			c(&q.To)
+		}
+	}
 }
 
 func implied() check.Decision { return check.Decision{Status: check.Given, Version: 1} }
@@ -76,7 +88,7 @@ func TestCaseworksKeepsItsPromises(t *testing.T) {
 		{"CW-05 undescribed, granted", cw, decided("research.study", grant(1)), of("research.study", "communication.sensitive", online), check.ConsentGiven, "CW-05", true},
 		{"CW-05 consent to use is none to share", cw, decided("research.study", grant(1)), of("research.study", "communication.sensitive", online, to("processor")), check.SharingNotOptedIn, "CW-05", false},
 		{"CW-05 described use is no consent to share", cw, undecided, of("inquiry.respond", "communication.sensitive", online, to("processor")), check.SharingNotOptedIn, "CW-05", false},
-		{"CW-07 opted in, and no agreement known", cw, decided("research.study", grant(1, "processor")), of("research.study", "communication.sensitive", online, to("processor")), check.AgreementUnknown, "CW-07", false},
+		{"CW-05 opted in to share, naming the kind", cw, decided("research.study", grant(1, "processor")), of("research.study", "communication.sensitive", online, to("processor")), check.ConsentGiven, "CW-05", true},
 		{"CW-07 to nobody", cw, undecided, of("service.provide", "log.ip_address", observed, to("")), check.RecipientMissing, "CW-07", false},
 		{"CW-06 declined", cw, check.Person{Declined: map[string]bool{"log.ip_address": true}}, of("service.provide", "log.ip_address", observed), check.CategoryDeclined, "CW-06", false},
 		{"CW-06 declining one is none of another", cw, check.Person{Declined: map[string]bool{"log.ip_address": true}}, of("service.provide", "log.browser", observed), check.ContractNeeds, "CW-01", true},

@@ -34,12 +34,16 @@ type Version struct {
 	Categories map[string]Category
 	Purposes   map[string]Purpose
 	Sources    map[Source]SourceRule
-	Grounds    map[string]string // clause by id
-	Regions    map[string]bool   // nil: no promise
-	Outage     time.Duration     // how old an answer may be while the log can't be asked
-	Age        uint32            // in years from which the policy serves a person; zero: any
-	Minimum    uint64            // of a group and its complement; zero: no aggregates
+	Grounds    map[string]Ground
+	Regions    map[string]bool // nil: no promise
+	Recipients map[string]Sharing
+	Bans       map[string]Ban
+	Outage     time.Duration // how old an answer may be while the log can't be asked
+	Age        uint32        // in years from which the policy serves a person; zero: any
+	Minimum    uint64        // of a group and its complement; zero: no aggregates
 	Clauses    Clauses
+
+	RegionsExempt map[string]bool // kinds of recipients that may be anywhere
 }
 
 // Clauses names the promises behind the answers that no single category or
@@ -52,10 +56,27 @@ type Clauses struct {
 // Category is a kind of data.
 type Category struct {
 	Personal, Sensitive, Registration bool
+	Associate                         bool // goes to business associates alone
+	Client                            bool // is about the organisation that is served
+	Side                              Side // of a combination that may not be; empty: none
 
 	CollectedFor map[string]bool
 	Sources      map[Source]bool
 	Clause       string
+}
+
+// Ground is a necessity that permits without consent.
+type Ground struct {
+	Actions  map[Action]bool
+	Requires []string // of the record of each use
+	Clause   string
+}
+
+// GroundUse is the record of a use on a ground: who believed what to be
+// necessary. All are codes and references.
+type GroundUse struct {
+	Belief, BelievedBy, Document string
+	Imminent                     bool
 }
 
 // Purpose is something that data is used for.
@@ -119,7 +140,8 @@ type Person struct {
 	Restricted bool
 	Closed     bool
 	Erased     bool
-	Minor      bool // of an age that the policy does not serve
+	Minor      bool      // of an age that the policy does not serve
+	Notified   time.Time // that the recipient will be the controller; zero: not
 }
 
 // Status is what the effective decision on a purpose says.
@@ -150,6 +172,9 @@ type Question struct {
 	Source      Source
 	CollectedAt time.Time // zero: not known
 	Recipient   string
+	To          Recipient  // what is known of it
+	Ground      *GroundUse // the record of a use on a ground; nil: none is made
+	Origin      string     // region that the data is from, ISO 3166; empty: not known
 	Region      string
 	Channel     string
 	Cohort      uint64
@@ -208,6 +233,7 @@ const (
 	CategoryDeclined     Reason = "CATEGORY_DECLINED"
 	GroundUnknown        Reason = "GROUND_UNKNOWN"
 	GroundNotRecorded    Reason = "GROUND_NOT_RECORDED"
+	GroundIncomplete     Reason = "GROUND_RECORD_INCOMPLETE"
 	PersonRestricted     Reason = "PERSON_RESTRICTED"
 	AccountClosed        Reason = "ACCOUNT_CLOSED"
 	PersonErased         Reason = "PERSON_ERASED"
@@ -217,8 +243,24 @@ const (
 	RecipientMissing     Reason = "RECIPIENT_MISSING"
 	SharingOptedOut      Reason = "SHARING_OPTED_OUT"
 	SharingNotOptedIn    Reason = "SHARING_NOT_OPTED_IN"
-	AgreementUnknown     Reason = "RECIPIENT_AGREEMENT_UNKNOWN"
+	SharingNotConsented  Reason = "SHARING_NOT_CONSENTED"
 	RecipientNotExpected Reason = "RECIPIENT_NOT_EXPECTED"
+
+	RecipientUnknown       Reason = "RECIPIENT_UNKNOWN"
+	RecipientKindNotListed Reason = "RECIPIENT_KIND_NOT_LISTED"
+	ClientInformation      Reason = "CLIENT_INFORMATION"
+	SaleForbidden          Reason = "SALE_FORBIDDEN"
+	AgreementMissing       Reason = "AGREEMENT_MISSING"
+	AgreementEnded         Reason = "AGREEMENT_ENDED"
+	UndertakingMissing     Reason = "UNDERTAKING_MISSING"
+	ConfirmationMissing    Reason = "CONFIRMATION_MISSING"
+	CategoryNotAgreed      Reason = "CATEGORY_NOT_IN_AGREEMENT"
+	PurposeNotAgreed       Reason = "PURPOSE_NOT_IN_AGREEMENT"
+	AssociateMissing       Reason = "BUSINESS_ASSOCIATE_AGREEMENT_MISSING"
+	MechanismMissing       Reason = "TRANSFER_MECHANISM_MISSING"
+	SuccessionNotRecorded  Reason = "SUCCESSION_NOT_RECORDED"
+	NoticeMissing          Reason = "NOTICE_MISSING"
+	CombinationForbidden   Reason = "COMBINATION_FORBIDDEN"
 )
 
 // GroundPrefix starts the purposes that stand for grounds of the policy.

@@ -165,18 +165,22 @@ func openView(ctx context.Context, cfg Config, m *member.Member) (policies, erro
 // serve opens the door. Identity and fulfilment may ask and state facts, which
 // the access rules leave to services.
 func serve(ctx context.Context, k *daemon.Kit, c rpc.Config) (*kit.Server, net.Listener, error) {
-	consent, policy, err := rpc.New(c)
+	servers, err := rpc.New(c)
 	if err != nil {
 		return nil, nil, err
 	}
 	cfg := k.RPC()
 	cfg.Services = []kit.Service{
-		{Desc: &consentv1.ConsentService_ServiceDesc, Impl: consent},
-		{Desc: &consentv1.PolicyService_ServiceDesc, Impl: policy},
+		{Desc: &consentv1.ConsentService_ServiceDesc, Impl: servers.Consent},
+		{Desc: &consentv1.PolicyService_ServiceDesc, Impl: servers.Policies},
+		{Desc: &consentv1.RecipientService_ServiceDesc, Impl: servers.Recipients},
+		{Desc: &consentv1.DisclosureService_ServiceDesc, Impl: servers.Disclosures},
 	}
 	cfg.Callers = map[string][]string{
-		consentv1.ConsentService_ServiceDesc.ServiceName: {"identity", "fulfilment"},
-		consentv1.PolicyService_ServiceDesc.ServiceName:  {"identity", "retention", "fulfilment"},
+		consentv1.ConsentService_ServiceDesc.ServiceName:    {"identity", "fulfilment"},
+		consentv1.PolicyService_ServiceDesc.ServiceName:     {"identity", "retention", "fulfilment"},
+		consentv1.RecipientService_ServiceDesc.ServiceName:  {"fulfilment"},
+		consentv1.DisclosureService_ServiceDesc.ServiceName: {"fulfilment"},
 	}
 	cfg.Errors = rpc.Errors()
 	server, err := kit.NewServer(cfg)

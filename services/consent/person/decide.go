@@ -21,6 +21,8 @@ func Decide(s Person, cmd Command) ([]Event, error) {
 		return apply(s, c)
 	case Inherit:
 		return inherit(s, c)
+	case Notify:
+		return notify(s, c)
 	}
 	return nil, errUnknown
 }
@@ -149,6 +151,17 @@ func receive(c Receive) ([]Event, error) {
 		})
 	}
 	return out, nil
+}
+
+// notify records the first notice; a later one of the same is a reminder.
+func notify(s Person, c Notify) ([]Event, error) {
+	if c.NotifiedAt.After(c.At) {
+		return nil, ErrInFuture
+	}
+	if at, told := s.Notified[c.Recipient]; told && !c.NotifiedAt.Before(at) {
+		return nil, nil
+	}
+	return []Event{Notified{Recipient: c.Recipient, Evidence: c.Evidence, NotifiedAt: c.NotifiedAt, RecordedAt: c.At}}, nil
 }
 
 func apply(s Person, c Apply) ([]Event, error) {

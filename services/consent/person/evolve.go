@@ -35,6 +35,9 @@ func Evolve(s Person, ev Event) Person {
 	case FactApplied:
 		s.Since = first(s.Since, e.RecordedAt)
 		s = applied(s, e)
+	case Notified:
+		s.Since = first(s.Since, e.RecordedAt)
+		s.Notified = with(s.Notified, e.Recipient, e.NotifiedAt)
 	}
 	return s
 }

@@ -19,8 +19,9 @@ type Person struct {
 	Restricting map[string]bool       // causes
 	Closed      bool
 	Erased      bool
-	Partners    map[string]string // references of the same person, by merge; empty once that has ended
-	Minor       map[string]bool   // policies that don't serve the person's age
+	Partners    map[string]string    // references of the same person, by merge; empty once that has ended
+	Minor       map[string]bool      // policies that don't serve the person's age
+	Notified    map[string]time.Time // when the person was told of a controller to come, by recipient
 }
 
 // Topic is a purpose or a category of a policy.
@@ -86,7 +87,7 @@ const (
 	OptOut
 )
 
-// Command is Record, WithdrawAll, Accept, Receive, Apply or Inherit.
+// Command is Record, WithdrawAll, Accept, Receive, Apply, Inherit or Notify.
 //
 //sumtype:decl
 type Command interface{ command() }
@@ -141,6 +142,14 @@ type Apply struct {
 	At     time.Time
 }
 
+// Notify says that the person was told who will be the controller.
+type Notify struct {
+	Recipient      string
+	Evidence       string
+	NotifiedAt, At time.Time
+}
+
+func (Notify) command()      {}
 func (Record) command()      {}
 func (WithdrawAll) command() {}
 func (Accept) command()      {}
@@ -149,7 +158,7 @@ func (Apply) command()       {}
 func (Inherit) command()     {}
 
 // Event is DecisionRecorded, DecisionRefused, AllWithdrawn, PolicyAccepted,
-// AcceptanceRefused, SignalReceived or FactApplied.
+// AcceptanceRefused, SignalReceived, FactApplied or Notified.
 //
 //sumtype:decl
 type Event interface{ event() }
@@ -200,6 +209,14 @@ type FactApplied struct {
 	RecordedAt time.Time
 }
 
+// Notified says that the person was told who will be the controller.
+type Notified struct {
+	Recipient              string
+	Evidence               string
+	NotifiedAt, RecordedAt time.Time
+}
+
+func (Notified) event()          {}
 func (DecisionRecorded) event()  {}
 func (DecisionRefused) event()   {}
 func (AllWithdrawn) event()      {}

@@ -30,6 +30,12 @@ func ends() []string {
 // ReservedPurpose starts the names under which Check is asked about grounds.
 const ReservedPurpose = "ground."
 
+func forbidden() []string {
+	return []string{
+		"sale", "personal_with_address_or_device", "aggregate_of_patients", "client_information", "transfer_without_mechanism",
+	}
+}
+
 // maxOutage is the longest outage, in seconds, for which a policy may let old
 // answers stand.
 const maxOutage = 60
@@ -80,6 +86,9 @@ func (l *linter) lintCategories() {
 			l.fail(at+".sources", CodeMissing, "must be given")
 		}
 		l.eachOneOf(at+".sources", c.Sources, sources())
+		if c.Side != "" {
+			l.oneOf(at+".side", c.Side, "person", "device")
+		}
 		if c.Sensitive && !c.Personal {
 			l.fail(at+".sensitive", CodeNotPersonal, "what is sensitive is personal")
 		}
@@ -165,7 +174,7 @@ func (l *linter) lintSharing() {
 	}
 	l.unique("sharing.recipients", seen)
 	for i, f := range l.doc.Sharing.Forbidden {
-		l.match(item("sharing.forbidden", i)+".what", f.What, dottedPattern)
+		l.oneOf(item("sharing.forbidden", i)+".what", f.What, forbidden()...)
 	}
 	seen = nil
 	for i, g := range l.doc.Grounds {

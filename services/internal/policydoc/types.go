@@ -83,6 +83,9 @@ type Category struct {
 	Personal     bool     `yaml:"personal"`
 	Sensitive    bool     `yaml:"sensitive"`
 	Registration bool     `yaml:"registration"`
+	Side         string   `yaml:"side"`          // person or device, of what may not be shared together
+	Associate    bool     `yaml:"associate"`     // goes to business associates alone, as HIPAA means them
+	Client       bool     `yaml:"client"`        // is about the organisation that is served
 	CollectedFor []string `yaml:"collected_for"` // of a registration category
 	Features     []string `yaml:"features"`      // that need it
 	Ends         *End     `yaml:"ends"`

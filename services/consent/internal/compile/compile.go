@@ -47,7 +47,7 @@ func Document(d policydoc.Document) Compiled {
 		Number: uint32(d.Version), Accepted: d.Versions.Binds == "accepted", Closed: d.Undescribed.Mode != "offer",
 		Implied:    set[string](d.Consent.Expressions)["implied"],
 		Categories: map[string]check.Category{}, Purposes: map[string]check.Purpose{},
-		Sources: map[check.Source]check.SourceRule{}, Grounds: map[string]string{},
+		Sources: map[check.Source]check.SourceRule{}, Grounds: map[string]check.Ground{},
 		Clauses: clauses(d),
 	}, Signals: map[string]Signal{}}
 	v := &out.Version
@@ -58,6 +58,7 @@ func Document(d policydoc.Document) Compiled {
 	for _, c := range d.Categories {
 		v.Categories[c.ID] = check.Category{
 			Personal: c.Personal, Sensitive: c.Sensitive, Registration: c.Registration,
+			Side: check.Side(c.Side), Associate: c.Associate, Client: c.Client,
 			CollectedFor: set[string](c.CollectedFor), Sources: set[check.Source](c.Sources), Clause: c.Clause,
 		}
 		for _, f := range c.Features {
@@ -82,15 +83,29 @@ func Document(d policydoc.Document) Compiled {
 		out.Signals[s.Signal] = Signal{Honoured: s.Honoured, Clause: s.Clause}
 	}
 	for _, g := range d.Grounds {
-		v.Grounds[g.ID] = g.Clause
+		v.Grounds[g.ID] = check.Ground{Actions: set[check.Action](g.Actions), Requires: g.Requires, Clause: g.Clause}
 	}
-	if len(d.Regions.Allowed) > 0 {
-		v.Regions = set[string](d.Regions.Allowed)
-	}
+	sharing(v, d)
 	if d.Aggregates != nil {
 		v.Minimum = uint64(d.Aggregates.Minimum)
 	}
 	return out
+}
+
+// sharing is who may get data, and what may not be shared at all.
+func sharing(v *check.Version, d policydoc.Document) {
+	v.Recipients, v.Bans = map[string]check.Sharing{}, map[string]check.Ban{}
+	for _, r := range d.Sharing.Recipients {
+		v.Recipients[r.Kind] = check.Sharing{
+			Undertakings: r.Undertakings, Consent: r.Consent, Notice: r.Notice, Clause: r.Clause,
+		}
+	}
+	for _, f := range d.Sharing.Forbidden {
+		v.Bans[f.What] = check.Ban{Exempt: set[string](f.Exempt), Clause: f.Clause}
+	}
+	if len(d.Regions.Allowed) > 0 {
+		v.Regions, v.RegionsExempt = set[string](d.Regions.Allowed), set[string](d.Regions.Exempt)
+	}
 }
 
 func purpose(p policydoc.Purpose) check.Purpose {

@@ -16,6 +16,7 @@ import (
 	"habeas.internal/services/consent/internal/record"
 	"habeas.internal/services/consent/person"
 	"habeas.internal/services/consent/policy"
+	"habeas.internal/services/consent/recipient"
 	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/es/readmodel"
 
@@ -62,7 +63,7 @@ func New(cfg Config, ends map[string]es.Checkpoint) *Mirror {
 	}
 	for stream, at := range ends {
 		m.shards[stream] = &shard{
-			at: at, moved: make(chan struct{}), people: map[id]entry{}, loading: map[id]*load{}, policies: map[es.Aggregate]uint64{},
+			at: at, moved: make(chan struct{}), people: map[id]entry{}, loading: map[id]*load{}, changed: map[es.Aggregate]uint64{},
 			most: max(cfg.Max/len(ends), 1),
 		}
 	}
@@ -73,13 +74,13 @@ func New(cfg Config, ends map[string]es.Checkpoint) *Mirror {
 type shard struct {
 	most int
 
-	mu       sync.RWMutex
-	at       es.Checkpoint
-	moved    chan struct{} // closed by the next step
-	fresh    time.Time     // everything that was acknowledged before is in here
-	people   map[id]entry
-	loading  map[id]*load
-	policies map[es.Aggregate]uint64 // where a policy was last changed, since the mirror began
+	mu      sync.RWMutex
+	at      es.Checkpoint
+	moved   chan struct{} // closed by the next step
+	fresh   time.Time     // everything that was acknowledged before is in here
+	people  map[id]entry
+	loading map[id]*load
+	changed map[es.Aggregate]uint64 // where a policy or recipient was last changed, since the mirror began
 }
 
 // entry is a person, as of a sequence of the stream and everything applied
@@ -136,8 +137,8 @@ func (m *Mirror) Apply(_ context.Context, from es.Checkpoint, batch []es.Recorde
 
 func (m *Mirror) apply(s *shard, r es.Recorded) error {
 	switch r.Aggregate.Type {
-	case policy.AggregateType:
-		s.policies[r.Aggregate] = r.Position.Seq
+	case policy.AggregateType, recipient.AggregateType:
+		s.changed[r.Aggregate] = r.Position.Seq
 	case person.AggregateType:
 		who, ok := m.identify(r.Aggregate)
 		if !ok {
@@ -223,8 +224,8 @@ func (m *Mirror) Reach(ctx context.Context, agg es.Aggregate, want es.Position) 
 	}
 }
 
-// Unchanged reports whether a policy that was read up to a sequence, since the
-// mirror began, is still the same as far as the mirror got.
+// Unchanged reports whether a policy or recipient that was read up to a sequence,
+// since the mirror began, is still the same as far as the mirror got.
 func (m *Mirror) Unchanged(agg es.Aggregate, seq uint64) bool {
 	s, _, err := m.locate(agg)
 	if err != nil {
@@ -232,5 +233,5 @@ func (m *Mirror) Unchanged(agg es.Aggregate, seq uint64) bool {
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.policies[agg] <= seq
+	return s.changed[agg] <= seq
 }

@@ -40,6 +40,9 @@ func Pack(s person.Person) ([]byte, error) {
 	for _, cause := range slices.Sorted(maps.Keys(s.Partners)) {
 		out.Partners = append(out.Partners, &consentv1.PartnerRecord{Cause: cause, SubjectRef: s.Partners[cause]})
 	}
+	for _, to := range slices.Sorted(maps.Keys(s.Notified)) {
+		out.Notices = append(out.Notices, &consentv1.NoticeRecord{Recipient: to, Notified: nanos(s.Notified[to]) - out.GetSince()})
+	}
 	p.pack(s)
 	for _, name := range slices.Sorted(maps.Keys(p.policies)) {
 		out.Policies = append(out.Policies, p.policies[name])
@@ -139,6 +142,9 @@ func Unpack(b []byte) (person.Person, error) {
 	}
 	for _, p := range r.GetPartners() {
 		put(&s.Partners, p.GetCause(), p.GetSubjectRef())
+	}
+	for _, n := range r.GetNotices() {
+		put(&s.Notified, n.GetRecipient(), s.Since.Add(time.Duration(n.GetNotified())))
 	}
 	for _, p := range r.GetPolicies() {
 		unpack(&s, p)

@@ -3,13 +3,17 @@ package rpc
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 
 	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
 	"habeas.internal/services/consent/check"
+	"habeas.internal/services/consent/disclosure"
 	"habeas.internal/services/consent/internal/wire"
 	"habeas.internal/services/consent/person"
+	"habeas.internal/services/consent/recipient"
 	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/es/eventpb"
 	kit "habeas.internal/services/internal/rpc"
@@ -86,29 +90,61 @@ func (s *ConsentServer) round(ctx context.Context, r asking) (*round, error) {
 }
 
 func (r *round) ask(ctx context.Context, field string, q *consentv1.Question) (*consentv1.Answer, error) {
+	v, err := r.judge(ctx, field, q, nil)
+	if err != nil {
+		return nil, err
+	}
+	return answer(v.answer), nil
+}
+
+func answer(a check.Answer) *consentv1.Answer {
+	return &consentv1.Answer{
+		Allowed: a.Allowed, Reason: string(a.Reason), Basis: a.Basis, Clause: a.Clause, Version: a.Version,
+	}
+}
+
+// judged is an answer and what it was made of.
+type judged struct {
+	answer check.Answer
+	whole  whole
+	to     recipient.Recipient
+	sides  map[string]string // of a disclosure: what may not come together
+	others []disclosure.Set  // what the recipient holds under other references
+}
+
+// judge answers a question; a use on a ground is judged by its record.
+func (r *round) judge(ctx context.Context, field string, q *consentv1.Question, ground *check.GroundUse) (judged, error) {
 	at := r.now
 	if q.GetAt() != nil {
 		at = q.GetAt().AsTime()
 	}
 	if at.After(r.now) {
-		return nil, inFuture(field + ".at")
+		return judged{}, inFuture(field + ".at")
 	}
 	rules, err := r.policy(ctx, q.GetPolicy())
 	if err != nil {
-		return nil, err
+		return judged{}, err
 	}
-	who, err := r.whole(ctx, q.GetSubjectRef(), q.GetAt() != nil, at)
-	if err != nil {
-		return nil, err
+	var v judged
+	if v.whole, err = r.whole(ctx, q.GetSubjectRef(), q.GetAt() != nil, at); err != nil {
+		return judged{}, err
 	}
 	policy, asked := rules.at(q.GetPolicy(), at), question(q, at)
-	if r.tooOld(policy, asked) {
-		return nil, errStale
+	asked.Ground = ground
+	if v.to, err = r.recipient(ctx, q.GetRecipient(), at); err != nil {
+		return judged{}, err
 	}
-	a := check.Ask(policy, under(q.GetPolicy(), who), asked)
-	return &consentv1.Answer{
-		Allowed: a.Allowed, Reason: string(a.Reason), Basis: a.Basis, Clause: a.Clause, Version: a.Version,
-	}, nil
+	asked.To = known(v.to)
+	if r.tooOld(policy, asked) {
+		return judged{}, errStale
+	}
+	who := under(q.GetPolicy(), v.whole.state)
+	who.Notified = v.whole.state.Notified[q.GetRecipient()]
+	v.answer = check.Ask(policy, who, asked)
+	if !v.answer.Allowed || asked.Action != check.Disclose {
+		return v, nil
+	}
+	return v, r.apart(ctx, &v, policy, asked, q, at)
 }
 
 func (r *round) policy(ctx context.Context, id string) (rules, error) {
@@ -153,10 +189,10 @@ const maxReferences = 16
 
 // whole is what counts for a person at a moment, by all references that are
 // theirs then.
-func (r *round) whole(ctx context.Context, subject string, past bool, at time.Time) (person.Person, error) {
+func (r *round) whole(ctx context.Context, subject string, past bool, at time.Time) (whole, error) {
 	own, err := r.stateOf(ctx, subject, past, at)
 	if err != nil {
-		return person.Person{}, err
+		return whole{}, err
 	}
 	seen, open := map[string]bool{subject: true}, own.References()
 	var partners []person.Person
@@ -167,15 +203,22 @@ func (r *round) whole(ctx context.Context, subject string, past bool, at time.Ti
 			continue
 		}
 		if seen[ref] = true; len(seen) > maxReferences {
-			return person.Person{}, errReferences
+			return whole{}, errReferences
 		}
 		partner, err := r.stateOf(ctx, ref, past, at)
 		if err != nil {
-			return person.Person{}, err
+			return whole{}, err
 		}
 		partners, open = append(partners, partner), append(open, partner.References()...)
 	}
-	return person.Joined(own, partners...), nil
+	delete(seen, subject)
+	return whole{state: person.Joined(own, partners...), others: slices.Collect(maps.Keys(seen))}, nil
+}
+
+// whole is a person by all references that are theirs.
+type whole struct {
+	state  person.Person
+	others []string // references beside the one that was asked about
 }
 
 // stateOf is what was recorded of one reference, as it stands or stood.
@@ -229,27 +272,10 @@ func status(s person.Status) check.Status {
 
 func question(q *consentv1.Question, at time.Time) check.Question {
 	return check.Question{
-		Action: action(q.GetAction()), Purpose: q.GetPurpose(), Categories: q.GetCategories(), Source: source(q.GetSource()),
+		Action: wire.Action(q.GetAction()), Purpose: q.GetPurpose(), Categories: q.GetCategories(), Source: source(q.GetSource()),
 		CollectedAt: eventpb.Moment(q.GetCollectedAt()), Recipient: q.GetRecipient(), Region: q.GetRegion(),
-		Channel: q.GetChannel(), Cohort: q.GetCohort(), Complement: q.GetComplement(), Age: q.GetDeclaredAge(), At: at,
+		Origin: q.GetOrigin(), Channel: q.GetChannel(), Cohort: q.GetCohort(), Complement: q.GetComplement(), Age: q.GetDeclaredAge(), At: at,
 	}
-}
-
-func action(a consentv1.Action) check.Action {
-	switch a {
-	case consentv1.Action_ACTION_COLLECT:
-		return check.Collect
-	case consentv1.Action_ACTION_ACCESS:
-		return check.Access
-	case consentv1.Action_ACTION_USE:
-		return check.Use
-	case consentv1.Action_ACTION_PRESERVE:
-		return check.Preserve
-	case consentv1.Action_ACTION_DISCLOSE:
-		return check.Disclose
-	case consentv1.Action_ACTION_UNSPECIFIED:
-	}
-	return ""
 }
 
 func source(s consentv1.Source) check.Source {
@@ -335,7 +361,8 @@ func rows(before, final person.Person, ev person.Event) []*consentv1.RecordedDec
 			out = append(out, row(person.DecisionRecorded{Policy: t.Policy, Purpose: t.Name, Decision: d}, final.Purposes[t].Decision))
 		}
 		return out
-	case person.DecisionRefused, person.PolicyAccepted, person.AcceptanceRefused, person.SignalReceived, person.FactApplied:
+	case person.DecisionRefused, person.PolicyAccepted, person.AcceptanceRefused, person.SignalReceived, person.FactApplied,
+		person.Notified:
 	}
 	return nil
 }

@@ -3,8 +3,10 @@ package rpc
 import (
 	"slices"
 
+	"habeas.internal/services/consent/disclosure"
 	"habeas.internal/services/consent/person"
 	"habeas.internal/services/consent/policy"
+	"habeas.internal/services/consent/recipient"
 	"habeas.internal/services/internal/es/esfault"
 	"habeas.internal/services/internal/keyclient"
 	"habeas.internal/services/internal/rpc/fault"
@@ -22,6 +24,11 @@ func Errors() fault.Table {
 		{Err: ErrNotOwn, Code: codes.PermissionDenied, Reason: "NOT_OWN_DATA"},
 		{Err: policy.ErrInFuture, Code: codes.InvalidArgument, Reason: fault.ReasonInvalid},
 		{Err: person.ErrInFuture, Code: codes.InvalidArgument, Reason: fault.ReasonInvalid},
+		{Err: recipient.ErrUnknown, Code: codes.NotFound, Reason: "RECIPIENT_NOT_FOUND"},
+		{Err: recipient.ErrInFuture, Code: codes.InvalidArgument, Reason: fault.ReasonInvalid},
+		{Err: recipient.ErrPeriod, Code: codes.InvalidArgument, Reason: fault.ReasonInvalid},
+		{Err: fault.Type[recipient.Refusal](), Code: codes.FailedPrecondition},
+		{Err: fault.Type[disclosure.Refusal](), Code: codes.FailedPrecondition},
 		{Err: fault.Type[policy.Refusal](), Code: codes.FailedPrecondition},
 		{Err: fault.Type[person.Refusal](), Code: codes.FailedPrecondition},
 	}, slices.Concat(keyclient.Table(), esfault.Table())...)

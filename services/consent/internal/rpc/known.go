@@ -11,10 +11,10 @@ import (
 	"habeas.internal/services/internal/es"
 )
 
-// known keeps policies that were read, so that a document is read and compiled
+// keptPolicies are policies that were read, so that a document is read and compiled
 // once. What is kept is only where reading goes on: every use asks the leader
 // for what came after.
-type known struct {
+type keptPolicies struct {
 	mu  sync.Mutex
 	all map[es.Aggregate]rules
 }
@@ -22,7 +22,7 @@ type known struct {
 // maxKnown bounds what is kept; a policy has up to half a megabyte a version.
 const maxKnown = 128
 
-func newKnown() *known { return &known{all: map[es.Aggregate]rules{}} }
+func newKnown() *keptPolicies { return &keptPolicies{all: map[es.Aggregate]rules{}} }
 
 // rules is a policy up to a head. It is never changed.
 type rules struct {
@@ -31,13 +31,13 @@ type rules struct {
 	compiled []compile.Compiled // by number, from 1
 }
 
-func (k *known) get(agg es.Aggregate) rules {
+func (k *keptPolicies) get(agg es.Aggregate) rules {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.all[agg]
 }
 
-func (k *known) put(agg es.Aggregate, r rules) {
+func (k *keptPolicies) put(agg es.Aggregate, r rules) {
 	if r.head.Commits == 0 {
 		return // a policy that isn't there takes no room
 	}

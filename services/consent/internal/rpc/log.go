@@ -7,11 +7,14 @@ import (
 	"io"
 	"time"
 
+	"habeas.internal/services/consent/disclosure"
 	"habeas.internal/services/consent/internal/view"
 	"habeas.internal/services/consent/internal/wire"
 	"habeas.internal/services/consent/person"
 	"habeas.internal/services/consent/policy"
+	"habeas.internal/services/consent/recipient"
 	"habeas.internal/services/internal/es"
+	"habeas.internal/services/internal/es/eventpb"
 	kit "habeas.internal/services/internal/rpc"
 
 	"go.opentelemetry.io/otel/trace"
@@ -26,6 +29,10 @@ type (
 	Policies = es.Handler[policy.Policy, policy.Command, policy.Event]
 	// Persons runs the commands of persons.
 	Persons = es.Handler[person.Person, person.Command, person.Event]
+	// Recipients runs the commands of recipients.
+	Recipients = es.Handler[recipient.Recipient, recipient.Command, recipient.Event]
+	// Registers runs the commands of registers of disclosures.
+	Registers = es.Handler[disclosure.Register, disclosure.Command, disclosure.Event]
 )
 
 // Locator says in which stream an aggregate stands.
@@ -55,36 +62,59 @@ type Config struct {
 // log is the event log as the handlers use it.
 type log struct {
 	Config
-	policies Policies
-	persons  Persons
-	known    *known
+	policies   Policies
+	persons    Persons
+	recipients Recipients
+	registers  Registers
+	known      *keptPolicies
 }
 
-// New makes the two services of consent.
-func New(cfg Config) (*ConsentServer, *PolicyServer, error) {
+// Servers are the services of consent.
+type Servers struct {
+	Consent     *ConsentServer
+	Policies    *PolicyServer
+	Recipients  *RecipientServer
+	Disclosures *DisclosureServer
+}
+
+// New makes the services of consent.
+func New(cfg Config) (Servers, error) {
 	policies, err := wire.Policy()
 	if err != nil {
-		return nil, nil, err
+		return Servers{}, err
 	}
 	persons, err := wire.Person()
 	if err != nil {
-		return nil, nil, err
+		return Servers{}, err
+	}
+	recipients, err := wire.Recipient()
+	if err != nil {
+		return Servers{}, err
+	}
+	registers, err := wire.Disclosure()
+	if err != nil {
+		return Servers{}, err
 	}
 	l := &log{
-		Config: cfg,
-		policies: Policies{
-			Store: cfg.Store, Verifier: cfg.Verifier, Digester: cfg.Digester, Tracer: cfg.Tracer, Random: cfg.Random,
-			Registry: policies.Registry(), Encode: policies.Encode(nil), Decide: policy.Decide, Evolve: policy.Evolve,
-			Refuse: func(reason string) error { return policy.Refusal(reason) },
-		},
-		persons: Persons{
-			Store: cfg.Store, Verifier: cfg.Verifier, Digester: cfg.Digester, Tracer: cfg.Tracer, Random: cfg.Random,
-			Registry: persons.Registry(), Encode: persons.Encode(nil), Decide: person.Decide, Evolve: person.Evolve,
-			Refuse: func(reason string) error { return person.Refusal(reason) },
-		},
-		known: newKnown(),
+		Config: cfg, known: newKnown(),
+		policies:   handler(cfg, policies, policy.Decide, policy.Evolve, func(r string) error { return policy.Refusal(r) }),
+		persons:    handler(cfg, persons, person.Decide, person.Evolve, func(r string) error { return person.Refusal(r) }),
+		recipients: handler(cfg, recipients, recipient.Decide, recipient.Evolve, func(r string) error { return recipient.Refusal(r) }),
+		registers:  handler(cfg, registers, disclosure.Decide, disclosure.Evolve, func(r string) error { return disclosure.Refusal(r) }),
 	}
-	return &ConsentServer{log: l}, &PolicyServer{log: l}, nil
+	return Servers{
+		Consent: &ConsentServer{log: l}, Policies: &PolicyServer{log: l},
+		Recipients: &RecipientServer{log: l}, Disclosures: &DisclosureServer{log: l},
+	}, nil
+}
+
+func handler[S, C, E any](
+	cfg Config, codec eventpb.Codec[E], decide func(S, C) ([]E, error), evolve func(S, E) S, refuse func(string) error,
+) es.Handler[S, C, E] {
+	return es.Handler[S, C, E]{
+		Store: cfg.Store, Verifier: cfg.Verifier, Digester: cfg.Digester, Tracer: cfg.Tracer, Random: cfg.Random,
+		Registry: codec.Registry(), Encode: codec.Encode(nil), Decide: decide, Evolve: evolve, Refuse: refuse,
+	}
 }
 
 // policyAggregate is a policy of the caller's tenant; its id is the policy's.
@@ -95,6 +125,16 @@ func policyAggregate(ctx context.Context, id string) es.Aggregate {
 // personAggregate is a person of the caller's tenant.
 func personAggregate(ctx context.Context, subject string) es.Aggregate {
 	return es.Aggregate{Context: Context, Tenant: kit.PrincipalFrom(ctx).Tenant, Type: person.AggregateType, ID: subject}
+}
+
+// recipientAggregate is a recipient of the caller's tenant.
+func recipientAggregate(ctx context.Context, id string) es.Aggregate {
+	return es.Aggregate{Context: Context, Tenant: kit.PrincipalFrom(ctx).Tenant, Type: recipient.AggregateType, ID: id}
+}
+
+// registerAggregate is the register of a person of the caller's tenant.
+func registerAggregate(ctx context.Context, subject string) es.Aggregate {
+	return es.Aggregate{Context: Context, Tenant: kit.PrincipalFrom(ctx).Tenant, Type: disclosure.AggregateType, ID: subject}
 }
 
 // command wraps what a client asks for. The body is the request itself.

@@ -9,6 +9,7 @@ import (
 	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
 	kit "habeas.internal/services/internal/rpc"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -217,19 +218,22 @@ func TestEveryMethodRefusesWhatIsWrongAndStoresNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := w.store.appends.Load()
-	for service, all := range map[string][]method{
-		consentv1.ConsentService_ServiceDesc.ServiceName: consentMethods(),
-		consentv1.PolicyService_ServiceDesc.ServiceName:  policyMethods(t),
+	for _, s := range []struct {
+		desc    grpc.ServiceDesc
+		methods []method
+	}{
+		{consentv1.ConsentService_ServiceDesc, consentMethods()}, {consentv1.PolicyService_ServiceDesc, policyMethods(t)},
+		{consentv1.RecipientService_ServiceDesc, recipientMethods()}, {consentv1.DisclosureService_ServiceDesc, disclosureMethods()},
 	} {
-		for _, m := range all {
-			t.Run(m.name, func(t *testing.T) { w.refuses(t, service, m) })
+		for _, m := range s.methods {
+			t.Run(m.name, func(t *testing.T) { w.refuses(t, s.desc.ServiceName, m) })
+		}
+		if len(s.methods) != len(s.desc.Methods) {
+			t.Errorf("%d methods of %s are tested, it has %d", len(s.methods), s.desc.ServiceName, len(s.desc.Methods))
 		}
 	}
 	if n := w.store.appends.Load() - before; n != 0 {
 		t.Errorf("%d commits were appended", n)
-	}
-	if n, want := len(consentMethods())+len(policyMethods(t)), len(consentv1.ConsentService_ServiceDesc.Methods)+len(consentv1.PolicyService_ServiceDesc.Methods); n != want {
-		t.Errorf("%d methods are tested, the services have %d", n, want)
 	}
 }
 

@@ -184,9 +184,10 @@ func TestWithdrawingAllLeavesNothingGiven(t *testing.T) {
 func TestASignalIsRecordedWhetherItIsHonouredOrNot(t *testing.T) {
 	w := newWorld(t)
 	w.publish(t, document(t, "personnel-technology"))
+	w.provides(t, "connection")
 	share := &consentv1.Question{
 		SubjectRef: subject, Policy: "personnel-technology", Action: consentv1.Action_ACTION_DISCLOSE, Purpose: "service.provide",
-		Categories: []string{"personal.email"}, Source: consentv1.Source_SOURCE_REGISTRATION, Recipient: "service_provider",
+		Categories: []string{"personal.email"}, Source: consentv1.Source_SOURCE_REGISTRATION, Recipient: provider,
 	}
 	send := func(signals ...consentv1.Signal) string {
 		t.Helper()
@@ -206,7 +207,7 @@ func TestASignalIsRecordedWhetherItIsHonouredOrNot(t *testing.T) {
 		if got := send(consentv1.Signal_SIGNAL_DNT); got != "SIGNAL_DNT false PT-08;" {
 			t.Errorf("DNT alone: %s", got)
 		}
-		w.wants(t, "after DNT", share, "RECIPIENT_AGREEMENT_UNKNOWN PT-10")
+		w.wants(t, "after DNT", share, "SHARING_NOT_CONSENTED PT-25")
 		if got := send(consentv1.Signal_SIGNAL_DNT, consentv1.Signal_SIGNAL_GPC); got != "SIGNAL_DNT false PT-08;SIGNAL_GPC true PT-08;" {
 			t.Errorf("both: %s", got)
 		}

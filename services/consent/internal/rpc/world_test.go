@@ -106,7 +106,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{Place: rpctest.NewPlace(t)}
 	store, ring := openMemory(t)
 	w.store = &counted{MemoryStore: store}
-	consent, policy, err := rpc.New(rpc.Config{
+	servers, err := rpc.New(rpc.Config{
 		Store: w.store, Verifier: ring, Digester: es.KeyedDigester("key"), Tracer: noop.NewTracerProvider().Tracer(""),
 		Random: rand.Reader, Locator: w.store, Now: w.now,
 		Lister: listed{{Policy: "a", Version: 1, Hash: "h1"}, {Policy: "a", Version: 2, Hash: "h2"}, {Policy: "b", Version: 1, Hash: "h3"}},
@@ -116,11 +116,15 @@ func newWorld(t *testing.T) *world {
 	}
 	_, w.addr = w.Serve(t, "consent", kit.Config{
 		Services: []kit.Service{
-			{Desc: &consentv1.ConsentService_ServiceDesc, Impl: consent}, {Desc: &consentv1.PolicyService_ServiceDesc, Impl: policy},
+			{Desc: &consentv1.ConsentService_ServiceDesc, Impl: servers.Consent}, {Desc: &consentv1.PolicyService_ServiceDesc, Impl: servers.Policies},
+			{Desc: &consentv1.RecipientService_ServiceDesc, Impl: servers.Recipients},
+			{Desc: &consentv1.DisclosureService_ServiceDesc, Impl: servers.Disclosures},
 		},
 		Callers: map[string][]string{
-			consentv1.ConsentService_ServiceDesc.ServiceName: {"fulfilment"},
-			consentv1.PolicyService_ServiceDesc.ServiceName:  {"retention"},
+			consentv1.ConsentService_ServiceDesc.ServiceName:    {"fulfilment"},
+			consentv1.PolicyService_ServiceDesc.ServiceName:     {"retention"},
+			consentv1.RecipientService_ServiceDesc.ServiceName:  {"fulfilment"},
+			consentv1.DisclosureService_ServiceDesc.ServiceName: {"fulfilment"},
 		},
 		Errors: rpc.Errors(),
 	})

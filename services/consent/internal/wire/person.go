@@ -19,6 +19,7 @@ func Person() (eventpb.Codec[person.Event], error) {
 		eventpb.Of[person.Event](packAcceptanceRefused, unpackAcceptanceRefused),
 		eventpb.Of[person.Event](packSignal, unpackSignal),
 		eventpb.Of[person.Event](packFact, unpackFact),
+		eventpb.Of[person.Event](packNotified, unpackNotified),
 	)
 }
 

@@ -5,9 +5,11 @@ import (
 	"testing"
 	"time"
 
+	"habeas.internal/services/consent/disclosure"
 	"habeas.internal/services/consent/internal/wire"
 	"habeas.internal/services/consent/person"
 	"habeas.internal/services/consent/policy"
+	"habeas.internal/services/consent/recipient"
 	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/es/estest"
 	"habeas.internal/services/internal/es/eventpb"
@@ -53,5 +55,44 @@ func TestThePersonsEventsStayReadable(t *testing.T) {
 		person.AcceptanceRefused{Policy: "caseworks", Reason: "VERSION_NOT_POSTED"},
 		person.SignalReceived{Policy: "caseworks", Signal: person.GPC, Honoured: true, ReceivedAt: at, RecordedAt: at.Add(1)},
 		person.FactApplied{Fact: person.Restricted, Cause: "aaaaaaaaaaaaaaaaaaaaaaaaaa", RecordedAt: at},
+		person.Notified{Recipient: "acme-mail", Evidence: "mail:1", NotifiedAt: at, RecordedAt: at.Add(1)},
+	})
+}
+
+func TestTheRecipientsEventsStayReadable(t *testing.T) {
+	codec, err := wire.Recipient()
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Unix(1790000000, 0).UTC()
+	corpus(t, "testdata/recipient", recipient.AggregateType, codec, []recipient.Event{
+		recipient.Registered{Profile: recipient.Profile{
+			Kind: "processor", Title: "Acme Mail", Contact: "1 Example Street", Region: "us", OwnUse: true, Hosting: true,
+		}, RecordedAt: at},
+		recipient.Agreed{Agreement: recipient.Agreement{
+			Number: 1, Undertakings: []string{"security"}, Categories: []string{"a.b"}, Purposes: []string{"c.d"}, Consideration: recipient.OtherValue,
+			Associate: true, From: at, Until: at.Add(1), ConfirmedAt: at.Add(2), Document: "dpa-1",
+			Mechanism: recipient.Mechanism{Kind: "standard_contractual_clauses", Origins: []string{"de"}, Until: at.Add(3)},
+		}, RecordedAt: at},
+		recipient.Confirmed{ConfirmedAt: at, RecordedAt: at.Add(1)},
+		recipient.Ended{Number: 1, Reason: "breach", At: at},
+		recipient.SuccessionRecorded{Succession: recipient.Succession{Event: "merger-1", From: at}, RecordedAt: at},
+		recipient.Refused{Reason: "RECIPIENT_KIND_FIXED"},
+	})
+}
+
+func TestTheRegistersEventsStayReadable(t *testing.T) {
+	codec, err := wire.Disclosure()
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Unix(1790000000, 0).UTC()
+	corpus(t, "testdata/disclosure", disclosure.AggregateType, codec, []disclosure.Event{
+		disclosure.Disclosed{Number: 1, At: at, Entry: disclosure.Entry{
+			Recipient: "acme-mail", Action: "disclose", Policy: "p", Version: 2, Purpose: "a.b", Categories: []string{"c.d"}, Keys: []string{"email"},
+			Agreement: 3, Marketing: true, Reason: "CONTRACT_NEEDS", Basis: "dpv:ContractPerformance", Clause: "PT-12",
+			Ground: disclosure.Ground{Belief: "subpoena", BelievedBy: "a1", Document: "case:1", Imminent: true},
+		}},
+		disclosure.Refused{Recipient: "acme-mail", Policy: "p", Purpose: "a.b", Reason: "AGREEMENT_ENDED"},
 	})
 }

@@ -1161,7 +1161,13 @@ type Question struct {
 	At *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=at,proto3" json:"at,omitempty"`
 	// Age in whole years that was declared in this session; zero for none. Below
 	// the policy's minimum nothing may be collected. It is recorded nowhere.
-	DeclaredAge   uint32 `protobuf:"varint,14,opt,name=declared_age,json=declaredAge,proto3" json:"declared_age,omitempty"`
+	DeclaredAge uint32 `protobuf:"varint,14,opt,name=declared_age,json=declaredAge,proto3" json:"declared_age,omitempty"`
+	// Region that the data comes from; empty for not known.
+	Origin string `protobuf:"bytes,15,opt,name=origin,proto3" json:"origin,omitempty"`
+	// Of a disclosure: the keys by which the recipient can join what it gets with
+	// what it holds. Names of keys, such as "email", or references made for this
+	// set alone, and never their values. None: it can be joined with nothing.
+	Keys          []string `protobuf:"bytes,16,rep,name=keys,proto3" json:"keys,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1292,6 +1298,20 @@ func (x *Question) GetDeclaredAge() uint32 {
 		return x.DeclaredAge
 	}
 	return 0
+}
+
+func (x *Question) GetOrigin() string {
+	if x != nil {
+		return x.Origin
+	}
+	return ""
+}
+
+func (x *Question) GetKeys() []string {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
 }
 
 // Answer is what a policy and a person say to a question.
@@ -2644,7 +2664,7 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"decided_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\tdecidedAt\"`\n" +
 	"\x13WithdrawAllResponse\x12\x1c\n" +
 	"\twithdrawn\x18\x01 \x03(\tR\twithdrawn\x12+\n" +
-	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\"\x89\x06\n" +
+	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\"\x87\a\n" +
 	"\bQuestion\x126\n" +
 	"\vsubject_ref\x18\x01 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
 	"subjectRef\x125\n" +
@@ -2666,7 +2686,9 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"complement\x18\f \x01(\x04R\n" +
 	"complement\x12*\n" +
 	"\x02at\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12+\n" +
-	"\fdeclared_age\x18\x0e \x01(\rB\b\xbaH\x05*\x03\x18\x96\x01R\vdeclaredAge\"\x82\x01\n" +
+	"\fdeclared_age\x18\x0e \x01(\rB\b\xbaH\x05*\x03\x18\x96\x01R\vdeclaredAge\x12=\n" +
+	"\x06origin\x18\x0f \x01(\tB%\xbaH\"r 2\x1e^([a-z]{2}(-[a-z0-9]{1,8})?)?$R\x06origin\x12=\n" +
+	"\x04keys\x18\x10 \x03(\tB)\xbaH&\x92\x01#\x10\x10\x18\x01\"\x1dr\x1b2\x19^[a-z][a-z0-9_.:-]{0,63}$R\x04keys\"\x82\x01\n" +
 	"\x06Answer\x12\x18\n" +
 	"\aallowed\x18\x01 \x01(\bR\aallowed\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x14\n" +

@@ -879,11 +879,848 @@ func (x *SignalReceived) GetRecordedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+// RecipientRegistered: somebody who may be given data is known, or known better.
+type RecipientRegistered struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Kind, one of those that policies list.
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// The organisation's name.
+	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// Where people reach the organisation.
+	Contact string `protobuf:"bytes,3,opt,name=contact,proto3" json:"contact,omitempty"`
+	// Where it keeps data.
+	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
+	// It uses data for purposes of its own.
+	OwnUse bool `protobuf:"varint,5,opt,name=own_use,json=ownUse,proto3" json:"own_use,omitempty"`
+	// It keeps data on instruction and does nothing else with it.
+	Hosting bool `protobuf:"varint,6,opt,name=hosting,proto3" json:"hosting,omitempty"`
+	// When it was recorded.
+	RecordedAt    *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=recorded_at,json=recordedAt,proto3" json:"recorded_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecipientRegistered) Reset() {
+	*x = RecipientRegistered{}
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecipientRegistered) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecipientRegistered) ProtoMessage() {}
+
+func (x *RecipientRegistered) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecipientRegistered.ProtoReflect.Descriptor instead.
+func (*RecipientRegistered) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *RecipientRegistered) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *RecipientRegistered) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *RecipientRegistered) GetContact() string {
+	if x != nil {
+		return x.Contact
+	}
+	return ""
+}
+
+func (x *RecipientRegistered) GetRegion() string {
+	if x != nil {
+		return x.Region
+	}
+	return ""
+}
+
+func (x *RecipientRegistered) GetOwnUse() bool {
+	if x != nil {
+		return x.OwnUse
+	}
+	return false
+}
+
+func (x *RecipientRegistered) GetHosting() bool {
+	if x != nil {
+		return x.Hosting
+	}
+	return false
+}
+
+func (x *RecipientRegistered) GetRecordedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RecordedAt
+	}
+	return nil
+}
+
+// RecipientAgreed: a recipient has agreed to what it may do.
+type RecipientAgreed struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of the agreement, from 1.
+	Number uint32 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// What it undertakes.
+	Undertakings []string `protobuf:"bytes,2,rep,name=undertakings,proto3" json:"undertakings,omitempty"`
+	// Kinds of data that it may get.
+	Categories []string `protobuf:"bytes,3,rep,name=categories,proto3" json:"categories,omitempty"`
+	// What for.
+	Purposes []string `protobuf:"bytes,4,rep,name=purposes,proto3" json:"purposes,omitempty"`
+	// What is given for data.
+	Consideration Consideration `protobuf:"varint,5,opt,name=consideration,proto3,enum=habeas.consent.v1.Consideration" json:"consideration,omitempty"`
+	// It binds a business associate.
+	BusinessAssociate bool `protobuf:"varint,6,opt,name=business_associate,json=businessAssociate,proto3" json:"business_associate,omitempty"`
+	// Its beginning.
+	From *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=from,proto3" json:"from,omitempty"`
+	// Its end; unset for none.
+	Until *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=until,proto3" json:"until,omitempty"`
+	// When like practices were seen; unset for never.
+	ConfirmedAt *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=confirmed_at,json=confirmedAt,proto3" json:"confirmed_at,omitempty"`
+	// Kind of the transfer mechanism; empty for none.
+	Mechanism string `protobuf:"bytes,10,opt,name=mechanism,proto3" json:"mechanism,omitempty"`
+	// Regions that it lets data come from.
+	MechanismOrigins []string `protobuf:"bytes,11,rep,name=mechanism_origins,json=mechanismOrigins,proto3" json:"mechanism_origins,omitempty"`
+	// The mechanism's end; unset for none.
+	MechanismUntil *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=mechanism_until,json=mechanismUntil,proto3" json:"mechanism_until,omitempty"`
+	// Reference of the document.
+	Document string `protobuf:"bytes,13,opt,name=document,proto3" json:"document,omitempty"`
+	// When it was recorded.
+	RecordedAt    *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=recorded_at,json=recordedAt,proto3" json:"recorded_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecipientAgreed) Reset() {
+	*x = RecipientAgreed{}
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecipientAgreed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecipientAgreed) ProtoMessage() {}
+
+func (x *RecipientAgreed) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecipientAgreed.ProtoReflect.Descriptor instead.
+func (*RecipientAgreed) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *RecipientAgreed) GetNumber() uint32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *RecipientAgreed) GetUndertakings() []string {
+	if x != nil {
+		return x.Undertakings
+	}
+	return nil
+}
+
+func (x *RecipientAgreed) GetCategories() []string {
+	if x != nil {
+		return x.Categories
+	}
+	return nil
+}
+
+func (x *RecipientAgreed) GetPurposes() []string {
+	if x != nil {
+		return x.Purposes
+	}
+	return nil
+}
+
+func (x *RecipientAgreed) GetConsideration() Consideration {
+	if x != nil {
+		return x.Consideration
+	}
+	return Consideration_CONSIDERATION_UNSPECIFIED
+}
+
+func (x *RecipientAgreed) GetBusinessAssociate() bool {
+	if x != nil {
+		return x.BusinessAssociate
+	}
+	return false
+}
+
+func (x *RecipientAgreed) GetFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *RecipientAgreed) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+func (x *RecipientAgreed) GetConfirmedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ConfirmedAt
+	}
+	return nil
+}
+
+func (x *RecipientAgreed) GetMechanism() string {
+	if x != nil {
+		return x.Mechanism
+	}
+	return ""
+}
+
+func (x *RecipientAgreed) GetMechanismOrigins() []string {
+	if x != nil {
+		return x.MechanismOrigins
+	}
+	return nil
+}
+
+func (x *RecipientAgreed) GetMechanismUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.MechanismUntil
+	}
+	return nil
+}
+
+func (x *RecipientAgreed) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *RecipientAgreed) GetRecordedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RecordedAt
+	}
+	return nil
+}
+
+// RecipientConfirmed: a recipient's practices were seen to be like ours.
+type RecipientConfirmed struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When they were seen.
+	ConfirmedAt *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=confirmed_at,json=confirmedAt,proto3" json:"confirmed_at,omitempty"`
+	// When that was recorded.
+	RecordedAt    *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=recorded_at,json=recordedAt,proto3" json:"recorded_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecipientConfirmed) Reset() {
+	*x = RecipientConfirmed{}
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecipientConfirmed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecipientConfirmed) ProtoMessage() {}
+
+func (x *RecipientConfirmed) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecipientConfirmed.ProtoReflect.Descriptor instead.
+func (*RecipientConfirmed) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *RecipientConfirmed) GetConfirmedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ConfirmedAt
+	}
+	return nil
+}
+
+func (x *RecipientConfirmed) GetRecordedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RecordedAt
+	}
+	return nil
+}
+
+// AgreementEnded: nothing is agreed with a recipient any more.
+type AgreementEnded struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of the agreement.
+	Number uint32 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// Reason code.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// From when on.
+	At            *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AgreementEnded) Reset() {
+	*x = AgreementEnded{}
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AgreementEnded) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AgreementEnded) ProtoMessage() {}
+
+func (x *AgreementEnded) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AgreementEnded.ProtoReflect.Descriptor instead.
+func (*AgreementEnded) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *AgreementEnded) GetNumber() uint32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *AgreementEnded) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *AgreementEnded) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+// SuccessionRecorded: a recipient will be the controller.
+type SuccessionRecorded struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Reference of the merger, acquisition or sale.
+	Event string `protobuf:"bytes,1,opt,name=event,proto3" json:"event,omitempty"`
+	// From when data may pass.
+	From *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	// When it was recorded.
+	RecordedAt    *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=recorded_at,json=recordedAt,proto3" json:"recorded_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SuccessionRecorded) Reset() {
+	*x = SuccessionRecorded{}
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SuccessionRecorded) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SuccessionRecorded) ProtoMessage() {}
+
+func (x *SuccessionRecorded) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SuccessionRecorded.ProtoReflect.Descriptor instead.
+func (*SuccessionRecorded) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *SuccessionRecorded) GetEvent() string {
+	if x != nil {
+		return x.Event
+	}
+	return ""
+}
+
+func (x *SuccessionRecorded) GetFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *SuccessionRecorded) GetRecordedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RecordedAt
+	}
+	return nil
+}
+
+// RecipientChangeRefused: a rule forbade a change of a recipient.
+type RecipientChangeRefused struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Reason code.
+	Reason        string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecipientChangeRefused) Reset() {
+	*x = RecipientChangeRefused{}
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecipientChangeRefused) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecipientChangeRefused) ProtoMessage() {}
+
+func (x *RecipientChangeRefused) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecipientChangeRefused.ProtoReflect.Descriptor instead.
+func (*RecipientChangeRefused) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *RecipientChangeRefused) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// Disclosed: data of a person was given away, or used on a ground.
+type Disclosed struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of the entry in the person's register, from 1.
+	Number uint32 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// Who got it; empty for a use of our own.
+	Recipient string `protobuf:"bytes,2,opt,name=recipient,proto3" json:"recipient,omitempty"`
+	// What was done.
+	Action Action `protobuf:"varint,3,opt,name=action,proto3,enum=habeas.consent.v1.Action" json:"action,omitempty"`
+	// The policy.
+	Policy string `protobuf:"bytes,4,opt,name=policy,proto3" json:"policy,omitempty"`
+	// Its version that decided.
+	Version uint32 `protobuf:"varint,5,opt,name=version,proto3" json:"version,omitempty"`
+	// What for.
+	Purpose string `protobuf:"bytes,6,opt,name=purpose,proto3" json:"purpose,omitempty"`
+	// Which kinds of data.
+	Categories []string `protobuf:"bytes,7,rep,name=categories,proto3" json:"categories,omitempty"`
+	// Names of the keys by which it can be joined.
+	Keys []string `protobuf:"bytes,8,rep,name=keys,proto3" json:"keys,omitempty"`
+	// Number of the agreement; zero when none was needed.
+	Agreement uint32 `protobuf:"varint,9,opt,name=agreement,proto3" json:"agreement,omitempty"`
+	// It serves the recipient's own direct marketing.
+	Marketing bool `protobuf:"varint,10,opt,name=marketing,proto3" json:"marketing,omitempty"`
+	// Why it is allowed: a reason code.
+	Reason string `protobuf:"bytes,11,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Legal basis, as a W3C DPV name.
+	Basis string `protobuf:"bytes,12,opt,name=basis,proto3" json:"basis,omitempty"`
+	// The policy's clause.
+	Clause string `protobuf:"bytes,13,opt,name=clause,proto3" json:"clause,omitempty"`
+	// What was believed to be necessary; empty without a ground.
+	Belief string `protobuf:"bytes,14,opt,name=belief,proto3" json:"belief,omitempty"`
+	// Who believed it.
+	BelievedBy string `protobuf:"bytes,15,opt,name=believed_by,json=believedBy,proto3" json:"believed_by,omitempty"`
+	// The document that demands it.
+	Document string `protobuf:"bytes,16,opt,name=document,proto3" json:"document,omitempty"`
+	// The harm is imminent.
+	Imminent bool `protobuf:"varint,17,opt,name=imminent,proto3" json:"imminent,omitempty"`
+	// When.
+	At            *timestamppb.Timestamp `protobuf:"bytes,18,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Disclosed) Reset() {
+	*x = Disclosed{}
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Disclosed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Disclosed) ProtoMessage() {}
+
+func (x *Disclosed) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Disclosed.ProtoReflect.Descriptor instead.
+func (*Disclosed) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *Disclosed) GetNumber() uint32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *Disclosed) GetRecipient() string {
+	if x != nil {
+		return x.Recipient
+	}
+	return ""
+}
+
+func (x *Disclosed) GetAction() Action {
+	if x != nil {
+		return x.Action
+	}
+	return Action_ACTION_UNSPECIFIED
+}
+
+func (x *Disclosed) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *Disclosed) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *Disclosed) GetPurpose() string {
+	if x != nil {
+		return x.Purpose
+	}
+	return ""
+}
+
+func (x *Disclosed) GetCategories() []string {
+	if x != nil {
+		return x.Categories
+	}
+	return nil
+}
+
+func (x *Disclosed) GetKeys() []string {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
+func (x *Disclosed) GetAgreement() uint32 {
+	if x != nil {
+		return x.Agreement
+	}
+	return 0
+}
+
+func (x *Disclosed) GetMarketing() bool {
+	if x != nil {
+		return x.Marketing
+	}
+	return false
+}
+
+func (x *Disclosed) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Disclosed) GetBasis() string {
+	if x != nil {
+		return x.Basis
+	}
+	return ""
+}
+
+func (x *Disclosed) GetClause() string {
+	if x != nil {
+		return x.Clause
+	}
+	return ""
+}
+
+func (x *Disclosed) GetBelief() string {
+	if x != nil {
+		return x.Belief
+	}
+	return ""
+}
+
+func (x *Disclosed) GetBelievedBy() string {
+	if x != nil {
+		return x.BelievedBy
+	}
+	return ""
+}
+
+func (x *Disclosed) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *Disclosed) GetImminent() bool {
+	if x != nil {
+		return x.Imminent
+	}
+	return false
+}
+
+func (x *Disclosed) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+// DisclosureRefused: data of a person was not given away.
+type DisclosureRefused struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who would have got it.
+	Recipient string `protobuf:"bytes,1,opt,name=recipient,proto3" json:"recipient,omitempty"`
+	// The policy.
+	Policy string `protobuf:"bytes,2,opt,name=policy,proto3" json:"policy,omitempty"`
+	// What for.
+	Purpose string `protobuf:"bytes,3,opt,name=purpose,proto3" json:"purpose,omitempty"`
+	// Reason code.
+	Reason        string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DisclosureRefused) Reset() {
+	*x = DisclosureRefused{}
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DisclosureRefused) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DisclosureRefused) ProtoMessage() {}
+
+func (x *DisclosureRefused) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DisclosureRefused.ProtoReflect.Descriptor instead.
+func (*DisclosureRefused) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *DisclosureRefused) GetRecipient() string {
+	if x != nil {
+		return x.Recipient
+	}
+	return ""
+}
+
+func (x *DisclosureRefused) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *DisclosureRefused) GetPurpose() string {
+	if x != nil {
+		return x.Purpose
+	}
+	return ""
+}
+
+func (x *DisclosureRefused) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// PersonNotified: a person was told who will be the controller.
+type PersonNotified struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who will be.
+	Recipient string `protobuf:"bytes,1,opt,name=recipient,proto3" json:"recipient,omitempty"`
+	// When they were told.
+	NotifiedAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=notified_at,json=notifiedAt,proto3" json:"notified_at,omitempty"`
+	// Reference of what shows it.
+	Evidence string `protobuf:"bytes,3,opt,name=evidence,proto3" json:"evidence,omitempty"`
+	// When it was recorded.
+	RecordedAt    *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=recorded_at,json=recordedAt,proto3" json:"recorded_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PersonNotified) Reset() {
+	*x = PersonNotified{}
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PersonNotified) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PersonNotified) ProtoMessage() {}
+
+func (x *PersonNotified) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PersonNotified.ProtoReflect.Descriptor instead.
+func (*PersonNotified) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *PersonNotified) GetRecipient() string {
+	if x != nil {
+		return x.Recipient
+	}
+	return ""
+}
+
+func (x *PersonNotified) GetNotifiedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NotifiedAt
+	}
+	return nil
+}
+
+func (x *PersonNotified) GetEvidence() string {
+	if x != nil {
+		return x.Evidence
+	}
+	return ""
+}
+
+func (x *PersonNotified) GetRecordedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RecordedAt
+	}
+	return nil
+}
+
 var File_habeas_consent_v1_events_proto protoreflect.FileDescriptor
 
 const file_habeas_consent_v1_events_proto_rawDesc = "" +
 	"\n" +
-	"\x1ehabeas/consent/v1/events.proto\x12\x11habeas.consent.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a'habeas/consent/v1/consent_service.proto\x1a\x1fhabeas/options/v1/options.proto\"\xba\x02\n" +
+	"\x1ehabeas/consent/v1/events.proto\x12\x11habeas.consent.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a'habeas/consent/v1/consent_service.proto\x1a*habeas/consent/v1/disclosure_service.proto\x1a\x1fhabeas/options/v1/options.proto\"\xba\x02\n" +
 	"\x0fPolicyPublished\x12\x1c\n" +
 	"\x06policy\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06policy\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\rR\aversion\x12 \n" +
@@ -961,7 +1798,85 @@ const file_habeas_consent_v1_events_proto_rawDesc = "" +
 	"\vreceived_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"receivedAt\x12;\n" +
 	"\vrecorded_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"recordedAt:\x1a\xa2\xb5\x18\x16person.signal_receivedB\xc1\x01\n" +
+	"recordedAt:\x1a\xa2\xb5\x18\x16person.signal_received\"\x93\x02\n" +
+	"\x13RecipientRegistered\x12\x18\n" +
+	"\x04kind\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x04kind\x12\x1a\n" +
+	"\x05title\x18\x02 \x01(\tB\x04\x98\xb5\x18\x05R\x05title\x12\x1e\n" +
+	"\acontact\x18\x03 \x01(\tB\x04\x98\xb5\x18\x05R\acontact\x12\x1c\n" +
+	"\x06region\x18\x04 \x01(\tB\x04\x98\xb5\x18\x03R\x06region\x12\x17\n" +
+	"\aown_use\x18\x05 \x01(\bR\x06ownUse\x12\x18\n" +
+	"\ahosting\x18\x06 \x01(\bR\ahosting\x12;\n" +
+	"\vrecorded_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"recordedAt:\x18\xa2\xb5\x18\x14recipient.registered\"\xc4\x05\n" +
+	"\x0fRecipientAgreed\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\rR\x06number\x12(\n" +
+	"\fundertakings\x18\x02 \x03(\tB\x04\x98\xb5\x18\x03R\fundertakings\x12$\n" +
+	"\n" +
+	"categories\x18\x03 \x03(\tB\x04\x98\xb5\x18\x03R\n" +
+	"categories\x12 \n" +
+	"\bpurposes\x18\x04 \x03(\tB\x04\x98\xb5\x18\x03R\bpurposes\x12F\n" +
+	"\rconsideration\x18\x05 \x01(\x0e2 .habeas.consent.v1.ConsiderationR\rconsideration\x12-\n" +
+	"\x12business_associate\x18\x06 \x01(\bR\x11businessAssociate\x12.\n" +
+	"\x04from\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x120\n" +
+	"\x05until\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12=\n" +
+	"\fconfirmed_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\vconfirmedAt\x12\"\n" +
+	"\tmechanism\x18\n" +
+	" \x01(\tB\x04\x98\xb5\x18\x03R\tmechanism\x121\n" +
+	"\x11mechanism_origins\x18\v \x03(\tB\x04\x98\xb5\x18\x03R\x10mechanismOrigins\x12C\n" +
+	"\x0fmechanism_until\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\x0emechanismUntil\x12 \n" +
+	"\bdocument\x18\r \x01(\tB\x04\x98\xb5\x18\x02R\bdocument\x12;\n" +
+	"\vrecorded_at\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"recordedAt:\x14\xa2\xb5\x18\x10recipient.agreed\"\xa9\x01\n" +
+	"\x12RecipientConfirmed\x12=\n" +
+	"\fconfirmed_at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\vconfirmedAt\x12;\n" +
+	"\vrecorded_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"recordedAt:\x17\xa2\xb5\x18\x13recipient.confirmed\"\x91\x01\n" +
+	"\x0eAgreementEnded\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\rR\x06number\x12\x1c\n" +
+	"\x06reason\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason\x12*\n" +
+	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at:\x1d\xa2\xb5\x18\x19recipient.agreement_ended\"\xc0\x01\n" +
+	"\x12SuccessionRecorded\x12\x1a\n" +
+	"\x05event\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\x05event\x12.\n" +
+	"\x04from\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x12;\n" +
+	"\vrecorded_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"recordedAt:!\xa2\xb5\x18\x1drecipient.succession_recorded\"T\n" +
+	"\x16RecipientChangeRefused\x12\x1c\n" +
+	"\x06reason\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x1c\xa2\xb5\x18\x18recipient.change_refused\"\xef\x04\n" +
+	"\tDisclosed\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\rR\x06number\x12\"\n" +
+	"\trecipient\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\trecipient\x121\n" +
+	"\x06action\x18\x03 \x01(\x0e2\x19.habeas.consent.v1.ActionR\x06action\x12\x1c\n" +
+	"\x06policy\x18\x04 \x01(\tB\x04\x98\xb5\x18\x03R\x06policy\x12\x18\n" +
+	"\aversion\x18\x05 \x01(\rR\aversion\x12\x1e\n" +
+	"\apurpose\x18\x06 \x01(\tB\x04\x98\xb5\x18\x03R\apurpose\x12$\n" +
+	"\n" +
+	"categories\x18\a \x03(\tB\x04\x98\xb5\x18\x03R\n" +
+	"categories\x12\x18\n" +
+	"\x04keys\x18\b \x03(\tB\x04\x98\xb5\x18\x03R\x04keys\x12\x1c\n" +
+	"\tagreement\x18\t \x01(\rR\tagreement\x12\x1c\n" +
+	"\tmarketing\x18\n" +
+	" \x01(\bR\tmarketing\x12\x1c\n" +
+	"\x06reason\x18\v \x01(\tB\x04\x98\xb5\x18\x03R\x06reason\x12\x1a\n" +
+	"\x05basis\x18\f \x01(\tB\x04\x98\xb5\x18\x03R\x05basis\x12\x1c\n" +
+	"\x06clause\x18\r \x01(\tB\x04\x98\xb5\x18\x03R\x06clause\x12\x1c\n" +
+	"\x06belief\x18\x0e \x01(\tB\x04\x98\xb5\x18\x03R\x06belief\x12%\n" +
+	"\vbelieved_by\x18\x0f \x01(\tB\x04\x98\xb5\x18\x02R\n" +
+	"believedBy\x12 \n" +
+	"\bdocument\x18\x10 \x01(\tB\x04\x98\xb5\x18\x02R\bdocument\x12\x1a\n" +
+	"\bimminent\x18\x11 \x01(\bR\bimminent\x12*\n" +
+	"\x02at\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampR\x02at:\x18\xa2\xb5\x18\x14disclosure.disclosed\"\xab\x01\n" +
+	"\x11DisclosureRefused\x12\"\n" +
+	"\trecipient\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\trecipient\x12\x1c\n" +
+	"\x06policy\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\x06policy\x12\x1e\n" +
+	"\apurpose\x18\x03 \x01(\tB\x04\x98\xb5\x18\x03R\apurpose\x12\x1c\n" +
+	"\x06reason\x18\x04 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x16\xa2\xb5\x18\x12disclosure.refused\"\xe5\x01\n" +
+	"\x0ePersonNotified\x12\"\n" +
+	"\trecipient\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\trecipient\x12;\n" +
+	"\vnotified_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"notifiedAt\x12 \n" +
+	"\bevidence\x18\x03 \x01(\tB\x04\x98\xb5\x18\x02R\bevidence\x12;\n" +
+	"\vrecorded_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"recordedAt:\x13\xa2\xb5\x18\x0fperson.notifiedB\xc1\x01\n" +
 	"\x15com.habeas.consent.v1B\vEventsProtoP\x01Z5habeas.internal/proto/gen/habeas/consent/v1;consentv1\xa2\x02\x03HCX\xaa\x02\x11Habeas.Consent.V1\xca\x02\x11Habeas\\Consent\\V1\xe2\x02\x1dHabeas\\Consent\\V1\\GPBMetadata\xea\x02\x13Habeas::Consent::V1b\x06proto3"
 
 var (
@@ -976,49 +1891,76 @@ func file_habeas_consent_v1_events_proto_rawDescGZIP() []byte {
 	return file_habeas_consent_v1_events_proto_rawDescData
 }
 
-var file_habeas_consent_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_habeas_consent_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_habeas_consent_v1_events_proto_goTypes = []any{
-	(*PolicyPublished)(nil),       // 0: habeas.consent.v1.PolicyPublished
-	(*PolicyPosted)(nil),          // 1: habeas.consent.v1.PolicyPosted
-	(*PublishingRefused)(nil),     // 2: habeas.consent.v1.PublishingRefused
-	(*PostingRefused)(nil),        // 3: habeas.consent.v1.PostingRefused
-	(*DecisionRecorded)(nil),      // 4: habeas.consent.v1.DecisionRecorded
-	(*AllWithdrawn)(nil),          // 5: habeas.consent.v1.AllWithdrawn
-	(*DecisionRefused)(nil),       // 6: habeas.consent.v1.DecisionRefused
-	(*PolicyAccepted)(nil),        // 7: habeas.consent.v1.PolicyAccepted
-	(*AcceptanceRefused)(nil),     // 8: habeas.consent.v1.AcceptanceRefused
-	(*FactApplied)(nil),           // 9: habeas.consent.v1.FactApplied
-	(*SignalReceived)(nil),        // 10: habeas.consent.v1.SignalReceived
-	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
-	(Decision)(0),                 // 12: habeas.consent.v1.Decision
-	(Expression)(0),               // 13: habeas.consent.v1.Expression
-	(Fact)(0),                     // 14: habeas.consent.v1.Fact
-	(Signal)(0),                   // 15: habeas.consent.v1.Signal
+	(*PolicyPublished)(nil),        // 0: habeas.consent.v1.PolicyPublished
+	(*PolicyPosted)(nil),           // 1: habeas.consent.v1.PolicyPosted
+	(*PublishingRefused)(nil),      // 2: habeas.consent.v1.PublishingRefused
+	(*PostingRefused)(nil),         // 3: habeas.consent.v1.PostingRefused
+	(*DecisionRecorded)(nil),       // 4: habeas.consent.v1.DecisionRecorded
+	(*AllWithdrawn)(nil),           // 5: habeas.consent.v1.AllWithdrawn
+	(*DecisionRefused)(nil),        // 6: habeas.consent.v1.DecisionRefused
+	(*PolicyAccepted)(nil),         // 7: habeas.consent.v1.PolicyAccepted
+	(*AcceptanceRefused)(nil),      // 8: habeas.consent.v1.AcceptanceRefused
+	(*FactApplied)(nil),            // 9: habeas.consent.v1.FactApplied
+	(*SignalReceived)(nil),         // 10: habeas.consent.v1.SignalReceived
+	(*RecipientRegistered)(nil),    // 11: habeas.consent.v1.RecipientRegistered
+	(*RecipientAgreed)(nil),        // 12: habeas.consent.v1.RecipientAgreed
+	(*RecipientConfirmed)(nil),     // 13: habeas.consent.v1.RecipientConfirmed
+	(*AgreementEnded)(nil),         // 14: habeas.consent.v1.AgreementEnded
+	(*SuccessionRecorded)(nil),     // 15: habeas.consent.v1.SuccessionRecorded
+	(*RecipientChangeRefused)(nil), // 16: habeas.consent.v1.RecipientChangeRefused
+	(*Disclosed)(nil),              // 17: habeas.consent.v1.Disclosed
+	(*DisclosureRefused)(nil),      // 18: habeas.consent.v1.DisclosureRefused
+	(*PersonNotified)(nil),         // 19: habeas.consent.v1.PersonNotified
+	(*timestamppb.Timestamp)(nil),  // 20: google.protobuf.Timestamp
+	(Decision)(0),                  // 21: habeas.consent.v1.Decision
+	(Expression)(0),                // 22: habeas.consent.v1.Expression
+	(Fact)(0),                      // 23: habeas.consent.v1.Fact
+	(Signal)(0),                    // 24: habeas.consent.v1.Signal
+	(Consideration)(0),             // 25: habeas.consent.v1.Consideration
+	(Action)(0),                    // 26: habeas.consent.v1.Action
 }
 var file_habeas_consent_v1_events_proto_depIdxs = []int32{
-	11, // 0: habeas.consent.v1.PolicyPublished.effective_at:type_name -> google.protobuf.Timestamp
-	11, // 1: habeas.consent.v1.PolicyPublished.recorded_at:type_name -> google.protobuf.Timestamp
-	11, // 2: habeas.consent.v1.PolicyPosted.posted_at:type_name -> google.protobuf.Timestamp
-	11, // 3: habeas.consent.v1.PolicyPosted.recorded_at:type_name -> google.protobuf.Timestamp
-	12, // 4: habeas.consent.v1.DecisionRecorded.decision:type_name -> habeas.consent.v1.Decision
-	13, // 5: habeas.consent.v1.DecisionRecorded.expression:type_name -> habeas.consent.v1.Expression
-	11, // 6: habeas.consent.v1.DecisionRecorded.decided_at:type_name -> google.protobuf.Timestamp
-	11, // 7: habeas.consent.v1.DecisionRecorded.recorded_at:type_name -> google.protobuf.Timestamp
-	11, // 8: habeas.consent.v1.AllWithdrawn.decided_at:type_name -> google.protobuf.Timestamp
-	11, // 9: habeas.consent.v1.AllWithdrawn.recorded_at:type_name -> google.protobuf.Timestamp
-	13, // 10: habeas.consent.v1.PolicyAccepted.expression:type_name -> habeas.consent.v1.Expression
-	11, // 11: habeas.consent.v1.PolicyAccepted.accepted_at:type_name -> google.protobuf.Timestamp
-	11, // 12: habeas.consent.v1.PolicyAccepted.recorded_at:type_name -> google.protobuf.Timestamp
-	14, // 13: habeas.consent.v1.FactApplied.fact:type_name -> habeas.consent.v1.Fact
-	11, // 14: habeas.consent.v1.FactApplied.recorded_at:type_name -> google.protobuf.Timestamp
-	15, // 15: habeas.consent.v1.SignalReceived.signal:type_name -> habeas.consent.v1.Signal
-	11, // 16: habeas.consent.v1.SignalReceived.received_at:type_name -> google.protobuf.Timestamp
-	11, // 17: habeas.consent.v1.SignalReceived.recorded_at:type_name -> google.protobuf.Timestamp
-	18, // [18:18] is the sub-list for method output_type
-	18, // [18:18] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	20, // 0: habeas.consent.v1.PolicyPublished.effective_at:type_name -> google.protobuf.Timestamp
+	20, // 1: habeas.consent.v1.PolicyPublished.recorded_at:type_name -> google.protobuf.Timestamp
+	20, // 2: habeas.consent.v1.PolicyPosted.posted_at:type_name -> google.protobuf.Timestamp
+	20, // 3: habeas.consent.v1.PolicyPosted.recorded_at:type_name -> google.protobuf.Timestamp
+	21, // 4: habeas.consent.v1.DecisionRecorded.decision:type_name -> habeas.consent.v1.Decision
+	22, // 5: habeas.consent.v1.DecisionRecorded.expression:type_name -> habeas.consent.v1.Expression
+	20, // 6: habeas.consent.v1.DecisionRecorded.decided_at:type_name -> google.protobuf.Timestamp
+	20, // 7: habeas.consent.v1.DecisionRecorded.recorded_at:type_name -> google.protobuf.Timestamp
+	20, // 8: habeas.consent.v1.AllWithdrawn.decided_at:type_name -> google.protobuf.Timestamp
+	20, // 9: habeas.consent.v1.AllWithdrawn.recorded_at:type_name -> google.protobuf.Timestamp
+	22, // 10: habeas.consent.v1.PolicyAccepted.expression:type_name -> habeas.consent.v1.Expression
+	20, // 11: habeas.consent.v1.PolicyAccepted.accepted_at:type_name -> google.protobuf.Timestamp
+	20, // 12: habeas.consent.v1.PolicyAccepted.recorded_at:type_name -> google.protobuf.Timestamp
+	23, // 13: habeas.consent.v1.FactApplied.fact:type_name -> habeas.consent.v1.Fact
+	20, // 14: habeas.consent.v1.FactApplied.recorded_at:type_name -> google.protobuf.Timestamp
+	24, // 15: habeas.consent.v1.SignalReceived.signal:type_name -> habeas.consent.v1.Signal
+	20, // 16: habeas.consent.v1.SignalReceived.received_at:type_name -> google.protobuf.Timestamp
+	20, // 17: habeas.consent.v1.SignalReceived.recorded_at:type_name -> google.protobuf.Timestamp
+	20, // 18: habeas.consent.v1.RecipientRegistered.recorded_at:type_name -> google.protobuf.Timestamp
+	25, // 19: habeas.consent.v1.RecipientAgreed.consideration:type_name -> habeas.consent.v1.Consideration
+	20, // 20: habeas.consent.v1.RecipientAgreed.from:type_name -> google.protobuf.Timestamp
+	20, // 21: habeas.consent.v1.RecipientAgreed.until:type_name -> google.protobuf.Timestamp
+	20, // 22: habeas.consent.v1.RecipientAgreed.confirmed_at:type_name -> google.protobuf.Timestamp
+	20, // 23: habeas.consent.v1.RecipientAgreed.mechanism_until:type_name -> google.protobuf.Timestamp
+	20, // 24: habeas.consent.v1.RecipientAgreed.recorded_at:type_name -> google.protobuf.Timestamp
+	20, // 25: habeas.consent.v1.RecipientConfirmed.confirmed_at:type_name -> google.protobuf.Timestamp
+	20, // 26: habeas.consent.v1.RecipientConfirmed.recorded_at:type_name -> google.protobuf.Timestamp
+	20, // 27: habeas.consent.v1.AgreementEnded.at:type_name -> google.protobuf.Timestamp
+	20, // 28: habeas.consent.v1.SuccessionRecorded.from:type_name -> google.protobuf.Timestamp
+	20, // 29: habeas.consent.v1.SuccessionRecorded.recorded_at:type_name -> google.protobuf.Timestamp
+	26, // 30: habeas.consent.v1.Disclosed.action:type_name -> habeas.consent.v1.Action
+	20, // 31: habeas.consent.v1.Disclosed.at:type_name -> google.protobuf.Timestamp
+	20, // 32: habeas.consent.v1.PersonNotified.notified_at:type_name -> google.protobuf.Timestamp
+	20, // 33: habeas.consent.v1.PersonNotified.recorded_at:type_name -> google.protobuf.Timestamp
+	34, // [34:34] is the sub-list for method output_type
+	34, // [34:34] is the sub-list for method input_type
+	34, // [34:34] is the sub-list for extension type_name
+	34, // [34:34] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_habeas_consent_v1_events_proto_init() }
@@ -1027,13 +1969,14 @@ func file_habeas_consent_v1_events_proto_init() {
 		return
 	}
 	file_habeas_consent_v1_consent_service_proto_init()
+	file_habeas_consent_v1_disclosure_service_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_consent_v1_events_proto_rawDesc), len(file_habeas_consent_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   11,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

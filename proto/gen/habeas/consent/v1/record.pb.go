@@ -37,7 +37,9 @@ type PersonRecord struct {
 	// Whether the person was erased.
 	Erased bool `protobuf:"varint,5,opt,name=erased,proto3" json:"erased,omitempty"`
 	// The other references of the person, by merge.
-	Partners      []*PartnerRecord `protobuf:"bytes,6,rep,name=partners,proto3" json:"partners,omitempty"`
+	Partners []*PartnerRecord `protobuf:"bytes,6,rep,name=partners,proto3" json:"partners,omitempty"`
+	// When the person was told of controllers to come.
+	Notices       []*NoticeRecord `protobuf:"bytes,7,rep,name=notices,proto3" json:"notices,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -114,6 +116,68 @@ func (x *PersonRecord) GetPartners() []*PartnerRecord {
 	return nil
 }
 
+func (x *PersonRecord) GetNotices() []*NoticeRecord {
+	if x != nil {
+		return x.Notices
+	}
+	return nil
+}
+
+// NoticeRecord is a notice.
+type NoticeRecord struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who will be the controller.
+	Recipient string `protobuf:"bytes,1,opt,name=recipient,proto3" json:"recipient,omitempty"`
+	// When the person was told, in nanoseconds from their first record.
+	Notified      int64 `protobuf:"zigzag64,2,opt,name=notified,proto3" json:"notified,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NoticeRecord) Reset() {
+	*x = NoticeRecord{}
+	mi := &file_habeas_consent_v1_record_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NoticeRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NoticeRecord) ProtoMessage() {}
+
+func (x *NoticeRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_record_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NoticeRecord.ProtoReflect.Descriptor instead.
+func (*NoticeRecord) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_record_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *NoticeRecord) GetRecipient() string {
+	if x != nil {
+		return x.Recipient
+	}
+	return ""
+}
+
+func (x *NoticeRecord) GetNotified() int64 {
+	if x != nil {
+		return x.Notified
+	}
+	return 0
+}
+
 // PolicyRecord is what is known of a person under one policy.
 type PolicyRecord struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -137,7 +201,7 @@ type PolicyRecord struct {
 
 func (x *PolicyRecord) Reset() {
 	*x = PolicyRecord{}
-	mi := &file_habeas_consent_v1_record_proto_msgTypes[1]
+	mi := &file_habeas_consent_v1_record_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -149,7 +213,7 @@ func (x *PolicyRecord) String() string {
 func (*PolicyRecord) ProtoMessage() {}
 
 func (x *PolicyRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_record_proto_msgTypes[1]
+	mi := &file_habeas_consent_v1_record_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -162,7 +226,7 @@ func (x *PolicyRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyRecord.ProtoReflect.Descriptor instead.
 func (*PolicyRecord) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_record_proto_rawDescGZIP(), []int{1}
+	return file_habeas_consent_v1_record_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *PolicyRecord) GetPolicy() string {
@@ -235,7 +299,7 @@ type TopicRecord struct {
 
 func (x *TopicRecord) Reset() {
 	*x = TopicRecord{}
-	mi := &file_habeas_consent_v1_record_proto_msgTypes[2]
+	mi := &file_habeas_consent_v1_record_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -247,7 +311,7 @@ func (x *TopicRecord) String() string {
 func (*TopicRecord) ProtoMessage() {}
 
 func (x *TopicRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_record_proto_msgTypes[2]
+	mi := &file_habeas_consent_v1_record_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -260,7 +324,7 @@ func (x *TopicRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TopicRecord.ProtoReflect.Descriptor instead.
 func (*TopicRecord) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_record_proto_rawDescGZIP(), []int{2}
+	return file_habeas_consent_v1_record_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *TopicRecord) GetName() string {
@@ -318,7 +382,7 @@ type AcceptanceRecord struct {
 
 func (x *AcceptanceRecord) Reset() {
 	*x = AcceptanceRecord{}
-	mi := &file_habeas_consent_v1_record_proto_msgTypes[3]
+	mi := &file_habeas_consent_v1_record_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -330,7 +394,7 @@ func (x *AcceptanceRecord) String() string {
 func (*AcceptanceRecord) ProtoMessage() {}
 
 func (x *AcceptanceRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_record_proto_msgTypes[3]
+	mi := &file_habeas_consent_v1_record_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -343,7 +407,7 @@ func (x *AcceptanceRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptanceRecord.ProtoReflect.Descriptor instead.
 func (*AcceptanceRecord) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_record_proto_rawDescGZIP(), []int{3}
+	return file_habeas_consent_v1_record_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *AcceptanceRecord) GetVersion() uint32 {
@@ -373,7 +437,7 @@ type PartnerRecord struct {
 
 func (x *PartnerRecord) Reset() {
 	*x = PartnerRecord{}
-	mi := &file_habeas_consent_v1_record_proto_msgTypes[4]
+	mi := &file_habeas_consent_v1_record_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -385,7 +449,7 @@ func (x *PartnerRecord) String() string {
 func (*PartnerRecord) ProtoMessage() {}
 
 func (x *PartnerRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_record_proto_msgTypes[4]
+	mi := &file_habeas_consent_v1_record_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -398,7 +462,7 @@ func (x *PartnerRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartnerRecord.ProtoReflect.Descriptor instead.
 func (*PartnerRecord) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_record_proto_rawDescGZIP(), []int{4}
+	return file_habeas_consent_v1_record_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *PartnerRecord) GetCause() string {
@@ -419,14 +483,18 @@ var File_habeas_consent_v1_record_proto protoreflect.FileDescriptor
 
 const file_habeas_consent_v1_record_proto_rawDesc = "" +
 	"\n" +
-	"\x1ehabeas/consent/v1/record.proto\x12\x11habeas.consent.v1\"\xf1\x01\n" +
+	"\x1ehabeas/consent/v1/record.proto\x12\x11habeas.consent.v1\"\xac\x02\n" +
 	"\fPersonRecord\x12\x14\n" +
 	"\x05since\x18\x01 \x01(\x03R\x05since\x12;\n" +
 	"\bpolicies\x18\x02 \x03(\v2\x1f.habeas.consent.v1.PolicyRecordR\bpolicies\x12 \n" +
 	"\vrestricting\x18\x03 \x03(\tR\vrestricting\x12\x16\n" +
 	"\x06closed\x18\x04 \x01(\bR\x06closed\x12\x16\n" +
 	"\x06erased\x18\x05 \x01(\bR\x06erased\x12<\n" +
-	"\bpartners\x18\x06 \x03(\v2 .habeas.consent.v1.PartnerRecordR\bpartners\"\xd0\x02\n" +
+	"\bpartners\x18\x06 \x03(\v2 .habeas.consent.v1.PartnerRecordR\bpartners\x129\n" +
+	"\anotices\x18\a \x03(\v2\x1f.habeas.consent.v1.NoticeRecordR\anotices\"H\n" +
+	"\fNoticeRecord\x12\x1c\n" +
+	"\trecipient\x18\x01 \x01(\tR\trecipient\x12\x1a\n" +
+	"\bnotified\x18\x02 \x01(\x12R\bnotified\"\xd0\x02\n" +
 	"\fPolicyRecord\x12\x16\n" +
 	"\x06policy\x18\x01 \x01(\tR\x06policy\x12:\n" +
 	"\bpurposes\x18\x02 \x03(\v2\x1e.habeas.consent.v1.TopicRecordR\bpurposes\x12>\n" +
@@ -467,26 +535,28 @@ func file_habeas_consent_v1_record_proto_rawDescGZIP() []byte {
 	return file_habeas_consent_v1_record_proto_rawDescData
 }
 
-var file_habeas_consent_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_habeas_consent_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_habeas_consent_v1_record_proto_goTypes = []any{
 	(*PersonRecord)(nil),     // 0: habeas.consent.v1.PersonRecord
-	(*PolicyRecord)(nil),     // 1: habeas.consent.v1.PolicyRecord
-	(*TopicRecord)(nil),      // 2: habeas.consent.v1.TopicRecord
-	(*AcceptanceRecord)(nil), // 3: habeas.consent.v1.AcceptanceRecord
-	(*PartnerRecord)(nil),    // 4: habeas.consent.v1.PartnerRecord
+	(*NoticeRecord)(nil),     // 1: habeas.consent.v1.NoticeRecord
+	(*PolicyRecord)(nil),     // 2: habeas.consent.v1.PolicyRecord
+	(*TopicRecord)(nil),      // 3: habeas.consent.v1.TopicRecord
+	(*AcceptanceRecord)(nil), // 4: habeas.consent.v1.AcceptanceRecord
+	(*PartnerRecord)(nil),    // 5: habeas.consent.v1.PartnerRecord
 }
 var file_habeas_consent_v1_record_proto_depIdxs = []int32{
-	1, // 0: habeas.consent.v1.PersonRecord.policies:type_name -> habeas.consent.v1.PolicyRecord
-	4, // 1: habeas.consent.v1.PersonRecord.partners:type_name -> habeas.consent.v1.PartnerRecord
-	2, // 2: habeas.consent.v1.PolicyRecord.purposes:type_name -> habeas.consent.v1.TopicRecord
-	2, // 3: habeas.consent.v1.PolicyRecord.categories:type_name -> habeas.consent.v1.TopicRecord
-	3, // 4: habeas.consent.v1.PolicyRecord.accepted:type_name -> habeas.consent.v1.AcceptanceRecord
-	3, // 5: habeas.consent.v1.PolicyRecord.used:type_name -> habeas.consent.v1.AcceptanceRecord
-	6, // [6:6] is the sub-list for method output_type
-	6, // [6:6] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	2, // 0: habeas.consent.v1.PersonRecord.policies:type_name -> habeas.consent.v1.PolicyRecord
+	5, // 1: habeas.consent.v1.PersonRecord.partners:type_name -> habeas.consent.v1.PartnerRecord
+	1, // 2: habeas.consent.v1.PersonRecord.notices:type_name -> habeas.consent.v1.NoticeRecord
+	3, // 3: habeas.consent.v1.PolicyRecord.purposes:type_name -> habeas.consent.v1.TopicRecord
+	3, // 4: habeas.consent.v1.PolicyRecord.categories:type_name -> habeas.consent.v1.TopicRecord
+	4, // 5: habeas.consent.v1.PolicyRecord.accepted:type_name -> habeas.consent.v1.AcceptanceRecord
+	4, // 6: habeas.consent.v1.PolicyRecord.used:type_name -> habeas.consent.v1.AcceptanceRecord
+	7, // [7:7] is the sub-list for method output_type
+	7, // [7:7] is the sub-list for method input_type
+	7, // [7:7] is the sub-list for extension type_name
+	7, // [7:7] is the sub-list for extension extendee
+	0, // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_habeas_consent_v1_record_proto_init() }
@@ -500,7 +570,7 @@ func file_habeas_consent_v1_record_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_consent_v1_record_proto_rawDesc), len(file_habeas_consent_v1_record_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
