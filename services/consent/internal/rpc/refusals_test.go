@@ -222,8 +222,10 @@ func TestEveryMethodRefusesWhatIsWrongAndStoresNothing(t *testing.T) {
 		desc    grpc.ServiceDesc
 		methods []method
 	}{
-		{consentv1.ConsentService_ServiceDesc, consentMethods()}, {consentv1.PolicyService_ServiceDesc, policyMethods(t)},
-		{consentv1.RecipientService_ServiceDesc, recipientMethods()}, {consentv1.DisclosureService_ServiceDesc, disclosureMethods()},
+		{consentv1.ConsentService_ServiceDesc, consentMethods()},
+		{consentv1.PolicyService_ServiceDesc, policyMethods(t)},
+		{consentv1.RecipientService_ServiceDesc, recipientMethods()},
+		{consentv1.DisclosureService_ServiceDesc, disclosureMethods()},
 	} {
 		for _, m := range s.methods {
 			t.Run(m.name, func(t *testing.T) { w.refuses(t, s.desc.ServiceName, m) })

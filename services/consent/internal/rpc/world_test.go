@@ -116,7 +116,8 @@ func newWorld(t *testing.T) *world {
 	}
 	_, w.addr = w.Serve(t, "consent", kit.Config{
 		Services: []kit.Service{
-			{Desc: &consentv1.ConsentService_ServiceDesc, Impl: servers.Consent}, {Desc: &consentv1.PolicyService_ServiceDesc, Impl: servers.Policies},
+			{Desc: &consentv1.ConsentService_ServiceDesc, Impl: servers.Consent},
+			{Desc: &consentv1.PolicyService_ServiceDesc, Impl: servers.Policies},
 			{Desc: &consentv1.RecipientService_ServiceDesc, Impl: servers.Recipients},
 			{Desc: &consentv1.DisclosureService_ServiceDesc, Impl: servers.Disclosures},
 		},
