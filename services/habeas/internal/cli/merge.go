@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"strings"
 
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 	"habeas.internal/services/internal/rpc/client"
@@ -104,30 +103,4 @@ func (a *app) subjectMerges() *cobra.Command {
 			})
 		},
 	}
-}
-
-func (a *app) subjectAge() *cobra.Command {
-	var r repeat
-	var source string
-	req := &identityv1.RecordAgeRequest{}
-	c := &cobra.Command{
-		Use: "age SUBJECT", Short: "record how old somebody is, or that they are said to be a minor", Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			r.fill()
-			req.RequestId, req.SubjectRef = r.id, args[0]
-			req.Source = identityv1.AgeSource(identityv1.AgeSource_value["AGE_SOURCE_"+strings.ToUpper(source)])
-			return a.identity(func(conn *grpc.ClientConn) error {
-				resp, err := identityv1.NewAgeServiceClient(conn).RecordAge(c.Context(), req)
-				if err != nil {
-					return r.failed(err, false)
-				}
-				return a.show(resp, []string{"BLOCKED BY", dash(strings.Join(resp.GetBlocked(), " "))})
-			})
-		},
-	}
-	r.flags(c.Flags(), "")
-	c.Flags().StringVar(&req.BirthDate, "born", "", "date of birth, year-month-day")
-	c.Flags().StringVar(&source, "source", "stated", "how it is known: stated, document, alleged")
-	c.Flags().StringVar(&req.Evidence, "evidence", "", "reference of what shows it")
-	return c
 }

@@ -22,6 +22,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
@@ -29,6 +30,8 @@ import (
 type answering struct {
 	identityv1.UnimplementedTenantServiceServer
 	identityv1.UnimplementedSubjectServiceServer
+	identityv1.UnimplementedAgeServiceServer
+	identityv1.UnimplementedSettingsServiceServer
 	consentv1.UnimplementedConsentServiceServer
 	fulfilmentv1.UnimplementedRequestServiceServer
 	fulfilmentv1.UnimplementedSystemServiceServer
@@ -39,6 +42,7 @@ type answering struct {
 	id      string
 	token   string
 	email   string
+	sent    proto.Message // last command about settings or ages
 
 	config string
 }
@@ -94,6 +98,8 @@ func serve(t *testing.T, as string) *answering {
 	server := grpc.NewServer(grpc.Creds(credentials.NewTLS(secure)))
 	identityv1.RegisterTenantServiceServer(server, s)
 	identityv1.RegisterSubjectServiceServer(server, s)
+	identityv1.RegisterAgeServiceServer(server, s)
+	identityv1.RegisterSettingsServiceServer(server, s)
 	consentv1.RegisterConsentServiceServer(server, s)
 	fulfilmentv1.RegisterRequestServiceServer(server, s)
 	fulfilmentv1.RegisterSystemServiceServer(server, s)

@@ -11,7 +11,7 @@ import (
 
 func (a *app) subject() *cobra.Command {
 	return group("subject", "people, by reference", a.subjectRegister(), a.subjectLink(), a.subjectUnlink(), a.subjectResolve(), a.subjectShow(),
-		a.subjectSignUp(), a.subjectMerge(), a.subjectUnmerge(), a.subjectMerges(), a.subjectAge())
+		a.subjectSignUp(), a.subjectMerge(), a.subjectUnmerge(), a.subjectMerges())
 }
 
 func (a *app) subjectRegister() *cobra.Command {
