@@ -14,7 +14,7 @@ func personnel() []promise {
 		{id: "PT-10"},
 		{id: "PT-11"},
 		{id: "PT-12"},
-		{id: "PT-13"},
+		{id: "PT-13", show: neverCombined},
 		{id: "PT-14"},
 		{id: "PT-15"},
 		{id: "PT-16"},

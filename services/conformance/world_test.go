@@ -22,6 +22,7 @@ type world struct {
 	billing                     *holder   // of Caseworks
 	leave                       *holder   // of Qcera
 	files                       *holder   // of Caseworks, for its staff
+	analytics                   []*holder // of Personnel Technology: visits, and an application
 }
 
 // Tenants and the policies that they have published.
@@ -43,6 +44,7 @@ func newWorld(t *testing.T) *world {
 	w.billing = billingHolder(t, s)
 	w.leave = storedHolder(t, s)
 	w.files = newHolder(t, s, "cw-10", "files", "account.email", "communication.other")
+	w.analytics = analyticsHolders(t, s)
 	s.Start()
 	for _, tenant := range []string{caseworksTenant, personnelTenant, qceraTenant} {
 		s.Tenant(tenant)

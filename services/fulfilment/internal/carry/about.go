@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
+	"habeas.internal/services/fulfilment/internal/dataset"
 	"habeas.internal/services/fulfilment/internal/pack"
 	"habeas.internal/services/fulfilment/request"
 	"habeas.internal/services/internal/policydoc"
@@ -50,7 +51,7 @@ func (j *journey) about(ctx context.Context) (pack.About, error) {
 // kindOf is what a policy says of a leaf's category, or of the nearest that it is
 // part of.
 func kindOf(doc policydoc.Document, l request.Leaf) pack.Kind {
-	k, nearest := pack.Kind{Category: l.Category}, ""
+	k, nearest := pack.Kind{Category: l.Category, Unattributable: dataset.Analytics(l.Category)}, ""
 	for _, c := range doc.Categories {
 		if !partOf(l.Category, c.ID) || len(c.ID) < len(nearest) {
 			continue

@@ -10,6 +10,7 @@ import (
 func (r *reader) check(d *Dataset) {
 	r.names(d)
 	r.referents(d)
+	r.unattributable(d)
 	if len(r.problems) > 0 {
 		return
 	}

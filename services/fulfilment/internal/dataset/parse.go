@@ -211,7 +211,9 @@ func kind(identity string) string {
 		return "phone"
 	case "fides_user_device_id":
 		return "device"
-	case "ga_client_id", "ljt_readerID":
+	case "ga_client_id":
+		return kindAnalytics
+	case "ljt_readerID":
 		return "cookie"
 	case "external_id", "user_id":
 		return "account"
@@ -231,6 +233,8 @@ func categoryOf(kind string) string {
 		return "user.device"
 	case "cookie":
 		return "user.device.cookie_id"
+	case kindAnalytics:
+		return categoryAnalytics + ".id"
 	default:
 		return "user.unique_id"
 	}

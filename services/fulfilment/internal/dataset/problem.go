@@ -26,6 +26,7 @@ const (
 	Unreachable        Reason = "DATASET_UNREACHABLE"
 	Linkable           Reason = "DATASET_LINKABLE_MASK"
 	SharedIdentity     Reason = "DATASET_IDENTITY_IN_SHARED"
+	AnalyticsJoined    Reason = "DATASET_ANALYTICS_JOINED"
 	ElsewhereReference Reason = "DATASET_REFERENCE_ELSEWHERE" // a remark
 	Unused             Reason = "DATASET_UNUSED"              // a remark
 )

@@ -28,6 +28,9 @@ type Kind struct {
 	Sources  []string  `json:"sources,omitempty"`
 	Purposes []Purpose `json:"purposes"`
 	Periods  []Period  `json:"periods"`
+	// Unattributable says that such data is held, and that no identifier of a
+	// person leads to it: nobody can tell whose it is.
+	Unattributable bool `json:"held_but_not_attributable,omitempty"`
 }
 
 // Purpose is something that a kind of data is used for.
@@ -87,7 +90,7 @@ The sign in brackets is the clause of the policy; its words are below. A program
 <th scope="col">Where it comes from</th><th scope="col">How long it stays</th></tr></thead>
 <tbody>
 {{range .Kinds}}<tr><td>{{with .Title}}{{.}}{{else}}not described in the policy{{end}}{{with .Clause}} ({{.}}){{end}}<small> {{.Category}}</small></td>
-<td>{{range $i, $w := .Where}}{{if $i}}, {{end}}{{$w}}{{end}}</td>
+<td>{{range $i, $w := .Where}}{{if $i}}, {{end}}{{$w}}{{end}}{{if .Unattributable}}: held, but not attributable to anybody{{end}}</td>
 <td>{{range $i, $p := .Purposes}}{{if $i}}; {{end}}{{$p.Title}}: {{$p.Basis}} ({{$p.Clause}}){{else}}The policy names no purpose for it.{{end}}</td>
 <td>{{range $i, $s := .Sources}}{{if $i}}, {{end}}{{$s}}{{else}}The policy does not say.{{end}}</td>
 <td>{{range $i, $p := .Periods}}{{if $i}}; {{end}}{{$p.Text}} after {{$p.After}}{{with $p.Ground}}, {{.}}{{end}} ({{$p.Authority}}){{else}}The policy names no period for it.{{end}}</td></tr>
