@@ -40,6 +40,7 @@ func taken(by string) []request.Event {
 
 func staffings() []decision {
 	vf := with(verified(), assigned(request.Verifier, vera), assigned(request.Fulfiller, fred))
+	checked := with(one(submitted(request.Erasure)), request.Verified{SubjectRef: subject, Level: 3, Method: "staff", By: vera, At: noon()})
 	return []decision{
 		{"a duty is given", verified(), assign(request.Verifier, vera), one(assigned(request.Verifier, vera)), nil},
 		{"a duty that they have is given once", vf, assign(request.Verifier, vera), nil, nil},
@@ -51,6 +52,9 @@ func staffings() []decision {
 		{"who gave a duty back may have another", with(vf, unassigned(request.Verifier, vera)), assign(request.Approver, vera), one(assigned(request.Approver, vera)), nil},
 		{"who took a request in does not approve it", taken(anna), assign(request.Approver, anna), refused("assign", request.ErrSeparation), request.ErrSeparation},
 		{"who took a request in may fulfil it", taken(anna), assign(request.Fulfiller, anna), one(assigned(request.Fulfiller, anna)), nil},
+		{"who has checked who asks does not fulfil, though never assigned", checked, assign(request.Fulfiller, vera), refused("assign", request.ErrSeparation), request.ErrSeparation},
+		{"who has checked who asks does not approve", checked, assign(request.Approver, vera), refused("assign", request.ErrSeparation), request.ErrSeparation},
+		{"who has checked who asks may be their verifier", checked, assign(request.Verifier, vera), one(assigned(request.Verifier, vera)), nil},
 		{"nobody assigns themselves", verified(), assign(request.Verifier, intake), refused("assign", request.ErrSelf), request.ErrSelf},
 		{"a closed request takes no staff", with(verified(), request.Closed{At: noon()}), assign(request.Verifier, vera), refused("assign", request.ErrOver), request.ErrOver},
 		{"a duty that nobody has is not taken back", verified(), request.Unassign{Duty: request.Verifier, By: intake, At: noon()}, nil, nil},

@@ -45,6 +45,7 @@ type answering struct {
 	sent    proto.Message // last command about settings or ages
 
 	config string
+	said   string // by the last command of staff
 }
 
 func (s *answering) CreateTenant(_ context.Context, r *identityv1.CreateTenantRequest) (*identityv1.CreateTenantResponse, error) {
@@ -103,6 +104,9 @@ func serve(t *testing.T, as string) *answering {
 	consentv1.RegisterConsentServiceServer(server, s)
 	fulfilmentv1.RegisterRequestServiceServer(server, s)
 	fulfilmentv1.RegisterSystemServiceServer(server, s)
+	identityv1.RegisterStaffServiceServer(server, staffOf{s: s})
+	identityv1.RegisterSettingsServiceServer(server, settingsOf{s: s})
+	fulfilmentv1.RegisterCaseServiceServer(server, casesOf{s: s})
 	go func() { _ = server.Serve(lis) }()
 	t.Cleanup(server.Stop)
 	text := "tenant: demo\ntoken: secret-token\nca: " + id.CAFile + "\ntrust_domain: habeas.test\nnamespace: habeas\nendpoints:\n" +
