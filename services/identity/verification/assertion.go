@@ -19,9 +19,11 @@ func (Assert) command() {}
 func assert(s Verification, c Assert) ([]Event, error) {
 	switch {
 	case s.Phase != Open:
-		return []Event{CheckRefused{Reason: ErrClosed.Reason()}}, ErrClosed
+		return refuse(ErrClosed)
 	case s.PhaseAt(c.At) == Failed:
 		return []Event{Ended{Request: s.Request, Reason: ReasonExpired}}, nil
+	case !c.At.Before(s.ExpiresAt): // it is open for staff alone
+		return refuse(ErrClosed)
 	case !c.At.Before(s.ExpiresAt): // it is open for staff alone
 		return refuse(ErrClosed)
 	case c.Right && s.Subject != "" && c.Level > 0:

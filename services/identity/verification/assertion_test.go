@@ -41,6 +41,13 @@ func TestAnAssertionProvesWhoAsks(t *testing.T) {
 			nil,
 		},
 		{"a late one ends it", opened("jane"), with(func(a *verification.Assert) { a.At = noon.Add(15 * time.Minute) }), expired, nil},
+		{
+			"nor while it is open for staff alone",
+			opened("jane", verification.CheckBegun{By: "vera", Until: noon.Add(24 * time.Hour)}),
+			with(func(a *verification.Assert) { a.At = noon.Add(15 * time.Minute) }),
+			closed,
+			verification.ErrClosed,
+		},
 		{"one passes once", opened("jane", passed(3)...), good, closed, verification.ErrClosed},
 		{"none comes after the end", opened("jane", expired...), good, closed, verification.ErrClosed},
 		{"none comes before the beginning", nil, good, nil, verification.ErrNotFound},

@@ -22,6 +22,7 @@ import (
 // takes any known channel and holds what is proven.
 const (
 	open    = "open"
+	strict  = "strict" // as open, and asks for level 4
 	guarded = "guarded"
 	held    = "held"
 	policy  = "caseworks"
@@ -44,17 +45,21 @@ func TestImpersonationSuite(t *testing.T) {
 	s := stack.New(t)
 	s.Start()
 	s.Tenant(open)
+	s.Tenant(strict)
 	s.GuardedTenant(guarded, nil)
 	s.GuardedTenant(held, &identityv1.Safeguards{Delay: durationpb.New(72 * time.Hour), ChannelAge: durationpb.New(0)})
-	for _, tenant := range []string{open, guarded, held} {
+	for _, tenant := range []string{open, strict, guarded, held} {
 		s.Publish(tenant, policy, time.Now().Add(-time.Hour))
 	}
 	s.SignInAt(open)
 	s.SignInAt(guarded)
+	s.SignInAt(strict)
+	s.Assure(strict, 4)
 	s.Employ(open, "case.handling")
 	for name, attack := range map[string]func(world){
 		"a sign-in that is not theirs proves nothing":                        foreignSignIn,
 		"a sign-in that came by a merge is not of long standing":             mergedSignIn,
+		"a broken mailbox is not enough where the tenant wants more":         brokenMailbox,
 		"a sign-in counts once":                                              replayedSignIn,
 		"a sign-in that was linked lately is not enough":                     freshSignIn,
 		"a sign-in tells nobody whether somebody is known":                   guessingSignIn,

@@ -192,8 +192,8 @@ func freshSignIn(w world) {
 	}
 }
 
-// stepUp asks for a better proof and gives it.
-func (w world) stepUp(tenant, request, sub, before string) {
+// renew asks for a better proof.
+func (w world) renew(tenant, request string) {
 	w.Helper()
 	_, err := w.As(tenant, "intake").Requests.RenewVerification(stack.Deadline(w.T), &fulfilmentv1.RenewVerificationRequest{
 		RequestId: uuid.NewString(), Request: request,
@@ -201,6 +201,12 @@ func (w world) stepUp(tenant, request, sub, before string) {
 	if err != nil {
 		w.Fatal(err)
 	}
+}
+
+// stepUp asks for a better proof and gives it.
+func (w world) stepUp(tenant, request, sub, before string) {
+	w.Helper()
+	w.renew(tenant, request)
 	nonce := w.nonce(tenant, request)
 	if nonce == before {
 		w.Error("a nonce is given out twice")
@@ -260,4 +266,29 @@ func mergedSignIn(w world) {
 	}
 	after, nonce := w.invited(open, address)
 	w.handed("after it was undone", open, after, w.Provider.Sign(w.signed(sub, nonce)), pending, 4)
+}
+
+// brokenMailbox: who reads a person's mail passes where a channel is enough, and
+// has nothing where the tenant asks for a sign-in that can't be phished.
+func brokenMailbox(w world) {
+	for tenant, want := range map[string]string{open: "", strict: "ASSURANCE_TOO_LOW"} {
+		address, sub := w.linked(tenant)
+		request := w.Submit(tenant, erasure, policy, address)
+		got := w.give(tenant, request, w.code(address, 1))
+		if got.GetState() != passed || got.GetAssuranceLevel() != 3 || got.GetReason() != want {
+			w.Errorf("%s: level %d of %d, %q", tenant, got.GetAssuranceLevel(), got.GetNeededLevel(), got.GetReason())
+		}
+		if want == "" {
+			w.moves(tenant, tenant, request)
+			continue
+		}
+		w.unmoved(tenant, tenant, request)
+		if x := w.explain(tenant, request); !slices.Contains(x.GetSuffices(), "assertion_phishing_resistant") || slices.Contains(x.GetSuffices(), "settled_channel") {
+			w.Errorf("%s: would suffice: %v", tenant, x.GetSuffices())
+		}
+		w.renew(tenant, request)
+		token := w.Provider.Sign(rpctest.With(w.signed(sub, w.nonce(tenant, request)), "acr", "phr"))
+		w.handed("the person themselves", tenant, request, token, passed, 0)
+		w.moves("the person themselves", tenant, request)
+	}
 }

@@ -18,24 +18,38 @@ const Portal = "portal"
 // provider: acr "mfa" and amr "otp" are level 3, acr "phr" is level 4.
 func (s *Stack) SignInAt(tenant string) {
 	s.t.Helper()
+	s.settings(tenant, func(want *identityv1.Settings) {
+		want.Provider = &identityv1.IdentityProvider{
+			Issuer: s.Provider.Server.URL, ClientId: Portal, Levels: []*identityv1.ProviderLevel{
+				{Claim: identityv1.AssuranceClaim_ASSURANCE_CLAIM_ACR, Value: "mfa", Level: 3},
+				{Claim: identityv1.AssuranceClaim_ASSURANCE_CLAIM_ACR, Value: "phr", Level: 4},
+				{Claim: identityv1.AssuranceClaim_ASSURANCE_CLAIM_AMR, Value: "otp", Level: 3},
+			},
+		}
+	})
+}
+
+// Assure has a tenant ask for a level of assurance for erasures.
+func (s *Stack) Assure(tenant string, erasure uint32) {
+	s.t.Helper()
+	s.settings(tenant, func(want *identityv1.Settings) { want.Assurance = &identityv1.Assurance{Erasure: erasure} })
+}
+
+// settings changes a tenant's settings.
+func (s *Stack) settings(tenant string, change func(*identityv1.Settings)) {
+	s.t.Helper()
 	client := s.As(tenant, "dpo").Settings
 	now, err := client.GetSettings(Deadline(s.t), &identityv1.GetSettingsRequest{})
 	if err != nil {
 		s.t.Fatalf("get settings: %v", err)
 	}
-	now.GetSettings().Provider = &identityv1.IdentityProvider{
-		Issuer: s.Provider.Server.URL, ClientId: Portal, Levels: []*identityv1.ProviderLevel{
-			{Claim: identityv1.AssuranceClaim_ASSURANCE_CLAIM_ACR, Value: "mfa", Level: 3},
-			{Claim: identityv1.AssuranceClaim_ASSURANCE_CLAIM_ACR, Value: "phr", Level: 4},
-			{Claim: identityv1.AssuranceClaim_ASSURANCE_CLAIM_AMR, Value: "otp", Level: 3},
-		},
-	}
+	change(now.GetSettings())
 	_, err = client.UpdateSettings(Deadline(s.t), &identityv1.UpdateSettingsRequest{
 		RequestId: uuid.NewString(), Revision: now.GetRevision(), Settings: now.GetSettings(),
 	})
 	if err != nil {
 		_, reason, field := Answer(err)
-		s.t.Fatalf("set provider: %v (%s %s)", err, reason, field)
+		s.t.Fatalf("change settings: %v (%s %s)", err, reason, field)
 	}
 }
 
