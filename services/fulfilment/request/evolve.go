@@ -18,21 +18,12 @@ func Evolve(s Request, ev Event) Request {
 		s.Failures = others(s.Failures, StepAcknowledge, "")
 	case NoticeEnded:
 		s.Notices = changed(s.Notices, func(n *Notice) { n.Ended = n.Ended || n.ID == e.Notice })
-	case VerificationStarted:
-		s.Verification, s.VerificationAt, s.Since = e.Verification, e.ExpiresAt, e.At
-	case Renewed:
-		s.Verification, s.VerificationAt, s.Since = "", time.Time{}, e.At
-		s.Renewals++
-	case Verified:
-		s = evolveVerified(s, e)
-	case VerificationExtended:
-		s.VerificationAt, s.Since = e.ExpiresAt, e.At
+	case VerificationStarted, Renewed, Verified, VerificationExtended, VerificationFailed:
+		s = evolveVerification(s, e)
 	case DelayBegun:
 		s.DelayUntil, s.DelayCode, s.DelayChannels, s.Since = e.Until, e.Code, e.Channels, e.At
 	case Cancelled:
 		s.Withdrawn, s.Cancelled, s.Since = true, e.Reason, e.At
-	case VerificationFailed:
-		s.Unverified, s.Since = e.Reason, e.At
 	case Queued:
 		s.Placed, s.Behind, s.SameRight, s.Since = true, e.Behind, e.SameRight, e.At
 	case Yielded:
@@ -72,6 +63,23 @@ func Evolve(s Request, ev Event) Request {
 	case CommandRefused:
 	}
 	return clearFailures(s, ev)
+}
+
+func evolveVerification(s Request, ev Event) Request {
+	switch e := ev.(type) { //nolint:gochecksumtype // Evolve chose the events of verification
+	case VerificationStarted:
+		s.Verification, s.VerificationAt, s.Since = e.Verification, e.ExpiresAt, e.At
+	case Renewed:
+		s.Verification, s.VerificationAt, s.Since = "", time.Time{}, e.At
+		s.Renewals++
+	case Verified:
+		s = evolveVerified(s, e)
+	case VerificationExtended:
+		s.VerificationAt, s.Since = e.ExpiresAt, e.At
+	case VerificationFailed:
+		s.Unverified, s.Since = e.Reason, e.At
+	}
+	return s
 }
 
 func evolvePackage(p Package, ev Event) Package {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -88,6 +89,38 @@ func TestNothingIsErasedBeforeASecondPersonSaysSo(t *testing.T) {
 	twin.Run(soon(twin))
 	if shop.Of(fake.Jane) == 2 || crm.Of(fake.Jane) == 2 || !twin.State(agg).Closed {
 		t.Error("the twin shows nothing: without approval nothing was erased either")
+	}
+}
+
+// TestAKilledProcessApprovesNothing: wherever it dies, and however often, what
+// waits for approval waits, and what is approved is carried out once.
+func TestAKilledProcessApprovesNothing(t *testing.T) {
+	for _, point := range carry.Points() {
+		if strings.HasPrefix(point, "package") || strings.HasPrefix(point, "turn") {
+			continue
+		}
+		t.Run(point, func(t *testing.T) {
+			w, shop, crm := world(t)
+			w.Peers.Approval = true
+			crashes := 0
+			w.Crash = func(at string) error {
+				if at == point && crashes < 3 {
+					crashes++
+					return fake.ErrCrash
+				}
+				return nil
+			}
+			agg := erasure(w)
+			w.Run(soon(w))
+			whole(t, w, shop, crm)
+			assign(t, w, agg, request.Approver, anna)
+			must(t, approve(w, agg))
+			w.Run(soon(w))
+			checkErased(t, w, agg)
+			if crashes == 0 {
+				t.Error("this point was not met")
+			}
+		})
 	}
 }
 
