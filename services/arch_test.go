@@ -80,6 +80,7 @@ func domainImports(all []source) []string {
 	pure := []string{
 		"cmp", "errors", "fmt", "maps", "math/bits", "slices", "strconv",
 		"strings", "time", "unicode", "unicode/utf8",
+		"habeas.internal/services/internal/calendar", // pure itself, and all services count the same days
 		"habeas.internal/services/internal/personal", // pure itself, and personal data has one type
 	}
 	var found []string

@@ -127,7 +127,7 @@ func (c Clock) check(seen map[Right]bool) error {
 		}
 		seen[r] = true
 	}
-	day := Date{2026, 1, 1}
+	day := Date{Year: 2026, Month: 1, Day: 1}
 	if !c.Extended.IsZero() && c.Extended.From(day, Calendar{}).Compare(c.Base.From(day, Calendar{})) <= 0 {
 		return fmt.Errorf("%w: %s: the extended period is no longer than the base", ErrPack, c.Rule)
 	}

@@ -5,13 +5,14 @@ import (
 	"time"
 
 	"habeas.internal/services/fulfilment/law"
+	calendars "habeas.internal/services/internal/calendar"
 
 	"pgregory.net/rapid"
 )
 
 // anyQuestion draws a question about an erasure.
 func anyQuestion(r *rapid.T, zones []*time.Location) law.Question {
-	codes := law.CalendarCodes()
+	codes := calendars.Codes()
 	cal, _ := law.CalendarOf(rapid.SampledFrom(codes).Draw(r, "calendar"))
 	q := law.Question{
 		Right: law.Erasure, Zone: rapid.SampledFrom(zones).Draw(r, "zone"), Calendar: cal,

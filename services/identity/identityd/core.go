@@ -9,6 +9,7 @@ import (
 	"habeas.internal/services/identity/agent"
 	"habeas.internal/services/identity/internal/ages"
 	"habeas.internal/services/identity/internal/checks"
+	"habeas.internal/services/identity/internal/glass"
 	"habeas.internal/services/identity/internal/mail"
 	"habeas.internal/services/identity/internal/mandates"
 	"habeas.internal/services/identity/internal/merging"
@@ -21,7 +22,6 @@ import (
 	"habeas.internal/services/identity/internal/upkeep"
 	"habeas.internal/services/identity/internal/wire"
 	"habeas.internal/services/identity/mandate"
-	"habeas.internal/services/identity/staff"
 	"habeas.internal/services/identity/subject"
 	"habeas.internal/services/identity/tenant"
 	"habeas.internal/services/identity/verification"
@@ -44,8 +44,9 @@ type core struct {
 	mail      *mail.Sender
 	page      otp.Page
 	merging   merging.Desk
-	staff     rpc.StaffHandler
 	checks    checks.Desk
+	glass     *glass.Desk
+	grants    func(ctx context.Context) error // looks after them
 	ages      ages.Desk
 	mandates  *mandates.Desk
 	offboard  *offboard.Desk
@@ -77,15 +78,10 @@ func newCore(cfg Config, k *daemon.Kit, m *member.Member, s *keys, p *peers) (*c
 	if err != nil {
 		return nil, err
 	}
-	staffCodec, err := wire.Staff()
-	if err != nil {
-		return nil, err
-	}
 	subjects := handler(k, m, s, subjectCodec, subject.Decide, subject.Evolve,
 		func(reason string) error { return subject.Refusal(reason) })
 	c := &core{
 		staffClient: tenant.Provider{Issuer: cfg.Token.Issuer, Client: cfg.Token.Audience},
-		staff:       handler(k, m, s, staffCodec, staff.Decide, staff.Evolve, func(reason string) error { return staff.Refusal(reason) }),
 		directory: &tenants.Directory{Handler: handler(k, m, s, tenantCodec, tenant.Decide, tenant.Evolve,
 			func(reason string) error { return tenant.Refusal(reason) })},
 		desk: &otp.Desk{
@@ -118,6 +114,12 @@ func newCore(cfg Config, k *daemon.Kit, m *member.Member, s *keys, p *peers) (*c
 		Subjects: subjects, Table: c.table, Opener: s.cache, Destroy: s.vault.Destroy, Residue: s.ledger.Residue,
 		Random: rand.Reader, Now: time.Now, Log: k.Log,
 	})
+	if c.glass, err = newGlass(k, m, s, p, c.directory); err != nil {
+		return nil, err
+	}
+	if c.grants, err = lookAfter(c.glass, k.Telemetry.Meters); err != nil {
+		return nil, err
+	}
 	c.ages = ages.Desk{
 		Subjects: subjects, Registry: c.registry, Facts: p.facts(), Policies: p.policies(), Requests: p.requests(),
 		Zone: c.directory.Zone, Opener: s.cache, Now: time.Now,
@@ -168,7 +170,7 @@ func (c *core) reactions() jetstream.Process {
 		Backoff: []time.Duration{time.Second, 2 * time.Second, 5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute, 10 * time.Minute},
 		React: func(ctx context.Context, r es.Recorded) error {
 			return errors.Join(delivery.React(ctx, r), c.registry.React(ctx, r), c.merging.React(ctx, r), c.ages.React(ctx, r), c.mandates.React(ctx, r),
-				c.checks.React(ctx, r))
+				c.checks.React(ctx, r), c.glass.React(ctx, r))
 		},
 	}
 }
@@ -186,6 +188,8 @@ func (c *core) services(s *keys, leaving <-chan struct{}) rpc.Services {
 		Verifications: &rpc.Verifications{Desk: c.desk, SignIns: c.signIns, Registry: c.registry, Now: time.Now},
 		Keys:          &rpc.Keys{Vault: s.vault, Fence: s.fence, Peppers: s.digests, Residue: s.ledger.Residue, Leaving: leaving},
 		Suppression:   &rpc.Suppression{Set: s.suppression},
+		Staff:         &rpc.Staff{Handler: c.glass.Staff, Glass: c.glass, Now: time.Now},
+		BreakGlass:    &rpc.BreakGlass{Desk: c.glass, Now: time.Now},
 		Agents:        &rpc.Agents{Desk: c.mandates, Now: time.Now},
 		Staff:         staffDesk,
 		Checks:        &rpc.Checks{Desk: c.checks, Codes: c.desk, Staff: staffDesk, Now: time.Now},
@@ -230,6 +234,7 @@ func upkeepParts(k *daemon.Kit, m *member.Member, s *keys, c *core) []daemon.Par
 	tasks := []upkeep.Task{
 		{Name: "finish-destructions", Every: often, Do: func(ctx context.Context) error { _, err := s.vault.Resume(ctx); return err }},
 		{Name: "settle-claims", Every: often, Do: func(ctx context.Context) error { _, _, err := c.table.Sweep(ctx); return err }},
+		{Name: "break-glass", Every: often, Do: c.grants},
 		{Name: "off-board", Every: min(often, c.offboard.Settle), Do: c.offboard.Run},
 		{Name: "mark-vault", Every: markGap, Do: func(ctx context.Context) error { return s.mark(ctx, m) }},
 		{Name: "end-epochs", Every: hourly, Do: func(ctx context.Context) error { _, err := s.keks.RotateDirty(ctx); return err }},

@@ -55,6 +55,14 @@ func (p *peers) policies() consentv1.PolicyServiceClient {
 	return consentv1.NewPolicyServiceClient(p.consent)
 }
 
+// decisions asks for consent, if it is connected.
+func (p *peers) decisions() consentv1.ConsentServiceClient {
+	if p.consent == nil {
+		return nil
+	}
+	return consentv1.NewConsentServiceClient(p.consent)
+}
+
 // requests makes requests, if fulfilment is connected.
 func (p *peers) requests() fulfilmentv1.RequestServiceClient {
 	if p.fulfilment == nil {

@@ -151,7 +151,10 @@ func ageMethods(ref string) []method {
 // TestWithoutConsentNothingIsMergedOrAged: what consent has to learn first can't be
 // done where it is not connected.
 func TestWithoutConsentNothingIsMergedOrAged(t *testing.T) {
-	w, d := found(t)
+	w := newWorld(t)
+	w.target = ""
+	d := w.start(t)
+	d.create(t, tenant)
 	jane, john := d.register(t, email("jane@example.com")), d.register(t, email("john@example.com"))
 	before := w.commits(t)
 	for role, ask := range map[string]call{
@@ -160,6 +163,7 @@ func TestWithoutConsentNothingIsMergedOrAged(t *testing.T) {
 	} {
 		expect(t, ask(deadline(t), d.as(t, tenant, role)), codes.FailedPrecondition, "CONSENT_NOT_CONNECTED")
 	}
+	expect(t, lists(jane)(deadline(t), d.as(t, tenant, "verifier")), codes.Unavailable, "STAFF_CHECK_UNAVAILABLE")
 	if after := w.commits(t); after != before {
 		t.Errorf("%d commits were appended", after-before)
 	}

@@ -38,7 +38,7 @@ type method struct {
 
 func methods(subject, verification string) []method {
 	return slices.Concat(changeMethods(subject), subjectMethods(subject), verificationMethods(verification), tenantMethods(), keyMethods(), suppressionMethods(),
-		mergeMethods(subject), ageMethods(subject), settingsMethods(), staffMethods(), agentMethods(), checkMethods(verification))
+		mergeMethods(subject), ageMethods(subject), settingsMethods(), staffMethods(), agentMethods(), checkMethods(verification), grantMethods())
 }
 
 func changeMethods(ref string) []method {
@@ -279,6 +279,7 @@ func complete(t *testing.T, tested []method) {
 		identityv1.KeyService_ServiceDesc, identityv1.SuppressionService_ServiceDesc,
 		identityv1.MergeService_ServiceDesc, identityv1.AgeService_ServiceDesc, identityv1.SettingsService_ServiceDesc,
 		identityv1.AgentService_ServiceDesc,
+		identityv1.StaffService_ServiceDesc, identityv1.BreakGlassService_ServiceDesc,
 	} {
 		var names []string
 		for _, m := range desc.Methods {

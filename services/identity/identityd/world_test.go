@@ -53,6 +53,8 @@ type world struct {
 	ratio  string   // of traces; all if empty
 	more   []string // further settings
 	kms    string   // where key-encryption keys lie; in a folder if empty
+	peer   *consent // consent, and
+	target string   // where it answers; not connected if empty
 }
 
 const shards = 2
@@ -72,6 +74,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	w.id = w.certify(t, identityd.Name)
+	w.peer, w.target = serveConsent(t, w)
 	return w
 }
 
@@ -97,6 +100,7 @@ func (w *world) environ(t *testing.T) []string {
 		t.Fatal(err)
 	}
 	return append([]string{
+		"HABEAS_CONSENT_TARGET=" + w.target,
 		"HABEAS_GRPC_LISTEN=" + cmp.Or(w.listen, "127.0.0.1:0"),
 		"HABEAS_INSTANCE=test-1", "HABEAS_LOG_LEVEL=" + cmp.Or(w.level, "debug"), "HABEAS_OTLP_RATIO=" + cmp.Or(w.ratio, "1"), "HABEAS_OTLP_FILE=" + w.spans,
 		"HABEAS_TLS_CERT=" + w.id.CertFile, "HABEAS_TLS_KEY=" + w.id.KeyFile, "HABEAS_TLS_CA=" + w.id.CAFile,

@@ -25,8 +25,22 @@ func Decide(s Staff, cmd Command) ([]Event, error) {
 			return nil, nil
 		}
 		return []Event{Ended{Purpose: c.Purpose, Case: c.Case, By: c.By, At: c.At}}, nil
+	case Owe:
+		if s.owes(c.Grant) {
+			return nil, nil
+		}
+		return []Event{ReviewOwed(c)}, nil
+	case Settle:
+		if !s.owes(c.Grant) {
+			return nil, nil
+		}
+		return []Event{ReviewSettled(c)}, nil
 	}
 	return nil, errUnknown
+}
+
+func (s Staff) owes(grant string) bool {
+	return slices.ContainsFunc(s.Owed, func(o Owed) bool { return o.Grant == grant })
 }
 
 func (s Staff) bind(c Bind) ([]Event, error) {

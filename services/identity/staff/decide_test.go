@@ -15,6 +15,7 @@ var (
 	noon  = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	year  = noon.AddDate(1, 0, 0)
 	week  = noon.AddDate(0, 0, 7)
+	debt  = staff.Owed{Grant: "grant-1", Due: week}
 	bound = staff.Bound{Until: year, Evidence: "contract-1", By: "dpo", At: noon}
 )
 
@@ -68,6 +69,10 @@ func TestDecide(t *testing.T) {
 			[]staff.Event{staff.Ended{Case: "case-1", By: "dpo", At: noon}},
 			nil,
 		},
+		{"a review is owed", nil, staff.Owe{Owed: debt}, []staff.Event{staff.ReviewOwed{Owed: debt}}, nil},
+		{"once", []staff.Event{staff.ReviewOwed{Owed: debt}}, staff.Owe{Owed: debt}, nil, nil},
+		{"and settled", []staff.Event{staff.ReviewOwed{Owed: debt}}, staff.Settle{Grant: "grant-1"}, []staff.Event{staff.ReviewSettled{Grant: "grant-1"}}, nil},
+		{"what is not owed needs no settling", []staff.Event{staff.ReviewOwed{Owed: debt}}, staff.Settle{Grant: "grant-2"}, nil, nil},
 		{"one that is not there needs no end", nil, staff.End{Need: staff.Need{Case: "case-1"}, At: noon}, nil, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -116,6 +121,29 @@ func TestMay(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			if got := after(tc.given...).May(tc.look); got != tc.want {
 				t.Errorf("got %+v, want %+v", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestAReviewIsOverdueFromTheMomentThatItIsDue(t *testing.T) {
+	owing := after(staff.ReviewOwed{Owed: staff.Owed{Grant: "grant-0", Due: year}}, staff.ReviewOwed{Owed: debt})
+	for _, tc := range []struct {
+		name string
+		who  staff.Staff
+		at   time.Time
+		want bool
+	}{
+		{"who owes none", staff.Staff{}, year, false},
+		{"before", owing, week.Add(-1), false},
+		{"at the moment", owing, week, true},
+		{"after", owing, week.Add(1), true},
+		{"settled", staff.Evolve(owing, staff.ReviewSettled{Grant: "grant-1"}), week, false},
+		{"another one, settled", staff.Evolve(owing, staff.ReviewSettled{Grant: "grant-0"}), week, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if got := tc.who.Overdue(tc.at); got != tc.want {
+				t.Errorf("overdue: %t, want %t", got, tc.want)
 			}
 		})
 	}

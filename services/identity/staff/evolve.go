@@ -16,6 +16,10 @@ func Evolve(s Staff, ev Event) Staff {
 		s.Needs = append(s.without(e.Need, e.At), e.Need)
 	case Ended:
 		s.Needs = s.without(Need{Purpose: e.Purpose, Case: e.Case}, e.At)
+	case ReviewOwed:
+		s.Owed = append(slices.Clone(s.Owed), e.Owed)
+	case ReviewSettled:
+		s.Owed = slices.DeleteFunc(slices.Clone(s.Owed), func(o Owed) bool { return o.Grant == e.Grant })
 	case Refused:
 	}
 	return s

@@ -5,6 +5,7 @@ package staff
 
 import (
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -17,6 +18,19 @@ type Staff struct {
 	BoundUntil time.Time // zero: not bound to confidentiality
 	Evidence   string
 	Needs      []Need // in the order in which they were granted
+	Owed       []Owed // reviews of grants that they had a part in, still to come
+}
+
+// Owed is a break-glass grant that is still to be reviewed.
+type Owed struct {
+	Grant string
+	Due   time.Time
+}
+
+// Overdue reports whether somebody should have reviewed one by now. The moment
+// that the review is due is the first at which it is overdue.
+func (s Staff) Overdue(at time.Time) bool {
+	return slices.ContainsFunc(s.Owed, func(o Owed) bool { return !at.Before(o.Due) })
 }
 
 // Need is why somebody has to see personal data: a purpose or a case.
@@ -71,7 +85,7 @@ func (s Staff) May(l Look) Verdict {
 	return Verdict{Subject: one}
 }
 
-// Command is one of the four below.
+// Command is one of the six below.
 //
 //sumtype:decl
 type Command interface{ command() }
@@ -106,12 +120,20 @@ type End struct {
 	At time.Time
 }
 
+// Owe notes that a grant which the person had a part in is to be reviewed.
+type Owe struct{ Owed }
+
+// Settle notes that it was.
+type Settle struct{ Grant string }
+
 func (Bind) command()   {}
 func (Unbind) command() {}
 func (Grant) command()  {}
 func (End) command()    {}
+func (Owe) command()    {}
+func (Settle) command() {}
 
-// Event is one of the five below.
+// Event is one of the seven below.
 //
 //sumtype:decl
 type Event interface{ event() }
@@ -155,7 +177,16 @@ func (Bound) event()   {}
 func (Unbound) event() {}
 func (Granted) event() {}
 func (Ended) event()   {}
-func (Refused) event() {}
+
+// ReviewOwed says that a grant which they had a part in is to be reviewed.
+type ReviewOwed struct{ Owed }
+
+// ReviewSettled says that it was.
+type ReviewSettled struct{ Grant string }
+
+func (Refused) event()       {}
+func (ReviewOwed) event()    {}
+func (ReviewSettled) event() {}
 
 // Refusal is a rule's no, with its reason code.
 type Refusal string

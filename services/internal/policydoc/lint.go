@@ -32,6 +32,7 @@ const (
 	CodeFeeForbidden        = "FEE_FORBIDDEN"
 	CodeDeclineForbidden    = "DECLINE_FORBIDDEN"
 	CodeSignalBound         = "SIGNAL_BOUND_BY_LAW"
+	CodeStaffLockedOut      = "STAFF_LOCKED_OUT"
 )
 
 var (

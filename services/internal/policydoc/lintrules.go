@@ -66,6 +66,9 @@ func (l *linter) head() {
 		l.fail("consent.outage_seconds", CodeMalformed, "must be from 0 to 60")
 	}
 	l.eachOneOf("consent.expressions", d.Consent.Expressions, []string{"explicit", "implied"})
+	if d.Consent.Staff != nil && !slices.ContainsFunc(d.Grounds, Ground.Opens) {
+		l.fail("consent.staff", CodeStaffLockedOut, "name a ground on which staff may look without consent; life may depend on it")
+	}
 	l.oneOf("undescribed.mode", d.Undescribed.Mode, "closed", "offer")
 	if len(d.Categories) == 0 {
 		l.fail("categories", CodeMissing, "must be given")

@@ -64,6 +64,7 @@ func TestAProblemHasPathLineAndCode(t *testing.T) {
 		{"a purpose with a ground's name", "id: website.improve", "id: ground.improve", "purposes[1].id", policydoc.CodeReservedName},
 		{"a signal that a law binds", "{signal: gpc, honoured: true,", "{signal: gpc, honoured: false,", "signals[0].honoured", policydoc.CodeSignalBound},
 		{"a fee for an erasure", "{right: erasure, verified: true,", "{right: erasure, fee: true,", "requests.rights[2].fee", policydoc.CodeFeeForbidden},
+		{"a rule for staff without a clause", "staff: {clause: QC-08}", "staff: {}", "consent.staff.clause", policydoc.CodeClauseMissing},
 		{"no policy at all", good, "[]", "", policydoc.CodeKind},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -80,6 +81,18 @@ func TestAProblemHasPathLineAndCode(t *testing.T) {
 				t.Errorf("want %s at %q with a line, got\n%v", tc.code, tc.path, problems)
 			}
 		})
+	}
+}
+
+func TestStaffAreNeverLockedOutForGood(t *testing.T) {
+	without := strings.ReplaceAll(string(read(t, "qcera.yaml")), "actions: [access, disclose]", "actions: [disclose]")
+	_, err := policydoc.Parse([]byte(without))
+	var problems policydoc.Problems
+	if !errors.As(err, &problems) || len(problems) != 1 || problems[0].Path != "consent.staff" || problems[0].Code != policydoc.CodeStaffLockedOut {
+		t.Errorf("without a ground on which staff may look: %v", err)
+	}
+	if _, err := policydoc.Parse([]byte(strings.Replace(without, "  staff: {clause: QC-08}\n", "", 1))); err != nil {
+		t.Errorf("where staff are not bound, none is needed: %v", err)
 	}
 }
 

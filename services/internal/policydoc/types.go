@@ -1,5 +1,7 @@
 package policydoc
 
+import "slices"
+
 // Document is one version of a policy.
 type Document struct {
 	Policy     string `yaml:"policy"`  // id, such as "caseworks"
@@ -66,6 +68,9 @@ type Consent struct {
 	// OutageSeconds is how old an answer about data that is not sensitive may
 	// be while the log can't be asked; nil: ten.
 	OutageSeconds *int `yaml:"outage_seconds"`
+	// Staff says that those who work for the publisher see somebody's data with
+	// that person's consent to the purpose too, or on one of the grounds.
+	Staff *Clause `yaml:"staff"`
 }
 
 // Beyond says what becomes of purposes that the policy doesn't describe:
@@ -236,3 +241,9 @@ type Promise struct {
 	Says  string `yaml:"says"`
 	House bool   `yaml:"house"` // part of its meaning is our choice
 }
+
+// Opens reports whether a ground lets somebody look without consent.
+func (g Ground) Opens() bool { return slices.Contains(g.Actions, "access") }
+
+// Needs reports whether the record of a use has to hold a field.
+func (g Ground) Needs(field string) bool { return slices.Contains(g.Requires, field) }

@@ -8,66 +8,30 @@ import (
 	"strings"
 	"time"
 
-	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
 	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 	"habeas.internal/services/identity/internal/facts"
+	"habeas.internal/services/identity/internal/inforce"
 	"habeas.internal/services/identity/subject"
 	"habeas.internal/services/internal/es"
-	"habeas.internal/services/internal/policydoc"
 	"habeas.internal/services/internal/rpc/client"
 
 	"github.com/google/uuid"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 )
 
 // rules are what the tenant's policies in force say about ages.
 func (d Desk) rules(ctx context.Context, tenant string) ([]subject.Rule, error) {
-	ctx = client.WithTenant(ctx, tenant)
-	names, err := Policies(ctx, d.Policies)
+	docs, err := inforce.Read(ctx, d.Policies, tenant)
 	if err != nil {
 		return nil, err
 	}
 	var out []subject.Rule
-	for _, name := range names {
-		got, err := d.Policies.GetPolicy(ctx, &consentv1.GetPolicyRequest{Policy: name})
-		if c := status.Code(err); c == codes.NotFound || c == codes.FailedPrecondition {
-			continue // none of its versions is in force
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%w: get policy: %w", facts.ErrAway, err)
-		}
-		doc, err := policydoc.Parse(got.GetDocument())
-		if err != nil {
-			return nil, fmt.Errorf("read policy: %w", err)
-		}
+	for _, doc := range docs {
 		if a := doc.Ages; a != nil {
-			out = append(out, subject.Rule{Policy: name, Minimum: a.Minimum, Representative: a.Representative, Cures: a.ParentalCures})
+			out = append(out, subject.Rule{Policy: doc.Policy, Minimum: a.Minimum, Representative: a.Representative, Cures: a.ParentalCures})
 		}
 	}
 	return out, nil
-}
-
-// Policies are the names of those that are posted. ctx names the tenant for calls
-// to other services.
-func Policies(ctx context.Context, from consentv1.PolicyServiceClient) ([]string, error) {
-	var names []string
-	token := ""
-	for {
-		page, err := from.ListPolicies(ctx, &consentv1.ListPoliciesRequest{PageToken: token})
-		if err != nil {
-			return nil, fmt.Errorf("%w: list policies: %w", facts.ErrAway, err)
-		}
-		for _, v := range page.GetVersions() {
-			if v.GetPostedAt() != nil && !slices.Contains(names, v.GetPolicy()) {
-				names = append(names, v.GetPolicy())
-			}
-		}
-		if token = page.GetNextPageToken(); token == "" {
-			return names, nil
-		}
-	}
 }
 
 // channel is how a request of the system's own came in.

@@ -10,8 +10,8 @@ import (
 	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 	sealv1 "habeas.internal/proto/gen/habeas/seal/v1"
-	"habeas.internal/services/identity/internal/ages"
 	"habeas.internal/services/identity/internal/facts"
+	"habeas.internal/services/identity/internal/inforce"
 	"habeas.internal/services/identity/internal/registry"
 	"habeas.internal/services/identity/mandate"
 	"habeas.internal/services/identity/subject"
@@ -65,7 +65,7 @@ func (d *Desk) apply(ctx context.Context, r es.Recorded, s mandate.Mandate) erro
 		return err
 	}
 	calling := client.WithTenant(ctx, r.Aggregate.Tenant)
-	policies, err := ages.Policies(calling, d.Policies)
+	policies, err := inforce.Posted(calling, d.Policies)
 	if err != nil {
 		return err
 	}

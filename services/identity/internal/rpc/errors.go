@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"habeas.internal/services/identity/agent"
+	"habeas.internal/services/identity/breakglass"
 	"habeas.internal/services/identity/evidence"
 	"habeas.internal/services/identity/internal/ages"
 	"habeas.internal/services/identity/internal/facts"
@@ -31,7 +32,7 @@ import (
 // Errors is the one table from identity's errors to what a caller is told. The
 // event store's rows follow.
 func Errors() fault.Table {
-	return slices.Concat(domain(), agents(), keys(), esfault.Table())
+	return slices.Concat(domain(), agents(), grants(), keys(), esfault.Table())
 }
 
 func domain() fault.Table {
@@ -76,6 +77,21 @@ func agents() fault.Table {
 		{Err: mandates.ErrSignature, Code: codes.PermissionDenied, Reason: "AGENT_SIGNATURE_INVALID", Text: "the agent has not signed this"},
 		{Err: mandate.ErrNotFound, Code: codes.NotFound, Reason: "MANDATE_NOT_FOUND"},
 		{Err: fault.Type[mandate.Refusal](), Code: codes.PermissionDenied},
+	}
+}
+
+func grants() fault.Table {
+	return fault.Table{
+		{Err: breakglass.ErrNotFound, Code: codes.NotFound, Reason: "BREAK_GLASS_NOT_FOUND"},
+		{Err: breakglass.ErrScope, Code: codes.InvalidArgument, Reason: "SCOPE_INVALID"},
+		{Err: breakglass.ErrPeriod, Code: codes.InvalidArgument, Reason: "PERIOD_INVALID"},
+		{Err: breakglass.ErrReviewBy, Code: codes.FailedPrecondition, Reason: "CALENDAR_INVALID"},
+		{Err: breakglass.ErrNotBound, Code: codes.PermissionDenied, Reason: "UNDERTAKING_REQUIRED", Text: "no undertaking of confidentiality is in force"},
+		{Err: breakglass.ErrSecond, Code: codes.PermissionDenied, Reason: "SECOND_PERSON_REQUIRED", Text: "nobody decides on what they have asked for"},
+		{Err: breakglass.ErrReviewer, Code: codes.PermissionDenied, Reason: "REVIEWER_INVOLVED", Text: "nobody reviews what they had a part in"},
+		{Err: breakglass.ErrOverdue, Code: codes.PermissionDenied, Reason: "REVIEW_OVERDUE", Text: "an earlier grant has not been reviewed in time"},
+		{Err: breakglass.ErrClosed, Code: codes.PermissionDenied, Reason: "BREAK_GLASS_CLOSED", Text: "the break-glass grant is not open for this"},
+		{Err: fault.Type[breakglass.Refusal](), Code: codes.FailedPrecondition},
 	}
 }
 

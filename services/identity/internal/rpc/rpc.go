@@ -67,6 +67,7 @@ type Services struct {
 	Suppression   *Suppression
 	Staff         *Staff
 	Agents        *Agents
+	BreakGlass    *BreakGlass
 }
 
 // Register lists them with their descriptions.
@@ -83,6 +84,7 @@ func (s Services) Register() []kit.Service {
 		{Desc: &identityv1.SuppressionService_ServiceDesc, Impl: s.Suppression},
 		{Desc: &identityv1.StaffService_ServiceDesc, Impl: s.Staff},
 		{Desc: &identityv1.AgentService_ServiceDesc, Impl: s.Agents},
+		{Desc: &identityv1.BreakGlassService_ServiceDesc, Impl: s.BreakGlass},
 	}
 }
 
@@ -109,6 +111,7 @@ func Callers() map[string][]string {
 		identityv1.KeyService_DestroyKeys_FullMethodName:           fulfilment,
 		identityv1.SuppressionService_ServiceDesc.ServiceName:      fulfilment,
 		identityv1.StaffService_ServiceDesc.ServiceName:            nil,
+		identityv1.BreakGlassService_ServiceDesc.ServiceName:       nil,
 		identityv1.StaffService_CheckStaff_FullMethodName:          fulfilment,
 		identityv1.StaffService_GrantNeed_FullMethodName:           fulfilment,
 		identityv1.StaffService_EndNeed_FullMethodName:             fulfilment,

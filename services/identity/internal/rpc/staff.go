@@ -2,28 +2,27 @@ package rpc
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+	"habeas.internal/services/identity/breakglass"
+	"habeas.internal/services/identity/internal/glass"
 	"habeas.internal/services/identity/staff"
 	"habeas.internal/services/internal/es"
 	kit "habeas.internal/services/internal/rpc"
 	"habeas.internal/services/internal/rpc/fault"
 )
 
-// StaffHandler runs the commands of staff.
-type StaffHandler = es.Handler[staff.Staff, staff.Command, staff.Event]
-
 // Staff answers StaffService, and the same question of identity's own guard.
 type Staff struct {
 	identityv1.UnimplementedStaffServiceServer
-	Handler StaffHandler
+	Handler glass.Staff
+	Glass   *glass.Desk
 	Now     func() time.Time
 }
 
-func member(tenant, actor string) es.Aggregate {
-	return es.Aggregate{Context: "identity", Tenant: tenant, Type: staff.AggregateType, ID: actor}
-}
+func member(tenant, actor string) es.Aggregate { return glass.Member(tenant, actor) }
 
 // asker is who asks, by the id of staff or the name of the service.
 func asker(ctx context.Context) string {
@@ -171,9 +170,17 @@ func (s *Staff) Check(ctx context.Context, l kit.Look) (kit.Permission, error) {
 		return kit.Permission{}, err
 	}
 	v := state.May(staff.Look{Purpose: l.Purpose, Case: l.Case, At: s.Now()})
-	out := kit.Permission{Refusal: string(v.Refusal)}
-	if l.BreakGlass != "" && v.Refusal != staff.ErrNotBound { // nobody has been granted one
-		out.Refusal = kit.ReasonGlass
+	switch {
+	case v.Refusal == staff.ErrNotBound:
+		return kit.Permission{Refusal: kit.ReasonNotBound}, nil
+	case l.BreakGlass != "":
+		return s.broken(ctx, l)
+	case v.Refusal != "":
+		return kit.Permission{Refusal: string(v.Refusal)}, nil
+	}
+	out := kit.Permission{}
+	if out.Consent, err = s.Glass.Bound(ctx, l.Tenant); err != nil {
+		return kit.Permission{}, err
 	}
 	if v.Subject != "" {
 		out.Subjects = []string{v.Subject}
@@ -181,8 +188,30 @@ func (s *Staff) Check(ctx context.Context, l kit.Look) (kit.Permission, error) {
 	return out, nil
 }
 
-// Agreed says why the data of these people is not to be shown.
-func (s *Staff) Agreed(context.Context, kit.Look, []string) (string, error) {
+// broken is what a break-glass grant permits: it stands for need and consent, and
+// for nobody but whom it names.
+func (s *Staff) broken(ctx context.Context, l kit.Look) (kit.Permission, error) {
+	g, err := s.Glass.Use(ctx, l.Tenant, l.BreakGlass, l.Actor, l.Case, l.Method)
+	if errors.Is(err, breakglass.ErrClosed) {
+		return kit.Permission{Refusal: kit.ReasonGlass}, nil
+	}
+	if err != nil {
+		return kit.Permission{}, err
+	}
+	out := kit.Permission{Case: g.Request.Case, BreakGlass: l.BreakGlass}
+	if g.Request.Subject != "" {
+		out.Subjects = []string{g.Request.Subject}
+	}
+	return out, nil
+}
+
+// Agreed says why the data of these people is not to be shown: one of them has
+// not agreed to the purpose.
+func (s *Staff) Agreed(ctx context.Context, l kit.Look, refs []string) (string, error) {
+	agreed, err := s.Glass.Agreed(ctx, l.Tenant, l.Purpose, refs)
+	if err != nil || agreed {
+		return "", err
+	}
 	return kit.ReasonConsent, nil
 }
 

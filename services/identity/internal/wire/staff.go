@@ -15,6 +15,8 @@ func Staff() (eventpb.Codec[staff.Event], error) {
 		eventpb.Of[staff.Event](packGranted, unpackGranted),
 		eventpb.Of[staff.Event](packNeedEnded, unpackNeedEnded),
 		eventpb.Of[staff.Event](packStaffRefused, unpackStaffRefused),
+		eventpb.Of[staff.Event](packReviewOwed, unpackReviewOwed),
+		eventpb.Of[staff.Event](packReviewSettled, unpackReviewSettled),
 	)
 }
 
@@ -63,4 +65,20 @@ func packStaffRefused(_ *eventpb.Writer, e staff.Refused) *identityv1.StaffChang
 
 func unpackStaffRefused(_ *eventpb.Reader, m *identityv1.StaffChangeRefused) staff.Refused {
 	return staff.Refused{Reason: m.GetReason(), By: m.GetBy()}
+}
+
+func packReviewOwed(_ *eventpb.Writer, e staff.ReviewOwed) *identityv1.StaffReviewOwed {
+	return &identityv1.StaffReviewOwed{BreakGlass: e.Grant, Due: eventpb.Stamp(e.Due)}
+}
+
+func unpackReviewOwed(_ *eventpb.Reader, m *identityv1.StaffReviewOwed) staff.ReviewOwed {
+	return staff.ReviewOwed{Owed: staff.Owed{Grant: m.GetBreakGlass(), Due: eventpb.Moment(m.GetDue())}}
+}
+
+func packReviewSettled(_ *eventpb.Writer, e staff.ReviewSettled) *identityv1.StaffReviewSettled {
+	return &identityv1.StaffReviewSettled{BreakGlass: e.Grant}
+}
+
+func unpackReviewSettled(_ *eventpb.Reader, m *identityv1.StaffReviewSettled) staff.ReviewSettled {
+	return staff.ReviewSettled{Grant: m.GetBreakGlass()}
 }

@@ -17,5 +17,7 @@ func TestStaffsEventsStayReadable(t *testing.T) {
 		staff.Granted{Need: staff.Need{Case: ref, Subject: other, Until: at.AddDate(0, 1, 0)}, By: other, At: at},
 		staff.Ended{Purpose: "case.identity", By: other, At: at},
 		staff.Refused{Reason: "STAFF_SELF", By: other},
+		staff.ReviewOwed{Owed: staff.Owed{Grant: ref, Due: at.AddDate(0, 0, 3)}},
+		staff.ReviewSettled{Grant: ref},
 	})
 }

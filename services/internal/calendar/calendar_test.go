@@ -1,11 +1,11 @@
-package law_test
+package calendar_test
 
 import (
-	"errors"
 	"testing"
 	"time"
+	_ "time/tzdata" // zones of the test, on machines that have none
 
-	"habeas.internal/services/fulfilment/law"
+	"habeas.internal/services/internal/calendar"
 )
 
 func TestEaster(t *testing.T) {
@@ -13,7 +13,7 @@ func TestEaster(t *testing.T) {
 		"1818-03-22", "1943-04-25", "1954-04-18", "1981-04-19", "2000-04-23", "2008-03-23", "2019-04-21", "2024-03-31",
 		"2025-04-20", "2026-04-05", "2027-03-28", "2038-04-25", "2049-04-18", "2076-04-19", "2100-03-28",
 	} {
-		if got := law.Easter(date(t, want).Year); got != date(t, want) {
+		if got := calendar.Easter(date(t, want).Year); got != date(t, want) {
 			t.Errorf("Easter is on %s, want %s", got, want)
 		}
 	}
@@ -39,18 +39,18 @@ func TestHolidays(t *testing.T) {
 		"de": {"2026-04-03": true, "2026-05-14": true, "2026-05-25": true, "2026-10-03": true, "2026-12-28": false},
 		"eu": {"2026-04-06": true, "2026-05-01": true, "2026-04-03": false},
 	} {
-		c := calendar(t, code)
+		c := of(t, code)
 		for day, want := range days {
 			if got := c.IsHoliday(date(t, day)); got != want {
 				t.Errorf("%s: %s is a holiday: %t, want %t", code, day, got, want)
 			}
 		}
 	}
-	if _, ok := law.CalendarOf("atlantis"); ok {
+	if _, ok := calendar.Of("atlantis"); ok {
 		t.Error("a calendar that is not known was found")
 	}
-	for _, code := range law.CalendarCodes() {
-		if c := calendar(t, code); c.Code != code || c.Version == "" {
+	for _, code := range calendar.Codes() {
+		if c := of(t, code); c.Code != code || c.Version == "" {
 			t.Errorf("calendar %s is %q, version %q", code, c.Code, c.Version)
 		}
 	}
@@ -75,22 +75,50 @@ func TestADayStartsWhereClocksChangeAtMidnight(t *testing.T) {
 	}
 }
 
-func TestParsePeriod(t *testing.T) {
-	for text, want := range map[string]law.Period{
-		"": {}, "P1M": {Months: 1}, "P45D": {Days: 45}, "P2W": {Days: 14}, "P10B": {BusinessDays: 10},
-		"P1Y6M": {Months: 18}, "P1Y2M3D": {Months: 14, Days: 3},
+func TestWorkingDaysAfter(t *testing.T) {
+	for _, tc := range []struct {
+		name, code, from string
+		days             int
+		want             string
+	}{
+		{"in the week", "us", "2026-11-16", 2, "2026-11-18"},
+		{"over a weekend", "none", "2026-11-20", 2, "2026-11-24"},
+		{"from a Saturday", "none", "2026-11-21", 2, "2026-11-24"},
+		{"over Thanksgiving", "us", "2026-11-24", 2, "2026-11-27"},
+		{"over Thanksgiving in California", "us-ca", "2026-11-24", 2, "2026-11-30"},
+		{"none", "us", "2026-11-26", 0, "2026-11-26"},
 	} {
-		got, err := law.ParsePeriod(text)
-		if err != nil || got != want {
-			t.Errorf("%q is %+v, %v", text, got, err)
-		}
-		if again, err := law.ParsePeriod(got.String()); err != nil || again != got {
-			t.Errorf("%q printed as %q is %+v, %v", text, got, again, err)
-		}
+		t.Run(tc.name, func(t *testing.T) {
+			if got := of(t, tc.code).After(date(t, tc.from), tc.days); got != date(t, tc.want) {
+				t.Errorf("got %s, want %s", got, tc.want)
+			}
+		})
 	}
-	for _, text := range []string{"P", "1M", "P0D", "PM", "P-1D", "P1D1M", "P1M1M", "P1H", "P1000000D", "P99999999999999999999D", "P1", "p1m", " P1M"} {
-		if _, err := law.ParsePeriod(text); !errors.Is(err, law.ErrPeriod) {
-			t.Errorf("%q: error %v", text, err)
-		}
+}
+
+func of(t *testing.T, code string) calendar.Calendar {
+	t.Helper()
+	c, ok := calendar.Of(code)
+	if !ok {
+		t.Fatalf("no calendar %q", code)
 	}
+	return c
+}
+
+func date(t *testing.T, text string) calendar.Date {
+	t.Helper()
+	at, err := time.Parse("2006-01-02", text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return calendar.DateOf(at, time.UTC)
+}
+
+func zone(t *testing.T, name string) *time.Location {
+	t.Helper()
+	z, err := time.LoadLocation(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return z
 }

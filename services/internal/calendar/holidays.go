@@ -1,14 +1,14 @@
-package law
+package calendar
 
 import "time"
 
-// calendarVersion changes with any rule below. A request pins it.
-const calendarVersion = "2026.1"
+// version changes with any rule below. A request pins it.
+const version = "2026.1"
 
-// CalendarOf is a calendar by its code: "none" or "" (weekends only), "us" (federal),
+// Of is a calendar by its code: "none" or "" (weekends only), "us" (federal),
 // "us-ca" (California's state holidays), "gb-eng", "de" (those of the whole
 // country) or "eu" (what nearly all member states share).
-func CalendarOf(code string) (Calendar, bool) {
+func Of(code string) (Calendar, bool) {
 	var rules []holiday
 	switch code {
 	case "", "none":
@@ -26,11 +26,11 @@ func CalendarOf(code string) (Calendar, bool) {
 	default:
 		return Calendar{}, false
 	}
-	return Calendar{Code: code, Version: calendarVersion, rules: rules}, true
+	return Calendar{Code: code, Version: version, rules: rules}, true
 }
 
-// CalendarCodes lists what CalendarOf knows.
-func CalendarCodes() []string { return []string{"de", "eu", "gb-eng", "none", "us", "us-ca"} }
+// Codes lists what Of knows.
+func Codes() []string { return []string{"de", "eu", "gb-eng", "none", "us", "us-ca"} }
 
 func fixed(name string, m time.Month, day int, moved observance) holiday {
 	return holiday{name: name, fixed: Date{Month: m, Day: day}, moved: moved}
