@@ -32,15 +32,15 @@ func (g Grant) ask(c Ask) ([]Event, error) {
 	switch {
 	case g.Phase != None:
 		return nil, ErrPhase
-	case (c.Subject == "") == (c.Case == ""):
+	case (c.Request.Subject == "") == (c.Request.Case == ""):
 		return nil, ErrScope
-	case !period(c.For):
+	case !period(c.Request.For):
 		return nil, ErrPeriod
 	}
 	if no := c.refusal(); no != "" {
-		return refused(no, c.By)
+		return refused(no, c.Request.By)
 	}
-	return []Event{c.Asked}, nil
+	return []Event{c.Request}, nil
 }
 
 // refusal is the first rule that an ask breaks.
@@ -50,13 +50,13 @@ func (c Ask) refusal() Refusal {
 		return ErrNotBound
 	case c.Overdue:
 		return ErrOverdue
-	case !c.Rule.Allowed || c.Rule.ID != c.Ground:
+	case !c.Rule.Allowed || c.Rule.ID != c.Request.Ground:
 		return ErrGround
-	case c.Rule.Document && c.Document == "":
+	case c.Rule.Document && c.Request.Document == "":
 		return ErrDocument
-	case c.Rule.Imminent && !c.Imminent:
+	case c.Rule.Imminent && !c.Request.Imminent:
 		return ErrImminent
-	case c.Rule.Categories && len(c.Categories) == 0:
+	case c.Rule.Categories && len(c.Request.Categories) == 0:
 		return ErrCategories
 	}
 	return ""

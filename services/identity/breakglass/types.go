@@ -91,7 +91,7 @@ type Command interface{ command() }
 
 // Ask asks for a grant.
 type Ask struct {
-	Asked
+	Request Asked
 	Rule    Ground
 	Bound   bool // who asks is bound to confidentiality
 	Overdue bool // a review of theirs is overdue

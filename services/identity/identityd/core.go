@@ -114,25 +114,26 @@ func newCore(cfg Config, k *daemon.Kit, m *member.Member, s *keys, p *peers) (*c
 		Subjects: subjects, Table: c.table, Opener: s.cache, Destroy: s.vault.Destroy, Residue: s.ledger.Residue,
 		Random: rand.Reader, Now: time.Now, Log: k.Log,
 	})
-	if c.glass, err = newGlass(k, m, s, p, c.directory); err != nil {
-		return nil, err
-	}
-	if c.grants, err = lookAfter(c.glass, k.Telemetry.Meters); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	c.ages = ages.Desk{
 		Subjects: subjects, Registry: c.registry, Facts: p.facts(), Policies: p.policies(), Requests: p.requests(),
 		Zone: c.directory.Zone, Opener: s.cache, Now: time.Now,
 	}
-	if err != nil {
-		return nil, err
-	}
-	c.signIns, err = newSignIns(cfg.Provider, k, s, c)
 	c.merging = merging.Desk{Subjects: subjects, Registry: c.registry, Facts: p.facts(), Now: time.Now}
-	if err == nil {
-		c.mandates, err = newMandates(k, m, s, p, c.registry)
+	return c, c.further(cfg, k, m, s, p)
+}
+
+// further adds what works with the registry.
+func (c *core) further(cfg Config, k *daemon.Kit, m *member.Member, s *keys, p *peers) (err error) {
+	if c.signIns, err = newSignIns(cfg.Provider, k, s, c); err != nil {
+		return err
 	}
-	return c, err
+	if c.mandates, err = newMandates(k, m, s, p, c.registry); err != nil {
+		return err
+	}
+	return c.openGlass(k, m, s, p)
 }
 
 // newMandates makes the desk of authorised agents.
@@ -176,7 +177,7 @@ func (c *core) reactions() jetstream.Process {
 }
 
 func (c *core) services(s *keys, leaving <-chan struct{}) rpc.Services {
-	staffDesk := &rpc.Staff{Handler: c.staff, Now: time.Now}
+	staffDesk := &rpc.Staff{Handler: c.glass.Staff, Glass: c.glass, Now: time.Now}
 	return rpc.Services{
 		Tenants:  &rpc.Tenants{Directory: c.directory, Leaving: c.offboard, Now: time.Now},
 		Settings: &rpc.Settings{Directory: c.directory, Staff: c.staffClient, Now: time.Now},
@@ -188,7 +189,6 @@ func (c *core) services(s *keys, leaving <-chan struct{}) rpc.Services {
 		Verifications: &rpc.Verifications{Desk: c.desk, SignIns: c.signIns, Registry: c.registry, Now: time.Now},
 		Keys:          &rpc.Keys{Vault: s.vault, Fence: s.fence, Peppers: s.digests, Residue: s.ledger.Residue, Leaving: leaving},
 		Suppression:   &rpc.Suppression{Set: s.suppression},
-		Staff:         &rpc.Staff{Handler: c.glass.Staff, Glass: c.glass, Now: time.Now},
 		BreakGlass:    &rpc.BreakGlass{Desk: c.glass, Now: time.Now},
 		Agents:        &rpc.Agents{Desk: c.mandates, Now: time.Now},
 		Staff:         staffDesk,

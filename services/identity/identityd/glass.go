@@ -9,7 +9,6 @@ import (
 	"habeas.internal/services/identity/breakglass"
 	"habeas.internal/services/identity/internal/glass"
 	"habeas.internal/services/identity/internal/inforce"
-	"habeas.internal/services/identity/internal/tenants"
 	"habeas.internal/services/identity/internal/wire"
 	"habeas.internal/services/identity/staff"
 	"habeas.internal/services/internal/daemon"
@@ -18,22 +17,24 @@ import (
 	"go.opentelemetry.io/otel/metric"
 )
 
-// newGlass makes the desk of break-glass grants, and of staff.
-func newGlass(k *daemon.Kit, m *member.Member, s *keys, p *peers, directory *tenants.Directory) (*glass.Desk, error) {
+// openGlass makes the desk of break-glass grants, and of staff.
+func (c *core) openGlass(k *daemon.Kit, m *member.Member, s *keys, p *peers) error {
 	grants, err := wire.BreakGlass()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	people, err := wire.Staff()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return &glass.Desk{
+	c.glass = &glass.Desk{
 		Grants:   handler(k, m, s, grants, breakglass.Decide, breakglass.Evolve, func(reason string) error { return breakglass.Refusal(reason) }),
 		Staff:    handler(k, m, s, people, staff.Decide, staff.Evolve, func(reason string) error { return staff.Refusal(reason) }),
 		Policies: &inforce.Reader{Policies: p.policies(), Now: time.Now}, Consent: p.decisions(),
-		Tenant: directory.Get, Rows: s.rows, Random: rand.Reader, Now: time.Now,
-	}, nil
+		Tenant: c.directory.Get, Rows: s.rows, Random: rand.Reader, Now: time.Now,
+	}
+	c.grants, err = lookAfter(c.glass, k.Telemetry.Meters)
+	return err
 }
 
 // lookAfter ends grants that have run out, and exposes how many reviews are

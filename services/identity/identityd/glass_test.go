@@ -19,8 +19,8 @@ func glassOf(c *api) identityv1.BreakGlassServiceClient {
 	return identityv1.NewBreakGlassServiceClient(c.conn)
 }
 
-// asks is a whole ask about somebody, with a change.
-func asks(ref string, change func(*identityv1.AskBreakGlassRequest)) *identityv1.AskBreakGlassRequest {
+// wants is a whole ask about somebody, with a change.
+func wants(ref string, change func(*identityv1.AskBreakGlassRequest)) *identityv1.AskBreakGlassRequest {
 	r := &identityv1.AskBreakGlassRequest{
 		RequestId: newRequestID(), SubjectRef: ref, Policy: "qcera", Ground: "law", Reason: "subpoena", Document: "case-7",
 		Categories: []string{"employee.name"}, Period: durationpb.New(10 * time.Minute),
@@ -32,11 +32,27 @@ func asks(ref string, change func(*identityv1.AskBreakGlassRequest)) *identityv1
 func grantMethods() []method {
 	asked := func(change func(*identityv1.AskBreakGlassRequest)) call {
 		return func(ctx context.Context, c *api) error {
-			_, err := glassOf(c).AskBreakGlass(ctx, asks(request, change))
+			_, err := glassOf(c).AskBreakGlass(ctx, wants(request, change))
 			return err
 		}
 	}
 	whole := asked(func(*identityv1.AskBreakGlassRequest) {})
+	return append(decisionMethods(), method{
+		name: identityv1.BreakGlassService_AskBreakGlass_FullMethodName, role: "verifier", wrong: "product", good: whole, stepUp: true,
+		bad: []malformed{
+			{"subject_ref", asked(func(r *identityv1.AskBreakGlassRequest) { r.SubjectRef = "jane" })},
+			{"policy", asked(func(r *identityv1.AskBreakGlassRequest) { r.Policy = "" })},
+			{"ground", asked(func(r *identityv1.AskBreakGlassRequest) { r.Ground = "" })},
+			{"reason", asked(func(r *identityv1.AskBreakGlassRequest) { r.Reason = "Because I say so" })},
+			{"document", asked(func(r *identityv1.AskBreakGlassRequest) { r.Document = "case 7" })},
+			{"categories[0]", asked(func(r *identityv1.AskBreakGlassRequest) { r.Categories = []string{"All"} })},
+			{"period", asked(func(r *identityv1.AskBreakGlassRequest) { r.Period = nil })},
+		},
+	})
+}
+
+// decisionMethods are those on a grant that is there.
+func decisionMethods() []method {
 	review := func(outcome identityv1.BreakGlassOutcome, reason string) call {
 		return func(ctx context.Context, c *api) error {
 			_, err := glassOf(c).ReviewBreakGlass(ctx, &identityv1.ReviewBreakGlassRequest{
@@ -47,18 +63,6 @@ func grantMethods() []method {
 	}
 	const none = "BREAK_GLASS_NOT_FOUND"
 	return []method{
-		{
-			name: identityv1.BreakGlassService_AskBreakGlass_FullMethodName, role: "verifier", wrong: "product", good: whole, stepUp: true,
-			bad: []malformed{
-				{"subject_ref", asked(func(r *identityv1.AskBreakGlassRequest) { r.SubjectRef = "jane" })},
-				{"policy", asked(func(r *identityv1.AskBreakGlassRequest) { r.Policy = "" })},
-				{"ground", asked(func(r *identityv1.AskBreakGlassRequest) { r.Ground = "" })},
-				{"reason", asked(func(r *identityv1.AskBreakGlassRequest) { r.Reason = "Because I say so" })},
-				{"document", asked(func(r *identityv1.AskBreakGlassRequest) { r.Document = "case 7" })},
-				{"categories[0]", asked(func(r *identityv1.AskBreakGlassRequest) { r.Categories = []string{"All"} })},
-				{"period", asked(func(r *identityv1.AskBreakGlassRequest) { r.Period = nil })},
-			},
-		},
 		{
 			name: identityv1.BreakGlassService_GrantBreakGlass_FullMethodName, role: "dpo", wrong: "verifier", stepUp: true, foreign: none,
 			good: func(ctx context.Context, c *api) error {
@@ -128,28 +132,7 @@ func TestTheGlassIsBrokenByTwoForOneAndLookedAtByAThird(t *testing.T) {
 	must(d.officer(t, tenant).RecordUndertaking(deadline(t), binds("vera", in(time.Hour))))(t)
 	vera, dora, rita := d.stepped(t, "vera", tenant, "verifier", "approver"), d.stepped(t, "dora", tenant, "dpo"), d.stepped(t, "rita", tenant, "dpo")
 	eyes := looker{vera}
-	ask := func(c *api, change func(*identityv1.AskBreakGlassRequest)) (string, error) {
-		res, err := glassOf(c).AskBreakGlass(deadline(t), asks(jane, change))
-		return res.GetBreakGlass(), err
-	}
-	plain := func(*identityv1.AskBreakGlassRequest) {}
-	_, err := ask(d.somebody(t, tenant, "vera", "verifier"), plain)
-	expect(t, err, codes.PermissionDenied, "STEP_UP_REQUIRED")
-	_, err = ask(d.stepped(t, "nobody", tenant, "verifier"), plain)
-	expect(t, err, codes.PermissionDenied, "UNDERTAKING_REQUIRED")
-	_, err = ask(vera, func(r *identityv1.AskBreakGlassRequest) { r.Ground = "protection" })
-	expect(t, err, codes.FailedPrecondition, "GROUND_NOT_ALLOWED")
-	_, err = ask(vera, func(r *identityv1.AskBreakGlassRequest) { r.Document = "" })
-	expect(t, err, codes.FailedPrecondition, "GROUND_NEEDS_DOCUMENT")
-	_, err = ask(vera, func(r *identityv1.AskBreakGlassRequest) { r.CaseId = "case-1" })
-	expect(t, err, codes.InvalidArgument, "SCOPE_INVALID")
-	_, err = ask(vera, func(r *identityv1.AskBreakGlassRequest) { r.Period = durationpb.New(61 * time.Minute) })
-	expect(t, err, codes.InvalidArgument, "PERIOD_INVALID")
-
-	id, err := ask(vera, plain)
-	if err != nil {
-		t.Fatal(err)
-	}
+	id := must(glassOf(vera).AskBreakGlass(deadline(t), wants(jane, func(*identityv1.AskBreakGlassRequest) {})))(t).GetBreakGlass()
 	expect(t, eyes.at(t, jane, "leave.operate", id), codes.PermissionDenied, "BREAK_GLASS_CLOSED")
 	grant := func(c *api) error {
 		_, err := glassOf(c).GrantBreakGlass(deadline(t), &identityv1.GrantBreakGlassRequest{RequestId: newRequestID(), BreakGlass: id})
@@ -203,6 +186,36 @@ func TestTheGlassIsBrokenByTwoForOneAndLookedAtByAThird(t *testing.T) {
 	}
 }
 
+// TestWhoMayAskAndWhy: a bound person, after a step-up, on a ground of the policy
+// with what it requires, for one person and an hour at most.
+func TestWhoMayAskAndWhy(t *testing.T) {
+	w, d := found(t)
+	w.peer.publish(t, "qcera")
+	vera := d.stepped(t, actor, tenant, "verifier")
+	ask := func(c *api, change func(*identityv1.AskBreakGlassRequest)) error {
+		_, err := glassOf(c).AskBreakGlass(deadline(t), wants(request, change))
+		return err
+	}
+	plain := func(*identityv1.AskBreakGlassRequest) {}
+	expect(t, ask(d.as(t, tenant, "verifier"), plain), codes.PermissionDenied, "STEP_UP_REQUIRED")
+	expect(t, ask(d.stepped(t, "nobody", tenant, "verifier"), plain), codes.PermissionDenied, "UNDERTAKING_REQUIRED")
+	for name, tc := range map[string]struct {
+		change func(*identityv1.AskBreakGlassRequest)
+		code   codes.Code
+		reason string
+	}{
+		"fraud is no ground here":   {func(r *identityv1.AskBreakGlassRequest) { r.Ground = "protection" }, codes.FailedPrecondition, "GROUND_NOT_ALLOWED"},
+		"nor is a policy not there": {func(r *identityv1.AskBreakGlassRequest) { r.Policy = "caseworks" }, codes.FailedPrecondition, "GROUND_NOT_ALLOWED"},
+		"law has a document":        {func(r *identityv1.AskBreakGlassRequest) { r.Document = "" }, codes.FailedPrecondition, "GROUND_NEEDS_DOCUMENT"},
+		"safety is imminent":        {func(r *identityv1.AskBreakGlassRequest) { r.Ground = "personal_safety" }, codes.FailedPrecondition, "GROUND_NEEDS_IMMINENCE"},
+		"categories have names":     {func(r *identityv1.AskBreakGlassRequest) { r.Categories = nil }, codes.FailedPrecondition, "GROUND_NEEDS_CATEGORIES"},
+		"a person, not a case too":  {func(r *identityv1.AskBreakGlassRequest) { r.CaseId = "case-1" }, codes.InvalidArgument, "SCOPE_INVALID"},
+		"an hour at most":           {func(r *identityv1.AskBreakGlassRequest) { r.Period = durationpb.New(61 * time.Minute) }, codes.InvalidArgument, "PERIOD_INVALID"},
+	} {
+		t.Run(name, func(t *testing.T) { expect(t, ask(vera, tc.change), tc.code, tc.reason) })
+	}
+}
+
 // TestStaffLookWithConsentWhereThePolicySaysSo: a need is not enough, consent to
 // another purpose neither, and what nobody can find out is no.
 func TestStaffLookWithConsentWhereThePolicySaysSo(t *testing.T) {
@@ -241,6 +254,6 @@ func TestStaffLookWithConsentWhereThePolicySaysSo(t *testing.T) {
 
 	// Where one policy binds staff, another one's grounds count for nothing.
 	vera := d.stepped(t, "vera", tenant, "verifier")
-	_, err := glassOf(vera).AskBreakGlass(deadline(t), asks(jane, func(r *identityv1.AskBreakGlassRequest) { r.Policy, r.Ground = "caseworks", "protection" }))
+	_, err := glassOf(vera).AskBreakGlass(deadline(t), wants(jane, func(r *identityv1.AskBreakGlassRequest) { r.Policy, r.Ground = "caseworks", "protection" }))
 	expect(t, err, codes.FailedPrecondition, "GROUND_NOT_ALLOWED")
 }

@@ -135,6 +135,23 @@ func (s *sights) add(asked, refs []string) {
 	}
 }
 
+// MayShow refuses, before the answer, what would be refused when it leaves: the
+// caller may not see those whom the handler has declared. A handler that records
+// the reading itself asks it first.
+func MayShow(ctx context.Context) error {
+	c := callFrom(ctx)
+	if c == nil || !c.method.logged() {
+		return nil
+	}
+	c.sights.mu.Lock()
+	defer c.sights.mu.Unlock()
+	err := c.permits(c.sights.asked, c.sights.about)
+	if err == nil {
+		c.sights.asked = nil
+	}
+	return err
+}
+
 // SawNobody declares that the answer holds nobody's data: a list is empty.
 func SawNobody(ctx context.Context) { Saw(ctx) }
 

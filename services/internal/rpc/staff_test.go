@@ -79,6 +79,41 @@ func TestAPersonSeesOthersDataOnlyAsStaff(t *testing.T) {
 	}
 }
 
+// TestAHandlerMayAskBeforeItAnswers: what it would record of the reading is no
+// reading when it is refused.
+func TestAHandlerMayAskBeforeItAnswers(t *testing.T) {
+	for name, tc := range map[string]struct {
+		may    rpc.Permission
+		agreed string
+		want   string
+	}{
+		"it may":        {rpc.Permission{Consent: true}, "", ""},
+		"somebody else": {rpc.Permission{Subjects: []string{"john"}}, "", "OUTSIDE_NEED"},
+		"no consent":    {rpc.Permission{Consent: true}, "CONSENT_REQUIRED", "CONSENT_REQUIRED"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := &desk{may: tc.may, agreed: tc.agreed}
+			var told error
+			w := newWorld(t, func(c *rpc.Config) {
+				c.Reads, c.Staff = &rpctest.Reads{}, d
+				c.Services = append(c.Services, subjects(&people{saw: func(ctx context.Context) {
+					rpc.Saw(ctx, "jane")
+					told = rpc.MayShow(ctx)
+				}}))
+			})
+			_, err := client(t, w, "").ListIdentifiers(because(w.as(t, "verifier")), whose())
+			if (told != nil) != (tc.want != "") {
+				t.Errorf("the handler was told %v", told)
+			}
+			if tc.want != "" {
+				wantFault(t, err, codes.PermissionDenied, tc.want)
+			} else if err != nil || len(d.about) != 1 {
+				t.Errorf("error %v, asked about %v", err, d.about)
+			}
+		})
+	}
+}
+
 func TestAServiceIsNoStaff(t *testing.T) {
 	d := &desk{err: errDown}
 	w := newWorld(t, func(c *rpc.Config) {

@@ -140,7 +140,15 @@ func (s *Stack) explain(tenant, request string) string {
 // Package downloads and unpacks the package of a request: contents by name.
 func (s *Stack) Package(tenant, request string) map[string]string {
 	s.t.Helper()
-	stream, err := s.Agent(tenant).Requests.DownloadPackage(For(Deadline(s.t), handling), &fulfilmentv1.DownloadPackageRequest{Request: request})
+	return s.PackageFor(tenant, handling, request)
+}
+
+// PackageFor does so for another purpose.
+func (s *Stack) PackageFor(tenant, purpose, request string) map[string]string {
+	s.t.Helper()
+	s.EmployNamed(tenant, "agent-1", purpose)
+	stream, err := s.Proven(tenant, "agent-1", "agent").Requests.DownloadPackage(
+		For(Deadline(s.t), purpose), &fulfilmentv1.DownloadPackageRequest{Request: request})
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -187,6 +187,10 @@ func (s *Server) DownloadPackage(r *fulfilmentv1.DownloadPackageRequest, out grp
 	if err := kit.OnCase(ctx, agg.ID); err != nil {
 		return err
 	}
+	kit.Saw(ctx, state.SubjectRef)
+	if err := kit.MayShow(ctx); err != nil {
+		return err
+	}
 	id, err := es.NewID(s.Random)
 	if err != nil {
 		return err
@@ -199,7 +203,6 @@ func (s *Server) DownloadPackage(r *fulfilmentv1.DownloadPackageRequest, out grp
 	if err != nil {
 		return fmt.Errorf("record read: %w", err)
 	}
-	kit.Saw(ctx, state.SubjectRef)
 	name := pack.Name{Tenant: agg.Tenant, Request: agg.ID, Package: state.Package.Name}
 	return s.Packages.Read(ctx, name, func(data []byte) error {
 		return out.Send(&fulfilmentv1.DownloadPackageResponse{Data: data})

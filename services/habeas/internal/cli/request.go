@@ -280,7 +280,7 @@ func (a *app) requestCommand(
 }
 
 func (a *app) requestDownload() *cobra.Command {
-	var file, purpose string
+	var file, purpose, glass string
 	var of bool
 	c := &cobra.Command{
 		Use: "download REQUEST", Short: "fetch the access package; the read is recorded", Args: cobra.ExactArgs(1),
@@ -289,8 +289,11 @@ func (a *app) requestDownload() *cobra.Command {
 				file = args[0] + ".zip"
 			}
 			ctx := metadata.AppendToOutgoingContext(c.Context(), "habeas-purpose", purpose)
-			if of {
+			if of || glass != "" {
 				ctx = metadata.AppendToOutgoingContext(ctx, "habeas-case", args[0])
+			}
+			if glass != "" {
+				ctx = metadata.AppendToOutgoingContext(ctx, "habeas-break-glass", glass)
 			}
 			return a.requests(func(s fulfilmentv1.RequestServiceClient) error {
 				n := int64(0)
@@ -308,6 +311,7 @@ func (a *app) requestDownload() *cobra.Command {
 	c.Flags().StringVarP(&file, "file", "f", "", "where to write, REQUEST.zip if empty; - is standard output")
 	c.Flags().StringVar(&purpose, "purpose", local.Purpose, "why it is read; recorded")
 	c.Flags().BoolVar(&of, "as-case", false, "by your duty for this request, not by a need for the purpose")
+	c.Flags().StringVar(&glass, "break-glass", "", "the grant by which it is read, outside the usual rule")
 	return c
 }
 

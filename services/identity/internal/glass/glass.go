@@ -93,7 +93,7 @@ func (d *Desk) Ask(ctx context.Context, tenant string, cmd Command, asked breakg
 	if err := d.note(ctx, tenant, id); err != nil {
 		return "", res, err
 	}
-	cmd.Data = breakglass.Ask{Asked: asked, Rule: rule, Bound: cmd.At.Before(who.BoundUntil), Overdue: who.Overdue(cmd.At)}
+	cmd.Data = breakglass.Ask{Request: asked, Rule: rule, Bound: cmd.At.Before(who.BoundUntil), Overdue: who.Overdue(cmd.At)}
 	res, err = d.Grants.Handle(ctx, Aggregate(tenant, id), cmd)
 	return id, res, err
 }
