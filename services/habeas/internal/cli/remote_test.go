@@ -105,7 +105,6 @@ func serve(t *testing.T, as string) *answering {
 	fulfilmentv1.RegisterRequestServiceServer(server, s)
 	fulfilmentv1.RegisterSystemServiceServer(server, s)
 	identityv1.RegisterStaffServiceServer(server, staffOf{s: s})
-	identityv1.RegisterSettingsServiceServer(server, settingsOf{s: s})
 	fulfilmentv1.RegisterCaseServiceServer(server, casesOf{s: s})
 	go func() { _ = server.Serve(lis) }()
 	t.Cleanup(server.Stop)

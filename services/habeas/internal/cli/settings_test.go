@@ -28,6 +28,7 @@ func (s *answering) GetSettings(context.Context, *identityv1.GetSettingsRequest)
 
 func (s *answering) UpdateSettings(_ context.Context, r *identityv1.UpdateSettingsRequest) (*identityv1.UpdateSettingsResponse, error) {
 	s.sent = r
+	_ = s.did(r) // which is said by the answer's own error
 	return &identityv1.UpdateSettingsResponse{Revision: r.GetRevision() + 1}, s.err
 }
 

@@ -17,7 +17,7 @@ import (
 )
 
 func (a *app) settings() *cobra.Command {
-	return group("settings", "what a tenant may change about itself", a.settingsShow(), a.settingsSet())
+	return group("settings", "what a tenant may change about itself", a.settingsShow(), a.settingsSet(), a.settingsProvider())
 }
 
 func (a *app) settingsShow() *cobra.Command {

@@ -12,6 +12,7 @@ import (
 	"habeas.internal/services/habeas/internal/cli"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
 )
 
 // rightToken is the ID token that counts.
@@ -74,5 +75,37 @@ func TestAProofIsHandedInOneWay(t *testing.T) {
 	s.err = refusal(t, codes.FailedPrecondition)
 	if r := s.run(t, "", "request", "verify", request, "--id-token-file", file); r.code != cli.ExitRefused || strings.Contains(r.err, rightToken) {
 		t.Errorf("exit code %d\n%s", r.code, r.err)
+	}
+}
+
+func TestAProviderIsSetAndTheOtherSettingsStay(t *testing.T) {
+	s := serve(t, "identity")
+	set := func(args ...string) (*identityv1.Settings, result) {
+		s.sent = nil
+		r := s.run(t, "", append([]string{"settings", "provider"}, args...)...)
+		sent, _ := s.sent.(*identityv1.UpdateSettingsRequest)
+		return sent.GetSettings(), r
+	}
+	want := present().GetSettings()
+	want.Provider = &identityv1.IdentityProvider{Issuer: "https://login.example", ClientId: "portal", Levels: []*identityv1.ProviderLevel{
+		{Claim: identityv1.AssuranceClaim_ASSURANCE_CLAIM_ACR, Value: "urn:x?a=b", Level: 4},
+		{Claim: identityv1.AssuranceClaim_ASSURANCE_CLAIM_AMR, Value: "otp", Level: 3},
+	}}
+	got, r := set("--issuer", "https://login.example", "--client", "portal", "--acr", "urn:x?a=b=4", "--amr", "otp=3")
+	if r.code != cli.ExitOK || !proto.Equal(got, want) || !strings.Contains(r.out, "https://login.example") {
+		t.Errorf("exit code %d, sent %v\n%s%s", r.code, got, r.out, r.err)
+	}
+	if got, r = set("--none"); r.code != cli.ExitOK || !proto.Equal(got, present().GetSettings()) {
+		t.Errorf("exit code %d, sent %v\n%s", r.code, got, r.err)
+	}
+	for _, wrong := range [][]string{
+		nil, {"--issuer", "https://login.example"}, {"--client", "portal"}, {"--none", "--client", "portal"},
+		{"--issuer", "https://login.example", "--client", "portal", "--acr", "phr"},
+		{"--issuer", "https://login.example", "--client", "portal", "--acr", "=3"},
+		{"--issuer", "https://login.example", "--client", "portal", "--amr", "otp=2"},
+	} {
+		if got, r = set(wrong...); r.code != cli.ExitUsage || got != nil {
+			t.Errorf("%v: exit code %d, sent %v", wrong, r.code, got)
+		}
 	}
 }
