@@ -25,7 +25,7 @@ const (
 )
 
 // TestKeyFigures prints how many keys a second the key service hands out, to
-// one caller and to 64, over one connection with TLS: one key a call and 16,
+// one caller and to 64, over one connection with TLS: one key a call, 16 and 64,
 // each under its own holder, with key-encryption keys in files and in a transit
 // engine in the same process. Run it with -parallel 1.
 func TestKeyFigures(t *testing.T) {
@@ -42,7 +42,7 @@ func TestKeyFigures(t *testing.T) {
 			d.create(t, tenant)
 			caller := d.service(t, "fulfilment", tenant)
 			wants := someKeys(t, caller)
-			for _, batch := range []int{1, 16} {
+			for _, batch := range []int{1, 16, 64} {
 				for _, callers := range []int{1, 64} {
 					measure(t, caller, wants, batch, callers)
 				}

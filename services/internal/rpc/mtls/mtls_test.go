@@ -200,6 +200,16 @@ func TestARenewedCertificateIsTakenUpWithoutARestart(t *testing.T) {
 	}
 }
 
+func TestWithAnEndedCertificateNoConnectionBegins(t *testing.T) {
+	ca, c := authority(t, domain), newClock()
+	server := load(t, issue(t, ca, "identityd", "/ns/habeas/sa/identityd"), c)
+	client := load(t, issue(t, ca, "consentd", "/ns/habeas/sa/consentd"), newClock())
+	c.add(91 * 24 * time.Hour) // at the server alone: the client would go on
+	if got := handshake(t, server, client.ClientTLS("identityd")); !errors.Is(got.server, mtls.ErrEnded) || got.client == nil {
+		t.Errorf("got %+v, want the server to refuse", got)
+	}
+}
+
 func serial(t *testing.T, server, client *mtls.Source) string {
 	t.Helper()
 	var seen string
