@@ -99,7 +99,10 @@ func TestAProviderIsSetAndTheOtherSettingsStay(t *testing.T) {
 		t.Errorf("exit code %d, sent %v\n%s", r.code, got, r.err)
 	}
 	for _, wrong := range [][]string{
-		nil, {"--issuer", "https://login.example"}, {"--client", "portal"}, {"--none", "--client", "portal"},
+		nil,
+		{"--issuer", "https://login.example"},
+		{"--client", "portal"},
+		{"--none", "--client", "portal"},
 		{"--issuer", "https://login.example", "--client", "portal", "--acr", "phr"},
 		{"--issuer", "https://login.example", "--client", "portal", "--acr", "=3"},
 		{"--issuer", "https://login.example", "--client", "portal", "--amr", "otp=2"},
