@@ -47,6 +47,7 @@ type act struct {
 	decision          string // given, refused, withdrawn, offered
 	implied           bool
 	unproven          bool
+	recipients        []string
 }
 
 func (p *person) request(a act) *consentv1.RecordDecisionRequest {
@@ -54,6 +55,7 @@ func (p *person) request(a act) *consentv1.RecordDecisionRequest {
 		RequestId: uuid.NewString(), SubjectRef: p.ref, Policy: p.policy, Purpose: a.purpose, Category: a.category,
 		Decision:   consentv1.Decision(consentv1.Decision_value["DECISION_"+strings.ToUpper(a.decision)]),
 		Expression: consentv1.Expression_EXPRESSION_EXPLICIT, DecidedAt: timestamppb.Now(), Evidence: "form:7",
+		Recipients: a.recipients,
 	}
 	if a.implied {
 		r.Expression = consentv1.Expression_EXPRESSION_IMPLIED
@@ -82,7 +84,11 @@ func (p *person) decidesBy(c stack.Clients, a act) []string {
 	if a.implied {
 		how = "implied"
 	}
-	p.acts = append(p.acts, fmt.Sprintf("person.decision_recorded %s %s%s %s %s", p.policy, a.purpose, a.category, a.decision, how))
+	told := fmt.Sprintf("person.decision_recorded %s %s%s %s %s", p.policy, a.purpose, a.category, a.decision, how)
+	if len(a.recipients) > 0 {
+		told += fmt.Sprint(" ", a.recipients)
+	}
+	p.acts = append(p.acts, told)
 	return res.GetFeaturesUnavailable()
 }
 
@@ -161,14 +167,14 @@ func tell(e audit.Event) string {
 	var words []string
 	known := []string{
 		"policy", "purpose", "category", "decision", "expression", "version", "reason", "evidence", "purposes", "fact", "cause", "decided_at",
-		"accepted_at", "recorded_at", "signal", "honoured", "received_at",
+		"accepted_at", "recorded_at", "signal", "honoured", "received_at", "recipients",
 	}
 	for name := range e.Data {
 		if !slices.Contains(known, name) {
 			return fmt.Sprintf("%s %v", e.Type, e.Data)
 		}
 	}
-	names := []string{"policy", "purpose", "category", "decision", "expression", "reason", "purposes", "fact"}
+	names := []string{"policy", "purpose", "category", "decision", "expression", "reason", "purposes", "fact", "recipients"}
 	if e.Type == "person.policy_accepted" {
 		names = []string{"policy", "version", "expression"}
 	}

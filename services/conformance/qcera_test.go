@@ -8,7 +8,7 @@ func qcera() []promise {
 		{id: "QC-04", show: explicitConsentOnly},
 		{id: "QC-05"},
 		{id: "QC-06"},
-		{id: "QC-07"},
+		{id: "QC-07", show: helpersOnly},
 		{id: "QC-08"},
 		{id: "QC-09"},
 		{id: "QC-10", show: noneUnderThirteen},

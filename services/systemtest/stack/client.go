@@ -35,6 +35,8 @@ type Clients struct {
 	Suppression   identityv1.SuppressionServiceClient
 	Policies      consentv1.PolicyServiceClient
 	Consent       consentv1.ConsentServiceClient
+	Recipients    consentv1.RecipientServiceClient
+	Disclosures   consentv1.DisclosureServiceClient
 	Retention     retentionv1.RetentionServiceClient
 	Systems       fulfilmentv1.SystemServiceClient
 	Requests      fulfilmentv1.RequestServiceClient
@@ -64,6 +66,7 @@ func (s *Stack) clients(token string) Clients {
 		Ages:          identityv1.NewAgeServiceClient(identity),
 		Verifications: identityv1.NewVerificationServiceClient(identity), Suppression: identityv1.NewSuppressionServiceClient(identity),
 		Policies: consentv1.NewPolicyServiceClient(consent), Consent: consentv1.NewConsentServiceClient(consent),
+		Recipients: consentv1.NewRecipientServiceClient(consent), Disclosures: consentv1.NewDisclosureServiceClient(consent),
 		Retention: retentionv1.NewRetentionServiceClient(retention),
 		Systems:   fulfilmentv1.NewSystemServiceClient(fulfilment), Requests: fulfilmentv1.NewRequestServiceClient(fulfilment),
 		Cases: fulfilmentv1.NewCaseServiceClient(fulfilment),
