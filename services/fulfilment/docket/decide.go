@@ -22,18 +22,23 @@ func Decide(s Docket, cmd Command) ([]Event, error) {
 		return nil, nil
 	case Leave:
 		return leave(s, c), nil
+	case RevokeAgent:
+		if s.Stops(c.Agent, c.At) {
+			return nil, nil
+		}
+		return []Event{AgentRevoked(c)}, nil
 	}
 	return nil, errUnknown
 }
 
 func enter(s Docket, c Enter) []Event {
-	if _, there := s.Find(c.Request); there || slices.Contains(s.Ended, c.Request) {
+	if _, there := s.Find(c.Request); there || slices.Contains(s.Ended, c.Request) || s.Stops(c.Agent, c.Asked) {
 		return nil
 	}
 	if c.Right == Erasure && s.Erased != "" {
 		return []Event{Answered{Request: c.Request, With: s.Erased}}
 	}
-	e := Entered{Request: c.Request, Right: c.Right, Place: Active}
+	e := Entered{Request: c.Request, Right: c.Right, Place: Active, Agent: c.Agent, Asked: c.Asked}
 	yields := false
 	for _, other := range s.Entries {
 		switch {

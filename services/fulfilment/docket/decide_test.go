@@ -2,6 +2,7 @@ package docket_test
 
 import (
 	"testing"
+	"time"
 
 	"habeas.internal/services/fulfilment/docket"
 
@@ -11,6 +12,42 @@ import (
 
 func entered(request string, r docket.Right, p docket.Place, behind string) docket.Event {
 	return docket.Entered{Request: request, Right: r, Place: p, Behind: behind}
+}
+
+func TestAMandateIsTakenBack(t *testing.T) {
+	noon := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	decided(t, []decision{
+		{
+			"a mandate is taken back", nil,
+			docket.RevokeAgent{Agent: "A", At: noon},
+			[]docket.Event{docket.AgentRevoked{Agent: "A", At: noon}},
+		},
+		{"once", []docket.Event{docket.AgentRevoked{Agent: "A", At: noon}}, docket.RevokeAgent{Agent: "A", At: noon}, nil},
+		{
+			"what an agent asked before its mandate was taken back gets no place",
+			[]docket.Event{docket.AgentRevoked{Agent: "A", At: noon}},
+			docket.Enter{Request: "a", Right: docket.Erasure, Agent: "A", Asked: noon},
+			nil,
+		},
+		{
+			"what it asks later does",
+			[]docket.Event{docket.AgentRevoked{Agent: "A", At: noon}},
+			docket.Enter{Request: "a", Right: docket.Erasure, Agent: "A", Asked: noon.Add(1)},
+			[]docket.Event{docket.Entered{Request: "a", Right: docket.Erasure, Place: docket.Active, Agent: "A", Asked: noon.Add(1)}},
+		},
+		{
+			"and what another one asks",
+			[]docket.Event{docket.AgentRevoked{Agent: "A", At: noon}},
+			docket.Enter{Request: "a", Right: docket.Erasure, Agent: "B", Asked: noon},
+			[]docket.Event{docket.Entered{Request: "a", Right: docket.Erasure, Place: docket.Active, Agent: "B", Asked: noon}},
+		},
+		{
+			"and the person themselves",
+			[]docket.Event{docket.AgentRevoked{Agent: "A", At: noon}},
+			docket.Enter{Request: "a", Right: docket.Erasure},
+			[]docket.Event{entered("a", docket.Erasure, docket.Active, "")},
+		},
+	})
 }
 
 func TestDecide(t *testing.T) {

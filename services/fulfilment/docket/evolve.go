@@ -6,7 +6,12 @@ import "slices"
 func Evolve(s Docket, ev Event) Docket {
 	switch e := ev.(type) {
 	case Entered:
-		s.Entries = append(slices.Clip(s.Entries), Entry{Request: e.Request, Right: e.Right, Place: e.Place, Behind: e.Behind})
+		s.Entries = append(slices.Clip(s.Entries), Entry{
+			Request: e.Request, Right: e.Right, Place: e.Place, Behind: e.Behind, Agent: e.Agent, Asked: e.Asked,
+		})
+	case AgentRevoked:
+		rest := slices.DeleteFunc(slices.Clone(s.Revoked), func(r Revocation) bool { return r.Agent == e.Agent })
+		s.Revoked = append(rest, Revocation(e))
 	case Begun:
 		s.Entries = changed(s.Entries, e.Request, func(x *Entry) { x.Begun = true })
 	case Yielded:

@@ -11,7 +11,10 @@
 // never blocks another.
 package docket
 
-import "errors"
+import (
+	"errors"
+	"time"
+)
 
 // AggregateType is the type of a docket in the log.
 const AggregateType = "docket"
@@ -41,7 +44,15 @@ type Entry struct {
 	Right   Right
 	Place   Place
 	Behind  string
-	Begun   bool // it may have destroyed something, and yields no more
+	Begun   bool      // it may have destroyed something, and yields no more
+	Agent   string    // that asked for it in the person's name; empty if none did
+	Asked   time.Time // when
+}
+
+// Revocation says since when an agent may no longer ask.
+type Revocation struct {
+	Agent string
+	At    time.Time
 }
 
 // Docket is the state: the entries in the order in which they came.
@@ -53,12 +64,25 @@ type Docket struct {
 	// Erased is the erasure that was carried out; empty if none was. Identity
 	// has forgotten the person since.
 	Erased string
+	// Revoked are the agents whose mandate the person has taken back, each with
+	// the last time.
+	Revoked []Revocation
+}
+
+// Stops reports whether the person has taken back what an agent asked then.
+func (s Docket) Stops(agent string, asked time.Time) bool {
+	for _, r := range s.Revoked {
+		if agent != "" && r.Agent == agent && !asked.After(r.At) {
+			return true
+		}
+	}
+	return false
 }
 
 // remembered bounds how many requests that left are known by name.
 const remembered = 64
 
-// Command is Enter, Begin, Pause or Leave.
+// Command is Enter, Begin, Pause, Leave or RevokeAgent.
 //
 //sumtype:decl
 type Command interface{ command() }
@@ -67,6 +91,8 @@ type Command interface{ command() }
 type Enter struct {
 	Request string
 	Right   Right
+	Agent   string
+	Asked   time.Time
 }
 
 // Begin asks to destroy. It is granted if the request is active then, and says
@@ -84,12 +110,21 @@ type Leave struct {
 	Fulfilled bool
 }
 
+// RevokeAgent takes back what an agent may ask in the person's name: what it has
+// asked until then gets no place.
+type RevokeAgent struct {
+	Agent string
+	At    time.Time
+}
+
+func (RevokeAgent) command() {}
+
 func (Enter) command() {}
 func (Begin) command() {}
 func (Pause) command() {}
 func (Leave) command() {}
 
-// Event is Entered, Begun, Yielded, Promoted, Answered or Left.
+// Event is Entered, Begun, Yielded, Promoted, Answered, Left or AgentRevoked.
 //
 //sumtype:decl
 type Event interface{ event() }
@@ -100,7 +135,17 @@ type Entered struct {
 	Right   Right
 	Place   Place
 	Behind  string
+	Agent   string
+	Asked   time.Time
 }
+
+// AgentRevoked says that an agent may no longer ask.
+type AgentRevoked struct {
+	Agent string
+	At    time.Time
+}
+
+func (AgentRevoked) event() {}
 
 // Begun says that a request may destroy from now on.
 type Begun struct{ Request string }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
+	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 	"habeas.internal/services/fulfilment/internal/carry"
 	"habeas.internal/services/fulfilment/internal/mail"
 	"habeas.internal/services/fulfilment/internal/pack"
@@ -110,6 +111,7 @@ type service struct {
 	*rpc.Server
 	model  readmodel.Model
 	lister view.Lister
+	agents identityv1.AgentServiceClient
 }
 
 func assemble(
@@ -145,7 +147,7 @@ func assemble(
 		Random: rand.Reader, Now: time.Now, Log: k.Log, Tracer: k.Telemetry.Tracers.Tracer(Name), PackageLife: cfg.Packages.Life, Crash: crash(),
 	})
 	lister := view.Lister{Reader: reader, Shards: m.Shards(carry.Context)}
-	return &service{model: model, lister: lister, Server: &rpc.Server{
+	return &service{model: model, lister: lister, agents: p.agents, Server: &rpc.Server{
 		Handlers: handlers, Carrier: carrier, Lister: lister, Checker: systems, Words: words, Packages: packages, Verifications: p.Verifications,
 		Tenants: p.tenants, Checks: p.checks,
 		Pinner: terms.Pinner{Tenants: p.tenants, Policies: p.Policies, Packs: packs},
@@ -179,6 +181,7 @@ func (s *service) serve(ctx context.Context, k *daemon.Kit, reads kit.ReadLog, s
 		{Desc: &fulfilmentv1.RequestService_ServiceDesc, Impl: s.Server},
 		{Desc: &fulfilmentv1.SystemService_ServiceDesc, Impl: s.Server},
 		{Desc: &fulfilmentv1.CaseService_ServiceDesc, Impl: s.Server},
+		{Desc: &fulfilmentv1.AgentRequestService_ServiceDesc, Impl: &rpc.Agents{Server: s.Server, Directory: s.agents}},
 	}
 	cfg.Errors, cfg.Reads, cfg.Staff = rpc.Errors(), reads, staff
 	cfg.Callers = map[string][]string{ // who is too young for a policy, identity knows

@@ -21,6 +21,7 @@ type peers struct {
 	carry.Peers
 	tenants identityv1.TenantServiceClient
 	checks  identityv1.CheckServiceClient
+	agents  identityv1.AgentServiceClient
 	keys    *keyclient.Client
 	staff   *staffclient.Client
 
@@ -37,7 +38,8 @@ func dial(cfg Config, k *daemon.Kit) (p *peers, err error) {
 	identity, err := cfg.Identity.Dial(k.RPC(), "identity", keyclient.ServiceName,
 		identityv1.SubjectService_ServiceDesc.ServiceName, identityv1.TenantService_ServiceDesc.ServiceName,
 		identityv1.VerificationService_ServiceDesc.ServiceName, identityv1.SuppressionService_ServiceDesc.ServiceName,
-		identityv1.SettingsService_ServiceDesc.ServiceName, identityv1.CheckService_ServiceDesc.ServiceName, staffclient.ServiceName)
+		identityv1.SettingsService_ServiceDesc.ServiceName, identityv1.CheckService_ServiceDesc.ServiceName,
+		identityv1.AgentService_ServiceDesc.ServiceName, staffclient.ServiceName)
 	if err != nil {
 		return p, fmt.Errorf("connect to identity: %w", err)
 	}
@@ -63,6 +65,7 @@ func dial(cfg Config, k *daemon.Kit) (p *peers, err error) {
 	p.staff = staffclient.New(identity, time.Now)
 	p.tenants = identityv1.NewTenantServiceClient(identity)
 	p.checks = identityv1.NewCheckServiceClient(identity)
+	p.agents = identityv1.NewAgentServiceClient(identity)
 	p.keys, err = keyclient.New(keyclient.Config{Conn: identity, Reader: Name, Now: time.Now, Random: rand.Reader, Logger: k.Log})
 	return p, err
 }

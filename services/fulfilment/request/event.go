@@ -21,6 +21,8 @@ type Submitted struct {
 	Terms      Terms
 	Submitter  string
 	TakenBy    string
+	Agent      string // that asks in the person's name; empty if none does
+	Mandate    string // by which it does
 	ReceivedAt time.Time
 	At         time.Time
 }

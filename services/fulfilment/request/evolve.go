@@ -13,6 +13,7 @@ func Evolve(s Request, ev Event) Request {
 		s.Submitted, s.Right, s.Kind, s.Identifier = true, e.Right, e.Kind, e.Identifier
 		s.Channel, s.Terms, s.ReceivedAt, s.Submitter, s.Since = e.Channel, e.Terms, e.ReceivedAt, e.Submitter, e.At
 		s.Case.TakenBy = e.TakenBy
+		s.Agent, s.Mandate = e.Agent, e.Mandate
 	case NoticeOwed:
 		s.Notices = append(slices.Clip(s.Notices), Notice{ID: e.Notice, Template: e.Template})
 		s.Failures = others(s.Failures, StepAcknowledge, "")

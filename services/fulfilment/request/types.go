@@ -211,6 +211,8 @@ type Request struct {
 	ReceivedAt time.Time
 	Submitter  string
 	Case       Case
+	Agent      string // that asks in the person's name; empty if none does
+	Mandate    string // by which it does
 
 	Verification   string
 	VerificationAt time.Time // its end

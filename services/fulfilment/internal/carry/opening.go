@@ -243,7 +243,7 @@ func (j *journey) enter(ctx context.Context) error {
 	agg := DocketOf(j.agg.Tenant, j.s.SubjectRef)
 	res, err := j.cfg.Dockets.Handle(ctx, agg, es.Command[docket.Command]{
 		ID: j.id("enter", 1), At: j.cfg.Now(), Meta: es.Meta{Correlation: j.agg.ID},
-		Data: docket.Enter{Request: j.agg.ID, Right: docket.Right(j.s.Right)},
+		Data: docket.Enter{Request: j.agg.ID, Right: docket.Right(j.s.Right), Agent: j.s.Agent, Asked: j.s.ReceivedAt},
 	})
 	if err != nil {
 		return fmt.Errorf("enter docket: %w", err)
@@ -253,6 +253,8 @@ func (j *journey) enter(ctx context.Context) error {
 	}
 	e, there := res.State.Find(j.agg.ID)
 	switch {
+	case !there && res.State.Stops(j.s.Agent, j.s.ReceivedAt):
+		return j.note(ctx, request.StepEnter, request.Withdraw{At: j.cfg.Now()})
 	case !there && j.s.Right == request.Erasure && res.State.Erased != "": // what it asks for has been done
 		err = j.note(ctx, request.StepEnter, request.AnswerWith{Request: res.State.Erased, At: j.cfg.Now()})
 	case !there: // answered or promoted meanwhile: the docket's own process tells

@@ -104,6 +104,10 @@ func (c *Carrier) docketed(ctx context.Context, r es.Recorded) error {
 			if err := c.entered(ctx, r.Aggregate.Tenant, e); err != nil {
 				return err
 			}
+		case docket.AgentRevoked:
+			if err := c.revoked(ctx, r, e); err != nil {
+				return err
+			}
 		case docket.Answered:
 			if err := c.answer(ctx, r, e); err != nil {
 				return err

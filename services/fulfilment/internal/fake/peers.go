@@ -77,6 +77,8 @@ type Peers struct {
 	Needs map[string]string
 	// Unfenced says that nobody is kept from being separated during a search.
 	Unfenced bool
+	// Unknown is a reference that nobody has.
+	Unknown  string
 	searched time.Time // until when somebody looks for the person
 }
 

@@ -6,6 +6,7 @@ import (
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 )
 
 // GetSubject says whether the subject is forgotten.
@@ -15,6 +16,9 @@ func (p *Peers) GetSubject(_ context.Context, r *identityv1.GetSubjectRequest, _
 		return nil, err
 	}
 	defer leave()
+	if p.Unknown != "" && p.Unknown == r.GetSubjectRef() {
+		return nil, Refuse(codes.NotFound, "SUBJECT_NOT_FOUND")
+	}
 	if p.forgotten[r.GetSubjectRef()] {
 		return &identityv1.GetSubjectResponse{State: identityv1.SubjectState_SUBJECT_STATE_FORGOTTEN}, nil
 	}

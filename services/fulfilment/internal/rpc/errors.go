@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"habeas.internal/services/fulfilment/internal/carry"
 	"habeas.internal/services/fulfilment/internal/connector"
 	"habeas.internal/services/fulfilment/internal/dataset"
 	"habeas.internal/services/fulfilment/internal/pack"
@@ -30,6 +31,7 @@ func Errors() fault.Table {
 		{Err: fault.Type[request.Refusal](), Code: codes.FailedPrecondition},
 		{Err: errNoProvider, Code: codes.FailedPrecondition, Reason: "PROVIDER_NOT_CONFIGURED"},
 		{Err: errProviderAway, Code: codes.Unavailable, Reason: "PROVIDER_UNAVAILABLE", Retry: 10 * time.Second},
+		{Err: carry.ErrNobody, Code: codes.NotFound, Reason: "SUBJECT_NOT_FOUND"},
 		{Err: system.ErrNoSystem, Code: codes.NotFound, Reason: "SYSTEM_NOT_FOUND"},
 		{Err: system.ErrReserved, Code: codes.FailedPrecondition, Reason: "SYSTEM_NAME_RESERVED"},
 		{Err: connector.ErrUnreachable, Code: codes.Unavailable, Reason: "SYSTEM_UNREACHABLE"},

@@ -216,6 +216,9 @@ func oversized(m method) (in proto.Message, reason string) {
 	if m.name == fulfilmentv1.RequestService_CheckPerson_FullMethodName {
 		size, reason = 1200<<10, ""
 	}
+	if m.name == fulfilmentv1.AgentRequestService_SubmitAgentRequest_FullMethodName {
+		size = 140 << 10
+	}
 	in = proto.Clone(m.good)
 	unknown := protowire.AppendTag(nil, 20000, protowire.BytesType)
 	in.ProtoReflect().SetUnknown(protowire.AppendBytes(unknown, make([]byte, size)))
@@ -227,7 +230,7 @@ func TestEveryMethodRefusesWhatItMust(t *testing.T) {
 	s.AddSystem("shop")
 	id := submit(t, s.as(t, fake.Tenant, actor, "intake"), key1, fulfilmentv1.Right_RIGHT_ACCESS)
 	s.Settle()
-	for _, m := range slices.Concat(requestMethods(id), readMethods(id), systemMethods(), caseMethods(id)) {
+	for _, m := range slices.Concat(requestMethods(id), readMethods(id), systemMethods(), caseMethods(id), agentMethods(stranger)) {
 		t.Run(m.name, func(t *testing.T) {
 			may, mayNot := s.as(t, fake.Tenant, actor, m.role), s.as(t, fake.Tenant, actor, m.wrong)
 			refused := func(what string, err error, want codes.Code, reason, field string) {
@@ -256,7 +259,7 @@ func TestEveryMethodRefusesWhatItMust(t *testing.T) {
 
 func TestAnEmptyRequestIsRefusedWhereSomethingIsNeeded(t *testing.T) {
 	s := serve(t)
-	for _, m := range slices.Concat(requestMethods(stranger), readMethods(stranger), systemMethods(), caseMethods(stranger)) {
+	for _, m := range slices.Concat(requestMethods(stranger), readMethods(stranger), systemMethods(), caseMethods(stranger), agentMethods(stranger)) {
 		empty := m.good.ProtoReflect().New().Interface()
 		err := call(t, s.as(t, fake.Tenant, actor, m.role), m, empty)
 		if strings.Contains(m.name, "/List") {

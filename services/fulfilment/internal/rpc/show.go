@@ -26,7 +26,7 @@ func show(id string, s request.Request) *fulfilmentv1.Request {
 		Outcome: fulfilmentv1.Outcome(s.Outcome), SubjectRef: s.SubjectRef, Policy: s.Terms.Policy,
 		PolicyVersion: s.Terms.PolicyVersion, RulePack: s.Terms.Pack, ReceivedAt: timestamppb.New(s.ReceivedAt),
 		DueAt: timestamppb.New(s.Terms.DueAt), ClosedAt: eventpb.Stamp(s.ClosedAt), DuplicateOf: cmp.Or(s.DuplicateOf, s.After),
-		DueOn: dueOn(s.Terms),
+		DueOn: dueOn(s.Terms), Agent: s.Agent,
 	}
 	if s.Package.Ready && !s.Package.Expired {
 		m.PackageUri, m.PackageExpiresAt = "package:"+s.Package.Name, eventpb.Stamp(s.Package.ExpiresAt)

@@ -38,9 +38,10 @@ import (
 // service is fulfilment behind its door, with everything around it stood in.
 type service struct {
 	*fake.World
-	place *rpctest.Place
-	addr  string
-	lines []view.Line
+	place  *rpctest.Place
+	addr   string
+	lines  []view.Line
+	agents *directory
 }
 
 // List gives the lines that a test has set.
@@ -70,7 +71,7 @@ func (checker) Check(_ context.Context, _ string, d system.Description) (uint32,
 
 func serve(t *testing.T) *service {
 	t.Helper()
-	s := &service{World: fake.NewWorld(t), place: rpctest.NewPlace(t)}
+	s := &service{World: fake.NewWorld(t), place: rpctest.NewPlace(t), agents: &directory{used: map[string]*identityv1.UseMandateRequest{}}}
 	packs, err := rulepack.Load("gdpr", "ccpa")
 	if err != nil {
 		t.Fatal(err)
@@ -85,6 +86,7 @@ func serve(t *testing.T) *service {
 			{Desc: &fulfilmentv1.RequestService_ServiceDesc, Impl: impl},
 			{Desc: &fulfilmentv1.SystemService_ServiceDesc, Impl: impl},
 			{Desc: &fulfilmentv1.CaseService_ServiceDesc, Impl: impl},
+			{Desc: &fulfilmentv1.AgentRequestService_ServiceDesc, Impl: &rpc.Agents{Server: impl, Directory: s.agents}},
 		},
 		Errors: rpc.Errors(),
 	})

@@ -75,11 +75,18 @@ func Dockets() (eventpb.Codec[docket.Event], error) {
 		eventpb.Of[docket.Event](func(_ *eventpb.Writer, e docket.Entered) *fulfilmentv1.RequestEntered {
 			return &fulfilmentv1.RequestEntered{
 				Request: e.Request, Right: fulfilmentv1.Right(e.Right), Place: fulfilmentv1.DocketPlace(e.Place), Behind: e.Behind,
+				Agent: e.Agent, AskedAt: eventpb.Stamp(e.Asked),
 			}
 		}, func(_ *eventpb.Reader, m *fulfilmentv1.RequestEntered) docket.Entered {
 			return docket.Entered{
 				Request: m.GetRequest(), Right: docket.Right(m.GetRight()), Place: docket.Place(m.GetPlace()), Behind: m.GetBehind(),
+				Agent: m.GetAgent(), Asked: eventpb.Moment(m.GetAskedAt()),
 			}
+		}),
+		eventpb.Of[docket.Event](func(_ *eventpb.Writer, e docket.AgentRevoked) *fulfilmentv1.AgentRevoked {
+			return &fulfilmentv1.AgentRevoked{Agent: e.Agent, At: eventpb.Stamp(e.At)}
+		}, func(_ *eventpb.Reader, m *fulfilmentv1.AgentRevoked) docket.AgentRevoked {
+			return docket.AgentRevoked{Agent: m.GetAgent(), At: eventpb.Moment(m.GetAt())}
 		}),
 		eventpb.Of[docket.Event](func(_ *eventpb.Writer, e docket.Begun) *fulfilmentv1.ErasureBegun {
 			return &fulfilmentv1.ErasureBegun{Request: e.Request}

@@ -70,6 +70,7 @@ func TestTheEventsOfDocketsStayReadable(t *testing.T) {
 	codec, err := wire.Dockets()
 	corpus(t, docket.AggregateType, codec, err, []docket.Event{
 		docket.Entered{Request: id, Right: docket.Erasure, Place: docket.Behind, Behind: id},
+		docket.AgentRevoked{Agent: "ACME", At: at()},
 		docket.Begun{Request: id},
 		docket.Yielded{Request: id, To: id},
 		docket.Promoted{Request: id},

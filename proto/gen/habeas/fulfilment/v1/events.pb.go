@@ -462,7 +462,11 @@ type RequestEntered struct {
 	// Its place.
 	Place DocketPlace `protobuf:"varint,3,opt,name=place,proto3,enum=habeas.fulfilment.v1.DocketPlace" json:"place,omitempty"`
 	// The request that it waits for; empty when active.
-	Behind        string `protobuf:"bytes,4,opt,name=behind,proto3" json:"behind,omitempty"`
+	Behind string `protobuf:"bytes,4,opt,name=behind,proto3" json:"behind,omitempty"`
+	// The authorised agent that asked for it; empty if none did.
+	Agent string `protobuf:"bytes,5,opt,name=agent,proto3" json:"agent,omitempty"`
+	// When it asked.
+	AskedAt       *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=asked_at,json=askedAt,proto3" json:"asked_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -525,6 +529,76 @@ func (x *RequestEntered) GetBehind() string {
 	return ""
 }
 
+func (x *RequestEntered) GetAgent() string {
+	if x != nil {
+		return x.Agent
+	}
+	return ""
+}
+
+func (x *RequestEntered) GetAskedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AskedAt
+	}
+	return nil
+}
+
+// AgentRevoked: the person takes back what an authorised agent may ask for them.
+// What it has asked before goes no further.
+type AgentRevoked struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The agent.
+	Agent string `protobuf:"bytes,1,opt,name=agent,proto3" json:"agent,omitempty"`
+	// When.
+	At            *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AgentRevoked) Reset() {
+	*x = AgentRevoked{}
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AgentRevoked) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AgentRevoked) ProtoMessage() {}
+
+func (x *AgentRevoked) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AgentRevoked.ProtoReflect.Descriptor instead.
+func (*AgentRevoked) Descriptor() ([]byte, []int) {
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *AgentRevoked) GetAgent() string {
+	if x != nil {
+		return x.Agent
+	}
+	return ""
+}
+
+func (x *AgentRevoked) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
 // ErasureBegun: an active erasure may destroy from now on, and lets no other
 // request go first any more.
 type ErasureBegun struct {
@@ -537,7 +611,7 @@ type ErasureBegun struct {
 
 func (x *ErasureBegun) Reset() {
 	*x = ErasureBegun{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[5]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -549,7 +623,7 @@ func (x *ErasureBegun) String() string {
 func (*ErasureBegun) ProtoMessage() {}
 
 func (x *ErasureBegun) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[5]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -562,7 +636,7 @@ func (x *ErasureBegun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ErasureBegun.ProtoReflect.Descriptor instead.
 func (*ErasureBegun) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{5}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ErasureBegun) GetRequest() string {
@@ -586,7 +660,7 @@ type RequestYielded struct {
 
 func (x *RequestYielded) Reset() {
 	*x = RequestYielded{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[6]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -598,7 +672,7 @@ func (x *RequestYielded) String() string {
 func (*RequestYielded) ProtoMessage() {}
 
 func (x *RequestYielded) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[6]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -611,7 +685,7 @@ func (x *RequestYielded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestYielded.ProtoReflect.Descriptor instead.
 func (*RequestYielded) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{6}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *RequestYielded) GetRequest() string {
@@ -639,7 +713,7 @@ type RequestPromoted struct {
 
 func (x *RequestPromoted) Reset() {
 	*x = RequestPromoted{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[7]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -651,7 +725,7 @@ func (x *RequestPromoted) String() string {
 func (*RequestPromoted) ProtoMessage() {}
 
 func (x *RequestPromoted) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[7]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -664,7 +738,7 @@ func (x *RequestPromoted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestPromoted.ProtoReflect.Descriptor instead.
 func (*RequestPromoted) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{7}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *RequestPromoted) GetRequest() string {
@@ -687,7 +761,7 @@ type RequestAnswered struct {
 
 func (x *RequestAnswered) Reset() {
 	*x = RequestAnswered{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[8]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -699,7 +773,7 @@ func (x *RequestAnswered) String() string {
 func (*RequestAnswered) ProtoMessage() {}
 
 func (x *RequestAnswered) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[8]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -712,7 +786,7 @@ func (x *RequestAnswered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestAnswered.ProtoReflect.Descriptor instead.
 func (*RequestAnswered) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{8}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *RequestAnswered) GetRequest() string {
@@ -742,7 +816,7 @@ type RequestLeft struct {
 
 func (x *RequestLeft) Reset() {
 	*x = RequestLeft{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[9]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -754,7 +828,7 @@ func (x *RequestLeft) String() string {
 func (*RequestLeft) ProtoMessage() {}
 
 func (x *RequestLeft) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[9]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -767,7 +841,7 @@ func (x *RequestLeft) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestLeft.ProtoReflect.Descriptor instead.
 func (*RequestLeft) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{9}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *RequestLeft) GetRequest() string {
@@ -801,7 +875,7 @@ type NoticeDrafted struct {
 
 func (x *NoticeDrafted) Reset() {
 	*x = NoticeDrafted{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[10]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -813,7 +887,7 @@ func (x *NoticeDrafted) String() string {
 func (*NoticeDrafted) ProtoMessage() {}
 
 func (x *NoticeDrafted) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[10]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -826,7 +900,7 @@ func (x *NoticeDrafted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NoticeDrafted.ProtoReflect.Descriptor instead.
 func (*NoticeDrafted) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{10}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *NoticeDrafted) GetRequest() string {
@@ -872,7 +946,7 @@ type NoticeAttempted struct {
 
 func (x *NoticeAttempted) Reset() {
 	*x = NoticeAttempted{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[11]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -884,7 +958,7 @@ func (x *NoticeAttempted) String() string {
 func (*NoticeAttempted) ProtoMessage() {}
 
 func (x *NoticeAttempted) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[11]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -897,7 +971,7 @@ func (x *NoticeAttempted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NoticeAttempted.ProtoReflect.Descriptor instead.
 func (*NoticeAttempted) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{11}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *NoticeAttempted) GetAttempt() uint32 {
@@ -934,7 +1008,7 @@ type NoticeSent struct {
 
 func (x *NoticeSent) Reset() {
 	*x = NoticeSent{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[12]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -946,7 +1020,7 @@ func (x *NoticeSent) String() string {
 func (*NoticeSent) ProtoMessage() {}
 
 func (x *NoticeSent) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[12]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -959,7 +1033,7 @@ func (x *NoticeSent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NoticeSent.ProtoReflect.Descriptor instead.
 func (*NoticeSent) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{12}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *NoticeSent) GetReply() uint32 {
@@ -993,7 +1067,7 @@ type NoticeFailed struct {
 
 func (x *NoticeFailed) Reset() {
 	*x = NoticeFailed{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[13]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1005,7 +1079,7 @@ func (x *NoticeFailed) String() string {
 func (*NoticeFailed) ProtoMessage() {}
 
 func (x *NoticeFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[13]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1018,7 +1092,7 @@ func (x *NoticeFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NoticeFailed.ProtoReflect.Descriptor instead.
 func (*NoticeFailed) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{13}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *NoticeFailed) GetReason() string {
@@ -1090,14 +1164,18 @@ type RequestSubmitted struct {
 	// How long it is held, once proven, while the person is told.
 	Delay *durationpb.Duration `protobuf:"bytes,18,opt,name=delay,proto3" json:"delay,omitempty"`
 	// Who of the staff took it in: the id of the read log.
-	TakenBy       string `protobuf:"bytes,19,opt,name=taken_by,json=takenBy,proto3" json:"taken_by,omitempty"`
+	TakenBy string `protobuf:"bytes,19,opt,name=taken_by,json=takenBy,proto3" json:"taken_by,omitempty"`
+	// The authorised agent that asked in the person's name; empty if none did.
+	Agent string `protobuf:"bytes,20,opt,name=agent,proto3" json:"agent,omitempty"`
+	// The mandate by which it asked, at identity.
+	Mandate       string `protobuf:"bytes,21,opt,name=mandate,proto3" json:"mandate,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RequestSubmitted) Reset() {
 	*x = RequestSubmitted{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[14]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1109,7 +1187,7 @@ func (x *RequestSubmitted) String() string {
 func (*RequestSubmitted) ProtoMessage() {}
 
 func (x *RequestSubmitted) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[14]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1122,7 +1200,7 @@ func (x *RequestSubmitted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestSubmitted.ProtoReflect.Descriptor instead.
 func (*RequestSubmitted) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{14}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *RequestSubmitted) GetRight() Right {
@@ -1258,6 +1336,20 @@ func (x *RequestSubmitted) GetTakenBy() string {
 	return ""
 }
 
+func (x *RequestSubmitted) GetAgent() string {
+	if x != nil {
+		return x.Agent
+	}
+	return ""
+}
+
+func (x *RequestSubmitted) GetMandate() string {
+	if x != nil {
+		return x.Mandate
+	}
+	return ""
+}
+
 // NoticeOwed: a message about the request is owed to the person.
 type NoticeOwed struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1271,7 +1363,7 @@ type NoticeOwed struct {
 
 func (x *NoticeOwed) Reset() {
 	*x = NoticeOwed{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[15]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1283,7 +1375,7 @@ func (x *NoticeOwed) String() string {
 func (*NoticeOwed) ProtoMessage() {}
 
 func (x *NoticeOwed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[15]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1296,7 +1388,7 @@ func (x *NoticeOwed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NoticeOwed.ProtoReflect.Descriptor instead.
 func (*NoticeOwed) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{15}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *NoticeOwed) GetNotice() string {
@@ -1328,7 +1420,7 @@ type NoticeEnded struct {
 
 func (x *NoticeEnded) Reset() {
 	*x = NoticeEnded{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[16]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1340,7 +1432,7 @@ func (x *NoticeEnded) String() string {
 func (*NoticeEnded) ProtoMessage() {}
 
 func (x *NoticeEnded) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[16]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1353,7 +1445,7 @@ func (x *NoticeEnded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NoticeEnded.ProtoReflect.Descriptor instead.
 func (*NoticeEnded) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{16}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *NoticeEnded) GetNotice() string {
@@ -1392,7 +1484,7 @@ type VerificationStarted struct {
 
 func (x *VerificationStarted) Reset() {
 	*x = VerificationStarted{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[17]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1404,7 +1496,7 @@ func (x *VerificationStarted) String() string {
 func (*VerificationStarted) ProtoMessage() {}
 
 func (x *VerificationStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[17]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1417,7 +1509,7 @@ func (x *VerificationStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerificationStarted.ProtoReflect.Descriptor instead.
 func (*VerificationStarted) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{17}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *VerificationStarted) GetVerification() string {
@@ -1455,7 +1547,7 @@ type VerificationExtended struct {
 
 func (x *VerificationExtended) Reset() {
 	*x = VerificationExtended{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[18]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1467,7 +1559,7 @@ func (x *VerificationExtended) String() string {
 func (*VerificationExtended) ProtoMessage() {}
 
 func (x *VerificationExtended) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[18]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1480,7 +1572,7 @@ func (x *VerificationExtended) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerificationExtended.ProtoReflect.Descriptor instead.
 func (*VerificationExtended) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{18}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *VerificationExtended) GetExpiresAt() *timestamppb.Timestamp {
@@ -1516,7 +1608,7 @@ type RequestVerified struct {
 
 func (x *RequestVerified) Reset() {
 	*x = RequestVerified{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[19]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1528,7 +1620,7 @@ func (x *RequestVerified) String() string {
 func (*RequestVerified) ProtoMessage() {}
 
 func (x *RequestVerified) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[19]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1541,7 +1633,7 @@ func (x *RequestVerified) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestVerified.ProtoReflect.Descriptor instead.
 func (*RequestVerified) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{19}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *RequestVerified) GetSubjectRef() string {
@@ -1590,7 +1682,7 @@ type VerificationRenewed struct {
 
 func (x *VerificationRenewed) Reset() {
 	*x = VerificationRenewed{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[20]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1602,7 +1694,7 @@ func (x *VerificationRenewed) String() string {
 func (*VerificationRenewed) ProtoMessage() {}
 
 func (x *VerificationRenewed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[20]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1615,7 +1707,7 @@ func (x *VerificationRenewed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerificationRenewed.ProtoReflect.Descriptor instead.
 func (*VerificationRenewed) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{20}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *VerificationRenewed) GetAt() *timestamppb.Timestamp {
@@ -1643,7 +1735,7 @@ type DelayBegun struct {
 
 func (x *DelayBegun) Reset() {
 	*x = DelayBegun{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[21]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1655,7 +1747,7 @@ func (x *DelayBegun) String() string {
 func (*DelayBegun) ProtoMessage() {}
 
 func (x *DelayBegun) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[21]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1668,7 +1760,7 @@ func (x *DelayBegun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DelayBegun.ProtoReflect.Descriptor instead.
 func (*DelayBegun) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{21}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *DelayBegun) GetUntil() *timestamppb.Timestamp {
@@ -1712,7 +1804,7 @@ type RequestCancelled struct {
 
 func (x *RequestCancelled) Reset() {
 	*x = RequestCancelled{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[22]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1724,7 +1816,7 @@ func (x *RequestCancelled) String() string {
 func (*RequestCancelled) ProtoMessage() {}
 
 func (x *RequestCancelled) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[22]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1737,7 +1829,7 @@ func (x *RequestCancelled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestCancelled.ProtoReflect.Descriptor instead.
 func (*RequestCancelled) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{22}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *RequestCancelled) GetReason() string {
@@ -1767,7 +1859,7 @@ type VerificationFailed struct {
 
 func (x *VerificationFailed) Reset() {
 	*x = VerificationFailed{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[23]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1779,7 +1871,7 @@ func (x *VerificationFailed) String() string {
 func (*VerificationFailed) ProtoMessage() {}
 
 func (x *VerificationFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[23]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1792,7 +1884,7 @@ func (x *VerificationFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerificationFailed.ProtoReflect.Descriptor instead.
 func (*VerificationFailed) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{23}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *VerificationFailed) GetReason() string {
@@ -1824,7 +1916,7 @@ type RequestQueued struct {
 
 func (x *RequestQueued) Reset() {
 	*x = RequestQueued{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[24]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1836,7 +1928,7 @@ func (x *RequestQueued) String() string {
 func (*RequestQueued) ProtoMessage() {}
 
 func (x *RequestQueued) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[24]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1849,7 +1941,7 @@ func (x *RequestQueued) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestQueued.ProtoReflect.Descriptor instead.
 func (*RequestQueued) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{24}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *RequestQueued) GetBehind() string {
@@ -1887,7 +1979,7 @@ type RequestHeldBack struct {
 
 func (x *RequestHeldBack) Reset() {
 	*x = RequestHeldBack{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[25]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1899,7 +1991,7 @@ func (x *RequestHeldBack) String() string {
 func (*RequestHeldBack) ProtoMessage() {}
 
 func (x *RequestHeldBack) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[25]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1912,7 +2004,7 @@ func (x *RequestHeldBack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestHeldBack.ProtoReflect.Descriptor instead.
 func (*RequestHeldBack) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{25}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *RequestHeldBack) GetTo() string {
@@ -1940,7 +2032,7 @@ type RequestActivated struct {
 
 func (x *RequestActivated) Reset() {
 	*x = RequestActivated{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[26]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1952,7 +2044,7 @@ func (x *RequestActivated) String() string {
 func (*RequestActivated) ProtoMessage() {}
 
 func (x *RequestActivated) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[26]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1965,7 +2057,7 @@ func (x *RequestActivated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestActivated.ProtoReflect.Descriptor instead.
 func (*RequestActivated) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{26}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *RequestActivated) GetAt() *timestamppb.Timestamp {
@@ -1987,7 +2079,7 @@ type ContactNoted struct {
 
 func (x *ContactNoted) Reset() {
 	*x = ContactNoted{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[27]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1999,7 +2091,7 @@ func (x *ContactNoted) String() string {
 func (*ContactNoted) ProtoMessage() {}
 
 func (x *ContactNoted) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[27]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2012,7 +2104,7 @@ func (x *ContactNoted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContactNoted.ProtoReflect.Descriptor instead.
 func (*ContactNoted) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{27}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ContactNoted) GetAddress() *v1.Sealed {
@@ -2033,7 +2125,7 @@ type RequestFrozen struct {
 
 func (x *RequestFrozen) Reset() {
 	*x = RequestFrozen{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[28]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2045,7 +2137,7 @@ func (x *RequestFrozen) String() string {
 func (*RequestFrozen) ProtoMessage() {}
 
 func (x *RequestFrozen) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[28]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2058,7 +2150,7 @@ func (x *RequestFrozen) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestFrozen.ProtoReflect.Descriptor instead.
 func (*RequestFrozen) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{28}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *RequestFrozen) GetAt() *timestamppb.Timestamp {
@@ -2099,7 +2191,7 @@ type PlannedLeaf struct {
 
 func (x *PlannedLeaf) Reset() {
 	*x = PlannedLeaf{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[29]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2111,7 +2203,7 @@ func (x *PlannedLeaf) String() string {
 func (*PlannedLeaf) ProtoMessage() {}
 
 func (x *PlannedLeaf) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[29]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2124,7 +2216,7 @@ func (x *PlannedLeaf) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlannedLeaf.ProtoReflect.Descriptor instead.
 func (*PlannedLeaf) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{29}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *PlannedLeaf) GetLeaf() uint32 {
@@ -2227,7 +2319,7 @@ type ManifestCommitted struct {
 
 func (x *ManifestCommitted) Reset() {
 	*x = ManifestCommitted{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[30]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2239,7 +2331,7 @@ func (x *ManifestCommitted) String() string {
 func (*ManifestCommitted) ProtoMessage() {}
 
 func (x *ManifestCommitted) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[30]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2252,7 +2344,7 @@ func (x *ManifestCommitted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ManifestCommitted.ProtoReflect.Descriptor instead.
 func (*ManifestCommitted) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{30}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ManifestCommitted) GetLeaves() []*PlannedLeaf {
@@ -2314,7 +2406,7 @@ type LeavesDecided struct {
 
 func (x *LeavesDecided) Reset() {
 	*x = LeavesDecided{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[31]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2326,7 +2418,7 @@ func (x *LeavesDecided) String() string {
 func (*LeavesDecided) ProtoMessage() {}
 
 func (x *LeavesDecided) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[31]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2339,7 +2431,7 @@ func (x *LeavesDecided) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeavesDecided.ProtoReflect.Descriptor instead.
 func (*LeavesDecided) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{31}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *LeavesDecided) GetSystem() string {
@@ -2378,7 +2470,7 @@ type StartedLeaf struct {
 
 func (x *StartedLeaf) Reset() {
 	*x = StartedLeaf{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[32]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2390,7 +2482,7 @@ func (x *StartedLeaf) String() string {
 func (*StartedLeaf) ProtoMessage() {}
 
 func (x *StartedLeaf) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[32]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2403,7 +2495,7 @@ func (x *StartedLeaf) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartedLeaf.ProtoReflect.Descriptor instead.
 func (*StartedLeaf) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{32}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *StartedLeaf) GetLeaf() uint32 {
@@ -2449,7 +2541,7 @@ type LeavesStarted struct {
 
 func (x *LeavesStarted) Reset() {
 	*x = LeavesStarted{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[33]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2461,7 +2553,7 @@ func (x *LeavesStarted) String() string {
 func (*LeavesStarted) ProtoMessage() {}
 
 func (x *LeavesStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[33]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2474,7 +2566,7 @@ func (x *LeavesStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeavesStarted.ProtoReflect.Descriptor instead.
 func (*LeavesStarted) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{33}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *LeavesStarted) GetSystem() string {
@@ -2537,7 +2629,7 @@ type ValuesSuppressed struct {
 
 func (x *ValuesSuppressed) Reset() {
 	*x = ValuesSuppressed{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[34]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2549,7 +2641,7 @@ func (x *ValuesSuppressed) String() string {
 func (*ValuesSuppressed) ProtoMessage() {}
 
 func (x *ValuesSuppressed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[34]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2562,7 +2654,7 @@ func (x *ValuesSuppressed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValuesSuppressed.ProtoReflect.Descriptor instead.
 func (*ValuesSuppressed) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{34}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ValuesSuppressed) GetErasureRef() string {
@@ -2626,7 +2718,7 @@ type CompletedLeaf struct {
 
 func (x *CompletedLeaf) Reset() {
 	*x = CompletedLeaf{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[35]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2638,7 +2730,7 @@ func (x *CompletedLeaf) String() string {
 func (*CompletedLeaf) ProtoMessage() {}
 
 func (x *CompletedLeaf) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[35]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2651,7 +2743,7 @@ func (x *CompletedLeaf) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompletedLeaf.ProtoReflect.Descriptor instead.
 func (*CompletedLeaf) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{35}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *CompletedLeaf) GetLeaf() uint32 {
@@ -2753,7 +2845,7 @@ type AnnouncedLeaf struct {
 
 func (x *AnnouncedLeaf) Reset() {
 	*x = AnnouncedLeaf{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[36]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2765,7 +2857,7 @@ func (x *AnnouncedLeaf) String() string {
 func (*AnnouncedLeaf) ProtoMessage() {}
 
 func (x *AnnouncedLeaf) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[36]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2778,7 +2870,7 @@ func (x *AnnouncedLeaf) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnnouncedLeaf.ProtoReflect.Descriptor instead.
 func (*AnnouncedLeaf) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{36}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *AnnouncedLeaf) GetLeaf() uint32 {
@@ -2843,7 +2935,7 @@ type ChangesAnnounced struct {
 
 func (x *ChangesAnnounced) Reset() {
 	*x = ChangesAnnounced{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[37]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2855,7 +2947,7 @@ func (x *ChangesAnnounced) String() string {
 func (*ChangesAnnounced) ProtoMessage() {}
 
 func (x *ChangesAnnounced) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[37]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2868,7 +2960,7 @@ func (x *ChangesAnnounced) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangesAnnounced.ProtoReflect.Descriptor instead.
 func (*ChangesAnnounced) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{37}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ChangesAnnounced) GetSystem() string {
@@ -2915,7 +3007,7 @@ type LeavesCompleted struct {
 
 func (x *LeavesCompleted) Reset() {
 	*x = LeavesCompleted{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[38]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2927,7 +3019,7 @@ func (x *LeavesCompleted) String() string {
 func (*LeavesCompleted) ProtoMessage() {}
 
 func (x *LeavesCompleted) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[38]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2940,7 +3032,7 @@ func (x *LeavesCompleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeavesCompleted.ProtoReflect.Descriptor instead.
 func (*LeavesCompleted) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{38}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *LeavesCompleted) GetSystem() string {
@@ -2989,7 +3081,7 @@ type StepFailed struct {
 
 func (x *StepFailed) Reset() {
 	*x = StepFailed{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[39]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3001,7 +3093,7 @@ func (x *StepFailed) String() string {
 func (*StepFailed) ProtoMessage() {}
 
 func (x *StepFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[39]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3014,7 +3106,7 @@ func (x *StepFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StepFailed.ProtoReflect.Descriptor instead.
 func (*StepFailed) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{39}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *StepFailed) GetStep() string {
@@ -3091,7 +3183,7 @@ type LeavesDeferred struct {
 
 func (x *LeavesDeferred) Reset() {
 	*x = LeavesDeferred{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[40]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3103,7 +3195,7 @@ func (x *LeavesDeferred) String() string {
 func (*LeavesDeferred) ProtoMessage() {}
 
 func (x *LeavesDeferred) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[40]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3116,7 +3208,7 @@ func (x *LeavesDeferred) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeavesDeferred.ProtoReflect.Descriptor instead.
 func (*LeavesDeferred) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{40}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *LeavesDeferred) GetSystem() string {
@@ -3160,7 +3252,7 @@ type RequestResumed struct {
 
 func (x *RequestResumed) Reset() {
 	*x = RequestResumed{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[41]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3172,7 +3264,7 @@ func (x *RequestResumed) String() string {
 func (*RequestResumed) ProtoMessage() {}
 
 func (x *RequestResumed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[41]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3185,7 +3277,7 @@ func (x *RequestResumed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestResumed.ProtoReflect.Descriptor instead.
 func (*RequestResumed) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{41}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *RequestResumed) GetCause() string {
@@ -3213,7 +3305,7 @@ type PackageBegun struct {
 
 func (x *PackageBegun) Reset() {
 	*x = PackageBegun{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[42]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3225,7 +3317,7 @@ func (x *PackageBegun) String() string {
 func (*PackageBegun) ProtoMessage() {}
 
 func (x *PackageBegun) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[42]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3238,7 +3330,7 @@ func (x *PackageBegun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PackageBegun.ProtoReflect.Descriptor instead.
 func (*PackageBegun) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{42}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *PackageBegun) GetPackage() string {
@@ -3263,7 +3355,7 @@ type PackageReady struct {
 
 func (x *PackageReady) Reset() {
 	*x = PackageReady{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[43]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3275,7 +3367,7 @@ func (x *PackageReady) String() string {
 func (*PackageReady) ProtoMessage() {}
 
 func (x *PackageReady) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[43]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3288,7 +3380,7 @@ func (x *PackageReady) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PackageReady.ProtoReflect.Descriptor instead.
 func (*PackageReady) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{43}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *PackageReady) GetPackage() string {
@@ -3329,7 +3421,7 @@ type PackageRead struct {
 
 func (x *PackageRead) Reset() {
 	*x = PackageRead{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[44]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3341,7 +3433,7 @@ func (x *PackageRead) String() string {
 func (*PackageRead) ProtoMessage() {}
 
 func (x *PackageRead) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[44]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3354,7 +3446,7 @@ func (x *PackageRead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PackageRead.ProtoReflect.Descriptor instead.
 func (*PackageRead) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{44}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *PackageRead) GetPurpose() string {
@@ -3398,7 +3490,7 @@ type PackageExpired struct {
 
 func (x *PackageExpired) Reset() {
 	*x = PackageExpired{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[45]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3410,7 +3502,7 @@ func (x *PackageExpired) String() string {
 func (*PackageExpired) ProtoMessage() {}
 
 func (x *PackageExpired) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[45]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3423,7 +3515,7 @@ func (x *PackageExpired) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PackageExpired.ProtoReflect.Descriptor instead.
 func (*PackageExpired) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{45}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *PackageExpired) GetPackage() string {
@@ -3451,7 +3543,7 @@ type RecipientsTold struct {
 
 func (x *RecipientsTold) Reset() {
 	*x = RecipientsTold{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[46]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3463,7 +3555,7 @@ func (x *RecipientsTold) String() string {
 func (*RecipientsTold) ProtoMessage() {}
 
 func (x *RecipientsTold) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[46]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3476,7 +3568,7 @@ func (x *RecipientsTold) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecipientsTold.ProtoReflect.Descriptor instead.
 func (*RecipientsTold) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{46}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *RecipientsTold) GetRecipients() uint32 {
@@ -3499,7 +3591,7 @@ type SubjectForgotten struct {
 
 func (x *SubjectForgotten) Reset() {
 	*x = SubjectForgotten{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[47]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3511,7 +3603,7 @@ func (x *SubjectForgotten) String() string {
 func (*SubjectForgotten) ProtoMessage() {}
 
 func (x *SubjectForgotten) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[47]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3524,7 +3616,7 @@ func (x *SubjectForgotten) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubjectForgotten.ProtoReflect.Descriptor instead.
 func (*SubjectForgotten) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{47}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *SubjectForgotten) GetKeysDestroyed() uint32 {
@@ -3552,7 +3644,7 @@ type RestrictionEnded struct {
 
 func (x *RestrictionEnded) Reset() {
 	*x = RestrictionEnded{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[48]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3564,7 +3656,7 @@ func (x *RestrictionEnded) String() string {
 func (*RestrictionEnded) ProtoMessage() {}
 
 func (x *RestrictionEnded) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[48]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3577,7 +3669,7 @@ func (x *RestrictionEnded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestrictionEnded.ProtoReflect.Descriptor instead.
 func (*RestrictionEnded) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{48}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *RestrictionEnded) GetErased() bool {
@@ -3598,7 +3690,7 @@ type RequestWithdrawn struct {
 
 func (x *RequestWithdrawn) Reset() {
 	*x = RequestWithdrawn{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[49]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3610,7 +3702,7 @@ func (x *RequestWithdrawn) String() string {
 func (*RequestWithdrawn) ProtoMessage() {}
 
 func (x *RequestWithdrawn) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[49]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3623,7 +3715,7 @@ func (x *RequestWithdrawn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestWithdrawn.ProtoReflect.Descriptor instead.
 func (*RequestWithdrawn) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{49}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *RequestWithdrawn) GetAt() *timestamppb.Timestamp {
@@ -3648,7 +3740,7 @@ type RequestClosed struct {
 
 func (x *RequestClosed) Reset() {
 	*x = RequestClosed{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[50]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3660,7 +3752,7 @@ func (x *RequestClosed) String() string {
 func (*RequestClosed) ProtoMessage() {}
 
 func (x *RequestClosed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[50]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3673,7 +3765,7 @@ func (x *RequestClosed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestClosed.ProtoReflect.Descriptor instead.
 func (*RequestClosed) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{50}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *RequestClosed) GetOutcome() Outcome {
@@ -3706,7 +3798,7 @@ type DocketLeft struct {
 
 func (x *DocketLeft) Reset() {
 	*x = DocketLeft{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[51]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3718,7 +3810,7 @@ func (x *DocketLeft) String() string {
 func (*DocketLeft) ProtoMessage() {}
 
 func (x *DocketLeft) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[51]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3731,7 +3823,7 @@ func (x *DocketLeft) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DocketLeft.ProtoReflect.Descriptor instead.
 func (*DocketLeft) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{51}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{52}
 }
 
 // RequestKeyDestroyed: what the request said about its requester is unreadable.
@@ -3745,7 +3837,7 @@ type RequestKeyDestroyed struct {
 
 func (x *RequestKeyDestroyed) Reset() {
 	*x = RequestKeyDestroyed{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[52]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3757,7 +3849,7 @@ func (x *RequestKeyDestroyed) String() string {
 func (*RequestKeyDestroyed) ProtoMessage() {}
 
 func (x *RequestKeyDestroyed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[52]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3770,7 +3862,7 @@ func (x *RequestKeyDestroyed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestKeyDestroyed.ProtoReflect.Descriptor instead.
 func (*RequestKeyDestroyed) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{52}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *RequestKeyDestroyed) GetResidueEndsAt() *timestamppb.Timestamp {
@@ -3789,7 +3881,7 @@ type RequestFinished struct {
 
 func (x *RequestFinished) Reset() {
 	*x = RequestFinished{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[53]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3801,7 +3893,7 @@ func (x *RequestFinished) String() string {
 func (*RequestFinished) ProtoMessage() {}
 
 func (x *RequestFinished) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[53]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3814,7 +3906,7 @@ func (x *RequestFinished) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestFinished.ProtoReflect.Descriptor instead.
 func (*RequestFinished) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{53}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{54}
 }
 
 // CommandRefused: a rule said no to a known caller.
@@ -3830,7 +3922,7 @@ type CommandRefused struct {
 
 func (x *CommandRefused) Reset() {
 	*x = CommandRefused{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[54]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3842,7 +3934,7 @@ func (x *CommandRefused) String() string {
 func (*CommandRefused) ProtoMessage() {}
 
 func (x *CommandRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[54]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3855,7 +3947,7 @@ func (x *CommandRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommandRefused.ProtoReflect.Descriptor instead.
 func (*CommandRefused) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{54}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *CommandRefused) GetCommand() string {
@@ -3902,12 +3994,17 @@ const file_habeas_fulfilment_v1_events_proto_rawDesc = "" +
 	"\x06region\x18\x04 \x01(\tB\x04\x98\xb5\x18\x03R\x06region\x12 \n" +
 	"\vcollections\x18\x05 \x01(\rR\vcollections:\x1b\xa2\xb5\x18\x17catalogue.system_listed\"M\n" +
 	"\x0eSystemDelisted\x12\x1c\n" +
-	"\x06system\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06system:\x1d\xa2\xb5\x18\x19catalogue.system_delisted\"\xd6\x01\n" +
+	"\x06system\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06system:\x1d\xa2\xb5\x18\x19catalogue.system_delisted\"\xa9\x02\n" +
 	"\x0eRequestEntered\x12\x1e\n" +
 	"\arequest\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\arequest\x121\n" +
 	"\x05right\x18\x02 \x01(\x0e2\x1b.habeas.fulfilment.v1.RightR\x05right\x127\n" +
 	"\x05place\x18\x03 \x01(\x0e2!.habeas.fulfilment.v1.DocketPlaceR\x05place\x12\x1c\n" +
-	"\x06behind\x18\x04 \x01(\tB\x04\x98\xb5\x18\x02R\x06behind:\x1a\xa2\xb5\x18\x16docket.request_entered\"H\n" +
+	"\x06behind\x18\x04 \x01(\tB\x04\x98\xb5\x18\x02R\x06behind\x12\x1a\n" +
+	"\x05agent\x18\x05 \x01(\tB\x04\x98\xb5\x18\x02R\x05agent\x125\n" +
+	"\basked_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\aaskedAt:\x1a\xa2\xb5\x18\x16docket.request_entered\"p\n" +
+	"\fAgentRevoked\x12\x1a\n" +
+	"\x05agent\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\x05agent\x12*\n" +
+	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at:\x18\xa2\xb5\x18\x14docket.agent_revoked\"H\n" +
 	"\fErasureBegun\x12\x1e\n" +
 	"\arequest\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\arequest:\x18\xa2\xb5\x18\x14docket.erasure_begun\"b\n" +
 	"\x0eRequestYielded\x12\x1e\n" +
@@ -3939,7 +4036,7 @@ const file_habeas_fulfilment_v1_events_proto_rawDesc = "" +
 	"\x06reason\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason\x12\x14\n" +
 	"\x05reply\x18\x02 \x01(\rR\x05reply\x12:\n" +
 	"\vnext_try_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tnextTryAt\x12*\n" +
-	"\x02at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x02at:\x11\xa2\xb5\x18\rnotice.failed\"\xd4\x06\n" +
+	"\x02at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x02at:\x11\xa2\xb5\x18\rnotice.failed\"\x90\a\n" +
 	"\x10RequestSubmitted\x121\n" +
 	"\x05right\x18\x01 \x01(\x0e2\x1b.habeas.fulfilment.v1.RightR\x05right\x126\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\".habeas.identity.v1.IdentifierKindR\x04kind\x12<\n" +
@@ -3963,7 +4060,9 @@ const file_habeas_fulfilment_v1_events_proto_rawDesc = "" +
 	"\tsubmitter\x18\x10 \x01(\tB\x04\x98\xb5\x18\x04R\tsubmitter\x12!\n" +
 	"\fneeded_level\x18\x11 \x01(\rR\vneededLevel\x12/\n" +
 	"\x05delay\x18\x12 \x01(\v2\x19.google.protobuf.DurationR\x05delay\x12\x1f\n" +
-	"\btaken_by\x18\x13 \x01(\tB\x04\x98\xb5\x18\x02R\atakenBy:\x15\xa2\xb5\x18\x11request.submitted\"e\n" +
+	"\btaken_by\x18\x13 \x01(\tB\x04\x98\xb5\x18\x02R\atakenBy\x12\x1a\n" +
+	"\x05agent\x18\x14 \x01(\tB\x04\x98\xb5\x18\x02R\x05agent\x12\x1e\n" +
+	"\amandate\x18\x15 \x01(\tB\x04\x98\xb5\x18\x02R\amandate:\x15\xa2\xb5\x18\x11request.submitted\"e\n" +
 	"\n" +
 	"NoticeOwed\x12\x1c\n" +
 	"\x06notice\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\x06notice\x12 \n" +
@@ -4170,7 +4269,7 @@ func file_habeas_fulfilment_v1_events_proto_rawDescGZIP() []byte {
 }
 
 var file_habeas_fulfilment_v1_events_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_habeas_fulfilment_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 55)
+var file_habeas_fulfilment_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 56)
 var file_habeas_fulfilment_v1_events_proto_goTypes = []any{
 	(DocketPlace)(0),              // 0: habeas.fulfilment.v1.DocketPlace
 	(LeafDecision)(0),             // 1: habeas.fulfilment.v1.LeafDecision
@@ -4179,137 +4278,140 @@ var file_habeas_fulfilment_v1_events_proto_goTypes = []any{
 	(*SystemListed)(nil),          // 4: habeas.fulfilment.v1.SystemListed
 	(*SystemDelisted)(nil),        // 5: habeas.fulfilment.v1.SystemDelisted
 	(*RequestEntered)(nil),        // 6: habeas.fulfilment.v1.RequestEntered
-	(*ErasureBegun)(nil),          // 7: habeas.fulfilment.v1.ErasureBegun
-	(*RequestYielded)(nil),        // 8: habeas.fulfilment.v1.RequestYielded
-	(*RequestPromoted)(nil),       // 9: habeas.fulfilment.v1.RequestPromoted
-	(*RequestAnswered)(nil),       // 10: habeas.fulfilment.v1.RequestAnswered
-	(*RequestLeft)(nil),           // 11: habeas.fulfilment.v1.RequestLeft
-	(*NoticeDrafted)(nil),         // 12: habeas.fulfilment.v1.NoticeDrafted
-	(*NoticeAttempted)(nil),       // 13: habeas.fulfilment.v1.NoticeAttempted
-	(*NoticeSent)(nil),            // 14: habeas.fulfilment.v1.NoticeSent
-	(*NoticeFailed)(nil),          // 15: habeas.fulfilment.v1.NoticeFailed
-	(*RequestSubmitted)(nil),      // 16: habeas.fulfilment.v1.RequestSubmitted
-	(*NoticeOwed)(nil),            // 17: habeas.fulfilment.v1.NoticeOwed
-	(*NoticeEnded)(nil),           // 18: habeas.fulfilment.v1.NoticeEnded
-	(*VerificationStarted)(nil),   // 19: habeas.fulfilment.v1.VerificationStarted
-	(*VerificationExtended)(nil),  // 20: habeas.fulfilment.v1.VerificationExtended
-	(*RequestVerified)(nil),       // 21: habeas.fulfilment.v1.RequestVerified
-	(*VerificationRenewed)(nil),   // 22: habeas.fulfilment.v1.VerificationRenewed
-	(*DelayBegun)(nil),            // 23: habeas.fulfilment.v1.DelayBegun
-	(*RequestCancelled)(nil),      // 24: habeas.fulfilment.v1.RequestCancelled
-	(*VerificationFailed)(nil),    // 25: habeas.fulfilment.v1.VerificationFailed
-	(*RequestQueued)(nil),         // 26: habeas.fulfilment.v1.RequestQueued
-	(*RequestHeldBack)(nil),       // 27: habeas.fulfilment.v1.RequestHeldBack
-	(*RequestActivated)(nil),      // 28: habeas.fulfilment.v1.RequestActivated
-	(*ContactNoted)(nil),          // 29: habeas.fulfilment.v1.ContactNoted
-	(*RequestFrozen)(nil),         // 30: habeas.fulfilment.v1.RequestFrozen
-	(*PlannedLeaf)(nil),           // 31: habeas.fulfilment.v1.PlannedLeaf
-	(*ManifestCommitted)(nil),     // 32: habeas.fulfilment.v1.ManifestCommitted
-	(*LeavesDecided)(nil),         // 33: habeas.fulfilment.v1.LeavesDecided
-	(*StartedLeaf)(nil),           // 34: habeas.fulfilment.v1.StartedLeaf
-	(*LeavesStarted)(nil),         // 35: habeas.fulfilment.v1.LeavesStarted
-	(*ValuesSuppressed)(nil),      // 36: habeas.fulfilment.v1.ValuesSuppressed
-	(*CompletedLeaf)(nil),         // 37: habeas.fulfilment.v1.CompletedLeaf
-	(*AnnouncedLeaf)(nil),         // 38: habeas.fulfilment.v1.AnnouncedLeaf
-	(*ChangesAnnounced)(nil),      // 39: habeas.fulfilment.v1.ChangesAnnounced
-	(*LeavesCompleted)(nil),       // 40: habeas.fulfilment.v1.LeavesCompleted
-	(*StepFailed)(nil),            // 41: habeas.fulfilment.v1.StepFailed
-	(*LeavesDeferred)(nil),        // 42: habeas.fulfilment.v1.LeavesDeferred
-	(*RequestResumed)(nil),        // 43: habeas.fulfilment.v1.RequestResumed
-	(*PackageBegun)(nil),          // 44: habeas.fulfilment.v1.PackageBegun
-	(*PackageReady)(nil),          // 45: habeas.fulfilment.v1.PackageReady
-	(*PackageRead)(nil),           // 46: habeas.fulfilment.v1.PackageRead
-	(*PackageExpired)(nil),        // 47: habeas.fulfilment.v1.PackageExpired
-	(*RecipientsTold)(nil),        // 48: habeas.fulfilment.v1.RecipientsTold
-	(*SubjectForgotten)(nil),      // 49: habeas.fulfilment.v1.SubjectForgotten
-	(*RestrictionEnded)(nil),      // 50: habeas.fulfilment.v1.RestrictionEnded
-	(*RequestWithdrawn)(nil),      // 51: habeas.fulfilment.v1.RequestWithdrawn
-	(*RequestClosed)(nil),         // 52: habeas.fulfilment.v1.RequestClosed
-	(*DocketLeft)(nil),            // 53: habeas.fulfilment.v1.DocketLeft
-	(*RequestKeyDestroyed)(nil),   // 54: habeas.fulfilment.v1.RequestKeyDestroyed
-	(*RequestFinished)(nil),       // 55: habeas.fulfilment.v1.RequestFinished
-	(*CommandRefused)(nil),        // 56: habeas.fulfilment.v1.CommandRefused
-	(ConnectorKind)(0),            // 57: habeas.fulfilment.v1.ConnectorKind
-	(*timestamppb.Timestamp)(nil), // 58: google.protobuf.Timestamp
-	(Right)(0),                    // 59: habeas.fulfilment.v1.Right
-	(*v1.Sealed)(nil),             // 60: habeas.seal.v1.Sealed
-	(v11.IdentifierKind)(0),       // 61: habeas.identity.v1.IdentifierKind
-	(*durationpb.Duration)(nil),   // 62: google.protobuf.Duration
-	(LeafOutcome)(0),              // 63: habeas.fulfilment.v1.LeafOutcome
-	(Outcome)(0),                  // 64: habeas.fulfilment.v1.Outcome
+	(*AgentRevoked)(nil),          // 7: habeas.fulfilment.v1.AgentRevoked
+	(*ErasureBegun)(nil),          // 8: habeas.fulfilment.v1.ErasureBegun
+	(*RequestYielded)(nil),        // 9: habeas.fulfilment.v1.RequestYielded
+	(*RequestPromoted)(nil),       // 10: habeas.fulfilment.v1.RequestPromoted
+	(*RequestAnswered)(nil),       // 11: habeas.fulfilment.v1.RequestAnswered
+	(*RequestLeft)(nil),           // 12: habeas.fulfilment.v1.RequestLeft
+	(*NoticeDrafted)(nil),         // 13: habeas.fulfilment.v1.NoticeDrafted
+	(*NoticeAttempted)(nil),       // 14: habeas.fulfilment.v1.NoticeAttempted
+	(*NoticeSent)(nil),            // 15: habeas.fulfilment.v1.NoticeSent
+	(*NoticeFailed)(nil),          // 16: habeas.fulfilment.v1.NoticeFailed
+	(*RequestSubmitted)(nil),      // 17: habeas.fulfilment.v1.RequestSubmitted
+	(*NoticeOwed)(nil),            // 18: habeas.fulfilment.v1.NoticeOwed
+	(*NoticeEnded)(nil),           // 19: habeas.fulfilment.v1.NoticeEnded
+	(*VerificationStarted)(nil),   // 20: habeas.fulfilment.v1.VerificationStarted
+	(*VerificationExtended)(nil),  // 21: habeas.fulfilment.v1.VerificationExtended
+	(*RequestVerified)(nil),       // 22: habeas.fulfilment.v1.RequestVerified
+	(*VerificationRenewed)(nil),   // 23: habeas.fulfilment.v1.VerificationRenewed
+	(*DelayBegun)(nil),            // 24: habeas.fulfilment.v1.DelayBegun
+	(*RequestCancelled)(nil),      // 25: habeas.fulfilment.v1.RequestCancelled
+	(*VerificationFailed)(nil),    // 26: habeas.fulfilment.v1.VerificationFailed
+	(*RequestQueued)(nil),         // 27: habeas.fulfilment.v1.RequestQueued
+	(*RequestHeldBack)(nil),       // 28: habeas.fulfilment.v1.RequestHeldBack
+	(*RequestActivated)(nil),      // 29: habeas.fulfilment.v1.RequestActivated
+	(*ContactNoted)(nil),          // 30: habeas.fulfilment.v1.ContactNoted
+	(*RequestFrozen)(nil),         // 31: habeas.fulfilment.v1.RequestFrozen
+	(*PlannedLeaf)(nil),           // 32: habeas.fulfilment.v1.PlannedLeaf
+	(*ManifestCommitted)(nil),     // 33: habeas.fulfilment.v1.ManifestCommitted
+	(*LeavesDecided)(nil),         // 34: habeas.fulfilment.v1.LeavesDecided
+	(*StartedLeaf)(nil),           // 35: habeas.fulfilment.v1.StartedLeaf
+	(*LeavesStarted)(nil),         // 36: habeas.fulfilment.v1.LeavesStarted
+	(*ValuesSuppressed)(nil),      // 37: habeas.fulfilment.v1.ValuesSuppressed
+	(*CompletedLeaf)(nil),         // 38: habeas.fulfilment.v1.CompletedLeaf
+	(*AnnouncedLeaf)(nil),         // 39: habeas.fulfilment.v1.AnnouncedLeaf
+	(*ChangesAnnounced)(nil),      // 40: habeas.fulfilment.v1.ChangesAnnounced
+	(*LeavesCompleted)(nil),       // 41: habeas.fulfilment.v1.LeavesCompleted
+	(*StepFailed)(nil),            // 42: habeas.fulfilment.v1.StepFailed
+	(*LeavesDeferred)(nil),        // 43: habeas.fulfilment.v1.LeavesDeferred
+	(*RequestResumed)(nil),        // 44: habeas.fulfilment.v1.RequestResumed
+	(*PackageBegun)(nil),          // 45: habeas.fulfilment.v1.PackageBegun
+	(*PackageReady)(nil),          // 46: habeas.fulfilment.v1.PackageReady
+	(*PackageRead)(nil),           // 47: habeas.fulfilment.v1.PackageRead
+	(*PackageExpired)(nil),        // 48: habeas.fulfilment.v1.PackageExpired
+	(*RecipientsTold)(nil),        // 49: habeas.fulfilment.v1.RecipientsTold
+	(*SubjectForgotten)(nil),      // 50: habeas.fulfilment.v1.SubjectForgotten
+	(*RestrictionEnded)(nil),      // 51: habeas.fulfilment.v1.RestrictionEnded
+	(*RequestWithdrawn)(nil),      // 52: habeas.fulfilment.v1.RequestWithdrawn
+	(*RequestClosed)(nil),         // 53: habeas.fulfilment.v1.RequestClosed
+	(*DocketLeft)(nil),            // 54: habeas.fulfilment.v1.DocketLeft
+	(*RequestKeyDestroyed)(nil),   // 55: habeas.fulfilment.v1.RequestKeyDestroyed
+	(*RequestFinished)(nil),       // 56: habeas.fulfilment.v1.RequestFinished
+	(*CommandRefused)(nil),        // 57: habeas.fulfilment.v1.CommandRefused
+	(ConnectorKind)(0),            // 58: habeas.fulfilment.v1.ConnectorKind
+	(*timestamppb.Timestamp)(nil), // 59: google.protobuf.Timestamp
+	(Right)(0),                    // 60: habeas.fulfilment.v1.Right
+	(*v1.Sealed)(nil),             // 61: habeas.seal.v1.Sealed
+	(v11.IdentifierKind)(0),       // 62: habeas.identity.v1.IdentifierKind
+	(*durationpb.Duration)(nil),   // 63: google.protobuf.Duration
+	(LeafOutcome)(0),              // 64: habeas.fulfilment.v1.LeafOutcome
+	(Outcome)(0),                  // 65: habeas.fulfilment.v1.Outcome
 }
 var file_habeas_fulfilment_v1_events_proto_depIdxs = []int32{
-	57, // 0: habeas.fulfilment.v1.SystemRegistered.connector:type_name -> habeas.fulfilment.v1.ConnectorKind
-	58, // 1: habeas.fulfilment.v1.SystemRegistered.at:type_name -> google.protobuf.Timestamp
-	58, // 2: habeas.fulfilment.v1.SystemRetired.at:type_name -> google.protobuf.Timestamp
-	57, // 3: habeas.fulfilment.v1.SystemListed.connector:type_name -> habeas.fulfilment.v1.ConnectorKind
-	59, // 4: habeas.fulfilment.v1.RequestEntered.right:type_name -> habeas.fulfilment.v1.Right
+	58, // 0: habeas.fulfilment.v1.SystemRegistered.connector:type_name -> habeas.fulfilment.v1.ConnectorKind
+	59, // 1: habeas.fulfilment.v1.SystemRegistered.at:type_name -> google.protobuf.Timestamp
+	59, // 2: habeas.fulfilment.v1.SystemRetired.at:type_name -> google.protobuf.Timestamp
+	58, // 3: habeas.fulfilment.v1.SystemListed.connector:type_name -> habeas.fulfilment.v1.ConnectorKind
+	60, // 4: habeas.fulfilment.v1.RequestEntered.right:type_name -> habeas.fulfilment.v1.Right
 	0,  // 5: habeas.fulfilment.v1.RequestEntered.place:type_name -> habeas.fulfilment.v1.DocketPlace
-	60, // 6: habeas.fulfilment.v1.NoticeDrafted.address:type_name -> habeas.seal.v1.Sealed
-	58, // 7: habeas.fulfilment.v1.NoticeDrafted.at:type_name -> google.protobuf.Timestamp
-	58, // 8: habeas.fulfilment.v1.NoticeAttempted.at:type_name -> google.protobuf.Timestamp
-	58, // 9: habeas.fulfilment.v1.NoticeSent.at:type_name -> google.protobuf.Timestamp
-	58, // 10: habeas.fulfilment.v1.NoticeFailed.next_try_at:type_name -> google.protobuf.Timestamp
-	58, // 11: habeas.fulfilment.v1.NoticeFailed.at:type_name -> google.protobuf.Timestamp
-	59, // 12: habeas.fulfilment.v1.RequestSubmitted.right:type_name -> habeas.fulfilment.v1.Right
-	61, // 13: habeas.fulfilment.v1.RequestSubmitted.kind:type_name -> habeas.identity.v1.IdentifierKind
-	60, // 14: habeas.fulfilment.v1.RequestSubmitted.identifier:type_name -> habeas.seal.v1.Sealed
-	58, // 15: habeas.fulfilment.v1.RequestSubmitted.received_at:type_name -> google.protobuf.Timestamp
-	58, // 16: habeas.fulfilment.v1.RequestSubmitted.at:type_name -> google.protobuf.Timestamp
-	58, // 17: habeas.fulfilment.v1.RequestSubmitted.due_at:type_name -> google.protobuf.Timestamp
-	58, // 18: habeas.fulfilment.v1.RequestSubmitted.acknowledge_by:type_name -> google.protobuf.Timestamp
-	62, // 19: habeas.fulfilment.v1.RequestSubmitted.delay:type_name -> google.protobuf.Duration
-	58, // 20: habeas.fulfilment.v1.VerificationStarted.expires_at:type_name -> google.protobuf.Timestamp
-	58, // 21: habeas.fulfilment.v1.VerificationStarted.at:type_name -> google.protobuf.Timestamp
-	58, // 22: habeas.fulfilment.v1.VerificationExtended.expires_at:type_name -> google.protobuf.Timestamp
-	58, // 23: habeas.fulfilment.v1.VerificationExtended.at:type_name -> google.protobuf.Timestamp
-	58, // 24: habeas.fulfilment.v1.RequestVerified.at:type_name -> google.protobuf.Timestamp
-	58, // 25: habeas.fulfilment.v1.VerificationRenewed.at:type_name -> google.protobuf.Timestamp
-	58, // 26: habeas.fulfilment.v1.DelayBegun.until:type_name -> google.protobuf.Timestamp
-	60, // 27: habeas.fulfilment.v1.DelayBegun.code:type_name -> habeas.seal.v1.Sealed
-	58, // 28: habeas.fulfilment.v1.DelayBegun.at:type_name -> google.protobuf.Timestamp
-	58, // 29: habeas.fulfilment.v1.RequestCancelled.at:type_name -> google.protobuf.Timestamp
-	58, // 30: habeas.fulfilment.v1.VerificationFailed.at:type_name -> google.protobuf.Timestamp
-	58, // 31: habeas.fulfilment.v1.RequestQueued.at:type_name -> google.protobuf.Timestamp
-	58, // 32: habeas.fulfilment.v1.RequestHeldBack.at:type_name -> google.protobuf.Timestamp
-	58, // 33: habeas.fulfilment.v1.RequestActivated.at:type_name -> google.protobuf.Timestamp
-	60, // 34: habeas.fulfilment.v1.ContactNoted.address:type_name -> habeas.seal.v1.Sealed
-	58, // 35: habeas.fulfilment.v1.RequestFrozen.at:type_name -> google.protobuf.Timestamp
-	1,  // 36: habeas.fulfilment.v1.PlannedLeaf.decision:type_name -> habeas.fulfilment.v1.LeafDecision
-	58, // 37: habeas.fulfilment.v1.PlannedLeaf.until:type_name -> google.protobuf.Timestamp
-	31, // 38: habeas.fulfilment.v1.ManifestCommitted.leaves:type_name -> habeas.fulfilment.v1.PlannedLeaf
-	58, // 39: habeas.fulfilment.v1.ManifestCommitted.at:type_name -> google.protobuf.Timestamp
-	60, // 40: habeas.fulfilment.v1.ManifestCommitted.digest_key:type_name -> habeas.seal.v1.Sealed
-	31, // 41: habeas.fulfilment.v1.LeavesDecided.leaves:type_name -> habeas.fulfilment.v1.PlannedLeaf
-	58, // 42: habeas.fulfilment.v1.LeavesDecided.at:type_name -> google.protobuf.Timestamp
-	58, // 43: habeas.fulfilment.v1.LeavesStarted.permit_ends_at:type_name -> google.protobuf.Timestamp
-	34, // 44: habeas.fulfilment.v1.LeavesStarted.leaves:type_name -> habeas.fulfilment.v1.StartedLeaf
-	58, // 45: habeas.fulfilment.v1.LeavesStarted.at:type_name -> google.protobuf.Timestamp
-	58, // 46: habeas.fulfilment.v1.ValuesSuppressed.until:type_name -> google.protobuf.Timestamp
-	63, // 47: habeas.fulfilment.v1.CompletedLeaf.outcome:type_name -> habeas.fulfilment.v1.LeafOutcome
-	58, // 48: habeas.fulfilment.v1.CompletedLeaf.until:type_name -> google.protobuf.Timestamp
-	38, // 49: habeas.fulfilment.v1.ChangesAnnounced.leaves:type_name -> habeas.fulfilment.v1.AnnouncedLeaf
-	58, // 50: habeas.fulfilment.v1.ChangesAnnounced.at:type_name -> google.protobuf.Timestamp
-	37, // 51: habeas.fulfilment.v1.LeavesCompleted.leaves:type_name -> habeas.fulfilment.v1.CompletedLeaf
-	58, // 52: habeas.fulfilment.v1.LeavesCompleted.at:type_name -> google.protobuf.Timestamp
-	58, // 53: habeas.fulfilment.v1.StepFailed.next_try_at:type_name -> google.protobuf.Timestamp
-	58, // 54: habeas.fulfilment.v1.StepFailed.at:type_name -> google.protobuf.Timestamp
-	58, // 55: habeas.fulfilment.v1.LeavesDeferred.next_try_at:type_name -> google.protobuf.Timestamp
-	58, // 56: habeas.fulfilment.v1.LeavesDeferred.at:type_name -> google.protobuf.Timestamp
-	58, // 57: habeas.fulfilment.v1.RequestResumed.at:type_name -> google.protobuf.Timestamp
-	58, // 58: habeas.fulfilment.v1.PackageReady.expires_at:type_name -> google.protobuf.Timestamp
-	58, // 59: habeas.fulfilment.v1.PackageRead.at:type_name -> google.protobuf.Timestamp
-	58, // 60: habeas.fulfilment.v1.PackageExpired.residue_ends_at:type_name -> google.protobuf.Timestamp
-	58, // 61: habeas.fulfilment.v1.SubjectForgotten.residue_ends_at:type_name -> google.protobuf.Timestamp
-	58, // 62: habeas.fulfilment.v1.RequestWithdrawn.at:type_name -> google.protobuf.Timestamp
-	64, // 63: habeas.fulfilment.v1.RequestClosed.outcome:type_name -> habeas.fulfilment.v1.Outcome
-	58, // 64: habeas.fulfilment.v1.RequestClosed.at:type_name -> google.protobuf.Timestamp
-	58, // 65: habeas.fulfilment.v1.RequestKeyDestroyed.residue_ends_at:type_name -> google.protobuf.Timestamp
-	66, // [66:66] is the sub-list for method output_type
-	66, // [66:66] is the sub-list for method input_type
-	66, // [66:66] is the sub-list for extension type_name
-	66, // [66:66] is the sub-list for extension extendee
-	0,  // [0:66] is the sub-list for field type_name
+	59, // 6: habeas.fulfilment.v1.RequestEntered.asked_at:type_name -> google.protobuf.Timestamp
+	59, // 7: habeas.fulfilment.v1.AgentRevoked.at:type_name -> google.protobuf.Timestamp
+	61, // 8: habeas.fulfilment.v1.NoticeDrafted.address:type_name -> habeas.seal.v1.Sealed
+	59, // 9: habeas.fulfilment.v1.NoticeDrafted.at:type_name -> google.protobuf.Timestamp
+	59, // 10: habeas.fulfilment.v1.NoticeAttempted.at:type_name -> google.protobuf.Timestamp
+	59, // 11: habeas.fulfilment.v1.NoticeSent.at:type_name -> google.protobuf.Timestamp
+	59, // 12: habeas.fulfilment.v1.NoticeFailed.next_try_at:type_name -> google.protobuf.Timestamp
+	59, // 13: habeas.fulfilment.v1.NoticeFailed.at:type_name -> google.protobuf.Timestamp
+	60, // 14: habeas.fulfilment.v1.RequestSubmitted.right:type_name -> habeas.fulfilment.v1.Right
+	62, // 15: habeas.fulfilment.v1.RequestSubmitted.kind:type_name -> habeas.identity.v1.IdentifierKind
+	61, // 16: habeas.fulfilment.v1.RequestSubmitted.identifier:type_name -> habeas.seal.v1.Sealed
+	59, // 17: habeas.fulfilment.v1.RequestSubmitted.received_at:type_name -> google.protobuf.Timestamp
+	59, // 18: habeas.fulfilment.v1.RequestSubmitted.at:type_name -> google.protobuf.Timestamp
+	59, // 19: habeas.fulfilment.v1.RequestSubmitted.due_at:type_name -> google.protobuf.Timestamp
+	59, // 20: habeas.fulfilment.v1.RequestSubmitted.acknowledge_by:type_name -> google.protobuf.Timestamp
+	63, // 21: habeas.fulfilment.v1.RequestSubmitted.delay:type_name -> google.protobuf.Duration
+	59, // 22: habeas.fulfilment.v1.VerificationStarted.expires_at:type_name -> google.protobuf.Timestamp
+	59, // 23: habeas.fulfilment.v1.VerificationStarted.at:type_name -> google.protobuf.Timestamp
+	59, // 24: habeas.fulfilment.v1.VerificationExtended.expires_at:type_name -> google.protobuf.Timestamp
+	59, // 25: habeas.fulfilment.v1.VerificationExtended.at:type_name -> google.protobuf.Timestamp
+	59, // 26: habeas.fulfilment.v1.RequestVerified.at:type_name -> google.protobuf.Timestamp
+	59, // 27: habeas.fulfilment.v1.VerificationRenewed.at:type_name -> google.protobuf.Timestamp
+	59, // 28: habeas.fulfilment.v1.DelayBegun.until:type_name -> google.protobuf.Timestamp
+	61, // 29: habeas.fulfilment.v1.DelayBegun.code:type_name -> habeas.seal.v1.Sealed
+	59, // 30: habeas.fulfilment.v1.DelayBegun.at:type_name -> google.protobuf.Timestamp
+	59, // 31: habeas.fulfilment.v1.RequestCancelled.at:type_name -> google.protobuf.Timestamp
+	59, // 32: habeas.fulfilment.v1.VerificationFailed.at:type_name -> google.protobuf.Timestamp
+	59, // 33: habeas.fulfilment.v1.RequestQueued.at:type_name -> google.protobuf.Timestamp
+	59, // 34: habeas.fulfilment.v1.RequestHeldBack.at:type_name -> google.protobuf.Timestamp
+	59, // 35: habeas.fulfilment.v1.RequestActivated.at:type_name -> google.protobuf.Timestamp
+	61, // 36: habeas.fulfilment.v1.ContactNoted.address:type_name -> habeas.seal.v1.Sealed
+	59, // 37: habeas.fulfilment.v1.RequestFrozen.at:type_name -> google.protobuf.Timestamp
+	1,  // 38: habeas.fulfilment.v1.PlannedLeaf.decision:type_name -> habeas.fulfilment.v1.LeafDecision
+	59, // 39: habeas.fulfilment.v1.PlannedLeaf.until:type_name -> google.protobuf.Timestamp
+	32, // 40: habeas.fulfilment.v1.ManifestCommitted.leaves:type_name -> habeas.fulfilment.v1.PlannedLeaf
+	59, // 41: habeas.fulfilment.v1.ManifestCommitted.at:type_name -> google.protobuf.Timestamp
+	61, // 42: habeas.fulfilment.v1.ManifestCommitted.digest_key:type_name -> habeas.seal.v1.Sealed
+	32, // 43: habeas.fulfilment.v1.LeavesDecided.leaves:type_name -> habeas.fulfilment.v1.PlannedLeaf
+	59, // 44: habeas.fulfilment.v1.LeavesDecided.at:type_name -> google.protobuf.Timestamp
+	59, // 45: habeas.fulfilment.v1.LeavesStarted.permit_ends_at:type_name -> google.protobuf.Timestamp
+	35, // 46: habeas.fulfilment.v1.LeavesStarted.leaves:type_name -> habeas.fulfilment.v1.StartedLeaf
+	59, // 47: habeas.fulfilment.v1.LeavesStarted.at:type_name -> google.protobuf.Timestamp
+	59, // 48: habeas.fulfilment.v1.ValuesSuppressed.until:type_name -> google.protobuf.Timestamp
+	64, // 49: habeas.fulfilment.v1.CompletedLeaf.outcome:type_name -> habeas.fulfilment.v1.LeafOutcome
+	59, // 50: habeas.fulfilment.v1.CompletedLeaf.until:type_name -> google.protobuf.Timestamp
+	39, // 51: habeas.fulfilment.v1.ChangesAnnounced.leaves:type_name -> habeas.fulfilment.v1.AnnouncedLeaf
+	59, // 52: habeas.fulfilment.v1.ChangesAnnounced.at:type_name -> google.protobuf.Timestamp
+	38, // 53: habeas.fulfilment.v1.LeavesCompleted.leaves:type_name -> habeas.fulfilment.v1.CompletedLeaf
+	59, // 54: habeas.fulfilment.v1.LeavesCompleted.at:type_name -> google.protobuf.Timestamp
+	59, // 55: habeas.fulfilment.v1.StepFailed.next_try_at:type_name -> google.protobuf.Timestamp
+	59, // 56: habeas.fulfilment.v1.StepFailed.at:type_name -> google.protobuf.Timestamp
+	59, // 57: habeas.fulfilment.v1.LeavesDeferred.next_try_at:type_name -> google.protobuf.Timestamp
+	59, // 58: habeas.fulfilment.v1.LeavesDeferred.at:type_name -> google.protobuf.Timestamp
+	59, // 59: habeas.fulfilment.v1.RequestResumed.at:type_name -> google.protobuf.Timestamp
+	59, // 60: habeas.fulfilment.v1.PackageReady.expires_at:type_name -> google.protobuf.Timestamp
+	59, // 61: habeas.fulfilment.v1.PackageRead.at:type_name -> google.protobuf.Timestamp
+	59, // 62: habeas.fulfilment.v1.PackageExpired.residue_ends_at:type_name -> google.protobuf.Timestamp
+	59, // 63: habeas.fulfilment.v1.SubjectForgotten.residue_ends_at:type_name -> google.protobuf.Timestamp
+	59, // 64: habeas.fulfilment.v1.RequestWithdrawn.at:type_name -> google.protobuf.Timestamp
+	65, // 65: habeas.fulfilment.v1.RequestClosed.outcome:type_name -> habeas.fulfilment.v1.Outcome
+	59, // 66: habeas.fulfilment.v1.RequestClosed.at:type_name -> google.protobuf.Timestamp
+	59, // 67: habeas.fulfilment.v1.RequestKeyDestroyed.residue_ends_at:type_name -> google.protobuf.Timestamp
+	68, // [68:68] is the sub-list for method output_type
+	68, // [68:68] is the sub-list for method input_type
+	68, // [68:68] is the sub-list for extension type_name
+	68, // [68:68] is the sub-list for extension extendee
+	0,  // [0:68] is the sub-list for field type_name
 }
 
 func init() { file_habeas_fulfilment_v1_events_proto_init() }
@@ -4325,7 +4427,7 @@ func file_habeas_fulfilment_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_fulfilment_v1_events_proto_rawDesc), len(file_habeas_fulfilment_v1_events_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   55,
+			NumMessages:   56,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

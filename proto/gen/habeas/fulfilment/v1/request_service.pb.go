@@ -1514,7 +1514,9 @@ type Request struct {
 	DuplicateOf string `protobuf:"bytes,15,opt,name=duplicate_of,json=duplicateOf,proto3" json:"duplicate_of,omitempty"`
 	// The last day on which an answer is in time, in the tenant's time zone:
 	// 2006-01-02. due_at is the moment at which that day has ended.
-	DueOn         string `protobuf:"bytes,16,opt,name=due_on,json=dueOn,proto3" json:"due_on,omitempty"`
+	DueOn string `protobuf:"bytes,16,opt,name=due_on,json=dueOn,proto3" json:"due_on,omitempty"`
+	// The authorised agent that asked in the person's name; empty if none did.
+	Agent         string `protobuf:"bytes,30,opt,name=agent,proto3" json:"agent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1657,6 +1659,13 @@ func (x *Request) GetDuplicateOf() string {
 func (x *Request) GetDueOn() string {
 	if x != nil {
 		return x.DueOn
+	}
+	return ""
+}
+
+func (x *Request) GetAgent() string {
+	if x != nil {
+		return x.Agent
 	}
 	return ""
 }
@@ -2709,7 +2718,7 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\x05until\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x1a\n" +
 	"\battempts\x18\n" +
 	" \x01(\rR\battempts\x12!\n" +
-	"\fcards_masked\x18\v \x01(\x04R\vcardsMasked\"\xc8\x05\n" +
+	"\fcards_masked\x18\v \x01(\x04R\vcardsMasked\"\xde\x05\n" +
 	"\aRequest\x12\x18\n" +
 	"\arequest\x18\x01 \x01(\tR\arequest\x121\n" +
 	"\x05right\x18\x02 \x01(\x0e2\x1b.habeas.fulfilment.v1.RightR\x05right\x128\n" +
@@ -2730,7 +2739,8 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"packageUri\x12H\n" +
 	"\x12package_expires_at\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x10packageExpiresAt\x12!\n" +
 	"\fduplicate_of\x18\x0f \x01(\tR\vduplicateOf\x12\x15\n" +
-	"\x06due_on\x18\x10 \x01(\tR\x05dueOn\"M\n" +
+	"\x06due_on\x18\x10 \x01(\tR\x05dueOn\x12\x14\n" +
+	"\x05agent\x18\x1e \x01(\tR\x05agent\"M\n" +
 	"\x12GetRequestResponse\x127\n" +
 	"\arequest\x18\x01 \x01(\v2\x1d.habeas.fulfilment.v1.RequestR\arequest\"\xe2\x01\n" +
 	"\x13ListRequestsRequest\x12B\n" +
