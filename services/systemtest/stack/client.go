@@ -41,6 +41,8 @@ type Clients struct {
 	Systems       fulfilmentv1.SystemServiceClient
 	Requests      fulfilmentv1.RequestServiceClient
 	Cases         fulfilmentv1.CaseServiceClient
+	Agents        identityv1.AgentServiceClient
+	AgentRequests fulfilmentv1.AgentRequestServiceClient
 }
 
 // As is a caller with a token of a tenant and roles; without a role, one with
@@ -69,7 +71,8 @@ func (s *Stack) clients(token string) Clients {
 		Recipients: consentv1.NewRecipientServiceClient(consent), Disclosures: consentv1.NewDisclosureServiceClient(consent),
 		Retention: retentionv1.NewRetentionServiceClient(retention),
 		Systems:   fulfilmentv1.NewSystemServiceClient(fulfilment), Requests: fulfilmentv1.NewRequestServiceClient(fulfilment),
-		Cases: fulfilmentv1.NewCaseServiceClient(fulfilment),
+		Cases:  fulfilmentv1.NewCaseServiceClient(fulfilment),
+		Agents: identityv1.NewAgentServiceClient(identity), AgentRequests: fulfilmentv1.NewAgentRequestServiceClient(fulfilment),
 	}
 }
 
