@@ -3,7 +3,6 @@ package impersonation_test
 import (
 	"crypto/ed25519"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -12,9 +11,7 @@ import (
 
 	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
-	"habeas.internal/services/audit"
 	"habeas.internal/services/internal/drp"
-	"habeas.internal/services/internal/testwait"
 	"habeas.internal/services/systemtest/stack"
 
 	"github.com/google/uuid"
@@ -102,8 +99,8 @@ func (p party) asks(tenant, email string, changes map[string]any) string {
 	return drp.Seal(p.key, raw)
 }
 
-// hand hands a message of an agent in.
-func (w world) hand(tenant, agent, message string) (*fulfilmentv1.AgentRequestStatus, error) {
+// handIn hands a message of an agent in.
+func (w world) handIn(tenant, agent, message string) (*fulfilmentv1.AgentRequestStatus, error) {
 	w.Helper()
 	res, err := w.As(tenant, "product").AgentRequests.SubmitAgentRequest(stack.Deadline(w.T), &fulfilmentv1.SubmitAgentRequestRequest{
 		RequestId: uuid.NewString(), Agent: agent, Message: message, Policy: policy,
@@ -114,7 +111,7 @@ func (w world) hand(tenant, agent, message string) (*fulfilmentv1.AgentRequestSt
 // refused fails unless a message is refused for a reason, and nobody got mail.
 func (w world) refused(what, tenant, agent, message, reason string) {
 	w.Helper()
-	st, err := w.hand(tenant, agent, message)
+	st, err := w.handIn(tenant, agent, message)
 	if _, got, _ := stack.Answer(err); got != reason {
 		w.Errorf("%s: answered %v, %v (%s), want %s", what, st, err, got, reason)
 	}
@@ -123,7 +120,7 @@ func (w world) refused(what, tenant, agent, message, reason string) {
 // heard fails unless a message opens a request.
 func (w world) heard(what, tenant, agent, message string) string {
 	w.Helper()
-	st, err := w.hand(tenant, agent, message)
+	st, err := w.handIn(tenant, agent, message)
 	if err != nil {
 		_, reason, field := stack.Answer(err)
 		w.Fatalf("%s: %v (%s %s)", what, err, reason, field)
@@ -195,7 +192,7 @@ func replayed(w world) {
 	var wg sync.WaitGroup
 	errs := make([]error, callers)
 	for i := range callers {
-		wg.Go(func() { _, errs[i] = w.hand(open, p.id, caught) })
+		wg.Go(func() { _, errs[i] = w.handIn(open, p.id, caught) })
 	}
 	wg.Wait()
 	taken := 0
@@ -362,40 +359,5 @@ func takenBack(w world) {
 			w.Errorf("%s: the agent is told %v", what, got)
 		}
 		w.unmoved(what, open, request)
-	}
-}
-
-func optsOut(w world) {
-	jane, p := someone(), w.agent(open, nil)
-	ref := w.Register(open, jane)
-	signals := func() (n int) {
-		for _, e := range w.Replay(audit.Filter{Tenant: open}) {
-			for _, ev := range e.Events {
-				if e.ID == ref && ev.Type == "person.signal_received" && ev.Data["signal"] == "opt_out" && ev.Data["honoured"] == true {
-					n++
-				}
-			}
-		}
-		return n
-	}
-	private, _ := newKey(w.T)
-	w.refused("no mandate", open, p.id, party{p.id, private}.asks(open, jane, map[string]any{"exercise": drp.OptOut}), "AGENT_SIGNATURE_INVALID")
-	if n := signals(); n != 0 {
-		w.Errorf("%d opt-outs bind before any was taken", n)
-	}
-	for _, address := range []string{jane, someone()} {
-		request := w.heard(address, open, p.id, p.asks(open, address, map[string]any{"exercise": drp.OptOut, "email_verified": false}))
-		testwait.For(w.T, 30*time.Second, func() error {
-			if got := w.standing(open, p.id, request); got.GetStatus() != "fulfilled" {
-				return errors.New("it stands at " + got.GetStatus())
-			}
-			return nil
-		})
-	}
-	if n := signals(); n != 1 {
-		w.Errorf("%d opt-outs bind, want Jane's", n)
-	}
-	if n := w.Mail.Count(jane); n != 0 {
-		w.Errorf("Jane had to answer %d messages", n)
 	}
 }

@@ -47,7 +47,7 @@ func (s *Agents) SubmitAgentRequest(
 	right, asks := rightOf(said.Exercise)
 	submit := request.Submit{
 		Right: right, Kind: uint8(who.GetKind()), Identifier: personal.Clear(who.GetValue()), //nolint:gosec // a small number
-		Channel: agentChannel, Agent: r.GetAgent(), ReceivedAt: now, At: now,
+		Channel: agentChannel, Agent: r.GetAgent(), TakenBy: staff(ctx), ReceivedAt: now, At: now,
 	}
 	if asks {
 		if submit.Terms, err = s.Pinner.Pin(ctx, tenant, right, r.GetPolicy(), now); err != nil {
