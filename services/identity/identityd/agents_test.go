@@ -171,7 +171,7 @@ func TestASignedRequestCountsOnce(t *testing.T) {
 	taken := -1
 	for i, err := range errs {
 		if err != nil {
-			expect(t, err, codes.PermissionDenied, "AGENT_REQUEST_REPLAYED")
+			expect(t, err, codes.FailedPrecondition, "AGENT_REQUEST_REPLAYED")
 			continue
 		}
 		if taken >= 0 {
@@ -192,9 +192,9 @@ func TestASignedRequestCountsOnce(t *testing.T) {
 	d = w.start(t)
 	fulfilment = agentsOf(d.service(t, "fulfilment", tenant))
 	_, err := fulfilment.UseMandate(deadline(t), uses(o, message))
-	expect(t, err, codes.PermissionDenied, "AGENT_REQUEST_REPLAYED")
+	expect(t, err, codes.FailedPrecondition, "AGENT_REQUEST_REPLAYED")
 	_, err = fulfilment.UseMandate(deadline(t), uses(o, o.asks("r-1", map[string]any{"exercise": "access"})))
-	expect(t, err, codes.PermissionDenied, "AGENT_REQUEST_REPLAYED")
+	expect(t, err, codes.FailedPrecondition, "AGENT_REQUEST_REPLAYED")
 	if again := must(fulfilment.UseMandate(deadline(t), requests[taken]))(t); again.GetMandate() != first.GetMandate() {
 		t.Errorf("after the restart the same call is answered %v", again)
 	}
@@ -223,17 +223,17 @@ func TestOnlyAnAgentThatStandsIsHeard(t *testing.T) {
 		return say(r)
 	}
 	before := w.commits(t)
-	expect(t, says(o, nil), codes.PermissionDenied, "AGENT_UNKNOWN")
+	expect(t, says(o, nil), codes.FailedPrecondition, "AGENT_UNKNOWN")
 	if w.commits(t) != before {
 		t.Error("a stranger's message left something")
 	}
 	must(officer.CreateAgent(deadline(t), enters(o, 100)))(t)
 	must(officer.CreateAgent(deadline(t), enters(other, 100)))(t)
 	before = w.commits(t)
-	expect(t, says(organisation{o.id, other.key}, nil), codes.PermissionDenied, "AGENT_SIGNATURE_INVALID")
+	expect(t, says(organisation{o.id, other.key}, nil), codes.FailedPrecondition, "AGENT_SIGNATURE_INVALID")
 	expect(t, say(&identityv1.UseMandateRequest{
 		RequestId: newRequestID(), Agent: o.id, Request: request, Message: o.asks("z", nil)[:120] + "AAAA" + o.asks("z", nil)[124:],
-	}), codes.PermissionDenied, "AGENT_SIGNATURE_INVALID")
+	}), codes.FailedPrecondition, "AGENT_SIGNATURE_INVALID")
 	if w.commits(t) != before {
 		t.Error("a message that nobody has signed left something")
 	}
@@ -250,7 +250,7 @@ func TestOnlyAnAgentThatStandsIsHeard(t *testing.T) {
 		{"AGENT_EXERCISE_UNSUPPORTED", map[string]any{"exercise": "sale:opt-in"}},
 		{"AGENT_REGIME_UNSUPPORTED", map[string]any{"regime": "lgpd"}},
 	} {
-		expect(t, says(o, tc.changes), codes.PermissionDenied, tc.reason)
+		expect(t, says(o, tc.changes), codes.FailedPrecondition, tc.reason)
 	}
 	_, _, field := answer(says(o, map[string]any{"email": "no address"}))
 	if field != "message.email" {
@@ -271,7 +271,7 @@ func TestAnAgentIsHeardAsItsEntryStands(t *testing.T) {
 		return err
 	}
 	must(officer.SuspendAgent(deadline(t), &identityv1.SuspendAgentRequest{RequestId: newRequestID(), Agent: o.id, Reason: "complaints"}))(t)
-	expect(t, says(o), codes.PermissionDenied, "AGENT_SUSPENDED")
+	expect(t, says(o), codes.FailedPrecondition, "AGENT_SUSPENDED")
 	must(officer.ReinstateAgent(deadline(t), &identityv1.ReinstateAgentRequest{RequestId: newRequestID(), Agent: o.id}))(t)
 	if err := says(o); err != nil {
 		t.Errorf("reinstated: %v", err)
@@ -282,12 +282,12 @@ func TestAnAgentIsHeardAsItsEntryStands(t *testing.T) {
 	if got.GetKey() != 2 {
 		t.Errorf("the new key has number %d", got.GetKey())
 	}
-	expect(t, says(o), codes.PermissionDenied, "AGENT_KEY_NOT_IN_FORCE")
+	expect(t, says(o), codes.FailedPrecondition, "AGENT_KEY_NOT_IN_FORCE")
 	if err := says(next); err != nil {
 		t.Errorf("by the new key: %v", err)
 	}
 	must(officer.RemoveAgent(deadline(t), &identityv1.RemoveAgentRequest{RequestId: newRequestID(), Agent: o.id, Reason: "contract_ended"}))(t)
-	expect(t, says(next), codes.PermissionDenied, "AGENT_REMOVED")
+	expect(t, says(next), codes.FailedPrecondition, "AGENT_REMOVED")
 	list := must(officer.ListAgents(deadline(t), &identityv1.ListAgentsRequest{}))(t).GetAgents()
 	if len(list) != 1 || list[0].GetStatus() != identityv1.AgentStatus_AGENT_STATUS_REMOVED || len(list[0].GetKeys()) != 2 {
 		t.Errorf("listed %v", list)
@@ -304,7 +304,7 @@ func TestAnAgentsDayIsBounded(t *testing.T) {
 	must(fulfilment.UseMandate(deadline(t), uses(o, first)))(t)
 	for range 5 { // whoever has caught it uses nothing up
 		_, err := fulfilment.UseMandate(deadline(t), uses(o, first))
-		expect(t, err, codes.PermissionDenied, "AGENT_REQUEST_REPLAYED")
+		expect(t, err, codes.FailedPrecondition, "AGENT_REQUEST_REPLAYED")
 	}
 	second := uses(o, o.asks("r-1", nil))
 	must(fulfilment.UseMandate(deadline(t), second))(t)

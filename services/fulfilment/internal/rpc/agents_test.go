@@ -40,7 +40,7 @@ func (d *directory) UseMandate(_ context.Context, r *identityv1.UseMandateReques
 		return nil, d.refuses
 	}
 	if before := d.used[r.GetMessage()]; before != nil && before.GetRequestId() != r.GetRequestId() {
-		return nil, fake.Refuse(codes.PermissionDenied, "AGENT_REQUEST_REPLAYED")
+		return nil, fake.Refuse(codes.FailedPrecondition, "AGENT_REQUEST_REPLAYED")
 	}
 	d.used[r.GetMessage()] = r
 	return &identityv1.UseMandateResponse{Mandate: mandateOf(r)}, nil
@@ -173,9 +173,9 @@ func TestAMessageIsNotUsedUpByWhatIsWrongHere(t *testing.T) {
 	if _, err := c.SubmitAgentRequest(deadline(t), bad); err == nil {
 		t.Error("a policy that is not there is taken")
 	}
-	s.agents.refuses = fake.Refuse(codes.PermissionDenied, "AGENT_SUSPENDED")
+	s.agents.refuses = fake.Refuse(codes.FailedPrecondition, "AGENT_SUSPENDED")
 	_, err := c.SubmitAgentRequest(deadline(t), handsIn(key1, text))
-	if code, reason, _ := answer(err); code != codes.PermissionDenied || reason != "AGENT_SUSPENDED" {
+	if code, reason, _ := answer(err); code != codes.FailedPrecondition || reason != "AGENT_SUSPENDED" {
 		t.Errorf("refused by %s %s", code, reason)
 	}
 	if n := s.Log.Appended() - before; n > 0 || len(s.agents.used) > 0 {
@@ -194,7 +194,7 @@ func TestAMessageIsNotUsedUpByWhatIsWrongHere(t *testing.T) {
 		t.Errorf("a repeat has made another request: %v", requests)
 	}
 	_, err = c.SubmitAgentRequest(deadline(t), handsIn(key2, text))
-	if code, reason, _ := answer(err); code != codes.PermissionDenied || reason != "AGENT_REQUEST_REPLAYED" {
+	if code, reason, _ := answer(err); code != codes.FailedPrecondition || reason != "AGENT_REQUEST_REPLAYED" {
 		t.Errorf("a replay: %s %s", code, reason)
 	}
 }

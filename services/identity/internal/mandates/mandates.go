@@ -135,10 +135,15 @@ func (d *Desk) take(
 	if err != nil {
 		return id, Result{}, fmt.Errorf("load mandate: %w", err)
 	}
-	if _, refusal := mandate.Decide(before, use); refusal == nil {
+	_, refusal := mandate.Decide(before, use)
+	switch {
+	case before.Request == use.Request: // perhaps a repeat of the call that used it
+	case refusal == nil:
 		if err := d.count(ctx, tenant, a, use.Exercise == mandate.OptOut); err != nil {
 			return id, Result{}, err
 		}
+	case !d.recorded(ctx, tenant, a):
+		return id, Result{}, refusal
 	}
 	cmd.Data = use
 	res, err := d.Mandates.Handle(ctx, Aggregate(tenant, id), cmd)
@@ -154,6 +159,15 @@ func (d *Desk) count(ctx context.Context, tenant string, a agent.Agent, open boo
 		return d.Limiter.AllowOpen(ctx, tenant, key)
 	}
 	return d.Limiter.Allow(ctx, tenant, key)
+}
+
+// refusalsPerDay is how many refusals of one agent's messages are kept of a day:
+// each stands in the log for good.
+const refusalsPerDay = 1000
+
+// recorded reports whether one more refusal is to be kept.
+func (d *Desk) recorded(ctx context.Context, tenant string, a agent.Agent) bool {
+	return d.Limiter.AllowOpen(ctx, tenant, limit.Key{Kind: "agent-refused", ID: a.ID, Rate: PerDay(refusalsPerDay)}) == nil
 }
 
 // PerDay is a rate of n at most in any one day, half of them at once.

@@ -73,10 +73,10 @@ func agents() fault.Table {
 		{Err: agent.ErrPeriod, Code: codes.InvalidArgument, Reason: "KEY_PERIOD_INVALID"},
 		{Err: agent.ErrExists, Code: codes.AlreadyExists, Reason: "AGENT_EXISTS", Text: "the id is an agent's already"},
 		{Err: fault.Type[agent.Refusal](), Code: codes.FailedPrecondition},
-		{Err: mandates.ErrUnknownAgent, Code: codes.PermissionDenied, Reason: "AGENT_UNKNOWN", Text: "no such agent is registered"},
-		{Err: mandates.ErrSignature, Code: codes.PermissionDenied, Reason: "AGENT_SIGNATURE_INVALID", Text: "the agent has not signed this"},
+		{Err: mandates.ErrUnknownAgent, Code: codes.FailedPrecondition, Reason: "AGENT_UNKNOWN", Text: "no such agent is registered"},
+		{Err: mandates.ErrSignature, Code: codes.FailedPrecondition, Reason: "AGENT_SIGNATURE_INVALID", Text: "the agent has not signed this"},
 		{Err: mandate.ErrNotFound, Code: codes.NotFound, Reason: "MANDATE_NOT_FOUND"},
-		{Err: fault.Type[mandate.Refusal](), Code: codes.PermissionDenied},
+		{Err: fault.Type[mandate.Refusal](), Code: codes.FailedPrecondition},
 	}
 }
 
