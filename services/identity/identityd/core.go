@@ -36,6 +36,7 @@ import (
 
 // core is what the handlers and processes work with.
 type core struct {
+	refused   rpc.Refused
 	directory *tenants.Directory
 	registry  *registry.Registry
 	desk      *otp.Desk
@@ -82,7 +83,7 @@ func newCore(cfg Config, k *daemon.Kit, m *member.Member, s *keys, p *peers) (*c
 		func(reason string) error { return subject.Refusal(reason) })
 	c := &core{
 		staffClient: tenant.Provider{Issuer: cfg.Token.Issuer, Client: cfg.Token.Audience},
-		directory: &tenants.Directory{Handler: handler(k, m, s, tenantCodec, tenant.Decide, tenant.Evolve,
+		directory: &tenants.Directory{Memory: cfg.Offboard.Memory, Handler: handler(k, m, s, tenantCodec, tenant.Decide, tenant.Evolve,
 			func(reason string) error { return tenant.Refusal(reason) })},
 		desk: &otp.Desk{
 			Verifications: handler(k, m, s, verificationCodec, verification.Decide, verification.Evolve,
@@ -91,6 +92,9 @@ func newCore(cfg Config, k *daemon.Kit, m *member.Member, s *keys, p *peers) (*c
 		},
 	}
 	if c.checks, err = newChecks(cfg, k, m, s, c.desk.Verifications); err != nil {
+		return nil, err
+	}
+	if c.refused, err = rpc.NewRefused(k.Telemetry.Meters); err != nil {
 		return nil, err
 	}
 	c.offboard = &offboard.Desk{
@@ -103,18 +107,7 @@ func newCore(cfg Config, k *daemon.Kit, m *member.Member, s *keys, p *peers) (*c
 	if c.page, err = otp.NewPage(cfg.Page); err != nil {
 		return nil, err
 	}
-	c.table, err = lookup.New(lookup.Config{
-		Rows: s.rows, Peppers: s.peppers, Now: time.Now, Grace: cfg.Vault.Grace, Lease: cfg.Vault.Lease,
-		Log: registry.Holdings{Subjects: subjects, Opener: s.cache, Now: time.Now},
-	})
-	if err != nil {
-		return nil, err
-	}
-	c.registry, err = registry.New(registry.Config{
-		Subjects: subjects, Table: c.table, Opener: s.cache, Destroy: s.vault.Destroy, Residue: s.ledger.Residue,
-		Random: rand.Reader, Now: time.Now, Log: k.Log,
-	})
-	if err != nil {
+	if err := c.people(cfg, k, s, subjects); err != nil {
 		return nil, err
 	}
 	c.ages = ages.Desk{
@@ -134,6 +127,23 @@ func (c *core) further(cfg Config, k *daemon.Kit, m *member.Member, s *keys, p *
 		return err
 	}
 	return c.openGlass(k, m, s, p)
+}
+
+// people makes the table of identifiers and the registry of subjects.
+func (c *core) people(cfg Config, k *daemon.Kit, s *keys, subjects registry.Subjects) error {
+	var err error
+	c.table, err = lookup.New(lookup.Config{
+		Rows: s.rows, Peppers: s.peppers, Now: time.Now, Grace: cfg.Vault.Grace, Lease: cfg.Vault.Lease,
+		Log: registry.Holdings{Subjects: subjects, Opener: s.cache, Now: time.Now},
+	})
+	if err != nil {
+		return err
+	}
+	c.registry, err = registry.New(registry.Config{
+		Subjects: subjects, Table: c.table, Opener: s.cache, Destroy: s.vault.Destroy, Residue: s.ledger.Residue,
+		Random: rand.Reader, Now: time.Now, Log: k.Log,
+	})
+	return err
 }
 
 // newMandates makes the desk of authorised agents.
@@ -182,7 +192,7 @@ func (c *core) services(s *keys, leaving <-chan struct{}) rpc.Services {
 		Tenants:  &rpc.Tenants{Directory: c.directory, Leaving: c.offboard, Now: time.Now},
 		Settings: &rpc.Settings{Directory: c.directory, Staff: c.staffClient, Now: time.Now},
 		Subjects: &rpc.Subjects{
-			Registry: c.registry, Directory: c.directory, Ages: c.ages, Suppression: s.suppression, Now: time.Now,
+			Registry: c.registry, Directory: c.directory, Ages: c.ages, Suppression: s.suppression, Refused: c.refused, Now: time.Now,
 		},
 		Merges:        &rpc.Merges{Desk: c.merging, Now: time.Now},
 		Ages:          &rpc.Ages{Desk: c.ages, Registry: c.registry, Now: time.Now},

@@ -40,6 +40,7 @@ type Verify struct {
 // Offboard says how tenants end.
 type Offboard struct {
 	Grace  time.Duration `env:"GRACE" default:"720h" min:"1s" help:"how long the off-boarding of a tenant can be taken back"`
+	Memory time.Duration `env:"MEMORY" default:"30s" min:"10ms" help:"how long an instance may go on as if a tenant were as it has read it, and answer for one that is gone"`
 	Settle time.Duration `env:"SETTLE" default:"2m" min:"100ms" help:"how long a call from before the destruction may last, beside HABEAS_VAULT_LEASE"`
 }
 

@@ -90,8 +90,8 @@ func TestAnOffboardingIsTakenBackRefusedAndApproved(t *testing.T) {
 func TestNothingOfATenantThatIsGoneOpensAnywhere(t *testing.T) {
 	w := newWorld(t)
 	w.alone, w.more = "false", []string{
-		"HABEAS_OFFBOARD_GRACE=1s", "HABEAS_OFFBOARD_SETTLE=500ms",
-		"HABEAS_LIMIT_READS=100000", "HABEAS_LIMIT_REFUSALS=100000", // asks for half a minute, and is refused all the time
+		"HABEAS_OFFBOARD_GRACE=1s", "HABEAS_OFFBOARD_SETTLE=500ms", "HABEAS_OFFBOARD_MEMORY=200ms",
+		"HABEAS_LIMIT_READS=100000", "HABEAS_LIMIT_REFUSALS=100000",
 	}
 	first, second := w.start(t), w.start(t)
 	first.create(t, tenant)
@@ -128,7 +128,7 @@ func TestNothingOfATenantThatIsGoneOpensAnywhere(t *testing.T) {
 	}
 	must(second.as(t, "umbrella", "verifier").ListIdentifiers(withPurpose(deadline(t)), &identityv1.ListIdentifiersRequest{SubjectRef: other}))(t)
 	for _, d := range []*running{first, second} {
-		testwait.For(t, time.Minute, func() error { // an instance may remember a tenant for half a minute
+		testwait.For(t, time.Minute, func() error { // an instance remembers a tenant for a moment
 			if _, reason, _ := answer(lists(jane)(deadline(t), d.as(t, tenant, "verifier"))); reason != "TENANT_OFFBOARDED" {
 				return errors.New(reason)
 			}

@@ -171,6 +171,7 @@ func (s *Server) ListRequests(ctx context.Context, r *fulfilmentv1.ListRequestsR
 		out.Requests = append(out.Requests, &fulfilmentv1.RequestSummary{
 			Request: l.ID, Right: fulfilmentv1.Right(l.Right), State: fulfilmentv1.RequestState(l.Stage),
 			Outcome: fulfilmentv1.Outcome(l.Outcome), ReceivedAt: timestamppb.New(l.ReceivedAt), DueAt: timestamppb.New(l.DueAt),
+			DueOn: dueOn(request.Terms{DueAt: l.DueAt, Zone: l.Zone}),
 		})
 	}
 	return out, nil

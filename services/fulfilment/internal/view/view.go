@@ -34,7 +34,7 @@ func rowKey(tenant, id string) string { return "row:" + tenant + ":" + id }
 
 // Model is the read model.
 func Model(registry es.Registry[request.Event]) readmodel.Model {
-	return readmodel.Model{Name: "requests", Version: 1, Project: func(r es.Recorded) ([]readmodel.Write, error) {
+	return readmodel.Model{Name: "requests", Version: 2, Project: func(r es.Recorded) ([]readmodel.Write, error) {
 		if r.Aggregate.Type != request.AggregateType {
 			return nil, nil
 		}
@@ -63,7 +63,7 @@ func project(agg es.Aggregate, ev request.Event) []readmodel.Write {
 			{Command: "ZADD", Key: keyOpen, Args: []string{millis(e.Terms.DueAt), agg.Subject()}},
 			{Command: "HSET", Key: row, Args: []string{
 				"right", strconv.Itoa(int(e.Right)), "state", strconv.Itoa(int(request.Received)), "outcome", "0",
-				"received", millis(e.ReceivedAt), "due", millis(e.Terms.DueAt),
+				"received", millis(e.ReceivedAt), "due", millis(e.Terms.DueAt), "zone", e.Terms.Zone,
 			}},
 		}
 	case request.Verified, request.Activated:
@@ -100,6 +100,7 @@ type Line struct {
 	Outcome    request.Outcome
 	ReceivedAt time.Time
 	DueAt      time.Time
+	Zone       string // in which days end
 }
 
 // ErrBadPage says that a page token is none of ours.
@@ -223,7 +224,7 @@ func line(at string, row map[string]string) (Line, error) {
 	}
 	return Line{
 		Place: at, ID: id, Right: request.Right(n[0]), Stage: request.Stage(n[1]), Outcome: request.Outcome(n[2]),
-		ReceivedAt: time.UnixMilli(n[3]).UTC(), DueAt: time.UnixMilli(n[4]).UTC(),
+		ReceivedAt: time.UnixMilli(n[3]).UTC(), DueAt: time.UnixMilli(n[4]).UTC(), Zone: row["zone"],
 	}, nil
 }
 

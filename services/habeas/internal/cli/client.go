@@ -157,16 +157,41 @@ func jsonOf(m proto.Message) ([]byte, error) {
 // identifiers are the flags that say by what a person is known.
 type identifiers struct{ email, phone, account, device, cookie, sso []string }
 
+// flags are those of a command that takes several; each may be repeated.
 func (i *identifiers) flags(f *pflag.FlagSet) {
-	for _, kind := range []struct {
-		name string
-		to   *[]string
-	}{
-		{"email", &i.email}, {"phone", &i.phone}, {"account", &i.account}, {"device", &i.device}, {"cookie", &i.cookie}, {"sso", &i.sso},
-	} {
-		f.StringArrayVar(kind.to, kind.name, nil, kind.name+" of the person; - reads a line from standard input, which no process list shows")
+	for name, to := range i.kinds() {
+		f.StringArrayVar(to, name, nil, identifierHelp(name))
 	}
 }
+
+// flag are those of a command that takes one.
+func (i *identifiers) flag(f *pflag.FlagSet) {
+	for name, to := range i.kinds() {
+		f.Var(single{to}, name, identifierHelp(name))
+	}
+}
+
+func (i *identifiers) kinds() map[string]*[]string {
+	return map[string]*[]string{
+		"email": &i.email, "phone": &i.phone, "account": &i.account, "device": &i.device, "cookie": &i.cookie, "sso": &i.sso,
+	}
+}
+
+func identifierHelp(name string) string {
+	return name + " of the person; - reads a line from standard input, which no process list shows"
+}
+
+// single is a flag that takes one text. What is given again is kept, to be refused.
+type single struct{ to *[]string }
+
+// String is part of pflag.Value.
+func (s single) String() string { return "" }
+
+// Set is part of pflag.Value.
+func (s single) Set(text string) error { *s.to = append(*s.to, text); return nil }
+
+// Type is part of pflag.Value.
+func (s single) Type() string { return "string" }
 
 // read returns the identifiers in a fixed order.
 func (i *identifiers) read(a *app) ([]*identityv1.Identifier, error) {

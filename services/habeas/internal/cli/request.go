@@ -61,7 +61,7 @@ func (a *app) requestSubmit() *cobra.Command {
 		},
 	}
 	r.flags(c.Flags(), "when it was received")
-	by.flags(c.Flags())
+	by.flag(c.Flags())
 	c.Flags().StringVar(&req.Policy, "policy", "", "the policy under which they ask; may be left out where there is one only")
 	c.Flags().StringVar(&req.Channel, "channel", "web", "how they asked: web, mail, phone, letter")
 	return c
@@ -91,10 +91,10 @@ func (a *app) requestList() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				rows := []string{"REQUEST\tRIGHT\tSTATE\tOUTCOME\tRECEIVED\tDUE"}
+				rows := []string{"REQUEST\tRIGHT\tSTATE\tOUTCOME\tRECEIVED\tDUE ON\tDUE"}
 				for _, q := range all.GetRequests() {
 					rows = append(rows, cells(q.GetRequest(), right(q.GetRight()), requestState(q.GetState()), outcome(q.GetOutcome()),
-						day(q.GetReceivedAt()), due(q, time.Now())))
+						day(q.GetReceivedAt()), dash(q.GetDueOn()), due(q, time.Now())))
 				}
 				return a.show(all, rows)
 			})

@@ -59,7 +59,7 @@ func (a *app) subjectResolve() *cobra.Command {
 			})
 		},
 	}
-	by.flags(c.Flags())
+	by.flag(c.Flags())
 	return c
 }
 

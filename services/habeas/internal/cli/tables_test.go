@@ -44,7 +44,7 @@ func (s *answering) GetRequest(context.Context, *fulfilmentv1.GetRequestRequest)
 func (s *answering) ListRequests(context.Context, *fulfilmentv1.ListRequestsRequest) (*fulfilmentv1.ListRequestsResponse, error) {
 	q := pending()
 	return &fulfilmentv1.ListRequestsResponse{Requests: []*fulfilmentv1.RequestSummary{
-		{Request: q.GetRequest(), Right: q.GetRight(), State: q.GetState(), ReceivedAt: q.GetReceivedAt(), DueAt: q.GetDueAt()},
+		{Request: q.GetRequest(), Right: q.GetRight(), State: q.GetState(), ReceivedAt: q.GetReceivedAt(), DueAt: q.GetDueAt(), DueOn: q.GetDueOn()},
 	}}, s.err
 }
 
@@ -93,7 +93,7 @@ func TestARequestShowsWhatItsLeavesWaitForAndTheDayThatItIsDue(t *testing.T) {
 		t.Errorf("exit code %d\n%s%s", got.code, got.out, got.err)
 	}
 	list := s.run(t, "", "request", "list")
-	if list.code != cli.ExitOK || !strings.Contains(list.out, "STATE    OUTCOME") || !strings.Contains(list.out, "running  -") {
+	if list.code != cli.ExitOK || !strings.Contains(list.out, "STATE    OUTCOME") || !strings.Contains(list.out, "running  -") || !strings.Contains(list.out, "  2026-12-22  ") {
 		t.Errorf("exit code %d\n%s%s", list.code, list.out, list.err)
 	}
 	filed := s.run(t, "", "request", "submit", "erasure", "--email", "ada@example.com")
@@ -163,5 +163,19 @@ func TestTenantsAndRolesThatCannotBeAreMistakesOfUsage(t *testing.T) {
 		if r := s.run(t, "", args...); r.code != cli.ExitUsage || !strings.Contains(r.err, flag) || r.out != "" {
 			t.Errorf("%v: exit code %d\n%s%s", args, r.code, r.out, r.err)
 		}
+	}
+}
+
+func TestACommandThatTakesOneIdentifierSaysSo(t *testing.T) {
+	s := serve(t, "fulfilment")
+	if r := s.run(t, "", "request", "submit", "--help"); strings.Contains(r.out, "stringArray") || !strings.Contains(r.out, "--email string") {
+		t.Errorf("help:\n%s", r.out)
+	}
+	if r := s.run(t, "", "subject", "register", "--help"); !strings.Contains(r.out, "--email stringArray") {
+		t.Errorf("help:\n%s", r.out)
+	}
+	r := s.run(t, "", "request", "submit", "erasure", "--email", "a@example.com", "--email", "b@example.com")
+	if r.code != cli.ExitUsage || !strings.Contains(r.err, "exactly one") {
+		t.Errorf("exit code %d\n%s", r.code, r.err)
 	}
 }

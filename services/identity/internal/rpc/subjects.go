@@ -26,6 +26,7 @@ type Subjects struct {
 	Directory   *tenants.Directory
 	Ages        ages.Desk
 	Suppression *suppression.Set
+	Refused     Refused
 	Now         func() time.Time
 }
 
@@ -50,6 +51,7 @@ func (s *Subjects) RegisterSubject(ctx context.Context, r *identityv1.RegisterSu
 	}
 	with, err := s.admit(ctx, r)
 	if err != nil {
+		s.Refused.note(ctx, tenantOf(ctx), err)
 		return nil, err
 	}
 	ref, res, err := s.Registry.Register(ctx, tenantOf(ctx), cmd, values, with)

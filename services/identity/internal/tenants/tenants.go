@@ -1,5 +1,5 @@
 // Package tenants knows which tenants there are, and their settings, which may be
-// half a minute old. That one does not exist is asked each time.
+// as old as its memory. That one does not exist is asked each time.
 package tenants
 
 import (
@@ -20,6 +20,9 @@ type Handler = es.Handler[tenant.Tenant, tenant.Command, tenant.Event]
 // Directory answers for all tenants. It may be used by several goroutines.
 type Directory struct {
 	Handler Handler
+	// Memory is how long a tenant is not read again: another instance may have
+	// changed its settings.
+	Memory time.Duration
 
 	known sync.Map // of tenant ids to remembered
 }
@@ -29,10 +32,6 @@ type remembered struct {
 	tenant tenant.Tenant
 	at     time.Time
 }
-
-// memory is how long a tenant is not read again: another instance may have changed
-// its settings.
-const memory = 30 * time.Second
 
 // Forget has a tenant read anew.
 func (d *Directory) Forget(id string) { d.known.Delete(id) }
@@ -55,7 +54,7 @@ func (d *Directory) Get(ctx context.Context, id string) (tenant.Tenant, error) {
 // Any returns a tenant, gone or not, or tenant.ErrNotFound.
 func (d *Directory) Any(ctx context.Context, id string) (tenant.Tenant, error) {
 	if have, ok := d.known.Load(id); ok {
-		if r, ok := have.(remembered); ok && time.Since(r.at) < memory {
+		if r, ok := have.(remembered); ok && time.Since(r.at) < d.Memory {
 			return r.tenant, nil
 		}
 	}

@@ -1803,7 +1803,10 @@ type RequestSummary struct {
 	// When it was received.
 	ReceivedAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=received_at,json=receivedAt,proto3" json:"received_at,omitempty"`
 	// When an answer is due at the latest.
-	DueAt         *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=due_at,json=dueAt,proto3" json:"due_at,omitempty"`
+	DueAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=due_at,json=dueAt,proto3" json:"due_at,omitempty"`
+	// The last day on which an answer is in time, year-month-day, where the
+	// tenant is.
+	DueOn         string `protobuf:"bytes,7,opt,name=due_on,json=dueOn,proto3" json:"due_on,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1878,6 +1881,13 @@ func (x *RequestSummary) GetDueAt() *timestamppb.Timestamp {
 		return x.DueAt
 	}
 	return nil
+}
+
+func (x *RequestSummary) GetDueOn() string {
+	if x != nil {
+		return x.DueOn
+	}
+	return ""
 }
 
 // ListRequestsResponse holds a page.
@@ -2749,7 +2759,7 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12'\n" +
 	"\n" +
 	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\tpageToken\x125\n" +
-	"\x11consistency_token\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80@R\x10consistencyToken\"\xc0\x02\n" +
+	"\x11consistency_token\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80@R\x10consistencyToken\"\xd7\x02\n" +
 	"\x0eRequestSummary\x12\x18\n" +
 	"\arequest\x18\x01 \x01(\tR\arequest\x121\n" +
 	"\x05right\x18\x02 \x01(\x0e2\x1b.habeas.fulfilment.v1.RightR\x05right\x128\n" +
@@ -2757,7 +2767,8 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\aoutcome\x18\x04 \x01(\x0e2\x1d.habeas.fulfilment.v1.OutcomeR\aoutcome\x12;\n" +
 	"\vreceived_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"receivedAt\x121\n" +
-	"\x06due_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x05dueAt\"\x80\x01\n" +
+	"\x06due_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x05dueAt\x12\x15\n" +
+	"\x06due_on\x18\a \x01(\tR\x05dueOn\"\x80\x01\n" +
 	"\x14ListRequestsResponse\x12@\n" +
 	"\brequests\x18\x01 \x03(\v2$.habeas.fulfilment.v1.RequestSummaryR\brequests\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"F\n" +
