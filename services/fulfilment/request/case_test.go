@@ -148,6 +148,31 @@ func TestNothingIsDueBeforeApproval(t *testing.T) {
 	}
 }
 
+// TestWhatWaitsForApprovalLetsAnAccessGoFirst: it may wait for weeks.
+func TestWhatWaitsForApprovalLetsAnAccessGoFirst(t *testing.T) {
+	for name, tc := range map[string]struct {
+		events []request.Event
+		want   bool
+	}{
+		"it waits":              {waiting(), true},
+		"it waits again":        {waiting(approved(), started(1), completed(request.Erased), request.LeavesDecided{System: "crm", At: noon()}), true},
+		"somebody is at work":   {waiting(approved(), started(1), request.LeavesDecided{System: "crm", At: noon()}), false},
+		"it is approved":        {waiting(approved()), false},
+		"nobody has to approve": {planned(erases()), false},
+		"it has been withdrawn": {waiting(request.Withdrawn{At: noon()}), false},
+		"it waits for its turn": {waiting(request.Yielded{To: notice, At: noon()}), false},
+		"it was declined":       {waiting(request.Declined{Reason: "X", By: anna, At: noon()}), true},
+		"a forgotten person's":  {waiting(request.SubjectForgotten{}), false},
+		"it has its turn again": {waiting(request.Yielded{To: notice, At: noon()}, request.Activated{At: noon()}), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := fold(tc.events).Held(noon()); got != tc.want {
+				t.Errorf("lets others go first: %t", got)
+			}
+		})
+	}
+}
+
 // TestWhatIdentityIsToldOfACase follows one person's need from their assignment to
 // the end of the case.
 func TestWhatIdentityIsToldOfACase(t *testing.T) {

@@ -97,14 +97,14 @@ func Wake(s Request, now time.Time) time.Time {
 // if nobody says that it has come.
 const turnLookedAt = 6 * time.Hour
 
-// Held reports whether a hold keeps the request from going on, while nobody is at
-// work on any system of it.
+// Held reports whether a hold, or that nobody has approved, keeps the request from
+// going on, while nobody is at work on any system of it.
 func (s Request) Held(now time.Time) bool {
 	if s.over() || !s.Active || s.Forgotten {
 		return false
 	}
 	f, failed := s.failure(StepForget, "")
-	held := failed && f.Reason == OnHold
+	held := failed && f.Reason == OnHold || s.AwaitsApproval()
 	for _, y := range s.Systems {
 		if allEnded(s.of(y.Name)) {
 			continue

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"habeas.internal/services/fulfilment/internal/carry"
+	"habeas.internal/services/fulfilment/internal/connector"
 	"habeas.internal/services/fulfilment/internal/fake"
 	"habeas.internal/services/fulfilment/request"
 	"habeas.internal/services/internal/es"
@@ -149,6 +150,44 @@ func TestAnApprovalIsForTheManifestThatWasSeen(t *testing.T) {
 	}
 	if s := w.State(agg); !s.Closed || s.Outcome != request.CompleteWithRetained {
 		t.Errorf("closed %t as %d: %+v", s.Closed, s.Outcome, request.Explain(s))
+	}
+}
+
+// TestAnAccessDoesNotWaitForAnApproval: neither before anything was destroyed, nor
+// when a system that answered late makes the rest wait again.
+func TestAnAccessDoesNotWaitForAnApproval(t *testing.T) {
+	for name, late := range map[string]bool{"at first": false, "of a system that answers late": true} {
+		t.Run(name, func(t *testing.T) {
+			w, _, crm := world(t)
+			w.Peers.Approval = true
+			if late {
+				crm.Set(func(h *fake.Holder) { h.Down = connector.ErrUnreachable })
+			}
+			erases := erasure(w)
+			w.Run(soon(w))
+			assign(t, w, erases, request.Approver, anna)
+			if late {
+				must(t, approve(w, erases))
+				w.Run(soon(w))
+				crm.Set(func(h *fake.Holder) { h.Down = "" })
+				w.Run(soon(w))
+			}
+			if s := w.State(erases); !s.AwaitsApproval() || s.Closed {
+				t.Fatalf("awaits approval %t, closed %t", s.AwaitsApproval(), s.Closed)
+			}
+			shows := w.Submit(request.Access, "r2")
+			w.Settle()
+			w.Verify(shows)
+			w.Run(soon(w))
+			if s := w.State(shows); !s.Closed {
+				t.Errorf("the access waits: %+v", request.Explain(s))
+			}
+			must(t, approve(w, erases))
+			w.Run(soon(w))
+			if s := w.State(erases); !s.Closed {
+				t.Errorf("the erasure is not done: %+v", request.Explain(s))
+			}
+		})
 	}
 }
 

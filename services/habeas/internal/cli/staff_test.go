@@ -32,8 +32,8 @@ func (s *answering) did(r interface {
 	return s.err
 }
 
-// staffOf answers for staff, casesOf for cases: their method names are not apart
-// from others' by type.
+// staffOf answers for staff, casesOf for cases: their method names are not
+// apart from others' by type.
 type (
 	staffOf struct {
 		identityv1.UnimplementedStaffServiceServer
@@ -104,8 +104,6 @@ func TestStaffAreNamedAndAssigned(t *testing.T) {
 		{"identity", "staff grant vera --case c --subject jane --until 2027-01-01", []string{`case_id:"c"`, `subject_ref:"jane"`}, "vera has the need"},
 		{"identity", "staff revoke vera --case c", []string{`case_id:"c"`}, "vera no longer has the need"},
 		{"identity", "staff show vera", nil, "2020-01-01 00:00 ended"},
-		{"identity", "tenant approval on", []string{"revision:4", "approval:true", `display_name:"Demo"`}, "approval of erasures is on"},
-		{"identity", "tenant approval off", []string{"revision:4"}, "approval of erasures is off"},
 		{"fulfilment", "request assign r verifier vera", []string{"duty:DUTY_VERIFIER", `staff:"vera"`}, "vera is the verifier of request r"},
 		{"fulfilment", "request unassign r approver", []string{"duty:DUTY_APPROVER"}, "request r has no approver"},
 		{"fulfilment", "request approve r --manifest 00ff", []string{`manifest_digest:"00ff"`}, "request r is approved"},
@@ -139,7 +137,7 @@ func TestStaffAreNamedAndAssigned(t *testing.T) {
 func TestWhatMakesNoSenseIsNotAsked(t *testing.T) {
 	for _, line := range []string{
 		"staff undertake vera --evidence c-1", "staff grant vera --until 2027-01-01", "staff grant vera --purpose p --case c --until 2027-01-01",
-		"staff revoke vera", "tenant approval maybe", "request assign r butler vera", "request decline-approval r --manifest 00ff --reason mood",
+		"staff revoke vera", "request assign r butler vera", "request decline-approval r --manifest 00ff --reason mood",
 	} {
 		s := serve(t, "fulfilment")
 		if r := s.run(t, "", strings.Fields(line)...); r.code != cli.ExitUsage || s.calls > 0 {

@@ -14,7 +14,7 @@ import (
 
 func (a *app) tenant() *cobra.Command {
 	return group("tenant", "the organisation whose world the token opens", a.tenantCreate(), a.tenantGet(),
-		a.tenantApproval(), a.tenantOffboard(), a.tenantApprove(), a.tenantStay(), a.tenantProof())
+		a.tenantOffboard(), a.tenantApprove(), a.tenantStay(), a.tenantProof())
 }
 
 func (a *app) tenantCreate() *cobra.Command {
