@@ -12,6 +12,7 @@ import (
 	"habeas.internal/services/audit"
 	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/es/jetstream"
+	"habeas.internal/services/internal/testwait"
 	"habeas.internal/services/systemtest/stack"
 
 	"github.com/google/uuid"
@@ -26,6 +27,9 @@ func guarded(tenant string) func(*testing.T, *world) {
 		subject := w.Register(tenant, email)
 		t.Run("read", func(t *testing.T) { w.of(t).readWithoutRight(tenant, subject) })
 		t.Run("destroyed", func(t *testing.T) { w.of(t).destroyedWithoutRight(tenant, subject, email) })
+		if tenant == caseworksTenant { // one tenant's is enough: the rule is fulfilment's own
+			t.Run("erased", func(t *testing.T) { w.of(t).erasedByOneAlone(tenant) })
+		}
 		t.Run("the log, by a service", func(t *testing.T) { w.of(t).changedByAService() })
 		t.Run("the log, by who runs it", changedByTheAdministrator)
 	}
@@ -110,6 +114,74 @@ func (w *world) destroyedWithoutRight(tenant, subject, email string) {
 	if err != nil || res.GetState() != identityv1.SubjectState_SUBJECT_STATE_ACTIVE {
 		w.Errorf("the person is %v, %v", res.GetState(), err)
 	}
+}
+
+// erasedByOneAlone proves who asks, where the tenant wants a second person's word:
+// nothing is touched before it, and whoever carries the request out can't give it.
+func (w *world) erasedByOneAlone(policy string) {
+	tenant := w.tenantOf(policy)
+	w.schedule(tenant, policy)
+	w.desk.joins(w, tenant)
+	email := uuid.NewString() + "@people.example"
+	w.desk.plant(w, email)
+	officer := w.Proven(tenant, "officer", "dpo")
+	got, err := officer.Settings.GetSettings(stack.Deadline(w), &identityv1.GetSettingsRequest{})
+	if err != nil {
+		w.Fatal(stack.Answer(err))
+	}
+	got.GetSettings().Approval = true
+	_, err = officer.Settings.UpdateSettings(stack.Deadline(w), &identityv1.UpdateSettingsRequest{
+		RequestId: uuid.NewString(), Revision: got.GetRevision(), Settings: got.GetSettings(),
+	})
+	if err != nil {
+		w.Fatal(stack.Answer(err))
+	}
+	w.Register(tenant, email)
+	request := w.Ask(tenant, fulfilmentv1.Right_RIGHT_ERASURE, policy, email)
+	cases := func(name string, roles ...string) fulfilmentv1.CaseServiceClient {
+		return fulfilmentv1.NewCaseServiceClient(w.Conn("fulfilment", w.ProofOf(tenant, name, roles...)))
+	}
+	var digest string
+	testwait.For(w, 30*time.Second, func() error {
+		c, err := cases("officer", "dpo").GetCase(stack.Deadline(w), &fulfilmentv1.GetCaseRequest{Request: request})
+		if digest = c.GetManifestDigest(); err == nil && !c.GetApprovalAwaited() {
+			return errors.New("nobody's word is waited for")
+		}
+		return err
+	})
+	for name, duty := range map[string]fulfilmentv1.Duty{"solo": fulfilmentv1.Duty_DUTY_FULFILLER, "second": fulfilmentv1.Duty_DUTY_APPROVER} {
+		_, err = cases("officer", "dpo").AssignRequest(stack.Deadline(w), &fulfilmentv1.AssignRequestRequest{
+			RequestId: uuid.NewString(), Request: request, Duty: duty, Staff: name,
+		})
+		if err != nil {
+			w.Fatal(stack.Answer(err))
+		}
+	}
+	approve := func(name string) error {
+		_, err := cases(name, "approver", "agent").ApproveRequest(stack.Deadline(w), &fulfilmentv1.ApproveRequestRequest{
+			RequestId: uuid.NewString(), Request: request, ManifestDigest: digest,
+		})
+		return err
+	}
+	if code, reason, _ := stack.Answer(approve("solo")); code == codes.OK || reason == "" {
+		w.Errorf("whoever carries it out approves it: %s %s", code, reason)
+	}
+	if where := w.desk.db.Find(w.T, email); len(where) == 0 {
+		w.Error("it was destroyed before a second person's word")
+	}
+	if err := approve("second"); err != nil {
+		w.Fatal(stack.Answer(err))
+	}
+	w.Closed(tenant, request)
+	if where := w.desk.db.Find(w.T, email); len(where) > 0 {
+		w.Errorf("the twin, approved by a second person, left %v", where)
+	}
+}
+
+// deskHolder holds those whose erasure waits for a second person.
+func deskHolder(t testing.TB, s *stack.Stack) *holder {
+	t.Helper()
+	return newHolder(t, s, "erased", "second-desk", "account.email")
 }
 
 // changedByAService uses the rights of one service against another's history.

@@ -30,8 +30,13 @@ func claims(tenant, name string, roles ...string) jwt.MapClaims {
 // Proven is a caller by name who has just proved themselves by a stronger means.
 func (s *Stack) Proven(tenant, name string, roles ...string) Clients {
 	s.t.Helper()
+	return s.clients(s.ProofOf(tenant, name, roles...))
+}
+
+// ProofOf is the token of such a caller.
+func (s *Stack) ProofOf(tenant, name string, roles ...string) string {
 	proof := rpctest.With(claims(tenant, name, roles...), "acr", "phr")
-	return s.clients(s.Issuer.Sign(rpctest.With(proof, "auth_time", time.Now().Unix())))
+	return s.Issuer.Sign(rpctest.With(proof, "auth_time", time.Now().Unix()))
 }
 
 // handling is why the packages of these tests are read.
