@@ -112,7 +112,7 @@ func newCore(cfg Config, k *daemon.Kit, m *member.Member, s *keys, p *peers) (*c
 	}
 	c.ages = ages.Desk{
 		Subjects: subjects, Registry: c.registry, Facts: p.facts(), Policies: p.policies(), Requests: p.requests(),
-		Zone: c.directory.Zone, Opener: s.cache, Now: time.Now,
+		Zone: c.directory.Zone, Opener: s.cache, Random: rand.Reader, Now: time.Now,
 	}
 	c.merging = merging.Desk{Subjects: subjects, Registry: c.registry, Facts: p.facts(), Now: time.Now}
 	return c, c.further(cfg, k, m, s, p)
@@ -196,7 +196,7 @@ func (c *core) services(s *keys, leaving <-chan struct{}) rpc.Services {
 		},
 		Merges:        &rpc.Merges{Desk: c.merging, Now: time.Now},
 		Ages:          &rpc.Ages{Desk: c.ages, Registry: c.registry, Now: time.Now},
-		Verifications: &rpc.Verifications{Desk: c.desk, SignIns: c.signIns, Registry: c.registry, Now: time.Now},
+		Verifications: &rpc.Verifications{Desk: c.desk, SignIns: c.signIns, Ages: c.ages, Now: time.Now},
 		Keys:          &rpc.Keys{Vault: s.vault, Fence: s.fence, Peppers: s.digests, Residue: s.ledger.Residue, Leaving: leaving},
 		Suppression:   &rpc.Suppression{Set: s.suppression},
 		BreakGlass:    &rpc.BreakGlass{Desk: c.glass, Now: time.Now},

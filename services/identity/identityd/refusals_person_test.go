@@ -168,3 +168,19 @@ func TestWithoutConsentNothingIsMergedOrAged(t *testing.T) {
 		t.Errorf("%d commits were appended", after-before)
 	}
 }
+
+// TestOnlyAVerifierSaysThatThereWasADocument: nothing but another one takes its
+// place.
+func TestOnlyAVerifierSaysThatThereWasADocument(t *testing.T) {
+	w, d := found(t)
+	jane := d.register(t, email("jane@example.com"))
+	before := w.commits(t)
+	shown := agesAs(jane, "2000-01-01", identityv1.AgeSource_AGE_SOURCE_DOCUMENT)
+	for _, role := range []string{"product", "intake"} {
+		expect(t, shown(deadline(t), d.as(t, tenant, role)), codes.PermissionDenied, "DOCUMENT_NEEDS_VERIFIER")
+	}
+	expect(t, shown(deadline(t), d.as(t, tenant, "verifier")), codes.FailedPrecondition, "CONSENT_NOT_CONNECTED") // it gets further
+	if after := w.commits(t); after != before {
+		t.Errorf("%d commits were appended", after-before)
+	}
+}

@@ -31,10 +31,12 @@ type Shown struct{ How, Evidence string }
 func (s Shown) Stands() bool { return s.How != "" }
 
 // Block is a policy that does not serve a person. Request is what the system asks
-// to have them erased; empty while it is only said that they are a minor.
+// to have them erased, and Command the id of the command by which it does, which is
+// random: nobody else can make the request. Both are empty where nothing is to be
+// erased.
 type Block struct {
-	Since   time.Time
-	Request string
+	Since            time.Time
+	Request, Command string
 }
 
 // Rule is what a policy says about ages.
@@ -102,8 +104,8 @@ type WithdrawAsParent struct{ At time.Time }
 
 // BlockMinor says that a policy does not serve a person.
 type BlockMinor struct {
-	Policy, Request string
-	At              time.Time
+	Policy, Request, Command string
+	At                       time.Time
 }
 
 // UnblockMinor says that it does.
@@ -147,8 +149,8 @@ type ParentWithdrew struct{ At time.Time }
 
 // MinorBlocked says that a policy does not serve a person.
 type MinorBlocked struct {
-	Policy, Request string
-	At              time.Time
+	Policy, Request, Command string
+	At                       time.Time
 }
 
 // MinorUnblocked says that it does.
@@ -173,6 +175,7 @@ const (
 	ErrTooYoung = Refusal("AGE_BELOW_MINIMUM")
 	// ErrNoMandate refuses a minor for whom nobody acts.
 	ErrNoMandate = Refusal("MANDATE_REQUIRED")
-	// ErrAgeKnown refuses a mere allegation about somebody whose age is known.
+	// ErrAgeKnown refuses whatever is merely said about somebody whose age a
+	// document has shown.
 	ErrAgeKnown = Refusal("AGE_IS_KNOWN")
 )

@@ -72,12 +72,16 @@ func TestDecideOnAges(t *testing.T) {
 	stated := subject.AgeStated{Age: subject.Age{Source: subject.AgeDocumented, Birth: personal.Clear("2000-01-01")}, At: noon}
 	tip := subject.StateAge{Age: subject.Age{Source: subject.AgeAlleged}, At: noon}
 	parent := subject.Shown{How: "parent", Evidence: "form:7"}
-	blocked := subject.MinorBlocked{Policy: "p", Request: "r", At: noon}
+	blocked := subject.MinorBlocked{Policy: "p", Request: "r", Command: "c", At: noon}
 	said := subject.MinorBlocked{Policy: "p", At: noon}
+	other := subject.StateAge{Age: subject.Age{Source: subject.AgeStatedBy, Birth: personal.Clear("2020-01-01")}, At: noon}
 	run(t, []row{
 		{"an age is stated", jane(), subject.StateAge(stated), []subject.Event{stated}, nil},
 		{"a tip is recorded", jane(), tip, []subject.Event{subject.AgeStated(tip)}, nil},
 		{"a tip counts nothing against a document", jane(stated), tip, refused("age", subject.ErrAgeKnown), subject.ErrAgeKnown},
+		{"nor does a date that is said", jane(stated), other, refused("age", subject.ErrAgeKnown), subject.ErrAgeKnown},
+		{"a document takes another's place", jane(stated), subject.StateAge(stated), []subject.Event{stated}, nil},
+		{"a date that is said takes a tip's place", jane(subject.AgeStated(tip)), other, []subject.Event{subject.AgeStated(other)}, nil},
 		{"a mandate is recorded", jane(), subject.GiveMandate{Mandate: parent, At: noon}, []subject.Event{subject.MandateGiven{Mandate: parent, At: noon}}, nil},
 		{"and once", jane(subject.MandateGiven{Mandate: parent}), subject.GiveMandate{Mandate: parent}, nil, nil},
 		{"a mandate ends", jane(subject.MandateGiven{Mandate: parent}), subject.EndMandate{At: noon}, []subject.Event{subject.MandateEnded{At: noon}}, nil},
@@ -85,7 +89,7 @@ func TestDecideOnAges(t *testing.T) {
 		{"a parent agrees", jane(), subject.AgreeAsParent{Consent: parent, At: noon}, []subject.Event{subject.ParentAgreed{Consent: parent, At: noon}}, nil},
 		{"a parent withdraws", jane(subject.ParentAgreed{Consent: parent}), subject.WithdrawAsParent{At: noon}, []subject.Event{subject.ParentWithdrew{At: noon}}, nil},
 		{"a policy is blocked", jane(), subject.BlockMinor(blocked), []subject.Event{blocked}, nil},
-		{"and once", jane(blocked), subject.BlockMinor{Policy: "p", Request: "s"}, nil, nil},
+		{"and once", jane(blocked), subject.BlockMinor{Policy: "p", Request: "s", Command: "d"}, nil, nil},
 		{"what was only said is known now", jane(said), subject.BlockMinor(blocked), []subject.Event{blocked}, nil},
 		{"what is known is not merely said", jane(blocked), subject.BlockMinor(said), nil, nil},
 		{"a policy is unblocked", jane(blocked), subject.UnblockMinor{Policy: "p", At: noon}, []subject.Event{subject.MinorUnblocked{Policy: "p", At: noon}}, nil},

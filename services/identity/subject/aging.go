@@ -17,7 +17,7 @@ func ages(s Subject, cmd Command) ([]Event, error) {
 	}
 	switch c := cmd.(type) { //nolint:gochecksumtype // the others are decided elsewhere
 	case StateAge:
-		if c.Age.Source == AgeAlleged && s.Age.Source == AgeDocumented {
+		if c.Age.Source != AgeDocumented && s.Age.Source == AgeDocumented {
 			return refuse(ChangeAge, ErrAgeKnown)
 		}
 		return []Event{AgeStated(c)}, nil
@@ -31,7 +31,7 @@ func ages(s Subject, cmd Command) ([]Event, error) {
 		return when(s.Parental.Stands(), ParentWithdrew(c))
 	case BlockMinor:
 		have, blocked := s.Blocks[c.Policy]
-		return when(!blocked || have.Request == "" && c.Request != "", MinorBlocked(c))
+		return when(!blocked || have.Command == "" && c.Command != "", MinorBlocked(c))
 	case UnblockMinor:
 		_, blocked := s.Blocks[c.Policy]
 		return when(blocked, MinorUnblocked(c))
@@ -61,7 +61,7 @@ func aged(s Subject, ev Event) Subject {
 	case ParentWithdrew:
 		s.Parental = Shown{}
 	case MinorBlocked:
-		s = s.block(e.Policy, &Block{Since: e.At, Request: e.Request})
+		s = s.block(e.Policy, &Block{Since: e.At, Request: e.Request, Command: e.Command})
 	case MinorUnblocked:
 		s = s.block(e.Policy, nil)
 	}

@@ -72,7 +72,7 @@ func register(s Subject, c Register) ([]Event, error) {
 	if slices.Contains(s.Barred, c.Claim) {
 		return nil, ErrBarred
 	}
-	events := []Event{Registered{Claim: c.Claim, At: c.At}}
+	events := []Event{Registered{Claim: c.Claim, Policy: c.Policy, At: c.At}}
 	for i, id := range c.Identifiers {
 		if slices.Contains(s.Barred, id.Claim) {
 			return nil, ErrBarred

@@ -6,7 +6,7 @@ import "slices"
 func Evolve(s Subject, ev Event) Subject {
 	switch e := ev.(type) {
 	case Registered:
-		s.Phase, s.RegisteredAt = Active, e.At
+		s.Phase, s.RegisteredAt, s.Policy = Active, e.At, e.Policy
 		s.Claims = append(slices.Clip(s.Claims), e.Claim)
 	case IdentifierLinked:
 		s.Held = append(slices.Clip(s.Held), e.Identifier)

@@ -159,12 +159,12 @@ func merged(s Subject, ev Event) Subject {
 	case MergeUndone: // what looks for the other looks for this one no more
 		s.Was = append(slices.Clip(s.Was), s.Into.Subject)
 		s.Into = Into{}
-		s = s.loosen(func(f Fixing) bool { return f.Named != "" })
+		s = s.loosen(func(f Fixing) bool { return f.Named != "" }).askAnew()
 	case SeparationDelayed:
 		s = s.change(e.Merge, func(m *Merge) { m.Parting = e.At })
 	case Separated:
 		s = s.change(e.Merge, func(m *Merge) { m.Reason, m.Ended = e.Reason, e.At })
-		s = s.loosen(func(f Fixing) bool { return f.Named == e.Other })
+		s = s.loosen(func(f Fixing) bool { return f.Named == e.Other }).askAnew()
 	case Touched:
 		s = s.touch(func(m Merge) Merge {
 			if len(m.Touches) < MaxTouches && !slices.ContainsFunc(m.Touches, e.Touch.same) {

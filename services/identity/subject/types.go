@@ -28,6 +28,7 @@ const (
 type Subject struct {
 	Phase        Phase
 	RegisteredAt time.Time
+	Policy       string       // under which they registered; empty if that was not said
 	Held         []Identifier // in the order linked
 	Removed      []Identifier // taken away; their lookup rows may have to be
 	Last         uint32       // number of the last identifier ever linked
@@ -86,6 +87,7 @@ type Command interface{ command() }
 // Register makes a subject known. Claim is that of the command itself.
 type Register struct {
 	Claim       string
+	Policy      string // under which, if that is said
 	Identifiers []Claimed
 	Age         []Command // what is known about it, if anything
 	At          time.Time
@@ -143,8 +145,9 @@ type Event interface{ event() }
 // Registered says that a subject is known. Its first identifiers follow, each
 // with an event of its own, in the same commit.
 type Registered struct {
-	Claim string
-	At    time.Time
+	Claim  string
+	Policy string
+	At     time.Time
 }
 
 // IdentifierLinked says that a subject holds an identifier. Its value is sealed

@@ -3,14 +3,16 @@
 // system ask for the erasure of whom it may not serve.
 //
 // An allegation blocks and erases nothing: it asks to be looked into, and the
-// next age that is known takes its place.
+// next age that is known takes its place. An erasure is of everything that is held
+// of a person, so it is asked for only where no policy that they are under serves
+// them; any other policy that does not, only blocks.
 package ages
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
+	"io"
 	"slices"
 	"time"
 
@@ -24,8 +26,13 @@ import (
 	"habeas.internal/services/internal/personal"
 )
 
-// ErrBirthDate says that a date is none, or lies ahead.
-var ErrBirthDate = errors.New("date of birth is none")
+var (
+	// ErrBirthDate says that a date is none, or lies ahead.
+	ErrBirthDate = errors.New("date of birth is none")
+	// ErrPolicy says that no such policy is in force: whether it would serve
+	// somebody is not known.
+	ErrPolicy = errors.New("policy is not in force")
+)
 
 // Desk keeps ages. It may be used by several goroutines and processes.
 type Desk struct {
@@ -37,6 +44,7 @@ type Desk struct {
 	// Zone is the time zone of a tenant, in which a birthday begins.
 	Zone   func(ctx context.Context, tenant string) (string, error)
 	Opener eventpb.Opener
+	Random io.Reader
 	Now    func() time.Time
 }
 
@@ -99,11 +107,14 @@ func (d Desk) Admit(ctx context.Context, tenant string, k Known) (func(ctx conte
 	if err != nil {
 		return nil, err
 	}
-	rules, err := d.rules(ctx, tenant)
+	p, err := d.posted(ctx, tenant)
 	if err != nil {
 		return nil, err
 	}
-	for _, r := range rules {
+	if k.Policy != "" && !slices.Contains(p.names, k.Policy) {
+		return nil, ErrPolicy
+	}
+	for _, r := range p.rules {
 		if k.Policy != "" && r.Policy != k.Policy {
 			continue
 		}
@@ -112,14 +123,15 @@ func (d Desk) Admit(ctx context.Context, tenant string, k Known) (func(ctx conte
 		}
 	}
 	return func(ctx context.Context, ref string) ([]subject.Command, error) {
-		return d.first(ctx, tenant, ref, k, rules, day)
+		return d.first(ctx, tenant, ref, k, p, day)
 	}, nil
 }
 
 // first is what is recorded with a registration.
-func (d Desk) first(ctx context.Context, tenant, ref string, k Known, rules []subject.Rule, day time.Time) ([]subject.Command, error) {
+func (d Desk) first(ctx context.Context, tenant, ref string, k Known, p posted, day time.Time) ([]subject.Command, error) {
 	at := d.Now()
-	out := []subject.Command{subject.StateAge{Age: subject.Age{Source: subject.AgeStatedBy, Birth: personal.Clear(k.Birth)}, At: at}}
+	age := subject.StateAge{Age: subject.Age{Source: subject.AgeStatedBy, Birth: personal.Clear(k.Birth)}, At: at}
+	out := []subject.Command{age}
 	if k.Mandate.Stands() {
 		out = append(out, subject.GiveMandate{Mandate: k.Mandate, At: at})
 	}
@@ -130,15 +142,21 @@ func (d Desk) first(ctx context.Context, tenant, ref string, k Known, rules []su
 	if err != nil {
 		return nil, err
 	}
-	cause := es.DeriveID(tenant, "age", ref+"/"+fmt.Sprint(at.UnixMicro()))
-	for _, r := range rules {
-		if r.Serves(subject.Years(born, day), k.Mandate.Stands(), k.Parental.Stands()) {
+	who := subject.Subject{Phase: subject.Active, Policy: k.Policy, Age: age.Age, Mandate: k.Mandate, Parental: k.Parental}
+	v := p.verdicts(who, born, day)
+	due := v.due(who)
+	for _, policy := range v.policies() {
+		if v.served[policy] {
 			continue
 		}
-		if err := d.Facts.Minor(ctx, tenant, ref, r.Policy, cause, true); err != nil {
+		if err := d.minor(ctx, tenant, ref, policy, true); err != nil {
 			return nil, err
 		}
-		out = append(out, subject.BlockMinor{Policy: r.Policy, Request: requestOf(tenant, ref, r.Policy, at), At: at})
+		block, err := d.block(tenant, policy, policy == due)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, block)
 	}
 	return out, nil
 }
@@ -153,117 +171,166 @@ func (d Desk) Record(ctx context.Context, tenant, ref string, cmd registry.Comma
 	if err != nil {
 		return s, registry.Result{}, err
 	}
-	cause := es.DeriveID(tenant, "age", ref+"/"+cmd.ID)
+	p, err := d.posted(ctx, tenant)
+	if err != nil {
+		return s, registry.Result{}, err
+	}
+	told := false
 	if events, err := subject.Decide(s, cmd.Data); err == nil {
 		for _, ev := range events {
 			s = subject.Evolve(s, ev)
 		}
-		if err := d.tell(ctx, tenant, ref, s, cause, true); err != nil {
+		if told, err = d.warn(ctx, tenant, ref, s, p); err != nil {
 			return s, registry.Result{}, err
 		}
 	}
 	res, err := d.Subjects.Handle(ctx, registry.Aggregate(tenant, ref), cmd)
 	if err != nil {
+		if told {
+			err = errors.Join(err, d.TakeBack(ctx, tenant, ref))
+		}
 		return res.State, res, err
 	}
-	s, err = d.settle(ctx, tenant, ref, res.State, cause)
+	s, err = d.settle(ctx, tenant, ref, res.State, p, es.DeriveID(tenant, "age", ref+"/"+cmd.ID))
 	return s, res, err
 }
 
-// tell tells consent of the policies that do not serve a person, or of those that
-// do and did not.
-func (d Desk) tell(ctx context.Context, tenant, ref string, s subject.Subject, cause string, minor bool) error {
-	verdicts, err := d.verdicts(ctx, tenant, ref, s)
+// warn tells consent of the policies that will not serve a person, and reports
+// whether there are any.
+func (d Desk) warn(ctx context.Context, tenant, ref string, s subject.Subject, p posted) (bool, error) {
+	v, err := d.verdicts(ctx, tenant, ref, s, p)
+	if err != nil {
+		return false, err
+	}
+	told := false
+	for _, policy := range v.policies() {
+		if _, blocked := s.Blocks[policy]; v.served[policy] || blocked {
+			continue
+		}
+		told = true
+		if err := d.minor(ctx, tenant, ref, policy, true); err != nil {
+			return told, err
+		}
+	}
+	return told, nil
+}
+
+// minor tells consent whether somebody is a minor to a policy, each time anew: what
+// was told before may have been taken back since.
+func (d Desk) minor(ctx context.Context, tenant, ref, policy string, minor bool) error {
+	cause, err := es.NewID(d.Random)
 	if err != nil {
 		return err
 	}
-	for policy, served := range verdicts {
-		if _, blocked := s.Blocks[policy]; served == minor || blocked == minor {
-			continue
-		}
-		if err := d.Facts.Minor(ctx, tenant, ref, policy, cause, minor); err != nil {
-			return err
-		}
-	}
-	return nil
+	return d.Facts.Minor(ctx, tenant, ref, policy, cause, minor)
 }
 
 // settle records the verdicts on a person; who is served again, consent learns
 // last.
-func (d Desk) settle(ctx context.Context, tenant, ref string, s subject.Subject, cause string) (subject.Subject, error) {
-	verdicts, err := d.verdicts(ctx, tenant, ref, s)
+func (d Desk) settle(ctx context.Context, tenant, ref string, s subject.Subject, p posted, cause string) (subject.Subject, error) {
+	v, err := d.verdicts(ctx, tenant, ref, s, p)
 	if err != nil {
 		return s, err
 	}
-	for _, policy := range slices.Sorted(maps.Keys(verdicts)) {
-		cmd, fact := d.verdict(tenant, ref, policy, s, verdicts[policy])
-		if cmd == nil {
-			continue
-		}
-		if fact {
-			if err := d.Facts.Minor(ctx, tenant, ref, policy, cause, true); err != nil {
-				return s, err
-			}
-		}
-		res, err := d.Subjects.Handle(ctx, registry.Aggregate(tenant, ref), registry.Command{
-			ID: es.DeriveID(tenant, "settle-age/"+policy, cause), At: d.Now(), Data: cmd,
-		})
+	due := v.due(s)
+	for _, policy := range v.policies() {
+		cmds, err := d.follow(tenant, policy, s, v.served[policy], due)
 		if err != nil {
 			return s, err
 		}
-		s = res.State
-		if !fact {
-			if err := d.Facts.Minor(ctx, tenant, ref, policy, cause, false); err != nil {
+		for n, cmd := range cmds {
+			if _, blocks := cmd.(subject.BlockMinor); blocks {
+				if err := d.minor(ctx, tenant, ref, policy, true); err != nil {
+					return s, err
+				}
+			}
+			res, err := d.Subjects.Handle(ctx, registry.Aggregate(tenant, ref), registry.Command{
+				ID: es.DeriveID(tenant, fmt.Sprintf("settle-age/%s/%d", policy, n), cause), At: d.Now(), Data: cmd,
+			})
+			if err != nil {
 				return s, err
+			}
+			s = res.State
+		}
+	}
+	return s, d.agree(ctx, tenant, ref, p)
+}
+
+// follow are the commands that follow from a verdict on a policy. due is the one by
+// which the person's erasure is to be asked for.
+func (d Desk) follow(tenant, policy string, s subject.Subject, served bool, due string) ([]subject.Command, error) {
+	have, blocked := s.Blocks[policy]
+	free := subject.UnblockMinor{Policy: policy, At: d.Now()}
+	switch {
+	case served && blocked:
+		return []subject.Command{free}, nil
+	case served:
+		return nil, nil
+	case policy == due && have.Command == "" && !asked(s):
+		block, err := d.block(tenant, policy, true)
+		return []subject.Command{block}, err
+	case due == "" && have.Request != "" && s.Age.Source != subject.AgeAlleged: // another policy serves the person now
+		block, err := d.block(tenant, policy, false)
+		return []subject.Command{free, block}, err
+	case !blocked:
+		block, err := d.block(tenant, policy, false)
+		return []subject.Command{block}, err
+	}
+	return nil, nil
+}
+
+// asked reports whether the person's erasure is asked for already.
+func asked(s subject.Subject) bool {
+	for _, b := range s.Blocks {
+		if b.Command != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// TakeBack has consent know what is recorded of a person's age, after it was told
+// what then was not recorded: whoever called may be gone.
+func (d Desk) TakeBack(ctx context.Context, tenant, ref string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeBackFor)
+	defer cancel()
+	p, err := d.posted(ctx, tenant)
+	if err != nil {
+		return err
+	}
+	if err := d.agree(ctx, tenant, ref, p); !errors.Is(err, subject.ErrNotFound) {
+		return err
+	}
+	return nil // nobody is registered: what was told is of nobody
+}
+
+// takeBackFor is how long it is tried to take back what consent was told.
+const takeBackFor = 5 * time.Second
+
+// agree tells consent what is recorded, and looks again. Whoever records something
+// meanwhile tells it after that, or is seen here.
+func (d Desk) agree(ctx context.Context, tenant, ref string, p posted) error {
+	before := verdicts{}
+	for range agreements {
+		s, err := d.Registry.Load(ctx, tenant, ref)
+		if err != nil {
+			return err
+		}
+		v, err := d.verdicts(ctx, tenant, ref, s, p)
+		if err != nil || v.same(before, s) {
+			return err
+		}
+		before = verdicts{served: map[string]bool{}}
+		for _, policy := range v.policies() {
+			_, blocked := s.Blocks[policy]
+			before.served[policy] = v.served[policy] && !blocked
+			if err := d.minor(ctx, tenant, ref, policy, !before.served[policy]); err != nil {
+				return err
 			}
 		}
 	}
-	return s, nil
+	return es.ErrContended
 }
 
-// verdict is the command that a verdict on a policy makes, if it is news, and
-// whether it blocks.
-func (d Desk) verdict(tenant, ref, policy string, s subject.Subject, served bool) (subject.Command, bool) {
-	have, blocked := s.Blocks[policy]
-	alleged := s.Age.Source == subject.AgeAlleged
-	at := d.Now()
-	switch {
-	case served && blocked:
-		return subject.UnblockMinor{Policy: policy, At: at}, false
-	case !served && alleged && !blocked:
-		return subject.BlockMinor{Policy: policy, At: at}, true
-	case !served && !alleged && have.Request == "":
-		return subject.BlockMinor{Policy: policy, Request: requestOf(tenant, ref, policy, at), At: at}, true
-	}
-	return nil, false
-}
-
-// verdicts says of every policy whether it serves a person.
-func (d Desk) verdicts(ctx context.Context, tenant, ref string, s subject.Subject) (map[string]bool, error) {
-	if s.Phase != subject.Active {
-		return nil, nil
-	}
-	day, err := d.Today(ctx, tenant)
-	if err != nil {
-		return nil, err
-	}
-	var born time.Time
-	if s.Age.Source != "" && s.Age.Source != subject.AgeAlleged {
-		text, err := eventpb.Open(ctx, d.Opener, purposeAge, registry.Aggregate(tenant, ref), s.Age.Birth)
-		if err != nil {
-			return nil, fmt.Errorf("open date of birth: %w", err)
-		}
-		if born, err = Born(text, day); err != nil {
-			return nil, err
-		}
-	}
-	rules, err := d.rules(ctx, tenant)
-	if err != nil {
-		return nil, err
-	}
-	out := map[string]bool{}
-	for _, r := range rules {
-		out[r.Policy] = s.Served(r, born, day)
-	}
-	return out, nil
-}
+// agreements is how often consent is told anew in a row.
+const agreements = 8

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
@@ -17,18 +16,23 @@ import (
 	"habeas.internal/services/internal/rpc/client"
 
 	"github.com/google/uuid"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
-// rules are what the tenant's policies in force say about ages.
-func (d Desk) rules(ctx context.Context, tenant string) ([]subject.Rule, error) {
+// posted reads what the tenant's policies in force say about ages.
+func (d Desk) posted(ctx context.Context, tenant string) (posted, error) {
 	docs, err := inforce.Read(ctx, d.Policies, tenant)
 	if err != nil {
-		return nil, err
+		return posted{}, err
 	}
-	var out []subject.Rule
+	var out posted
 	for _, doc := range docs {
+		out.names = append(out.names, doc.Policy)
 		if a := doc.Ages; a != nil {
-			out = append(out, subject.Rule{Policy: doc.Policy, Minimum: a.Minimum, Representative: a.Representative, Cures: a.ParentalCures})
+			out.rules = append(out.rules, subject.Rule{Policy: doc.Policy, Minimum: a.Minimum, Representative: a.Representative, Cures: a.ParentalCures})
+		} else {
+			out.free = true
 		}
 	}
 	return out, nil
@@ -37,33 +41,55 @@ func (d Desk) rules(ctx context.Context, tenant string) ([]subject.Rule, error) 
 // channel is how a request of the system's own came in.
 const channel = "system.age"
 
-// clientID is the id of the command by which the system asks for an erasure.
-func clientID(tenant, ref, policy string, at time.Time) string {
-	name := strings.Join([]string{"habeas", "age", tenant, ref, policy, fmt.Sprint(at.UnixMicro())}, "/")
-	return uuid.NewSHA1(uuid.NameSpaceURL, []byte(name)).String()
-}
-
-// requestOf is the id that fulfilment gives the request of that command.
-func requestOf(tenant, ref, policy string, at time.Time) string {
-	return es.DeriveID(tenant, fulfilmentv1.RequestService_SubmitRequest_FullMethodName, clientID(tenant, ref, policy, at))
-}
-
-// Vouched reports whether a request is one that the system has made because of
-// somebody's age: nobody has to prove that they are the child.
-func Vouched(s subject.Subject, request string) bool {
-	for _, b := range s.Blocks {
-		if b.Request != "" && b.Request == request {
-			return true
+// block is the command that says that a policy does not serve a person, and, where
+// they are to be erased, the request for it. Its id is random, so that nobody can
+// make that request in the system's stead.
+func (d Desk) block(tenant, policy string, erase bool) (subject.Command, error) {
+	out := subject.BlockMinor{Policy: policy, At: d.Now()}
+	if erase {
+		id, err := uuid.NewRandomFromReader(d.Random)
+		if err != nil {
+			return nil, fmt.Errorf("draw command id: %w", err)
 		}
+		out.Command = id.String()
+		out.Request = es.DeriveID(tenant, fulfilmentv1.RequestService_SubmitRequest_FullMethodName, out.Command)
 	}
-	return false
+	return out, nil
+}
+
+// Vouches reports whether a request is the system's own for the erasure of a person,
+// by whichever of their references: nobody has to prove that they are the child.
+func (d Desk) Vouches(ctx context.Context, tenant, ref, request string) (bool, error) {
+	_, people, err := d.person(ctx, tenant, ref)
+	if errors.Is(err, subject.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && subject.Erases(request, people...), err
+}
+
+// person is everybody who is one person with a reference: the one that stays first.
+func (d Desk) person(ctx context.Context, tenant, ref string) (refs []string, people []subject.Subject, err error) {
+	root, who, err := d.Registry.Root(ctx, tenant, ref)
+	if err != nil {
+		return nil, nil, err
+	}
+	refs, people = append(refs, root), append(people, who)
+	for _, m := range who.Standing() {
+		other, err := d.Registry.Load(ctx, tenant, m.Other)
+		if err != nil {
+			return nil, nil, err
+		}
+		refs, people = append(refs, m.Other), append(people, other)
+	}
+	return refs, people, nil
 }
 
 // The stored names of the events after which something may be left to do.
 func interesting(event string) bool {
 	switch event {
 	case "subject.age_stated", "subject.mandate_recorded", "subject.mandate_ended", "subject.parental_consent_recorded",
-		"subject.parental_consent_withdrawn", "subject.minor_blocked":
+		"subject.parental_consent_withdrawn", "subject.minor_blocked", "subject.minor_unblocked",
+		"subject.separated", "subject.merge_undone":
 		return true
 	}
 	return false
@@ -84,15 +110,25 @@ func (d Desk) React(ctx context.Context, r es.Recorded) error {
 	if err := d.connected(); err != nil {
 		return err
 	}
-	if s, err = d.settle(ctx, tenant, ref, s, es.DeriveID(tenant, "age-react", r.ID)); err != nil {
+	p, err := d.posted(ctx, tenant)
+	if err != nil {
+		return err
+	}
+	if _, err = d.settle(ctx, tenant, ref, s, p, es.DeriveID(tenant, "age-react", r.ID)); err != nil {
 		return fmt.Errorf("settle age: %w", err)
 	}
-	for policy, b := range s.Blocks {
-		if b.Request == "" {
-			continue
-		}
-		if err := d.erase(ctx, tenant, ref, policy, s, b); err != nil {
-			return fmt.Errorf("ask for erasure: %w", err)
+	refs, people, err := d.person(ctx, tenant, ref)
+	if err != nil {
+		return err
+	}
+	for i, who := range people {
+		for policy, b := range who.Blocks {
+			if b.Command == "" || who.Phase != subject.Active || !subject.Erases(b.Request, people...) {
+				continue
+			}
+			if err := d.erase(ctx, tenant, refs[i], policy, who, b); err != nil {
+				return fmt.Errorf("ask for erasure: %w", err)
+			}
 		}
 	}
 	return nil
@@ -114,10 +150,10 @@ func (d Desk) erase(ctx context.Context, tenant, ref, policy string, s subject.S
 	}
 	kind := identityv1.IdentifierKind(identityv1.IdentifierKind_value["IDENTIFIER_KIND_"+strings.ToUpper(v.Kind)])
 	_, err = d.Requests.SubmitRequest(client.WithTenant(ctx, tenant), &fulfilmentv1.SubmitRequestRequest{
-		RequestId: clientID(tenant, ref, policy, b.Since), Right: fulfilmentv1.Right_RIGHT_ERASURE, Policy: policy, Channel: channel,
+		RequestId: b.Command, Right: fulfilmentv1.Right_RIGHT_ERASURE, Policy: policy, Channel: channel,
 		Identifier: &identityv1.Identifier{Kind: kind, Value: v.Text},
 	})
-	if err != nil {
+	if err != nil && status.Code(err) != codes.AlreadyExists { // it was made by another identifier that was held then
 		return errors.Join(facts.ErrAway, err)
 	}
 	return nil

@@ -15,12 +15,27 @@ import (
 // tries bounds how often a claim that met leftovers is made anew.
 const tries = 4
 
-// With makes the commands that are recorded with a registration, for the
-// reference that it gets; nil for none. It may be asked again.
-type With func(ctx context.Context, ref string) ([]subject.Command, error)
+// With is what is recorded with a registration.
+type With struct {
+	// Policy is that under which; empty if it is not said.
+	Policy string
+	// Age makes what is known of it, for the reference that the person gets; nil for
+	// nothing. It may be asked again, and never once they are registered: what it does
+	// besides is not undone.
+	Age func(ctx context.Context, ref string) ([]subject.Command, error)
+}
+
+// age makes what is known about somebody who is not registered yet.
+func (w With) age(ctx context.Context, s subject.Subject, ref string) ([]subject.Command, error) {
+	if w.Age == nil || s.Phase != subject.Unknown {
+		return nil, nil
+	}
+	return w.Age(ctx, ref)
+}
 
 // Register makes a subject that holds the values, or finds the one that the
-// same command made before. Values must differ from one another.
+// same command made before. Values must differ from one another. A reference comes
+// with an error, too, if With.Age was asked for it.
 func (r *Registry) Register(ctx context.Context, tenant string, cmd Command, values []Value, with With) (ref string, res Result, err error) {
 	base := es.DeriveID(tenant, "register", cmd.ID)
 	for range tries {
@@ -31,16 +46,18 @@ func (r *Registry) Register(ctx context.Context, tenant string, cmd Command, val
 		if err != nil {
 			return "", res, err
 		}
-		data := subject.Register{Claim: base, At: cmd.At}
+		data := subject.Register{Claim: base, Policy: with.Policy, At: cmd.At}
 		for i, v := range values {
 			data.Identifiers = append(data.Identifiers, subject.Claimed{
 				Kind: v.Kind, Value: personal.Clear(v.Text), Claim: part(base, i), Analytics: v.Analytics,
 			})
 		}
-		if with != nil {
-			if data.Age, err = with(ctx, ref); err != nil {
-				return "", res, err
-			}
+		s, _, err := r.cfg.Subjects.Load(ctx, Aggregate(tenant, ref), es.Leader)
+		if err == nil {
+			data.Age, err = with.age(ctx, s, ref)
+		}
+		if err != nil {
+			return ref, res, err
 		}
 		cmd.Data = data
 		res, err = r.cfg.Subjects.Handle(ctx, Aggregate(tenant, ref), cmd)
@@ -51,14 +68,14 @@ func (r *Registry) Register(ctx context.Context, tenant string, cmd Command, val
 		case errors.Is(err, es.ErrCommandReused), errors.Is(err, subject.ErrBarred):
 			// Neither ever appends: what was claimed for it is given back.
 			if released := r.releaseAll(ctx, tenant, base, values); released != nil {
-				return "", res, errors.Join(err, released)
+				return ref, res, errors.Join(err, released)
 			}
 		}
 		if !errors.Is(err, subject.ErrBarred) {
-			return "", res, err
+			return ref, res, err
 		}
 	}
-	return "", res, es.ErrContended
+	return ref, res, es.ErrContended
 }
 
 // part is the claim of one of a registration's values.

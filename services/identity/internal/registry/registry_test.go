@@ -135,7 +135,7 @@ func (w *town) command(id string) registry.Command {
 }
 
 func (w *town) register(p *process, id string, values ...registry.Value) (string, error) {
-	ref, _, err := p.Register(context.Background(), tenant, w.command(id), values, nil)
+	ref, _, err := p.Register(context.Background(), tenant, w.command(id), values, registry.With{})
 	return ref, err
 }
 

@@ -2,15 +2,18 @@ package rpc
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
 
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+	optionsv1 "habeas.internal/proto/gen/habeas/options/v1"
 	"habeas.internal/services/identity/internal/ages"
 	"habeas.internal/services/identity/internal/registry"
 	"habeas.internal/services/identity/subject"
 	"habeas.internal/services/internal/personal"
+	kit "habeas.internal/services/internal/rpc"
 	"habeas.internal/services/internal/rpc/fault"
 
 	"google.golang.org/protobuf/proto"
@@ -49,6 +52,10 @@ func (s *Ages) record(ctx context.Context, r asks, data func(at time.Time) subje
 	return blocked, res.Token().Encode(), nil
 }
 
+// errNotVerifier refuses a document that was shown to somebody who cannot tell
+// whether it is one.
+var errNotVerifier = errors.New("a document is seen by a verifier")
+
 // word is the code of an enumeration's value.
 func word(name, prefix string) string { return strings.ToLower(strings.TrimPrefix(name, prefix)) }
 
@@ -57,6 +64,9 @@ func (s *Ages) RecordAge(ctx context.Context, r *identityv1.RecordAgeRequest) (*
 	source := subject.AgeSource(word(r.GetSource().String(), "AGE_SOURCE_"))
 	if (source == subject.AgeAlleged) != (r.GetBirthDate() == "") {
 		return nil, fault.FieldErrors{{Field: "birth_date", Rule: "OF_SOURCE", Text: "comes with everything but an allegation"}}
+	}
+	if source == subject.AgeDocumented && !kit.PrincipalFrom(ctx).Roles.Has(optionsv1.Role_ROLE_VERIFIER) {
+		return nil, errNotVerifier
 	}
 	if source != subject.AgeAlleged {
 		day, err := s.Desk.Today(ctx, tenantOf(ctx))

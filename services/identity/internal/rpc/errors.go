@@ -50,6 +50,8 @@ func domain() fault.Table {
 		{Err: subject.ErrParting, Code: codes.Aborted, Reason: "SEPARATION_WAITS", Retry: time.Minute},
 		{Err: fault.Type[subject.Refusal](), Code: codes.FailedPrecondition},
 		{Err: ages.ErrBirthDate, Code: codes.InvalidArgument, Reason: "BIRTH_DATE_INVALID"},
+		{Err: ages.ErrPolicy, Code: codes.FailedPrecondition, Reason: "POLICY_NOT_IN_FORCE", Text: "the tenant has no such policy in force"},
+		{Err: errNotVerifier, Code: codes.PermissionDenied, Reason: "DOCUMENT_NEEDS_VERIFIER", Text: "a document is seen by a verifier"},
 		{Err: facts.ErrNotConnected, Code: codes.FailedPrecondition, Reason: "CONSENT_NOT_CONNECTED"},
 		{Err: facts.ErrAway, Code: codes.Unavailable, Reason: "CONSENT_UNAVAILABLE", Retry: time.Second},
 		{Err: verification.ErrNotFound, Code: codes.NotFound, Reason: "VERIFICATION_NOT_FOUND"},

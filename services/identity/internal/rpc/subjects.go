@@ -41,6 +41,11 @@ func (s *Subjects) RegisterSubject(ctx context.Context, r *identityv1.RegisterSu
 			return nil, subject.ErrMixed
 		}
 	}
+	with, err := s.admit(ctx, r) // first: a refusal leaves nothing at all
+	if err != nil {
+		s.Refused.note(ctx, tenantOf(ctx), err)
+		return nil, err
+	}
 	erased, err := s.erasedBefore(ctx, values...)
 	if err != nil {
 		return nil, err
@@ -49,13 +54,11 @@ func (s *Subjects) RegisterSubject(ctx context.Context, r *identityv1.RegisterSu
 	if err != nil {
 		return nil, err
 	}
-	with, err := s.admit(ctx, r)
-	if err != nil {
-		s.Refused.note(ctx, tenantOf(ctx), err)
-		return nil, err
-	}
 	ref, res, err := s.Registry.Register(ctx, tenantOf(ctx), cmd, values, with)
 	if err != nil {
+		if with.Age != nil && ref != "" {
+			err = errors.Join(err, s.Ages.TakeBack(ctx, tenantOf(ctx), ref))
+		}
 		return nil, err
 	}
 	return &identityv1.RegisterSubjectResponse{
@@ -65,15 +68,18 @@ func (s *Subjects) RegisterSubject(ctx context.Context, r *identityv1.RegisterSu
 
 // admit refuses whom a policy does not serve at their age, where that is said.
 func (s *Subjects) admit(ctx context.Context, r *identityv1.RegisterSubjectRequest) (registry.With, error) {
+	out := registry.With{Policy: r.GetPolicy()}
 	if r.GetBirthDate() == "" {
 		if r.GetMandate() != nil || r.GetParentalConsent() != nil {
-			return nil, fault.FieldErrors{{Field: "birth_date", Rule: "REQUIRED", Text: "is needed where somebody acts or agrees for the person"}}
+			return out, fault.FieldErrors{{Field: "birth_date", Rule: "REQUIRED", Text: "is needed where somebody acts or agrees for the person"}}
 		}
-		return nil, nil //nolint:nilnil // nothing is to be recorded
+		return out, nil
 	}
-	return s.Ages.Admit(ctx, tenantOf(ctx), ages.Known{
+	var err error
+	out.Age, err = s.Ages.Admit(ctx, tenantOf(ctx), ages.Known{
 		Birth: r.GetBirthDate(), Policy: r.GetPolicy(), Mandate: mandateOf(r.GetMandate()), Parental: parental(r.GetParentalConsent()),
 	})
+	return out, err
 }
 
 // System and column prefix under which Habeas's own identifiers stand in the

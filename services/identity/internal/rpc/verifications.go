@@ -2,15 +2,12 @@ package rpc
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 	"habeas.internal/services/identity/internal/ages"
 	"habeas.internal/services/identity/internal/otp"
-	"habeas.internal/services/identity/internal/registry"
 	"habeas.internal/services/identity/internal/signin"
-	"habeas.internal/services/identity/subject"
 	"habeas.internal/services/identity/verification"
 	"habeas.internal/services/internal/rpc/fault"
 )
@@ -18,10 +15,10 @@ import (
 // Verifications implements VerificationService.
 type Verifications struct {
 	identityv1.UnimplementedVerificationServiceServer
-	Desk     *otp.Desk
-	SignIns  *signin.Desk
-	Registry *registry.Registry
-	Now      func() time.Time
+	Desk    *otp.Desk
+	SignIns *signin.Desk
+	Ages    ages.Desk
+	Now     func() time.Time
 }
 
 // StartVerification opens a verification. Whether anybody is known plays no
@@ -54,11 +51,7 @@ func (s *Verifications) vouched(ctx context.Context, r *identityv1.StartVerifica
 	if r.GetSubjectRef() == "" {
 		return false, nil
 	}
-	who, err := s.Registry.Load(ctx, tenantOf(ctx), r.GetSubjectRef())
-	if errors.Is(err, subject.ErrNotFound) {
-		return false, nil
-	}
-	return ages.Vouched(who, r.GetRequest()), err
+	return s.Ages.Vouches(ctx, tenantOf(ctx), r.GetSubjectRef(), r.GetRequest())
 }
 
 // CheckCode takes one attempt. A repeat is answered as the first time.

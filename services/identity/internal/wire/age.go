@@ -46,10 +46,12 @@ func ages() []eventpb.Entry[subject.Event] {
 			}),
 		eventpb.Of[subject.Event](
 			func(_ *eventpb.Writer, e subject.MinorBlocked) *identityv1.MinorBlocked {
-				return &identityv1.MinorBlocked{Policy: e.Policy, Request: e.Request, BlockedAt: eventpb.Stamp(e.At)}
+				return &identityv1.MinorBlocked{Policy: e.Policy, Request: e.Request, Command: e.Command, BlockedAt: eventpb.Stamp(e.At)}
 			},
 			func(_ *eventpb.Reader, m *identityv1.MinorBlocked) subject.MinorBlocked {
-				return subject.MinorBlocked{Policy: m.GetPolicy(), Request: m.GetRequest(), At: eventpb.Moment(m.GetBlockedAt())}
+				return subject.MinorBlocked{
+					Policy: m.GetPolicy(), Request: m.GetRequest(), Command: m.GetCommand(), At: eventpb.Moment(m.GetBlockedAt()),
+				}
 			}),
 		eventpb.Of[subject.Event](
 			func(_ *eventpb.Writer, e subject.MinorUnblocked) *identityv1.MinorUnblocked {

@@ -24,11 +24,11 @@ func Subject() (eventpb.Codec[subject.Event], error) {
 }
 
 func packRegistered(_ *eventpb.Writer, e subject.Registered) *identityv1.SubjectRegistered {
-	return &identityv1.SubjectRegistered{RegisteredAt: eventpb.Stamp(e.At), Claim: e.Claim}
+	return &identityv1.SubjectRegistered{RegisteredAt: eventpb.Stamp(e.At), Claim: e.Claim, Policy: e.Policy}
 }
 
 func unpackRegistered(_ *eventpb.Reader, m *identityv1.SubjectRegistered) subject.Registered {
-	return subject.Registered{At: eventpb.Moment(m.GetRegisteredAt()), Claim: m.GetClaim()}
+	return subject.Registered{At: eventpb.Moment(m.GetRegisteredAt()), Claim: m.GetClaim(), Policy: m.GetPolicy()}
 }
 
 // pathValue is the path of an identifier's value in its event.

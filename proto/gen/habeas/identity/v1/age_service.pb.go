@@ -32,7 +32,7 @@ const (
 	AgeSource_AGE_SOURCE_UNSPECIFIED AgeSource = 0
 	// The person or their representative has said it.
 	AgeSource_AGE_SOURCE_STATED AgeSource = 1
-	// A document was seen.
+	// A verifier has seen a document. Nothing but another one takes its place.
 	AgeSource_AGE_SOURCE_DOCUMENT AgeSource = 2
 	// Somebody else says that the person is a minor. No date of birth comes with
 	// it; what it does is undone by the next age that is known.
@@ -978,7 +978,8 @@ type Block struct {
 	Policy string `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
 	// Since when.
 	Since *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=since,proto3" json:"since,omitempty"`
-	// The request for erasure that the system has made; empty for an allegation.
+	// The request for erasure that the system has made; empty if it has made none by
+	// this policy.
 	Request       string `protobuf:"bytes,3,opt,name=request,proto3" json:"request,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

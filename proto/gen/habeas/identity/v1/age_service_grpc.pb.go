@@ -34,8 +34,10 @@ const (
 // AgeService keeps what is known of a person's age, who may act for them, and
 // what a parent has agreed to: three facts, of which none stands for another.
 // Each policy of the tenant has its own rule. Under a policy that does not serve
-// the person nothing is allowed from before the fact is recorded on, and unless
-// it is an allegation, the system asks for their erasure.
+// the person nothing is allowed from before the fact is recorded on. If no policy
+// that they are under serves them, and that is not merely alleged, the system asks
+// for their erasure; they are under the one by which they registered, or if that
+// was not said, perhaps under any that is posted.
 type AgeServiceClient interface {
 	// RecordAge records how old somebody is, or that they are said to be a minor.
 	RecordAge(ctx context.Context, in *RecordAgeRequest, opts ...grpc.CallOption) (*RecordAgeResponse, error)
@@ -128,8 +130,10 @@ func (c *ageServiceClient) GetAgeStatus(ctx context.Context, in *GetAgeStatusReq
 // AgeService keeps what is known of a person's age, who may act for them, and
 // what a parent has agreed to: three facts, of which none stands for another.
 // Each policy of the tenant has its own rule. Under a policy that does not serve
-// the person nothing is allowed from before the fact is recorded on, and unless
-// it is an allegation, the system asks for their erasure.
+// the person nothing is allowed from before the fact is recorded on. If no policy
+// that they are under serves them, and that is not merely alleged, the system asks
+// for their erasure; they are under the one by which they registered, or if that
+// was not said, perhaps under any that is posted.
 type AgeServiceServer interface {
 	// RecordAge records how old somebody is, or that they are said to be a minor.
 	RecordAge(context.Context, *RecordAgeRequest) (*RecordAgeResponse, error)

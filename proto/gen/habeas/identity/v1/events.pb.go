@@ -1018,7 +1018,9 @@ type SubjectRegistered struct {
 	// When.
 	RegisteredAt *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=registered_at,json=registeredAt,proto3" json:"registered_at,omitempty"`
 	// The command that claimed the identifiers.
-	Claim         string `protobuf:"bytes,2,opt,name=claim,proto3" json:"claim,omitempty"`
+	Claim string `protobuf:"bytes,2,opt,name=claim,proto3" json:"claim,omitempty"`
+	// The policy under which; empty if that was not said.
+	Policy        string `protobuf:"bytes,3,opt,name=policy,proto3" json:"policy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1063,6 +1065,13 @@ func (x *SubjectRegistered) GetRegisteredAt() *timestamppb.Timestamp {
 func (x *SubjectRegistered) GetClaim() string {
 	if x != nil {
 		return x.Claim
+	}
+	return ""
+}
+
+func (x *SubjectRegistered) GetPolicy() string {
+	if x != nil {
+		return x.Policy
 	}
 	return ""
 }
@@ -2555,10 +2564,13 @@ type MinorBlocked struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The policy.
 	Policy string `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
-	// The request for erasure that the system makes; empty for an allegation.
+	// The request for erasure that the system makes; empty if it makes none, as for
+	// an allegation.
 	Request string `protobuf:"bytes,2,opt,name=request,proto3" json:"request,omitempty"`
 	// When.
-	BlockedAt     *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=blocked_at,json=blockedAt,proto3" json:"blocked_at,omitempty"`
+	BlockedAt *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=blocked_at,json=blockedAt,proto3" json:"blocked_at,omitempty"`
+	// Random id of the command by which it makes the request.
+	Command       string `protobuf:"bytes,4,opt,name=command,proto3" json:"command,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2612,6 +2624,13 @@ func (x *MinorBlocked) GetBlockedAt() *timestamppb.Timestamp {
 		return x.BlockedAt
 	}
 	return nil
+}
+
+func (x *MinorBlocked) GetCommand() string {
+	if x != nil {
+		return x.Command
+	}
+	return ""
 }
 
 // MinorUnblocked: the policy serves the person after all.
@@ -3251,10 +3270,11 @@ const file_habeas_identity_v1_events_proto_rawDesc = "" +
 	"\rerasure_level\x18\n" +
 	" \x01(\rR\ferasureLevel:\x1b\xa2\xb5\x18\x17tenant.settings_changed\"R\n" +
 	"\x15TenantSettingsRefused\x12\x1c\n" +
-	"\x06reason\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x1b\xa2\xb5\x18\x17tenant.settings_refused\"\x88\x01\n" +
+	"\x06reason\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x1b\xa2\xb5\x18\x17tenant.settings_refused\"\xa6\x01\n" +
 	"\x11SubjectRegistered\x12?\n" +
 	"\rregistered_at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\fregisteredAt\x12\x1a\n" +
-	"\x05claim\x18\x02 \x01(\tB\x04\x98\xb5\x18\x02R\x05claim:\x16\xa2\xb5\x18\x12subject.registered\"\x8a\x02\n" +
+	"\x05claim\x18\x02 \x01(\tB\x04\x98\xb5\x18\x02R\x05claim\x12\x1c\n" +
+	"\x06policy\x18\x03 \x01(\tB\x04\x98\xb5\x18\x03R\x06policy:\x16\xa2\xb5\x18\x12subject.registered\"\x8a\x02\n" +
 	"\x10IdentifierLinked\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\rR\x06number\x12\x18\n" +
 	"\x04kind\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\x04kind\x122\n" +
@@ -3347,12 +3367,13 @@ const file_habeas_identity_v1_events_proto_rawDesc = "" +
 	"\vrecorded_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"recordedAt:%\xa2\xb5\x18!subject.parental_consent_recorded\"\x81\x01\n" +
 	"\x18ParentalConsentWithdrawn\x12=\n" +
-	"\fwithdrawn_at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\vwithdrawnAt:&\xa2\xb5\x18\"subject.parental_consent_withdrawn\"\xa2\x01\n" +
+	"\fwithdrawn_at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\vwithdrawnAt:&\xa2\xb5\x18\"subject.parental_consent_withdrawn\"\xc2\x01\n" +
 	"\fMinorBlocked\x12\x1c\n" +
 	"\x06policy\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06policy\x12\x1e\n" +
 	"\arequest\x18\x02 \x01(\tB\x04\x98\xb5\x18\x02R\arequest\x129\n" +
 	"\n" +
-	"blocked_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tblockedAt:\x19\xa2\xb5\x18\x15subject.minor_blocked\"\x8a\x01\n" +
+	"blocked_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tblockedAt\x12\x1e\n" +
+	"\acommand\x18\x04 \x01(\tB\x04\x98\xb5\x18\x02R\acommand:\x19\xa2\xb5\x18\x15subject.minor_blocked\"\x8a\x01\n" +
 	"\x0eMinorUnblocked\x12\x1c\n" +
 	"\x06policy\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06policy\x12=\n" +
 	"\funblocked_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\vunblockedAt:\x1b\xa2\xb5\x18\x17subject.minor_unblocked\"\xff\x01\n" +

@@ -293,8 +293,9 @@ type RegisterSubjectRequest struct {
 	Mandate *Mandate `protobuf:"bytes,4,opt,name=mandate,proto3" json:"mandate,omitempty"`
 	// A parent's consent, if there is one.
 	ParentalConsent *ParentalConsent `protobuf:"bytes,5,opt,name=parental_consent,json=parentalConsent,proto3" json:"parental_consent,omitempty"`
-	// The policy under which the person registers; empty for all that the tenant
-	// has posted.
+	// The policy under which the person registers, which has to be in force if a
+	// date of birth is given; empty for all that the tenant has. Only those erase
+	// whom they do not serve, and only if none of them serves the person.
 	Policy        string `protobuf:"bytes,6,opt,name=policy,proto3" json:"policy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
