@@ -9,7 +9,7 @@ func qcera() []promise {
 		{id: "QC-05"},
 		{id: "QC-06"},
 		{id: "QC-07", show: helpersOnly},
-		{id: "QC-08"},
+		{id: "QC-08", show: lawRightsOrSafety},
 		{id: "QC-09"},
 		{id: "QC-10", show: noneUnderThirteen},
 		{id: "QC-11", show: onlineOnly},
