@@ -135,6 +135,8 @@ func objectless() map[string][]string {
 			"habeas.identity.v1.VerificationService.CheckCode", "habeas.identity.v1.VerificationService.GetVerification",
 			"habeas.identity.v1.CheckService.RecordCheck", "habeas.fulfilment.v1.RequestService.CheckPerson",
 			"habeas.fulfilment.v1.CaseService.ApproveRequest", "habeas.fulfilment.v1.CaseService.DeclineApproval",
+			"habeas.fulfilment.v1.AgentRequestService.SubmitAgentRequest", "habeas.fulfilment.v1.AgentRequestService.GetAgentRequest",
+			"habeas.fulfilment.v1.AgentRequestService.RevokeAgent",
 		},
 	}
 }
