@@ -47,9 +47,18 @@ type Config struct {
 	Consent     client.Peer   `env:"CONSENT"`
 	Retention   client.Peer   `env:"RETENTION"`
 	SMTP        mail.Config   `env:"SMTP"`
+	CancelPage  string        `env:"CANCEL_PAGE" default:"" help:"https address of the page on which people cancel by a link; messages have no links without"`
 	Packages    Packages      `env:"PACKAGES"`
 	Connections env.File      `env:"CONNECTIONS" default:"" help:"YAML file, mode 0600: connections as tenant/name, and their connection strings; no system can be reached without one"`
+	Verify      Verify        `env:"VERIFY"`
 	RulePacks   []string      `env:"RULE_PACKS" default:"gdpr,ccpa" help:"laws whose clocks count; the earliest wins"`
+}
+
+// Verify says how often who asks may be put to the proof.
+type Verify struct {
+	Starts   int `env:"STARTS" default:"50" min:"1" help:"requests in the name of one person in a day"`
+	Attempts int `env:"ATTEMPTS" default:"20" min:"1" help:"proofs handed in for one request in an hour; wrong ones end it after five"`
+	Tenant   int `env:"TENANT" default:"6000" min:"1" help:"proofs handed in for all requests of a tenant in an hour"`
 }
 
 // Packages says where access packages are kept, and how long.
@@ -132,6 +141,10 @@ func assemble(
 	if err != nil {
 		return nil, err
 	}
+	page, err := mail.NewPage(cfg.CancelPage)
+	if err != nil {
+		return nil, env.Problem{Variable: "HABEAS_CANCEL_PAGE", Text: "is not an https address without a fragment"}
+	}
 	mailer, err := mail.New(cfg.SMTP)
 	if err != nil {
 		return nil, err
@@ -144,14 +157,15 @@ func assemble(
 	words := vocabulary.New(p.Policies, p.Retention)
 	carrier := carry.New(carry.Config{
 		Handlers: handlers, Peers: p.Peers, Connect: systems, Words: words, Opener: p.keys, Packages: packages, Mailer: mailer, Timers: m.Log,
-		Random: rand.Reader, Now: time.Now, Log: k.Log, Tracer: k.Telemetry.Tracers.Tracer(Name), PackageLife: cfg.Packages.Life, Crash: crash(),
+		Random: rand.Reader, Now: time.Now, Log: k.Log, Tracer: k.Telemetry.Tracers.Tracer(Name), PackageLife: cfg.Packages.Life, CancelPage: page, Crash: crash(),
 	})
 	lister := view.Lister{Reader: reader, Shards: m.Shards(carry.Context)}
 	return &service{model: model, lister: lister, agents: p.agents, Server: &rpc.Server{
 		Handlers: handlers, Carrier: carrier, Lister: lister, Checker: systems, Words: words, Packages: packages, Verifications: p.Verifications,
 		Tenants: p.tenants, Checks: p.checks,
-		Pinner: terms.Pinner{Tenants: p.tenants, Policies: p.Policies, Packs: packs},
-		Random: rand.Reader, Now: time.Now, Poll: poll,
+		Velocity: rpc.Velocity{Limiter: k.Limiter(), Starts: cfg.Verify.Starts, Attempts: cfg.Verify.Attempts, OfTenant: cfg.Verify.Tenant},
+		Pinner:   terms.Pinner{Tenants: p.tenants, Policies: p.Policies, Packs: packs},
+		Random:   rand.Reader, Now: time.Now, Poll: poll,
 	}}, nil
 }
 

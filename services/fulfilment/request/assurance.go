@@ -190,7 +190,7 @@ func beginDelay(s Request, c BeginDelay) ([]Event, error) {
 	case !s.delays():
 		return nil, nil
 	}
-	return []Event{DelayBegun{Until: c.At.Add(s.Terms.Delay), Code: c.Code, Channels: c.Channels, At: c.At}}, nil
+	return []Event{DelayBegun{Until: c.At.Add(s.Terms.Delay), Code: c.Code, Channels: c.Channels, Unreached: c.Unreached, At: c.At}}, nil
 }
 
 // cancel decides whether somebody who was told may end the request. A wrong code
@@ -221,7 +221,9 @@ func giveUp(s Request, c GiveUp) ([]Event, error) {
 type BeginDelay struct {
 	Code     personal.Text
 	Channels uint32
-	At       time.Time
+	// Unreached are the kinds of channels by which nobody can be told, one for each.
+	Unreached []string
+	At        time.Time
 }
 
 // Cancel ends the request at the wish of somebody who was told of it. Whether
@@ -244,7 +246,9 @@ type DelayBegun struct {
 	Until    time.Time
 	Code     personal.Text
 	Channels uint32
-	At       time.Time
+	// Unreached are the kinds of channels by which nobody can be told, one for each.
+	Unreached []string
+	At        time.Time
 }
 
 // Cancelled says that somebody who was told of the request does not want it.

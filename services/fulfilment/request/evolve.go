@@ -18,11 +18,11 @@ func Evolve(s Request, ev Event) Request {
 		s.Notices = append(slices.Clip(s.Notices), Notice{ID: e.Notice, Template: e.Template})
 		s.Failures = others(s.Failures, StepAcknowledge, "")
 	case NoticeEnded:
-		s.Notices = changed(s.Notices, func(n *Notice) { n.Ended = n.Ended || n.ID == e.Notice })
-	case VerificationStarted, Renewed, Verified, VerificationExtended, VerificationFailed:
+		s.Notices = changed(s.Notices, func(n *Notice) { n.Ended, n.Sent = n.Ended || n.ID == e.Notice, n.Sent || n.ID == e.Notice && e.Sent })
+	case VerificationStarted, Renewed, VerificationExtended, Verified, VerificationFailed:
 		s = evolveVerification(s, e)
 	case DelayBegun:
-		s.DelayUntil, s.DelayCode, s.DelayChannels, s.Since = e.Until, e.Code, e.Channels, e.At
+		s.DelayUntil, s.DelayCode, s.DelayChannels, s.DelayUnreached, s.Since = e.Until, e.Code, e.Channels, e.Unreached, e.At
 	case Cancelled:
 		s.Withdrawn, s.Cancelled, s.Since = true, e.Reason, e.At
 	case Queued:

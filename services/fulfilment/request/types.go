@@ -188,6 +188,7 @@ type Notice struct {
 	ID       string
 	Template string
 	Ended    bool
+	Sent     bool // a server has taken it
 }
 
 // Package is the answer to an access request.
@@ -224,6 +225,7 @@ type Request struct {
 	DelayUntil     time.Time     // until when it is held before anything is looked up
 	DelayCode      personal.Text // cancels it
 	DelayChannels  uint32        // by which the person is told
+	DelayUnreached []string      // kinds of those by which they can't be, one for each
 	Cancelled      string        // reason code, once somebody has
 	Unverified     string        // reason code, once it failed
 

@@ -48,6 +48,7 @@ type core struct {
 	checks    checks.Desk
 	glass     *glass.Desk
 	grants    func(ctx context.Context) error // looks after them
+	limiter   otp.Limiter
 	ages      ages.Desk
 	mandates  *mandates.Desk
 	offboard  *offboard.Desk
@@ -91,9 +92,6 @@ func newCore(cfg Config, k *daemon.Kit, m *member.Member, s *keys, p *peers) (*c
 			Opener: s.cache, Random: rand.Reader, Now: time.Now,
 		},
 	}
-	if c.checks, err = newChecks(cfg, k, m, s, c.desk.Verifications); err != nil {
-		return nil, err
-	}
 	if c.refused, err = rpc.NewRefused(k.Telemetry.Meters); err != nil {
 		return nil, err
 	}
@@ -101,10 +99,7 @@ func newCore(cfg Config, k *daemon.Kit, m *member.Member, s *keys, p *peers) (*c
 		Directory: c.directory, Rows: s.rows, Vault: s.vault, Peppers: s.peppers, Now: time.Now,
 		Grace: cfg.Offboard.Grace, Settle: cfg.Offboard.Settle + cfg.Vault.Lease, Again: hourly,
 	}
-	if c.mail, err = mail.New(cfg.SMTP); err != nil {
-		return nil, err
-	}
-	if c.page, err = otp.NewPage(cfg.Page); err != nil {
+	if err = c.proving(cfg, k, m, s); err != nil {
 		return nil, err
 	}
 	if err := c.people(cfg, k, s, subjects); err != nil {
@@ -165,15 +160,12 @@ func newMandates(k *daemon.Kit, m *member.Member, s *keys, p *peers, people *reg
 	}, nil
 }
 
-// maxCodes is how many codes one person is sent in an hour, at most.
-const maxCodes = 10
-
 // reactions is the one process on identity's own commits: codes are sent, and
 // rows of unlinked identifiers removed. It tries sooner than others do, because
 // a person waits for the code.
 func (c *core) reactions() jetstream.Process {
 	delivery := otp.Delivery{
-		Desk: c.desk, Registry: c.registry, Mail: c.mail, Name: c.directory.Name, Pace: otp.NewPace(maxCodes, time.Hour),
+		Desk: c.desk, Registry: c.registry, Mail: c.mail, Name: c.directory.Name, Limiter: c.limiter,
 		Page: c.page, ChannelAge: c.directory.ChannelAge,
 	}
 	return jetstream.Process{

@@ -64,6 +64,8 @@ func TestImpersonationSuite(t *testing.T) {
 		"a sign-in that was linked lately is not enough":                     freshSignIn,
 		"a sign-in tells nobody whether somebody is known":                   guessingSignIn,
 		"an address that looks like theirs gets no code":                     lookAlikes,
+		"a link that a scanner opens does nothing":                           linkPrefetch,
+		"who takes a request in can't vouch for the person":                  insider,
 		"a letter with an old postmark proves nothing":                       oldLetter,
 		"the code of another request does not count":                         foreignCode,
 		"codes can't be guessed within a request":                            guessing,

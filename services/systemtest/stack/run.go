@@ -47,13 +47,13 @@ func (s *Stack) own(name string) []string {
 	case "identity":
 		return append(smtp, "HABEAS_VAULT_KEYS="+filepath.Join(s.Dir, "keks"), "HABEAS_VAULT_LEASE=2s", "HABEAS_VAULT_ALONE=true",
 			"HABEAS_CONSENT_TARGET="+s.services["consent"].listen, "HABEAS_FULFILMENT_TARGET="+s.services["fulfilment"].listen,
-			"HABEAS_PROVIDER_CA="+s.Provider.CA, "HABEAS_PROVIDER_LOOPBACK=true")
+			"HABEAS_LINK_PAGE=https://privacy.habeas.example/confirm", "HABEAS_PROVIDER_CA="+s.Provider.CA, "HABEAS_PROVIDER_LOOPBACK=true")
 	case "consent":
 		return []string{identity}
 	case "retention":
 		return []string{identity, "HABEAS_CONSENT_TARGET=" + s.services["consent"].listen}
 	default:
-		return append(smtp, identity, "HABEAS_CONSENT_TARGET="+s.services["consent"].listen,
+		return append(smtp, identity, "HABEAS_CANCEL_PAGE=https://privacy.habeas.example/cancel", "HABEAS_CONSENT_TARGET="+s.services["consent"].listen,
 			"HABEAS_RETENTION_TARGET="+s.services["retention"].listen,
 			"HABEAS_PACKAGES_URL=file://"+s.Packages(), "HABEAS_CONNECTIONS="+s.connections())
 	}

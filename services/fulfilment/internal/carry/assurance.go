@@ -28,7 +28,7 @@ func (j *journey) giveUp(ctx context.Context) error {
 // one after the other: also those that whoever asks does not hold. A channel that
 // has gone since is passed over.
 func (j *journey) delay(ctx context.Context) error {
-	channels, err := j.channels(ctx)
+	channels, unreached, err := j.channels(ctx)
 	if err != nil {
 		return err
 	}
@@ -38,7 +38,7 @@ func (j *journey) delay(ctx context.Context) error {
 			return err
 		}
 		return j.note(ctx, request.StepDelay, request.BeginDelay{
-			Code: personal.Clear(code), Channels: uint32(len(channels)), At: j.cfg.Now(), //nolint:gosec // at most mostTold
+			Code: personal.Clear(code), Channels: uint32(len(channels)), Unreached: unreached, At: j.cfg.Now(), //nolint:gosec // at most mostTold
 		})
 	}
 	i, untold := j.s.Untold()
@@ -52,22 +52,26 @@ func (j *journey) delay(ctx context.Context) error {
 	return j.owe(ctx, request.DelayedTo(i), address)
 }
 
-// channels are the addresses by which identity knows the person.
-func (j *journey) channels(ctx context.Context) ([]string, error) {
+// channels are the addresses by which identity knows the person, and the kinds of
+// the channels that nobody can be told by: telephone numbers, and what goes beyond
+// the most that are told.
+func (j *journey) channels(ctx context.Context) (out, unreached []string, err error) {
 	people, err := j.identifiers(ctx)
 	if errors.Is(err, failForgotten) {
 		people, err = []connector.Identifier{}, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var out []string
 	for _, p := range people {
-		if p.Kind == "email" && len(out) < mostTold {
+		switch {
+		case p.Kind == "email" && len(out) < mostTold:
 			out = append(out, p.Value)
+		case p.Kind == "email", p.Kind == "phone":
+			unreached = append(unreached, p.Kind)
 		}
 	}
-	return out, nil
+	return out, unreached, nil
 }
 
 // Cancels reports whether a code, as it was typed, is the one that cancels a

@@ -23,7 +23,13 @@ const other = "jane@work.example"
 // guarded is an erasure of Jane's that needs a level and is held for a time.
 func guarded(t *testing.T, level uint32, delay time.Duration) (*fake.World, es.Aggregate) {
 	t.Helper()
+	return guardedBy(t, level, delay, func(*fake.World) {})
+}
+
+func guardedBy(t *testing.T, level uint32, delay time.Duration, change func(*fake.World)) (*fake.World, es.Aggregate) {
+	t.Helper()
 	w := fake.NewWorld(t)
+	change(w)
 	w.AddSystem("shop")
 	w.Peers.Set(func(p *fake.Peers) { p.Known[other], p.Level = fake.JaneRef, level })
 	agg, now := carry.RequestOf(fake.Tenant, es.DeriveID(fake.Tenant, "submit", "r1")), w.Clock.Now()

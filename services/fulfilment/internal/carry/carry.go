@@ -100,6 +100,8 @@ type Config struct {
 	Now      func() time.Time
 	Log      *slog.Logger
 	Tracer   trace.Tracer
+	// CancelPage is where a person cancels by a link; none if empty.
+	CancelPage mail.Page
 	// PackageLife is how long an access package can be fetched.
 	PackageLife time.Duration
 	// Crash is told of each point at which a process may die; an error makes

@@ -94,6 +94,7 @@ func (c *Carrier) send(ctx context.Context, agg es.Aggregate, n notice.Notice) (
 	if f.Cancel, err = c.cancelling(ctx, agg.Tenant, n, s); err != nil {
 		return mail.Reply{}, err
 	}
+	f.CancelLink = c.cfg.CancelPage.Link(n.Request, f.Cancel)
 	m, err := mail.Render(n.Template, f)
 	if err != nil {
 		return mail.Reply{}, err

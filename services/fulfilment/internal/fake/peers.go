@@ -41,6 +41,8 @@ type Peers struct {
 	Keys  *eventpbtest.Keys
 	// Known maps an e-mail address to its subject.
 	Known map[string]string
+	// Phone is a telephone number of Jane's; none if empty.
+	Phone string
 	// Keep names categories that must be kept.
 	Keep map[string]bool
 	// Document is the policy's, as YAML.
@@ -200,6 +202,9 @@ func (p *Peers) ListIdentifiers(_ context.Context, r *identityv1.ListIdentifiers
 	}
 	if len(out.GetIdentifiers()) == 0 {
 		return nil, Refuse(codes.NotFound, "SUBJECT_NOT_FOUND")
+	}
+	if p.Phone != "" {
+		out.Identifiers = append(out.Identifiers, &identityv1.Identifier{Kind: identityv1.IdentifierKind_IDENTIFIER_KIND_PHONE, Value: p.Phone})
 	}
 	return out, nil
 }

@@ -34,6 +34,7 @@ type Facts struct {
 	Other      string    // the request that it was answered with
 	HeldUntil  time.Time // nothing is looked up before
 	Cancel     string    // the code that cancels it
+	CancelLink string    // the page on which it is cancelled by a click; empty for none
 }
 
 // ErrTemplate says that there is no such notice.
@@ -108,7 +109,10 @@ We tell all of them. Its number is {{.Request}}.
 
 Nothing is done before {{moment .HeldUntil}}. If it was not you, or you do not want it any more, cancel the request
 before then with its number and this code: {{.Cancel}}
-
+{{if .CancelLink}}
+Or open this page and cancel there:
+{{.CancelLink}}
+{{end}}
 If it was you, you need not do anything.`},
 		"cancelled": {"Your request was cancelled", `Your request {{.Request}} was cancelled by somebody who had our message about it. Nothing was looked up and nothing
 was changed.

@@ -5,11 +5,29 @@ import (
 
 	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+	"habeas.internal/services/fulfilment/internal/terms"
 	"habeas.internal/services/fulfilment/request"
 	kit "habeas.internal/services/internal/rpc"
 	"habeas.internal/services/internal/rpc/client"
 	"habeas.internal/services/internal/rpc/fault"
+
+	"google.golang.org/grpc/codes"
 )
+
+// refusedCheck is what identity said to a check, as this service's own answer.
+func refusedCheck(err error) error {
+	switch reason := terms.Reason(err); reason {
+	case "UNDERTAKING_REQUIRED":
+		return fault.New(codes.PermissionDenied, reason, "no undertaking of confidentiality is in force")
+	case "NEED_REQUIRED":
+		return fault.New(codes.PermissionDenied, reason, "neither a case nor a purpose of yours needs this")
+	case "NOBODY_TO_COMPARE":
+		return fault.New(codes.FailedPrecondition, reason, "nobody is known by what the request names")
+	case "EVIDENCE_ENDED", "KEY_DESTROYED":
+		return fault.New(codes.FailedPrecondition, "EVIDENCE_ENDED", "the time of this request's evidence is over")
+	}
+	return checked(err)
+}
 
 // said refuses a check that does not say what it must.
 func said(c *identityv1.Check) error {
@@ -54,7 +72,7 @@ func (s *Server) CheckPerson(ctx context.Context, r *fulfilmentv1.CheckPersonReq
 		RequestId: r.GetRequestId(), Verification: res.State.Verification, By: by, Purpose: purpose, Check: r.GetCheck(),
 	})
 	if err != nil {
-		return nil, err
+		return nil, refusedCheck(err)
 	}
 	out := &fulfilmentv1.VerifyRequestResponse{State: got.GetState()}
 	s.rate(ctx, out, res.State, got.GetAssuranceLevel())

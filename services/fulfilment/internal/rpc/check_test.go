@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/uuid"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
 )
 
 // checking is a check of somebody who came with a document.
@@ -55,7 +56,7 @@ func TestWhoAsksIsCheckedBySomebodyElseThanWhoSubmitted(t *testing.T) {
 			if tc.by == "" {
 				c = s.tokened(t, s.claims(fake.Tenant, vera, "verifier"))
 			}
-			got, err := c.CheckPerson(deadline(t), checking(id, func(*identityv1.Check) {}))
+			got, err := c.CheckPerson(withPurpose(deadline(t)), checking(id, func(*identityv1.Check) {}))
 			if code, reason, _ := answer(err); code != tc.code || reason != tc.reason {
 				t.Fatalf("answered with %s %s: %v", code, reason, got)
 			}
@@ -83,7 +84,7 @@ func TestACheckThatHasBegunKeepsTheRequestOpen(t *testing.T) {
 		id := submit(t, s.as(t, fake.Tenant, actor, "intake"), key1, fulfilmentv1.Right_RIGHT_ERASURE)
 		s.Settle()
 		if begun {
-			if _, err := c.CheckPerson(deadline(t), checking(id, found(identityv1.CheckResult_CHECK_RESULT_BEGUN))); err != nil {
+			if _, err := c.CheckPerson(withPurpose(deadline(t)), checking(id, found(identityv1.CheckResult_CHECK_RESULT_BEGUN))); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -106,12 +107,28 @@ func TestStaffMayDenyWhomACodeHasProven(t *testing.T) {
 	if s.State(agg).SubjectRef == "" {
 		t.Fatal("the code has proven nobody")
 	}
-	_, err := s.as(t, fake.Tenant, "vera", "verifier").CheckPerson(deadline(t), checking(id, found(identityv1.CheckResult_CHECK_RESULT_NOT_CONFIRMED)))
+	_, err := s.as(t, fake.Tenant, "vera", "verifier").CheckPerson(withPurpose(deadline(t)), checking(id, found(identityv1.CheckResult_CHECK_RESULT_NOT_CONFIRMED)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.Settle()
 	if state := s.State(agg); state.Unverified == "" || state.Planned {
 		t.Errorf("unverified %q, planned %t", state.Unverified, state.Planned)
+	}
+}
+
+func checkMethod(id string) method {
+	return method{
+		name: fulfilmentv1.RequestService_CheckPerson_FullMethodName, role: "verifier", wrong: "agent", foreign: "REQUEST_NOT_FOUND",
+		good: checking(id, func(*identityv1.Check) {}), out: &fulfilmentv1.CheckPersonResponse{},
+		bad: map[string]proto.Message{
+			"request":        checking("x", func(*identityv1.Check) {}),
+			"check":          &fulfilmentv1.CheckPersonRequest{RequestId: key3, Request: id},
+			"check.result":   checking(id, func(c *identityv1.Check) { c.Result = 0 }),
+			"check.method":   checking(id, func(c *identityv1.Check) { c.Method = 0 }),
+			"check.points":   checking(id, func(c *identityv1.Check) { c.Points = []identityv1.CheckPoint{1, 1} }),
+			"check.doubt":    checking(id, func(c *identityv1.Check) { c.Method = identityv1.CheckMethod_CHECK_METHOD_DOCUMENT_COPY }),
+			"check.evidence": checking(id, func(c *identityv1.Check) { c.Evidence = make([]byte, 1<<20+1) }),
+		},
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
-	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 	"habeas.internal/services/fulfilment/internal/fake"
 
 	"google.golang.org/grpc"
@@ -71,19 +70,7 @@ func requestMethods(id string) []method {
 				"request":    &fulfilmentv1.RenewVerificationRequest{RequestId: key3, Request: "x"},
 			},
 		},
-		{
-			name: fulfilmentv1.RequestService_CheckPerson_FullMethodName, role: "verifier", wrong: "agent", foreign: "REQUEST_NOT_FOUND",
-			good: checking(id, func(*identityv1.Check) {}), out: &fulfilmentv1.CheckPersonResponse{},
-			bad: map[string]proto.Message{
-				"request":        checking("x", func(*identityv1.Check) {}),
-				"check":          &fulfilmentv1.CheckPersonRequest{RequestId: key3, Request: id},
-				"check.result":   checking(id, func(c *identityv1.Check) { c.Result = 0 }),
-				"check.method":   checking(id, func(c *identityv1.Check) { c.Method = 0 }),
-				"check.points":   checking(id, func(c *identityv1.Check) { c.Points = []identityv1.CheckPoint{1, 1} }),
-				"check.doubt":    checking(id, func(c *identityv1.Check) { c.Method = identityv1.CheckMethod_CHECK_METHOD_DOCUMENT_COPY }),
-				"check.evidence": checking(id, func(c *identityv1.Check) { c.Evidence = make([]byte, 1<<20+1) }),
-			},
-		},
+		checkMethod(id),
 		{
 			name: fulfilmentv1.RequestService_WithdrawRequest_FullMethodName, role: "agent", wrong: "verifier", foreign: "REQUEST_NOT_FOUND",
 			good: &fulfilmentv1.WithdrawRequestRequest{RequestId: key3, Request: id}, out: &fulfilmentv1.WithdrawRequestResponse{},

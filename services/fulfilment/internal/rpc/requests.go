@@ -37,6 +37,9 @@ func (s *Server) SubmitRequest(ctx context.Context, r *fulfilmentv1.SubmitReques
 	if err != nil {
 		return nil, err
 	}
+	if err := s.Velocity.starts(ctx, r.GetIdentifier().GetKind().String()+"/"+who); err != nil {
+		return nil, err
+	}
 	right := request.Right(r.GetRight())
 	terms, err := s.Pinner.Pin(ctx, tenant, right, r.GetPolicy(), received)
 	if err != nil {
@@ -72,6 +75,9 @@ func (s *Server) VerifyRequest(ctx context.Context, r *fulfilmentv1.VerifyReques
 	}
 	agg, _, err := s.load(ctx, r.GetRequest())
 	if err != nil {
+		return nil, err
+	}
+	if err := s.Velocity.attempts(ctx, agg.ID); err != nil {
 		return nil, err
 	}
 	cmd, err := command[request.Command](s, r.GetRequestId(), r, request.CheckOpen{})

@@ -60,6 +60,7 @@ type Server struct {
 	Verifications identityv1.VerificationServiceClient
 	Tenants       identityv1.TenantServiceClient
 	Checks        identityv1.CheckServiceClient
+	Velocity      Velocity
 	Random        io.Reader
 	Now           func() time.Time
 	// Poll is how often a watched request is looked at.

@@ -133,6 +133,10 @@ func (s *Server) ExplainRequest(ctx context.Context, r *fulfilmentv1.ExplainRequ
 		NeededLevel: state.Terms.Level, AssuranceLevel: state.Level,
 	}
 	s.prove(ctx, out, agg.Tenant, state)
+	for _, t := range state.Told() {
+		out.Told = append(out.Told, &fulfilmentv1.ToldChannel{Kind: t.Kind, State: t.State})
+	}
+	out.HeldUntil = eventpb.Stamp(state.DelayUntil)
 	return out, nil
 }
 

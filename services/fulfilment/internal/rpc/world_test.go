@@ -42,6 +42,7 @@ type service struct {
 	addr   string
 	lines  []view.Line
 	agents *directory
+	impl   *rpc.Server
 }
 
 // List gives the lines that a test has set.
@@ -81,6 +82,7 @@ func serve(t *testing.T) *service {
 		Pinner: terms.Pinner{Tenants: s.Peers, Policies: s.Peers, Packs: packs},
 		Random: rand.Reader, Now: s.Clock.Now, Poll: time.Millisecond,
 	}
+	s.impl = impl
 	_, s.addr = s.place.Serve(t, "fulfilment", kit.Config{
 		Services: []kit.Service{
 			{Desc: &fulfilmentv1.RequestService_ServiceDesc, Impl: impl},

@@ -156,5 +156,12 @@ func assurance(e *fulfilmentv1.ExplainRequestResponse) [][]string {
 			"SIGN IN AT\tCLIENT\tNONCE\tUNTIL", cells(in.GetIssuer(), in.GetClientId(), in.GetNonce(), day(in.GetExpiresAt())),
 		})
 	}
+	if len(e.GetTold()) > 0 {
+		rows := []string{"CHANNEL\tTOLD\tHELD UNTIL"}
+		for _, t := range e.GetTold() {
+			rows = append(rows, cells(t.GetKind(), t.GetState(), day(e.GetHeldUntil())))
+		}
+		tables = append(tables, rows)
+	}
 	return tables
 }

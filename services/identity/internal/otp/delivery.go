@@ -12,6 +12,7 @@ import (
 	"habeas.internal/services/identity/verification"
 	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/es/eventpb"
+	"habeas.internal/services/internal/rpc/limit"
 	"habeas.internal/services/internal/seal"
 )
 
@@ -22,7 +23,7 @@ type Delivery struct {
 	Desk     *Desk
 	Registry *registry.Registry
 	Mail     *mail.Sender // nil: no mail service, and every code is withheld
-	Pace     *Pace
+	Limiter  Limiter
 	Page     Page
 	// ChannelAge is how long a tenant wants a channel to be known before a proof
 	// by it is enough for what can't be undone.
@@ -76,8 +77,11 @@ func (d Delivery) dispatch(ctx context.Context, r es.Recorded, s verification.Ve
 	if number == 0 {
 		return d.record(ctx, r, "withhold", verification.Withhold{Reason: verification.ReasonNoChannel})
 	}
-	if !d.Pace.Allow(r.Aggregate.Tenant, s.Subject, d.Desk.Now()) {
+	switch err := d.Limiter.Allow(ctx, r.Aggregate.Tenant, Sendings(s.Subject)...); {
+	case errors.As(err, new(*limit.ExceededError)):
 		return d.record(ctx, r, "withhold", verification.Withhold{Reason: verification.ReasonTooMany})
+	case err != nil:
+		return s, fmt.Errorf("count codes: %w", err) // nobody knows how many: it is tried again
 	}
 	return d.record(ctx, r, "dispatch", verification.Send{Identifier: number, Settled: settled, At: d.Desk.Now()})
 }

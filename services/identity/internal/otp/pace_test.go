@@ -1,35 +1,62 @@
 package otp_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
 	"habeas.internal/services/identity/internal/otp"
+	"habeas.internal/services/internal/rpc/limit"
+
+	"github.com/redis/go-redis/v9"
 )
 
 func TestNobodyIsSentMoreCodesThanAPersonNeeds(t *testing.T) {
-	noon := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	p := otp.NewPace(2, time.Hour)
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	l, err := limit.New(limit.Config{Service: "identity", Secret: make([]byte, 32), Now: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := func(tenant, subject string) (n int) {
+		for range 15 {
+			if err := l.Allow(t.Context(), tenant, otp.Sendings(subject)...); err == nil {
+				n++
+			} else if !errors.As(err, new(*limit.ExceededError)) {
+				t.Fatal(err)
+			}
+		}
+		return n
+	}
 	for _, tc := range []struct {
-		name   string
-		tenant string
-		ref    string
-		at     time.Duration
-		want   bool
+		name            string
+		tenant, subject string
+		later           time.Duration
+		want            int
 	}{
-		{"a first code goes out", "a", "jane", 0, true},
-		{"so does a second", "a", "jane", 30 * time.Minute, true},
-		{"a third is too many", "a", "jane", 59 * time.Minute, false},
-		{"but not for somebody else", "a", "john", 59 * time.Minute, true},
-		{"nor in another tenant", "b", "jane", 59 * time.Minute, true},
-		{"after an hour the first does not count", "a", "jane", 60 * time.Minute, true},
-		{"while the second does", "a", "jane", 61 * time.Minute, false},
-		{"what was refused does not count", "a", "jane", 90 * time.Minute, true},
+		{"ten go out", "a", "jane", 0, 10},
+		{"and no more", "a", "jane", 0, 0},
+		{"but to somebody else", "a", "john", 0, 10},
+		{"and in another tenant", "b", "jane", 0, 10},
+		{"one more after six minutes", "a", "jane", 6 * time.Minute, 1},
+		{"ten more after an hour", "a", "jane", time.Hour, 10},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			if got := p.Allow(tc.tenant, tc.ref, noon.Add(tc.at)); got != tc.want {
-				t.Errorf("got %t", got)
+			now = now.Add(tc.later)
+			if got := sent(tc.tenant, tc.subject); got != tc.want {
+				t.Errorf("%d went out, want %d", got, tc.want)
 			}
 		})
+	}
+}
+
+func TestNoCodeGoesOutWhileNobodyKnowsHowManyDid(t *testing.T) {
+	away := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: -1, DialTimeout: 50 * time.Millisecond})
+	defer func() { _ = away.Close() }()
+	l, err := limit.New(limit.Config{Client: away, Service: "identity", Secret: make([]byte, 32), Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Allow(t.Context(), "a", otp.Sendings("jane")...); !errors.Is(err, limit.ErrUnavailable) {
+		t.Errorf("got %v, want ErrUnavailable", err)
 	}
 }

@@ -2210,7 +2210,12 @@ type ExplainRequestResponse struct {
 	// "assertion_second_factor", "assertion_phishing_resistant".
 	Suffices []string `protobuf:"bytes,14,rep,name=suffices,proto3" json:"suffices,omitempty"`
 	// Where the person can sign in as a proof; unset if that is not possible now.
-	SignIn        *SignIn `protobuf:"bytes,15,opt,name=sign_in,json=signIn,proto3" json:"sign_in,omitempty"`
+	SignIn *SignIn `protobuf:"bytes,15,opt,name=sign_in,json=signIn,proto3" json:"sign_in,omitempty"`
+	// Once a request is held: the channels by which the person is known, and
+	// whether they were told. Whoever has that message can cancel.
+	Told []*ToldChannel `protobuf:"bytes,20,rep,name=told,proto3" json:"told,omitempty"`
+	// Until when it is held; unset if it is not.
+	HeldUntil     *timestamppb.Timestamp `protobuf:"bytes,21,opt,name=held_until,json=heldUntil,proto3" json:"held_until,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2350,6 +2355,20 @@ func (x *ExplainRequestResponse) GetSignIn() *SignIn {
 	return nil
 }
 
+func (x *ExplainRequestResponse) GetTold() []*ToldChannel {
+	if x != nil {
+		return x.Told
+	}
+	return nil
+}
+
+func (x *ExplainRequestResponse) GetHeldUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.HeldUntil
+	}
+	return nil
+}
+
 // SignIn is a sign-in at the tenant's identity provider that proves who asks.
 type SignIn struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2423,6 +2442,62 @@ func (x *SignIn) GetExpiresAt() *timestamppb.Timestamp {
 	return nil
 }
 
+// ToldChannel is a channel by which a person is known whose request is held.
+type ToldChannel struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "email" or "phone".
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// "pending": the message is on its way. "told": a server has taken it. "failed":
+	// none would. "unreached": nobody can be told by such a channel.
+	State         string `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ToldChannel) Reset() {
+	*x = ToldChannel{}
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ToldChannel) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ToldChannel) ProtoMessage() {}
+
+func (x *ToldChannel) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ToldChannel.ProtoReflect.Descriptor instead.
+func (*ToldChannel) Descriptor() ([]byte, []int) {
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *ToldChannel) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *ToldChannel) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
 // Blocker is a request that another one waits for, and what it waits for
 // itself.
 type Blocker struct {
@@ -2451,7 +2526,7 @@ type Blocker struct {
 
 func (x *Blocker) Reset() {
 	*x = Blocker{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[27]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2463,7 +2538,7 @@ func (x *Blocker) String() string {
 func (*Blocker) ProtoMessage() {}
 
 func (x *Blocker) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[27]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2476,7 +2551,7 @@ func (x *Blocker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Blocker.ProtoReflect.Descriptor instead.
 func (*Blocker) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{27}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Blocker) GetRequest() string {
@@ -2553,7 +2628,7 @@ type DownloadPackageRequest struct {
 
 func (x *DownloadPackageRequest) Reset() {
 	*x = DownloadPackageRequest{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[28]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2565,7 +2640,7 @@ func (x *DownloadPackageRequest) String() string {
 func (*DownloadPackageRequest) ProtoMessage() {}
 
 func (x *DownloadPackageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[28]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2578,7 +2653,7 @@ func (x *DownloadPackageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadPackageRequest.ProtoReflect.Descriptor instead.
 func (*DownloadPackageRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{28}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *DownloadPackageRequest) GetRequest() string {
@@ -2599,7 +2674,7 @@ type DownloadPackageResponse struct {
 
 func (x *DownloadPackageResponse) Reset() {
 	*x = DownloadPackageResponse{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[29]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2611,7 +2686,7 @@ func (x *DownloadPackageResponse) String() string {
 func (*DownloadPackageResponse) ProtoMessage() {}
 
 func (x *DownloadPackageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[29]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2624,7 +2699,7 @@ func (x *DownloadPackageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadPackageResponse.ProtoReflect.Descriptor instead.
 func (*DownloadPackageResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{29}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *DownloadPackageResponse) GetData() []byte {
@@ -2784,7 +2859,7 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\x04leaf\x18\x03 \x01(\rR\x04leaf\x12\x16\n" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x1c\n" +
 	"\tcausation\x18\x05 \x01(\tR\tcausation\x12\x19\n" +
-	"\btrace_id\x18\x06 \x01(\tR\atraceId\"\x8b\x05\n" +
+	"\btrace_id\x18\x06 \x01(\tR\atraceId\"\xfd\x05\n" +
 	"\x16ExplainRequestResponse\x127\n" +
 	"\arequest\x18\x01 \x01(\v2\x1d.habeas.fulfilment.v1.RequestR\arequest\x12\x1d\n" +
 	"\n" +
@@ -2803,13 +2878,19 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\fneeded_level\x18\f \x01(\rR\vneededLevel\x12'\n" +
 	"\x0fassurance_level\x18\r \x01(\rR\x0eassuranceLevel\x12\x1a\n" +
 	"\bsuffices\x18\x0e \x03(\tR\bsuffices\x125\n" +
-	"\asign_in\x18\x0f \x01(\v2\x1c.habeas.fulfilment.v1.SignInR\x06signIn\"\x8e\x01\n" +
+	"\asign_in\x18\x0f \x01(\v2\x1c.habeas.fulfilment.v1.SignInR\x06signIn\x125\n" +
+	"\x04told\x18\x14 \x03(\v2!.habeas.fulfilment.v1.ToldChannelR\x04told\x129\n" +
+	"\n" +
+	"held_until\x18\x15 \x01(\v2\x1a.google.protobuf.TimestampR\theldUntil\"\x8e\x01\n" +
 	"\x06SignIn\x12\x16\n" +
 	"\x06issuer\x18\x01 \x01(\tR\x06issuer\x12\x1b\n" +
 	"\tclient_id\x18\x02 \x01(\tR\bclientId\x12\x14\n" +
 	"\x05nonce\x18\x03 \x01(\tR\x05nonce\x129\n" +
 	"\n" +
-	"expires_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\"\xd1\x02\n" +
+	"expires_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\"7\n" +
+	"\vToldChannel\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n" +
+	"\x05state\x18\x02 \x01(\tR\x05state\"\xd1\x02\n" +
 	"\aBlocker\x12\x18\n" +
 	"\arequest\x18\x01 \x01(\tR\arequest\x12\x1d\n" +
 	"\n" +
@@ -2860,20 +2941,20 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\fCancelReason\x12\x1d\n" +
 	"\x19CANCEL_REASON_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14CANCEL_REASON_NOT_ME\x10\x01\x12\x1e\n" +
-	"\x1aCANCEL_REASON_CHANGED_MIND\x10\x022\x8a\f\n" +
+	"\x1aCANCEL_REASON_CHANGED_MIND\x10\x022\x90\f\n" +
 	"\x0eRequestService\x12z\n" +
 	"\rSubmitRequest\x12*.habeas.fulfilment.v1.SubmitRequestRequest\x1a+.habeas.fulfilment.v1.SubmitRequestResponse\"\x10\x8a\xb5\x18\b\n" +
 	"\x04\x01\x03\v\f\x10\x01\x92\xb5\x18\x00\x12z\n" +
 	"\rVerifyRequest\x12*.habeas.fulfilment.v1.VerifyRequestRequest\x1a+.habeas.fulfilment.v1.VerifyRequestResponse\"\x10\x8a\xb5\x18\b\n" +
 	"\x04\x01\x03\x04\v\x10\x01\x92\xb5\x18\x00\x12\x86\x01\n" +
 	"\x11RenewVerification\x12..habeas.fulfilment.v1.RenewVerificationRequest\x1a/.habeas.fulfilment.v1.RenewVerificationResponse\"\x10\x8a\xb5\x18\b\n" +
-	"\x04\x01\x03\x04\v\x10\x01\x92\xb5\x18\x00\x12w\n" +
-	"\vCheckPerson\x12(.habeas.fulfilment.v1.CheckPersonRequest\x1a).habeas.fulfilment.v1.CheckPersonResponse\"\x13\x8a\xb5\x18\a\n" +
-	"\x01\x04\x10\x01 \x01\x92\xb5\x18\x04\b\x80\x80D\x12y\n" +
-	"\rCancelRequest\x12*.habeas.fulfilment.v1.CancelRequestRequest\x1a+.habeas.fulfilment.v1.CancelRequestResponse\"\x0f\x8a\xb5\x18\a\n" +
-	"\x03\x01\x03\v\x10\x01\x92\xb5\x18\x00\x12\x80\x01\n" +
-	"\x0fWithdrawRequest\x12,.habeas.fulfilment.v1.WithdrawRequestRequest\x1a-.habeas.fulfilment.v1.WithdrawRequestResponse\"\x10\x8a\xb5\x18\b\n" +
-	"\x04\x01\x03\x05\v\x10\x01\x92\xb5\x18\x00\x12u\n" +
+	"\x04\x01\x03\x04\v\x10\x01\x92\xb5\x18\x00\x12y\n" +
+	"\vCheckPerson\x12(.habeas.fulfilment.v1.CheckPersonRequest\x1a).habeas.fulfilment.v1.CheckPersonResponse\"\x15\x8a\xb5\x18\t\n" +
+	"\x01\x04\x10\x01\x18\x01 \x01\x92\xb5\x18\x04\b\x80\x80D\x12{\n" +
+	"\rCancelRequest\x12*.habeas.fulfilment.v1.CancelRequestRequest\x1a+.habeas.fulfilment.v1.CancelRequestResponse\"\x11\x8a\xb5\x18\a\n" +
+	"\x03\x01\x03\v\x10\x01\x92\xb5\x18\x02 \x01\x12\x82\x01\n" +
+	"\x0fWithdrawRequest\x12,.habeas.fulfilment.v1.WithdrawRequestRequest\x1a-.habeas.fulfilment.v1.WithdrawRequestResponse\"\x12\x8a\xb5\x18\b\n" +
+	"\x04\x01\x03\x05\v\x10\x01\x92\xb5\x18\x02 \x01\x12u\n" +
 	"\fRetryRequest\x12).habeas.fulfilment.v1.RetryRequestRequest\x1a*.habeas.fulfilment.v1.RetryRequestResponse\"\x0e\x8a\xb5\x18\x06\n" +
 	"\x02\x05\a\x10\x01\x92\xb5\x18\x00\x12x\n" +
 	"\n" +
@@ -2904,7 +2985,7 @@ func file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP() []byte {
 }
 
 var file_habeas_fulfilment_v1_request_service_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_habeas_fulfilment_v1_request_service_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_habeas_fulfilment_v1_request_service_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_habeas_fulfilment_v1_request_service_proto_goTypes = []any{
 	(Right)(0),                        // 0: habeas.fulfilment.v1.Right
 	(RequestState)(0),                 // 1: habeas.fulfilment.v1.RequestState
@@ -2938,84 +3019,87 @@ var file_habeas_fulfilment_v1_request_service_proto_goTypes = []any{
 	(*Step)(nil),                      // 29: habeas.fulfilment.v1.Step
 	(*ExplainRequestResponse)(nil),    // 30: habeas.fulfilment.v1.ExplainRequestResponse
 	(*SignIn)(nil),                    // 31: habeas.fulfilment.v1.SignIn
-	(*Blocker)(nil),                   // 32: habeas.fulfilment.v1.Blocker
-	(*DownloadPackageRequest)(nil),    // 33: habeas.fulfilment.v1.DownloadPackageRequest
-	(*DownloadPackageResponse)(nil),   // 34: habeas.fulfilment.v1.DownloadPackageResponse
-	(*v1.Identifier)(nil),             // 35: habeas.identity.v1.Identifier
-	(*timestamppb.Timestamp)(nil),     // 36: google.protobuf.Timestamp
-	(v1.VerificationState)(0),         // 37: habeas.identity.v1.VerificationState
-	(*v1.Check)(nil),                  // 38: habeas.identity.v1.Check
+	(*ToldChannel)(nil),               // 32: habeas.fulfilment.v1.ToldChannel
+	(*Blocker)(nil),                   // 33: habeas.fulfilment.v1.Blocker
+	(*DownloadPackageRequest)(nil),    // 34: habeas.fulfilment.v1.DownloadPackageRequest
+	(*DownloadPackageResponse)(nil),   // 35: habeas.fulfilment.v1.DownloadPackageResponse
+	(*v1.Identifier)(nil),             // 36: habeas.identity.v1.Identifier
+	(*timestamppb.Timestamp)(nil),     // 37: google.protobuf.Timestamp
+	(v1.VerificationState)(0),         // 38: habeas.identity.v1.VerificationState
+	(*v1.Check)(nil),                  // 39: habeas.identity.v1.Check
 }
 var file_habeas_fulfilment_v1_request_service_proto_depIdxs = []int32{
 	0,  // 0: habeas.fulfilment.v1.SubmitRequestRequest.right:type_name -> habeas.fulfilment.v1.Right
-	35, // 1: habeas.fulfilment.v1.SubmitRequestRequest.identifier:type_name -> habeas.identity.v1.Identifier
-	36, // 2: habeas.fulfilment.v1.SubmitRequestRequest.received_at:type_name -> google.protobuf.Timestamp
-	36, // 3: habeas.fulfilment.v1.SubmitRequestResponse.due_at:type_name -> google.protobuf.Timestamp
-	37, // 4: habeas.fulfilment.v1.VerifyRequestResponse.state:type_name -> habeas.identity.v1.VerificationState
-	38, // 5: habeas.fulfilment.v1.CheckPersonRequest.check:type_name -> habeas.identity.v1.Check
-	37, // 6: habeas.fulfilment.v1.CheckPersonResponse.state:type_name -> habeas.identity.v1.VerificationState
-	36, // 7: habeas.fulfilment.v1.CheckPersonResponse.evidence_ends_at:type_name -> google.protobuf.Timestamp
+	36, // 1: habeas.fulfilment.v1.SubmitRequestRequest.identifier:type_name -> habeas.identity.v1.Identifier
+	37, // 2: habeas.fulfilment.v1.SubmitRequestRequest.received_at:type_name -> google.protobuf.Timestamp
+	37, // 3: habeas.fulfilment.v1.SubmitRequestResponse.due_at:type_name -> google.protobuf.Timestamp
+	38, // 4: habeas.fulfilment.v1.VerifyRequestResponse.state:type_name -> habeas.identity.v1.VerificationState
+	39, // 5: habeas.fulfilment.v1.CheckPersonRequest.check:type_name -> habeas.identity.v1.Check
+	38, // 6: habeas.fulfilment.v1.CheckPersonResponse.state:type_name -> habeas.identity.v1.VerificationState
+	37, // 7: habeas.fulfilment.v1.CheckPersonResponse.evidence_ends_at:type_name -> google.protobuf.Timestamp
 	4,  // 8: habeas.fulfilment.v1.CancelRequestRequest.reason:type_name -> habeas.fulfilment.v1.CancelReason
 	3,  // 9: habeas.fulfilment.v1.Leaf.outcome:type_name -> habeas.fulfilment.v1.LeafOutcome
-	36, // 10: habeas.fulfilment.v1.Leaf.until:type_name -> google.protobuf.Timestamp
+	37, // 10: habeas.fulfilment.v1.Leaf.until:type_name -> google.protobuf.Timestamp
 	0,  // 11: habeas.fulfilment.v1.Request.right:type_name -> habeas.fulfilment.v1.Right
 	1,  // 12: habeas.fulfilment.v1.Request.state:type_name -> habeas.fulfilment.v1.RequestState
 	2,  // 13: habeas.fulfilment.v1.Request.outcome:type_name -> habeas.fulfilment.v1.Outcome
-	36, // 14: habeas.fulfilment.v1.Request.received_at:type_name -> google.protobuf.Timestamp
-	36, // 15: habeas.fulfilment.v1.Request.due_at:type_name -> google.protobuf.Timestamp
-	36, // 16: habeas.fulfilment.v1.Request.closed_at:type_name -> google.protobuf.Timestamp
+	37, // 14: habeas.fulfilment.v1.Request.received_at:type_name -> google.protobuf.Timestamp
+	37, // 15: habeas.fulfilment.v1.Request.due_at:type_name -> google.protobuf.Timestamp
+	37, // 16: habeas.fulfilment.v1.Request.closed_at:type_name -> google.protobuf.Timestamp
 	20, // 17: habeas.fulfilment.v1.Request.leaves:type_name -> habeas.fulfilment.v1.Leaf
-	36, // 18: habeas.fulfilment.v1.Request.package_expires_at:type_name -> google.protobuf.Timestamp
+	37, // 18: habeas.fulfilment.v1.Request.package_expires_at:type_name -> google.protobuf.Timestamp
 	21, // 19: habeas.fulfilment.v1.GetRequestResponse.request:type_name -> habeas.fulfilment.v1.Request
 	1,  // 20: habeas.fulfilment.v1.ListRequestsRequest.state:type_name -> habeas.fulfilment.v1.RequestState
 	0,  // 21: habeas.fulfilment.v1.RequestSummary.right:type_name -> habeas.fulfilment.v1.Right
 	1,  // 22: habeas.fulfilment.v1.RequestSummary.state:type_name -> habeas.fulfilment.v1.RequestState
 	2,  // 23: habeas.fulfilment.v1.RequestSummary.outcome:type_name -> habeas.fulfilment.v1.Outcome
-	36, // 24: habeas.fulfilment.v1.RequestSummary.received_at:type_name -> google.protobuf.Timestamp
-	36, // 25: habeas.fulfilment.v1.RequestSummary.due_at:type_name -> google.protobuf.Timestamp
+	37, // 24: habeas.fulfilment.v1.RequestSummary.received_at:type_name -> google.protobuf.Timestamp
+	37, // 25: habeas.fulfilment.v1.RequestSummary.due_at:type_name -> google.protobuf.Timestamp
 	24, // 26: habeas.fulfilment.v1.ListRequestsResponse.requests:type_name -> habeas.fulfilment.v1.RequestSummary
 	21, // 27: habeas.fulfilment.v1.WatchRequestResponse.request:type_name -> habeas.fulfilment.v1.Request
-	36, // 28: habeas.fulfilment.v1.Step.at:type_name -> google.protobuf.Timestamp
+	37, // 28: habeas.fulfilment.v1.Step.at:type_name -> google.protobuf.Timestamp
 	21, // 29: habeas.fulfilment.v1.ExplainRequestResponse.request:type_name -> habeas.fulfilment.v1.Request
-	36, // 30: habeas.fulfilment.v1.ExplainRequestResponse.since:type_name -> google.protobuf.Timestamp
-	36, // 31: habeas.fulfilment.v1.ExplainRequestResponse.overdue_at:type_name -> google.protobuf.Timestamp
-	36, // 32: habeas.fulfilment.v1.ExplainRequestResponse.next_try_at:type_name -> google.protobuf.Timestamp
+	37, // 30: habeas.fulfilment.v1.ExplainRequestResponse.since:type_name -> google.protobuf.Timestamp
+	37, // 31: habeas.fulfilment.v1.ExplainRequestResponse.overdue_at:type_name -> google.protobuf.Timestamp
+	37, // 32: habeas.fulfilment.v1.ExplainRequestResponse.next_try_at:type_name -> google.protobuf.Timestamp
 	29, // 33: habeas.fulfilment.v1.ExplainRequestResponse.history:type_name -> habeas.fulfilment.v1.Step
-	32, // 34: habeas.fulfilment.v1.ExplainRequestResponse.behind:type_name -> habeas.fulfilment.v1.Blocker
+	33, // 34: habeas.fulfilment.v1.ExplainRequestResponse.behind:type_name -> habeas.fulfilment.v1.Blocker
 	31, // 35: habeas.fulfilment.v1.ExplainRequestResponse.sign_in:type_name -> habeas.fulfilment.v1.SignIn
-	36, // 36: habeas.fulfilment.v1.SignIn.expires_at:type_name -> google.protobuf.Timestamp
-	36, // 37: habeas.fulfilment.v1.Blocker.since:type_name -> google.protobuf.Timestamp
-	36, // 38: habeas.fulfilment.v1.Blocker.overdue_at:type_name -> google.protobuf.Timestamp
-	36, // 39: habeas.fulfilment.v1.Blocker.next_try_at:type_name -> google.protobuf.Timestamp
-	5,  // 40: habeas.fulfilment.v1.RequestService.SubmitRequest:input_type -> habeas.fulfilment.v1.SubmitRequestRequest
-	7,  // 41: habeas.fulfilment.v1.RequestService.VerifyRequest:input_type -> habeas.fulfilment.v1.VerifyRequestRequest
-	9,  // 42: habeas.fulfilment.v1.RequestService.RenewVerification:input_type -> habeas.fulfilment.v1.RenewVerificationRequest
-	11, // 43: habeas.fulfilment.v1.RequestService.CheckPerson:input_type -> habeas.fulfilment.v1.CheckPersonRequest
-	13, // 44: habeas.fulfilment.v1.RequestService.CancelRequest:input_type -> habeas.fulfilment.v1.CancelRequestRequest
-	15, // 45: habeas.fulfilment.v1.RequestService.WithdrawRequest:input_type -> habeas.fulfilment.v1.WithdrawRequestRequest
-	17, // 46: habeas.fulfilment.v1.RequestService.RetryRequest:input_type -> habeas.fulfilment.v1.RetryRequestRequest
-	19, // 47: habeas.fulfilment.v1.RequestService.GetRequest:input_type -> habeas.fulfilment.v1.GetRequestRequest
-	23, // 48: habeas.fulfilment.v1.RequestService.ListRequests:input_type -> habeas.fulfilment.v1.ListRequestsRequest
-	26, // 49: habeas.fulfilment.v1.RequestService.WatchRequest:input_type -> habeas.fulfilment.v1.WatchRequestRequest
-	28, // 50: habeas.fulfilment.v1.RequestService.ExplainRequest:input_type -> habeas.fulfilment.v1.ExplainRequestRequest
-	33, // 51: habeas.fulfilment.v1.RequestService.DownloadPackage:input_type -> habeas.fulfilment.v1.DownloadPackageRequest
-	6,  // 52: habeas.fulfilment.v1.RequestService.SubmitRequest:output_type -> habeas.fulfilment.v1.SubmitRequestResponse
-	8,  // 53: habeas.fulfilment.v1.RequestService.VerifyRequest:output_type -> habeas.fulfilment.v1.VerifyRequestResponse
-	10, // 54: habeas.fulfilment.v1.RequestService.RenewVerification:output_type -> habeas.fulfilment.v1.RenewVerificationResponse
-	12, // 55: habeas.fulfilment.v1.RequestService.CheckPerson:output_type -> habeas.fulfilment.v1.CheckPersonResponse
-	14, // 56: habeas.fulfilment.v1.RequestService.CancelRequest:output_type -> habeas.fulfilment.v1.CancelRequestResponse
-	16, // 57: habeas.fulfilment.v1.RequestService.WithdrawRequest:output_type -> habeas.fulfilment.v1.WithdrawRequestResponse
-	18, // 58: habeas.fulfilment.v1.RequestService.RetryRequest:output_type -> habeas.fulfilment.v1.RetryRequestResponse
-	22, // 59: habeas.fulfilment.v1.RequestService.GetRequest:output_type -> habeas.fulfilment.v1.GetRequestResponse
-	25, // 60: habeas.fulfilment.v1.RequestService.ListRequests:output_type -> habeas.fulfilment.v1.ListRequestsResponse
-	27, // 61: habeas.fulfilment.v1.RequestService.WatchRequest:output_type -> habeas.fulfilment.v1.WatchRequestResponse
-	30, // 62: habeas.fulfilment.v1.RequestService.ExplainRequest:output_type -> habeas.fulfilment.v1.ExplainRequestResponse
-	34, // 63: habeas.fulfilment.v1.RequestService.DownloadPackage:output_type -> habeas.fulfilment.v1.DownloadPackageResponse
-	52, // [52:64] is the sub-list for method output_type
-	40, // [40:52] is the sub-list for method input_type
-	40, // [40:40] is the sub-list for extension type_name
-	40, // [40:40] is the sub-list for extension extendee
-	0,  // [0:40] is the sub-list for field type_name
+	32, // 36: habeas.fulfilment.v1.ExplainRequestResponse.told:type_name -> habeas.fulfilment.v1.ToldChannel
+	37, // 37: habeas.fulfilment.v1.ExplainRequestResponse.held_until:type_name -> google.protobuf.Timestamp
+	37, // 38: habeas.fulfilment.v1.SignIn.expires_at:type_name -> google.protobuf.Timestamp
+	37, // 39: habeas.fulfilment.v1.Blocker.since:type_name -> google.protobuf.Timestamp
+	37, // 40: habeas.fulfilment.v1.Blocker.overdue_at:type_name -> google.protobuf.Timestamp
+	37, // 41: habeas.fulfilment.v1.Blocker.next_try_at:type_name -> google.protobuf.Timestamp
+	5,  // 42: habeas.fulfilment.v1.RequestService.SubmitRequest:input_type -> habeas.fulfilment.v1.SubmitRequestRequest
+	7,  // 43: habeas.fulfilment.v1.RequestService.VerifyRequest:input_type -> habeas.fulfilment.v1.VerifyRequestRequest
+	9,  // 44: habeas.fulfilment.v1.RequestService.RenewVerification:input_type -> habeas.fulfilment.v1.RenewVerificationRequest
+	11, // 45: habeas.fulfilment.v1.RequestService.CheckPerson:input_type -> habeas.fulfilment.v1.CheckPersonRequest
+	13, // 46: habeas.fulfilment.v1.RequestService.CancelRequest:input_type -> habeas.fulfilment.v1.CancelRequestRequest
+	15, // 47: habeas.fulfilment.v1.RequestService.WithdrawRequest:input_type -> habeas.fulfilment.v1.WithdrawRequestRequest
+	17, // 48: habeas.fulfilment.v1.RequestService.RetryRequest:input_type -> habeas.fulfilment.v1.RetryRequestRequest
+	19, // 49: habeas.fulfilment.v1.RequestService.GetRequest:input_type -> habeas.fulfilment.v1.GetRequestRequest
+	23, // 50: habeas.fulfilment.v1.RequestService.ListRequests:input_type -> habeas.fulfilment.v1.ListRequestsRequest
+	26, // 51: habeas.fulfilment.v1.RequestService.WatchRequest:input_type -> habeas.fulfilment.v1.WatchRequestRequest
+	28, // 52: habeas.fulfilment.v1.RequestService.ExplainRequest:input_type -> habeas.fulfilment.v1.ExplainRequestRequest
+	34, // 53: habeas.fulfilment.v1.RequestService.DownloadPackage:input_type -> habeas.fulfilment.v1.DownloadPackageRequest
+	6,  // 54: habeas.fulfilment.v1.RequestService.SubmitRequest:output_type -> habeas.fulfilment.v1.SubmitRequestResponse
+	8,  // 55: habeas.fulfilment.v1.RequestService.VerifyRequest:output_type -> habeas.fulfilment.v1.VerifyRequestResponse
+	10, // 56: habeas.fulfilment.v1.RequestService.RenewVerification:output_type -> habeas.fulfilment.v1.RenewVerificationResponse
+	12, // 57: habeas.fulfilment.v1.RequestService.CheckPerson:output_type -> habeas.fulfilment.v1.CheckPersonResponse
+	14, // 58: habeas.fulfilment.v1.RequestService.CancelRequest:output_type -> habeas.fulfilment.v1.CancelRequestResponse
+	16, // 59: habeas.fulfilment.v1.RequestService.WithdrawRequest:output_type -> habeas.fulfilment.v1.WithdrawRequestResponse
+	18, // 60: habeas.fulfilment.v1.RequestService.RetryRequest:output_type -> habeas.fulfilment.v1.RetryRequestResponse
+	22, // 61: habeas.fulfilment.v1.RequestService.GetRequest:output_type -> habeas.fulfilment.v1.GetRequestResponse
+	25, // 62: habeas.fulfilment.v1.RequestService.ListRequests:output_type -> habeas.fulfilment.v1.ListRequestsResponse
+	27, // 63: habeas.fulfilment.v1.RequestService.WatchRequest:output_type -> habeas.fulfilment.v1.WatchRequestResponse
+	30, // 64: habeas.fulfilment.v1.RequestService.ExplainRequest:output_type -> habeas.fulfilment.v1.ExplainRequestResponse
+	35, // 65: habeas.fulfilment.v1.RequestService.DownloadPackage:output_type -> habeas.fulfilment.v1.DownloadPackageResponse
+	54, // [54:66] is the sub-list for method output_type
+	42, // [42:54] is the sub-list for method input_type
+	42, // [42:42] is the sub-list for extension type_name
+	42, // [42:42] is the sub-list for extension extendee
+	0,  // [0:42] is the sub-list for field type_name
 }
 
 func init() { file_habeas_fulfilment_v1_request_service_proto_init() }
@@ -3029,7 +3113,7 @@ func file_habeas_fulfilment_v1_request_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_fulfilment_v1_request_service_proto_rawDesc), len(file_habeas_fulfilment_v1_request_service_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   30,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

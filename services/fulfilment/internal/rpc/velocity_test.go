@@ -1,0 +1,118 @@
+package rpc_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
+	"habeas.internal/services/fulfilment/internal/fake"
+	"habeas.internal/services/fulfilment/internal/rpc"
+	"habeas.internal/services/internal/rpc/limit"
+
+	"github.com/google/uuid"
+	"github.com/redis/go-redis/v9"
+	"google.golang.org/grpc/codes"
+)
+
+// limited is a service that counts, by Redis at an address or in the process.
+func limited(t *testing.T, redisAddr string) *service {
+	t.Helper()
+	s := serve(t)
+	cfg := limit.Config{Service: "fulfilment", Secret: make([]byte, 32), Now: s.Clock.Now}
+	if redisAddr != "" {
+		client := redis.NewClient(&redis.Options{Addr: redisAddr, MaxRetries: -1, DialTimeout: 50 * time.Millisecond})
+		t.Cleanup(func() { _ = client.Close() })
+		cfg.Client = client
+	}
+	l, err := limit.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.impl.Velocity = rpc.Velocity{Limiter: l, Starts: 3, Attempts: 2, OfTenant: 3}
+	return s
+}
+
+func asking(c *api, t *testing.T, address string) (string, error) {
+	t.Helper()
+	r := submission(uuid.NewString(), fulfilmentv1.Right_RIGHT_ERASURE)
+	r.Identifier.Value = address
+	got, err := c.SubmitRequest(deadline(t), r)
+	return got.GetRequest(), err
+}
+
+// TestRequestsInOnePersonsNameAreBoundedAlikeForEverybody: the count is of what
+// was claimed, so that it tells nothing of whether anybody is known.
+func TestRequestsInOnePersonsNameAreBoundedAlikeForEverybody(t *testing.T) {
+	s := limited(t, "")
+	c := s.as(t, fake.Tenant, actor, "intake")
+	for _, address := range []string{fake.Jane, "nobody@example.com"} {
+		for n := range 4 {
+			_, err := asking(c, t, address)
+			if code, reason, _ := answer(err); (n < 3) != (code == codes.OK) || n == 3 && reason != "RATE_LIMITED" {
+				t.Errorf("%s, request %d: %s %s", address, n+1, code, reason)
+			}
+		}
+	}
+	if _, err := asking(c, t, " NOBODY@example.com"); err == nil {
+		t.Error("another spelling of the address counts apart")
+	}
+	s.Clock.To(s.Clock.Now().Add(24 * time.Hour))
+	if _, err := asking(c, t, fake.Jane); err != nil {
+		t.Errorf("a day later: %v", err)
+	}
+}
+
+func TestProofsAreBoundedByRequestAndTenant(t *testing.T) {
+	s := limited(t, "")
+	c := s.as(t, fake.Tenant, actor, "intake")
+	one, err := asking(c, t, fake.Jane)
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, err := asking(c, t, fake.Jane)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Settle()
+	for n, tc := range []struct{ request, reason string }{{one, ""}, {one, ""}, {one, "RATE_LIMITED"}, {two, ""}, {two, "RATE_LIMITED"}} {
+		_, err := c.VerifyRequest(deadline(t), &fulfilmentv1.VerifyRequestRequest{RequestId: uuid.NewString(), Request: tc.request, Code: "wrong"})
+		if _, reason, _ := answer(err); reason != tc.reason {
+			t.Errorf("attempt %d: %q, want %q", n+1, reason, tc.reason)
+		}
+	}
+}
+
+// TestWithoutRedisNobodyIsPutToTheProofAndEverybodyMayStop: the one fails closed,
+// the other is never withheld.
+func TestWithoutRedisNobodyIsPutToTheProofAndEverybodyMayStop(t *testing.T) {
+	s := limited(t, "")
+	c := s.as(t, fake.Tenant, actor, "intake")
+	id, err := asking(c, t, fake.Jane)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Settle()
+	away := limited(t, "127.0.0.1:1").impl.Velocity
+	s.impl.Velocity = away
+	for name, call := range map[string]func(context.Context) error{
+		"a request": func(context.Context) error { _, err := asking(c, t, fake.Jane); return err },
+		"a proof": func(ctx context.Context) error {
+			_, err := c.VerifyRequest(ctx, &fulfilmentv1.VerifyRequestRequest{RequestId: uuid.NewString(), Request: id, Code: "1"})
+			return err
+		},
+	} {
+		if code, reason, _ := answer(call(deadline(t))); code != codes.Unavailable || reason != "LIMITER_UNAVAILABLE" {
+			t.Errorf("%s: %s %s", name, code, reason)
+		}
+	}
+	_, err = c.CancelRequest(deadline(t), &fulfilmentv1.CancelRequestRequest{
+		RequestId: uuid.NewString(), Request: id, Code: "wrong", Reason: fulfilmentv1.CancelReason_CANCEL_REASON_NOT_ME,
+	})
+	if _, reason, _ := answer(err); reason != "CANCEL_CODE_WRONG" { // it was looked at
+		t.Errorf("a cancellation: %s", reason)
+	}
+	if _, err := c.WithdrawRequest(deadline(t), &fulfilmentv1.WithdrawRequestRequest{RequestId: uuid.NewString(), Request: id}); err != nil {
+		t.Errorf("a withdrawal: %v", err)
+	}
+}
