@@ -36,7 +36,9 @@ type TransitConfig struct {
 	Namespace string
 	// Token gives the token for the next call.
 	Token func() (string, error)
-	// HTTP makes the calls; its time limit holds for each.
+	// HTTP makes the calls; its time limit holds for each. Redirects are never
+	// followed, whatever it says of them: a call carries a token, and a key in
+	// clear.
 	HTTP *http.Client
 }
 
@@ -46,8 +48,10 @@ func NewTransit(cfg TransitConfig) (*Transit, error) {
 	if cfg.Addr == "" || cfg.Mount == "" || cfg.Prefix == "" || cfg.Token == nil || cfg.HTTP == nil {
 		return nil, errors.New("transit key store: configuration is incomplete")
 	}
+	client := *cfg.HTTP
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &Transit{
-		api:   &transitAPI{base: strings.TrimSuffix(cfg.Addr, "/") + "/v1/", namespace: cfg.Namespace, token: cfg.Token, http: cfg.HTTP},
+		api:   &transitAPI{base: strings.TrimSuffix(cfg.Addr, "/") + "/v1/", namespace: cfg.Namespace, token: cfg.Token, http: &client},
 		mount: strings.Trim(cfg.Mount, "/"), names: cfg.Prefix,
 	}, nil
 }

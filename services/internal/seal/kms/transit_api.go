@@ -108,6 +108,8 @@ func read(status int, text []byte, out any) (again bool, err error) {
 	case status == http.StatusPreconditionFailed, status == http.StatusTooManyRequests,
 		status == http.StatusBadGateway, status == http.StatusGatewayTimeout:
 		return true, fmt.Errorf("status %d: %w", status, ErrUnavailable)
+	case status >= http.StatusMultipleChoices && status < http.StatusBadRequest: // a standby that doesn't forward
+		return false, fmt.Errorf("status %d: it sends to another address, and a token and keys go to none but the one that is configured: %w", status, ErrUnavailable)
 	case status >= http.StatusInternalServerError: // 503: sealed, or a standby without a leader
 		return false, fmt.Errorf("status %d: %w", status, ErrUnavailable)
 	}
