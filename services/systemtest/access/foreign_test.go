@@ -48,7 +48,7 @@ func TestAnotherTenantsObjectIsAsGoodAsNone(t *testing.T) {
 	known := plant(t, s)
 	nowhere := map[string]string{
 		"subject": unknown, "request": unknown, "policy": "no-such-thing", "system": "no-such-thing", "agent": "no-such-thing",
-		"staff": "no-such-thing", "identifier": "nobody@people.example",
+		"recipient": "no-such-thing", "staff": "no-such-thing", "identifier": "nobody@people.example",
 	}
 	a := newAsker(t, s)
 	for object, methods := range objects() {
@@ -77,6 +77,7 @@ func TestAnotherTenantsObjectIsAsGoodAsNone(t *testing.T) {
 func alike(method string) bool {
 	return slices.Contains([]string{
 		"WithdrawAll", "ListMerges", "GetPerson", "GetAgeStatus", "ReleaseHold", "PlaceHold", "ReviewHold", "EndPermit", "StartVerification",
+		"ListDisclosures",
 	}, method[strings.LastIndex(method, ".")+1:])
 }
 
@@ -93,6 +94,7 @@ const (
 	email  = "jane@people.example"
 	agent  = "registrar"
 	staff  = "hired-here"
+	party  = "acme-mail"
 )
 
 // dataset describes the one system that holds people.
@@ -140,9 +142,16 @@ func plant(t *testing.T, s *stack.Stack) map[string]string {
 	if err != nil {
 		t.Fatal(stack.Answer(err))
 	}
+	_, err = s.As(tenant, "dpo").Recipients.PutRecipient(stack.Deadline(t), &consentv1.PutRecipientRequest{
+		RequestId: uuid.NewString(), Recipient: party, Profile: &consentv1.RecipientProfile{Kind: "successor", Title: "Acme Mail", Region: "us"},
+	})
+	if err != nil {
+		t.Fatal(stack.Answer(err))
+	}
 	s.EmployNamed(tenant, staff, "case.handling")
 	return map[string]string{
 		"subject": subject, "policy": policy, "system": system, "request": request, "agent": agent, "staff": staff, "identifier": email,
+		"recipient": party,
 	}
 }
 

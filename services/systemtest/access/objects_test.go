@@ -33,6 +33,13 @@ func objects() map[string]map[string]question {
 			"habeas.fulfilment.v1.SystemService.GetSystem":    {"dpo", `system: "%s"`},
 			"habeas.fulfilment.v1.SystemService.RetireSystem": {"dpo", change + `system: "%s" reason: "ended"`},
 		},
+		"recipient": {
+			"habeas.consent.v1.RecipientService.GetRecipient":     {"dpo", `recipient: "%s"`},
+			"habeas.consent.v1.RecipientService.RecordAgreement":  {"dpo", change + `recipient: "%s" agreement: {consideration: CONSIDERATION_NONE from: ` + atNow + ` document: "c:1"}`},
+			"habeas.consent.v1.RecipientService.ConfirmPractices": {"dpo", change + `recipient: "%s" confirmed_at: ` + atNow},
+			"habeas.consent.v1.RecipientService.EndAgreement":     {"dpo", change + `recipient: "%s" reason: "over"`},
+			"habeas.consent.v1.RecipientService.RecordSuccession": {"dpo", change + `recipient: "%s" event: "merger:1" from: ` + atNow},
+		},
 		"agent": {
 			"habeas.identity.v1.AgentService.GetAgent":       {"dpo", `agent: "%s"`},
 			"habeas.identity.v1.AgentService.SuspendAgent":   {"dpo", change + `agent: "%s" reason: "complaints"`},
@@ -71,6 +78,7 @@ func subjectQuestions() map[string]question {
 		"habeas.identity.v1.AgeService.RecordParentalConsent":      {"verifier", change + subject + `consent: {method: 1 evidence: "form:1"}`},
 		"habeas.identity.v1.AgeService.WithdrawParentalConsent":    {"verifier", change + subject},
 		"habeas.consent.v1.ConsentService.ListDecisions":           {"dpo", subject},
+		"habeas.consent.v1.DisclosureService.ListDisclosures":      {"dpo", subject},
 		"habeas.consent.v1.ConsentService.WithdrawAll":             {"product", change + subject + `decided_at: ` + atNow},
 		"habeas.retention.v1.RetentionService.GetPerson":           {"dpo", subject},
 		"habeas.retention.v1.RetentionService.PlaceHold":           {"dpo", change + subject + `ground: "litigation" authority: "court" review_at: ` + later},
@@ -116,12 +124,14 @@ func objectless() map[string][]string {
 			"habeas.fulfilment.v1.SystemService.RegisterSystem", "habeas.identity.v1.AgentService.CreateAgent",
 			"habeas.identity.v1.SubjectService.RegisterSubject", "habeas.identity.v1.TenantService.CreateTenant",
 			"habeas.identity.v1.StaffService.RecordUndertaking", "habeas.identity.v1.StaffService.GrantNeed",
-			"habeas.retention.v1.RetentionService.PutSchedule",
+			"habeas.retention.v1.RetentionService.PutSchedule", "habeas.consent.v1.RecipientService.PutRecipient",
+			"habeas.consent.v1.DisclosureService.RecordNotice",
 		},
 		"they need a policy of the caller's own, and name the person to it": {
 			"habeas.consent.v1.ConsentService.RecordDecision", "habeas.consent.v1.ConsentService.AcceptPolicy",
 			"habeas.consent.v1.ConsentService.ApplySignal", "habeas.consent.v1.ConsentService.Check",
 			"habeas.consent.v1.ConsentService.BatchCheck", "habeas.retention.v1.RetentionService.Evaluate",
+			"habeas.consent.v1.DisclosureService.Disclose",
 		},
 		"their names are digests, or keys, under a secret of the tenant of the call": {
 			"habeas.identity.v1.KeyService.GetKeys", "habeas.identity.v1.KeyService.DestroyKeys",
