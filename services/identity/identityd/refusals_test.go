@@ -215,6 +215,9 @@ func TestWhatIsRefusedLeavesNothing(t *testing.T) {
 		RequestId: "step-1", Request: request, SubjectRef: ref,
 	}))(t)
 	w.mails.code(t, "jane@example.com", 1)
+	must(d.as(t, "other", "product").RegisterSubject(deadline(t), &identityv1.RegisterSubjectRequest{ // so that the tenant has its peppers
+		RequestId: newRequestID(), Identifiers: []*identityv1.Identifier{email("john@example.com")},
+	}))(t)
 	w.quiet(t)
 	before := w.commits(t)
 	all := methods(ref, started.GetVerification())

@@ -23,6 +23,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/dynamicpb"
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
@@ -48,7 +49,7 @@ func TestAnotherTenantsObjectIsAsGoodAsNone(t *testing.T) {
 	known := plant(t, s)
 	nowhere := map[string]string{
 		"subject": unknown, "request": unknown, "policy": "no-such-thing", "system": "no-such-thing", "agent": "no-such-thing",
-		"recipient": "no-such-thing", "staff": "no-such-thing", "identifier": "nobody@people.example",
+		"recipient": "no-such-thing", "grant": unknown, "staff": "no-such-thing", "identifier": "nobody@people.example",
 	}
 	a := newAsker(t, s)
 	for object, methods := range objects() {
@@ -84,7 +85,7 @@ func alike(method string) bool {
 // ends are methods that end the object.
 func ends(method string) bool {
 	return slices.Contains([]string{
-		"ForgetSubject", "FixIdentifiers", "MergeSubjects", "RemoveAgent", "EndUndertaking", "CancelRequest", "ApplyFact", "DestroyKeys",
+		"ForgetSubject", "FixIdentifiers", "MergeSubjects", "RemoveAgent", "EndUndertaking", "CancelRequest", "DeclineBreakGlass", "CloseBreakGlass", "ApplyFact", "DestroyKeys",
 	}, method[strings.LastIndex(method, ".")+1:])
 }
 
@@ -149,9 +150,16 @@ func plant(t *testing.T, s *stack.Stack) map[string]string {
 		t.Fatal(stack.Answer(err))
 	}
 	s.EmployNamed(tenant, staff, "case.handling")
+	glass, err := identityv1.NewBreakGlassServiceClient(as(s, "identity", tenant, "verifier")).AskBreakGlass(stack.Deadline(t), &identityv1.AskBreakGlassRequest{
+		RequestId: uuid.NewString(), SubjectRef: subject, Policy: policy, Ground: "law", Reason: "subpoena", Document: "case-7",
+		Categories: []string{"account.email"}, Period: durationpb.New(10 * time.Minute),
+	})
+	if err != nil {
+		t.Fatal(stack.Answer(err))
+	}
 	return map[string]string{
 		"subject": subject, "policy": policy, "system": system, "request": request, "agent": agent, "staff": staff, "identifier": email,
-		"recipient": party,
+		"recipient": party, "grant": glass.GetBreakGlass(),
 	}
 }
 

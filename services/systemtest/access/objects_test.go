@@ -46,6 +46,13 @@ func objects() map[string]map[string]question {
 			"habeas.identity.v1.AgentService.ReinstateAgent": {"dpo", change + `agent: "%s"`},
 			"habeas.identity.v1.AgentService.RemoveAgent":    {"dpo", change + `agent: "%s" reason: "ended"`},
 		},
+		"grant": {
+			"habeas.identity.v1.BreakGlassService.GetBreakGlass":     {"dpo", `break_glass: "%s"`},
+			"habeas.identity.v1.BreakGlassService.GrantBreakGlass":   {"dpo", change + `break_glass: "%s"`},
+			"habeas.identity.v1.BreakGlassService.DeclineBreakGlass": {"dpo", change + `break_glass: "%s" reason: "not_needed"`},
+			"habeas.identity.v1.BreakGlassService.ReviewBreakGlass":  {"dpo", change + `break_glass: "%s" outcome: BREAK_GLASS_OUTCOME_JUSTIFIED reason: "seen"`},
+			"habeas.identity.v1.BreakGlassService.CloseBreakGlass":   {"dpo", change + `break_glass: "%s"`},
+		},
 		"staff": {
 			"habeas.identity.v1.StaffService.EndUndertaking": {"dpo", change + `staff: "%s"`},
 		},
@@ -114,6 +121,7 @@ func objectless() map[string][]string {
 		"they speak of the tenant of the call alone": {
 			"habeas.consent.v1.PolicyService.ListPolicies", "habeas.fulfilment.v1.RequestService.ListRequests",
 			"habeas.fulfilment.v1.SystemService.ListSystems", "habeas.identity.v1.AgentService.ListAgents",
+			"habeas.identity.v1.BreakGlassService.ListBreakGlass",
 			"habeas.identity.v1.SettingsService.UpdateSettings", "habeas.identity.v1.SettingsService.GetSettings",
 			"habeas.identity.v1.TenantService.GetTenant", "habeas.identity.v1.TenantService.OffboardTenant",
 			"habeas.identity.v1.TenantService.ApproveOffboarding", "habeas.identity.v1.TenantService.CancelOffboarding",
@@ -131,7 +139,7 @@ func objectless() map[string][]string {
 			"habeas.consent.v1.ConsentService.RecordDecision", "habeas.consent.v1.ConsentService.AcceptPolicy",
 			"habeas.consent.v1.ConsentService.ApplySignal", "habeas.consent.v1.ConsentService.Check",
 			"habeas.consent.v1.ConsentService.BatchCheck", "habeas.retention.v1.RetentionService.Evaluate",
-			"habeas.consent.v1.DisclosureService.Disclose",
+			"habeas.consent.v1.DisclosureService.Disclose", "habeas.identity.v1.BreakGlassService.AskBreakGlass",
 		},
 		"their names are digests, or keys, under a secret of the tenant of the call": {
 			"habeas.identity.v1.KeyService.GetKeys", "habeas.identity.v1.KeyService.DestroyKeys",
