@@ -84,24 +84,30 @@ func saidNo(s Person, c Record) bool {
 	return d.Status == Refused || d.Status == Withdrawn
 }
 
+// withdrawAll records the wish also where nothing is there to withdraw: the person
+// may be known by another reference, or the yes may be recorded later.
 func withdrawAll(s Person, c WithdrawAll) ([]Event, error) {
 	if c.DecidedAt.After(c.At) {
 		return nil, ErrInFuture
 	}
 	var topics []Topic
 	for t, p := range s.Purposes {
-		standing := p.Decision.Status == Given || p.Decision.Status == 0 && p.Offered
-		if standing && !p.Decision.DecidedAt.After(c.DecidedAt) {
+		if p.stands() && !p.Decision.DecidedAt.After(c.DecidedAt) {
 			topics = append(topics, t)
 		}
 	}
-	if len(topics) == 0 {
+	if len(topics) == 0 && !c.DecidedAt.After(s.WithdrawnAt) {
 		return nil, nil
 	}
 	slices.SortFunc(topics, func(a, b Topic) int {
 		return cmp.Or(cmp.Compare(a.Policy, b.Policy), cmp.Compare(a.Name, b.Name))
 	})
 	return []Event{AllWithdrawn{Purposes: topics, DecidedAt: c.DecidedAt, RecordedAt: c.At}}, nil
+}
+
+// stands reports whether there is something to withdraw.
+func (p Purpose) stands() bool {
+	return p.Decision.Status == Given || p.Decision.Status == 0 && p.Offered
 }
 
 func accept(s Person, c Accept) ([]Event, error) {

@@ -119,8 +119,10 @@ func TestWithdrawalsAcceptancesAndFacts(t *testing.T) {
 	check(t, []decision{
 		{"everything given is withdrawn", []person.Event{act(person.Given, at)}, person.WithdrawAll{DecidedAt: at, At: at}, []person.Event{person.AllWithdrawn{Purposes: mail, DecidedAt: at, RecordedAt: at}}, nil},
 		{"what was only offered is withdrawn too", []person.Event{act(person.Offered, at)}, person.WithdrawAll{DecidedAt: at, At: at}, []person.Event{person.AllWithdrawn{Purposes: mail, DecidedAt: at, RecordedAt: at}}, nil},
-		{"nothing given, nothing withdrawn", []person.Event{act(person.Refused, at)}, person.WithdrawAll{DecidedAt: at, At: at}, nil, nil},
-		{"what was given after the act stays", []person.Event{later}, person.WithdrawAll{DecidedAt: at, At: at.Add(2 * time.Hour)}, nil, nil},
+		{"the wish is recorded where nothing was given", []person.Event{act(person.Refused, at)}, person.WithdrawAll{DecidedAt: at, At: at}, []person.Event{person.AllWithdrawn{DecidedAt: at, RecordedAt: at}}, nil},
+		{"and of somebody of whom nothing is known", nil, person.WithdrawAll{DecidedAt: at, At: at}, []person.Event{person.AllWithdrawn{DecidedAt: at, RecordedAt: at}}, nil},
+		{"an older wish than one that is known changes nothing", []person.Event{person.AllWithdrawn{DecidedAt: at, RecordedAt: at}}, person.WithdrawAll{DecidedAt: at.Add(-1), At: at}, nil, nil},
+		{"what was given after the act stays", []person.Event{later}, person.WithdrawAll{DecidedAt: at, At: at.Add(2 * time.Hour)}, []person.Event{person.AllWithdrawn{DecidedAt: at, RecordedAt: at.Add(2 * time.Hour)}}, nil},
 		{"a withdrawal lies not ahead", nil, person.WithdrawAll{DecidedAt: at.Add(1), At: at}, nil, person.ErrInFuture},
 		{"a version is accepted", nil, accept, []person.Event{accepted}, nil},
 		{"a version is accepted once", []person.Event{accepted}, accept, nil, nil},

@@ -12,6 +12,9 @@ func Evolve(s Person, ev Event) Person {
 	case DecisionRefused:
 	case AllWithdrawn:
 		s.Since = first(s.Since, e.RecordedAt)
+		if e.DecidedAt.After(s.WithdrawnAt) {
+			s.WithdrawnAt = e.DecidedAt
+		}
 		for _, t := range e.Purposes {
 			s = decided(s, DecisionRecorded{Policy: t.Policy, Purpose: t.Name, Decision: Decision{
 				Status: Withdrawn, Explicit: true, Version: s.Purposes[t].Decision.Version,
@@ -52,6 +55,9 @@ func decided(s Person, e DecisionRecorded) Person {
 	}
 	t := Topic{e.Policy, e.Purpose}
 	p := s.Purposes[t]
+	if d := e.Decision; d.Status == Given && !d.DecidedAt.After(s.WithdrawnAt) { // it was recorded late
+		e.Decision = s.withdrawal(d)
+	}
 	switch {
 	case e.Decision.Status == Offered:
 		p.Offered = true
@@ -60,6 +66,11 @@ func decided(s Person, e DecisionRecorded) Person {
 	}
 	s.Purposes = with(s.Purposes, t, p)
 	return s
+}
+
+// withdrawal is what has become of a decision by the withdrawal of everything.
+func (s Person) withdrawal(of Decision) Decision {
+	return Decision{Status: Withdrawn, Explicit: true, Version: of.Version, DecidedAt: s.WithdrawnAt, RecordedAt: of.RecordedAt}
 }
 
 func applied(s Person, e FactApplied) Person {

@@ -38,6 +38,13 @@ func inherit(s Person, c Inherit) ([]Event, error) {
 			out = append(out, SignalReceived{Policy: policy, Signal: GPC, Honoured: true, ReceivedAt: c.At, RecordedAt: c.At})
 		}
 	}
+	if c.Visit.WithdrawnAt.After(s.WithdrawnAt) {
+		all, err := withdrawAll(s, WithdrawAll{DecidedAt: c.Visit.WithdrawnAt, At: c.At})
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, all...)
+	}
 	if len(s.Purposes)+len(s.Categories)+len(out) > 2*MaxTopics {
 		return nil, ErrTooMany
 	}
@@ -68,12 +75,19 @@ func (s Person) References() []string {
 
 // Joined is what counts for a person who is known by several references: their
 // own decisions, but for those in whose place a no of a partner stands, and the
-// facts of all that deny. No yes passes over.
+// facts of all that deny. Who withdraws everything by one reference withdraws what
+// was given by all of them. No yes passes over.
 func Joined(s Person, partners ...Person) Person {
 	for _, p := range partners {
 		for t, other := range p.Purposes {
 			if own := s.Purposes[t]; takes(own.Decision, other.Decision) {
 				own.Decision = other.Decision
+				s.Purposes = with(s.Purposes, t, own)
+			}
+		}
+		for t, own := range s.Purposes {
+			if no := p.withdrawal(own.Decision); !p.WithdrawnAt.IsZero() && own.stands() && takes(own.Decision, no) {
+				own.Decision = no
 				s.Purposes = with(s.Purposes, t, own)
 			}
 		}

@@ -38,6 +38,9 @@ func TestAVisitLeavesItsRefusalsAndNothingElse(t *testing.T) {
 		{"a signal that counts goes on counting", nil, inherit(signal), []person.Event{
 			person.SignalReceived{Policy: "p", Signal: person.GPC, Honoured: true, ReceivedAt: later, RecordedAt: later},
 		}, nil},
+		{"who withdrew everything on the visit has withdrawn it", []person.Event{act(person.Given, at.Add(-time.Hour))}, inherit(all(at)), []person.Event{
+			person.AllWithdrawn{Purposes: []person.Topic{{Policy: "p", Name: "mail"}}, DecidedAt: at, RecordedAt: later},
+		}, nil},
 		{"an account that was closed on a visit closes no other", nil, inherit(person.FactApplied{Fact: person.Closed, RecordedAt: at}), nil, nil},
 	})
 }
@@ -55,6 +58,13 @@ func TestAPersonOfTwoReferences(t *testing.T) {
 		{"a later silence does not", []person.Event{act(person.Given, at.Add(1), implied)}, []person.Event{act(person.Refused, at)}, person.Refused},
 		{"of two at the same time the no counts", []person.Event{act(person.Given, at)}, []person.Event{act(person.Withdrawn, at)}, person.Withdrawn},
 		{"a yes of the other does not count", nil, []person.Event{act(person.Given, at)}, 0},
+		{"who withdraws everything by the other has withdrawn it by this one", []person.Event{act(person.Given, at)}, []person.Event{all(at.Add(1))}, person.Withdrawn},
+		{"what was given at the same time, too", []person.Event{act(person.Given, at)}, []person.Event{all(at)}, person.Withdrawn},
+		{"and what was offered", []person.Event{act(person.Offered, at)}, []person.Event{all(at.Add(1))}, person.Withdrawn},
+		{"what is given after everything was withdrawn counts", []person.Event{act(person.Given, at.Add(1))}, []person.Event{all(at)}, person.Given},
+		{"silence after it does not", []person.Event{act(person.Given, at.Add(1), implied)}, []person.Event{all(at)}, person.Withdrawn},
+		{"a refusal stays one", []person.Event{act(person.Refused, at)}, []person.Event{all(at.Add(1))}, person.Refused},
+		{"who is asked for nothing has withdrawn nothing", nil, []person.Event{all(at)}, 0},
 		{"a yes of the other heals no refusal", []person.Event{act(person.Refused, at)}, []person.Event{act(person.Given, at.Add(1))}, person.Refused},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -70,6 +80,8 @@ func TestAPersonOfTwoReferences(t *testing.T) {
 		t.Errorf("facts that deny do not count for both: %+v", ended)
 	}
 }
+
+func all(at time.Time) person.Event { return person.AllWithdrawn{DecidedAt: at, RecordedAt: at} }
 
 // A merge that ended leaves nothing behind, whatever happened meanwhile.
 func TestSeparationRestores(t *testing.T) {
@@ -89,6 +101,9 @@ func TestSeparationRestores(t *testing.T) {
 		for n := range rapid.IntRange(0, 8).Draw(t, "meanwhile") {
 			status := rapid.SampledFrom([]person.Status{person.Given, person.Refused, person.Withdrawn, person.Offered}).Draw(t, "status")
 			do(record(act(status, noon().Add(time.Duration(n)*time.Minute))))
+			if rapid.Bool().Draw(t, "everything") {
+				do(person.WithdrawAll{DecidedAt: noon(), At: noon().Add(time.Hour)})
+			}
 			if rapid.Bool().Draw(t, "fact") {
 				do(person.Apply{Fact: rapid.SampledFrom([]person.Fact{person.Restricted, person.Unrestricted, person.Closed}).Draw(t, "which"), Cause: "r", At: noon()})
 			}

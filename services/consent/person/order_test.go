@@ -67,6 +67,30 @@ func TestNothingIsGivenAfterWithdrawingAll(t *testing.T) {
 	})
 }
 
+func TestAYesThatIsRecordedAfterTheWithdrawalOfEverythingIsWithdrawn(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		all, at := acts(t), noon().Add(6*time.Hour)
+		before := rapid.IntRange(0, len(all)).Draw(t, "before")
+		var s person.Person
+		for _, a := range all[:before] {
+			s = person.Evolve(s, a)
+		}
+		events, err := person.Decide(s, person.WithdrawAll{DecidedAt: at, At: at})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range all[before:] {
+			events = append(events, a)
+		}
+		if s = foldOn(s, events); len(events) == 0 {
+			t.Fatal("the wish is not recorded")
+		}
+		if yes, _ := allows(s); yes {
+			t.Fatal("still given")
+		}
+	})
+}
+
 func TestWhatIsDecidedIsWhatIsRecorded(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var s person.Person

@@ -22,6 +22,7 @@ type Person struct {
 	Partners    map[string]string    // references of the same person, by merge; empty once that has ended
 	Minor       map[string]bool      // policies that don't serve the person's age
 	Notified    map[string]time.Time // when the person was told of a controller to come, by recipient
+	WithdrawnAt time.Time            // when the person last withdrew everything; zero: never
 }
 
 // Topic is a purpose or a category of a policy.
@@ -174,7 +175,8 @@ type DecisionRecorded struct {
 // DecisionRefused says that a rule forbade a decision.
 type DecisionRefused struct{ Policy, Reason string }
 
-// AllWithdrawn says what a person withdrew at once.
+// AllWithdrawn says that a person withdrew everything, and what was given or offered
+// by this reference then.
 type AllWithdrawn struct {
 	Purposes              []Topic
 	DecidedAt, RecordedAt time.Time

@@ -43,6 +43,9 @@ func Pack(s person.Person) ([]byte, error) {
 	for _, to := range slices.Sorted(maps.Keys(s.Notified)) {
 		out.Notices = append(out.Notices, &consentv1.NoticeRecord{Recipient: to, Notified: nanos(s.Notified[to]) - out.GetSince()})
 	}
+	if !s.WithdrawnAt.IsZero() {
+		out.Withdrawn = proto.Int64(nanos(s.WithdrawnAt) - out.GetSince())
+	}
 	p.pack(s)
 	for _, name := range slices.Sorted(maps.Keys(p.policies)) {
 		out.Policies = append(out.Policies, p.policies[name])
@@ -145,6 +148,9 @@ func Unpack(b []byte) (person.Person, error) {
 	}
 	for _, n := range r.GetNotices() {
 		put(&s.Notified, n.GetRecipient(), s.Since.Add(time.Duration(n.GetNotified())))
+	}
+	if r.Withdrawn != nil { //nolint:protogetter // zero is a moment, too
+		s.WithdrawnAt = s.Since.Add(time.Duration(r.GetWithdrawn()))
 	}
 	for _, p := range r.GetPolicies() {
 		unpack(&s, p)

@@ -298,16 +298,16 @@ func TestAForeignTenantSeesItsOwnWorldOnly(t *testing.T) {
 	if err != nil || len(list.GetDecisions()) != 0 {
 		t.Errorf("decisions: %v, error %v", list, err)
 	}
-	all, err := c.WithdrawAll(deadline(t), &consentv1.WithdrawAllRequest{RequestId: w.id(), SubjectRef: subject, DecidedAt: timestamppb.New(w.now())})
-	if err != nil || len(all.GetWithdrawn()) != 0 {
-		t.Errorf("withdrawn: %v, error %v", all, err)
-	}
 	policies, err := w.policies(t, other).ListPolicies(deadline(t), &consentv1.ListPoliciesRequest{})
 	if err != nil || len(policies.GetVersions()) != 0 {
 		t.Errorf("policies: %v, error %v", policies, err)
 	}
 	if n := w.store.appends.Load() - before; n != 0 {
 		t.Errorf("%d commits were appended", n)
+	}
+	all, err := c.WithdrawAll(deadline(t), &consentv1.WithdrawAllRequest{RequestId: w.id(), SubjectRef: subject, DecidedAt: timestamppb.New(w.now())})
+	if err != nil || len(all.GetWithdrawn()) != 0 {
+		t.Errorf("withdrawn: %v, error %v", all, err)
 	}
 }
 

@@ -1078,7 +1078,7 @@ func (x *WithdrawAllRequest) GetDecidedAt() *timestamppb.Timestamp {
 // WithdrawAllResponse says what was withdrawn.
 type WithdrawAllResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Purposes withdrawn, as "policy/purpose".
+	// Purposes that were given or offered by this reference, as "policy/purpose".
 	Withdrawn []string `protobuf:"bytes,1,rep,name=withdrawn,proto3" json:"withdrawn,omitempty"`
 	// Pass it to reads that must see this command.
 	ConsistencyToken string `protobuf:"bytes,2,opt,name=consistency_token,json=consistencyToken,proto3" json:"consistency_token,omitempty"`

@@ -49,7 +49,8 @@ type ConsentServiceClient interface {
 	// whether the policy honours it. A signal that the policy doesn't name is
 	// honoured. A service hands in what an authorised agent has asked.
 	ApplySignal(ctx context.Context, in *ApplySignalRequest, opts ...grpc.CallOption) (*ApplySignalResponse, error)
-	// WithdrawAll withdraws every purpose that a person has given.
+	// WithdrawAll withdraws every purpose that a person has given until then, by
+	// whichever reference.
 	WithdrawAll(ctx context.Context, in *WithdrawAllRequest, opts ...grpc.CallOption) (*WithdrawAllResponse, error)
 	// Check answers whether an action on a person's data is allowed, and by
 	// what. Not knowing is no.
@@ -169,7 +170,8 @@ type ConsentServiceServer interface {
 	// whether the policy honours it. A signal that the policy doesn't name is
 	// honoured. A service hands in what an authorised agent has asked.
 	ApplySignal(context.Context, *ApplySignalRequest) (*ApplySignalResponse, error)
-	// WithdrawAll withdraws every purpose that a person has given.
+	// WithdrawAll withdraws every purpose that a person has given until then, by
+	// whichever reference.
 	WithdrawAll(context.Context, *WithdrawAllRequest) (*WithdrawAllResponse, error)
 	// Check answers whether an action on a person's data is allowed, and by
 	// what. Not knowing is no.

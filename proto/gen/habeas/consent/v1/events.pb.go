@@ -448,10 +448,10 @@ func (x *DecisionRecorded) GetRecipients() []string {
 	return nil
 }
 
-// AllWithdrawn: a person withdrew everything that was given.
+// AllWithdrawn: a person withdrew everything that was given, by whichever reference.
 type AllWithdrawn struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What was withdrawn, as "policy/purpose", sorted.
+	// What was withdrawn of this reference's, as "policy/purpose", sorted.
 	Purposes []string `protobuf:"bytes,1,rep,name=purposes,proto3" json:"purposes,omitempty"`
 	// When the person acted.
 	DecidedAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=decided_at,json=decidedAt,proto3" json:"decided_at,omitempty"`

@@ -39,7 +39,10 @@ type PersonRecord struct {
 	// The other references of the person, by merge.
 	Partners []*PartnerRecord `protobuf:"bytes,6,rep,name=partners,proto3" json:"partners,omitempty"`
 	// When the person was told of controllers to come.
-	Notices       []*NoticeRecord `protobuf:"bytes,7,rep,name=notices,proto3" json:"notices,omitempty"`
+	Notices []*NoticeRecord `protobuf:"bytes,7,rep,name=notices,proto3" json:"notices,omitempty"`
+	// When the person last withdrew everything, in nanoseconds from their first
+	// record; not set: never.
+	Withdrawn     *int64 `protobuf:"zigzag64,8,opt,name=withdrawn,proto3,oneof" json:"withdrawn,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -121,6 +124,13 @@ func (x *PersonRecord) GetNotices() []*NoticeRecord {
 		return x.Notices
 	}
 	return nil
+}
+
+func (x *PersonRecord) GetWithdrawn() int64 {
+	if x != nil && x.Withdrawn != nil {
+		return *x.Withdrawn
+	}
+	return 0
 }
 
 // NoticeRecord is a notice.
@@ -483,7 +493,7 @@ var File_habeas_consent_v1_record_proto protoreflect.FileDescriptor
 
 const file_habeas_consent_v1_record_proto_rawDesc = "" +
 	"\n" +
-	"\x1ehabeas/consent/v1/record.proto\x12\x11habeas.consent.v1\"\xac\x02\n" +
+	"\x1ehabeas/consent/v1/record.proto\x12\x11habeas.consent.v1\"\xdd\x02\n" +
 	"\fPersonRecord\x12\x14\n" +
 	"\x05since\x18\x01 \x01(\x03R\x05since\x12;\n" +
 	"\bpolicies\x18\x02 \x03(\v2\x1f.habeas.consent.v1.PolicyRecordR\bpolicies\x12 \n" +
@@ -491,7 +501,10 @@ const file_habeas_consent_v1_record_proto_rawDesc = "" +
 	"\x06closed\x18\x04 \x01(\bR\x06closed\x12\x16\n" +
 	"\x06erased\x18\x05 \x01(\bR\x06erased\x12<\n" +
 	"\bpartners\x18\x06 \x03(\v2 .habeas.consent.v1.PartnerRecordR\bpartners\x129\n" +
-	"\anotices\x18\a \x03(\v2\x1f.habeas.consent.v1.NoticeRecordR\anotices\"H\n" +
+	"\anotices\x18\a \x03(\v2\x1f.habeas.consent.v1.NoticeRecordR\anotices\x12!\n" +
+	"\twithdrawn\x18\b \x01(\x12H\x00R\twithdrawn\x88\x01\x01B\f\n" +
+	"\n" +
+	"_withdrawn\"H\n" +
 	"\fNoticeRecord\x12\x1c\n" +
 	"\trecipient\x18\x01 \x01(\tR\trecipient\x12\x1a\n" +
 	"\bnotified\x18\x02 \x01(\x12R\bnotified\"\xd0\x02\n" +
@@ -564,6 +577,7 @@ func file_habeas_consent_v1_record_proto_init() {
 	if File_habeas_consent_v1_record_proto != nil {
 		return
 	}
+	file_habeas_consent_v1_record_proto_msgTypes[0].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
