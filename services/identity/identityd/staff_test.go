@@ -3,6 +3,7 @@ package identityd_test
 import (
 	"context"
 	"crypto/tls"
+	"slices"
 	"testing"
 	"time"
 
@@ -106,7 +107,7 @@ func staffMethods() []method {
 // TestARoleAloneShowsNothing: an undertaking and a need are asked for, too, both
 // of them now, and nobody gives them to themselves.
 func TestARoleAloneShowsNothing(t *testing.T) {
-	_, d := found(t)
+	w, d := found(t)
 	jane, john := d.register(t, email("jane@example.com")), d.register(t, email("john@example.com"))
 	officer, vera := d.officer(t, tenant), d.somebody(t, tenant, "vera", "verifier")
 	look := func(ref, of string) error {
@@ -126,6 +127,9 @@ func TestARoleAloneShowsNothing(t *testing.T) {
 		t.Errorf("with the case: %v", err)
 	}
 	expect(t, look(john, request), codes.PermissionDenied, "OUTSIDE_NEED")
+	if shown := w.history(t, "subject", tenant, john); slices.Contains(shown, "subject.identifiers_read") {
+		t.Error("his identifiers were shown to nobody, and his history says that they were")
+	}
 	must(officer.EndNeed(deadline(t), &identityv1.EndNeedRequest{RequestId: newRequestID(), Staff: "vera", Need: &identityv1.Need{CaseId: request}}))(t)
 	expect(t, look(jane, request), codes.PermissionDenied, "NEED_REQUIRED")
 	must(officer.GrantNeed(deadline(t), needs("vera", &identityv1.Need{Purpose: "case-handling", Until: in(time.Hour)})))(t)

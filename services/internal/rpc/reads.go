@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -95,6 +96,7 @@ type sights struct {
 	seen     map[string]bool
 	refs     []string // those that are not recorded yet
 	asked    []string // those that a permission must be for
+	may      []string // those that the handler knows it is for
 	about    string   // the case that the handler has named
 }
 
@@ -123,7 +125,11 @@ func (s *sights) add(asked, refs []string) {
 	defer s.mu.Unlock()
 	s.fresh = s.fresh || !s.declared
 	s.declared = true
-	s.asked = append(s.asked, asked...)
+	for _, ref := range asked {
+		if !slices.Contains(s.may, ref) {
+			s.asked = append(s.asked, ref)
+		}
+	}
 	for _, ref := range refs {
 		if s.seen[ref] {
 			continue
@@ -135,21 +141,25 @@ func (s *sights) add(asked, refs []string) {
 	}
 }
 
-// MayShow refuses, before the answer, what would be refused when it leaves: the
-// caller may not see those whom the handler has declared. A handler that records
-// the reading itself asks it first.
+// MayShow does, before the answer, what is done when it leaves: it refuses it to
+// a caller who may not see those whom the handler has declared, and records the
+// reading. A handler that tells of the reading itself asks it first, so that
+// nothing tells of one that was refused or could not be recorded.
 func MayShow(ctx context.Context) error {
 	c := callFrom(ctx)
 	if c == nil || !c.method.logged() {
 		return nil
 	}
 	c.sights.mu.Lock()
-	defer c.sights.mu.Unlock()
-	err := c.permits(c.sights.asked, c.sights.about)
-	if err == nil {
-		c.sights.asked = nil
+	asked := c.sights.asked
+	c.sights.mu.Unlock()
+	if err := c.release(); err != nil {
+		return err
 	}
-	return err
+	c.sights.mu.Lock()
+	defer c.sights.mu.Unlock()
+	c.sights.may = append(c.sights.may, asked...)
+	return nil
 }
 
 // SawNobody declares that the answer holds nobody's data: a list is empty.

@@ -85,20 +85,25 @@ func TestAHandlerMayAskBeforeItAnswers(t *testing.T) {
 	for name, tc := range map[string]struct {
 		may    rpc.Permission
 		agreed string
+		full   error
+		code   codes.Code
 		want   string
 	}{
-		"it may":        {rpc.Permission{Consent: true}, "", ""},
-		"somebody else": {rpc.Permission{Subjects: []string{"john"}}, "", "OUTSIDE_NEED"},
-		"no consent":    {rpc.Permission{Consent: true}, "CONSENT_REQUIRED", "CONSENT_REQUIRED"},
+		"it may":        {rpc.Permission{Consent: true}, "", nil, codes.OK, ""},
+		"somebody else": {rpc.Permission{Subjects: []string{"john"}}, "", nil, codes.PermissionDenied, "OUTSIDE_NEED"},
+		"no consent":    {rpc.Permission{Consent: true}, "CONSENT_REQUIRED", nil, codes.PermissionDenied, "CONSENT_REQUIRED"},
+		"no record":     {rpc.Permission{}, "", errDown, codes.Unavailable, "READ_LOG_UNAVAILABLE"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := &desk{may: tc.may, agreed: tc.agreed}
+			d, log := &desk{may: tc.may, agreed: tc.agreed}, &rpctest.Reads{}
+			log.Fail(tc.full)
 			var told error
 			w := newWorld(t, func(c *rpc.Config) {
-				c.Reads, c.Staff = &rpctest.Reads{}, d
+				c.Reads, c.Staff = log, d
 				c.Services = append(c.Services, subjects(&people{saw: func(ctx context.Context) {
-					rpc.Saw(ctx, "jane")
+					rpc.SawMerged(ctx, "jane", "john")
 					told = rpc.MayShow(ctx)
+					rpc.SawMerged(ctx, "jane", "john") // whom it has told of
 				}}))
 			})
 			_, err := client(t, w, "").ListIdentifiers(because(w.as(t, "verifier")), whose())
@@ -106,9 +111,9 @@ func TestAHandlerMayAskBeforeItAnswers(t *testing.T) {
 				t.Errorf("the handler was told %v", told)
 			}
 			if tc.want != "" {
-				wantFault(t, err, codes.PermissionDenied, tc.want)
-			} else if err != nil || len(d.about) != 1 {
-				t.Errorf("error %v, asked about %v", err, d.about)
+				wantFault(t, err, tc.code, tc.want)
+			} else if err != nil || len(d.about) != 1 || len(log.All()) != 1 {
+				t.Errorf("error %v, asked about %v, recorded %v", err, d.about, log.All())
 			}
 		})
 	}

@@ -185,15 +185,17 @@ func (s *Subjects) GetSubject(ctx context.Context, r *identityv1.GetSubjectReque
 // ListIdentifiers records the read, then opens what is held.
 func (s *Subjects) ListIdentifiers(ctx context.Context, r *identityv1.ListIdentifiersRequest) (*identityv1.ListIdentifiersResponse, error) {
 	caller, tenant := kit.PrincipalFrom(ctx), tenantOf(ctx)
+	if err := s.mayShow(ctx, tenant, r.GetSubjectRef()); err != nil {
+		return nil, err
+	}
 	held, err := s.Registry.Record(ctx, tenant, r.GetSubjectRef(), subject.Read{
 		Purpose: kit.PurposeFrom(ctx), Service: caller.Service, Caller: caller.Subject, Roles: roles(caller),
 	})
 	if err != nil {
 		return nil, err
 	}
-	refs, out := []string{}, &identityv1.ListIdentifiersResponse{}
+	out := &identityv1.ListIdentifiersResponse{}
 	for _, i := range held {
-		refs = append(refs, i.Ref)
 		v, err := s.Registry.Open(ctx, kit.PurposeFrom(ctx), tenant, i.Ref, i.Identifier)
 		if errors.Is(err, seal.ErrErased) {
 			return nil, subject.ErrForgotten
@@ -203,8 +205,33 @@ func (s *Subjects) ListIdentifiers(ctx context.Context, r *identityv1.ListIdenti
 		}
 		out.Identifiers = append(out.Identifiers, &identityv1.Identifier{Kind: kindFrom(v.Kind), Value: v.Text})
 	}
-	kit.SawMerged(ctx, r.GetSubjectRef(), refs...)
+	kit.SawMerged(ctx, r.GetSubjectRef(), owners(held)...)
 	return out, nil
+}
+
+// mayShow refuses to show a person's identifiers before that is recorded with the
+// person: what they are told was read was to be shown. Nobody is shown of whom
+// nothing is held any more.
+func (s *Subjects) mayShow(ctx context.Context, tenant, ref string) error {
+	root, who, err := s.Registry.Root(ctx, tenant, ref)
+	if err != nil || who.Phase != subject.Active {
+		return err
+	}
+	held, err := s.Registry.Everything(ctx, tenant, root, who)
+	if err != nil {
+		return err
+	}
+	kit.SawMerged(ctx, ref, owners(held)...)
+	return kit.MayShow(ctx)
+}
+
+// owners are the references that hold identifiers.
+func owners(held []registry.Held) []string {
+	refs := make([]string, 0, len(held))
+	for _, h := range held {
+		refs = append(refs, h.Ref)
+	}
+	return refs
 }
 
 // roles are those of a caller, by their words.
