@@ -23,6 +23,7 @@ type Submit struct {
 	TakenBy    string // who of the staff took it in
 	Agent      string // that asks in the person's name; empty if none does
 	Mandate    string // by which it does
+	Service    string // that submits it for itself; empty if somebody else does
 	ReceivedAt time.Time
 	At         time.Time
 }
@@ -49,6 +50,13 @@ type Verify struct {
 type FailVerification struct {
 	Reason string
 	Denied bool // by staff, whatever was proven
+	At     time.Time
+}
+
+// Retract records that identity vouches no more for a request that was made without
+// anybody's proof.
+type Retract struct {
+	Reason string
 	At     time.Time
 }
 
@@ -259,6 +267,7 @@ func (NoteVerification) command() {}
 func (CheckOpen) command()        {}
 func (Verify) command()           {}
 func (FailVerification) command() {}
+func (Retract) command()          {}
 func (LosePerson) command()       {}
 func (EndSystem) command()        {}
 func (MoveSystem) command()       {}

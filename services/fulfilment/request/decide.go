@@ -38,7 +38,7 @@ func Decide(s Request, cmd Command) ([]Event, error) {
 		return submit(s, c)
 	case CheckOpen, CheckPerson, Renew, Withdraw, Cancel, Retry, ReadPackage:
 		return asked(s, c)
-	case NoteVerification, ExtendVerification, Verify, FailVerification, GiveUp, BeginDelay, LosePerson, Queue, Yield, Activate, NoteContact, Freeze:
+	case NoteVerification, ExtendVerification, Verify, FailVerification, GiveUp, BeginDelay, Retract, LosePerson, Queue, Yield, Activate, NoteContact, Freeze:
 		return opening(s, c)
 	case CommitManifest, DecideLeaves, StartLeaves, NoteSuppression, AnnounceChanges, CompleteLeaves, EndSystem, MoveSystem:
 		return work(s, c)
@@ -144,6 +144,11 @@ func opening(s Request, cmd Command) ([]Event, error) {
 		return giveUp(s, c)
 	case BeginDelay:
 		return beginDelay(s, c)
+	case Retract:
+		if s.Destroys() {
+			return nil, ErrOutOfStep
+		}
+		return []Event{VerificationFailed(c)}, nil
 	case LosePerson:
 		return lose(s, c)
 	case Queue:

@@ -23,6 +23,7 @@ type Submitted struct {
 	TakenBy    string
 	Agent      string // that asks in the person's name; empty if none does
 	Mandate    string // by which it does
+	Service    string
 	ReceivedAt time.Time
 	At         time.Time
 }

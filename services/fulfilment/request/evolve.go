@@ -13,7 +13,7 @@ func Evolve(s Request, ev Event) Request {
 		s.Submitted, s.Right, s.Kind, s.Identifier = true, e.Right, e.Kind, e.Identifier
 		s.Channel, s.Terms, s.ReceivedAt, s.Submitter, s.Since = e.Channel, e.Terms, e.ReceivedAt, e.Submitter, e.At
 		s.Case.TakenBy = e.TakenBy
-		s.Agent, s.Mandate = e.Agent, e.Mandate
+		s.Agent, s.Mandate, s.Service = e.Agent, e.Mandate, e.Service
 	case NoticeOwed:
 		s.Notices = append(slices.Clip(s.Notices), Notice{ID: e.Notice, Template: e.Template})
 		s.Failures = others(s.Failures, StepAcknowledge, "")
@@ -317,6 +317,11 @@ func (s Request) done() bool {
 // that holds nothing, or keeps it all, ends without anything being changed.
 func (s Request) touched() bool {
 	return s.done() || slices.ContainsFunc(s.Systems, func(y System) bool { return y.Begun })
+}
+
+// Destroys reports whether anything may be destroyed already.
+func (s Request) Destroys() bool {
+	return s.Forgotten || slices.ContainsFunc(s.Systems, func(y System) bool { return y.Begun })
 }
 
 // begun reports whether the work on any leaf has begun.

@@ -301,7 +301,7 @@ func (s Request) Conclusion() string {
 		}
 		return TemplateIncomplete
 	case NotVerified:
-		if !s.Assured() {
+		if !s.Assured() && s.Service == "" { // a service has no mailbox
 			return TemplateNotVerified
 		}
 	case NoOutcome:

@@ -21,6 +21,7 @@ func commands(t *rapid.T, s request.Request, at time.Time) request.Command {
 		request.Verify{SubjectRef: subject, Level: 2, At: at},
 		request.FailVerification{Reason: "X", At: at},
 		request.Queue{Behind: notice, At: at},
+		request.Retract{Reason: "NOT_VOUCHED_FOR", At: at},
 		request.LosePerson{Reason: "SUBJECT_FORGOTTEN", At: at},
 		request.Yield{To: notice, At: at},
 		request.Activate{At: at},

@@ -211,6 +211,7 @@ type Request struct {
 	Channel    string
 	ReceivedAt time.Time
 	Submitter  string
+	Service    string // that submitted it for itself
 	Case       Case
 	Agent      string // that asks in the person's name; empty if none does
 	Mandate    string // by which it does

@@ -237,6 +237,9 @@ func (c *Carrier) one(ctx context.Context, agg es.Aggregate, s request.Request, 
 			return err
 		}
 	}
+	if errors.Is(err, failNotVouched) {
+		return c.record(ctx, agg, s, "retract", request.Retract{Reason: failNotVouched.Reason(), At: c.cfg.Now()})
+	}
 	reason, where := reasonOf(err), inSystem{name: e.System}
 	errors.As(err, &where)
 	c.cfg.Log.WarnContext(ctx, "step failed", slog.String("request", agg.ID), slog.String("step", string(e.Step)),

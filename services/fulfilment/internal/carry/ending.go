@@ -45,6 +45,9 @@ func (j *journey) forget(ctx context.Context) error {
 	case err != nil:
 		return fmt.Errorf("get subject: %w", err)
 	}
+	if err := j.vouched(ctx); err != nil {
+		return err
+	}
 	permit, err := j.cfg.Peers.Retention.RequestPermit(ctx, &retentionv1.RequestPermitRequest{
 		RequestId: j.id("permit-to-forget", 1), SubjectRef: j.s.SubjectRef, Request: j.agg.ID, System: identitySystem,
 	})

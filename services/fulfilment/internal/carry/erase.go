@@ -173,6 +173,9 @@ func (x *erasure) step(ctx context.Context, step string, cmd request.Command) er
 }
 
 func (x *erasure) destroy(ctx context.Context) error {
+	if err := x.vouched(ctx); err != nil {
+		return err
+	}
 	if err := x.touch(ctx, identityv1.TouchKind_TOUCH_KIND_ERASURE); err != nil {
 		return err
 	}

@@ -44,6 +44,7 @@ func (j *journey) verify(ctx context.Context) error {
 	}
 	v, err := j.cfg.Peers.Verifications.StartVerification(ctx, &identityv1.StartVerificationRequest{
 		RequestId: j.id("verify/"+ref, j.s.Renewals+1), Request: j.agg.ID, SubjectRef: ref,
+		Right: rightName(j.s.Right), Submitter: j.s.Service,
 	})
 	if err != nil {
 		return fmt.Errorf("start verification: %w", err)

@@ -38,7 +38,7 @@ func (x *erasure) reconsider(ctx context.Context) (kept bool, err error) {
 	return true, x.step(ctx, "keep", request.DecideLeaves{System: x.name, Leaves: leaves, At: x.cfg.Now()})
 }
 
-// giveBack ends a permit that nobody will use, because the request was withdrawn
+// giveBack ends a permit that nobody will use, because the request was withdrawn or taken back
 // in between. In any other case the one who was faster may hold the same permit.
 func (x *erasure) giveBack(ctx context.Context, permit string, why error) error {
 	if !errors.Is(why, request.ErrOutOfStep) {
@@ -48,7 +48,7 @@ func (x *erasure) giveBack(ctx context.Context, permit string, why error) error 
 	if err != nil {
 		return fmt.Errorf("load request: %w", err)
 	}
-	if !s.Withdrawn {
+	if !s.Withdrawn && s.Unverified == "" {
 		return nil
 	}
 	return x.end(ctx, permit, 0)

@@ -34,6 +34,8 @@ const (
 	failPolicy = Failure("POLICY_UNREADABLE")
 	// failForgotten: identity does not know the person any more.
 	failForgotten = Failure("SUBJECT_FORGOTTEN")
+	// failNotVouched: identity takes back what it had asked for.
+	failNotVouched = Failure("NOT_VOUCHED_FOR")
 	// failRetired: the system is out of use.
 	failRetired = Failure("SYSTEM_RETIRED")
 	// failCollectedLess: a package has fewer rows than were found.

@@ -1,6 +1,7 @@
 package fake
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -60,6 +61,9 @@ type Peers struct {
 
 	mu         sync.Mutex
 	Held       bool
+	Method     string // of proofs; a code if empty
+	TakenBack  bool   // what was proven counts no more
+	Asked      []*identityv1.StartVerificationRequest
 	Away       map[string]bool // by method: the service does not answer
 	Calls      []string        // "Method arg", in order
 	forgotten  map[string]bool
@@ -238,6 +242,7 @@ func (p *Peers) StartVerification(_ context.Context, r *identityv1.StartVerifica
 	}
 	defer leave()
 	v := id("verification", r.GetRequestId())
+	p.Asked = append(p.Asked, r)
 	if p.verified[v] == nil {
 		p.verified[v] = &identityv1.GetVerificationResponse{
 			State: identityv1.VerificationState_VERIFICATION_STATE_OPEN, Request: r.GetRequest(), SubjectRef: r.GetSubjectRef(),
@@ -284,7 +289,10 @@ func (p *Peers) GetVerification(_ context.Context, r *identityv1.GetVerification
 	}
 	out := &identityv1.GetVerificationResponse{
 		State: v.GetState(), Request: v.GetRequest(), SubjectRef: v.GetSubjectRef(), AssuranceLevel: v.GetAssuranceLevel(),
-		ExpiresAt: v.GetExpiresAt(), Method: "code", CheckedBy: v.GetCheckedBy(),
+		ExpiresAt: v.GetExpiresAt(), Method: cmp.Or(p.Method, "code"), CheckedBy: v.GetCheckedBy(),
+	}
+	if p.TakenBack && v.GetState() == identityv1.VerificationState_VERIFICATION_STATE_PASSED {
+		out.State = identityv1.VerificationState_VERIFICATION_STATE_FAILED
 	}
 	if v.GetState() == identityv1.VerificationState_VERIFICATION_STATE_OPEN {
 		out.Nonce = "nonce-" + r.GetVerification()

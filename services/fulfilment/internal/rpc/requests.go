@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
@@ -37,6 +38,10 @@ func (s *Server) SubmitRequest(ctx context.Context, r *fulfilmentv1.SubmitReques
 	if err != nil {
 		return nil, err
 	}
+	service := itself(ctx)
+	if strings.HasPrefix(r.GetChannel(), channelSystem) && service == "" {
+		return nil, fault.FieldErrors{{Field: "channel", Rule: "RESERVED", Text: "is for what services ask for by themselves"}}
+	}
 	if err := s.Velocity.starts(ctx, r.GetIdentifier().GetKind().String()+"/"+who); err != nil {
 		return nil, err
 	}
@@ -47,7 +52,7 @@ func (s *Server) SubmitRequest(ctx context.Context, r *fulfilmentv1.SubmitReques
 	}
 	submit := request.Submit{
 		Right: right, Kind: uint8(r.GetIdentifier().GetKind()), Identifier: personal.Clear(who),
-		Channel: r.GetChannel(), Terms: terms, ReceivedAt: received, At: now,
+		Channel: r.GetChannel(), Terms: terms, Service: service, ReceivedAt: received, At: now,
 	}
 	if alone(ctx) {
 		submit.Submitter = mark(agg, kit.PrincipalFrom(ctx).Subject)
@@ -65,6 +70,17 @@ func (s *Server) SubmitRequest(ctx context.Context, r *fulfilmentv1.SubmitReques
 	return &fulfilmentv1.SubmitRequestResponse{
 		Request: agg.ID, DueAt: timestamppb.New(res.State.Terms.DueAt), DueOn: dueOn(res.State.Terms), ConsistencyToken: res.Token().Encode(),
 	}, nil
+}
+
+// channelSystem is how the channels begin by which services ask.
+const channelSystem = "system."
+
+// itself is the service that calls, for nobody else; empty if somebody else does.
+func itself(ctx context.Context) string {
+	if p := kit.PrincipalFrom(ctx); p.Subject == "" {
+		return p.Service
+	}
+	return ""
 }
 
 // VerifyRequest hands a code or an ID token on to identity and records what it

@@ -87,7 +87,7 @@ func packSubmitted(w *eventpb.Writer, e request.Submitted) *fulfilmentv1.Request
 		Policy: e.Terms.Policy, PolicyVersion: e.Terms.PolicyVersion, RulePack: e.Terms.Pack, RulePackHash: e.Terms.PackHash,
 		Rule: e.Terms.Rule, Calendar: e.Terms.Calendar, Zone: e.Terms.Zone,
 		DueAt: eventpb.Stamp(e.Terms.DueAt), AcknowledgeBy: eventpb.Stamp(e.Terms.AcknowledgeBy), Submitter: e.Submitter,
-		NeededLevel: e.Terms.Level, Delay: span(e.Terms.Delay), TakenBy: e.TakenBy, Agent: e.Agent, Mandate: e.Mandate,
+		NeededLevel: e.Terms.Level, Delay: span(e.Terms.Delay), TakenBy: e.TakenBy, Agent: e.Agent, Mandate: e.Mandate, Service: e.Service,
 	}
 }
 
@@ -101,7 +101,7 @@ func unpackSubmitted(r *eventpb.Reader, m *fulfilmentv1.RequestSubmitted) reques
 			DueAt: eventpb.Moment(m.GetDueAt()), AcknowledgeBy: eventpb.Moment(m.GetAcknowledgeBy()),
 			Level: m.GetNeededLevel(), Delay: m.GetDelay().AsDuration(),
 		},
-		Submitter: m.GetSubmitter(), TakenBy: m.GetTakenBy(), Agent: m.GetAgent(), Mandate: m.GetMandate(),
+		Submitter: m.GetSubmitter(), TakenBy: m.GetTakenBy(), Agent: m.GetAgent(), Mandate: m.GetMandate(), Service: m.GetService(),
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"habeas.internal/services/identity/internal/otp"
 	"habeas.internal/services/identity/internal/signin"
 	"habeas.internal/services/identity/verification"
+	kit "habeas.internal/services/internal/rpc"
 	"habeas.internal/services/internal/rpc/fault"
 )
 
@@ -30,11 +31,17 @@ func (s *Verifications) StartVerification(
 	if err != nil {
 		return nil, err
 	}
-	vouched, err := s.vouched(ctx, r)
-	if err != nil {
-		return nil, err
+	vouched, own := false, r.GetSubmitter() == serviceOwn
+	if vouches(kit.PrincipalFrom(ctx), r) {
+		if vouched, err = s.Ages.Vouches(ctx, tenantOf(ctx), r.GetSubjectRef(), r.GetRequest()); err != nil {
+			return nil, err
+		}
 	}
-	id, res, err := s.Desk.Start(ctx, tenantOf(ctx), cmd, r.GetRequest(), r.GetSubjectRef())
+	ref := r.GetSubjectRef()
+	if own && !vouched {
+		ref = "" // nobody is sent a code for what the system asked
+	}
+	id, res, err := s.Desk.Start(ctx, tenantOf(ctx), cmd, r.GetRequest(), ref)
 	if err == nil && vouched {
 		res, err = s.Desk.Vouch(ctx, tenantOf(ctx), id)
 	}
@@ -44,14 +51,18 @@ func (s *Verifications) StartVerification(
 	return &identityv1.StartVerificationResponse{Verification: id, ExpiresAt: stamp(res.State.ExpiresAt), Nonce: res.State.Nonce}, nil
 }
 
-// vouched reports whether the system itself has asked, because of the person's
-// age: then nobody has to prove who they are. Whoever asks for a person is told
-// nothing by it, for such a request is no one's but the system's.
-func (s *Verifications) vouched(ctx context.Context, r *identityv1.StartVerificationRequest) (bool, error) {
-	if r.GetSubjectRef() == "" {
-		return false, nil
-	}
-	return s.Ages.Vouches(ctx, tenantOf(ctx), r.GetSubjectRef(), r.GetRequest())
+const (
+	serviceOwn      = "identity"
+	serviceVerifies = "fulfilment"
+	rightErased     = "erasure"
+)
+
+// vouches reports whether identity may vouch for a request: an erasure that it has
+// submitted itself, which fulfilment alone can tell. Then nobody has to prove who
+// they are.
+func vouches(p kit.Principal, r *identityv1.StartVerificationRequest) bool {
+	return p.Service == serviceVerifies && p.Subject == "" && r.GetSubjectRef() != "" &&
+		r.GetSubmitter() == serviceOwn && r.GetRight() == rightErased
 }
 
 // CheckCode takes one attempt. A repeat is answered as the first time.
@@ -106,7 +117,17 @@ func (s *Verifications) GetVerification(
 		State: identityv1.VerificationState_VERIFICATION_STATE_OPEN, Request: v.Request, ExpiresAt: stamp(v.OpenUntil()),
 		CheckedBy: v.CheckedBy,
 	}
-	switch v.PhaseAt(s.Now()) {
+	phase := v.PhaseAt(s.Now())
+	if phase == verification.Passed && v.Method == verification.MethodSystem {
+		vouched, err := s.Ages.Vouches(ctx, tenantOf(ctx), v.Subject, v.Request)
+		if err != nil {
+			return nil, err
+		}
+		if !vouched { // what it was asked for has been corrected
+			phase = verification.Failed
+		}
+	}
+	switch phase {
 	case verification.Failed:
 		out.State = identityv1.VerificationState_VERIFICATION_STATE_FAILED
 	case verification.Passed:

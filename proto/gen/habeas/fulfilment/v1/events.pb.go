@@ -1168,7 +1168,9 @@ type RequestSubmitted struct {
 	// The authorised agent that asked in the person's name; empty if none did.
 	Agent string `protobuf:"bytes,20,opt,name=agent,proto3" json:"agent,omitempty"`
 	// The mandate by which it asked, at identity.
-	Mandate       string `protobuf:"bytes,21,opt,name=mandate,proto3" json:"mandate,omitempty"`
+	Mandate string `protobuf:"bytes,21,opt,name=mandate,proto3" json:"mandate,omitempty"`
+	// The service that submitted it for itself; empty if somebody else did.
+	Service       string `protobuf:"bytes,22,opt,name=service,proto3" json:"service,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1346,6 +1348,13 @@ func (x *RequestSubmitted) GetAgent() string {
 func (x *RequestSubmitted) GetMandate() string {
 	if x != nil {
 		return x.Mandate
+	}
+	return ""
+}
+
+func (x *RequestSubmitted) GetService() string {
+	if x != nil {
+		return x.Service
 	}
 	return ""
 }
@@ -4046,7 +4055,7 @@ const file_habeas_fulfilment_v1_events_proto_rawDesc = "" +
 	"\x06reason\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason\x12\x14\n" +
 	"\x05reply\x18\x02 \x01(\rR\x05reply\x12:\n" +
 	"\vnext_try_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tnextTryAt\x12*\n" +
-	"\x02at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x02at:\x11\xa2\xb5\x18\rnotice.failed\"\x90\a\n" +
+	"\x02at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x02at:\x11\xa2\xb5\x18\rnotice.failed\"\xb0\a\n" +
 	"\x10RequestSubmitted\x121\n" +
 	"\x05right\x18\x01 \x01(\x0e2\x1b.habeas.fulfilment.v1.RightR\x05right\x126\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\".habeas.identity.v1.IdentifierKindR\x04kind\x12<\n" +
@@ -4072,7 +4081,8 @@ const file_habeas_fulfilment_v1_events_proto_rawDesc = "" +
 	"\x05delay\x18\x12 \x01(\v2\x19.google.protobuf.DurationR\x05delay\x12\x1f\n" +
 	"\btaken_by\x18\x13 \x01(\tB\x04\x98\xb5\x18\x02R\atakenBy\x12\x1a\n" +
 	"\x05agent\x18\x14 \x01(\tB\x04\x98\xb5\x18\x02R\x05agent\x12\x1e\n" +
-	"\amandate\x18\x15 \x01(\tB\x04\x98\xb5\x18\x02R\amandate:\x15\xa2\xb5\x18\x11request.submitted\"e\n" +
+	"\amandate\x18\x15 \x01(\tB\x04\x98\xb5\x18\x02R\amandate\x12\x1e\n" +
+	"\aservice\x18\x16 \x01(\tB\x04\x98\xb5\x18\x03R\aservice:\x15\xa2\xb5\x18\x11request.submitted\"e\n" +
 	"\n" +
 	"NoticeOwed\x12\x1c\n" +
 	"\x06notice\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\x06notice\x12 \n" +

@@ -367,7 +367,8 @@ type SubmitRequestRequest struct {
 	Identifier *v1.Identifier `protobuf:"bytes,3,opt,name=identifier,proto3" json:"identifier,omitempty"`
 	// The policy under which they ask; empty for the tenant's only one.
 	Policy string `protobuf:"bytes,4,opt,name=policy,proto3" json:"policy,omitempty"`
-	// When and where the person asked: by "web", "mail", "phone", "letter".
+	// When and where the person asked: by "web", "mail", "phone", "letter". Those that
+	// begin with "system." are for services.
 	Channel string `protobuf:"bytes,5,opt,name=channel,proto3" json:"channel,omitempty"`
 	// When it was received; not in the future, unset means now. The clock starts
 	// then, whatever the channel.

@@ -1611,7 +1611,13 @@ type StartVerificationRequest struct {
 	Request string `protobuf:"bytes,2,opt,name=request,proto3" json:"request,omitempty"`
 	// The subject that the caller believes to be asking; empty when nobody is
 	// known.
-	SubjectRef    string `protobuf:"bytes,3,opt,name=subject_ref,json=subjectRef,proto3" json:"subject_ref,omitempty"`
+	SubjectRef string `protobuf:"bytes,3,opt,name=subject_ref,json=subjectRef,proto3" json:"subject_ref,omitempty"`
+	// What the request asks for, such as "erasure"; may be empty.
+	Right string `protobuf:"bytes,4,opt,name=right,proto3" json:"right,omitempty"`
+	// The service that has submitted the request for itself; empty if somebody else
+	// has. For a request of identity's own nobody has to prove anything, and nobody
+	// can: if identity does not vouch for it, it fails.
+	Submitter     string `protobuf:"bytes,5,opt,name=submitter,proto3" json:"submitter,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1663,6 +1669,20 @@ func (x *StartVerificationRequest) GetRequest() string {
 func (x *StartVerificationRequest) GetSubjectRef() string {
 	if x != nil {
 		return x.SubjectRef
+	}
+	return ""
+}
+
+func (x *StartVerificationRequest) GetRight() string {
+	if x != nil {
+		return x.Right
+	}
+	return ""
+}
+
+func (x *StartVerificationRequest) GetSubmitter() string {
+	if x != nil {
+		return x.Submitter
 	}
 	return ""
 }
@@ -2146,13 +2166,15 @@ const file_habeas_identity_v1_identity_service_proto_rawDesc = "" +
 	"safeguards\x12A\n" +
 	"\voffboarding\x18\x06 \x01(\v2\x1f.habeas.identity.v1.OffboardingR\voffboarding\x12@\n" +
 	"\bprovider\x18\a \x01(\v2$.habeas.identity.v1.IdentityProviderR\bprovider\x12;\n" +
-	"\tassurance\x18\b \x01(\v2\x1d.habeas.identity.v1.AssuranceR\tassurance\"\xb0\x01\n" +
+	"\tassurance\x18\b \x01(\v2\x1d.habeas.identity.v1.AssuranceR\tassurance\"\x92\x02\n" +
 	"\x18StartVerificationRequest\x12(\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\trequestId\x12/\n" +
 	"\arequest\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\arequest\x129\n" +
 	"\vsubject_ref\x18\x03 \x01(\tB\x18\xbaH\x15r\x132\x11^([a-z2-7]{26})?$R\n" +
-	"subjectRef\"\x90\x01\n" +
+	"subjectRef\x12+\n" +
+	"\x05right\x18\x04 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z_]{0,32}$R\x05right\x123\n" +
+	"\tsubmitter\x18\x05 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z-]{0,32}$R\tsubmitter\"\x90\x01\n" +
 	"\x19StartVerificationResponse\x12\"\n" +
 	"\fverification\x18\x01 \x01(\tR\fverification\x129\n" +
 	"\n" +

@@ -1,0 +1,98 @@
+package carry_test
+
+import (
+	"strings"
+	"testing"
+
+	"habeas.internal/services/fulfilment/internal/carry"
+	"habeas.internal/services/fulfilment/internal/fake"
+	"habeas.internal/services/fulfilment/request"
+	"habeas.internal/services/internal/es"
+	"habeas.internal/services/internal/personal"
+)
+
+// systems has identity ask for Jane's erasure by itself, by a method of proof.
+func systems(t *testing.T, w *fake.World, method string) es.Aggregate {
+	t.Helper()
+	w.Peers.Set(func(p *fake.Peers) { p.Method, p.Level = method, 4 })
+	agg := carry.RequestOf(fake.Tenant, es.DeriveID(fake.Tenant, "submit", "system"))
+	now := w.Clock.Now()
+	_, err := w.Handlers.Requests.Handle(t.Context(), agg, es.Command[request.Command]{
+		ID: "system", At: now, Data: request.Submit{
+			Right: request.Erasure, Kind: 1, Identifier: personal.Clear(fake.Jane), Channel: "system.age", Service: "identity",
+			ReceivedAt: now, At: now, Terms: request.Terms{Policy: "shop", Zone: "UTC", DueAt: now.AddDate(0, 1, 0)},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Settle()
+	w.Verify(agg)
+	return agg
+}
+
+// corrected is a request of the system's own that a hold keeps waiting, until what
+// it was made for is corrected, and the hold is released.
+func corrected(t *testing.T, method string) (*fake.World, request.Request) {
+	t.Helper()
+	w, _, _ := world(t)
+	w.Peers.Set(func(p *fake.Peers) { p.Held = true })
+	agg := systems(t, w, method)
+	w.Run(soon(w))
+	if x := request.Explain(w.State(agg)); x.Actor != request.ActorRetention {
+		t.Fatalf("under a hold: %+v", x)
+	}
+	w.Peers.Set(func(p *fake.Peers) { p.TakenBack = true })
+	released(t, w)
+	w.Run(soon(w))
+	return w, w.State(agg)
+}
+
+// TestWhatIdentityTakesBackDestroysNothing: nobody had to prove anything for it, so
+// identity is asked again before anything is destroyed.
+func TestWhatIdentityTakesBackDestroysNothing(t *testing.T) {
+	w, s := corrected(t, "system")
+	if !s.Closed || s.Outcome != request.NotVerified || s.Unverified != "NOT_VOUCHED_FOR" || s.Forgotten || s.Destroys() {
+		t.Errorf("closed %t as %d by %q, forgotten %t", s.Closed, s.Outcome, s.Unverified, s.Forgotten)
+	}
+	if !s.RestrictionEnded {
+		t.Error("she stays restricted")
+	}
+	for _, n := range s.Notices {
+		if n.Template != request.TemplateAcknowledged {
+			t.Errorf("she is told %q of what she never asked", n.Template)
+		}
+	}
+	for _, name := range []string{"shop", "crm"} {
+		if h := w.Systems.Holders[name]; h.Of(fake.Jane) == 0 || h.Erasures > 0 {
+			t.Errorf("%s: %d erasures, %d values are left", name, h.Erasures, h.Of(fake.Jane))
+		}
+	}
+	asked := w.Peers.Asked[0]
+	if asked.GetRight() != "erasure" || asked.GetSubmitter() != "identity" {
+		t.Errorf("identity was asked for %q of %q", asked.GetRight(), asked.GetSubmitter())
+	}
+}
+
+// TestWithoutAskingAgainACorrectionComesTooLate: whoever has proven who they are is
+// not asked about again; so would the system's own request not be.
+func TestWithoutAskingAgainACorrectionComesTooLate(t *testing.T) {
+	w, s := corrected(t, "code")
+	if s.Outcome == request.NotVerified || !s.Forgotten || w.Systems.Holders["shop"].Erasures == 0 {
+		t.Errorf("closed as %d, forgotten %t", s.Outcome, s.Forgotten)
+	}
+}
+
+// TestWhatHasBegunIsCarriedOut: half an erasure would be neither.
+func TestWhatHasBegunIsCarriedOut(t *testing.T) {
+	w, _, _ := world(t)
+	w.Crash = func(at string) error {
+		if strings.HasPrefix(at, carry.PointErased) {
+			w.Peers.Set(func(p *fake.Peers) { p.TakenBack = true })
+		}
+		return nil
+	}
+	agg := systems(t, w, "system")
+	w.Run(soon(w))
+	checkErased(t, w, agg)
+}
