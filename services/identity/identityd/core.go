@@ -189,7 +189,7 @@ func (c *core) services(s *keys, leaving <-chan struct{}) rpc.Services {
 		Merges:        &rpc.Merges{Desk: c.merging, Now: time.Now},
 		Ages:          &rpc.Ages{Desk: c.ages, Registry: c.registry, Now: time.Now},
 		Verifications: &rpc.Verifications{Desk: c.desk, SignIns: c.signIns, Ages: c.ages, Now: time.Now},
-		Keys:          &rpc.Keys{Vault: s.vault, Fence: s.fence, Peppers: s.digests, Residue: s.ledger.Residue, Leaving: leaving},
+		Keys:          &rpc.Keys{Vault: s.vault, Fence: s.fence, Peppers: s.peppers, Residue: s.ledger.Residue, Leaving: leaving},
 		Suppression:   &rpc.Suppression{Set: s.suppression},
 		BreakGlass:    &rpc.BreakGlass{Desk: c.glass, Now: time.Now},
 		Agents:        &rpc.Agents{Desk: c.mandates, Now: time.Now},
@@ -208,7 +208,7 @@ const (
 )
 
 // turning turns the peppers of a purpose.
-func (c *core) turning(s *keys, purpose pepper.Purpose, rotate func(ctx context.Context, tenant string) error) upkeep.Peppers {
+func (c *core) turning(s *keys, purpose pepper.Purpose, age time.Duration, rotate func(ctx context.Context, tenant string) error) upkeep.Peppers {
 	return upkeep.Peppers{
 		Tenants: func(ctx context.Context, do func(context.Context, string) error) error {
 			return s.each(ctx, purpose, do)
@@ -216,8 +216,23 @@ func (c *core) turning(s *keys, purpose pepper.Purpose, rotate func(ctx context.
 		Ended: func(ctx context.Context, tenant string) (time.Time, error) {
 			return s.ledger.PepperEnded(ctx, tenant, string(purpose))
 		},
-		Created: c.directory.Created, Rotate: living(rotate), Age: quarter, Now: time.Now,
+		Created: c.directory.Created, Rotate: living(rotate), Age: age, Now: time.Now,
 	}
+}
+
+// turnDigests turns the peppers of commands' digests, all that are due at once:
+// no row depends on one, and each turn waits for leases.
+func (c *core) turnDigests(ctx context.Context, s *keys) error {
+	var due []pepper.Owned
+	var failed []error
+	for _, purpose := range pepper.Digests() {
+		tenants, err := c.turning(s, purpose, s.digestLife.age, nil).Due(ctx)
+		failed = append(failed, err)
+		for _, tenant := range tenants {
+			due = append(due, pepper.Owned{Tenant: tenant, Purpose: purpose})
+		}
+	}
+	return errors.Join(append(failed, s.peppers.Turn(ctx, due, s.digests.Wait))...)
 }
 
 // living lets the peppers of a tenant that is gone be.
@@ -242,8 +257,9 @@ func upkeepParts(k *daemon.Kit, m *member.Member, s *keys, c *core) []daemon.Par
 		{Name: "end-epochs", Every: hourly, Do: func(ctx context.Context) error { _, err := s.keks.RotateDirty(ctx); return err }},
 		{Name: "settle-key-store", Every: often, Do: s.settle},
 		{Name: "expire-suppressions", Every: hourly, Do: func(ctx context.Context) error { _, err := s.suppression.Expire(ctx); return err }},
-		{Name: "turn-lookup-peppers", Every: daily, Do: c.turning(s, pepper.Lookup, c.table.Rotate).Turn},
-		{Name: "turn-suppression-peppers", Every: daily, Do: c.turning(s, pepper.Suppression, s.suppression.Rotate).Turn},
+		{Name: "turn-lookup-peppers", Every: daily, Do: c.turning(s, pepper.Lookup, quarter, c.table.Rotate).Turn},
+		{Name: "turn-suppression-peppers", Every: daily, Do: c.turning(s, pepper.Suppression, quarter, s.suppression.Rotate).Turn},
+		{Name: "turn-digest-peppers", Every: s.digestLife.look, Do: func(ctx context.Context) error { return c.turnDigests(ctx, s) }},
 	}
 	var parts []daemon.Part
 	for _, t := range tasks {

@@ -38,7 +38,8 @@ type keys struct {
 	suppression *suppression.Set
 	cache       *keycache.Cache
 	digester    *pepper.Digester
-	digests     *pepper.Cache // the same peppers, for handing out
+	digests     *pepper.Cache // the digester's
+	digestLife  digestLife
 	wrapping    kms.Opened    // key-encryption keys
 	settled     time.Time     // when settle was last done
 	close       func()
@@ -73,8 +74,10 @@ func (s *keys) open(ctx context.Context, cfg Vault, k *daemon.Kit, m *member.Mem
 	if s.wrapping, err = cfg.open(ctx, s.rows); err != nil {
 		return err
 	}
+	s.digestLife = digestLife{age: cfg.Epoch, look: min(hourly, cfg.Epoch)}
 	s.ledger, err = keyledger.New(keyledger.Config{
 		Log: m.Log, Verifier: m.Log.Verifier(), Tracer: k.Telemetry.Tracers.Tracer(Name), Random: rand.Reader, Now: time.Now,
+		Digests: s.digestLife.longest(cfg, s.wrapping.Lingers),
 	})
 	if err != nil {
 		return err
@@ -113,6 +116,17 @@ func (s *keys) open(ctx context.Context, cfg Vault, k *daemon.Kit, m *member.Mem
 		Source: vault.Local{Vault: s.vault, Reader: Name}, Size: cacheSize, Now: time.Now, Random: rand.Reader,
 	})
 	return err
+}
+
+// digestLife is how long a pepper of commands' digests lives, and how often
+// that is looked at.
+type digestLife struct{ age, look time.Duration }
+
+// longest is how long a digest can tell anything after it was made: until its
+// pepper is turned, all leases of it are over, and the key-encryption key that
+// wrapped it has ended.
+func (l digestLife) longest(cfg Vault, lingers time.Duration) time.Duration {
+	return l.age + l.look + 2*(cfg.Lease+slack) + cfg.Epoch + cfg.Window + lingers
 }
 
 // errKeyStore: where key-encryption keys lie is not said, or said twice.

@@ -43,13 +43,16 @@ type Log interface {
 	Scan(ctx context.Context, domain string, after es.Token) iter.Seq2[es.Recorded, error]
 }
 
-// Config is what a Ledger needs. All of it is required.
+// Config is what a Ledger needs. All of it but Digests is required.
 type Config struct {
 	Log      Log
 	Verifier es.Verifier // of the log
 	Tracer   trace.Tracer
 	Random   io.Reader
 	Now      func() time.Time
+	// Digests is how long digests of the commands that told of a holder can tell
+	// anything after the holder's key is destroyed.
+	Digests time.Duration
 }
 
 // Ledger records the ends of keys, key-encryption keys and peppers. It may be

@@ -154,6 +154,22 @@ func TestAnEndReadsAsItWasRecorded(t *testing.T) {
 	})
 }
 
+func TestResidueLastsAsLongAsTheDigestsOfCommands(t *testing.T) {
+	for digests, want := range map[time.Duration]time.Duration{0: time.Hour, time.Minute: time.Hour, 3 * time.Hour: 3 * time.Hour} {
+		w := newWorld(t, inMemory(t))
+		w.digests = digests
+		l, id := w.ledger(t, es.Signer{}), w.newKey(t)
+		ev := destroyed(w, id)
+		if err := l.KeyDestroyed(t.Context(), w.tenant, "command", ev); err != nil {
+			t.Fatal(err)
+		}
+		got, err := l.Residue(t.Context(), []seal.KeyID{id})
+		if err != nil || !got.Equal(ev.GetDestroyedAt().AsTime().Add(want)) {
+			t.Errorf("digests that last %v: residue ends at %v (%v), want %v after the end", digests, got, err, want)
+		}
+	}
+}
+
 func TestAnEndThatContradictsTheLogIsRefused(t *testing.T) {
 	onEach(t, func(t *testing.T, at place) {
 		w := newWorld(t, at)

@@ -16,7 +16,8 @@ import (
 var errNotEnded = errors.New("end of a key is not recorded")
 
 // Residue is the latest moment at which a wrapped copy of one of these keys
-// ends. Each of them must have ended already.
+// ends, or of a pepper under which a command was digested before that. Each of
+// the keys must have ended already.
 func (l *Ledger) Residue(ctx context.Context, keys []seal.KeyID) (time.Time, error) {
 	var latest time.Time
 	for _, id := range keys {
@@ -38,6 +39,9 @@ func (l *Ledger) residueOf(ctx context.Context, id seal.KeyID) (time.Time, error
 	}
 	if end == nil {
 		return time.Time{}, errNotEnded
+	}
+	if digests := end.At.Add(l.cfg.Digests); digests.After(end.ResidueHorizon) {
+		return digests, nil
 	}
 	return end.ResidueHorizon, nil
 }

@@ -130,6 +130,8 @@ type world struct {
 	rows   rows.Store
 	kms    kms.Store
 	clock  *sealtest.Clock
+
+	digests time.Duration // how long digests outlive a key
 }
 
 // newWorld is a new tenant's.
@@ -157,7 +159,7 @@ func (w *world) ledger(t testing.TB, signer es.Signer) *keyledger.Ledger {
 func (w *world) ledgerOn(t testing.TB, log keyledger.Log, verifier es.Verifier) *keyledger.Ledger {
 	t.Helper()
 	l, err := keyledger.New(keyledger.Config{
-		Log: log, Verifier: verifier, Tracer: noop.NewTracerProvider().Tracer(""), Random: rand.Reader, Now: w.clock.Now,
+		Log: log, Verifier: verifier, Tracer: noop.NewTracerProvider().Tracer(""), Random: rand.Reader, Now: w.clock.Now, Digests: w.digests,
 	})
 	if err != nil {
 		t.Fatal(err)

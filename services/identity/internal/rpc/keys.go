@@ -24,7 +24,7 @@ type Keys struct {
 	identityv1.UnimplementedKeyServiceServer
 	Vault   *vault.Vault
 	Fence   *fence.Registry
-	Peppers *pepper.Cache // for digests
+	Peppers *pepper.Keeper
 	Residue func(ctx context.Context, keys []seal.KeyID) (time.Time, error)
 	Leaving <-chan struct{} // closed when followers have to go
 }
@@ -93,12 +93,18 @@ func handOut(g keycache.Got) (*identityv1.KeyGot, error) {
 	return &identityv1.KeyGot{Material: material, Version: g.Key.Version(), Lease: durationpb.New(g.For)}, nil
 }
 
-// GetDigestKeys hands out the tenant's peppers for digests of commands, leased.
+// GetDigestKeys hands out the tenant's peppers for digests of the calling
+// service's own commands, leased. Those of another service's are not lent.
 func (s *Keys) GetDigestKeys(ctx context.Context, _ *identityv1.GetDigestKeysRequest) (*identityv1.GetDigestKeysResponse, error) {
-	set, err := s.Peppers.Fresh(ctx, tenantOf(ctx))
+	purpose, ok := pepper.DigestOf(kit.PrincipalFrom(ctx).Service)
+	if !ok {
+		return nil, fmt.Errorf("get digest keys: %w", errKeyForbidden)
+	}
+	set, err := s.Peppers.Live(ctx, tenantOf(ctx), purpose)
 	if err != nil {
 		return nil, err
 	}
+	defer set.Clear()
 	out := &identityv1.GetDigestKeysResponse{Lease: durationpb.New(s.Fence.Lease())}
 	for _, p := range set {
 		out.Keys = append(out.Keys, &identityv1.DigestKey{Epoch: p.Epoch, Material: p.Material()})

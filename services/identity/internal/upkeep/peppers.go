@@ -42,6 +42,23 @@ func (p Peppers) Turn(ctx context.Context) error {
 	return errors.Join(append(failed, err)...)
 }
 
+// Due lists the tenants whose time has come. One that can't be asked does not
+// keep the others from it.
+func (p Peppers) Due(ctx context.Context) (tenants []string, err error) {
+	var failed []error
+	err = p.Tenants(ctx, func(ctx context.Context, tenant string) error {
+		due, err := p.due(ctx, tenant)
+		if err != nil {
+			failed = append(failed, fmt.Errorf("ask for the pepper of %s: %w", tenant, err))
+		}
+		if due {
+			tenants = append(tenants, tenant)
+		}
+		return ctx.Err()
+	})
+	return tenants, errors.Join(append(failed, err)...)
+}
+
 func (p Peppers) due(ctx context.Context, tenant string) (bool, error) {
 	since, err := p.Ended(ctx, tenant)
 	if err == nil && since.IsZero() {

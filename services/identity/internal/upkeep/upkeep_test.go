@@ -50,6 +50,9 @@ func TestPeppersAreTurnedWhenTheyAreOldEnough(t *testing.T) {
 	if !slices.Equal(turned, []string{"old", "first"}) {
 		t.Errorf("turned %v", turned)
 	}
+	if due, err := p.Due(t.Context()); err != nil || !slices.Equal(due, []string{"sick", "busy", "old", "first"}) {
+		t.Errorf("due are %v (%v)", due, err)
+	}
 }
 
 func TestATaskThatFailsRunsAgain(t *testing.T) {

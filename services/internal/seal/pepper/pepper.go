@@ -36,7 +36,7 @@ type Purpose string
 const (
 	Lookup      Purpose = "lookup"
 	Suppression Purpose = "suppression"
-	Idempotency Purpose = "idempotency"
+	Idempotency Purpose = "idempotency" // of identity's own commands; see DigestOf
 )
 
 var (

@@ -329,7 +329,8 @@ func (x *GetKeysResponse) GetKeys() []*KeyGot {
 	return nil
 }
 
-// GetDigestKeysRequest is empty: the keys are those of the caller's tenant.
+// GetDigestKeysRequest is empty: the keys are those of the caller's tenant and
+// of the calling service.
 type GetDigestKeysRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields

@@ -38,9 +38,11 @@ type KeyServiceClient interface {
 	// have with it, is refused as a whole: KEY_NOT_ALLOWED,
 	// KEY_PURPOSE_NOT_ALLOWED.
 	GetKeys(ctx context.Context, in *GetKeysRequest, opts ...grpc.CallOption) (*GetKeysResponse, error)
-	// GetDigestKeys returns the caller's tenant's keys for the digests of command
-	// bodies, oldest first, leased: by them a service tells a repeated command
-	// from a reused id. Digests are made under the last one.
+	// GetDigestKeys returns the caller's tenant's keys for the digests of the
+	// calling service's command bodies, oldest first, leased: by them a service
+	// tells a repeated command from a reused id. Digests are made under the last
+	// one. Each service has its own, so that none can try values on the digests of
+	// another. They are turned with each epoch of key-encryption keys.
 	GetDigestKeys(ctx context.Context, in *GetDigestKeysRequest, opts ...grpc.CallOption) (*GetDigestKeysResponse, error)
 	// FollowDrops joins the fence: the service tells which keys to forget, and
 	// the caller confirms each. A caller that has not joined is waited out for
@@ -117,9 +119,11 @@ type KeyServiceServer interface {
 	// have with it, is refused as a whole: KEY_NOT_ALLOWED,
 	// KEY_PURPOSE_NOT_ALLOWED.
 	GetKeys(context.Context, *GetKeysRequest) (*GetKeysResponse, error)
-	// GetDigestKeys returns the caller's tenant's keys for the digests of command
-	// bodies, oldest first, leased: by them a service tells a repeated command
-	// from a reused id. Digests are made under the last one.
+	// GetDigestKeys returns the caller's tenant's keys for the digests of the
+	// calling service's command bodies, oldest first, leased: by them a service
+	// tells a repeated command from a reused id. Digests are made under the last
+	// one. Each service has its own, so that none can try values on the digests of
+	// another. They are turned with each epoch of key-encryption keys.
 	GetDigestKeys(context.Context, *GetDigestKeysRequest) (*GetDigestKeysResponse, error)
 	// FollowDrops joins the fence: the service tells which keys to forget, and
 	// the caller confirms each. A caller that has not joined is waited out for
