@@ -23,7 +23,7 @@ func caseworks() []promise {
 		{id: "CW-19"},
 		{id: "CW-20"},
 		{id: "CW-21", show: cookiesRefused},
-		{id: "CW-22", show: guarded(caseworksTenant)},
+		{id: "CW-22", show: guarded(caseworksTenant, "account.email")},
 		{id: "CW-23", show: everyProduct},
 		{id: "CW-24"},
 		{id: "CW-25"},

@@ -29,6 +29,6 @@ func personnel() []promise {
 		{id: "PT-25"},
 		{id: "PT-26", show: cookiesImpersonal},
 		{id: "PT-27", show: heldUnderThisPolicy},
-		{id: "PT-28", show: guarded(personnelTenant)},
+		{id: "PT-28", show: guarded(personnelTenant, "personal.email")},
 	}
 }
