@@ -12,9 +12,9 @@ import (
 // The staff of these tests.
 const (
 	vera   = "veraveraveraveraveraverave"
-	fred   = "fredfredfredfredfredfredfr"
-	anna   = "annaannaannaannaannaannaan"
-	intake = "intakeintakeintakeintakein"
+	fred   = "fredfredfredfredfredfredfa"
+	anna   = "annaannaannaannaannaannaaa"
+	intake = "intakeintakeintakeintakeia"
 )
 
 func assigned(d request.Duty, staff string) request.Event {

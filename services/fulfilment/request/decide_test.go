@@ -13,7 +13,7 @@ import (
 
 const (
 	subject = "aaaaaaaaaaaaaaaaaaaaaaaaaa"
-	notice  = "bbbbbbbbbbbbbbbbbbbbbbbbbb"
+	notice  = "bbbbbbbbbbbbbbbbbbbbbbbbba"
 )
 
 func noon() time.Time { return time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC) }

@@ -94,6 +94,10 @@ func subjectMethods(ref string) []method {
 	}
 }
 
+// otherSpelling has an id's length and letters, and is no id: its last letter
+// holds bits that an id has not.
+const otherSpelling = "zzzzzzzzzzzzzzzzzzzzzzzzzz"
+
 func verificationMethods(id string) []method {
 	return []method{
 		{
@@ -102,6 +106,8 @@ func verificationMethods(id string) []method {
 			bad: []malformed{
 				{"request_id", starts(&identityv1.StartVerificationRequest{Request: request})},
 				{"request", starts(&identityv1.StartVerificationRequest{RequestId: "s", Request: "x"})},
+				{"request", starts(&identityv1.StartVerificationRequest{RequestId: "s", Request: otherSpelling})},
+				{"subject_ref", starts(&identityv1.StartVerificationRequest{RequestId: "s", Request: request, SubjectRef: otherSpelling})},
 				{"subject_ref", starts(&identityv1.StartVerificationRequest{RequestId: "s", Request: request, SubjectRef: "x"})},
 			},
 		},

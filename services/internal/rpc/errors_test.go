@@ -109,7 +109,7 @@ func TestBrokenRulesAreNamedByFieldWithoutValues(t *testing.T) {
 	s := wantFault(t, err, codes.InvalidArgument, "INVALID_ARGUMENT")
 	want := &errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{
 		{Field: "request_id", Reason: "STRING_UUID", Description: "must be a valid UUID"},
-		{Field: "book", Reason: "STRING_PATTERN", Description: "does not match regex pattern `^[a-z2-7]{26}$`"},
+		{Field: "book", Reason: "STRING_PATTERN", Description: "does not match regex pattern `^[a-z2-7]{25}[aeimquy4]$`"},
 		{Field: "name", Reason: "STRING_MIN_LEN", Description: "must be at least 1 characters"},
 	}}
 	if diff := cmp.Diff(want, detail[*errdetails.BadRequest](s), protocmp.Transform()); diff != "" {

@@ -35,8 +35,8 @@ import (
 
 const (
 	subject = "aaaaaaaaaaaaaaaaaaaaaaaaaa"
-	another = "cccccccccccccccccccccccccc"
-	cause   = "bbbbbbbbbbbbbbbbbbbbbbbbbb"
+	another = "ccccccccccccccccccccccccca"
+	cause   = "bbbbbbbbbbbbbbbbbbbbbbbbba"
 )
 
 // counted is a store that counts what is appended to it, and can doubt itself.

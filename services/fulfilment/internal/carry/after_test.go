@@ -22,7 +22,7 @@ func TestAnIdentifierThatMovedIsNotThePersonsAnyMore(t *testing.T) {
 		w.Peers.Set(func(p *fake.Peers) {
 			delete(p.Known, fake.Jane)
 			p.Known["jane.new@example.com"] = fake.JaneRef
-			p.Known[fake.Jane] = "cccccccccccccccccccccccccc"
+			p.Known[fake.Jane] = "ccccccccccccccccccccccccca"
 		})
 		shop.Set(func(h *fake.Holder) { h.Down = "" })
 		w.Run(soon(w))

@@ -16,7 +16,7 @@ func release(t *testing.T, w *fake.World) {
 	t.Helper()
 	w.Peers.Set(func(p *fake.Peers) { p.Held = false })
 	err := w.Carrier.Holds().React(t.Context(), es.Recorded{Commit: es.Commit{
-		ID:        "bbbbbbbbbbbbbbbbbbbbbbbbbb",
+		ID:        "bbbbbbbbbbbbbbbbbbbbbbbbba",
 		Aggregate: es.Aggregate{Context: "retention", Tenant: fake.Tenant, Type: "person", ID: fake.JaneRef},
 		Events:    []es.Event{{Type: "person.hold_released"}},
 	}})

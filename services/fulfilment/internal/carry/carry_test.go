@@ -176,7 +176,7 @@ func TestAHoldDefersAndItsReleaseResumes(t *testing.T) {
 	}
 	w.Peers.Set(func(p *fake.Peers) { p.Held = false })
 	released := es.Recorded{Commit: es.Commit{
-		ID:        "bbbbbbbbbbbbbbbbbbbbbbbbbb",
+		ID:        "bbbbbbbbbbbbbbbbbbbbbbbbba",
 		Aggregate: es.Aggregate{Context: "retention", Tenant: fake.Tenant, Type: "person", ID: fake.JaneRef},
 		Events:    []es.Event{{Type: "person.hold_released"}},
 	}}

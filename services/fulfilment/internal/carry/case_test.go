@@ -17,7 +17,7 @@ import (
 
 const (
 	vera = "veraveraveraveraveraverave"
-	anna = "annaannaannaannaannaannaan"
+	anna = "annaannaannaannaannaannaaa"
 )
 
 // command runs a command of a person's on a request.

@@ -10,7 +10,7 @@ import (
 
 const (
 	john    = "john@example.com"
-	johnRef = "bbbbbbbbbbbbbbbbbbbbbbbbbb"
+	johnRef = "bbbbbbbbbbbbbbbbbbbbbbbbba"
 )
 
 // separating carries out an erasure of Jane, with whom John was merged by mistake,

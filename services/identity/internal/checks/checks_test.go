@@ -29,8 +29,8 @@ import (
 const (
 	tenant  = "t1"
 	request = "aaaaaaaaaaaaaaaaaaaaaaaaaa"
-	proof   = "bbbbbbbbbbbbbbbbbbbbbbbbbb"
-	vera    = "cccccccccccccccccccccccccc"
+	proof   = "bbbbbbbbbbbbbbbbbbbbbbbbba"
+	vera    = "ccccccccccccccccccccccccca"
 )
 
 // office is a desk whose clock is set by hand.

@@ -9,7 +9,7 @@ import (
 	"habeas.internal/services/identity/subject"
 )
 
-const erasure = "rrrrrrrrrrrrrrrrrrrrrrrrrr"
+const erasure = "rrrrrrrrrrrrrrrrrrrrrrrrra"
 
 // couple is two people who were merged by mistake.
 type couple struct {

@@ -13,7 +13,7 @@ import (
 
 const (
 	jane = subject
-	john = "jjjjjjjjjjjjjjjjjjjjjjjjjj"
+	john = "jjjjjjjjjjjjjjjjjjjjjjjjja"
 )
 
 // two is a world with two references that may be one person.

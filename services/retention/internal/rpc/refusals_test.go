@@ -18,8 +18,8 @@ const (
 	uuid2   = "00000000-0000-4000-8000-000000000002"
 	uuid3   = "00000000-0000-4000-8000-000000000003"
 	subject = "aaaaaaaaaaaaaaaaaaaaaaaaaa"
-	request = "bbbbbbbbbbbbbbbbbbbbbbbbbb"
-	unknown = "cccccccccccccccccccccccccc"
+	request = "bbbbbbbbbbbbbbbbbbbbbbbbba"
+	unknown = "ccccccccccccccccccccccccca"
 )
 
 // method is one of the contract's: how it is called well, and what is wrong

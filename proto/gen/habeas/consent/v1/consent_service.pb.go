@@ -2598,11 +2598,11 @@ var File_habeas_consent_v1_consent_service_proto protoreflect.FileDescriptor
 
 const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"\n" +
-	"'habeas/consent/v1/consent_service.proto\x12\x11habeas.consent.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fhabeas/options/v1/options.proto\"\x87\x05\n" +
+	"'habeas/consent/v1/consent_service.proto\x12\x11habeas.consent.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fhabeas/options/v1/options.proto\"\x91\x05\n" +
 	"\x15RecordDecisionRequest\x12'\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x126\n" +
-	"\vsubject_ref\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12@\n" +
+	"\vsubject_ref\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
 	"subjectRef\x125\n" +
 	"\x06policy\x18\x03 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x06policy\x12<\n" +
 	"\apurpose\x18\x04 \x01(\tB\"\xbaH\x1fr\x1d2\x1b^([a-z][a-z0-9_.]{0,126})?$R\apurpose\x12C\n" +
@@ -2622,11 +2622,11 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	" \x01(\tB\"\xbaH\x1fr\x1d2\x1b^([a-z][a-z0-9_.]{0,126})?$R\bcategory\"x\n" +
 	"\x16RecordDecisionResponse\x12+\n" +
 	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\x121\n" +
-	"\x14features_unavailable\x18\x02 \x03(\tR\x13featuresUnavailable\"\x9f\x03\n" +
+	"\x14features_unavailable\x18\x02 \x03(\tR\x13featuresUnavailable\"\xa9\x03\n" +
 	"\x13AcceptPolicyRequest\x12'\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x126\n" +
-	"\vsubject_ref\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12@\n" +
+	"\vsubject_ref\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
 	"subjectRef\x125\n" +
 	"\x06policy\x18\x03 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x06policy\x12!\n" +
 	"\aversion\x18\x04 \x01(\rB\a\xbaH\x04*\x02(\x01R\aversion\x12I\n" +
@@ -2638,11 +2638,11 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"acceptedAt\x12=\n" +
 	"\bevidence\x18\a \x01(\tB!\xbaH\x1er\x1c2\x1a^[A-Za-z0-9+/=:_-]{0,128}$R\bevidence\"C\n" +
 	"\x14AcceptPolicyResponse\x12+\n" +
-	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\xbd\x02\n" +
+	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\xc7\x02\n" +
 	"\x12ApplySignalRequest\x12'\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x126\n" +
-	"\vsubject_ref\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12@\n" +
+	"\vsubject_ref\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
 	"subjectRef\x125\n" +
 	"\x06policy\x18\x03 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x06policy\x12J\n" +
 	"\asignals\x18\x04 \x03(\x0e2\x19.habeas.consent.v1.SignalB\x15\xbaH\x12\x92\x01\x0f\b\x01\x10\b\x18\x01\"\a\x82\x01\x04\x10\x01 \x00R\asignals\x12C\n" +
@@ -2654,19 +2654,19 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"\x06clause\x18\x03 \x01(\tR\x06clause\"\x80\x01\n" +
 	"\x13ApplySignalResponse\x12<\n" +
 	"\boutcomes\x18\x01 \x03(\v2 .habeas.consent.v1.SignalOutcomeR\boutcomes\x12+\n" +
-	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\"\xb8\x01\n" +
+	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\"\xc2\x01\n" +
 	"\x12WithdrawAllRequest\x12'\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x126\n" +
-	"\vsubject_ref\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12@\n" +
+	"\vsubject_ref\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
 	"subjectRef\x12A\n" +
 	"\n" +
 	"decided_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\tdecidedAt\"`\n" +
 	"\x13WithdrawAllResponse\x12\x1c\n" +
 	"\twithdrawn\x18\x01 \x03(\tR\twithdrawn\x12+\n" +
-	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\"\x87\a\n" +
-	"\bQuestion\x126\n" +
-	"\vsubject_ref\x18\x01 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
+	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\"\x91\a\n" +
+	"\bQuestion\x12@\n" +
+	"\vsubject_ref\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
 	"subjectRef\x125\n" +
 	"\x06policy\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x06policy\x12=\n" +
 	"\x06action\x18\x03 \x01(\x0e2\x19.habeas.consent.v1.ActionB\n" +
@@ -2707,9 +2707,9 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"\x11consistency_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80@R\x10consistencyToken\x12J\n" +
 	"\vconsistency\x18\x03 \x01(\x0e2\x1e.habeas.consent.v1.ConsistencyB\b\xbaH\x05\x82\x01\x02\x10\x01R\vconsistency\"I\n" +
 	"\x12BatchCheckResponse\x123\n" +
-	"\aanswers\x18\x01 \x03(\v2\x19.habeas.consent.v1.AnswerR\aanswers\"\xcc\x01\n" +
-	"\x14ListDecisionsRequest\x126\n" +
-	"\vsubject_ref\x18\x01 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
+	"\aanswers\x18\x01 \x03(\v2\x19.habeas.consent.v1.AnswerR\aanswers\"\xd6\x01\n" +
+	"\x14ListDecisionsRequest\x12@\n" +
+	"\vsubject_ref\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
 	"subjectRef\x12*\n" +
 	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12'\n" +
 	"\tpage_size\x18\x03 \x01(\x05B\n" +
@@ -2736,16 +2736,16 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"recipients\"\x82\x01\n" +
 	"\x15ListDecisionsResponse\x12A\n" +
 	"\tdecisions\x18\x01 \x03(\v2#.habeas.consent.v1.RecordedDecisionR\tdecisions\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xcb\x02\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xe9\x02\n" +
 	"\x10ApplyFactRequest\x12(\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\trequestId\x126\n" +
-	"\vsubject_ref\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
+	"request_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\trequestId\x12@\n" +
+	"\vsubject_ref\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
 	"subjectRef\x127\n" +
 	"\x04fact\x18\x03 \x01(\x0e2\x17.habeas.consent.v1.FactB\n" +
-	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04fact\x12+\n" +
-	"\x05cause\x18\x04 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\x05cause\x125\n" +
-	"\tother_ref\x18\x05 \x01(\tB\x18\xbaH\x15r\x132\x11^([a-z2-7]{26})?$R\botherRef\x128\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04fact\x125\n" +
+	"\x05cause\x18\x04 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\x05cause\x12?\n" +
+	"\tother_ref\x18\x05 \x01(\tB\"\xbaH\x1fr\x1d2\x1b^([a-z2-7]{25}[aeimquy4])?$R\botherRef\x128\n" +
 	"\x06policy\x18\x06 \x01(\tB \xbaH\x1dr\x1b2\x19^([a-z][a-z0-9-]{0,62})?$R\x06policy\"@\n" +
 	"\x11ApplyFactResponse\x12+\n" +
 	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"h\n" +

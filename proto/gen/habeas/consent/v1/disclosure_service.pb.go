@@ -1811,20 +1811,20 @@ const file_habeas_consent_v1_disclosure_service_proto_rawDesc = "" +
 	"\x10DiscloseResponse\x121\n" +
 	"\x06answer\x18\x01 \x01(\v2\x19.habeas.consent.v1.AnswerR\x06answer\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\rR\x06number\x12+\n" +
-	"\x11consistency_token\x18\x03 \x01(\tR\x10consistencyToken\"\xb8\x02\n" +
+	"\x11consistency_token\x18\x03 \x01(\tR\x10consistencyToken\"\xc2\x02\n" +
 	"\x13RecordNoticeRequest\x12'\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x126\n" +
-	"\vsubject_ref\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12@\n" +
+	"\vsubject_ref\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
 	"subjectRef\x12<\n" +
 	"\trecipient\x18\x03 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_-]{0,62}$R\trecipient\x12C\n" +
 	"\vnotified_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\n" +
 	"notifiedAt\x12=\n" +
 	"\bevidence\x18\x05 \x01(\tB!\xbaH\x1er\x1c2\x1a^[A-Za-z0-9+/=:_-]{1,128}$R\bevidence\"C\n" +
 	"\x14RecordNoticeResponse\x12+\n" +
-	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\x9c\x02\n" +
-	"\x16ListDisclosuresRequest\x126\n" +
-	"\vsubject_ref\x18\x01 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
+	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\xa6\x02\n" +
+	"\x16ListDisclosuresRequest\x12@\n" +
+	"\vsubject_ref\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
 	"subjectRef\x12.\n" +
 	"\x04from\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x12*\n" +
 	"\x02to\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02to\x12\x1c\n" +

@@ -490,16 +490,16 @@ const file_habeas_fulfilment_v1_agent_request_service_proto_rawDesc = "" +
 	"\x12processing_details\x18\x06 \x01(\tR\x11processingDetails\"\x8b\x01\n" +
 	"\x1aSubmitAgentRequestResponse\x12@\n" +
 	"\x06status\x18\x01 \x01(\v2(.habeas.fulfilment.v1.AgentRequestStatusR\x06status\x12+\n" +
-	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\"\x89\x01\n" +
-	"\x16GetAgentRequestRequest\x12/\n" +
-	"\arequest\x18\x01 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\arequest\x12>\n" +
+	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\"\x93\x01\n" +
+	"\x16GetAgentRequestRequest\x129\n" +
+	"\arequest\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\arequest\x12>\n" +
 	"\x05agent\x18\x02 \x01(\tB(\xbaH%r#2!^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$R\x05agent\"[\n" +
 	"\x17GetAgentRequestResponse\x12@\n" +
-	"\x06status\x18\x01 \x01(\v2(.habeas.fulfilment.v1.AgentRequestStatusR\x06status\"\xb5\x01\n" +
+	"\x06status\x18\x01 \x01(\v2(.habeas.fulfilment.v1.AgentRequestStatusR\x06status\"\xbf\x01\n" +
 	"\x12RevokeAgentRequest\x12'\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x126\n" +
-	"\vsubject_ref\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12@\n" +
+	"\vsubject_ref\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
 	"subjectRef\x12>\n" +
 	"\x05agent\x18\x03 \x01(\tB(\xbaH%r#2!^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$R\x05agent\"B\n" +
 	"\x13RevokeAgentResponse\x12+\n" +

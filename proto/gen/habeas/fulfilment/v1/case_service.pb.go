@@ -834,42 +834,42 @@ var File_habeas_fulfilment_v1_case_service_proto protoreflect.FileDescriptor
 
 const file_habeas_fulfilment_v1_case_service_proto_rawDesc = "" +
 	"\n" +
-	"'habeas/fulfilment/v1/case_service.proto\x12\x14habeas.fulfilment.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fhabeas/options/v1/options.proto\"\xe7\x01\n" +
+	"'habeas/fulfilment/v1/case_service.proto\x12\x14habeas.fulfilment.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fhabeas/options/v1/options.proto\"\xf1\x01\n" +
 	"\x14AssignRequestRequest\x12'\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12/\n" +
-	"\arequest\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\arequest\x12:\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x129\n" +
+	"\arequest\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\arequest\x12:\n" +
 	"\x04duty\x18\x03 \x01(\x0e2\x1a.habeas.fulfilment.v1.DutyB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04duty\x129\n" +
 	"\x05staff\x18\x04 \x01(\tB#\xbaH r\x1e2\x1c^[A-Za-z0-9_.:|=/+-]{1,128}$R\x05staff\"D\n" +
 	"\x15AssignRequestResponse\x12+\n" +
-	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\xae\x01\n" +
+	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\xb8\x01\n" +
 	"\x16UnassignRequestRequest\x12'\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12/\n" +
-	"\arequest\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\arequest\x12:\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x129\n" +
+	"\arequest\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\arequest\x12:\n" +
 	"\x04duty\x18\x03 \x01(\x0e2\x1a.habeas.fulfilment.v1.DutyB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04duty\"F\n" +
 	"\x17UnassignRequestResponse\x12+\n" +
-	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\xb1\x01\n" +
+	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\xbb\x01\n" +
 	"\x15ApproveRequestRequest\x12'\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12/\n" +
-	"\arequest\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\arequest\x12>\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x129\n" +
+	"\arequest\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\arequest\x12>\n" +
 	"\x0fmanifest_digest\x18\x03 \x01(\tB\x15\xbaH\x12r\x102\x0e^[0-9a-f]{64}$R\x0emanifestDigest\"E\n" +
 	"\x16ApproveRequestResponse\x12+\n" +
-	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\xfb\x01\n" +
+	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\x85\x02\n" +
 	"\x16DeclineApprovalRequest\x12'\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12/\n" +
-	"\arequest\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\arequest\x12>\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x129\n" +
+	"\arequest\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\arequest\x12>\n" +
 	"\x0fmanifest_digest\x18\x03 \x01(\tB\x15\xbaH\x12r\x102\x0e^[0-9a-f]{64}$R\x0emanifestDigest\x12G\n" +
 	"\x06reason\x18\x04 \x01(\x0e2#.habeas.fulfilment.v1.DeclineReasonB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x06reason\"F\n" +
 	"\x17DeclineApprovalResponse\x12+\n" +
-	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"A\n" +
-	"\x0eGetCaseRequest\x12/\n" +
-	"\arequest\x18\x01 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\arequest\"\xca\x01\n" +
+	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"K\n" +
+	"\x0eGetCaseRequest\x129\n" +
+	"\arequest\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\arequest\"\xca\x01\n" +
 	"\n" +
 	"Assignment\x12.\n" +
 	"\x04duty\x18\x01 \x01(\x0e2\x1a.habeas.fulfilment.v1.DutyR\x04duty\x12\x14\n" +

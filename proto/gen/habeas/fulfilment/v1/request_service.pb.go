@@ -2731,11 +2731,11 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\arequest\x18\x01 \x01(\tR\arequest\x121\n" +
 	"\x06due_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05dueAt\x12+\n" +
 	"\x11consistency_token\x18\x03 \x01(\tR\x10consistencyToken\x12\x15\n" +
-	"\x06due_on\x18\x04 \x01(\tR\x05dueOn\"\xb2\x01\n" +
+	"\x06due_on\x18\x04 \x01(\tR\x05dueOn\"\xbc\x01\n" +
 	"\x14VerifyRequestRequest\x12'\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12/\n" +
-	"\arequest\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\arequest\x12\x1b\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x129\n" +
+	"\arequest\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\arequest\x12\x1b\n" +
 	"\x04code\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18 R\x04code\x12#\n" +
 	"\bid_token\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80@R\aidToken\"\xa6\x02\n" +
 	"\x15VerifyRequestResponse\x12;\n" +
@@ -2745,17 +2745,17 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\x0fassurance_level\x18\x04 \x01(\rR\x0eassuranceLevel\x12!\n" +
 	"\fneeded_level\x18\x05 \x01(\rR\vneededLevel\x12\x16\n" +
 	"\x06reason\x18\x06 \x01(\tR\x06reason\x12\x1a\n" +
-	"\bsuffices\x18\a \x03(\tR\bsuffices\"t\n" +
+	"\bsuffices\x18\a \x03(\tR\bsuffices\"~\n" +
 	"\x18RenewVerificationRequest\x12'\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12/\n" +
-	"\arequest\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\arequest\"H\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x129\n" +
+	"\arequest\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\arequest\"H\n" +
 	"\x19RenewVerificationResponse\x12+\n" +
-	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\xa7\x01\n" +
+	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\xb1\x01\n" +
 	"\x12CheckPersonRequest\x12'\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12/\n" +
-	"\arequest\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\arequest\x127\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x129\n" +
+	"\arequest\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\arequest\x127\n" +
 	"\x05check\x18\x03 \x01(\v2\x19.habeas.identity.v1.CheckB\x06\xbaH\x03\xc8\x01\x01R\x05check\"\xc5\x02\n" +
 	"\x13CheckPersonResponse\x12;\n" +
 	"\x05state\x18\x01 \x01(\x0e2%.habeas.identity.v1.VerificationStateR\x05state\x12'\n" +
@@ -2764,30 +2764,30 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x1a\n" +
 	"\bsuffices\x18\x05 \x03(\tR\bsuffices\x12D\n" +
 	"\x10evidence_ends_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x0eevidenceEndsAt\x12+\n" +
-	"\x11consistency_token\x18\a \x01(\tR\x10consistencyToken\"\xd7\x01\n" +
+	"\x11consistency_token\x18\a \x01(\tR\x10consistencyToken\"\xe1\x01\n" +
 	"\x14CancelRequestRequest\x12'\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12/\n" +
-	"\arequest\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\arequest\x12\x1d\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x129\n" +
+	"\arequest\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\arequest\x12\x1d\n" +
 	"\x04code\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x04code\x12F\n" +
 	"\x06reason\x18\x04 \x01(\x0e2\".habeas.fulfilment.v1.CancelReasonB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x06reason\"D\n" +
 	"\x15CancelRequestResponse\x12+\n" +
-	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"r\n" +
+	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"|\n" +
 	"\x16WithdrawRequestRequest\x12'\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12/\n" +
-	"\arequest\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\arequest\"F\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x129\n" +
+	"\arequest\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\arequest\"F\n" +
 	"\x17WithdrawRequestResponse\x12+\n" +
-	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"o\n" +
+	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"y\n" +
 	"\x13RetryRequestRequest\x12'\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12/\n" +
-	"\arequest\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\arequest\"C\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x129\n" +
+	"\arequest\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\arequest\"C\n" +
 	"\x14RetryRequestResponse\x12+\n" +
-	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"{\n" +
-	"\x11GetRequestRequest\x12/\n" +
-	"\arequest\x18\x01 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\arequest\x125\n" +
+	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\x85\x01\n" +
+	"\x11GetRequestRequest\x129\n" +
+	"\arequest\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\arequest\x125\n" +
 	"\x11consistency_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80@R\x10consistencyToken\"\xf1\x02\n" +
 	"\x04Leaf\x12\x12\n" +
 	"\x04leaf\x18\x01 \x01(\rR\x04leaf\x12\x16\n" +
@@ -2847,13 +2847,13 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\x06due_on\x18\a \x01(\tR\x05dueOn\"\x80\x01\n" +
 	"\x14ListRequestsResponse\x12@\n" +
 	"\brequests\x18\x01 \x03(\v2$.habeas.fulfilment.v1.RequestSummaryR\brequests\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"F\n" +
-	"\x13WatchRequestRequest\x12/\n" +
-	"\arequest\x18\x01 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\arequest\"O\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"P\n" +
+	"\x13WatchRequestRequest\x129\n" +
+	"\arequest\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\arequest\"O\n" +
 	"\x14WatchRequestResponse\x127\n" +
-	"\arequest\x18\x01 \x01(\v2\x1d.habeas.fulfilment.v1.RequestR\arequest\"H\n" +
-	"\x15ExplainRequestRequest\x12/\n" +
-	"\arequest\x18\x01 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\arequest\"\xad\x01\n" +
+	"\arequest\x18\x01 \x01(\v2\x1d.habeas.fulfilment.v1.RequestR\arequest\"R\n" +
+	"\x15ExplainRequestRequest\x129\n" +
+	"\arequest\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\arequest\"\xad\x01\n" +
 	"\x04Step\x12*\n" +
 	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x14\n" +
 	"\x05event\x18\x02 \x01(\tR\x05event\x12\x12\n" +
@@ -2903,9 +2903,9 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\n" +
 	"overdue_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\toverdueAt\x12:\n" +
 	"\vnext_try_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\tnextTryAt\x12\x1a\n" +
-	"\bcategory\x18\t \x01(\tR\bcategory\"I\n" +
-	"\x16DownloadPackageRequest\x12/\n" +
-	"\arequest\x18\x01 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\arequest\"-\n" +
+	"\bcategory\x18\t \x01(\tR\bcategory\"S\n" +
+	"\x16DownloadPackageRequest\x129\n" +
+	"\arequest\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\arequest\"-\n" +
 	"\x17DownloadPackageResponse\x12\x12\n" +
 	"\x04data\x18\x01 \x01(\fR\x04data*C\n" +
 	"\x05Right\x12\x15\n" +

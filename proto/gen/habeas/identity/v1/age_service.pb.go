@@ -1121,11 +1121,11 @@ const file_habeas_identity_v1_age_service_proto_rawDesc = "" +
 	"\x0fParentalConsent\x12E\n" +
 	"\x06method\x18\x01 \x01(\x0e2!.habeas.identity.v1.ConsentMethodB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x06method\x12G\n" +
-	"\bevidence\x18\x02 \x01(\tB+\xbaH(r&2$^[A-Za-z0-9][A-Za-z0-9:_./-]{0,127}$R\bevidence\"\xc9\x02\n" +
+	"\bevidence\x18\x02 \x01(\tB+\xbaH(r&2$^[A-Za-z0-9][A-Za-z0-9:_./-]{0,127}$R\bevidence\"\xd3\x02\n" +
 	"\x10RecordAgeRequest\x12'\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x126\n" +
-	"\vsubject_ref\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12@\n" +
+	"\vsubject_ref\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
 	"subjectRef\x12A\n" +
 	"\x06source\x18\x03 \x01(\x0e2\x1d.habeas.identity.v1.AgeSourceB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x06source\x12E\n" +
@@ -1134,43 +1134,43 @@ const file_habeas_identity_v1_age_service_proto_rawDesc = "" +
 	"\bevidence\x18\x05 \x01(\tB.\xbaH+r)2'^([A-Za-z0-9][A-Za-z0-9:_./-]{0,127})?$R\bevidence\"Z\n" +
 	"\x11RecordAgeResponse\x12\x18\n" +
 	"\ablocked\x18\x01 \x03(\tR\ablocked\x12+\n" +
-	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\"\xb6\x01\n" +
+	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\"\xc0\x01\n" +
 	"\x14RecordMandateRequest\x12'\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x126\n" +
-	"\vsubject_ref\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12@\n" +
+	"\vsubject_ref\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
 	"subjectRef\x12=\n" +
 	"\amandate\x18\x03 \x01(\v2\x1b.habeas.identity.v1.MandateB\x06\xbaH\x03\xc8\x01\x01R\amandate\"^\n" +
 	"\x15RecordMandateResponse\x12\x18\n" +
 	"\ablocked\x18\x01 \x03(\tR\ablocked\x12+\n" +
-	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\"t\n" +
+	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\"~\n" +
 	"\x11EndMandateRequest\x12'\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x126\n" +
-	"\vsubject_ref\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12@\n" +
+	"\vsubject_ref\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
 	"subjectRef\"[\n" +
 	"\x12EndMandateResponse\x12\x18\n" +
 	"\ablocked\x18\x01 \x03(\tR\ablocked\x12+\n" +
-	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\"\xc6\x01\n" +
+	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\"\xd0\x01\n" +
 	"\x1cRecordParentalConsentRequest\x12'\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x126\n" +
-	"\vsubject_ref\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12@\n" +
+	"\vsubject_ref\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
 	"subjectRef\x12E\n" +
 	"\aconsent\x18\x03 \x01(\v2#.habeas.identity.v1.ParentalConsentB\x06\xbaH\x03\xc8\x01\x01R\aconsent\"f\n" +
 	"\x1dRecordParentalConsentResponse\x12\x18\n" +
 	"\ablocked\x18\x01 \x03(\tR\ablocked\x12+\n" +
-	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\"\x81\x01\n" +
+	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\"\x8b\x01\n" +
 	"\x1eWithdrawParentalConsentRequest\x12'\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x126\n" +
-	"\vsubject_ref\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12@\n" +
+	"\vsubject_ref\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
 	"subjectRef\"h\n" +
 	"\x1fWithdrawParentalConsentResponse\x12\x18\n" +
 	"\ablocked\x18\x01 \x03(\tR\ablocked\x12+\n" +
-	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\"M\n" +
-	"\x13GetAgeStatusRequest\x126\n" +
-	"\vsubject_ref\x18\x01 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
+	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\"W\n" +
+	"\x13GetAgeStatusRequest\x12@\n" +
+	"\vsubject_ref\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
 	"subjectRef\"k\n" +
 	"\x05Block\x12\x16\n" +
 	"\x06policy\x18\x01 \x01(\tR\x06policy\x120\n" +

@@ -1390,22 +1390,22 @@ const file_habeas_identity_v1_agent_service_proto_rawDesc = "" +
 	"\x05agent\x18\x01 \x01(\v2\x19.habeas.identity.v1.AgentR\x05agent\"\x13\n" +
 	"\x11ListAgentsRequest\"G\n" +
 	"\x12ListAgentsResponse\x121\n" +
-	"\x06agents\x18\x01 \x03(\v2\x19.habeas.identity.v1.AgentR\x06agents\"\xa4\x02\n" +
+	"\x06agents\x18\x01 \x03(\v2\x19.habeas.identity.v1.AgentR\x06agents\"\xae\x02\n" +
 	"\x11UseMandateRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12>\n" +
 	"\x05agent\x18\x02 \x01(\tB(\xbaH%r#2!^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$R\x05agent\x12%\n" +
-	"\amessage\x18\x03 \x01(\tB\v\xbaH\br\x06\x10\x01\x18\x90\xbf\x05R\amessage\x12/\n" +
-	"\arequest\x18\x04 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\arequest\x12N\n" +
+	"\amessage\x18\x03 \x01(\tB\v\xbaH\br\x06\x10\x01\x18\x90\xbf\x05R\amessage\x129\n" +
+	"\arequest\x18\x04 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\arequest\x12N\n" +
 	"\n" +
 	"permission\x18\x05 \x01(\tB.\xbaH+r)2'^([A-Za-z0-9][A-Za-z0-9:_./-]{0,127})?$R\n" +
 	"permission\"\x84\x01\n" +
 	"\x12UseMandateResponse\x12\x18\n" +
 	"\amandate\x18\x01 \x01(\tR\amandate\x12'\n" +
 	"\x0fassurance_level\x18\x02 \x01(\rR\x0eassuranceLevel\x12+\n" +
-	"\x11consistency_token\x18\x03 \x01(\tR\x10consistencyToken\"D\n" +
-	"\x11GetMandateRequest\x12/\n" +
-	"\amandate\x18\x01 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\amandate\"\x95\x01\n" +
+	"\x11consistency_token\x18\x03 \x01(\tR\x10consistencyToken\"N\n" +
+	"\x11GetMandateRequest\x129\n" +
+	"\amandate\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\amandate\"\x95\x01\n" +
 	"\x12GetMandateResponse\x12\x14\n" +
 	"\x05agent\x18\x01 \x01(\tR\x05agent\x12\x1a\n" +
 	"\bexercise\x18\x02 \x01(\tR\bexercise\x123\n" +

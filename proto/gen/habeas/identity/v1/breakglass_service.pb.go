@@ -1250,11 +1250,11 @@ const file_habeas_identity_v1_breakglass_service_proto_rawDesc = "" +
 	"\aoutcome\x18\x15 \x01(\x0e2%.habeas.identity.v1.BreakGlassOutcomeR\aoutcome\x12\x18\n" +
 	"\afinding\x18\x16 \x01(\tR\afinding\x12;\n" +
 	"\vreviewed_at\x18\x17 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"reviewedAt\"\xc0\x04\n" +
+	"reviewedAt\"\xca\x04\n" +
 	"\x14AskBreakGlassRequest\x12'\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x129\n" +
-	"\vsubject_ref\x18\x02 \x01(\tB\x18\xbaH\x15r\x132\x11^([a-z2-7]{26})?$R\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12C\n" +
+	"\vsubject_ref\x18\x02 \x01(\tB\"\xbaH\x1fr\x1d2\x1b^([a-z2-7]{25}[aeimquy4])?$R\n" +
 	"subjectRef\x122\n" +
 	"\acase_id\x18\x03 \x01(\tB\x19\xbaH\x16r\x142\x12^[a-z0-9_-]{0,64}$R\x06caseId\x125\n" +
 	"\x06policy\x18\x04 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x06policy\x126\n" +
@@ -1270,44 +1270,44 @@ const file_habeas_identity_v1_breakglass_service_proto_rawDesc = "" +
 	"\x15AskBreakGlassResponse\x12\x1f\n" +
 	"\vbreak_glass\x18\x01 \x01(\tR\n" +
 	"breakGlass\x12+\n" +
-	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\"\xac\x01\n" +
+	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\"\xb6\x01\n" +
 	"\x16GrantBreakGlassRequest\x12'\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x126\n" +
-	"\vbreak_glass\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12@\n" +
+	"\vbreak_glass\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
 	"breakGlass\x121\n" +
 	"\x06period\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x06period\"\xb1\x01\n" +
 	"\x17GrantBreakGlassResponse\x120\n" +
 	"\x05until\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x127\n" +
 	"\treview_by\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\breviewBy\x12+\n" +
-	"\x11consistency_token\x18\x03 \x01(\tR\x10consistencyToken\"\xb3\x01\n" +
+	"\x11consistency_token\x18\x03 \x01(\tR\x10consistencyToken\"\xbd\x01\n" +
 	"\x18DeclineBreakGlassRequest\x12'\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x126\n" +
-	"\vbreak_glass\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12@\n" +
+	"\vbreak_glass\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
 	"breakGlass\x126\n" +
 	"\x06reason\x18\x03 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_.]{0,62}$R\x06reason\"H\n" +
 	"\x19DeclineBreakGlassResponse\x12+\n" +
-	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"y\n" +
+	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\x83\x01\n" +
 	"\x16CloseBreakGlassRequest\x12'\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x126\n" +
-	"\vbreak_glass\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12@\n" +
+	"\vbreak_glass\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
 	"breakGlass\"F\n" +
 	"\x17CloseBreakGlassResponse\x12+\n" +
-	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\xff\x01\n" +
+	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\x89\x02\n" +
 	"\x17ReviewBreakGlassRequest\x12'\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x126\n" +
-	"\vbreak_glass\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12@\n" +
+	"\vbreak_glass\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
 	"breakGlass\x12K\n" +
 	"\aoutcome\x18\x03 \x01(\x0e2%.habeas.identity.v1.BreakGlassOutcomeB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\aoutcome\x126\n" +
 	"\x06reason\x18\x04 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_.]{0,62}$R\x06reason\"G\n" +
 	"\x18ReviewBreakGlassResponse\x12+\n" +
-	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"N\n" +
-	"\x14GetBreakGlassRequest\x126\n" +
-	"\vbreak_glass\x18\x01 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
+	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"X\n" +
+	"\x14GetBreakGlassRequest\x12@\n" +
+	"\vbreak_glass\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
 	"breakGlass\"M\n" +
 	"\x15GetBreakGlassResponse\x124\n" +
 	"\x05grant\x18\x01 \x01(\v2\x1e.habeas.identity.v1.BreakGlassR\x05grant\"\x17\n" +

@@ -468,12 +468,12 @@ var File_habeas_identity_v1_check_service_proto protoreflect.FileDescriptor
 
 const file_habeas_identity_v1_check_service_proto_rawDesc = "" +
 	"\n" +
-	"&habeas/identity/v1/check_service.proto\x12\x12habeas.identity.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a)habeas/identity/v1/identity_service.proto\x1a\x1fhabeas/options/v1/options.proto\"\x94\x02\n" +
+	"&habeas/identity/v1/check_service.proto\x12\x12habeas.identity.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a)habeas/identity/v1/identity_service.proto\x1a\x1fhabeas/options/v1/options.proto\"\xa8\x02\n" +
 	"\x12RecordCheckRequest\x12'\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x129\n" +
-	"\fverification\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\fverification\x12%\n" +
-	"\x02by\x18\x03 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\x02by\x12:\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12C\n" +
+	"\fverification\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\fverification\x12/\n" +
+	"\x02by\x18\x03 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\x02by\x12:\n" +
 	"\apurpose\x18\x04 \x01(\tB \xbaH\x1dr\x1b2\x19^([a-z][a-z0-9-]{0,62})?$R\apurpose\x127\n" +
 	"\x05check\x18\x05 \x01(\v2\x19.habeas.identity.v1.CheckB\x06\xbaH\x03\xc8\x01\x01R\x05check\"\xd8\x02\n" +
 	"\x05Check\x12C\n" +

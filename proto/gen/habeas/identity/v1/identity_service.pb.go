@@ -2070,22 +2070,22 @@ const file_habeas_identity_v1_identity_service_proto_rawDesc = "" +
 	"\vsubject_ref\x18\x01 \x01(\tR\n" +
 	"subjectRef\x12+\n" +
 	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\x12#\n" +
-	"\rerased_before\x18\x03 \x01(\bR\ferasedBefore\"\xc0\x01\n" +
+	"\rerased_before\x18\x03 \x01(\bR\ferasedBefore\"\xca\x01\n" +
 	"\x15LinkIdentifierRequest\x12'\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x126\n" +
-	"\vsubject_ref\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12@\n" +
+	"\vsubject_ref\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
 	"subjectRef\x12F\n" +
 	"\n" +
 	"identifier\x18\x03 \x01(\v2\x1e.habeas.identity.v1.IdentifierB\x06\xbaH\x03\xc8\x01\x01R\n" +
 	"identifier\"j\n" +
 	"\x16LinkIdentifierResponse\x12+\n" +
 	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\x12#\n" +
-	"\rerased_before\x18\x02 \x01(\bR\ferasedBefore\"\xc2\x01\n" +
+	"\rerased_before\x18\x02 \x01(\bR\ferasedBefore\"\xcc\x01\n" +
 	"\x17UnlinkIdentifierRequest\x12'\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x126\n" +
-	"\vsubject_ref\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12@\n" +
+	"\vsubject_ref\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
 	"subjectRef\x12F\n" +
 	"\n" +
 	"identifier\x18\x03 \x01(\v2\x1e.habeas.identity.v1.IdentifierB\x06\xbaH\x03\xc8\x01\x01R\n" +
@@ -2098,9 +2098,9 @@ const file_habeas_identity_v1_identity_service_proto_rawDesc = "" +
 	"identifier\"9\n" +
 	"\x16ResolveSubjectResponse\x12\x1f\n" +
 	"\vsubject_ref\x18\x01 \x01(\tR\n" +
-	"subjectRef\"\x82\x01\n" +
-	"\x11GetSubjectRequest\x126\n" +
-	"\vsubject_ref\x18\x01 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
+	"subjectRef\"\x8c\x01\n" +
+	"\x11GetSubjectRequest\x12@\n" +
+	"\vsubject_ref\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
 	"subjectRef\x125\n" +
 	"\x11consistency_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80@R\x10consistencyToken\"\xac\x02\n" +
 	"\x12GetSubjectResponse\x126\n" +
@@ -2111,28 +2111,28 @@ const file_habeas_identity_v1_identity_service_proto_rawDesc = "" +
 	"mergedInto\x12\x1f\n" +
 	"\vmerged_refs\x18\x05 \x03(\tR\n" +
 	"mergedRefs\x12!\n" +
-	"\fmerging_into\x18\x06 \x01(\tR\vmergingInto\"P\n" +
-	"\x16ListIdentifiersRequest\x126\n" +
-	"\vsubject_ref\x18\x01 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
+	"\fmerging_into\x18\x06 \x01(\tR\vmergingInto\"Z\n" +
+	"\x16ListIdentifiersRequest\x12@\n" +
+	"\vsubject_ref\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
 	"subjectRef\"[\n" +
 	"\x17ListIdentifiersResponse\x12@\n" +
-	"\videntifiers\x18\x01 \x03(\v2\x1e.habeas.identity.v1.IdentifierR\videntifiers\"\x86\x02\n" +
+	"\videntifiers\x18\x01 \x03(\v2\x1e.habeas.identity.v1.IdentifierR\videntifiers\"\x9a\x02\n" +
 	"\x15FixIdentifiersRequest\x12(\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\trequestId\x126\n" +
-	"\vsubject_ref\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
-	"subjectRef\x12/\n" +
-	"\arequest\x18\x03 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\arequest\x12\x18\n" +
+	"request_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\trequestId\x12@\n" +
+	"\vsubject_ref\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
+	"subjectRef\x129\n" +
+	"\arequest\x18\x03 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\arequest\x12\x18\n" +
 	"\arelease\x18\x04 \x01(\bR\arelease\x12@\n" +
 	"\x06search\x18\x05 \x01(\v2\x19.google.protobuf.DurationB\r\xbaH\n" +
 	"\xaa\x01\a\"\x03\b\xac\x02*\x00R\x06search\"\x18\n" +
-	"\x16FixIdentifiersResponse\"\xa9\x01\n" +
+	"\x16FixIdentifiersResponse\"\xbd\x01\n" +
 	"\x14ForgetSubjectRequest\x12(\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\trequestId\x126\n" +
-	"\vsubject_ref\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
-	"subjectRef\x12/\n" +
-	"\arequest\x18\x03 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\arequest\"\xaf\x01\n" +
+	"request_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\trequestId\x12@\n" +
+	"\vsubject_ref\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
+	"subjectRef\x129\n" +
+	"\arequest\x18\x03 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\arequest\"\xaf\x01\n" +
 	"\x15ForgetSubjectResponse\x12%\n" +
 	"\x0ekeys_destroyed\x18\x01 \x01(\rR\rkeysDestroyed\x12B\n" +
 	"\x0fresidue_ends_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\rresidueEndsAt\x12+\n" +
@@ -2166,12 +2166,12 @@ const file_habeas_identity_v1_identity_service_proto_rawDesc = "" +
 	"safeguards\x12A\n" +
 	"\voffboarding\x18\x06 \x01(\v2\x1f.habeas.identity.v1.OffboardingR\voffboarding\x12@\n" +
 	"\bprovider\x18\a \x01(\v2$.habeas.identity.v1.IdentityProviderR\bprovider\x12;\n" +
-	"\tassurance\x18\b \x01(\v2\x1d.habeas.identity.v1.AssuranceR\tassurance\"\x92\x02\n" +
+	"\tassurance\x18\b \x01(\v2\x1d.habeas.identity.v1.AssuranceR\tassurance\"\xa6\x02\n" +
 	"\x18StartVerificationRequest\x12(\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\trequestId\x12/\n" +
-	"\arequest\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\arequest\x129\n" +
-	"\vsubject_ref\x18\x03 \x01(\tB\x18\xbaH\x15r\x132\x11^([a-z2-7]{26})?$R\n" +
+	"request_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\trequestId\x129\n" +
+	"\arequest\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\arequest\x12C\n" +
+	"\vsubject_ref\x18\x03 \x01(\tB\"\xbaH\x1fr\x1d2\x1b^([a-z2-7]{25}[aeimquy4])?$R\n" +
 	"subjectRef\x12+\n" +
 	"\x05right\x18\x04 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z_]{0,32}$R\x05right\x123\n" +
 	"\tsubmitter\x18\x05 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z-]{0,32}$R\tsubmitter\"\x90\x01\n" +
@@ -2179,19 +2179,19 @@ const file_habeas_identity_v1_identity_service_proto_rawDesc = "" +
 	"\fverification\x18\x01 \x01(\tR\fverification\x129\n" +
 	"\n" +
 	"expires_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12\x14\n" +
-	"\x05nonce\x18\x03 \x01(\tR\x05nonce\"\xb8\x01\n" +
+	"\x05nonce\x18\x03 \x01(\tR\x05nonce\"\xc2\x01\n" +
 	"\x10CheckCodeRequest\x12'\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x129\n" +
-	"\fverification\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\fverification\x12\x1b\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12C\n" +
+	"\fverification\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\fverification\x12\x1b\n" +
 	"\x04code\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18 R\x04code\x12#\n" +
 	"\bid_token\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80@R\aidToken\"\x9e\x01\n" +
 	"\x11CheckCodeResponse\x12;\n" +
 	"\x05state\x18\x01 \x01(\x0e2%.habeas.identity.v1.VerificationStateR\x05state\x12#\n" +
 	"\rattempts_left\x18\x02 \x01(\rR\fattemptsLeft\x12'\n" +
-	"\x0fassurance_level\x18\x03 \x01(\rR\x0eassuranceLevel\"S\n" +
-	"\x16GetVerificationRequest\x129\n" +
-	"\fverification\x18\x01 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\fverification\"\xc2\x02\n" +
+	"\x0fassurance_level\x18\x03 \x01(\rR\x0eassuranceLevel\"]\n" +
+	"\x16GetVerificationRequest\x12C\n" +
+	"\fverification\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\fverification\"\xc2\x02\n" +
 	"\x17GetVerificationResponse\x12;\n" +
 	"\x05state\x18\x01 \x01(\x0e2%.habeas.identity.v1.VerificationStateR\x05state\x12\x18\n" +
 	"\arequest\x18\x02 \x01(\tR\arequest\x12\x1f\n" +

@@ -983,10 +983,10 @@ const file_habeas_identity_v1_key_service_proto_rawDesc = "" +
 	"\x05lease\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x05lease\x12\x16\n" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\x12=\n" +
 	"\fdestroyed_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\vdestroyedAt\x12%\n" +
-	"\x0edestroy_reason\x18\x06 \x01(\tR\rdestroyReason\"\x82\x01\n" +
+	"\x0edestroy_reason\x18\x06 \x01(\tR\rdestroyReason\"\x8c\x01\n" +
 	"\x0eGetKeysRequest\x12>\n" +
-	"\x05wants\x18\x01 \x03(\v2\x1b.habeas.identity.v1.KeyWantB\v\xbaH\b\x92\x01\x05\b\x01\x10\x80\x04R\x05wants\x120\n" +
-	"\x06reader\x18\x02 \x01(\tB\x18\xbaH\x15r\x132\x11^([a-z2-7]{26})?$R\x06reader\"A\n" +
+	"\x05wants\x18\x01 \x03(\v2\x1b.habeas.identity.v1.KeyWantB\v\xbaH\b\x92\x01\x05\b\x01\x10\x80\x04R\x05wants\x12:\n" +
+	"\x06reader\x18\x02 \x01(\tB\"\xbaH\x1fr\x1d2\x1b^([a-z2-7]{25}[aeimquy4])?$R\x06reader\"A\n" +
 	"\x0fGetKeysResponse\x12.\n" +
 	"\x04keys\x18\x01 \x03(\v2\x1a.habeas.identity.v1.KeyGotR\x04keys\"\x16\n" +
 	"\x14GetDigestKeysRequest\"=\n" +
@@ -995,10 +995,10 @@ const file_habeas_identity_v1_key_service_proto_rawDesc = "" +
 	"\bmaterial\x18\x02 \x01(\fR\bmaterial\"{\n" +
 	"\x15GetDigestKeysResponse\x121\n" +
 	"\x04keys\x18\x01 \x03(\v2\x1d.habeas.identity.v1.DigestKeyR\x04keys\x12/\n" +
-	"\x05lease\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x05lease\"^\n" +
+	"\x05lease\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x05lease\"h\n" +
 	"\x12FollowDropsRequest\x12\x16\n" +
-	"\x06number\x18\x01 \x01(\x04R\x06number\x120\n" +
-	"\x06reader\x18\x02 \x01(\tB\x18\xbaH\x15r\x132\x11^([a-z2-7]{26})?$R\x06reader\"t\n" +
+	"\x06number\x18\x01 \x01(\x04R\x06number\x12:\n" +
+	"\x06reader\x18\x02 \x01(\tB\"\xbaH\x1fr\x1d2\x1b^([a-z2-7]{25}[aeimquy4])?$R\x06reader\"t\n" +
 	"\x13FollowDropsResponse\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x16\n" +
 	"\x06tenant\x18\x02 \x01(\tR\x06tenant\x12-\n" +
@@ -1016,10 +1016,10 @@ const file_habeas_identity_v1_key_service_proto_rawDesc = "" +
 	"\x06column\x18\x02 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\x06column\x12 \n" +
 	"\x05value\x18\x03 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\x80\bR\x05value\"\xcd\x01\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\bR\x05value\"\xd7\x01\n" +
 	"\x0fSuppressRequest\x12H\n" +
-	"\x06values\x18\x01 \x03(\v2#.habeas.identity.v1.SuppressedValueB\v\xbaH\b\x92\x01\x05\b\x01\x10\x80\x02R\x06values\x126\n" +
-	"\verasure_ref\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
+	"\x06values\x18\x01 \x03(\v2#.habeas.identity.v1.SuppressedValueB\v\xbaH\b\x92\x01\x05\b\x01\x10\x80\x02R\x06values\x12@\n" +
+	"\verasure_ref\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
 	"erasureRef\x128\n" +
 	"\x05until\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x05until\"\x12\n" +
 	"\x10SuppressResponse\"b\n" +

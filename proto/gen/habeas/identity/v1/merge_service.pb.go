@@ -865,47 +865,47 @@ const file_habeas_identity_v1_merge_service_proto_rawDesc = "" +
 	"unmergedAt\x12\x16\n" +
 	"\x06reason\x18\a \x01(\tR\x06reason\x123\n" +
 	"\atouches\x18\b \x03(\v2\x19.habeas.identity.v1.TouchR\atouches\x12\x14\n" +
-	"\x05reads\x18\t \x01(\rR\x05reads\"\xac\x01\n" +
+	"\x05reads\x18\t \x01(\rR\x05reads\"\xc0\x01\n" +
 	"\rSignUpRequest\x12'\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12:\n" +
-	"\ranonymous_ref\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\fanonymousRef\x126\n" +
-	"\vsubject_ref\x18\x03 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12D\n" +
+	"\ranonymous_ref\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\fanonymousRef\x12@\n" +
+	"\vsubject_ref\x18\x03 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
 	"subjectRef\"=\n" +
 	"\x0eSignUpResponse\x12+\n" +
-	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\xf4\x01\n" +
+	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\x88\x02\n" +
 	"\x14MergeSubjectsRequest\x12'\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x126\n" +
-	"\vsubject_ref\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
-	"subjectRef\x122\n" +
-	"\tother_ref\x18\x03 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\botherRef\x12G\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12@\n" +
+	"\vsubject_ref\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
+	"subjectRef\x12<\n" +
+	"\tother_ref\x18\x03 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\botherRef\x12G\n" +
 	"\bevidence\x18\x04 \x01(\tB+\xbaH(r&2$^[A-Za-z0-9][A-Za-z0-9:_./-]{0,127}$R\bevidence\"Z\n" +
 	"\x15MergeSubjectsResponse\x12\x14\n" +
 	"\x05merge\x18\x01 \x01(\tR\x05merge\x12+\n" +
-	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\"\xde\x01\n" +
+	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\"\xf2\x01\n" +
 	"\x16UnmergeSubjectsRequest\x12'\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x126\n" +
-	"\vsubject_ref\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
-	"subjectRef\x12+\n" +
-	"\x05merge\x18\x03 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\x05merge\x126\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12@\n" +
+	"\vsubject_ref\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
+	"subjectRef\x125\n" +
+	"\x05merge\x18\x03 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\x05merge\x126\n" +
 	"\x06reason\x18\x04 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_.]{0,62}$R\x06reason\"w\n" +
 	"\x17UnmergeSubjectsResponse\x12/\n" +
 	"\x05merge\x18\x01 \x01(\v2\x19.habeas.identity.v1.MergeR\x05merge\x12+\n" +
-	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\"\xea\x01\n" +
+	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\"\xfe\x01\n" +
 	"\x12RecordTouchRequest\x12(\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\trequestId\x126\n" +
-	"\vsubject_ref\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
+	"request_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\trequestId\x12@\n" +
+	"\vsubject_ref\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
 	"subjectRef\x12=\n" +
 	"\x04kind\x18\x03 \x01(\x0e2\x1d.habeas.identity.v1.TouchKindB\n" +
-	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04kind\x123\n" +
-	"\treference\x18\x04 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\treference\"-\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04kind\x12=\n" +
+	"\treference\x18\x04 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\treference\"-\n" +
 	"\x13RecordTouchResponse\x12\x16\n" +
-	"\x06merged\x18\x01 \x01(\bR\x06merged\"K\n" +
-	"\x11ListMergesRequest\x126\n" +
-	"\vsubject_ref\x18\x01 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
+	"\x06merged\x18\x01 \x01(\bR\x06merged\"U\n" +
+	"\x11ListMergesRequest\x12@\n" +
+	"\vsubject_ref\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
 	"subjectRef\"G\n" +
 	"\x12ListMergesResponse\x121\n" +
 	"\x06merges\x18\x01 \x03(\v2\x19.habeas.identity.v1.MergeR\x06merges*\x90\x01\n" +

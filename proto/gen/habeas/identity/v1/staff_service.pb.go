@@ -854,11 +854,11 @@ var File_habeas_identity_v1_staff_service_proto protoreflect.FileDescriptor
 
 const file_habeas_identity_v1_staff_service_proto_rawDesc = "" +
 	"\n" +
-	"&habeas/identity/v1/staff_service.proto\x12\x12habeas.identity.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fhabeas/options/v1/options.proto\"\xde\x01\n" +
+	"&habeas/identity/v1/staff_service.proto\x12\x12habeas.identity.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fhabeas/options/v1/options.proto\"\xe8\x01\n" +
 	"\x04Need\x125\n" +
 	"\apurpose\x18\x01 \x01(\tB\x1b\xbaH\x18r\x162\x14^[a-z0-9_.-]{0,128}$R\apurpose\x122\n" +
-	"\acase_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x142\x12^[a-z0-9_-]{0,64}$R\x06caseId\x129\n" +
-	"\vsubject_ref\x18\x03 \x01(\tB\x18\xbaH\x15r\x132\x11^([a-z2-7]{26})?$R\n" +
+	"\acase_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x142\x12^[a-z0-9_-]{0,64}$R\x06caseId\x12C\n" +
+	"\vsubject_ref\x18\x03 \x01(\tB\"\xbaH\x1fr\x1d2\x1b^([a-z2-7]{25}[aeimquy4])?$R\n" +
 	"subjectRef\x120\n" +
 	"\x05until\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"\x81\x02\n" +
 	"\x18RecordUndertakingRequest\x12'\n" +
@@ -874,21 +874,21 @@ const file_habeas_identity_v1_staff_service_proto_rawDesc = "" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x129\n" +
 	"\x05staff\x18\x02 \x01(\tB#\xbaH r\x1e2\x1c^[A-Za-z0-9_.:|=/+-]{1,128}$R\x05staff\"E\n" +
 	"\x16EndUndertakingResponse\x12+\n" +
-	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\x9e\x02\n" +
-	"\x10GrantNeedRequest\x12i\n" +
+	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\xb2\x02\n" +
+	"\x10GrantNeedRequest\x12s\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tBJ\xbaHGrE2C^([0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}|[a-z2-7]{26})$R\trequestId\x129\n" +
+	"request_id\x18\x01 \x01(\tBT\xbaHQrO2M^([0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}|[a-z2-7]{25}[aeimquy4])$R\trequestId\x129\n" +
 	"\x05staff\x18\x02 \x01(\tB#\xbaH r\x1e2\x1c^[A-Za-z0-9_.:|=/+-]{0,128}$R\x05staff\x124\n" +
-	"\x04need\x18\x03 \x01(\v2\x18.habeas.identity.v1.NeedB\x06\xbaH\x03\xc8\x01\x01R\x04need\x12.\n" +
-	"\x05actor\x18\x04 \x01(\tB\x18\xbaH\x15r\x132\x11^([a-z2-7]{26})?$R\x05actor\"@\n" +
+	"\x04need\x18\x03 \x01(\v2\x18.habeas.identity.v1.NeedB\x06\xbaH\x03\xc8\x01\x01R\x04need\x128\n" +
+	"\x05actor\x18\x04 \x01(\tB\"\xbaH\x1fr\x1d2\x1b^([a-z2-7]{25}[aeimquy4])?$R\x05actor\"@\n" +
 	"\x11GrantNeedResponse\x12+\n" +
-	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\x9c\x02\n" +
-	"\x0eEndNeedRequest\x12i\n" +
+	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\xb0\x02\n" +
+	"\x0eEndNeedRequest\x12s\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tBJ\xbaHGrE2C^([0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}|[a-z2-7]{26})$R\trequestId\x129\n" +
+	"request_id\x18\x01 \x01(\tBT\xbaHQrO2M^([0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}|[a-z2-7]{25}[aeimquy4])$R\trequestId\x129\n" +
 	"\x05staff\x18\x02 \x01(\tB#\xbaH r\x1e2\x1c^[A-Za-z0-9_.:|=/+-]{0,128}$R\x05staff\x124\n" +
-	"\x04need\x18\x03 \x01(\v2\x18.habeas.identity.v1.NeedB\x06\xbaH\x03\xc8\x01\x01R\x04need\x12.\n" +
-	"\x05actor\x18\x04 \x01(\tB\x18\xbaH\x15r\x132\x11^([a-z2-7]{26})?$R\x05actor\">\n" +
+	"\x04need\x18\x03 \x01(\v2\x18.habeas.identity.v1.NeedB\x06\xbaH\x03\xc8\x01\x01R\x04need\x128\n" +
+	"\x05actor\x18\x04 \x01(\tB\"\xbaH\x1fr\x1d2\x1b^([a-z2-7]{25}[aeimquy4])?$R\x05actor\">\n" +
 	"\x0fEndNeedResponse\x12+\n" +
 	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"L\n" +
 	"\x0fGetStaffRequest\x129\n" +
@@ -898,15 +898,15 @@ const file_habeas_identity_v1_staff_service_proto_rawDesc = "" +
 	"\vbound_until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"boundUntil\x12\x1a\n" +
 	"\bevidence\x18\x03 \x01(\tR\bevidence\x12.\n" +
-	"\x05needs\x18\x04 \x03(\v2\x18.habeas.identity.v1.NeedR\x05needs\"\xdf\x02\n" +
-	"\x11CheckStaffRequest\x12+\n" +
-	"\x05actor\x18\x01 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\x05actor\x125\n" +
+	"\x05needs\x18\x04 \x03(\v2\x18.habeas.identity.v1.NeedR\x05needs\"\xfd\x02\n" +
+	"\x11CheckStaffRequest\x125\n" +
+	"\x05actor\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\x05actor\x125\n" +
 	"\apurpose\x18\x02 \x01(\tB\x1b\xbaH\x18r\x162\x14^[a-z0-9_.-]{0,128}$R\apurpose\x122\n" +
-	"\acase_id\x18\x03 \x01(\tB\x19\xbaH\x16r\x142\x12^[a-z0-9_-]{0,64}$R\x06caseId\x129\n" +
-	"\vbreak_glass\x18\x04 \x01(\tB\x18\xbaH\x15r\x132\x11^([a-z2-7]{26})?$R\n" +
+	"\acase_id\x18\x03 \x01(\tB\x19\xbaH\x16r\x142\x12^[a-z0-9_-]{0,64}$R\x06caseId\x12C\n" +
+	"\vbreak_glass\x18\x04 \x01(\tB\"\xbaH\x1fr\x1d2\x1b^([a-z2-7]{25}[aeimquy4])?$R\n" +
 	"breakGlass\x126\n" +
-	"\x06method\x18\x05 \x01(\tB\x1e\xbaH\x1br\x192\x17^[A-Za-z0-9_./]{0,256}$R\x06method\x12?\n" +
-	"\fsubject_refs\x18\x06 \x03(\tB\x1c\xbaH\x19\x92\x01\x16\x10d\"\x12r\x102\x0e^[a-z2-7]{26}$R\vsubjectRefs\"\xb6\x01\n" +
+	"\x06method\x18\x05 \x01(\tB\x1e\xbaH\x1br\x192\x17^[A-Za-z0-9_./]{0,256}$R\x06method\x12I\n" +
+	"\fsubject_refs\x18\x06 \x03(\tB&\xbaH#\x92\x01 \x10d\"\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\vsubjectRefs\"\xb6\x01\n" +
 	"\x12CheckStaffResponse\x12\x18\n" +
 	"\arefusal\x18\x01 \x01(\tR\arefusal\x12!\n" +
 	"\fsubject_refs\x18\x02 \x03(\tR\vsubjectRefs\x12\x17\n" +

@@ -1794,9 +1794,9 @@ const file_habeas_retention_v1_retention_service_proto_rawDesc = "" +
 	"collection\x12;\n" +
 	"\bcategory\x18\x03 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z][a-z0-9_.]{0,126}$R\bcategory\x129\n" +
 	"\n" +
-	"started_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\"\xed\x01\n" +
-	"\x0fEvaluateRequest\x126\n" +
-	"\vsubject_ref\x18\x01 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
+	"started_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\"\xf7\x01\n" +
+	"\x0fEvaluateRequest\x12@\n" +
+	"\vsubject_ref\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
 	"subjectRef\x128\n" +
 	"\x06policy\x18\x02 \x01(\tB \xbaH\x1dr\x1b2\x19^([a-z][a-z0-9-]{0,62})?$R\x06policy\x12<\n" +
 	"\x05items\x18\x03 \x03(\v2\x19.habeas.retention.v1.ItemB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\x05items\x12*\n" +
@@ -1816,11 +1816,11 @@ const file_habeas_retention_v1_retention_service_proto_rawDesc = "" +
 	"\x02by\x18\x05 \x01(\tR\x02by\"{\n" +
 	"\x10EvaluateResponse\x12<\n" +
 	"\bverdicts\x18\x01 \x03(\v2 .habeas.retention.v1.ItemVerdictR\bverdicts\x12)\n" +
-	"\x10schedule_version\x18\x02 \x01(\rR\x0fscheduleVersion\"\xc3\x02\n" +
+	"\x10schedule_version\x18\x02 \x01(\rR\x0fscheduleVersion\"\xcd\x02\n" +
 	"\x10PlaceHoldRequest\x12'\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x126\n" +
-	"\vsubject_ref\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12@\n" +
+	"\vsubject_ref\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
 	"subjectRef\x127\n" +
 	"\x06ground\x18\x03 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z][a-z0-9_.]{0,126}$R\x06ground\x12T\n" +
 	"\tauthority\x18\x04 \x01(\tB6\xbaH3r12/^[\\p{L}\\p{N}][\\p{L}\\p{N} .,;:/()#§&_-]{0,199}$R\tauthority\x12?\n" +
@@ -1830,26 +1830,26 @@ const file_habeas_retention_v1_retention_service_proto_rawDesc = "" +
 	"\teffective\x18\x02 \x01(\bR\teffective\x12=\n" +
 	"\feffective_by\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\veffectiveBy\x12!\n" +
 	"\fopen_permits\x18\x04 \x03(\tR\vopenPermits\x12+\n" +
-	"\x11consistency_token\x18\x05 \x01(\tR\x10consistencyToken\"\xa0\x01\n" +
+	"\x11consistency_token\x18\x05 \x01(\tR\x10consistencyToken\"\xb4\x01\n" +
 	"\x12ReleaseHoldRequest\x12'\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x126\n" +
-	"\vsubject_ref\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
-	"subjectRef\x12)\n" +
-	"\x04hold\x18\x03 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\x04hold\"B\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12@\n" +
+	"\vsubject_ref\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
+	"subjectRef\x123\n" +
+	"\x04hold\x18\x03 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\x04hold\"B\n" +
 	"\x13ReleaseHoldResponse\x12+\n" +
-	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\xe0\x01\n" +
+	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\xf4\x01\n" +
 	"\x11ReviewHoldRequest\x12'\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x126\n" +
-	"\vsubject_ref\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
-	"subjectRef\x12)\n" +
-	"\x04hold\x18\x03 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\x04hold\x12?\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12@\n" +
+	"\vsubject_ref\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
+	"subjectRef\x123\n" +
+	"\x04hold\x18\x03 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\x04hold\x12?\n" +
 	"\treview_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\breviewAt\"A\n" +
 	"\x12ReviewHoldResponse\x12+\n" +
-	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"J\n" +
-	"\x10GetPersonRequest\x126\n" +
-	"\vsubject_ref\x18\x01 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
+	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"T\n" +
+	"\x10GetPersonRequest\x12@\n" +
+	"\vsubject_ref\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
 	"subjectRef\"\x9e\x02\n" +
 	"\x04Hold\x12\x12\n" +
 	"\x04hold\x18\x01 \x01(\tR\x04hold\x12\x16\n" +
@@ -1871,25 +1871,25 @@ const file_habeas_retention_v1_retention_service_proto_rawDesc = "" +
 	"\x05ended\x18\x06 \x01(\bR\x05ended\"{\n" +
 	"\x11GetPersonResponse\x12/\n" +
 	"\x05holds\x18\x01 \x03(\v2\x19.habeas.retention.v1.HoldR\x05holds\x125\n" +
-	"\apermits\x18\x02 \x03(\v2\x1b.habeas.retention.v1.PermitR\apermits\"\x9a\x02\n" +
+	"\apermits\x18\x02 \x03(\v2\x1b.habeas.retention.v1.PermitR\apermits\"\xae\x02\n" +
 	"\x14RequestPermitRequest\x12(\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\trequestId\x126\n" +
-	"\vsubject_ref\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
-	"subjectRef\x12/\n" +
-	"\arequest\x18\x03 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\arequest\x125\n" +
+	"request_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\trequestId\x12@\n" +
+	"\vsubject_ref\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
+	"subjectRef\x129\n" +
+	"\arequest\x18\x03 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\arequest\x125\n" +
 	"\x06system\x18\x04 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x06system\x128\n" +
 	"\x06policy\x18\x05 \x01(\tB \xbaH\x1dr\x1b2\x19^([a-z][a-z0-9-]{0,62})?$R\x06policy\"j\n" +
 	"\x15RequestPermitResponse\x12\x16\n" +
 	"\x06permit\x18\x01 \x01(\tR\x06permit\x129\n" +
 	"\n" +
-	"expires_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\"\xca\x01\n" +
+	"expires_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\"\xde\x01\n" +
 	"\x10EndPermitRequest\x12(\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\trequestId\x126\n" +
-	"\vsubject_ref\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\n" +
-	"subjectRef\x12-\n" +
-	"\x06permit\x18\x03 \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z2-7]{26}$R\x06permit\x12%\n" +
+	"request_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\trequestId\x12@\n" +
+	"\vsubject_ref\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
+	"subjectRef\x127\n" +
+	"\x06permit\x18\x03 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\x06permit\x12%\n" +
 	"\x0erows_destroyed\x18\x04 \x01(\x04R\rrowsDestroyed\"\x13\n" +
 	"\x11EndPermitResponse*Y\n" +
 	"\aVerdict\x12\x17\n" +
