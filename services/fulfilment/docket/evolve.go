@@ -21,7 +21,11 @@ func Evolve(s Docket, ev Event) Docket {
 	case Answered:
 		s = without(s, e.Request)
 	case Left:
-		if gone, _ := s.Find(e.Request); e.Fulfilled && gone.Right == Erasure {
+		switch gone, _ := s.Find(e.Request); {
+		case gone.Right == Access:
+			s.Shown = append(slices.Clip(s.Shown), e.Request)
+			s.Shown = s.Shown[max(0, len(s.Shown)-shown):]
+		case e.Fulfilled && gone.Right == Erasure:
 			s.Erased = e.Request
 		}
 		s = without(s, e.Request)

@@ -64,6 +64,8 @@ type Docket struct {
 	// Erased is the erasure that was carried out; empty if none was. Identity
 	// has forgotten the person since.
 	Erased string
+	// Shown are the last accesses that left: there may be packages of them.
+	Shown []string
 	// Revoked are the agents whose mandate the person has taken back, each with
 	// the last time.
 	Revoked []Revocation
@@ -81,6 +83,10 @@ func (s Docket) Stops(agent string, asked time.Time) bool {
 
 // remembered bounds how many requests that left are known by name.
 const remembered = 64
+
+// shown bounds how many accesses that left are: no package lasts as long as so
+// many of one person's take, one after the other.
+const shown = 1024
 
 // Command is Enter, Begin, Pause, Leave or RevokeAgent.
 //

@@ -195,7 +195,16 @@ type Resume struct {
 type Retry struct{ At time.Time }
 
 // BeginPackage names the package before it is written.
-type BeginPackage struct{ Package string }
+type BeginPackage struct {
+	Package string
+	Refs    []string // whose data it will hold
+}
+
+// RevokePackage says that nobody is to be given the package any more.
+type RevokePackage struct {
+	Reason string
+	At     time.Time
+}
 
 // FinishPackage says that the package is whole, and what is in it.
 type FinishPackage struct {
@@ -209,7 +218,9 @@ type FinishPackage struct {
 // ReadPackage records that somebody is about to be given the package.
 type ReadPackage struct {
 	Purpose, Roles, Reader string
-	At                     time.Time
+	// Separated: it holds data of somebody who is not the person any more.
+	Separated bool
+	At        time.Time
 }
 
 // ExpirePackage records that the package is gone.
@@ -287,6 +298,7 @@ func (DeferLeaves) command()      {}
 func (Resume) command()           {}
 func (Retry) command()            {}
 func (BeginPackage) command()     {}
+func (RevokePackage) command()    {}
 func (FinishPackage) command()    {}
 func (ReadPackage) command()      {}
 func (ExpirePackage) command()    {}

@@ -48,7 +48,7 @@ func Decide(s Request, cmd Command) ([]Event, error) {
 		return deferLeaves(s, c), nil
 	case Resume:
 		return resume(s, c.Cause, c.At), nil
-	case BeginPackage, FinishPackage, ExpirePackage:
+	case BeginPackage, FinishPackage, RevokePackage, ExpirePackage:
 		return packaging(s, c)
 	case Assign, Unassign, NoteNeed, NoteNeedEnded:
 		return staffing(s, c)
@@ -112,12 +112,22 @@ func asked(s Request, cmd Command) ([]Event, error) {
 		}
 		return []Event{Resumed{Cause: causeRetry, At: c.At}}, nil
 	case ReadPackage:
-		if !s.Package.Ready || s.Package.Expired || !c.At.Before(s.Package.ExpiresAt) {
-			return refuse("download", ErrNoPackage)
-		}
-		return []Event{PackageRead(c)}, nil
+		return readPackage(s, c)
 	}
 	return nil, errUnknown
+}
+
+// readPackage gives the package to nobody that holds data of somebody else than the
+// person by now: it ends.
+func readPackage(s Request, c ReadPackage) ([]Event, error) {
+	events, err := refuse("download", ErrNoPackage)
+	switch {
+	case !s.Package.Live(c.At):
+		return events, err
+	case c.Separated:
+		return append(events, PackageRevoked{Reason: PackageSeparated, At: c.At}), err
+	}
+	return []Event{PackageRead{Purpose: c.Purpose, Roles: c.Roles, Reader: c.Reader, At: c.At}}, nil
 }
 
 // causeRetry is the cause of what somebody asked to try again.
@@ -257,6 +267,8 @@ func packaging(s Request, cmd Command) ([]Event, error) {
 			return nil, ErrOutOfStep
 		}
 		return finishPackage(s, c)
+	case RevokePackage:
+		return once(!s.Package.Ready || s.Package.Expired || s.Package.Revoked != "", PackageRevoked(c))
 	case ExpirePackage:
 		if s.Package.Name == "" || s.Package.Expired {
 			return nil, nil

@@ -183,6 +183,7 @@ func works() []decision {
 }
 
 func endings() []decision {
+	ready := request.PackageReady{Package: "p", ExpiresAt: noon().Add(1)}
 	return []decision{
 		{
 			"a withdrawal comes too late once something was started", with(planned(erases()), started(3)),
@@ -229,6 +230,17 @@ func endings() []decision {
 			"a package that is not there is not read", one(submitted(request.Access)),
 			request.ReadPackage{At: noon()},
 			one(request.CommandRefused{Command: "download", Reason: "PACKAGE_NOT_AVAILABLE"}), request.ErrNoPackage,
+		},
+		{
+			"one that holds data of somebody else by now is not read, and ends", one2(submitted(request.Access), ready),
+			request.ReadPackage{Separated: true, At: noon()},
+			one2(request.CommandRefused{Command: "download", Reason: "PACKAGE_NOT_AVAILABLE"}, request.PackageRevoked{Reason: request.PackageSeparated, At: noon()}),
+			request.ErrNoPackage,
+		},
+		{
+			"a package is revoked once", one2(submitted(request.Access), ready, request.PackageRevoked{Reason: request.PackageErased}),
+			request.RevokePackage{Reason: request.PackageErased, At: noon()},
+			nil, nil,
 		},
 	}
 }

@@ -148,7 +148,16 @@ type Resumed struct {
 }
 
 // PackageBegun names the package.
-type PackageBegun struct{ Package string }
+type PackageBegun struct {
+	Package string
+	Refs    []string
+}
+
+// PackageRevoked says that nobody is given the package any more.
+type PackageRevoked struct {
+	Reason string
+	At     time.Time
+}
 
 // PackageReady says that the package is whole.
 type PackageReady struct {
@@ -224,6 +233,7 @@ func (StepFailed) event()          {}
 func (LeavesDeferred) event()      {}
 func (Resumed) event()             {}
 func (PackageBegun) event()        {}
+func (PackageRevoked) event()      {}
 func (PackageReady) event()        {}
 func (PackageRead) event()         {}
 func (PackageExpired) event()      {}

@@ -49,7 +49,7 @@ func Evolve(s Request, ev Event) Request {
 		s.KeyDestroyed = true
 	case Finished:
 		s.Finished = true
-	case PackageBegun, PackageReady, PackageRead, PackageExpired:
+	case PackageBegun, PackageReady, PackageRead, PackageRevoked, PackageExpired:
 		s.Package = evolvePackage(s.Package, e)
 	case RecipientsTold:
 		s.RecipientsTold = true
@@ -86,9 +86,11 @@ func evolveVerification(s Request, ev Event) Request {
 func evolvePackage(p Package, ev Event) Package {
 	switch e := ev.(type) { //nolint:gochecksumtype // Evolve chose the events of packages
 	case PackageBegun:
-		p = Package{Name: e.Package}
+		p = Package{Name: e.Package, Refs: e.Refs}
 	case PackageReady:
-		p = Package{Name: e.Package, Ready: true, Size: e.Size, ExpiresAt: e.ExpiresAt}
+		p = Package{Name: e.Package, Ready: true, Size: e.Size, ExpiresAt: e.ExpiresAt, Refs: p.Refs}
+	case PackageRevoked:
+		p.Revoked = e.Reason
 	case PackageExpired:
 		p.Expired = true
 	}

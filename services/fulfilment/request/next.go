@@ -87,7 +87,7 @@ func Wake(s Request, now time.Time) time.Time {
 			add(y.PermitAt)
 		}
 	}
-	if s.Package.Ready && !s.Package.Expired && now.Before(s.Package.ExpiresAt) {
+	if s.Package.Live(now) {
 		add(s.Package.ExpiresAt)
 	}
 	return at
@@ -247,7 +247,7 @@ func afterwards(s Request, now time.Time) []Effect {
 		out = append(out, Effect{Step: StepDestroyKey})
 	}
 	live := s.Package.Name != "" && !s.Package.Expired
-	if live && (!s.Package.Ready || !now.Before(s.Package.ExpiresAt)) {
+	if live && !s.Package.Live(now) {
 		out = append(out, Effect{Step: StepExpire})
 	}
 	if len(out) == 0 && !live && s.KeyDestroyed && len(s.staffed(now)) == 0 {

@@ -198,6 +198,29 @@ type Package struct {
 	Size      uint64
 	ExpiresAt time.Time
 	Expired   bool
+	Refs      []string // whose data it holds; empty if nobody noted that
+	Revoked   string   // why nobody is given it any more
+}
+
+// Why a package is revoked.
+const (
+	// PackageErased: the person was erased.
+	PackageErased = "erased"
+	// PackageSeparated: it holds data of two people who were taken for one.
+	PackageSeparated = "separated"
+)
+
+// Live reports whether there is a package that somebody may be given at a moment.
+func (p Package) Live(at time.Time) bool {
+	return p.Ready && !p.Expired && p.Revoked == "" && at.Before(p.ExpiresAt)
+}
+
+// Holders are whose data the package holds.
+func (s Request) Holders() []string {
+	if len(s.Package.Refs) == 0 {
+		return []string{s.SubjectRef}
+	}
+	return s.Package.Refs
 }
 
 // Request is the state of one request.

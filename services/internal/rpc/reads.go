@@ -141,24 +141,33 @@ func (s *sights) add(asked, refs []string) {
 	}
 }
 
-// MayShow does, before the answer, what is done when it leaves: it refuses it to
-// a caller who may not see those whom the handler has declared, and records the
-// reading. A handler that tells of the reading itself asks it first, so that
-// nothing tells of one that was refused or could not be recorded.
+// MayShow refuses, before the answer, what would be refused when it leaves: the
+// caller may not see those whom the handler has declared.
 func MayShow(ctx context.Context) error {
 	c := callFrom(ctx)
 	if c == nil || !c.method.logged() {
 		return nil
 	}
 	c.sights.mu.Lock()
-	asked := c.sights.asked
-	c.sights.mu.Unlock()
-	if err := c.release(); err != nil {
+	defer c.sights.mu.Unlock()
+	if err := c.permits(c.sights.asked, c.sights.about); err != nil {
 		return err
 	}
-	c.sights.mu.Lock()
-	defer c.sights.mu.Unlock()
-	c.sights.may = append(c.sights.may, asked...)
+	c.sights.may = append(c.sights.may, c.sights.asked...)
+	c.sights.asked = nil
+	return nil
+}
+
+// Show does, before the answer, what is done when it leaves: it is MayShow, and
+// records the reading. A handler that tells of the reading itself asks it first, so
+// that nothing tells of one that was refused or could not be recorded.
+func Show(ctx context.Context) error {
+	if err := MayShow(ctx); err != nil {
+		return err
+	}
+	if c := callFrom(ctx); c != nil {
+		return c.release()
+	}
 	return nil
 }
 

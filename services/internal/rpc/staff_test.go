@@ -102,7 +102,7 @@ func TestAHandlerMayAskBeforeItAnswers(t *testing.T) {
 				c.Reads, c.Staff = log, d
 				c.Services = append(c.Services, subjects(&people{saw: func(ctx context.Context) {
 					rpc.SawMerged(ctx, "jane", "john")
-					told = rpc.MayShow(ctx)
+					told = rpc.Show(ctx)
 					rpc.SawMerged(ctx, "jane", "john") // whom it has told of
 				}}))
 			})

@@ -26,7 +26,7 @@ func (c *Carrier) RevokeAgent(ctx context.Context, tenant, ref string, cmd es.Co
 	if err != nil {
 		return nil, fmt.Errorf("get subject: %w", err)
 	}
-	refs, err := c.references(ctx, ref)
+	refs, err := c.References(ctx, ref)
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,10 @@ import (
 
 // collect makes the package of an access request: all systems, or none yet.
 func (j *journey) collect(ctx context.Context) error {
+	refs, err := j.whose(ctx)
+	if err != nil {
+		return err
+	}
 	person, err := j.person(ctx)
 	if err != nil {
 		return err
@@ -34,20 +38,42 @@ func (j *journey) collect(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := j.touch(ctx, identityv1.TouchKind_TOUCH_KIND_PACKAGE); err != nil {
-		return err
-	}
 	name, err := es.NewID(j.cfg.Random)
 	if err != nil {
 		return err
 	}
-	if err := j.record(ctx, j.agg, j.s, "begin-package", request.BeginPackage{Package: name}); err != nil {
+	if err := j.record(ctx, j.agg, j.s, "begin-package", request.BeginPackage{Package: name, Refs: refs}); err != nil {
 		return err
 	}
 	if err := j.point(PointPackageBegun); err != nil {
 		return err
 	}
-	return j.write(ctx, name, systems, person, located)
+	return j.write(ctx, name, refs, systems, person, located)
+}
+
+// whose tells identity that a package is about to be made of the person, and
+// returns by which references they are looked for. What is told first is known to
+// whoever is separated from them later.
+func (j *journey) whose(ctx context.Context) ([]string, error) {
+	if err := j.touch(ctx, identityv1.TouchKind_TOUCH_KIND_PACKAGE); err != nil {
+		return nil, err
+	}
+	refs, err := j.References(ctx, j.s.SubjectRef)
+	slices.Sort(refs)
+	return refs, err
+}
+
+// same is failPersonChanged if the person has been merged or separated since their
+// references were asked for: their package may lack rows, or have somebody else's.
+func (j *journey) same(ctx context.Context, refs []string) error {
+	now, err := j.References(ctx, j.s.SubjectRef)
+	if err != nil {
+		return err
+	}
+	if slices.Sort(now); !slices.Equal(now, refs) {
+		return failPersonChanged
+	}
+	return nil
 }
 
 // opened is a system that is being collected from.
@@ -130,7 +156,7 @@ func (j *journey) whole(located map[uint32]uint64, in []request.Done) error {
 	return nil
 }
 
-func (j *journey) write(ctx context.Context, name string, systems []opened, p connector.Person, located map[uint32]uint64) error {
+func (j *journey) write(ctx context.Context, name string, refs []string, systems []opened, p connector.Person, located map[uint32]uint64) error {
 	about, err := j.about(ctx)
 	if err != nil {
 		return err
@@ -156,7 +182,10 @@ func (j *journey) write(ctx context.Context, name string, systems []opened, p co
 		if counts, err = pack.Archive(ctx, w, contents); err != nil {
 			return err
 		}
-		return j.whole(located, j.collected(counts)) // otherwise nothing is stored
+		if err := j.whole(located, j.collected(counts)); err != nil {
+			return err
+		}
+		return j.same(ctx, refs) // otherwise nothing is stored
 	})
 	if err != nil {
 		return err

@@ -37,6 +37,9 @@ func (j *journey) forget(ctx context.Context) error {
 	known, err := j.cfg.Peers.Subjects.GetSubject(ctx, &identityv1.GetSubjectRequest{SubjectRef: j.s.SubjectRef})
 	switch {
 	case gone(err), known.GetState() == identityv1.SubjectState_SUBJECT_STATE_FORGOTTEN:
+		if err := j.endPackages(ctx); err != nil {
+			return err
+		}
 		got, err := j.forgetSubject(ctx) // the answer that was lost
 		if err != nil {
 			return err
@@ -91,6 +94,9 @@ func (j *journey) forgetUnder(ctx context.Context, permit *retentionv1.RequestPe
 	ctx, cancel := context.WithTimeout(ctx, min(destroyTimeout, left-permitReserve))
 	defer cancel()
 	if _, err := j.search(ctx); err != nil {
+		return nil, err
+	}
+	if err := j.endPackages(ctx); err != nil {
 		return nil, err
 	}
 	if err := j.suppressOwn(ctx); err != nil {

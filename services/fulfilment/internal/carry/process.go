@@ -142,7 +142,7 @@ func (c *Carrier) released(ctx context.Context, r es.Recorded) error {
 // resume wakes what waits under any reference of the person: a hold that lay with
 // one of them kept all.
 func (c *Carrier) resume(ctx context.Context, r es.Recorded, i int) error {
-	refs, err := c.references(client.WithTenant(ctx, r.Aggregate.Tenant), r.Aggregate.ID)
+	refs, err := c.References(client.WithTenant(ctx, r.Aggregate.Tenant), r.Aggregate.ID)
 	if err != nil {
 		return err
 	}
@@ -154,8 +154,9 @@ func (c *Carrier) resume(ctx context.Context, r es.Recorded, i int) error {
 	return nil
 }
 
-// references are all of a person's, as identity knows them now.
-func (c *Carrier) references(ctx context.Context, ref string) ([]string, error) {
+// References are all of a person's, as identity knows them now. ctx must name the
+// tenant for calls to other services.
+func (c *Carrier) References(ctx context.Context, ref string) ([]string, error) {
 	who, err := c.cfg.Peers.Subjects.GetSubject(ctx, &identityv1.GetSubjectRequest{SubjectRef: ref})
 	if gone(err) {
 		return []string{ref}, nil

@@ -40,6 +40,8 @@ const (
 	failRetired = Failure("SYSTEM_RETIRED")
 	// failCollectedLess: a package has fewer rows than were found.
 	failCollectedLess = Failure("COLLECTED_LESS")
+	// failPersonChanged: the person was merged or separated meanwhile.
+	failPersonChanged = Failure("PERSON_CHANGED")
 )
 
 // inSystem says in which system a step over several did not succeed.

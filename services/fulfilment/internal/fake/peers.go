@@ -84,7 +84,9 @@ type Peers struct {
 	// Unfenced says that nobody is kept from being separated during a search.
 	Unfenced bool
 	// Unknown is a reference that nobody has.
-	Unknown  string
+	Unknown string
+	// Merged are the references that were merged into one.
+	Merged   map[string][]string
 	searched time.Time // until when somebody looks for the person
 }
 
@@ -97,6 +99,9 @@ func (p *Peers) Separate(address, ref string) bool {
 		return false
 	}
 	p.Known[address] = ref
+	for root, others := range p.Merged {
+		p.Merged[root] = slices.DeleteFunc(slices.Clone(others), func(o string) bool { return o == ref })
+	}
 	return true
 }
 

@@ -2,6 +2,7 @@ package fake
 
 import (
 	"context"
+	"slices"
 
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 
@@ -22,5 +23,11 @@ func (p *Peers) GetSubject(_ context.Context, r *identityv1.GetSubjectRequest, _
 	if p.forgotten[r.GetSubjectRef()] {
 		return &identityv1.GetSubjectResponse{State: identityv1.SubjectState_SUBJECT_STATE_FORGOTTEN}, nil
 	}
-	return &identityv1.GetSubjectResponse{State: identityv1.SubjectState_SUBJECT_STATE_ACTIVE}, nil
+	out := &identityv1.GetSubjectResponse{State: identityv1.SubjectState_SUBJECT_STATE_ACTIVE, MergedRefs: p.Merged[r.GetSubjectRef()]}
+	for root, others := range p.Merged {
+		if slices.Contains(others, r.GetSubjectRef()) {
+			out.MergedInto = root
+		}
+	}
+	return out, nil
 }

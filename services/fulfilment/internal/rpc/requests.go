@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
@@ -210,9 +211,18 @@ func (s *Server) DownloadPackage(r *fulfilmentv1.DownloadPackageRequest, out grp
 	if err := kit.OnCase(ctx, agg.ID); err != nil {
 		return err
 	}
-	kit.Saw(ctx, state.SubjectRef)
+	kit.SawMerged(ctx, state.SubjectRef, state.Holders()...)
 	if err := kit.MayShow(ctx); err != nil {
 		return err
+	}
+	separated, err := s.separated(ctx, agg.Tenant, state)
+	if err != nil {
+		return err
+	}
+	if state.Package.Live(s.Now()) && !separated {
+		if err := kit.Show(ctx); err != nil {
+			return err
+		}
 	}
 	id, err := es.NewID(s.Random)
 	if err != nil {
@@ -220,7 +230,8 @@ func (s *Server) DownloadPackage(r *fulfilmentv1.DownloadPackageRequest, out grp
 	}
 	_, err = s.Requests.Handle(ctx, agg, es.Command[request.Command]{
 		ID: id, At: s.Now(), Meta: es.Meta{Correlation: agg.ID}, Data: request.ReadPackage{
-			Purpose: kit.PurposeFrom(ctx), Roles: roles(ctx), Reader: mark(agg, kit.PrincipalFrom(ctx).Subject), At: s.Now(),
+			Purpose: kit.PurposeFrom(ctx), Roles: roles(ctx), Reader: mark(agg, kit.PrincipalFrom(ctx).Subject),
+			Separated: separated, At: s.Now(),
 		},
 	})
 	if err != nil {
@@ -230,4 +241,17 @@ func (s *Server) DownloadPackage(r *fulfilmentv1.DownloadPackageRequest, out grp
 	return s.Packages.Read(ctx, name, func(data []byte) error {
 		return out.Send(&fulfilmentv1.DownloadPackageResponse{Data: data})
 	})
+}
+
+// separated reports whether the package holds data of somebody who is not the
+// person any more: they were taken for one when it was made.
+func (s *Server) separated(ctx context.Context, tenant string, r request.Request) (bool, error) {
+	if !r.Package.Live(s.Now()) {
+		return false, nil
+	}
+	now, err := s.Carrier.References(client.WithTenant(ctx, tenant), r.SubjectRef)
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(r.Holders(), func(ref string) bool { return !slices.Contains(now, ref) }), nil
 }

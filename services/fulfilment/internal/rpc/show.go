@@ -28,7 +28,7 @@ func show(id string, s request.Request) *fulfilmentv1.Request {
 		DueAt: timestamppb.New(s.Terms.DueAt), ClosedAt: eventpb.Stamp(s.ClosedAt), DuplicateOf: cmp.Or(s.DuplicateOf, s.After),
 		DueOn: dueOn(s.Terms), Agent: s.Agent,
 	}
-	if s.Package.Ready && !s.Package.Expired {
+	if s.Package.Ready && !s.Package.Expired && s.Package.Revoked == "" {
 		m.PackageUri, m.PackageExpiresAt = "package:"+s.Package.Name, eventpb.Stamp(s.Package.ExpiresAt)
 	}
 	for _, l := range s.Leaves {

@@ -43,6 +43,7 @@ type service struct {
 	lines  []view.Line
 	agents *directory
 	impl   *rpc.Server
+	reads  *rpctest.Reads
 }
 
 // List gives the lines that a test has set.
@@ -72,7 +73,7 @@ func (checker) Check(_ context.Context, _ string, d system.Description) (uint32,
 
 func serve(t *testing.T) *service {
 	t.Helper()
-	s := &service{World: fake.NewWorld(t), place: rpctest.NewPlace(t), agents: &directory{used: map[string]*identityv1.UseMandateRequest{}}}
+	s := &service{World: fake.NewWorld(t), place: rpctest.NewPlace(t), agents: &directory{used: map[string]*identityv1.UseMandateRequest{}}, reads: &rpctest.Reads{}}
 	packs, err := rulepack.Load("gdpr", "ccpa")
 	if err != nil {
 		t.Fatal(err)
@@ -90,7 +91,7 @@ func serve(t *testing.T) *service {
 			{Desc: &fulfilmentv1.CaseService_ServiceDesc, Impl: impl},
 			{Desc: &fulfilmentv1.AgentRequestService_ServiceDesc, Impl: &rpc.Agents{Server: impl, Directory: s.agents}},
 		},
-		Errors: rpc.Errors(),
+		Errors: rpc.Errors(), Reads: s.reads,
 	})
 	return s
 }

@@ -9,9 +9,14 @@ import (
 func packaging() []entry {
 	return []entry{
 		eventpb.Of[request.Event](func(_ *eventpb.Writer, e request.PackageBegun) *fulfilmentv1.PackageBegun {
-			return &fulfilmentv1.PackageBegun{Package: e.Package}
+			return &fulfilmentv1.PackageBegun{Package: e.Package, SubjectRefs: e.Refs}
 		}, func(_ *eventpb.Reader, m *fulfilmentv1.PackageBegun) request.PackageBegun {
-			return request.PackageBegun{Package: m.GetPackage()}
+			return request.PackageBegun{Package: m.GetPackage(), Refs: m.GetSubjectRefs()}
+		}),
+		eventpb.Of[request.Event](func(_ *eventpb.Writer, e request.PackageRevoked) *fulfilmentv1.PackageRevoked {
+			return &fulfilmentv1.PackageRevoked{Reason: e.Reason, At: eventpb.Stamp(e.At)}
+		}, func(_ *eventpb.Reader, m *fulfilmentv1.PackageRevoked) request.PackageRevoked {
+			return request.PackageRevoked{Reason: m.GetReason(), At: eventpb.Moment(m.GetAt())}
 		}),
 		eventpb.Of[request.Event](func(_ *eventpb.Writer, e request.PackageReady) *fulfilmentv1.PackageReady {
 			return &fulfilmentv1.PackageReady{Package: e.Package, Size: e.Size, ExpiresAt: eventpb.Stamp(e.ExpiresAt)}

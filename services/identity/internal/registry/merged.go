@@ -141,10 +141,15 @@ func (r *Registry) each(ctx context.Context, tenant string, refs []string, cmd C
 	return nil
 }
 
-// Touch lists what is about to be done to a person, if they are merged.
+// Touch lists what is about to be done to a person, if they are merged. What is
+// told again is listed for merges that have come since.
 func (r *Registry) Touch(ctx context.Context, tenant, root string, t subject.Touch) error {
-	_, err := r.cfg.Subjects.Handle(ctx, Aggregate(tenant, root), Command{
-		ID: es.DeriveID(tenant, "touch/"+string(t.Kind), root+"/"+t.Reference), At: t.At, Meta: es.Meta{Correlation: t.Reference},
+	id, err := es.NewID(r.cfg.Random)
+	if err != nil {
+		return err
+	}
+	_, err = r.cfg.Subjects.Handle(ctx, Aggregate(tenant, root), Command{
+		ID: id, At: t.At, Meta: es.Meta{Correlation: t.Reference},
 		Data: subject.RecordTouch{Touch: t},
 	})
 	return err

@@ -147,3 +147,29 @@ func TestAnEndThatHadBegunIsBroughtToItsEndAfterASeparation(t *testing.T) {
 		t.Errorf("the end of the one who went stopped at %v", goes.Phase)
 	}
 }
+
+// TestWhatIsToldAgainIsListedForAMergeThatCameSince: the same package is made again
+// after somebody else was merged into the person.
+func TestWhatIsToldAgainIsListedForAMergeThatCameSince(t *testing.T) {
+	c := newCouple(t)
+	third, err := c.register(c.process, "c3", address("june@example.com"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	touch := subject.Touch{Kind: subject.TouchPackage, Reference: erasure, At: c.Now()}
+	for _, step := range []func(){
+		func() {},
+		func() { c.does(c.stays, "absorb-2", subject.Absorb{Merge: "n", Other: third, Evidence: "e", At: c.Now()}) },
+		func() {},
+	} {
+		step()
+		if err := c.Touch(t.Context(), tenant, c.stays, touch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, m := range c.load(c.stays).Merges {
+		if len(m.Touches) != 1 {
+			t.Errorf("merge %s lists %d packages", m.ID, len(m.Touches))
+		}
+	}
+}

@@ -222,7 +222,7 @@ func (s *Subjects) mayShow(ctx context.Context, tenant, ref string) error {
 		return err
 	}
 	kit.SawMerged(ctx, ref, owners(held)...)
-	return kit.MayShow(ctx)
+	return kit.Show(ctx)
 }
 
 // owners are the references that hold identifiers.

@@ -3317,7 +3317,9 @@ func (x *RequestResumed) GetAt() *timestamppb.Timestamp {
 type PackageBegun struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Random name of the package in the store.
-	Package       string `protobuf:"bytes,1,opt,name=package,proto3" json:"package,omitempty"`
+	Package string `protobuf:"bytes,1,opt,name=package,proto3" json:"package,omitempty"`
+	// Whose data it holds: all references of the person then.
+	SubjectRefs   []string `protobuf:"bytes,2,rep,name=subject_refs,json=subjectRefs,proto3" json:"subject_refs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3359,6 +3361,68 @@ func (x *PackageBegun) GetPackage() string {
 	return ""
 }
 
+func (x *PackageBegun) GetSubjectRefs() []string {
+	if x != nil {
+		return x.SubjectRefs
+	}
+	return nil
+}
+
+// PackageRevoked: nobody is given the package any more; it is about to end.
+type PackageRevoked struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Why: "erased" or "separated".
+	Reason string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	// When.
+	At            *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PackageRevoked) Reset() {
+	*x = PackageRevoked{}
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PackageRevoked) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PackageRevoked) ProtoMessage() {}
+
+func (x *PackageRevoked) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PackageRevoked.ProtoReflect.Descriptor instead.
+func (*PackageRevoked) Descriptor() ([]byte, []int) {
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{44}
+}
+
+func (x *PackageRevoked) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *PackageRevoked) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
 // PackageReady: the package is whole, sealed under the request's package key.
 type PackageReady struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3374,7 +3438,7 @@ type PackageReady struct {
 
 func (x *PackageReady) Reset() {
 	*x = PackageReady{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[44]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3386,7 +3450,7 @@ func (x *PackageReady) String() string {
 func (*PackageReady) ProtoMessage() {}
 
 func (x *PackageReady) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[44]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3399,7 +3463,7 @@ func (x *PackageReady) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PackageReady.ProtoReflect.Descriptor instead.
 func (*PackageReady) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{44}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *PackageReady) GetPackage() string {
@@ -3440,7 +3504,7 @@ type PackageRead struct {
 
 func (x *PackageRead) Reset() {
 	*x = PackageRead{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[45]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3452,7 +3516,7 @@ func (x *PackageRead) String() string {
 func (*PackageRead) ProtoMessage() {}
 
 func (x *PackageRead) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[45]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3465,7 +3529,7 @@ func (x *PackageRead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PackageRead.ProtoReflect.Descriptor instead.
 func (*PackageRead) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{45}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *PackageRead) GetPurpose() string {
@@ -3509,7 +3573,7 @@ type PackageExpired struct {
 
 func (x *PackageExpired) Reset() {
 	*x = PackageExpired{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[46]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3521,7 +3585,7 @@ func (x *PackageExpired) String() string {
 func (*PackageExpired) ProtoMessage() {}
 
 func (x *PackageExpired) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[46]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3534,7 +3598,7 @@ func (x *PackageExpired) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PackageExpired.ProtoReflect.Descriptor instead.
 func (*PackageExpired) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{46}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *PackageExpired) GetPackage() string {
@@ -3562,7 +3626,7 @@ type RecipientsTold struct {
 
 func (x *RecipientsTold) Reset() {
 	*x = RecipientsTold{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[47]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3574,7 +3638,7 @@ func (x *RecipientsTold) String() string {
 func (*RecipientsTold) ProtoMessage() {}
 
 func (x *RecipientsTold) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[47]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3587,7 +3651,7 @@ func (x *RecipientsTold) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecipientsTold.ProtoReflect.Descriptor instead.
 func (*RecipientsTold) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{47}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *RecipientsTold) GetRecipients() uint32 {
@@ -3610,7 +3674,7 @@ type SubjectForgotten struct {
 
 func (x *SubjectForgotten) Reset() {
 	*x = SubjectForgotten{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[48]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3622,7 +3686,7 @@ func (x *SubjectForgotten) String() string {
 func (*SubjectForgotten) ProtoMessage() {}
 
 func (x *SubjectForgotten) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[48]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3635,7 +3699,7 @@ func (x *SubjectForgotten) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubjectForgotten.ProtoReflect.Descriptor instead.
 func (*SubjectForgotten) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{48}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *SubjectForgotten) GetKeysDestroyed() uint32 {
@@ -3663,7 +3727,7 @@ type RestrictionEnded struct {
 
 func (x *RestrictionEnded) Reset() {
 	*x = RestrictionEnded{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[49]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3675,7 +3739,7 @@ func (x *RestrictionEnded) String() string {
 func (*RestrictionEnded) ProtoMessage() {}
 
 func (x *RestrictionEnded) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[49]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3688,7 +3752,7 @@ func (x *RestrictionEnded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestrictionEnded.ProtoReflect.Descriptor instead.
 func (*RestrictionEnded) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{49}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *RestrictionEnded) GetErased() bool {
@@ -3709,7 +3773,7 @@ type RequestWithdrawn struct {
 
 func (x *RequestWithdrawn) Reset() {
 	*x = RequestWithdrawn{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[50]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3721,7 +3785,7 @@ func (x *RequestWithdrawn) String() string {
 func (*RequestWithdrawn) ProtoMessage() {}
 
 func (x *RequestWithdrawn) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[50]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3734,7 +3798,7 @@ func (x *RequestWithdrawn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestWithdrawn.ProtoReflect.Descriptor instead.
 func (*RequestWithdrawn) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{50}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *RequestWithdrawn) GetAt() *timestamppb.Timestamp {
@@ -3759,7 +3823,7 @@ type RequestClosed struct {
 
 func (x *RequestClosed) Reset() {
 	*x = RequestClosed{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[51]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3771,7 +3835,7 @@ func (x *RequestClosed) String() string {
 func (*RequestClosed) ProtoMessage() {}
 
 func (x *RequestClosed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[51]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3784,7 +3848,7 @@ func (x *RequestClosed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestClosed.ProtoReflect.Descriptor instead.
 func (*RequestClosed) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{51}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *RequestClosed) GetOutcome() Outcome {
@@ -3817,7 +3881,7 @@ type DocketLeft struct {
 
 func (x *DocketLeft) Reset() {
 	*x = DocketLeft{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[52]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3829,7 +3893,7 @@ func (x *DocketLeft) String() string {
 func (*DocketLeft) ProtoMessage() {}
 
 func (x *DocketLeft) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[52]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3842,7 +3906,7 @@ func (x *DocketLeft) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DocketLeft.ProtoReflect.Descriptor instead.
 func (*DocketLeft) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{52}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{53}
 }
 
 // RequestKeyDestroyed: what the request said about its requester is unreadable.
@@ -3856,7 +3920,7 @@ type RequestKeyDestroyed struct {
 
 func (x *RequestKeyDestroyed) Reset() {
 	*x = RequestKeyDestroyed{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[53]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3868,7 +3932,7 @@ func (x *RequestKeyDestroyed) String() string {
 func (*RequestKeyDestroyed) ProtoMessage() {}
 
 func (x *RequestKeyDestroyed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[53]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3881,7 +3945,7 @@ func (x *RequestKeyDestroyed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestKeyDestroyed.ProtoReflect.Descriptor instead.
 func (*RequestKeyDestroyed) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{53}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *RequestKeyDestroyed) GetResidueEndsAt() *timestamppb.Timestamp {
@@ -3900,7 +3964,7 @@ type RequestFinished struct {
 
 func (x *RequestFinished) Reset() {
 	*x = RequestFinished{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[54]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3912,7 +3976,7 @@ func (x *RequestFinished) String() string {
 func (*RequestFinished) ProtoMessage() {}
 
 func (x *RequestFinished) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[54]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3925,7 +3989,7 @@ func (x *RequestFinished) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestFinished.ProtoReflect.Descriptor instead.
 func (*RequestFinished) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{54}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{55}
 }
 
 // CommandRefused: a rule said no to a known caller.
@@ -3941,7 +4005,7 @@ type CommandRefused struct {
 
 func (x *CommandRefused) Reset() {
 	*x = CommandRefused{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[55]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3953,7 +4017,7 @@ func (x *CommandRefused) String() string {
 func (*CommandRefused) ProtoMessage() {}
 
 func (x *CommandRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[55]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3966,7 +4030,7 @@ func (x *CommandRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommandRefused.ProtoReflect.Descriptor instead.
 func (*CommandRefused) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{55}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *CommandRefused) GetCommand() string {
@@ -4226,9 +4290,13 @@ const file_habeas_fulfilment_v1_events_proto_rawDesc = "" +
 	"\x02at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x02at:\x1b\xa2\xb5\x18\x17request.leaves_deferred\"m\n" +
 	"\x0eRequestResumed\x12\x1a\n" +
 	"\x05cause\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x05cause\x12*\n" +
-	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at:\x13\xa2\xb5\x18\x0frequest.resumed\"I\n" +
+	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at:\x13\xa2\xb5\x18\x0frequest.resumed\"r\n" +
 	"\fPackageBegun\x12\x1e\n" +
-	"\apackage\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\apackage:\x19\xa2\xb5\x18\x15request.package_begun\"\x98\x01\n" +
+	"\apackage\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\apackage\x12'\n" +
+	"\fsubject_refs\x18\x02 \x03(\tB\x04\x98\xb5\x18\x02R\vsubjectRefs:\x19\xa2\xb5\x18\x15request.package_begun\"w\n" +
+	"\x0ePackageRevoked\x12\x1c\n" +
+	"\x06reason\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason\x12*\n" +
+	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at:\x1b\xa2\xb5\x18\x17request.package_revoked\"\x98\x01\n" +
 	"\fPackageReady\x12\x1e\n" +
 	"\apackage\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\apackage\x12\x12\n" +
 	"\x04size\x18\x02 \x01(\x04R\x04size\x129\n" +
@@ -4290,7 +4358,7 @@ func file_habeas_fulfilment_v1_events_proto_rawDescGZIP() []byte {
 }
 
 var file_habeas_fulfilment_v1_events_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_habeas_fulfilment_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 56)
+var file_habeas_fulfilment_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 57)
 var file_habeas_fulfilment_v1_events_proto_goTypes = []any{
 	(DocketPlace)(0),              // 0: habeas.fulfilment.v1.DocketPlace
 	(LeafDecision)(0),             // 1: habeas.fulfilment.v1.LeafDecision
@@ -4338,101 +4406,103 @@ var file_habeas_fulfilment_v1_events_proto_goTypes = []any{
 	(*LeavesDeferred)(nil),        // 43: habeas.fulfilment.v1.LeavesDeferred
 	(*RequestResumed)(nil),        // 44: habeas.fulfilment.v1.RequestResumed
 	(*PackageBegun)(nil),          // 45: habeas.fulfilment.v1.PackageBegun
-	(*PackageReady)(nil),          // 46: habeas.fulfilment.v1.PackageReady
-	(*PackageRead)(nil),           // 47: habeas.fulfilment.v1.PackageRead
-	(*PackageExpired)(nil),        // 48: habeas.fulfilment.v1.PackageExpired
-	(*RecipientsTold)(nil),        // 49: habeas.fulfilment.v1.RecipientsTold
-	(*SubjectForgotten)(nil),      // 50: habeas.fulfilment.v1.SubjectForgotten
-	(*RestrictionEnded)(nil),      // 51: habeas.fulfilment.v1.RestrictionEnded
-	(*RequestWithdrawn)(nil),      // 52: habeas.fulfilment.v1.RequestWithdrawn
-	(*RequestClosed)(nil),         // 53: habeas.fulfilment.v1.RequestClosed
-	(*DocketLeft)(nil),            // 54: habeas.fulfilment.v1.DocketLeft
-	(*RequestKeyDestroyed)(nil),   // 55: habeas.fulfilment.v1.RequestKeyDestroyed
-	(*RequestFinished)(nil),       // 56: habeas.fulfilment.v1.RequestFinished
-	(*CommandRefused)(nil),        // 57: habeas.fulfilment.v1.CommandRefused
-	(ConnectorKind)(0),            // 58: habeas.fulfilment.v1.ConnectorKind
-	(*timestamppb.Timestamp)(nil), // 59: google.protobuf.Timestamp
-	(Right)(0),                    // 60: habeas.fulfilment.v1.Right
-	(*v1.Sealed)(nil),             // 61: habeas.seal.v1.Sealed
-	(v11.IdentifierKind)(0),       // 62: habeas.identity.v1.IdentifierKind
-	(*durationpb.Duration)(nil),   // 63: google.protobuf.Duration
-	(LeafOutcome)(0),              // 64: habeas.fulfilment.v1.LeafOutcome
-	(Outcome)(0),                  // 65: habeas.fulfilment.v1.Outcome
+	(*PackageRevoked)(nil),        // 46: habeas.fulfilment.v1.PackageRevoked
+	(*PackageReady)(nil),          // 47: habeas.fulfilment.v1.PackageReady
+	(*PackageRead)(nil),           // 48: habeas.fulfilment.v1.PackageRead
+	(*PackageExpired)(nil),        // 49: habeas.fulfilment.v1.PackageExpired
+	(*RecipientsTold)(nil),        // 50: habeas.fulfilment.v1.RecipientsTold
+	(*SubjectForgotten)(nil),      // 51: habeas.fulfilment.v1.SubjectForgotten
+	(*RestrictionEnded)(nil),      // 52: habeas.fulfilment.v1.RestrictionEnded
+	(*RequestWithdrawn)(nil),      // 53: habeas.fulfilment.v1.RequestWithdrawn
+	(*RequestClosed)(nil),         // 54: habeas.fulfilment.v1.RequestClosed
+	(*DocketLeft)(nil),            // 55: habeas.fulfilment.v1.DocketLeft
+	(*RequestKeyDestroyed)(nil),   // 56: habeas.fulfilment.v1.RequestKeyDestroyed
+	(*RequestFinished)(nil),       // 57: habeas.fulfilment.v1.RequestFinished
+	(*CommandRefused)(nil),        // 58: habeas.fulfilment.v1.CommandRefused
+	(ConnectorKind)(0),            // 59: habeas.fulfilment.v1.ConnectorKind
+	(*timestamppb.Timestamp)(nil), // 60: google.protobuf.Timestamp
+	(Right)(0),                    // 61: habeas.fulfilment.v1.Right
+	(*v1.Sealed)(nil),             // 62: habeas.seal.v1.Sealed
+	(v11.IdentifierKind)(0),       // 63: habeas.identity.v1.IdentifierKind
+	(*durationpb.Duration)(nil),   // 64: google.protobuf.Duration
+	(LeafOutcome)(0),              // 65: habeas.fulfilment.v1.LeafOutcome
+	(Outcome)(0),                  // 66: habeas.fulfilment.v1.Outcome
 }
 var file_habeas_fulfilment_v1_events_proto_depIdxs = []int32{
-	58, // 0: habeas.fulfilment.v1.SystemRegistered.connector:type_name -> habeas.fulfilment.v1.ConnectorKind
-	59, // 1: habeas.fulfilment.v1.SystemRegistered.at:type_name -> google.protobuf.Timestamp
-	59, // 2: habeas.fulfilment.v1.SystemRetired.at:type_name -> google.protobuf.Timestamp
-	58, // 3: habeas.fulfilment.v1.SystemListed.connector:type_name -> habeas.fulfilment.v1.ConnectorKind
-	60, // 4: habeas.fulfilment.v1.RequestEntered.right:type_name -> habeas.fulfilment.v1.Right
+	59, // 0: habeas.fulfilment.v1.SystemRegistered.connector:type_name -> habeas.fulfilment.v1.ConnectorKind
+	60, // 1: habeas.fulfilment.v1.SystemRegistered.at:type_name -> google.protobuf.Timestamp
+	60, // 2: habeas.fulfilment.v1.SystemRetired.at:type_name -> google.protobuf.Timestamp
+	59, // 3: habeas.fulfilment.v1.SystemListed.connector:type_name -> habeas.fulfilment.v1.ConnectorKind
+	61, // 4: habeas.fulfilment.v1.RequestEntered.right:type_name -> habeas.fulfilment.v1.Right
 	0,  // 5: habeas.fulfilment.v1.RequestEntered.place:type_name -> habeas.fulfilment.v1.DocketPlace
-	59, // 6: habeas.fulfilment.v1.RequestEntered.asked_at:type_name -> google.protobuf.Timestamp
-	59, // 7: habeas.fulfilment.v1.AgentRevoked.at:type_name -> google.protobuf.Timestamp
-	61, // 8: habeas.fulfilment.v1.NoticeDrafted.address:type_name -> habeas.seal.v1.Sealed
-	59, // 9: habeas.fulfilment.v1.NoticeDrafted.at:type_name -> google.protobuf.Timestamp
-	59, // 10: habeas.fulfilment.v1.NoticeAttempted.at:type_name -> google.protobuf.Timestamp
-	59, // 11: habeas.fulfilment.v1.NoticeSent.at:type_name -> google.protobuf.Timestamp
-	59, // 12: habeas.fulfilment.v1.NoticeFailed.next_try_at:type_name -> google.protobuf.Timestamp
-	59, // 13: habeas.fulfilment.v1.NoticeFailed.at:type_name -> google.protobuf.Timestamp
-	60, // 14: habeas.fulfilment.v1.RequestSubmitted.right:type_name -> habeas.fulfilment.v1.Right
-	62, // 15: habeas.fulfilment.v1.RequestSubmitted.kind:type_name -> habeas.identity.v1.IdentifierKind
-	61, // 16: habeas.fulfilment.v1.RequestSubmitted.identifier:type_name -> habeas.seal.v1.Sealed
-	59, // 17: habeas.fulfilment.v1.RequestSubmitted.received_at:type_name -> google.protobuf.Timestamp
-	59, // 18: habeas.fulfilment.v1.RequestSubmitted.at:type_name -> google.protobuf.Timestamp
-	59, // 19: habeas.fulfilment.v1.RequestSubmitted.due_at:type_name -> google.protobuf.Timestamp
-	59, // 20: habeas.fulfilment.v1.RequestSubmitted.acknowledge_by:type_name -> google.protobuf.Timestamp
-	63, // 21: habeas.fulfilment.v1.RequestSubmitted.delay:type_name -> google.protobuf.Duration
-	59, // 22: habeas.fulfilment.v1.VerificationStarted.expires_at:type_name -> google.protobuf.Timestamp
-	59, // 23: habeas.fulfilment.v1.VerificationStarted.at:type_name -> google.protobuf.Timestamp
-	59, // 24: habeas.fulfilment.v1.VerificationExtended.expires_at:type_name -> google.protobuf.Timestamp
-	59, // 25: habeas.fulfilment.v1.VerificationExtended.at:type_name -> google.protobuf.Timestamp
-	59, // 26: habeas.fulfilment.v1.RequestVerified.at:type_name -> google.protobuf.Timestamp
-	59, // 27: habeas.fulfilment.v1.VerificationRenewed.at:type_name -> google.protobuf.Timestamp
-	59, // 28: habeas.fulfilment.v1.DelayBegun.until:type_name -> google.protobuf.Timestamp
-	61, // 29: habeas.fulfilment.v1.DelayBegun.code:type_name -> habeas.seal.v1.Sealed
-	59, // 30: habeas.fulfilment.v1.DelayBegun.at:type_name -> google.protobuf.Timestamp
-	59, // 31: habeas.fulfilment.v1.RequestCancelled.at:type_name -> google.protobuf.Timestamp
-	59, // 32: habeas.fulfilment.v1.VerificationFailed.at:type_name -> google.protobuf.Timestamp
-	59, // 33: habeas.fulfilment.v1.RequestQueued.at:type_name -> google.protobuf.Timestamp
-	59, // 34: habeas.fulfilment.v1.RequestHeldBack.at:type_name -> google.protobuf.Timestamp
-	59, // 35: habeas.fulfilment.v1.RequestActivated.at:type_name -> google.protobuf.Timestamp
-	61, // 36: habeas.fulfilment.v1.ContactNoted.address:type_name -> habeas.seal.v1.Sealed
-	59, // 37: habeas.fulfilment.v1.RequestFrozen.at:type_name -> google.protobuf.Timestamp
+	60, // 6: habeas.fulfilment.v1.RequestEntered.asked_at:type_name -> google.protobuf.Timestamp
+	60, // 7: habeas.fulfilment.v1.AgentRevoked.at:type_name -> google.protobuf.Timestamp
+	62, // 8: habeas.fulfilment.v1.NoticeDrafted.address:type_name -> habeas.seal.v1.Sealed
+	60, // 9: habeas.fulfilment.v1.NoticeDrafted.at:type_name -> google.protobuf.Timestamp
+	60, // 10: habeas.fulfilment.v1.NoticeAttempted.at:type_name -> google.protobuf.Timestamp
+	60, // 11: habeas.fulfilment.v1.NoticeSent.at:type_name -> google.protobuf.Timestamp
+	60, // 12: habeas.fulfilment.v1.NoticeFailed.next_try_at:type_name -> google.protobuf.Timestamp
+	60, // 13: habeas.fulfilment.v1.NoticeFailed.at:type_name -> google.protobuf.Timestamp
+	61, // 14: habeas.fulfilment.v1.RequestSubmitted.right:type_name -> habeas.fulfilment.v1.Right
+	63, // 15: habeas.fulfilment.v1.RequestSubmitted.kind:type_name -> habeas.identity.v1.IdentifierKind
+	62, // 16: habeas.fulfilment.v1.RequestSubmitted.identifier:type_name -> habeas.seal.v1.Sealed
+	60, // 17: habeas.fulfilment.v1.RequestSubmitted.received_at:type_name -> google.protobuf.Timestamp
+	60, // 18: habeas.fulfilment.v1.RequestSubmitted.at:type_name -> google.protobuf.Timestamp
+	60, // 19: habeas.fulfilment.v1.RequestSubmitted.due_at:type_name -> google.protobuf.Timestamp
+	60, // 20: habeas.fulfilment.v1.RequestSubmitted.acknowledge_by:type_name -> google.protobuf.Timestamp
+	64, // 21: habeas.fulfilment.v1.RequestSubmitted.delay:type_name -> google.protobuf.Duration
+	60, // 22: habeas.fulfilment.v1.VerificationStarted.expires_at:type_name -> google.protobuf.Timestamp
+	60, // 23: habeas.fulfilment.v1.VerificationStarted.at:type_name -> google.protobuf.Timestamp
+	60, // 24: habeas.fulfilment.v1.VerificationExtended.expires_at:type_name -> google.protobuf.Timestamp
+	60, // 25: habeas.fulfilment.v1.VerificationExtended.at:type_name -> google.protobuf.Timestamp
+	60, // 26: habeas.fulfilment.v1.RequestVerified.at:type_name -> google.protobuf.Timestamp
+	60, // 27: habeas.fulfilment.v1.VerificationRenewed.at:type_name -> google.protobuf.Timestamp
+	60, // 28: habeas.fulfilment.v1.DelayBegun.until:type_name -> google.protobuf.Timestamp
+	62, // 29: habeas.fulfilment.v1.DelayBegun.code:type_name -> habeas.seal.v1.Sealed
+	60, // 30: habeas.fulfilment.v1.DelayBegun.at:type_name -> google.protobuf.Timestamp
+	60, // 31: habeas.fulfilment.v1.RequestCancelled.at:type_name -> google.protobuf.Timestamp
+	60, // 32: habeas.fulfilment.v1.VerificationFailed.at:type_name -> google.protobuf.Timestamp
+	60, // 33: habeas.fulfilment.v1.RequestQueued.at:type_name -> google.protobuf.Timestamp
+	60, // 34: habeas.fulfilment.v1.RequestHeldBack.at:type_name -> google.protobuf.Timestamp
+	60, // 35: habeas.fulfilment.v1.RequestActivated.at:type_name -> google.protobuf.Timestamp
+	62, // 36: habeas.fulfilment.v1.ContactNoted.address:type_name -> habeas.seal.v1.Sealed
+	60, // 37: habeas.fulfilment.v1.RequestFrozen.at:type_name -> google.protobuf.Timestamp
 	1,  // 38: habeas.fulfilment.v1.PlannedLeaf.decision:type_name -> habeas.fulfilment.v1.LeafDecision
-	59, // 39: habeas.fulfilment.v1.PlannedLeaf.until:type_name -> google.protobuf.Timestamp
+	60, // 39: habeas.fulfilment.v1.PlannedLeaf.until:type_name -> google.protobuf.Timestamp
 	32, // 40: habeas.fulfilment.v1.ManifestCommitted.leaves:type_name -> habeas.fulfilment.v1.PlannedLeaf
-	59, // 41: habeas.fulfilment.v1.ManifestCommitted.at:type_name -> google.protobuf.Timestamp
-	61, // 42: habeas.fulfilment.v1.ManifestCommitted.digest_key:type_name -> habeas.seal.v1.Sealed
+	60, // 41: habeas.fulfilment.v1.ManifestCommitted.at:type_name -> google.protobuf.Timestamp
+	62, // 42: habeas.fulfilment.v1.ManifestCommitted.digest_key:type_name -> habeas.seal.v1.Sealed
 	32, // 43: habeas.fulfilment.v1.LeavesDecided.leaves:type_name -> habeas.fulfilment.v1.PlannedLeaf
-	59, // 44: habeas.fulfilment.v1.LeavesDecided.at:type_name -> google.protobuf.Timestamp
-	59, // 45: habeas.fulfilment.v1.LeavesStarted.permit_ends_at:type_name -> google.protobuf.Timestamp
+	60, // 44: habeas.fulfilment.v1.LeavesDecided.at:type_name -> google.protobuf.Timestamp
+	60, // 45: habeas.fulfilment.v1.LeavesStarted.permit_ends_at:type_name -> google.protobuf.Timestamp
 	35, // 46: habeas.fulfilment.v1.LeavesStarted.leaves:type_name -> habeas.fulfilment.v1.StartedLeaf
-	59, // 47: habeas.fulfilment.v1.LeavesStarted.at:type_name -> google.protobuf.Timestamp
-	59, // 48: habeas.fulfilment.v1.ValuesSuppressed.until:type_name -> google.protobuf.Timestamp
-	64, // 49: habeas.fulfilment.v1.CompletedLeaf.outcome:type_name -> habeas.fulfilment.v1.LeafOutcome
-	59, // 50: habeas.fulfilment.v1.CompletedLeaf.until:type_name -> google.protobuf.Timestamp
+	60, // 47: habeas.fulfilment.v1.LeavesStarted.at:type_name -> google.protobuf.Timestamp
+	60, // 48: habeas.fulfilment.v1.ValuesSuppressed.until:type_name -> google.protobuf.Timestamp
+	65, // 49: habeas.fulfilment.v1.CompletedLeaf.outcome:type_name -> habeas.fulfilment.v1.LeafOutcome
+	60, // 50: habeas.fulfilment.v1.CompletedLeaf.until:type_name -> google.protobuf.Timestamp
 	39, // 51: habeas.fulfilment.v1.ChangesAnnounced.leaves:type_name -> habeas.fulfilment.v1.AnnouncedLeaf
-	59, // 52: habeas.fulfilment.v1.ChangesAnnounced.at:type_name -> google.protobuf.Timestamp
+	60, // 52: habeas.fulfilment.v1.ChangesAnnounced.at:type_name -> google.protobuf.Timestamp
 	38, // 53: habeas.fulfilment.v1.LeavesCompleted.leaves:type_name -> habeas.fulfilment.v1.CompletedLeaf
-	59, // 54: habeas.fulfilment.v1.LeavesCompleted.at:type_name -> google.protobuf.Timestamp
-	59, // 55: habeas.fulfilment.v1.StepFailed.next_try_at:type_name -> google.protobuf.Timestamp
-	59, // 56: habeas.fulfilment.v1.StepFailed.at:type_name -> google.protobuf.Timestamp
-	59, // 57: habeas.fulfilment.v1.LeavesDeferred.next_try_at:type_name -> google.protobuf.Timestamp
-	59, // 58: habeas.fulfilment.v1.LeavesDeferred.at:type_name -> google.protobuf.Timestamp
-	59, // 59: habeas.fulfilment.v1.RequestResumed.at:type_name -> google.protobuf.Timestamp
-	59, // 60: habeas.fulfilment.v1.PackageReady.expires_at:type_name -> google.protobuf.Timestamp
-	59, // 61: habeas.fulfilment.v1.PackageRead.at:type_name -> google.protobuf.Timestamp
-	59, // 62: habeas.fulfilment.v1.PackageExpired.residue_ends_at:type_name -> google.protobuf.Timestamp
-	59, // 63: habeas.fulfilment.v1.SubjectForgotten.residue_ends_at:type_name -> google.protobuf.Timestamp
-	59, // 64: habeas.fulfilment.v1.RequestWithdrawn.at:type_name -> google.protobuf.Timestamp
-	65, // 65: habeas.fulfilment.v1.RequestClosed.outcome:type_name -> habeas.fulfilment.v1.Outcome
-	59, // 66: habeas.fulfilment.v1.RequestClosed.at:type_name -> google.protobuf.Timestamp
-	59, // 67: habeas.fulfilment.v1.RequestKeyDestroyed.residue_ends_at:type_name -> google.protobuf.Timestamp
-	68, // [68:68] is the sub-list for method output_type
-	68, // [68:68] is the sub-list for method input_type
-	68, // [68:68] is the sub-list for extension type_name
-	68, // [68:68] is the sub-list for extension extendee
-	0,  // [0:68] is the sub-list for field type_name
+	60, // 54: habeas.fulfilment.v1.LeavesCompleted.at:type_name -> google.protobuf.Timestamp
+	60, // 55: habeas.fulfilment.v1.StepFailed.next_try_at:type_name -> google.protobuf.Timestamp
+	60, // 56: habeas.fulfilment.v1.StepFailed.at:type_name -> google.protobuf.Timestamp
+	60, // 57: habeas.fulfilment.v1.LeavesDeferred.next_try_at:type_name -> google.protobuf.Timestamp
+	60, // 58: habeas.fulfilment.v1.LeavesDeferred.at:type_name -> google.protobuf.Timestamp
+	60, // 59: habeas.fulfilment.v1.RequestResumed.at:type_name -> google.protobuf.Timestamp
+	60, // 60: habeas.fulfilment.v1.PackageRevoked.at:type_name -> google.protobuf.Timestamp
+	60, // 61: habeas.fulfilment.v1.PackageReady.expires_at:type_name -> google.protobuf.Timestamp
+	60, // 62: habeas.fulfilment.v1.PackageRead.at:type_name -> google.protobuf.Timestamp
+	60, // 63: habeas.fulfilment.v1.PackageExpired.residue_ends_at:type_name -> google.protobuf.Timestamp
+	60, // 64: habeas.fulfilment.v1.SubjectForgotten.residue_ends_at:type_name -> google.protobuf.Timestamp
+	60, // 65: habeas.fulfilment.v1.RequestWithdrawn.at:type_name -> google.protobuf.Timestamp
+	66, // 66: habeas.fulfilment.v1.RequestClosed.outcome:type_name -> habeas.fulfilment.v1.Outcome
+	60, // 67: habeas.fulfilment.v1.RequestClosed.at:type_name -> google.protobuf.Timestamp
+	60, // 68: habeas.fulfilment.v1.RequestKeyDestroyed.residue_ends_at:type_name -> google.protobuf.Timestamp
+	69, // [69:69] is the sub-list for method output_type
+	69, // [69:69] is the sub-list for method input_type
+	69, // [69:69] is the sub-list for extension type_name
+	69, // [69:69] is the sub-list for extension extendee
+	0,  // [0:69] is the sub-list for field type_name
 }
 
 func init() { file_habeas_fulfilment_v1_events_proto_init() }
@@ -4448,7 +4518,7 @@ func file_habeas_fulfilment_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_fulfilment_v1_events_proto_rawDesc), len(file_habeas_fulfilment_v1_events_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   56,
+			NumMessages:   57,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
