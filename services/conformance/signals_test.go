@@ -45,9 +45,8 @@ func (p *person) sends(honoured map[consentv1.Signal]bool, signals ...consentv1.
 // policy can suspend where a law binds it.
 func doNotTrack(t *testing.T, w *world) {
 	pages := ask{purpose: "service.monitor", category: "usage.pages", source: "observed"}
-	shared := pages
-	shared.action, shared.recipient = "disclose", "service_provider"
-	const open, stopped = "RECIPIENT_UNKNOWN", "SHARING_OPTED_OUT" // who has signalled is refused for that, others for the recipient
+	const open, stopped = "PURPOSE_DESCRIBED", "SHARING_OPTED_OUT"
+	shared := w.shares(personnelTenant, pages)
 	published := map[consentv1.Signal]bool{gpc: true, dnt: false}
 	for _, tc := range []struct {
 		name    string
@@ -63,25 +62,35 @@ func doNotTrack(t *testing.T, w *world) {
 		{"do not track after global privacy control", [][]consentv1.Signal{{gpc}, {dnt}}, stopped},
 	} {
 		p := w.stranger(personnelTenant, personnelTenant)
-		p.denied("shared, before "+tc.name, shared, open)
+		p.allowed("shared, before "+tc.name, shared, open)
 		for _, signals := range tc.signals {
 			p.sends(published, signals...)
 		}
-		p.denied("shared, after "+tc.name, shared, tc.sharing)
+		p.answered("shared, after "+tc.name, p.product, shared, tc.sharing == open, tc.sharing)
 		p.allowed("followed, after "+tc.name, pages, "PURPOSE_DESCRIBED")
 	}
 	const tracking, control = "{signal: dnt, honoured: false, clause: PT-08}", "{signal: gpc, honoured: true, clause: PT-08, house: true}"
-	w.flips(shared, change{tracking, "{signal: dnt, honoured: true, clause: PT-08}"}, dnt, stopped)
+	w.flips(pages, change{tracking, "{signal: dnt, honoured: true, clause: PT-08}"}, dnt, stopped)
 	suspended := change{control, "{signal: gpc, honoured: false, clause: PT-08}"}
 	w.cannotPublish(personnelTenant, second(t, personnelTenant, suspended), "document.signals[1].honoured")
-	w.flips(shared, change{control + " # a rule pack binds it", "{signal: gpc, honoured: false, clause: PT-08}"}, gpc, open,
+	w.flips(pages, change{control + " # a rule pack binds it", "{signal: gpc, honoured: false, clause: PT-08}"}, gpc, open,
 		change{"rules: [ccpa, cal-1798-83, hipaa, coppa]", "rules: [cal-1798-83, hipaa, coppa]"})
 }
 
 // flips shows that the policy's own sentence decides about a signal.
-func (w *world) flips(shared ask, sentence change, signal consentv1.Signal, reason string, more ...change) {
+func (w *world) flips(pages ask, sentence change, signal consentv1.Signal, reason string, more ...change) {
 	w.Helper()
 	p := w.stranger(w.tenantOf(personnelTenant, append(more, sentence)...), personnelTenant)
-	p.sends(map[consentv1.Signal]bool{signal: reason == "SHARING_OPTED_OUT"}, signal)
-	p.denied("shared, under a policy that says otherwise", shared, reason)
+	stopped := reason == "SHARING_OPTED_OUT"
+	p.sends(map[consentv1.Signal]bool{signal: stopped}, signal)
+	p.answered("shared, under a policy that says otherwise", p.product, w.shares(p.tenant, pages), !stopped, reason)
+}
+
+// shares is the question whether data may go to a provider that has uses of its
+// own for it.
+func (w *world) shares(tenant string, a ask) ask {
+	w.Helper()
+	to := w.party(tenant, "service_provider", a, func(r *consentv1.RecipientProfile) { r.OwnUse = true })
+	a.action, a.recipient = "disclose", to.id
+	return a
 }

@@ -54,9 +54,12 @@ func (l *Log) lastPerSubject(ctx context.Context, stream string, visit func(m je
 		var msgs []jetstream.Msg
 		err := l.ask(ctx, func(ctx context.Context) (err error) {
 			msgs, err = fetch(ctx, c, int(min(rowBatch, of-done)))
+			if errors.Is(err, errNoRows) && drained(ctx, c) {
+				return nil
+			}
 			return err
 		})
-		if err != nil {
+		if err != nil || len(msgs) == 0 {
 			return err
 		}
 		for _, m := range msgs {
@@ -73,6 +76,15 @@ func (l *Log) lastPerSubject(ctx context.Context, stream string, visit func(m je
 		}
 	}
 	return nil
+}
+
+// drained reports whether nothing is left to deliver: rows that were counted and
+// then removed, while somebody still writes, never come.
+func drained(ctx context.Context, c jetstream.Consumer) bool {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	info, err := c.Info(ctx)
+	return err == nil && info.NumPending == 0
 }
 
 // fetch gets at least one of n messages. What a fetch that failed has taken
