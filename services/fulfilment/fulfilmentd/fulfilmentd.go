@@ -59,6 +59,8 @@ type Verify struct {
 	Starts   int `env:"STARTS" default:"50" min:"1" help:"requests in the name of one person in a day"`
 	Attempts int `env:"ATTEMPTS" default:"20" min:"1" help:"proofs handed in for one request in an hour; wrong ones end it after five"`
 	Tenant   int `env:"TENANT" default:"6000" min:"1" help:"proofs handed in for all requests of a tenant in an hour"`
+
+	Floor time.Duration `env:"FLOOR" default:"100ms" min:"20ms" max:"2s" help:"least time of answers that could tell whether somebody is known"`
 }
 
 // Packages says where access packages are kept, and how long.
@@ -121,6 +123,7 @@ type service struct {
 	model  readmodel.Model
 	lister view.Lister
 	agents identityv1.AgentServiceClient
+	floor  time.Duration
 }
 
 func assemble(
@@ -160,7 +163,7 @@ func assemble(
 		Random: rand.Reader, Now: time.Now, Log: k.Log, Tracer: k.Telemetry.Tracers.Tracer(Name), PackageLife: cfg.Packages.Life, CancelPage: page, Crash: crash(),
 	})
 	lister := view.Lister{Reader: reader, Shards: m.Shards(carry.Context)}
-	return &service{model: model, lister: lister, agents: p.agents, Server: &rpc.Server{
+	return &service{model: model, lister: lister, agents: p.agents, floor: cfg.Verify.Floor, Server: &rpc.Server{
 		Handlers: handlers, Carrier: carrier, Lister: lister, Checker: systems, Words: words, Packages: packages, Verifications: p.Verifications,
 		Tenants: p.tenants, Checks: p.checks,
 		Velocity: rpc.Velocity{Limiter: k.Limiter(), Starts: cfg.Verify.Starts, Attempts: cfg.Verify.Attempts, OfTenant: cfg.Verify.Tenant},
@@ -197,7 +200,7 @@ func (s *service) serve(ctx context.Context, k *daemon.Kit, reads kit.ReadLog, s
 		{Desc: &fulfilmentv1.CaseService_ServiceDesc, Impl: s.Server},
 		{Desc: &fulfilmentv1.AgentRequestService_ServiceDesc, Impl: &rpc.Agents{Server: s.Server, Directory: s.agents}},
 	}
-	cfg.Errors, cfg.Reads, cfg.Staff = rpc.Errors(), reads, staff
+	cfg.Errors, cfg.Reads, cfg.Staff, cfg.Even = rpc.Errors(), reads, staff, kit.Even{Floor: s.floor, Methods: rpc.Even()}
 	cfg.Callers = map[string][]string{ // who is too young for a policy, identity knows
 		fulfilmentv1.RequestService_SubmitRequest_FullMethodName: {"identity"},
 	}

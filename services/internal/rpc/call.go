@@ -38,6 +38,8 @@ type call struct {
 	principal Principal
 	purpose   string
 	sights    sights
+	// atOnce: the answer of an even method need not wait.
+	atOnce bool
 	// permission is by what a person sees others' data.
 	permission Permission
 

@@ -24,6 +24,7 @@ func (s *Server) unary(m *method, handle grpc.MethodHandler) grpc.MethodHandler 
 	return func(impl any, ctx context.Context, receive func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
 		c := &call{Context: ctx, server: s, method: m, began: time.Now(), receive: receive}
 		answer, err := s.answer(c, impl, handle)
+		s.cfg.Even.rest(ctx, c)
 		if err != nil {
 			return nil, s.fail(c, err)
 		}

@@ -50,6 +50,8 @@ type method struct {
 	cards *searched
 	// rate is how its calls are counted.
 	rate optionsv1.Rate
+	// even: its answers leave at even times.
+	even bool
 	// open: a health check, which needs no credentials and no deadline.
 	open    bool
 	metrics methodMetrics

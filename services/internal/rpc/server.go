@@ -55,6 +55,8 @@ type Config struct {
 	// Limit is asked after the access rule whether the call may go on, with the
 	// principal in ctx. Its error goes through the table. Optional.
 	Limit func(ctx context.Context, method string) error
+	// Even holds answers back whose time would tell something. Optional.
+	Even Even
 	// Rates counts calls against limits of rate. Optional.
 	Rates Rates
 	// Reads records whose personal data is read, before it leaves. Required when
@@ -157,7 +159,7 @@ func (s *Server) describe(cfg Config) (methodSet, error) {
 			m.callers, methods[m.name] = callersOf(cfg.Callers, service.Desc.ServiceName, m.name), m
 		}
 	}
-	if err := errors.Join(wrong...); err != nil {
+	if err := errors.Join(append(wrong, cfg.Even.mark(methods))...); err != nil {
 		return nil, fmt.Errorf("check methods: %w", err)
 	}
 	return methods, nil

@@ -170,7 +170,13 @@ func (s *Server) GetRequest(ctx context.Context, r *fulfilmentv1.GetRequestReque
 	if err != nil {
 		return nil, err
 	}
-	return &fulfilmentv1.GetRequestResponse{Request: show(agg.ID, state)}, nil
+	out := show(agg.ID, state)
+	if state.Assured() {
+		kit.AtOnce(ctx)
+	} else {
+		blurRequest(out)
+	}
+	return &fulfilmentv1.GetRequestResponse{Request: out}, nil
 }
 
 const defaultPage = 100

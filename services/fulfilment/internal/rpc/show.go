@@ -13,6 +13,7 @@ import (
 	"habeas.internal/services/fulfilment/request"
 	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/es/eventpb"
+	kit "habeas.internal/services/internal/rpc"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
@@ -80,7 +81,11 @@ func (s *Server) WatchRequest(r *fulfilmentv1.WatchRequestRequest, out grpc.Serv
 		if err != nil {
 			return err
 		}
-		if now := show(agg.ID, state); !proto.Equal(now, seen) { // what does not show may tell whether somebody is known
+		now := show(agg.ID, state)
+		if !state.Assured() {
+			blurRequest(now)
+		}
+		if !proto.Equal(now, seen) { // what does not show may tell whether somebody is known
 			seen = now
 			if err := out.Send(&fulfilmentv1.WatchRequestResponse{Request: now}); err != nil {
 				return err
@@ -137,6 +142,11 @@ func (s *Server) ExplainRequest(ctx context.Context, r *fulfilmentv1.ExplainRequ
 		out.Told = append(out.Told, &fulfilmentv1.ToldChannel{Kind: t.Kind, State: t.State})
 	}
 	out.HeldUntil = eventpb.Stamp(state.DelayUntil)
+	if state.Assured() {
+		kit.AtOnce(ctx)
+	} else {
+		blur(out)
+	}
 	return out, nil
 }
 

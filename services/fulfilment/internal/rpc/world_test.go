@@ -44,6 +44,7 @@ type service struct {
 	agents *directory
 	impl   *rpc.Server
 	reads  *rpctest.Reads
+	front  *rpc.Agents
 }
 
 // List gives the lines that a test has set.
@@ -73,6 +74,12 @@ func (checker) Check(_ context.Context, _ string, d system.Description) (uint32,
 
 func serve(t *testing.T) *service {
 	t.Helper()
+	return serveEven(t, kit.Even{})
+}
+
+// serveEven serves with answers at even times.
+func serveEven(t *testing.T, even kit.Even) *service {
+	t.Helper()
 	s := &service{World: fake.NewWorld(t), place: rpctest.NewPlace(t), agents: &directory{used: map[string]*identityv1.UseMandateRequest{}}, reads: &rpctest.Reads{}}
 	packs, err := rulepack.Load("gdpr", "ccpa")
 	if err != nil {
@@ -83,15 +90,15 @@ func serve(t *testing.T) *service {
 		Pinner: terms.Pinner{Tenants: s.Peers, Policies: s.Peers, Packs: packs},
 		Random: rand.Reader, Now: s.Clock.Now, Poll: time.Millisecond,
 	}
-	s.impl = impl
+	s.impl, s.front = impl, &rpc.Agents{Server: impl, Directory: s.agents}
 	_, s.addr = s.place.Serve(t, "fulfilment", kit.Config{
 		Services: []kit.Service{
 			{Desc: &fulfilmentv1.RequestService_ServiceDesc, Impl: impl},
 			{Desc: &fulfilmentv1.SystemService_ServiceDesc, Impl: impl},
 			{Desc: &fulfilmentv1.CaseService_ServiceDesc, Impl: impl},
-			{Desc: &fulfilmentv1.AgentRequestService_ServiceDesc, Impl: &rpc.Agents{Server: impl, Directory: s.agents}},
+			{Desc: &fulfilmentv1.AgentRequestService_ServiceDesc, Impl: s.front},
 		},
-		Errors: rpc.Errors(), Reads: s.reads,
+		Errors: rpc.Errors(), Reads: s.reads, Even: even,
 	})
 	return s
 }

@@ -43,10 +43,10 @@ func digest(secret string) []byte {
 }
 
 // linked compares what was handed in with the link that was sent last, in
-// constant time.
+// constant time, and as long if none was sent.
 func linked(s verification.Verification, typed string) bool {
 	typed = strings.ToLower(strings.TrimSpace(typed))
-	return len(s.Link) == sha256.Size && subtle.ConstantTimeCompare(s.Link, digest(typed)) == 1
+	return subtle.ConstantTimeCompare(s.Link, digest(typed)) == 1
 }
 
 // issue draws a link's secret and records its digest; the secret itself is in
