@@ -168,13 +168,14 @@ func tell(e audit.Event) string {
 	known := []string{
 		"policy", "purpose", "category", "decision", "expression", "version", "reason", "evidence", "purposes", "fact", "cause", "decided_at",
 		"accepted_at", "recorded_at", "signal", "honoured", "received_at", "recipients",
+		"authorization", "provider", "scopes", "authorized_at", "revoked_at",
 	}
 	for name := range e.Data {
 		if !slices.Contains(known, name) {
 			return fmt.Sprintf("%s %v", e.Type, e.Data)
 		}
 	}
-	names := []string{"policy", "purpose", "category", "decision", "expression", "reason", "purposes", "fact", "recipients"}
+	names := []string{"policy", "purpose", "category", "decision", "expression", "reason", "purposes", "fact", "recipients", "provider", "scopes", "authorization"}
 	if e.Type == "person.policy_accepted" {
 		names = []string{"policy", "version", "expression"}
 	}

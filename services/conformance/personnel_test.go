@@ -5,7 +5,7 @@ func personnel() []promise {
 		{id: "PT-01", show: kindsOfData(personnelTenant)},
 		{id: "PT-02", show: declining(personnelTenant, change{"features: [account, text_alerts]", "features: [account]"}, "personal.mobile_phone")},
 		{id: "PT-03"},
-		{id: "PT-04"},
+		{id: "PT-04", show: asAuthorised},
 		{id: "PT-05"},
 		{id: "PT-06", show: neverTogether},
 		{id: "PT-07", show: mailAboutTheService},

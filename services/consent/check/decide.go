@@ -119,6 +119,9 @@ func (v Version) ask(p Policy, who Person, q Question) Answer {
 		if a.Allowed && q.Action == Disclose {
 			a = v.disclose(who, q, name, a)
 		}
+		if a.Allowed && q.Action == Collect && q.Source == ThirdParty {
+			a = v.imported(who, q, name, a)
+		}
 		if !a.Allowed {
 			return a
 		}
@@ -230,6 +233,22 @@ func (v Version) category(p Policy, who Person, q Question, name string) Answer 
 		return v.no(PurposeNotFor, v.Clauses.Matrix)
 	}
 	return v.basis(p, who, q, name)
+}
+
+// imported is the answer for content that comes in from an account which the
+// person has elsewhere. Consent to import is not enough, and neither is having
+// signed in: the provider and the scope are authorised, whatever the purpose.
+func (v Version) imported(who Person, q Question, name string, allowed Answer) Answer {
+	if id := who.Accounts[q.Account]; id != "" && q.Account.Scope != "" {
+		allowed.Authorisation = id
+		return allowed
+	}
+	for account := range who.Accounts {
+		if account.Provider == q.Account.Provider {
+			return v.no(ScopeNotAuthorized, v.Categories[name].Clause)
+		}
+	}
+	return v.no(SourceNotAuthorized, v.Categories[name].Clause)
 }
 
 func (v Version) channel(p Purpose, q Question) bool {

@@ -106,6 +106,20 @@ func TestCaseworksKeepsItsPromises(t *testing.T) {
 	})
 }
 
+// importer is somebody who has authorised one scope of one provider.
+func importer(d check.Decision) check.Person {
+	who := decided("import.third_party", d)
+	who.Accounts = map[check.Account]string{{Provider: "mailer", Scope: "mail"}: "a1"}
+	return who
+}
+
+// imported is the question whether content of an account may come in.
+func imported(provider, scope string) check.Question {
+	return of("import.third_party", "third_party.content", check.ThirdParty, doing(check.Collect), func(q *check.Question) {
+		q.Account = check.Account{Provider: provider, Scope: scope}
+	})
+}
+
 func TestPersonnelTechnologyKeepsItsPromises(t *testing.T) {
 	undecided := check.Person{}
 	abroad := func(q *check.Question) { q.Region = "de" }
@@ -116,6 +130,15 @@ func TestPersonnelTechnologyKeepsItsPromises(t *testing.T) {
 		{"PT-03 contacts, withdrawn", pt, decided("connect.contact_list", no(check.Withdrawn)), of("connect.contact_list", "contacts.list", online, doing(check.Collect)), check.ConsentWithdrawn, "PT-03", false},
 		{"PT-03 contacts don't permit the calendar", pt, decided("connect.contact_list", grant(1)), of("schedule.calendar", "contacts.calendar", online), check.ConsentMissing, "PT-03", false},
 		{"PT-04 signing in authorises nothing", pt, undecided, of("import.third_party", "third_party.content", "third_party", doing(check.Collect)), check.ConsentMissing, "PT-04", false},
+		{"PT-04 consent to import authorises no account", pt, decided("import.third_party", grant(1)), imported("mailer", "mail"), check.SourceNotAuthorized, "PT-04", false},
+		{"PT-04 authorised and consented", pt, importer(grant(1)), imported("mailer", "mail"), check.ConsentGiven, "PT-04", true},
+		{"PT-04 authorised, not consented", pt, importer(check.Decision{}), imported("mailer", "mail"), check.ConsentMissing, "PT-04", false},
+		{"PT-04 another scope", pt, importer(grant(1)), imported("mailer", "contacts"), check.ScopeNotAuthorized, "PT-04", false},
+		{"PT-04 no scope named", pt, importer(grant(1)), imported("mailer", ""), check.ScopeNotAuthorized, "PT-04", false},
+		{"PT-04 another provider", pt, importer(grant(1)), imported("drive", "mail"), check.SourceNotAuthorized, "PT-04", false},
+		{"PT-04 no provider named", pt, importer(grant(1)), imported("", ""), check.SourceNotAuthorized, "PT-04", false},
+		{"PT-04 imported content falls under the policy", pt, undecided, of("service.imported", "third_party.content", "third_party"), check.ContractNeeds, "PT-04", true},
+		{"PT-03 contacts of an account elsewhere, permitted and not authorised", pt, decided("connect.contact_list", grant(1)), of("connect.contact_list", "contacts.list", "third_party", doing(check.Collect)), check.SourceNotAuthorized, "PT-03", false},
 		{"PT-07 about the service", pt, undecided, of("mail.service", "personal.email", registration, by("email")), check.ContractNeeds, "PT-07", true},
 		{"PT-07 about the service, by another channel", pt, undecided, of("mail.service", "personal.email", registration, by("sms")), check.ChannelNotFor, "PT-07", false},
 		{"PT-07 advertising", pt, undecided, of("mail.advertising", "personal.email", registration, by("email")), check.PurposeNotDescribed, "PT-24", false},

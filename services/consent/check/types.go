@@ -128,6 +128,7 @@ type Source string
 // The sources that rules treat apart.
 const (
 	Registered Source = "registration"
+	ThirdParty Source = "third_party"
 )
 
 // Person is what is known of somebody under one policy.
@@ -140,9 +141,13 @@ type Person struct {
 	Restricted bool
 	Closed     bool
 	Erased     bool
-	Minor      bool      // of an age that the policy does not serve
-	Notified   time.Time // that the recipient will be the controller; zero: not
+	Minor      bool               // of an age that the policy does not serve
+	Notified   time.Time          // that the recipient will be the controller; zero: not
+	Accounts   map[Account]string // authorisations that stand, by id
 }
+
+// Account is a part of what a person has elsewhere.
+type Account struct{ Provider, Scope string }
 
 // Status is what the effective decision on a purpose says.
 type Status string
@@ -170,6 +175,7 @@ type Question struct {
 	Purpose     string
 	Categories  []string
 	Source      Source
+	Account     Account   // that data comes from, of the source third_party
 	CollectedAt time.Time // zero: not known
 	Recipient   string
 	To          Recipient  // what is known of it
@@ -190,6 +196,9 @@ type Answer struct {
 	Basis   string // a W3C DPV name; empty when denied
 	Clause  string
 	Version uint32
+	// Authorisation is that by which content of an account comes in; what is
+	// imported names it.
+	Authorisation string
 }
 
 // Reason is a code from a closed vocabulary.
@@ -261,6 +270,9 @@ const (
 	SuccessionNotRecorded  Reason = "SUCCESSION_NOT_RECORDED"
 	NoticeMissing          Reason = "NOTICE_MISSING"
 	CombinationForbidden   Reason = "COMBINATION_FORBIDDEN"
+
+	SourceNotAuthorized Reason = "SOURCE_NOT_AUTHORIZED"
+	ScopeNotAuthorized  Reason = "SCOPE_NOT_AUTHORIZED"
 )
 
 // GroundPrefix starts the purposes that stand for grounds of the policy.

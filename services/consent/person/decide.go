@@ -23,6 +23,10 @@ func Decide(s Person, cmd Command) ([]Event, error) {
 		return inherit(s, c)
 	case Notify:
 		return notify(s, c)
+	case Authorize:
+		return authorize(s, c)
+	case Revoke:
+		return revoke(s, c)
 	}
 	return nil, errUnknown
 }

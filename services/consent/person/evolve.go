@@ -41,6 +41,13 @@ func Evolve(s Person, ev Event) Person {
 	case Notified:
 		s.Since = first(s.Since, e.RecordedAt)
 		s.Notified = with(s.Notified, e.Recipient, e.NotifiedAt)
+	case SourceAuthorized:
+		s.Since = first(s.Since, e.RecordedAt)
+		s = authorised(s, e)
+	case SourceRevoked:
+		s.Since = first(s.Since, e.RecordedAt)
+		s = revoked(s, e)
+	case AuthorizationRefused:
 	}
 	return s
 }
@@ -83,7 +90,7 @@ func applied(s Person, e FactApplied) Person {
 	case Closed:
 		s.Closed = true
 	case Erased:
-		s.Erased = true
+		s.Erased, s.Sources = true, nil
 	case MergedWith:
 		s.Partners = with(s.Partners, e.Cause, e.Other)
 	case SeparatedFrom: // for good: a fact that comes late joins nobody again

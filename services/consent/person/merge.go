@@ -8,7 +8,7 @@ import (
 )
 
 // Inherit is what an anonymous visit leaves to the person that it became: what
-// it refused and withdrew, and the signals that count. Nothing says which visit
+// it refused, withdrew and revoked, and the signals that count. Nothing says which visit
 // it was.
 type Inherit struct {
 	Visit Person
@@ -45,6 +45,7 @@ func inherit(s Person, c Inherit) ([]Event, error) {
 		}
 		out = append(out, all...)
 	}
+	out = append(out, leftSources(s, c)...)
 	if len(s.Purposes)+len(s.Categories)+len(out) > 2*MaxTopics {
 		return nil, ErrTooMany
 	}
@@ -106,6 +107,7 @@ func Joined(s Person, partners ...Person) Person {
 			s.Restricting = with(s.Restricting, cause, true)
 		}
 		s.Erased = s.Erased || p.Erased
+		s = joinedSources(s, p)
 	}
 	return s
 }

@@ -23,6 +23,7 @@ type Person struct {
 	Minor       map[string]bool      // policies that don't serve the person's age
 	Notified    map[string]time.Time // when the person was told of a controller to come, by recipient
 	WithdrawnAt time.Time            // when the person last withdrew everything; zero: never
+	Sources     map[Account]Authorisation
 }
 
 // Topic is a purpose or a category of a policy.
@@ -88,7 +89,8 @@ const (
 	OptOut
 )
 
-// Command is Record, WithdrawAll, Accept, Receive, Apply, Inherit or Notify.
+// Command is Record, WithdrawAll, Accept, Receive, Apply, Inherit, Notify,
+// Authorize or Revoke.
 //
 //sumtype:decl
 type Command interface{ command() }
@@ -159,7 +161,8 @@ func (Apply) command()       {}
 func (Inherit) command()     {}
 
 // Event is DecisionRecorded, DecisionRefused, AllWithdrawn, PolicyAccepted,
-// AcceptanceRefused, SignalReceived, FactApplied or Notified.
+// AcceptanceRefused, SignalReceived, FactApplied, Notified, SourceAuthorized,
+// SourceRevoked or AuthorizationRefused.
 //
 //sumtype:decl
 type Event interface{ event() }

@@ -87,6 +87,7 @@ func subjectQuestions() map[string]question {
 		"habeas.consent.v1.ConsentService.ListDecisions":           {"dpo", subject},
 		"habeas.consent.v1.DisclosureService.ListDisclosures":      {"dpo", subject},
 		"habeas.consent.v1.ConsentService.WithdrawAll":             {"product", change + subject + `decided_at: ` + atNow},
+		"habeas.consent.v1.ConsentService.RevokeSource":            {"product", change + subject + shopper + `provider: "mailer" revoked_at: ` + atNow},
 		"habeas.retention.v1.RetentionService.GetPerson":           {"dpo", subject},
 		"habeas.retention.v1.RetentionService.PlaceHold":           {"dpo", change + subject + `ground: "litigation" authority: "court" review_at: ` + later},
 		"habeas.retention.v1.RetentionService.ReviewHold":          {"dpo", change + subject + `review_at: ` + later + ` hold: ` + nothing},
@@ -139,7 +140,7 @@ func objectless() map[string][]string {
 			"habeas.consent.v1.ConsentService.RecordDecision", "habeas.consent.v1.ConsentService.AcceptPolicy",
 			"habeas.consent.v1.ConsentService.ApplySignal", "habeas.consent.v1.ConsentService.Check",
 			"habeas.consent.v1.ConsentService.BatchCheck", "habeas.retention.v1.RetentionService.Evaluate",
-			"habeas.consent.v1.DisclosureService.Disclose", "habeas.identity.v1.BreakGlassService.AskBreakGlass",
+			"habeas.consent.v1.ConsentService.AuthorizeSource", "habeas.consent.v1.DisclosureService.Disclose", "habeas.identity.v1.BreakGlassService.AskBreakGlass",
 		},
 		"their names are digests, or keys, under a secret of the tenant of the call": {
 			"habeas.identity.v1.KeyService.GetKeys", "habeas.identity.v1.KeyService.DestroyKeys",

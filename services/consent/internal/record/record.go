@@ -46,6 +46,7 @@ func Pack(s person.Person) ([]byte, error) {
 	if !s.WithdrawnAt.IsZero() {
 		out.Withdrawn = proto.Int64(nanos(s.WithdrawnAt) - out.GetSince())
 	}
+	p.sources(s, out)
 	p.pack(s)
 	for _, name := range slices.Sorted(maps.Keys(p.policies)) {
 		out.Policies = append(out.Policies, p.policies[name])
@@ -151,6 +152,9 @@ func Unpack(b []byte) (person.Person, error) {
 	}
 	if r.Withdrawn != nil { //nolint:protogetter // zero is a moment, too
 		s.WithdrawnAt = s.Since.Add(time.Duration(r.GetWithdrawn()))
+	}
+	for _, r := range r.GetSources() {
+		put(&s.Sources, person.Account{Policy: r.GetPolicy(), Provider: r.GetProvider(), Scope: r.GetScope()}, authorisation(s.Since, r))
 	}
 	for _, p := range r.GetPolicies() {
 		unpack(&s, p)

@@ -29,7 +29,7 @@ func names(name string) *rapid.Generator[string] {
 func events() *rapid.Generator[person.Event] {
 	return rapid.Custom(func(t *rapid.T) person.Event {
 		policy := names("policy").Draw(t, "policy")
-		switch rapid.IntRange(0, 5).Draw(t, "kind") {
+		switch rapid.IntRange(0, 7).Draw(t, "kind") {
 		case 0:
 			e := person.DecisionRecorded{Policy: policy, Decision: person.Decision{
 				Status: person.Status(rapid.IntRange(1, 4).Draw(t, "status")), Explicit: rapid.Bool().Draw(t, "explicit"),
@@ -54,6 +54,16 @@ func events() *rapid.Generator[person.Event] {
 			return person.SignalReceived{Policy: policy, Honoured: rapid.Bool().Draw(t, "honoured"), RecordedAt: moments().Draw(t, "recorded")}
 		case 4:
 			return person.Notified{Recipient: names("recipient").Draw(t, "recipient"), NotifiedAt: moments().Draw(t, "notified"), RecordedAt: moments().Draw(t, "recorded")}
+		case 5:
+			return person.SourceAuthorized{
+				ID: names("authorization").Draw(t, "id"), Policy: policy, Provider: names("provider").Draw(t, "provider"), Scopes: []string{names("scope").Draw(t, "scope")},
+				AuthorizedAt: moments().Draw(t, "authorized"), RecordedAt: moments().Draw(t, "recorded"),
+			}
+		case 6:
+			return person.SourceRevoked{
+				Policy: policy, Provider: names("provider").Draw(t, "provider"), Scopes: rapid.SliceOfN(names("scope"), 0, 1).Draw(t, "scopes"),
+				RevokedAt: moments().Draw(t, "revoked"), RecordedAt: moments().Draw(t, "recorded"),
+			}
 		default:
 			return person.FactApplied{
 				Fact: person.Fact(rapid.IntRange(1, 8).Draw(t, "fact")), Cause: names("cause").Draw(t, "cause"), Other: names("ref").Draw(t, "ref"),

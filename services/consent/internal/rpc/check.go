@@ -99,7 +99,7 @@ func (r *round) ask(ctx context.Context, field string, q *consentv1.Question) (*
 
 func answer(a check.Answer) *consentv1.Answer {
 	return &consentv1.Answer{
-		Allowed: a.Allowed, Reason: string(a.Reason), Basis: a.Basis, Clause: a.Clause, Version: a.Version,
+		Allowed: a.Allowed, Reason: string(a.Reason), Basis: a.Basis, Clause: a.Clause, Version: a.Version, Authorization: a.Authorisation,
 	}
 }
 
@@ -236,7 +236,7 @@ var errReferences = errors.New("a person has too many references")
 // under is what a person's state says under one policy.
 func under(policy string, s person.Person) check.Person {
 	out := check.Person{
-		Since: s.Since, Purposes: map[string]check.Decision{}, Declined: map[string]bool{},
+		Since: s.Since, Purposes: map[string]check.Decision{}, Declined: map[string]bool{}, Accounts: map[check.Account]string{},
 		Accepted: s.Accepted[policy].Version, Signalled: s.Signalled[policy],
 		Restricted: len(s.Restricting) > 0, Closed: s.Closed, Erased: s.Erased, Minor: s.Minor[policy],
 	}
@@ -247,6 +247,11 @@ func under(policy string, s person.Person) check.Person {
 		out.Purposes[topic.Name] = check.Decision{
 			Status: status(p.Decision.Status), Explicit: p.Decision.Explicit, Evidence: p.Decision.Evidence != "",
 			Offered: p.Offered, Version: p.Decision.Version, Recipients: p.Decision.Recipients,
+		}
+	}
+	for a := range s.Sources {
+		if id := s.Authorised(a); a.Policy == policy && id != "" {
+			out.Accounts[check.Account{Provider: a.Provider, Scope: a.Scope}] = id
 		}
 	}
 	for topic, d := range s.Categories {
@@ -273,6 +278,7 @@ func status(s person.Status) check.Status {
 func question(q *consentv1.Question, at time.Time) check.Question {
 	return check.Question{
 		Action: wire.Action(q.GetAction()), Purpose: q.GetPurpose(), Categories: q.GetCategories(), Source: source(q.GetSource()),
+		Account:     check.Account{Provider: q.GetProvider(), Scope: q.GetScope()},
 		CollectedAt: eventpb.Moment(q.GetCollectedAt()), Recipient: q.GetRecipient(), Region: q.GetRegion(),
 		Origin: q.GetOrigin(), Channel: q.GetChannel(), Cohort: q.GetCohort(), Complement: q.GetComplement(), Age: q.GetDeclaredAge(), At: at,
 	}
@@ -289,7 +295,7 @@ func source(s consentv1.Source) check.Source {
 	case consentv1.Source_SOURCE_AFFILIATE:
 		return "affiliate"
 	case consentv1.Source_SOURCE_THIRD_PARTY:
-		return "third_party"
+		return check.ThirdParty
 	case consentv1.Source_SOURCE_OBSERVED:
 		return "observed"
 	case consentv1.Source_SOURCE_REGISTRATION:
@@ -297,82 +303,4 @@ func source(s consentv1.Source) check.Source {
 	case consentv1.Source_SOURCE_UNSPECIFIED:
 	}
 	return ""
-}
-
-// ListDecisions returns a page of a person's acts.
-func (s *ConsentServer) ListDecisions(ctx context.Context, r *consentv1.ListDecisionsRequest) (*consentv1.ListDecisionsResponse, error) {
-	if err := own(ctx, r.GetSubjectRef()); err != nil {
-		return nil, err
-	}
-	offset, err := pageOffset(r.GetPageToken())
-	if err != nil {
-		return nil, err
-	}
-	at := s.log.Now()
-	if r.GetAt() != nil {
-		at = r.GetAt().AsTime()
-	}
-	agg := personAggregate(ctx, r.GetSubjectRef())
-	if err := s.log.sameToken(ctx, agg); err != nil {
-		return nil, err
-	}
-	acts, _, err := s.log.history(ctx, agg)
-	if err != nil {
-		return nil, err
-	}
-	rows, next := page(recorded(acts, at), offset, r.GetPageSize())
-	return &consentv1.ListDecisionsResponse{Decisions: rows, NextPageToken: next}, nil
-}
-
-// recorded lists the decisions that had been recorded at a moment.
-func recorded(acts []act, at time.Time) []*consentv1.RecordedDecision {
-	final := stateAt(acts, at)
-	var state person.Person
-	var out []*consentv1.RecordedDecision
-	for _, a := range acts {
-		if a.at.After(at) {
-			break
-		}
-		for _, ev := range a.events {
-			out = append(out, rows(state, final, ev)...)
-			state = person.Evolve(state, ev)
-		}
-	}
-	return out
-}
-
-// rows are what an event adds to the list: before is the state that it met,
-// final the one that is asked about.
-func rows(before, final person.Person, ev person.Event) []*consentv1.RecordedDecision {
-	switch e := ev.(type) {
-	case person.DecisionRecorded:
-		effective := final.Purposes[person.Topic{Policy: e.Policy, Name: e.Purpose}].Decision
-		if e.Category != "" {
-			effective = final.Categories[person.Topic{Policy: e.Policy, Name: e.Category}]
-		}
-		return []*consentv1.RecordedDecision{row(e, effective)}
-	case person.AllWithdrawn:
-		var out []*consentv1.RecordedDecision
-		for _, t := range e.Purposes {
-			d := person.Decision{
-				Status: person.Withdrawn, Explicit: true, Version: before.Purposes[t].Decision.Version,
-				DecidedAt: e.DecidedAt, RecordedAt: e.RecordedAt,
-			}
-			out = append(out, row(person.DecisionRecorded{Policy: t.Policy, Purpose: t.Name, Decision: d}, final.Purposes[t].Decision))
-		}
-		return out
-	case person.DecisionRefused, person.PolicyAccepted, person.AcceptanceRefused, person.SignalReceived, person.FactApplied,
-		person.Notified:
-	}
-	return nil
-}
-
-func row(e person.DecisionRecorded, effective person.Decision) *consentv1.RecordedDecision {
-	d := e.Decision
-	return &consentv1.RecordedDecision{
-		Policy: e.Policy, Version: d.Version, Purpose: e.Purpose, Category: e.Category,
-		Decision: wire.Decision(d.Status), Expression: wire.Expression(d.Explicit),
-		DecidedAt: eventpb.Stamp(d.DecidedAt), RecordedAt: eventpb.Stamp(d.RecordedAt), Recipients: d.Recipients,
-		Effective: d.Status == effective.Status && d.DecidedAt.Equal(effective.DecidedAt) && d.RecordedAt.Equal(effective.RecordedAt),
-	}
 }

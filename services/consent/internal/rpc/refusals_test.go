@@ -2,6 +2,7 @@ package rpc_test
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -60,7 +61,9 @@ func batch(questions ...*consentv1.Question) *consentv1.BatchCheckRequest {
 	return &consentv1.BatchCheckRequest{Questions: questions}
 }
 
-func consentMethods() []method { return append(actMethods(), questionMethods()...) }
+func consentMethods() []method {
+	return slices.Concat(actMethods(), sourceMethods(), questionMethods())
+}
 
 // tomorrow lies in the future.
 func tomorrow() *timestamppb.Timestamp { return timestamppb.New(time.Now().Add(24 * time.Hour)) }
@@ -137,6 +140,8 @@ func questionMethods() []method {
 				"question.categories":    question(func(q *consentv1.Question) { q.Categories = nil }),
 				"question.categories[0]": question(func(q *consentv1.Question) { q.Categories = []string{"visitor.*"} }),
 				"question.source":        question(func(q *consentv1.Question) { q.Source = 99 }),
+				"question.provider":      question(func(q *consentv1.Question) { q.Provider = "My Mail" }),
+				"question.scope":         question(func(q *consentv1.Question) { q.Scope = "jane@example.org" }),
 				"question.region":        question(func(q *consentv1.Question) { q.Region = "Germany" }),
 				"consistency_token":      &consentv1.CheckRequest{Question: mail(), ConsistencyToken: strings.Repeat("x", 9000)},
 			},

@@ -20,6 +20,9 @@ func Person() (eventpb.Codec[person.Event], error) {
 		eventpb.Of[person.Event](packSignal, unpackSignal),
 		eventpb.Of[person.Event](packFact, unpackFact),
 		eventpb.Of[person.Event](packNotified, unpackNotified),
+		eventpb.Of[person.Event](packAuthorized, unpackAuthorized),
+		eventpb.Of[person.Event](packRevoked, unpackRevoked),
+		eventpb.Of[person.Event](packAuthorizationRefused, unpackAuthorizationRefused),
 	)
 }
 

@@ -56,6 +56,12 @@ func TestThePersonsEventsStayReadable(t *testing.T) {
 		person.SignalReceived{Policy: "caseworks", Signal: person.GPC, Honoured: true, ReceivedAt: at, RecordedAt: at.Add(1)},
 		person.FactApplied{Fact: person.Restricted, Cause: "aaaaaaaaaaaaaaaaaaaaaaaaaa", RecordedAt: at},
 		person.Notified{Recipient: "acme-mail", Evidence: "mail:1", NotifiedAt: at, RecordedAt: at.Add(1)},
+		person.SourceAuthorized{
+			ID: "aaaaaaaaaaaaaaaaaaaaaaaaaa", Policy: "p", Version: 1, Provider: "mailer", Scopes: []string{"mail.read", "notes"}, Evidence: "sha256:abc",
+			AuthorizedAt: at, RecordedAt: at.Add(1),
+		},
+		person.SourceRevoked{Policy: "p", Provider: "mailer", Scopes: []string{"notes"}, RevokedAt: at, RecordedAt: at.Add(1)},
+		person.AuthorizationRefused{Policy: "p", Provider: "mailer", Reason: "EVIDENCE_REQUIRED"},
 	})
 }
 

@@ -14,7 +14,8 @@ import (
 
 func (a *app) consent() *cobra.Command {
 	return group("consent", "what people agreed to, and what that allows",
-		a.consentRecord(), a.consentWithdraw(), a.consentAccept(), a.consentSignal(), a.consentCheck(), a.consentHistory())
+		a.consentRecord(), a.consentWithdraw(), a.consentAccept(), a.consentSignal(), a.consentCheck(), a.consentHistory(),
+		a.consentSource())
 }
 
 // decision is a person's act as flags state it.
@@ -132,6 +133,8 @@ code is 0 when it is allowed and 4 when it is not.`,
 	f.StringVar(&q.q.Purpose, "purpose", "", "for what, a dotted name")
 	f.StringSliceVar(&q.q.Categories, "category", nil, "with which data, dotted names; all must be allowed")
 	f.StringVar(&q.source, "source", "", "how the data came in: online, offline, cookie, affiliate, third-party, observed or registration")
+	f.StringVar(&q.q.Provider, "provider", "", "whose account it comes from, of the source third-party")
+	f.StringVar(&q.q.Scope, "scope", "", "the part of that account")
 	f.StringVar(&q.collectedAt, "collected-at", "", "when the data was collected, RFC 3339")
 	f.StringVar(&q.q.Recipient, "recipient", "", "who gets it")
 	f.StringVar(&q.q.Region, "region", "", "where it goes")
@@ -171,8 +174,8 @@ func (a *app) runCheck(ctx context.Context, subject string, q *question) (err er
 			word = "yes"
 		}
 		err = a.show(resp, []string{
-			"ALLOWED\tREASON\tBASIS\tCLAUSE\tVERSION",
-			cells(word, dash(n.GetReason()), dash(n.GetBasis()), dash(n.GetClause()), n.GetVersion()),
+			"ALLOWED\tREASON\tBASIS\tCLAUSE\tVERSION\tAUTHORIZATION",
+			cells(word, dash(n.GetReason()), dash(n.GetBasis()), dash(n.GetClause()), n.GetVersion(), dash(n.GetAuthorization())),
 		})
 		if err == nil && !n.GetAllowed() {
 			err = codedError{errAlreadySaid, ExitRefused}
@@ -209,10 +212,10 @@ func (a *app) runHistory(ctx context.Context, subject, moment string, p *page) e
 		if err != nil {
 			return err
 		}
-		rows := []string{"ACTED\tPOLICY\tVERSION\tPURPOSE\tDECISION\tEXPRESSION\tEFFECTIVE"}
+		rows := []string{"ACTED\tPOLICY\tVERSION\tABOUT\tDECISION\tEXPRESSION\tEFFECTIVE\tAUTHORIZATION"}
 		for _, d := range all.GetDecisions() {
-			rows = append(rows, cells(day(d.GetDecidedAt()), d.GetPolicy(), d.GetVersion(), d.GetPurpose(),
-				short(d.GetDecision().String(), "DECISION_"), short(d.GetExpression().String(), "EXPRESSION_"), mark(d.GetEffective())))
+			rows = append(rows, cells(day(d.GetDecidedAt()), d.GetPolicy(), d.GetVersion(), topicOf(d),
+				short(d.GetDecision().String(), "DECISION_"), short(d.GetExpression().String(), "EXPRESSION_"), mark(d.GetEffective()), dash(d.GetAuthorization())))
 		}
 		return a.show(all, rows)
 	})

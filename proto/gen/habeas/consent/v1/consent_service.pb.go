@@ -1130,6 +1130,299 @@ func (x *WithdrawAllResponse) GetConsistencyToken() string {
 	return ""
 }
 
+// AuthorizeSourceRequest lets content of an account elsewhere come in.
+type AuthorizeSourceRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Client-made id of the command (AIP-155).
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The person.
+	SubjectRef string `protobuf:"bytes,2,opt,name=subject_ref,json=subjectRef,proto3" json:"subject_ref,omitempty"`
+	// The policy.
+	Policy string `protobuf:"bytes,3,opt,name=policy,proto3" json:"policy,omitempty"`
+	// Whose account it is: a name such as "github". Never the account's own.
+	Provider string `protobuf:"bytes,4,opt,name=provider,proto3" json:"provider,omitempty"`
+	// The parts of it, as the provider names them.
+	Scopes []string `protobuf:"bytes,5,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	// Hash of the text that the person saw, or a reference to evidence; without
+	// one nothing is authorised.
+	Evidence string `protobuf:"bytes,6,opt,name=evidence,proto3" json:"evidence,omitempty"`
+	// When the person acted; not in the future.
+	AuthorizedAt  *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=authorized_at,json=authorizedAt,proto3" json:"authorized_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AuthorizeSourceRequest) Reset() {
+	*x = AuthorizeSourceRequest{}
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AuthorizeSourceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AuthorizeSourceRequest) ProtoMessage() {}
+
+func (x *AuthorizeSourceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AuthorizeSourceRequest.ProtoReflect.Descriptor instead.
+func (*AuthorizeSourceRequest) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *AuthorizeSourceRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *AuthorizeSourceRequest) GetSubjectRef() string {
+	if x != nil {
+		return x.SubjectRef
+	}
+	return ""
+}
+
+func (x *AuthorizeSourceRequest) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *AuthorizeSourceRequest) GetProvider() string {
+	if x != nil {
+		return x.Provider
+	}
+	return ""
+}
+
+func (x *AuthorizeSourceRequest) GetScopes() []string {
+	if x != nil {
+		return x.Scopes
+	}
+	return nil
+}
+
+func (x *AuthorizeSourceRequest) GetEvidence() string {
+	if x != nil {
+		return x.Evidence
+	}
+	return ""
+}
+
+func (x *AuthorizeSourceRequest) GetAuthorizedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AuthorizedAt
+	}
+	return nil
+}
+
+// AuthorizeSourceResponse names the authorisation.
+type AuthorizeSourceResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its id; Check answers with it, and each imported item names it.
+	Authorization string `protobuf:"bytes,1,opt,name=authorization,proto3" json:"authorization,omitempty"`
+	// Pass it to reads that must see this command.
+	ConsistencyToken string `protobuf:"bytes,2,opt,name=consistency_token,json=consistencyToken,proto3" json:"consistency_token,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *AuthorizeSourceResponse) Reset() {
+	*x = AuthorizeSourceResponse{}
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AuthorizeSourceResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AuthorizeSourceResponse) ProtoMessage() {}
+
+func (x *AuthorizeSourceResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AuthorizeSourceResponse.ProtoReflect.Descriptor instead.
+func (*AuthorizeSourceResponse) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *AuthorizeSourceResponse) GetAuthorization() string {
+	if x != nil {
+		return x.Authorization
+	}
+	return ""
+}
+
+func (x *AuthorizeSourceResponse) GetConsistencyToken() string {
+	if x != nil {
+		return x.ConsistencyToken
+	}
+	return ""
+}
+
+// RevokeSourceRequest ends authorisations.
+type RevokeSourceRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Client-made id of the command (AIP-155).
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The person.
+	SubjectRef string `protobuf:"bytes,2,opt,name=subject_ref,json=subjectRef,proto3" json:"subject_ref,omitempty"`
+	// The policy.
+	Policy string `protobuf:"bytes,3,opt,name=policy,proto3" json:"policy,omitempty"`
+	// Whose account it is.
+	Provider string `protobuf:"bytes,4,opt,name=provider,proto3" json:"provider,omitempty"`
+	// The parts of it; none: all of it.
+	Scopes []string `protobuf:"bytes,5,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	// When the person acted; not in the future.
+	RevokedAt     *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=revoked_at,json=revokedAt,proto3" json:"revoked_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeSourceRequest) Reset() {
+	*x = RevokeSourceRequest{}
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeSourceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeSourceRequest) ProtoMessage() {}
+
+func (x *RevokeSourceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeSourceRequest.ProtoReflect.Descriptor instead.
+func (*RevokeSourceRequest) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *RevokeSourceRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *RevokeSourceRequest) GetSubjectRef() string {
+	if x != nil {
+		return x.SubjectRef
+	}
+	return ""
+}
+
+func (x *RevokeSourceRequest) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *RevokeSourceRequest) GetProvider() string {
+	if x != nil {
+		return x.Provider
+	}
+	return ""
+}
+
+func (x *RevokeSourceRequest) GetScopes() []string {
+	if x != nil {
+		return x.Scopes
+	}
+	return nil
+}
+
+func (x *RevokeSourceRequest) GetRevokedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RevokedAt
+	}
+	return nil
+}
+
+// RevokeSourceResponse is empty but for the token.
+type RevokeSourceResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Pass it to reads that must see this command.
+	ConsistencyToken string `protobuf:"bytes,1,opt,name=consistency_token,json=consistencyToken,proto3" json:"consistency_token,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *RevokeSourceResponse) Reset() {
+	*x = RevokeSourceResponse{}
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeSourceResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeSourceResponse) ProtoMessage() {}
+
+func (x *RevokeSourceResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeSourceResponse.ProtoReflect.Descriptor instead.
+func (*RevokeSourceResponse) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *RevokeSourceResponse) GetConsistencyToken() string {
+	if x != nil {
+		return x.ConsistencyToken
+	}
+	return ""
+}
+
 // Question is everything that an answer depends on.
 type Question struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1167,14 +1460,19 @@ type Question struct {
 	// Of a disclosure: the keys by which the recipient can join what it gets with
 	// what it holds. Names of keys, such as "email", or references made for this
 	// set alone, and never their values. None: it can be joined with nothing.
-	Keys          []string `protobuf:"bytes,16,rep,name=keys,proto3" json:"keys,omitempty"`
+	Keys []string `protobuf:"bytes,16,rep,name=keys,proto3" json:"keys,omitempty"`
+	// Whose account data is collected from, of SOURCE_THIRD_PARTY. Without an
+	// authorisation of provider and scope that stands, nothing is.
+	Provider string `protobuf:"bytes,17,opt,name=provider,proto3" json:"provider,omitempty"`
+	// The part of that account.
+	Scope         string `protobuf:"bytes,18,opt,name=scope,proto3" json:"scope,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Question) Reset() {
 	*x = Question{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[9]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1186,7 +1484,7 @@ func (x *Question) String() string {
 func (*Question) ProtoMessage() {}
 
 func (x *Question) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[9]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1199,7 +1497,7 @@ func (x *Question) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Question.ProtoReflect.Descriptor instead.
 func (*Question) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{9}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Question) GetSubjectRef() string {
@@ -1314,6 +1612,20 @@ func (x *Question) GetKeys() []string {
 	return nil
 }
 
+func (x *Question) GetProvider() string {
+	if x != nil {
+		return x.Provider
+	}
+	return ""
+}
+
+func (x *Question) GetScope() string {
+	if x != nil {
+		return x.Scope
+	}
+	return ""
+}
+
 // Answer is what a policy and a person say to a question.
 type Answer struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1326,14 +1638,17 @@ type Answer struct {
 	// The policy's clause that decided, such as "PT-03".
 	Clause string `protobuf:"bytes,4,opt,name=clause,proto3" json:"clause,omitempty"`
 	// The policy's version that decided.
-	Version       uint32 `protobuf:"varint,5,opt,name=version,proto3" json:"version,omitempty"`
+	Version uint32 `protobuf:"varint,5,opt,name=version,proto3" json:"version,omitempty"`
+	// Of what is collected from an account elsewhere: the authorisation by which
+	// it comes in. Each imported item names it.
+	Authorization string `protobuf:"bytes,6,opt,name=authorization,proto3" json:"authorization,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Answer) Reset() {
 	*x = Answer{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[10]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1345,7 +1660,7 @@ func (x *Answer) String() string {
 func (*Answer) ProtoMessage() {}
 
 func (x *Answer) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[10]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1358,7 +1673,7 @@ func (x *Answer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Answer.ProtoReflect.Descriptor instead.
 func (*Answer) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{10}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Answer) GetAllowed() bool {
@@ -1396,6 +1711,13 @@ func (x *Answer) GetVersion() uint32 {
 	return 0
 }
 
+func (x *Answer) GetAuthorization() string {
+	if x != nil {
+		return x.Authorization
+	}
+	return ""
+}
+
 // CheckRequest asks one question.
 type CheckRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1411,7 +1733,7 @@ type CheckRequest struct {
 
 func (x *CheckRequest) Reset() {
 	*x = CheckRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[11]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1423,7 +1745,7 @@ func (x *CheckRequest) String() string {
 func (*CheckRequest) ProtoMessage() {}
 
 func (x *CheckRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[11]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1436,7 +1758,7 @@ func (x *CheckRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckRequest.ProtoReflect.Descriptor instead.
 func (*CheckRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{11}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *CheckRequest) GetQuestion() *Question {
@@ -1473,7 +1795,7 @@ type CheckResponse struct {
 
 func (x *CheckResponse) Reset() {
 	*x = CheckResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[12]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1485,7 +1807,7 @@ func (x *CheckResponse) String() string {
 func (*CheckResponse) ProtoMessage() {}
 
 func (x *CheckResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[12]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1498,7 +1820,7 @@ func (x *CheckResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckResponse.ProtoReflect.Descriptor instead.
 func (*CheckResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{12}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *CheckResponse) GetAnswer() *Answer {
@@ -1530,7 +1852,7 @@ type BatchCheckRequest struct {
 
 func (x *BatchCheckRequest) Reset() {
 	*x = BatchCheckRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[13]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1542,7 +1864,7 @@ func (x *BatchCheckRequest) String() string {
 func (*BatchCheckRequest) ProtoMessage() {}
 
 func (x *BatchCheckRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[13]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1555,7 +1877,7 @@ func (x *BatchCheckRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchCheckRequest.ProtoReflect.Descriptor instead.
 func (*BatchCheckRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{13}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *BatchCheckRequest) GetQuestions() []*Question {
@@ -1590,7 +1912,7 @@ type BatchCheckResponse struct {
 
 func (x *BatchCheckResponse) Reset() {
 	*x = BatchCheckResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[14]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1602,7 +1924,7 @@ func (x *BatchCheckResponse) String() string {
 func (*BatchCheckResponse) ProtoMessage() {}
 
 func (x *BatchCheckResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[14]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1615,7 +1937,7 @@ func (x *BatchCheckResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchCheckResponse.ProtoReflect.Descriptor instead.
 func (*BatchCheckResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{14}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *BatchCheckResponse) GetAnswers() []*Answer {
@@ -1642,7 +1964,7 @@ type ListDecisionsRequest struct {
 
 func (x *ListDecisionsRequest) Reset() {
 	*x = ListDecisionsRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[15]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1654,7 +1976,7 @@ func (x *ListDecisionsRequest) String() string {
 func (*ListDecisionsRequest) ProtoMessage() {}
 
 func (x *ListDecisionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[15]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1667,7 +1989,7 @@ func (x *ListDecisionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDecisionsRequest.ProtoReflect.Descriptor instead.
 func (*ListDecisionsRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{15}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListDecisionsRequest) GetSubjectRef() string {
@@ -1720,14 +2042,20 @@ type RecordedDecision struct {
 	// The category, when the act is about one.
 	Category string `protobuf:"bytes,9,opt,name=category,proto3" json:"category,omitempty"`
 	// Classes of recipients that the decision includes.
-	Recipients    []string `protobuf:"bytes,10,rep,name=recipients,proto3" json:"recipients,omitempty"`
+	Recipients []string `protobuf:"bytes,10,rep,name=recipients,proto3" json:"recipients,omitempty"`
+	// Whose account, when the act is about one elsewhere: given or withdrawn.
+	Provider string `protobuf:"bytes,11,opt,name=provider,proto3" json:"provider,omitempty"`
+	// The part of that account; empty for all of it.
+	Scope string `protobuf:"bytes,12,opt,name=scope,proto3" json:"scope,omitempty"`
+	// Id of the authorisation, when it is one.
+	Authorization string `protobuf:"bytes,13,opt,name=authorization,proto3" json:"authorization,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RecordedDecision) Reset() {
 	*x = RecordedDecision{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[16]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1739,7 +2067,7 @@ func (x *RecordedDecision) String() string {
 func (*RecordedDecision) ProtoMessage() {}
 
 func (x *RecordedDecision) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[16]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1752,7 +2080,7 @@ func (x *RecordedDecision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordedDecision.ProtoReflect.Descriptor instead.
 func (*RecordedDecision) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{16}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *RecordedDecision) GetPolicy() string {
@@ -1825,6 +2153,27 @@ func (x *RecordedDecision) GetRecipients() []string {
 	return nil
 }
 
+func (x *RecordedDecision) GetProvider() string {
+	if x != nil {
+		return x.Provider
+	}
+	return ""
+}
+
+func (x *RecordedDecision) GetScope() string {
+	if x != nil {
+		return x.Scope
+	}
+	return ""
+}
+
+func (x *RecordedDecision) GetAuthorization() string {
+	if x != nil {
+		return x.Authorization
+	}
+	return ""
+}
+
 // ListDecisionsResponse holds a page of acts.
 type ListDecisionsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1838,7 +2187,7 @@ type ListDecisionsResponse struct {
 
 func (x *ListDecisionsResponse) Reset() {
 	*x = ListDecisionsResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[17]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1850,7 +2199,7 @@ func (x *ListDecisionsResponse) String() string {
 func (*ListDecisionsResponse) ProtoMessage() {}
 
 func (x *ListDecisionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[17]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1863,7 +2212,7 @@ func (x *ListDecisionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDecisionsResponse.ProtoReflect.Descriptor instead.
 func (*ListDecisionsResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{17}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ListDecisionsResponse) GetDecisions() []*RecordedDecision {
@@ -1902,7 +2251,7 @@ type ApplyFactRequest struct {
 
 func (x *ApplyFactRequest) Reset() {
 	*x = ApplyFactRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[18]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1914,7 +2263,7 @@ func (x *ApplyFactRequest) String() string {
 func (*ApplyFactRequest) ProtoMessage() {}
 
 func (x *ApplyFactRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[18]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1927,7 +2276,7 @@ func (x *ApplyFactRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyFactRequest.ProtoReflect.Descriptor instead.
 func (*ApplyFactRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{18}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ApplyFactRequest) GetRequestId() string {
@@ -1983,7 +2332,7 @@ type ApplyFactResponse struct {
 
 func (x *ApplyFactResponse) Reset() {
 	*x = ApplyFactResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[19]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1995,7 +2344,7 @@ func (x *ApplyFactResponse) String() string {
 func (*ApplyFactResponse) ProtoMessage() {}
 
 func (x *ApplyFactResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[19]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2008,7 +2357,7 @@ func (x *ApplyFactResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyFactResponse.ProtoReflect.Descriptor instead.
 func (*ApplyFactResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{19}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ApplyFactResponse) GetConsistencyToken() string {
@@ -2031,7 +2380,7 @@ type PublishPolicyRequest struct {
 
 func (x *PublishPolicyRequest) Reset() {
 	*x = PublishPolicyRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[20]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2043,7 +2392,7 @@ func (x *PublishPolicyRequest) String() string {
 func (*PublishPolicyRequest) ProtoMessage() {}
 
 func (x *PublishPolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[20]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2056,7 +2405,7 @@ func (x *PublishPolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishPolicyRequest.ProtoReflect.Descriptor instead.
 func (*PublishPolicyRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{20}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *PublishPolicyRequest) GetRequestId() string {
@@ -2090,7 +2439,7 @@ type PublishPolicyResponse struct {
 
 func (x *PublishPolicyResponse) Reset() {
 	*x = PublishPolicyResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[21]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2102,7 +2451,7 @@ func (x *PublishPolicyResponse) String() string {
 func (*PublishPolicyResponse) ProtoMessage() {}
 
 func (x *PublishPolicyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[21]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2115,7 +2464,7 @@ func (x *PublishPolicyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishPolicyResponse.ProtoReflect.Descriptor instead.
 func (*PublishPolicyResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{21}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *PublishPolicyResponse) GetPolicy() string {
@@ -2165,7 +2514,7 @@ type PostPolicyRequest struct {
 
 func (x *PostPolicyRequest) Reset() {
 	*x = PostPolicyRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[22]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2177,7 +2526,7 @@ func (x *PostPolicyRequest) String() string {
 func (*PostPolicyRequest) ProtoMessage() {}
 
 func (x *PostPolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[22]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2190,7 +2539,7 @@ func (x *PostPolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PostPolicyRequest.ProtoReflect.Descriptor instead.
 func (*PostPolicyRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{22}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *PostPolicyRequest) GetRequestId() string {
@@ -2239,7 +2588,7 @@ type PostPolicyResponse struct {
 
 func (x *PostPolicyResponse) Reset() {
 	*x = PostPolicyResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[23]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2251,7 +2600,7 @@ func (x *PostPolicyResponse) String() string {
 func (*PostPolicyResponse) ProtoMessage() {}
 
 func (x *PostPolicyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[23]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2264,7 +2613,7 @@ func (x *PostPolicyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PostPolicyResponse.ProtoReflect.Descriptor instead.
 func (*PostPolicyResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{23}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *PostPolicyResponse) GetConsistencyToken() string {
@@ -2287,7 +2636,7 @@ type GetPolicyRequest struct {
 
 func (x *GetPolicyRequest) Reset() {
 	*x = GetPolicyRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[24]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2299,7 +2648,7 @@ func (x *GetPolicyRequest) String() string {
 func (*GetPolicyRequest) ProtoMessage() {}
 
 func (x *GetPolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[24]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2312,7 +2661,7 @@ func (x *GetPolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPolicyRequest.ProtoReflect.Descriptor instead.
 func (*GetPolicyRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{24}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *GetPolicyRequest) GetPolicy() string {
@@ -2348,7 +2697,7 @@ type GetPolicyResponse struct {
 
 func (x *GetPolicyResponse) Reset() {
 	*x = GetPolicyResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[25]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2360,7 +2709,7 @@ func (x *GetPolicyResponse) String() string {
 func (*GetPolicyResponse) ProtoMessage() {}
 
 func (x *GetPolicyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[25]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2373,7 +2722,7 @@ func (x *GetPolicyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPolicyResponse.ProtoReflect.Descriptor instead.
 func (*GetPolicyResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{25}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *GetPolicyResponse) GetPolicy() string {
@@ -2424,7 +2773,7 @@ type ListPoliciesRequest struct {
 
 func (x *ListPoliciesRequest) Reset() {
 	*x = ListPoliciesRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[26]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2436,7 +2785,7 @@ func (x *ListPoliciesRequest) String() string {
 func (*ListPoliciesRequest) ProtoMessage() {}
 
 func (x *ListPoliciesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[26]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2449,7 +2798,7 @@ func (x *ListPoliciesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPoliciesRequest.ProtoReflect.Descriptor instead.
 func (*ListPoliciesRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{26}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ListPoliciesRequest) GetPageSize() int32 {
@@ -2483,7 +2832,7 @@ type PolicyVersion struct {
 
 func (x *PolicyVersion) Reset() {
 	*x = PolicyVersion{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[27]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2495,7 +2844,7 @@ func (x *PolicyVersion) String() string {
 func (*PolicyVersion) ProtoMessage() {}
 
 func (x *PolicyVersion) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[27]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2508,7 +2857,7 @@ func (x *PolicyVersion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyVersion.ProtoReflect.Descriptor instead.
 func (*PolicyVersion) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{27}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *PolicyVersion) GetPolicy() string {
@@ -2552,7 +2901,7 @@ type ListPoliciesResponse struct {
 
 func (x *ListPoliciesResponse) Reset() {
 	*x = ListPoliciesResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[28]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2564,7 +2913,7 @@ func (x *ListPoliciesResponse) String() string {
 func (*ListPoliciesResponse) ProtoMessage() {}
 
 func (x *ListPoliciesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[28]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2577,7 +2926,7 @@ func (x *ListPoliciesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPoliciesResponse.ProtoReflect.Descriptor instead.
 func (*ListPoliciesResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{28}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ListPoliciesResponse) GetVersions() []*PolicyVersion {
@@ -2664,7 +3013,32 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"decided_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\tdecidedAt\"`\n" +
 	"\x13WithdrawAllResponse\x12\x1c\n" +
 	"\twithdrawn\x18\x01 \x03(\tR\twithdrawn\x12+\n" +
-	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\"\x91\a\n" +
+	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\"\xcc\x03\n" +
+	"\x16AuthorizeSourceRequest\x12'\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12@\n" +
+	"\vsubject_ref\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
+	"subjectRef\x125\n" +
+	"\x06policy\x18\x03 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x06policy\x12;\n" +
+	"\bprovider\x18\x04 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z][a-z0-9_.-]{0,62}$R\bprovider\x12K\n" +
+	"\x06scopes\x18\x05 \x03(\tB3\xbaH0\x92\x01-\b\x01\x10 \x18\x01\"%r#2!^[A-Za-z][A-Za-z0-9_.:/-]{0,126}$R\x06scopes\x12=\n" +
+	"\bevidence\x18\x06 \x01(\tB!\xbaH\x1er\x1c2\x1a^[A-Za-z0-9+/=:_-]{0,128}$R\bevidence\x12G\n" +
+	"\rauthorized_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\fauthorizedAt\"l\n" +
+	"\x17AuthorizeSourceResponse\x12$\n" +
+	"\rauthorization\x18\x01 \x01(\tR\rauthorization\x12+\n" +
+	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\"\x82\x03\n" +
+	"\x13RevokeSourceRequest\x12'\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12@\n" +
+	"\vsubject_ref\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
+	"subjectRef\x125\n" +
+	"\x06policy\x18\x03 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x06policy\x12;\n" +
+	"\bprovider\x18\x04 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z][a-z0-9_.-]{0,62}$R\bprovider\x12I\n" +
+	"\x06scopes\x18\x05 \x03(\tB1\xbaH.\x92\x01+\x10 \x18\x01\"%r#2!^[A-Za-z][A-Za-z0-9_.:/-]{0,126}$R\x06scopes\x12A\n" +
+	"\n" +
+	"revoked_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\trevokedAt\"C\n" +
+	"\x14RevokeSourceResponse\x12+\n" +
+	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\x94\b\n" +
 	"\bQuestion\x12@\n" +
 	"\vsubject_ref\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
 	"subjectRef\x125\n" +
@@ -2688,13 +3062,16 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"\x02at\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12+\n" +
 	"\fdeclared_age\x18\x0e \x01(\rB\b\xbaH\x05*\x03\x18\x96\x01R\vdeclaredAge\x12=\n" +
 	"\x06origin\x18\x0f \x01(\tB%\xbaH\"r 2\x1e^([a-z]{2}(-[a-z0-9]{1,8})?)?$R\x06origin\x12=\n" +
-	"\x04keys\x18\x10 \x03(\tB)\xbaH&\x92\x01#\x10\x10\x18\x01\"\x1dr\x1b2\x19^[a-z][a-z0-9_.:-]{0,63}$R\x04keys\"\x82\x01\n" +
+	"\x04keys\x18\x10 \x03(\tB)\xbaH&\x92\x01#\x10\x10\x18\x01\"\x1dr\x1b2\x19^[a-z][a-z0-9_.:-]{0,63}$R\x04keys\x12>\n" +
+	"\bprovider\x18\x11 \x01(\tB\"\xbaH\x1fr\x1d2\x1b^([a-z][a-z0-9_.-]{0,62})?$R\bprovider\x12A\n" +
+	"\x05scope\x18\x12 \x01(\tB+\xbaH(r&2$^([A-Za-z][A-Za-z0-9_.:/-]{0,126})?$R\x05scope\"\xa8\x01\n" +
 	"\x06Answer\x12\x18\n" +
 	"\aallowed\x18\x01 \x01(\bR\aallowed\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x14\n" +
 	"\x05basis\x18\x03 \x01(\tR\x05basis\x12\x16\n" +
 	"\x06clause\x18\x04 \x01(\tR\x06clause\x12\x18\n" +
-	"\aversion\x18\x05 \x01(\rR\aversion\"\xd2\x01\n" +
+	"\aversion\x18\x05 \x01(\rR\aversion\x12$\n" +
+	"\rauthorization\x18\x06 \x01(\tR\rauthorization\"\xd2\x01\n" +
 	"\fCheckRequest\x12?\n" +
 	"\bquestion\x18\x01 \x01(\v2\x1b.habeas.consent.v1.QuestionB\x06\xbaH\x03\xc8\x01\x01R\bquestion\x125\n" +
 	"\x11consistency_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80@R\x10consistencyToken\x12J\n" +
@@ -2715,7 +3092,7 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"\tpage_size\x18\x03 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\tpageToken\"\xa8\x03\n" +
+	"page_token\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\tpageToken\"\x80\x04\n" +
 	"\x10RecordedDecision\x12\x16\n" +
 	"\x06policy\x18\x01 \x01(\tR\x06policy\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\rR\aversion\x12\x18\n" +
@@ -2733,7 +3110,10 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"\n" +
 	"recipients\x18\n" +
 	" \x03(\tR\n" +
-	"recipients\"\x82\x01\n" +
+	"recipients\x12\x1a\n" +
+	"\bprovider\x18\v \x01(\tR\bprovider\x12\x14\n" +
+	"\x05scope\x18\f \x01(\tR\x05scope\x12$\n" +
+	"\rauthorization\x18\r \x01(\tR\rauthorization\"\x82\x01\n" +
 	"\x15ListDecisionsResponse\x12A\n" +
 	"\tdecisions\x18\x01 \x03(\v2#.habeas.consent.v1.RecordedDecisionR\tdecisions\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xe9\x02\n" +
@@ -2839,7 +3219,7 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"\vConsistency\x12\x1b\n" +
 	"\x17CONSISTENCY_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10CONSISTENCY_FULL\x10\x01\x12\x17\n" +
-	"\x13CONSISTENCY_BOUNDED\x10\x022\x97\a\n" +
+	"\x13CONSISTENCY_BOUNDED\x10\x022\x84\t\n" +
 	"\x0eConsentService\x12w\n" +
 	"\x0eRecordDecision\x12(.habeas.consent.v1.RecordDecisionRequest\x1a).habeas.consent.v1.RecordDecisionResponse\"\x10\x8a\xb5\x18\x06\n" +
 	"\x02\x01\v\x10\x01\x92\xb5\x18\x02 \x01\x12o\n" +
@@ -2848,6 +3228,10 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"\vApplySignal\x12%.habeas.consent.v1.ApplySignalRequest\x1a&.habeas.consent.v1.ApplySignalResponse\"\x11\x8a\xb5\x18\a\n" +
 	"\x03\x01\v\f\x10\x01\x92\xb5\x18\x02 \x01\x12n\n" +
 	"\vWithdrawAll\x12%.habeas.consent.v1.WithdrawAllRequest\x1a&.habeas.consent.v1.WithdrawAllResponse\"\x10\x8a\xb5\x18\x06\n" +
+	"\x02\x01\v\x10\x01\x92\xb5\x18\x02 \x01\x12x\n" +
+	"\x0fAuthorizeSource\x12).habeas.consent.v1.AuthorizeSourceRequest\x1a*.habeas.consent.v1.AuthorizeSourceResponse\"\x0e\x8a\xb5\x18\x06\n" +
+	"\x02\x01\v\x10\x01\x92\xb5\x18\x00\x12q\n" +
+	"\fRevokeSource\x12&.habeas.consent.v1.RevokeSourceRequest\x1a'.habeas.consent.v1.RevokeSourceResponse\"\x10\x8a\xb5\x18\x06\n" +
 	"\x02\x01\v\x10\x01\x92\xb5\x18\x02 \x01\x12b\n" +
 	"\x05Check\x12\x1f.habeas.consent.v1.CheckRequest\x1a .habeas.consent.v1.CheckResponse\"\x16\x8a\xb5\x18\t\n" +
 	"\x05\x01\x02\x05\a\f\x10\x02\x92\xb5\x18\x02 \x02\x90\x02\x01\x12u\n" +
@@ -2885,107 +3269,117 @@ func file_habeas_consent_v1_consent_service_proto_rawDescGZIP() []byte {
 }
 
 var file_habeas_consent_v1_consent_service_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_habeas_consent_v1_consent_service_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
+var file_habeas_consent_v1_consent_service_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_habeas_consent_v1_consent_service_proto_goTypes = []any{
-	(Decision)(0),                  // 0: habeas.consent.v1.Decision
-	(Expression)(0),                // 1: habeas.consent.v1.Expression
-	(Action)(0),                    // 2: habeas.consent.v1.Action
-	(Source)(0),                    // 3: habeas.consent.v1.Source
-	(Signal)(0),                    // 4: habeas.consent.v1.Signal
-	(Fact)(0),                      // 5: habeas.consent.v1.Fact
-	(Consistency)(0),               // 6: habeas.consent.v1.Consistency
-	(*RecordDecisionRequest)(nil),  // 7: habeas.consent.v1.RecordDecisionRequest
-	(*RecordDecisionResponse)(nil), // 8: habeas.consent.v1.RecordDecisionResponse
-	(*AcceptPolicyRequest)(nil),    // 9: habeas.consent.v1.AcceptPolicyRequest
-	(*AcceptPolicyResponse)(nil),   // 10: habeas.consent.v1.AcceptPolicyResponse
-	(*ApplySignalRequest)(nil),     // 11: habeas.consent.v1.ApplySignalRequest
-	(*SignalOutcome)(nil),          // 12: habeas.consent.v1.SignalOutcome
-	(*ApplySignalResponse)(nil),    // 13: habeas.consent.v1.ApplySignalResponse
-	(*WithdrawAllRequest)(nil),     // 14: habeas.consent.v1.WithdrawAllRequest
-	(*WithdrawAllResponse)(nil),    // 15: habeas.consent.v1.WithdrawAllResponse
-	(*Question)(nil),               // 16: habeas.consent.v1.Question
-	(*Answer)(nil),                 // 17: habeas.consent.v1.Answer
-	(*CheckRequest)(nil),           // 18: habeas.consent.v1.CheckRequest
-	(*CheckResponse)(nil),          // 19: habeas.consent.v1.CheckResponse
-	(*BatchCheckRequest)(nil),      // 20: habeas.consent.v1.BatchCheckRequest
-	(*BatchCheckResponse)(nil),     // 21: habeas.consent.v1.BatchCheckResponse
-	(*ListDecisionsRequest)(nil),   // 22: habeas.consent.v1.ListDecisionsRequest
-	(*RecordedDecision)(nil),       // 23: habeas.consent.v1.RecordedDecision
-	(*ListDecisionsResponse)(nil),  // 24: habeas.consent.v1.ListDecisionsResponse
-	(*ApplyFactRequest)(nil),       // 25: habeas.consent.v1.ApplyFactRequest
-	(*ApplyFactResponse)(nil),      // 26: habeas.consent.v1.ApplyFactResponse
-	(*PublishPolicyRequest)(nil),   // 27: habeas.consent.v1.PublishPolicyRequest
-	(*PublishPolicyResponse)(nil),  // 28: habeas.consent.v1.PublishPolicyResponse
-	(*PostPolicyRequest)(nil),      // 29: habeas.consent.v1.PostPolicyRequest
-	(*PostPolicyResponse)(nil),     // 30: habeas.consent.v1.PostPolicyResponse
-	(*GetPolicyRequest)(nil),       // 31: habeas.consent.v1.GetPolicyRequest
-	(*GetPolicyResponse)(nil),      // 32: habeas.consent.v1.GetPolicyResponse
-	(*ListPoliciesRequest)(nil),    // 33: habeas.consent.v1.ListPoliciesRequest
-	(*PolicyVersion)(nil),          // 34: habeas.consent.v1.PolicyVersion
-	(*ListPoliciesResponse)(nil),   // 35: habeas.consent.v1.ListPoliciesResponse
-	(*timestamppb.Timestamp)(nil),  // 36: google.protobuf.Timestamp
+	(Decision)(0),                   // 0: habeas.consent.v1.Decision
+	(Expression)(0),                 // 1: habeas.consent.v1.Expression
+	(Action)(0),                     // 2: habeas.consent.v1.Action
+	(Source)(0),                     // 3: habeas.consent.v1.Source
+	(Signal)(0),                     // 4: habeas.consent.v1.Signal
+	(Fact)(0),                       // 5: habeas.consent.v1.Fact
+	(Consistency)(0),                // 6: habeas.consent.v1.Consistency
+	(*RecordDecisionRequest)(nil),   // 7: habeas.consent.v1.RecordDecisionRequest
+	(*RecordDecisionResponse)(nil),  // 8: habeas.consent.v1.RecordDecisionResponse
+	(*AcceptPolicyRequest)(nil),     // 9: habeas.consent.v1.AcceptPolicyRequest
+	(*AcceptPolicyResponse)(nil),    // 10: habeas.consent.v1.AcceptPolicyResponse
+	(*ApplySignalRequest)(nil),      // 11: habeas.consent.v1.ApplySignalRequest
+	(*SignalOutcome)(nil),           // 12: habeas.consent.v1.SignalOutcome
+	(*ApplySignalResponse)(nil),     // 13: habeas.consent.v1.ApplySignalResponse
+	(*WithdrawAllRequest)(nil),      // 14: habeas.consent.v1.WithdrawAllRequest
+	(*WithdrawAllResponse)(nil),     // 15: habeas.consent.v1.WithdrawAllResponse
+	(*AuthorizeSourceRequest)(nil),  // 16: habeas.consent.v1.AuthorizeSourceRequest
+	(*AuthorizeSourceResponse)(nil), // 17: habeas.consent.v1.AuthorizeSourceResponse
+	(*RevokeSourceRequest)(nil),     // 18: habeas.consent.v1.RevokeSourceRequest
+	(*RevokeSourceResponse)(nil),    // 19: habeas.consent.v1.RevokeSourceResponse
+	(*Question)(nil),                // 20: habeas.consent.v1.Question
+	(*Answer)(nil),                  // 21: habeas.consent.v1.Answer
+	(*CheckRequest)(nil),            // 22: habeas.consent.v1.CheckRequest
+	(*CheckResponse)(nil),           // 23: habeas.consent.v1.CheckResponse
+	(*BatchCheckRequest)(nil),       // 24: habeas.consent.v1.BatchCheckRequest
+	(*BatchCheckResponse)(nil),      // 25: habeas.consent.v1.BatchCheckResponse
+	(*ListDecisionsRequest)(nil),    // 26: habeas.consent.v1.ListDecisionsRequest
+	(*RecordedDecision)(nil),        // 27: habeas.consent.v1.RecordedDecision
+	(*ListDecisionsResponse)(nil),   // 28: habeas.consent.v1.ListDecisionsResponse
+	(*ApplyFactRequest)(nil),        // 29: habeas.consent.v1.ApplyFactRequest
+	(*ApplyFactResponse)(nil),       // 30: habeas.consent.v1.ApplyFactResponse
+	(*PublishPolicyRequest)(nil),    // 31: habeas.consent.v1.PublishPolicyRequest
+	(*PublishPolicyResponse)(nil),   // 32: habeas.consent.v1.PublishPolicyResponse
+	(*PostPolicyRequest)(nil),       // 33: habeas.consent.v1.PostPolicyRequest
+	(*PostPolicyResponse)(nil),      // 34: habeas.consent.v1.PostPolicyResponse
+	(*GetPolicyRequest)(nil),        // 35: habeas.consent.v1.GetPolicyRequest
+	(*GetPolicyResponse)(nil),       // 36: habeas.consent.v1.GetPolicyResponse
+	(*ListPoliciesRequest)(nil),     // 37: habeas.consent.v1.ListPoliciesRequest
+	(*PolicyVersion)(nil),           // 38: habeas.consent.v1.PolicyVersion
+	(*ListPoliciesResponse)(nil),    // 39: habeas.consent.v1.ListPoliciesResponse
+	(*timestamppb.Timestamp)(nil),   // 40: google.protobuf.Timestamp
 }
 var file_habeas_consent_v1_consent_service_proto_depIdxs = []int32{
 	0,  // 0: habeas.consent.v1.RecordDecisionRequest.decision:type_name -> habeas.consent.v1.Decision
 	1,  // 1: habeas.consent.v1.RecordDecisionRequest.expression:type_name -> habeas.consent.v1.Expression
-	36, // 2: habeas.consent.v1.RecordDecisionRequest.decided_at:type_name -> google.protobuf.Timestamp
+	40, // 2: habeas.consent.v1.RecordDecisionRequest.decided_at:type_name -> google.protobuf.Timestamp
 	1,  // 3: habeas.consent.v1.AcceptPolicyRequest.expression:type_name -> habeas.consent.v1.Expression
-	36, // 4: habeas.consent.v1.AcceptPolicyRequest.accepted_at:type_name -> google.protobuf.Timestamp
+	40, // 4: habeas.consent.v1.AcceptPolicyRequest.accepted_at:type_name -> google.protobuf.Timestamp
 	4,  // 5: habeas.consent.v1.ApplySignalRequest.signals:type_name -> habeas.consent.v1.Signal
-	36, // 6: habeas.consent.v1.ApplySignalRequest.received_at:type_name -> google.protobuf.Timestamp
+	40, // 6: habeas.consent.v1.ApplySignalRequest.received_at:type_name -> google.protobuf.Timestamp
 	4,  // 7: habeas.consent.v1.SignalOutcome.signal:type_name -> habeas.consent.v1.Signal
 	12, // 8: habeas.consent.v1.ApplySignalResponse.outcomes:type_name -> habeas.consent.v1.SignalOutcome
-	36, // 9: habeas.consent.v1.WithdrawAllRequest.decided_at:type_name -> google.protobuf.Timestamp
-	2,  // 10: habeas.consent.v1.Question.action:type_name -> habeas.consent.v1.Action
-	3,  // 11: habeas.consent.v1.Question.source:type_name -> habeas.consent.v1.Source
-	36, // 12: habeas.consent.v1.Question.collected_at:type_name -> google.protobuf.Timestamp
-	36, // 13: habeas.consent.v1.Question.at:type_name -> google.protobuf.Timestamp
-	16, // 14: habeas.consent.v1.CheckRequest.question:type_name -> habeas.consent.v1.Question
-	6,  // 15: habeas.consent.v1.CheckRequest.consistency:type_name -> habeas.consent.v1.Consistency
-	17, // 16: habeas.consent.v1.CheckResponse.answer:type_name -> habeas.consent.v1.Answer
-	16, // 17: habeas.consent.v1.BatchCheckRequest.questions:type_name -> habeas.consent.v1.Question
-	6,  // 18: habeas.consent.v1.BatchCheckRequest.consistency:type_name -> habeas.consent.v1.Consistency
-	17, // 19: habeas.consent.v1.BatchCheckResponse.answers:type_name -> habeas.consent.v1.Answer
-	36, // 20: habeas.consent.v1.ListDecisionsRequest.at:type_name -> google.protobuf.Timestamp
-	0,  // 21: habeas.consent.v1.RecordedDecision.decision:type_name -> habeas.consent.v1.Decision
-	1,  // 22: habeas.consent.v1.RecordedDecision.expression:type_name -> habeas.consent.v1.Expression
-	36, // 23: habeas.consent.v1.RecordedDecision.decided_at:type_name -> google.protobuf.Timestamp
-	36, // 24: habeas.consent.v1.RecordedDecision.recorded_at:type_name -> google.protobuf.Timestamp
-	23, // 25: habeas.consent.v1.ListDecisionsResponse.decisions:type_name -> habeas.consent.v1.RecordedDecision
-	5,  // 26: habeas.consent.v1.ApplyFactRequest.fact:type_name -> habeas.consent.v1.Fact
-	36, // 27: habeas.consent.v1.PostPolicyRequest.posted_at:type_name -> google.protobuf.Timestamp
-	36, // 28: habeas.consent.v1.GetPolicyResponse.posted_at:type_name -> google.protobuf.Timestamp
-	36, // 29: habeas.consent.v1.PolicyVersion.posted_at:type_name -> google.protobuf.Timestamp
-	34, // 30: habeas.consent.v1.ListPoliciesResponse.versions:type_name -> habeas.consent.v1.PolicyVersion
-	7,  // 31: habeas.consent.v1.ConsentService.RecordDecision:input_type -> habeas.consent.v1.RecordDecisionRequest
-	9,  // 32: habeas.consent.v1.ConsentService.AcceptPolicy:input_type -> habeas.consent.v1.AcceptPolicyRequest
-	11, // 33: habeas.consent.v1.ConsentService.ApplySignal:input_type -> habeas.consent.v1.ApplySignalRequest
-	14, // 34: habeas.consent.v1.ConsentService.WithdrawAll:input_type -> habeas.consent.v1.WithdrawAllRequest
-	18, // 35: habeas.consent.v1.ConsentService.Check:input_type -> habeas.consent.v1.CheckRequest
-	20, // 36: habeas.consent.v1.ConsentService.BatchCheck:input_type -> habeas.consent.v1.BatchCheckRequest
-	22, // 37: habeas.consent.v1.ConsentService.ListDecisions:input_type -> habeas.consent.v1.ListDecisionsRequest
-	25, // 38: habeas.consent.v1.ConsentService.ApplyFact:input_type -> habeas.consent.v1.ApplyFactRequest
-	27, // 39: habeas.consent.v1.PolicyService.PublishPolicy:input_type -> habeas.consent.v1.PublishPolicyRequest
-	29, // 40: habeas.consent.v1.PolicyService.PostPolicy:input_type -> habeas.consent.v1.PostPolicyRequest
-	31, // 41: habeas.consent.v1.PolicyService.GetPolicy:input_type -> habeas.consent.v1.GetPolicyRequest
-	33, // 42: habeas.consent.v1.PolicyService.ListPolicies:input_type -> habeas.consent.v1.ListPoliciesRequest
-	8,  // 43: habeas.consent.v1.ConsentService.RecordDecision:output_type -> habeas.consent.v1.RecordDecisionResponse
-	10, // 44: habeas.consent.v1.ConsentService.AcceptPolicy:output_type -> habeas.consent.v1.AcceptPolicyResponse
-	13, // 45: habeas.consent.v1.ConsentService.ApplySignal:output_type -> habeas.consent.v1.ApplySignalResponse
-	15, // 46: habeas.consent.v1.ConsentService.WithdrawAll:output_type -> habeas.consent.v1.WithdrawAllResponse
-	19, // 47: habeas.consent.v1.ConsentService.Check:output_type -> habeas.consent.v1.CheckResponse
-	21, // 48: habeas.consent.v1.ConsentService.BatchCheck:output_type -> habeas.consent.v1.BatchCheckResponse
-	24, // 49: habeas.consent.v1.ConsentService.ListDecisions:output_type -> habeas.consent.v1.ListDecisionsResponse
-	26, // 50: habeas.consent.v1.ConsentService.ApplyFact:output_type -> habeas.consent.v1.ApplyFactResponse
-	28, // 51: habeas.consent.v1.PolicyService.PublishPolicy:output_type -> habeas.consent.v1.PublishPolicyResponse
-	30, // 52: habeas.consent.v1.PolicyService.PostPolicy:output_type -> habeas.consent.v1.PostPolicyResponse
-	32, // 53: habeas.consent.v1.PolicyService.GetPolicy:output_type -> habeas.consent.v1.GetPolicyResponse
-	35, // 54: habeas.consent.v1.PolicyService.ListPolicies:output_type -> habeas.consent.v1.ListPoliciesResponse
-	43, // [43:55] is the sub-list for method output_type
-	31, // [31:43] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	40, // 9: habeas.consent.v1.WithdrawAllRequest.decided_at:type_name -> google.protobuf.Timestamp
+	40, // 10: habeas.consent.v1.AuthorizeSourceRequest.authorized_at:type_name -> google.protobuf.Timestamp
+	40, // 11: habeas.consent.v1.RevokeSourceRequest.revoked_at:type_name -> google.protobuf.Timestamp
+	2,  // 12: habeas.consent.v1.Question.action:type_name -> habeas.consent.v1.Action
+	3,  // 13: habeas.consent.v1.Question.source:type_name -> habeas.consent.v1.Source
+	40, // 14: habeas.consent.v1.Question.collected_at:type_name -> google.protobuf.Timestamp
+	40, // 15: habeas.consent.v1.Question.at:type_name -> google.protobuf.Timestamp
+	20, // 16: habeas.consent.v1.CheckRequest.question:type_name -> habeas.consent.v1.Question
+	6,  // 17: habeas.consent.v1.CheckRequest.consistency:type_name -> habeas.consent.v1.Consistency
+	21, // 18: habeas.consent.v1.CheckResponse.answer:type_name -> habeas.consent.v1.Answer
+	20, // 19: habeas.consent.v1.BatchCheckRequest.questions:type_name -> habeas.consent.v1.Question
+	6,  // 20: habeas.consent.v1.BatchCheckRequest.consistency:type_name -> habeas.consent.v1.Consistency
+	21, // 21: habeas.consent.v1.BatchCheckResponse.answers:type_name -> habeas.consent.v1.Answer
+	40, // 22: habeas.consent.v1.ListDecisionsRequest.at:type_name -> google.protobuf.Timestamp
+	0,  // 23: habeas.consent.v1.RecordedDecision.decision:type_name -> habeas.consent.v1.Decision
+	1,  // 24: habeas.consent.v1.RecordedDecision.expression:type_name -> habeas.consent.v1.Expression
+	40, // 25: habeas.consent.v1.RecordedDecision.decided_at:type_name -> google.protobuf.Timestamp
+	40, // 26: habeas.consent.v1.RecordedDecision.recorded_at:type_name -> google.protobuf.Timestamp
+	27, // 27: habeas.consent.v1.ListDecisionsResponse.decisions:type_name -> habeas.consent.v1.RecordedDecision
+	5,  // 28: habeas.consent.v1.ApplyFactRequest.fact:type_name -> habeas.consent.v1.Fact
+	40, // 29: habeas.consent.v1.PostPolicyRequest.posted_at:type_name -> google.protobuf.Timestamp
+	40, // 30: habeas.consent.v1.GetPolicyResponse.posted_at:type_name -> google.protobuf.Timestamp
+	40, // 31: habeas.consent.v1.PolicyVersion.posted_at:type_name -> google.protobuf.Timestamp
+	38, // 32: habeas.consent.v1.ListPoliciesResponse.versions:type_name -> habeas.consent.v1.PolicyVersion
+	7,  // 33: habeas.consent.v1.ConsentService.RecordDecision:input_type -> habeas.consent.v1.RecordDecisionRequest
+	9,  // 34: habeas.consent.v1.ConsentService.AcceptPolicy:input_type -> habeas.consent.v1.AcceptPolicyRequest
+	11, // 35: habeas.consent.v1.ConsentService.ApplySignal:input_type -> habeas.consent.v1.ApplySignalRequest
+	14, // 36: habeas.consent.v1.ConsentService.WithdrawAll:input_type -> habeas.consent.v1.WithdrawAllRequest
+	16, // 37: habeas.consent.v1.ConsentService.AuthorizeSource:input_type -> habeas.consent.v1.AuthorizeSourceRequest
+	18, // 38: habeas.consent.v1.ConsentService.RevokeSource:input_type -> habeas.consent.v1.RevokeSourceRequest
+	22, // 39: habeas.consent.v1.ConsentService.Check:input_type -> habeas.consent.v1.CheckRequest
+	24, // 40: habeas.consent.v1.ConsentService.BatchCheck:input_type -> habeas.consent.v1.BatchCheckRequest
+	26, // 41: habeas.consent.v1.ConsentService.ListDecisions:input_type -> habeas.consent.v1.ListDecisionsRequest
+	29, // 42: habeas.consent.v1.ConsentService.ApplyFact:input_type -> habeas.consent.v1.ApplyFactRequest
+	31, // 43: habeas.consent.v1.PolicyService.PublishPolicy:input_type -> habeas.consent.v1.PublishPolicyRequest
+	33, // 44: habeas.consent.v1.PolicyService.PostPolicy:input_type -> habeas.consent.v1.PostPolicyRequest
+	35, // 45: habeas.consent.v1.PolicyService.GetPolicy:input_type -> habeas.consent.v1.GetPolicyRequest
+	37, // 46: habeas.consent.v1.PolicyService.ListPolicies:input_type -> habeas.consent.v1.ListPoliciesRequest
+	8,  // 47: habeas.consent.v1.ConsentService.RecordDecision:output_type -> habeas.consent.v1.RecordDecisionResponse
+	10, // 48: habeas.consent.v1.ConsentService.AcceptPolicy:output_type -> habeas.consent.v1.AcceptPolicyResponse
+	13, // 49: habeas.consent.v1.ConsentService.ApplySignal:output_type -> habeas.consent.v1.ApplySignalResponse
+	15, // 50: habeas.consent.v1.ConsentService.WithdrawAll:output_type -> habeas.consent.v1.WithdrawAllResponse
+	17, // 51: habeas.consent.v1.ConsentService.AuthorizeSource:output_type -> habeas.consent.v1.AuthorizeSourceResponse
+	19, // 52: habeas.consent.v1.ConsentService.RevokeSource:output_type -> habeas.consent.v1.RevokeSourceResponse
+	23, // 53: habeas.consent.v1.ConsentService.Check:output_type -> habeas.consent.v1.CheckResponse
+	25, // 54: habeas.consent.v1.ConsentService.BatchCheck:output_type -> habeas.consent.v1.BatchCheckResponse
+	28, // 55: habeas.consent.v1.ConsentService.ListDecisions:output_type -> habeas.consent.v1.ListDecisionsResponse
+	30, // 56: habeas.consent.v1.ConsentService.ApplyFact:output_type -> habeas.consent.v1.ApplyFactResponse
+	32, // 57: habeas.consent.v1.PolicyService.PublishPolicy:output_type -> habeas.consent.v1.PublishPolicyResponse
+	34, // 58: habeas.consent.v1.PolicyService.PostPolicy:output_type -> habeas.consent.v1.PostPolicyResponse
+	36, // 59: habeas.consent.v1.PolicyService.GetPolicy:output_type -> habeas.consent.v1.GetPolicyResponse
+	39, // 60: habeas.consent.v1.PolicyService.ListPolicies:output_type -> habeas.consent.v1.ListPoliciesResponse
+	47, // [47:61] is the sub-list for method output_type
+	33, // [33:47] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_habeas_consent_v1_consent_service_proto_init() }
@@ -2999,7 +3393,7 @@ func file_habeas_consent_v1_consent_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_consent_v1_consent_service_proto_rawDesc), len(file_habeas_consent_v1_consent_service_proto_rawDesc)),
 			NumEnums:      7,
-			NumMessages:   29,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

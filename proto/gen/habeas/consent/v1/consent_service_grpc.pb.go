@@ -22,14 +22,16 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	ConsentService_RecordDecision_FullMethodName = "/habeas.consent.v1.ConsentService/RecordDecision"
-	ConsentService_AcceptPolicy_FullMethodName   = "/habeas.consent.v1.ConsentService/AcceptPolicy"
-	ConsentService_ApplySignal_FullMethodName    = "/habeas.consent.v1.ConsentService/ApplySignal"
-	ConsentService_WithdrawAll_FullMethodName    = "/habeas.consent.v1.ConsentService/WithdrawAll"
-	ConsentService_Check_FullMethodName          = "/habeas.consent.v1.ConsentService/Check"
-	ConsentService_BatchCheck_FullMethodName     = "/habeas.consent.v1.ConsentService/BatchCheck"
-	ConsentService_ListDecisions_FullMethodName  = "/habeas.consent.v1.ConsentService/ListDecisions"
-	ConsentService_ApplyFact_FullMethodName      = "/habeas.consent.v1.ConsentService/ApplyFact"
+	ConsentService_RecordDecision_FullMethodName  = "/habeas.consent.v1.ConsentService/RecordDecision"
+	ConsentService_AcceptPolicy_FullMethodName    = "/habeas.consent.v1.ConsentService/AcceptPolicy"
+	ConsentService_ApplySignal_FullMethodName     = "/habeas.consent.v1.ConsentService/ApplySignal"
+	ConsentService_WithdrawAll_FullMethodName     = "/habeas.consent.v1.ConsentService/WithdrawAll"
+	ConsentService_AuthorizeSource_FullMethodName = "/habeas.consent.v1.ConsentService/AuthorizeSource"
+	ConsentService_RevokeSource_FullMethodName    = "/habeas.consent.v1.ConsentService/RevokeSource"
+	ConsentService_Check_FullMethodName           = "/habeas.consent.v1.ConsentService/Check"
+	ConsentService_BatchCheck_FullMethodName      = "/habeas.consent.v1.ConsentService/BatchCheck"
+	ConsentService_ListDecisions_FullMethodName   = "/habeas.consent.v1.ConsentService/ListDecisions"
+	ConsentService_ApplyFact_FullMethodName       = "/habeas.consent.v1.ConsentService/ApplyFact"
 )
 
 // ConsentServiceClient is the client API for ConsentService service.
@@ -52,6 +54,13 @@ type ConsentServiceClient interface {
 	// WithdrawAll withdraws every purpose that a person has given until then, by
 	// whichever reference.
 	WithdrawAll(ctx context.Context, in *WithdrawAllRequest, opts ...grpc.CallOption) (*WithdrawAllResponse, error)
+	// AuthorizeSource records that a person lets content of an account that they
+	// have elsewhere come in: of one provider, and of the scopes that are named.
+	// What the policy's purposes need is needed as before.
+	AuthorizeSource(ctx context.Context, in *AuthorizeSourceRequest, opts ...grpc.CallOption) (*AuthorizeSourceResponse, error)
+	// RevokeSource ends authorisations: of the scopes that are named, or of all.
+	// Nothing more comes in; what has come in stays under the policy.
+	RevokeSource(ctx context.Context, in *RevokeSourceRequest, opts ...grpc.CallOption) (*RevokeSourceResponse, error)
 	// Check answers whether an action on a person's data is allowed, and by
 	// what. Not knowing is no.
 	Check(ctx context.Context, in *CheckRequest, opts ...grpc.CallOption) (*CheckResponse, error)
@@ -107,6 +116,26 @@ func (c *consentServiceClient) WithdrawAll(ctx context.Context, in *WithdrawAllR
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(WithdrawAllResponse)
 	err := c.cc.Invoke(ctx, ConsentService_WithdrawAll_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *consentServiceClient) AuthorizeSource(ctx context.Context, in *AuthorizeSourceRequest, opts ...grpc.CallOption) (*AuthorizeSourceResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AuthorizeSourceResponse)
+	err := c.cc.Invoke(ctx, ConsentService_AuthorizeSource_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *consentServiceClient) RevokeSource(ctx context.Context, in *RevokeSourceRequest, opts ...grpc.CallOption) (*RevokeSourceResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RevokeSourceResponse)
+	err := c.cc.Invoke(ctx, ConsentService_RevokeSource_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -173,6 +202,13 @@ type ConsentServiceServer interface {
 	// WithdrawAll withdraws every purpose that a person has given until then, by
 	// whichever reference.
 	WithdrawAll(context.Context, *WithdrawAllRequest) (*WithdrawAllResponse, error)
+	// AuthorizeSource records that a person lets content of an account that they
+	// have elsewhere come in: of one provider, and of the scopes that are named.
+	// What the policy's purposes need is needed as before.
+	AuthorizeSource(context.Context, *AuthorizeSourceRequest) (*AuthorizeSourceResponse, error)
+	// RevokeSource ends authorisations: of the scopes that are named, or of all.
+	// Nothing more comes in; what has come in stays under the policy.
+	RevokeSource(context.Context, *RevokeSourceRequest) (*RevokeSourceResponse, error)
 	// Check answers whether an action on a person's data is allowed, and by
 	// what. Not knowing is no.
 	Check(context.Context, *CheckRequest) (*CheckResponse, error)
@@ -205,6 +241,12 @@ func (UnimplementedConsentServiceServer) ApplySignal(context.Context, *ApplySign
 }
 func (UnimplementedConsentServiceServer) WithdrawAll(context.Context, *WithdrawAllRequest) (*WithdrawAllResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method WithdrawAll not implemented")
+}
+func (UnimplementedConsentServiceServer) AuthorizeSource(context.Context, *AuthorizeSourceRequest) (*AuthorizeSourceResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method AuthorizeSource not implemented")
+}
+func (UnimplementedConsentServiceServer) RevokeSource(context.Context, *RevokeSourceRequest) (*RevokeSourceResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RevokeSource not implemented")
 }
 func (UnimplementedConsentServiceServer) Check(context.Context, *CheckRequest) (*CheckResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Check not implemented")
@@ -311,6 +353,42 @@ func _ConsentService_WithdrawAll_Handler(srv interface{}, ctx context.Context, d
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ConsentService_AuthorizeSource_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AuthorizeSourceRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ConsentServiceServer).AuthorizeSource(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ConsentService_AuthorizeSource_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ConsentServiceServer).AuthorizeSource(ctx, req.(*AuthorizeSourceRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ConsentService_RevokeSource_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RevokeSourceRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ConsentServiceServer).RevokeSource(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ConsentService_RevokeSource_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ConsentServiceServer).RevokeSource(ctx, req.(*RevokeSourceRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ConsentService_Check_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(CheckRequest)
 	if err := dec(in); err != nil {
@@ -405,6 +483,14 @@ var ConsentService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "WithdrawAll",
 			Handler:    _ConsentService_WithdrawAll_Handler,
+		},
+		{
+			MethodName: "AuthorizeSource",
+			Handler:    _ConsentService_AuthorizeSource_Handler,
+		},
+		{
+			MethodName: "RevokeSource",
+			Handler:    _ConsentService_RevokeSource_Handler,
 		},
 		{
 			MethodName: "Check",

@@ -879,6 +879,261 @@ func (x *SignalReceived) GetRecordedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+// SourceAuthorized: a person let content of an account elsewhere come in.
+type SourceAuthorized struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the authorisation; what is imported names it.
+	Authorization string `protobuf:"bytes,1,opt,name=authorization,proto3" json:"authorization,omitempty"`
+	// The policy.
+	Policy string `protobuf:"bytes,2,opt,name=policy,proto3" json:"policy,omitempty"`
+	// Its version in force when this was recorded.
+	Version uint32 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
+	// Whose account it is.
+	Provider string `protobuf:"bytes,4,opt,name=provider,proto3" json:"provider,omitempty"`
+	// The parts of it, sorted.
+	Scopes []string `protobuf:"bytes,5,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	// Hash of the text that the person saw, or a reference to evidence.
+	Evidence string `protobuf:"bytes,6,opt,name=evidence,proto3" json:"evidence,omitempty"`
+	// When the person acted.
+	AuthorizedAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=authorized_at,json=authorizedAt,proto3" json:"authorized_at,omitempty"`
+	// When it was recorded.
+	RecordedAt    *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=recorded_at,json=recordedAt,proto3" json:"recorded_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SourceAuthorized) Reset() {
+	*x = SourceAuthorized{}
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SourceAuthorized) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SourceAuthorized) ProtoMessage() {}
+
+func (x *SourceAuthorized) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SourceAuthorized.ProtoReflect.Descriptor instead.
+func (*SourceAuthorized) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *SourceAuthorized) GetAuthorization() string {
+	if x != nil {
+		return x.Authorization
+	}
+	return ""
+}
+
+func (x *SourceAuthorized) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *SourceAuthorized) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *SourceAuthorized) GetProvider() string {
+	if x != nil {
+		return x.Provider
+	}
+	return ""
+}
+
+func (x *SourceAuthorized) GetScopes() []string {
+	if x != nil {
+		return x.Scopes
+	}
+	return nil
+}
+
+func (x *SourceAuthorized) GetEvidence() string {
+	if x != nil {
+		return x.Evidence
+	}
+	return ""
+}
+
+func (x *SourceAuthorized) GetAuthorizedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AuthorizedAt
+	}
+	return nil
+}
+
+func (x *SourceAuthorized) GetRecordedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RecordedAt
+	}
+	return nil
+}
+
+// SourceRevoked: no content of an account elsewhere comes in any more.
+type SourceRevoked struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The policy.
+	Policy string `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	// Whose account it is.
+	Provider string `protobuf:"bytes,2,opt,name=provider,proto3" json:"provider,omitempty"`
+	// The parts of it, sorted; none: all of it.
+	Scopes []string `protobuf:"bytes,3,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	// When the person acted.
+	RevokedAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=revoked_at,json=revokedAt,proto3" json:"revoked_at,omitempty"`
+	// When it was recorded.
+	RecordedAt    *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=recorded_at,json=recordedAt,proto3" json:"recorded_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SourceRevoked) Reset() {
+	*x = SourceRevoked{}
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SourceRevoked) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SourceRevoked) ProtoMessage() {}
+
+func (x *SourceRevoked) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SourceRevoked.ProtoReflect.Descriptor instead.
+func (*SourceRevoked) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *SourceRevoked) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *SourceRevoked) GetProvider() string {
+	if x != nil {
+		return x.Provider
+	}
+	return ""
+}
+
+func (x *SourceRevoked) GetScopes() []string {
+	if x != nil {
+		return x.Scopes
+	}
+	return nil
+}
+
+func (x *SourceRevoked) GetRevokedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RevokedAt
+	}
+	return nil
+}
+
+func (x *SourceRevoked) GetRecordedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RecordedAt
+	}
+	return nil
+}
+
+// AuthorizationRefused: a rule forbade an authorisation by a known person.
+type AuthorizationRefused struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The policy.
+	Policy string `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	// Whose account it is.
+	Provider string `protobuf:"bytes,2,opt,name=provider,proto3" json:"provider,omitempty"`
+	// Reason code.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AuthorizationRefused) Reset() {
+	*x = AuthorizationRefused{}
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AuthorizationRefused) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AuthorizationRefused) ProtoMessage() {}
+
+func (x *AuthorizationRefused) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AuthorizationRefused.ProtoReflect.Descriptor instead.
+func (*AuthorizationRefused) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *AuthorizationRefused) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *AuthorizationRefused) GetProvider() string {
+	if x != nil {
+		return x.Provider
+	}
+	return ""
+}
+
+func (x *AuthorizationRefused) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // RecipientRegistered: somebody who may be given data is known, or known better.
 type RecipientRegistered struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -902,7 +1157,7 @@ type RecipientRegistered struct {
 
 func (x *RecipientRegistered) Reset() {
 	*x = RecipientRegistered{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[11]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -914,7 +1169,7 @@ func (x *RecipientRegistered) String() string {
 func (*RecipientRegistered) ProtoMessage() {}
 
 func (x *RecipientRegistered) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[11]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -927,7 +1182,7 @@ func (x *RecipientRegistered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecipientRegistered.ProtoReflect.Descriptor instead.
 func (*RecipientRegistered) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{11}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *RecipientRegistered) GetKind() string {
@@ -1016,7 +1271,7 @@ type RecipientAgreed struct {
 
 func (x *RecipientAgreed) Reset() {
 	*x = RecipientAgreed{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[12]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1028,7 +1283,7 @@ func (x *RecipientAgreed) String() string {
 func (*RecipientAgreed) ProtoMessage() {}
 
 func (x *RecipientAgreed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[12]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1041,7 +1296,7 @@ func (x *RecipientAgreed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecipientAgreed.ProtoReflect.Descriptor instead.
 func (*RecipientAgreed) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{12}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *RecipientAgreed) GetNumber() uint32 {
@@ -1155,7 +1410,7 @@ type RecipientConfirmed struct {
 
 func (x *RecipientConfirmed) Reset() {
 	*x = RecipientConfirmed{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[13]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1167,7 +1422,7 @@ func (x *RecipientConfirmed) String() string {
 func (*RecipientConfirmed) ProtoMessage() {}
 
 func (x *RecipientConfirmed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[13]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1180,7 +1435,7 @@ func (x *RecipientConfirmed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecipientConfirmed.ProtoReflect.Descriptor instead.
 func (*RecipientConfirmed) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{13}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *RecipientConfirmed) GetConfirmedAt() *timestamppb.Timestamp {
@@ -1212,7 +1467,7 @@ type AgreementEnded struct {
 
 func (x *AgreementEnded) Reset() {
 	*x = AgreementEnded{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[14]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1224,7 +1479,7 @@ func (x *AgreementEnded) String() string {
 func (*AgreementEnded) ProtoMessage() {}
 
 func (x *AgreementEnded) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[14]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1237,7 +1492,7 @@ func (x *AgreementEnded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgreementEnded.ProtoReflect.Descriptor instead.
 func (*AgreementEnded) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{14}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *AgreementEnded) GetNumber() uint32 {
@@ -1276,7 +1531,7 @@ type SuccessionRecorded struct {
 
 func (x *SuccessionRecorded) Reset() {
 	*x = SuccessionRecorded{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[15]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1288,7 +1543,7 @@ func (x *SuccessionRecorded) String() string {
 func (*SuccessionRecorded) ProtoMessage() {}
 
 func (x *SuccessionRecorded) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[15]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1301,7 +1556,7 @@ func (x *SuccessionRecorded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuccessionRecorded.ProtoReflect.Descriptor instead.
 func (*SuccessionRecorded) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{15}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *SuccessionRecorded) GetEvent() string {
@@ -1336,7 +1591,7 @@ type RecipientChangeRefused struct {
 
 func (x *RecipientChangeRefused) Reset() {
 	*x = RecipientChangeRefused{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[16]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1348,7 +1603,7 @@ func (x *RecipientChangeRefused) String() string {
 func (*RecipientChangeRefused) ProtoMessage() {}
 
 func (x *RecipientChangeRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[16]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1361,7 +1616,7 @@ func (x *RecipientChangeRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecipientChangeRefused.ProtoReflect.Descriptor instead.
 func (*RecipientChangeRefused) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{16}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *RecipientChangeRefused) GetReason() string {
@@ -1416,7 +1671,7 @@ type Disclosed struct {
 
 func (x *Disclosed) Reset() {
 	*x = Disclosed{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[17]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1428,7 +1683,7 @@ func (x *Disclosed) String() string {
 func (*Disclosed) ProtoMessage() {}
 
 func (x *Disclosed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[17]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1441,7 +1696,7 @@ func (x *Disclosed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Disclosed.ProtoReflect.Descriptor instead.
 func (*Disclosed) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{17}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Disclosed) GetNumber() uint32 {
@@ -1587,7 +1842,7 @@ type DisclosureRefused struct {
 
 func (x *DisclosureRefused) Reset() {
 	*x = DisclosureRefused{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[18]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1599,7 +1854,7 @@ func (x *DisclosureRefused) String() string {
 func (*DisclosureRefused) ProtoMessage() {}
 
 func (x *DisclosureRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[18]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1612,7 +1867,7 @@ func (x *DisclosureRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DisclosureRefused.ProtoReflect.Descriptor instead.
 func (*DisclosureRefused) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{18}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *DisclosureRefused) GetRecipient() string {
@@ -1660,7 +1915,7 @@ type PersonNotified struct {
 
 func (x *PersonNotified) Reset() {
 	*x = PersonNotified{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[19]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1672,7 +1927,7 @@ func (x *PersonNotified) String() string {
 func (*PersonNotified) ProtoMessage() {}
 
 func (x *PersonNotified) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[19]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1685,7 +1940,7 @@ func (x *PersonNotified) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PersonNotified.ProtoReflect.Descriptor instead.
 func (*PersonNotified) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{19}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *PersonNotified) GetRecipient() string {
@@ -1798,7 +2053,29 @@ const file_habeas_consent_v1_events_proto_rawDesc = "" +
 	"\vreceived_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"receivedAt\x12;\n" +
 	"\vrecorded_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"recordedAt:\x1a\xa2\xb5\x18\x16person.signal_received\"\x93\x02\n" +
+	"recordedAt:\x1a\xa2\xb5\x18\x16person.signal_received\"\xf4\x02\n" +
+	"\x10SourceAuthorized\x12*\n" +
+	"\rauthorization\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\rauthorization\x12\x1c\n" +
+	"\x06policy\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\x06policy\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\rR\aversion\x12 \n" +
+	"\bprovider\x18\x04 \x01(\tB\x04\x98\xb5\x18\x03R\bprovider\x12\x1c\n" +
+	"\x06scopes\x18\x05 \x03(\tB\x04\x98\xb5\x18\x03R\x06scopes\x12 \n" +
+	"\bevidence\x18\x06 \x01(\tB\x04\x98\xb5\x18\x02R\bevidence\x12?\n" +
+	"\rauthorized_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\fauthorizedAt\x12;\n" +
+	"\vrecorded_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"recordedAt:\x1c\xa2\xb5\x18\x18person.source_authorized\"\x80\x02\n" +
+	"\rSourceRevoked\x12\x1c\n" +
+	"\x06policy\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06policy\x12 \n" +
+	"\bprovider\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\bprovider\x12\x1c\n" +
+	"\x06scopes\x18\x03 \x03(\tB\x04\x98\xb5\x18\x03R\x06scopes\x129\n" +
+	"\n" +
+	"revoked_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\trevokedAt\x12;\n" +
+	"\vrecorded_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"recordedAt:\x19\xa2\xb5\x18\x15person.source_revoked\"\x96\x01\n" +
+	"\x14AuthorizationRefused\x12\x1c\n" +
+	"\x06policy\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06policy\x12 \n" +
+	"\bprovider\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\bprovider\x12\x1c\n" +
+	"\x06reason\x18\x03 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason: \xa2\xb5\x18\x1cperson.authorization_refused\"\x93\x02\n" +
 	"\x13RecipientRegistered\x12\x18\n" +
 	"\x04kind\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x04kind\x12\x1a\n" +
 	"\x05title\x18\x02 \x01(\tB\x04\x98\xb5\x18\x05R\x05title\x12\x1e\n" +
@@ -1891,7 +2168,7 @@ func file_habeas_consent_v1_events_proto_rawDescGZIP() []byte {
 	return file_habeas_consent_v1_events_proto_rawDescData
 }
 
-var file_habeas_consent_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_habeas_consent_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_habeas_consent_v1_events_proto_goTypes = []any{
 	(*PolicyPublished)(nil),        // 0: habeas.consent.v1.PolicyPublished
 	(*PolicyPosted)(nil),           // 1: habeas.consent.v1.PolicyPosted
@@ -1904,63 +2181,70 @@ var file_habeas_consent_v1_events_proto_goTypes = []any{
 	(*AcceptanceRefused)(nil),      // 8: habeas.consent.v1.AcceptanceRefused
 	(*FactApplied)(nil),            // 9: habeas.consent.v1.FactApplied
 	(*SignalReceived)(nil),         // 10: habeas.consent.v1.SignalReceived
-	(*RecipientRegistered)(nil),    // 11: habeas.consent.v1.RecipientRegistered
-	(*RecipientAgreed)(nil),        // 12: habeas.consent.v1.RecipientAgreed
-	(*RecipientConfirmed)(nil),     // 13: habeas.consent.v1.RecipientConfirmed
-	(*AgreementEnded)(nil),         // 14: habeas.consent.v1.AgreementEnded
-	(*SuccessionRecorded)(nil),     // 15: habeas.consent.v1.SuccessionRecorded
-	(*RecipientChangeRefused)(nil), // 16: habeas.consent.v1.RecipientChangeRefused
-	(*Disclosed)(nil),              // 17: habeas.consent.v1.Disclosed
-	(*DisclosureRefused)(nil),      // 18: habeas.consent.v1.DisclosureRefused
-	(*PersonNotified)(nil),         // 19: habeas.consent.v1.PersonNotified
-	(*timestamppb.Timestamp)(nil),  // 20: google.protobuf.Timestamp
-	(Decision)(0),                  // 21: habeas.consent.v1.Decision
-	(Expression)(0),                // 22: habeas.consent.v1.Expression
-	(Fact)(0),                      // 23: habeas.consent.v1.Fact
-	(Signal)(0),                    // 24: habeas.consent.v1.Signal
-	(Consideration)(0),             // 25: habeas.consent.v1.Consideration
-	(Action)(0),                    // 26: habeas.consent.v1.Action
+	(*SourceAuthorized)(nil),       // 11: habeas.consent.v1.SourceAuthorized
+	(*SourceRevoked)(nil),          // 12: habeas.consent.v1.SourceRevoked
+	(*AuthorizationRefused)(nil),   // 13: habeas.consent.v1.AuthorizationRefused
+	(*RecipientRegistered)(nil),    // 14: habeas.consent.v1.RecipientRegistered
+	(*RecipientAgreed)(nil),        // 15: habeas.consent.v1.RecipientAgreed
+	(*RecipientConfirmed)(nil),     // 16: habeas.consent.v1.RecipientConfirmed
+	(*AgreementEnded)(nil),         // 17: habeas.consent.v1.AgreementEnded
+	(*SuccessionRecorded)(nil),     // 18: habeas.consent.v1.SuccessionRecorded
+	(*RecipientChangeRefused)(nil), // 19: habeas.consent.v1.RecipientChangeRefused
+	(*Disclosed)(nil),              // 20: habeas.consent.v1.Disclosed
+	(*DisclosureRefused)(nil),      // 21: habeas.consent.v1.DisclosureRefused
+	(*PersonNotified)(nil),         // 22: habeas.consent.v1.PersonNotified
+	(*timestamppb.Timestamp)(nil),  // 23: google.protobuf.Timestamp
+	(Decision)(0),                  // 24: habeas.consent.v1.Decision
+	(Expression)(0),                // 25: habeas.consent.v1.Expression
+	(Fact)(0),                      // 26: habeas.consent.v1.Fact
+	(Signal)(0),                    // 27: habeas.consent.v1.Signal
+	(Consideration)(0),             // 28: habeas.consent.v1.Consideration
+	(Action)(0),                    // 29: habeas.consent.v1.Action
 }
 var file_habeas_consent_v1_events_proto_depIdxs = []int32{
-	20, // 0: habeas.consent.v1.PolicyPublished.effective_at:type_name -> google.protobuf.Timestamp
-	20, // 1: habeas.consent.v1.PolicyPublished.recorded_at:type_name -> google.protobuf.Timestamp
-	20, // 2: habeas.consent.v1.PolicyPosted.posted_at:type_name -> google.protobuf.Timestamp
-	20, // 3: habeas.consent.v1.PolicyPosted.recorded_at:type_name -> google.protobuf.Timestamp
-	21, // 4: habeas.consent.v1.DecisionRecorded.decision:type_name -> habeas.consent.v1.Decision
-	22, // 5: habeas.consent.v1.DecisionRecorded.expression:type_name -> habeas.consent.v1.Expression
-	20, // 6: habeas.consent.v1.DecisionRecorded.decided_at:type_name -> google.protobuf.Timestamp
-	20, // 7: habeas.consent.v1.DecisionRecorded.recorded_at:type_name -> google.protobuf.Timestamp
-	20, // 8: habeas.consent.v1.AllWithdrawn.decided_at:type_name -> google.protobuf.Timestamp
-	20, // 9: habeas.consent.v1.AllWithdrawn.recorded_at:type_name -> google.protobuf.Timestamp
-	22, // 10: habeas.consent.v1.PolicyAccepted.expression:type_name -> habeas.consent.v1.Expression
-	20, // 11: habeas.consent.v1.PolicyAccepted.accepted_at:type_name -> google.protobuf.Timestamp
-	20, // 12: habeas.consent.v1.PolicyAccepted.recorded_at:type_name -> google.protobuf.Timestamp
-	23, // 13: habeas.consent.v1.FactApplied.fact:type_name -> habeas.consent.v1.Fact
-	20, // 14: habeas.consent.v1.FactApplied.recorded_at:type_name -> google.protobuf.Timestamp
-	24, // 15: habeas.consent.v1.SignalReceived.signal:type_name -> habeas.consent.v1.Signal
-	20, // 16: habeas.consent.v1.SignalReceived.received_at:type_name -> google.protobuf.Timestamp
-	20, // 17: habeas.consent.v1.SignalReceived.recorded_at:type_name -> google.protobuf.Timestamp
-	20, // 18: habeas.consent.v1.RecipientRegistered.recorded_at:type_name -> google.protobuf.Timestamp
-	25, // 19: habeas.consent.v1.RecipientAgreed.consideration:type_name -> habeas.consent.v1.Consideration
-	20, // 20: habeas.consent.v1.RecipientAgreed.from:type_name -> google.protobuf.Timestamp
-	20, // 21: habeas.consent.v1.RecipientAgreed.until:type_name -> google.protobuf.Timestamp
-	20, // 22: habeas.consent.v1.RecipientAgreed.confirmed_at:type_name -> google.protobuf.Timestamp
-	20, // 23: habeas.consent.v1.RecipientAgreed.mechanism_until:type_name -> google.protobuf.Timestamp
-	20, // 24: habeas.consent.v1.RecipientAgreed.recorded_at:type_name -> google.protobuf.Timestamp
-	20, // 25: habeas.consent.v1.RecipientConfirmed.confirmed_at:type_name -> google.protobuf.Timestamp
-	20, // 26: habeas.consent.v1.RecipientConfirmed.recorded_at:type_name -> google.protobuf.Timestamp
-	20, // 27: habeas.consent.v1.AgreementEnded.at:type_name -> google.protobuf.Timestamp
-	20, // 28: habeas.consent.v1.SuccessionRecorded.from:type_name -> google.protobuf.Timestamp
-	20, // 29: habeas.consent.v1.SuccessionRecorded.recorded_at:type_name -> google.protobuf.Timestamp
-	26, // 30: habeas.consent.v1.Disclosed.action:type_name -> habeas.consent.v1.Action
-	20, // 31: habeas.consent.v1.Disclosed.at:type_name -> google.protobuf.Timestamp
-	20, // 32: habeas.consent.v1.PersonNotified.notified_at:type_name -> google.protobuf.Timestamp
-	20, // 33: habeas.consent.v1.PersonNotified.recorded_at:type_name -> google.protobuf.Timestamp
-	34, // [34:34] is the sub-list for method output_type
-	34, // [34:34] is the sub-list for method input_type
-	34, // [34:34] is the sub-list for extension type_name
-	34, // [34:34] is the sub-list for extension extendee
-	0,  // [0:34] is the sub-list for field type_name
+	23, // 0: habeas.consent.v1.PolicyPublished.effective_at:type_name -> google.protobuf.Timestamp
+	23, // 1: habeas.consent.v1.PolicyPublished.recorded_at:type_name -> google.protobuf.Timestamp
+	23, // 2: habeas.consent.v1.PolicyPosted.posted_at:type_name -> google.protobuf.Timestamp
+	23, // 3: habeas.consent.v1.PolicyPosted.recorded_at:type_name -> google.protobuf.Timestamp
+	24, // 4: habeas.consent.v1.DecisionRecorded.decision:type_name -> habeas.consent.v1.Decision
+	25, // 5: habeas.consent.v1.DecisionRecorded.expression:type_name -> habeas.consent.v1.Expression
+	23, // 6: habeas.consent.v1.DecisionRecorded.decided_at:type_name -> google.protobuf.Timestamp
+	23, // 7: habeas.consent.v1.DecisionRecorded.recorded_at:type_name -> google.protobuf.Timestamp
+	23, // 8: habeas.consent.v1.AllWithdrawn.decided_at:type_name -> google.protobuf.Timestamp
+	23, // 9: habeas.consent.v1.AllWithdrawn.recorded_at:type_name -> google.protobuf.Timestamp
+	25, // 10: habeas.consent.v1.PolicyAccepted.expression:type_name -> habeas.consent.v1.Expression
+	23, // 11: habeas.consent.v1.PolicyAccepted.accepted_at:type_name -> google.protobuf.Timestamp
+	23, // 12: habeas.consent.v1.PolicyAccepted.recorded_at:type_name -> google.protobuf.Timestamp
+	26, // 13: habeas.consent.v1.FactApplied.fact:type_name -> habeas.consent.v1.Fact
+	23, // 14: habeas.consent.v1.FactApplied.recorded_at:type_name -> google.protobuf.Timestamp
+	27, // 15: habeas.consent.v1.SignalReceived.signal:type_name -> habeas.consent.v1.Signal
+	23, // 16: habeas.consent.v1.SignalReceived.received_at:type_name -> google.protobuf.Timestamp
+	23, // 17: habeas.consent.v1.SignalReceived.recorded_at:type_name -> google.protobuf.Timestamp
+	23, // 18: habeas.consent.v1.SourceAuthorized.authorized_at:type_name -> google.protobuf.Timestamp
+	23, // 19: habeas.consent.v1.SourceAuthorized.recorded_at:type_name -> google.protobuf.Timestamp
+	23, // 20: habeas.consent.v1.SourceRevoked.revoked_at:type_name -> google.protobuf.Timestamp
+	23, // 21: habeas.consent.v1.SourceRevoked.recorded_at:type_name -> google.protobuf.Timestamp
+	23, // 22: habeas.consent.v1.RecipientRegistered.recorded_at:type_name -> google.protobuf.Timestamp
+	28, // 23: habeas.consent.v1.RecipientAgreed.consideration:type_name -> habeas.consent.v1.Consideration
+	23, // 24: habeas.consent.v1.RecipientAgreed.from:type_name -> google.protobuf.Timestamp
+	23, // 25: habeas.consent.v1.RecipientAgreed.until:type_name -> google.protobuf.Timestamp
+	23, // 26: habeas.consent.v1.RecipientAgreed.confirmed_at:type_name -> google.protobuf.Timestamp
+	23, // 27: habeas.consent.v1.RecipientAgreed.mechanism_until:type_name -> google.protobuf.Timestamp
+	23, // 28: habeas.consent.v1.RecipientAgreed.recorded_at:type_name -> google.protobuf.Timestamp
+	23, // 29: habeas.consent.v1.RecipientConfirmed.confirmed_at:type_name -> google.protobuf.Timestamp
+	23, // 30: habeas.consent.v1.RecipientConfirmed.recorded_at:type_name -> google.protobuf.Timestamp
+	23, // 31: habeas.consent.v1.AgreementEnded.at:type_name -> google.protobuf.Timestamp
+	23, // 32: habeas.consent.v1.SuccessionRecorded.from:type_name -> google.protobuf.Timestamp
+	23, // 33: habeas.consent.v1.SuccessionRecorded.recorded_at:type_name -> google.protobuf.Timestamp
+	29, // 34: habeas.consent.v1.Disclosed.action:type_name -> habeas.consent.v1.Action
+	23, // 35: habeas.consent.v1.Disclosed.at:type_name -> google.protobuf.Timestamp
+	23, // 36: habeas.consent.v1.PersonNotified.notified_at:type_name -> google.protobuf.Timestamp
+	23, // 37: habeas.consent.v1.PersonNotified.recorded_at:type_name -> google.protobuf.Timestamp
+	38, // [38:38] is the sub-list for method output_type
+	38, // [38:38] is the sub-list for method input_type
+	38, // [38:38] is the sub-list for extension type_name
+	38, // [38:38] is the sub-list for extension extendee
+	0,  // [0:38] is the sub-list for field type_name
 }
 
 func init() { file_habeas_consent_v1_events_proto_init() }
@@ -1976,7 +2260,7 @@ func file_habeas_consent_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_consent_v1_events_proto_rawDesc), len(file_habeas_consent_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   20,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

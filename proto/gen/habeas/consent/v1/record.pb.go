@@ -42,7 +42,9 @@ type PersonRecord struct {
 	Notices []*NoticeRecord `protobuf:"bytes,7,rep,name=notices,proto3" json:"notices,omitempty"`
 	// When the person last withdrew everything, in nanoseconds from their first
 	// record; not set: never.
-	Withdrawn     *int64 `protobuf:"zigzag64,8,opt,name=withdrawn,proto3,oneof" json:"withdrawn,omitempty"`
+	Withdrawn *int64 `protobuf:"zigzag64,8,opt,name=withdrawn,proto3,oneof" json:"withdrawn,omitempty"`
+	// What the person said of accounts elsewhere.
+	Sources       []*SourceRecord `protobuf:"bytes,9,rep,name=sources,proto3" json:"sources,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -133,6 +135,105 @@ func (x *PersonRecord) GetWithdrawn() int64 {
 	return 0
 }
 
+func (x *PersonRecord) GetSources() []*SourceRecord {
+	if x != nil {
+		return x.Sources
+	}
+	return nil
+}
+
+// SourceRecord is what was said of an account elsewhere.
+type SourceRecord struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The policy.
+	Policy string `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	// Whose account it is.
+	Provider string `protobuf:"bytes,2,opt,name=provider,proto3" json:"provider,omitempty"`
+	// The part of it; empty for all.
+	Scope string `protobuf:"bytes,3,opt,name=scope,proto3" json:"scope,omitempty"`
+	// Id of the newest authorisation; empty for none.
+	Authorization string `protobuf:"bytes,4,opt,name=authorization,proto3" json:"authorization,omitempty"`
+	// When the person gave it, in nanoseconds from their first record.
+	Authorized int64 `protobuf:"zigzag64,5,opt,name=authorized,proto3" json:"authorized,omitempty"`
+	// When the person last revoked, in nanoseconds from their first record; unset
+	// for never.
+	Revoked       *int64 `protobuf:"zigzag64,6,opt,name=revoked,proto3,oneof" json:"revoked,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SourceRecord) Reset() {
+	*x = SourceRecord{}
+	mi := &file_habeas_consent_v1_record_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SourceRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SourceRecord) ProtoMessage() {}
+
+func (x *SourceRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_record_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SourceRecord.ProtoReflect.Descriptor instead.
+func (*SourceRecord) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_record_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *SourceRecord) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *SourceRecord) GetProvider() string {
+	if x != nil {
+		return x.Provider
+	}
+	return ""
+}
+
+func (x *SourceRecord) GetScope() string {
+	if x != nil {
+		return x.Scope
+	}
+	return ""
+}
+
+func (x *SourceRecord) GetAuthorization() string {
+	if x != nil {
+		return x.Authorization
+	}
+	return ""
+}
+
+func (x *SourceRecord) GetAuthorized() int64 {
+	if x != nil {
+		return x.Authorized
+	}
+	return 0
+}
+
+func (x *SourceRecord) GetRevoked() int64 {
+	if x != nil && x.Revoked != nil {
+		return *x.Revoked
+	}
+	return 0
+}
+
 // NoticeRecord is a notice.
 type NoticeRecord struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -146,7 +247,7 @@ type NoticeRecord struct {
 
 func (x *NoticeRecord) Reset() {
 	*x = NoticeRecord{}
-	mi := &file_habeas_consent_v1_record_proto_msgTypes[1]
+	mi := &file_habeas_consent_v1_record_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -158,7 +259,7 @@ func (x *NoticeRecord) String() string {
 func (*NoticeRecord) ProtoMessage() {}
 
 func (x *NoticeRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_record_proto_msgTypes[1]
+	mi := &file_habeas_consent_v1_record_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -171,7 +272,7 @@ func (x *NoticeRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NoticeRecord.ProtoReflect.Descriptor instead.
 func (*NoticeRecord) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_record_proto_rawDescGZIP(), []int{1}
+	return file_habeas_consent_v1_record_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *NoticeRecord) GetRecipient() string {
@@ -211,7 +312,7 @@ type PolicyRecord struct {
 
 func (x *PolicyRecord) Reset() {
 	*x = PolicyRecord{}
-	mi := &file_habeas_consent_v1_record_proto_msgTypes[2]
+	mi := &file_habeas_consent_v1_record_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -223,7 +324,7 @@ func (x *PolicyRecord) String() string {
 func (*PolicyRecord) ProtoMessage() {}
 
 func (x *PolicyRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_record_proto_msgTypes[2]
+	mi := &file_habeas_consent_v1_record_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -236,7 +337,7 @@ func (x *PolicyRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyRecord.ProtoReflect.Descriptor instead.
 func (*PolicyRecord) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_record_proto_rawDescGZIP(), []int{2}
+	return file_habeas_consent_v1_record_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *PolicyRecord) GetPolicy() string {
@@ -309,7 +410,7 @@ type TopicRecord struct {
 
 func (x *TopicRecord) Reset() {
 	*x = TopicRecord{}
-	mi := &file_habeas_consent_v1_record_proto_msgTypes[3]
+	mi := &file_habeas_consent_v1_record_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -321,7 +422,7 @@ func (x *TopicRecord) String() string {
 func (*TopicRecord) ProtoMessage() {}
 
 func (x *TopicRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_record_proto_msgTypes[3]
+	mi := &file_habeas_consent_v1_record_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -334,7 +435,7 @@ func (x *TopicRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TopicRecord.ProtoReflect.Descriptor instead.
 func (*TopicRecord) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_record_proto_rawDescGZIP(), []int{3}
+	return file_habeas_consent_v1_record_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *TopicRecord) GetName() string {
@@ -392,7 +493,7 @@ type AcceptanceRecord struct {
 
 func (x *AcceptanceRecord) Reset() {
 	*x = AcceptanceRecord{}
-	mi := &file_habeas_consent_v1_record_proto_msgTypes[4]
+	mi := &file_habeas_consent_v1_record_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -404,7 +505,7 @@ func (x *AcceptanceRecord) String() string {
 func (*AcceptanceRecord) ProtoMessage() {}
 
 func (x *AcceptanceRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_record_proto_msgTypes[4]
+	mi := &file_habeas_consent_v1_record_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -417,7 +518,7 @@ func (x *AcceptanceRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptanceRecord.ProtoReflect.Descriptor instead.
 func (*AcceptanceRecord) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_record_proto_rawDescGZIP(), []int{4}
+	return file_habeas_consent_v1_record_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *AcceptanceRecord) GetVersion() uint32 {
@@ -447,7 +548,7 @@ type PartnerRecord struct {
 
 func (x *PartnerRecord) Reset() {
 	*x = PartnerRecord{}
-	mi := &file_habeas_consent_v1_record_proto_msgTypes[5]
+	mi := &file_habeas_consent_v1_record_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -459,7 +560,7 @@ func (x *PartnerRecord) String() string {
 func (*PartnerRecord) ProtoMessage() {}
 
 func (x *PartnerRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_record_proto_msgTypes[5]
+	mi := &file_habeas_consent_v1_record_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -472,7 +573,7 @@ func (x *PartnerRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartnerRecord.ProtoReflect.Descriptor instead.
 func (*PartnerRecord) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_record_proto_rawDescGZIP(), []int{5}
+	return file_habeas_consent_v1_record_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *PartnerRecord) GetCause() string {
@@ -493,7 +594,7 @@ var File_habeas_consent_v1_record_proto protoreflect.FileDescriptor
 
 const file_habeas_consent_v1_record_proto_rawDesc = "" +
 	"\n" +
-	"\x1ehabeas/consent/v1/record.proto\x12\x11habeas.consent.v1\"\xdd\x02\n" +
+	"\x1ehabeas/consent/v1/record.proto\x12\x11habeas.consent.v1\"\x98\x03\n" +
 	"\fPersonRecord\x12\x14\n" +
 	"\x05since\x18\x01 \x01(\x03R\x05since\x12;\n" +
 	"\bpolicies\x18\x02 \x03(\v2\x1f.habeas.consent.v1.PolicyRecordR\bpolicies\x12 \n" +
@@ -502,9 +603,21 @@ const file_habeas_consent_v1_record_proto_rawDesc = "" +
 	"\x06erased\x18\x05 \x01(\bR\x06erased\x12<\n" +
 	"\bpartners\x18\x06 \x03(\v2 .habeas.consent.v1.PartnerRecordR\bpartners\x129\n" +
 	"\anotices\x18\a \x03(\v2\x1f.habeas.consent.v1.NoticeRecordR\anotices\x12!\n" +
-	"\twithdrawn\x18\b \x01(\x12H\x00R\twithdrawn\x88\x01\x01B\f\n" +
+	"\twithdrawn\x18\b \x01(\x12H\x00R\twithdrawn\x88\x01\x01\x129\n" +
+	"\asources\x18\t \x03(\v2\x1f.habeas.consent.v1.SourceRecordR\asourcesB\f\n" +
 	"\n" +
-	"_withdrawn\"H\n" +
+	"_withdrawn\"\xc9\x01\n" +
+	"\fSourceRecord\x12\x16\n" +
+	"\x06policy\x18\x01 \x01(\tR\x06policy\x12\x1a\n" +
+	"\bprovider\x18\x02 \x01(\tR\bprovider\x12\x14\n" +
+	"\x05scope\x18\x03 \x01(\tR\x05scope\x12$\n" +
+	"\rauthorization\x18\x04 \x01(\tR\rauthorization\x12\x1e\n" +
+	"\n" +
+	"authorized\x18\x05 \x01(\x12R\n" +
+	"authorized\x12\x1d\n" +
+	"\arevoked\x18\x06 \x01(\x12H\x00R\arevoked\x88\x01\x01B\n" +
+	"\n" +
+	"\b_revoked\"H\n" +
 	"\fNoticeRecord\x12\x1c\n" +
 	"\trecipient\x18\x01 \x01(\tR\trecipient\x12\x1a\n" +
 	"\bnotified\x18\x02 \x01(\x12R\bnotified\"\xd0\x02\n" +
@@ -548,28 +661,30 @@ func file_habeas_consent_v1_record_proto_rawDescGZIP() []byte {
 	return file_habeas_consent_v1_record_proto_rawDescData
 }
 
-var file_habeas_consent_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_habeas_consent_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_habeas_consent_v1_record_proto_goTypes = []any{
 	(*PersonRecord)(nil),     // 0: habeas.consent.v1.PersonRecord
-	(*NoticeRecord)(nil),     // 1: habeas.consent.v1.NoticeRecord
-	(*PolicyRecord)(nil),     // 2: habeas.consent.v1.PolicyRecord
-	(*TopicRecord)(nil),      // 3: habeas.consent.v1.TopicRecord
-	(*AcceptanceRecord)(nil), // 4: habeas.consent.v1.AcceptanceRecord
-	(*PartnerRecord)(nil),    // 5: habeas.consent.v1.PartnerRecord
+	(*SourceRecord)(nil),     // 1: habeas.consent.v1.SourceRecord
+	(*NoticeRecord)(nil),     // 2: habeas.consent.v1.NoticeRecord
+	(*PolicyRecord)(nil),     // 3: habeas.consent.v1.PolicyRecord
+	(*TopicRecord)(nil),      // 4: habeas.consent.v1.TopicRecord
+	(*AcceptanceRecord)(nil), // 5: habeas.consent.v1.AcceptanceRecord
+	(*PartnerRecord)(nil),    // 6: habeas.consent.v1.PartnerRecord
 }
 var file_habeas_consent_v1_record_proto_depIdxs = []int32{
-	2, // 0: habeas.consent.v1.PersonRecord.policies:type_name -> habeas.consent.v1.PolicyRecord
-	5, // 1: habeas.consent.v1.PersonRecord.partners:type_name -> habeas.consent.v1.PartnerRecord
-	1, // 2: habeas.consent.v1.PersonRecord.notices:type_name -> habeas.consent.v1.NoticeRecord
-	3, // 3: habeas.consent.v1.PolicyRecord.purposes:type_name -> habeas.consent.v1.TopicRecord
-	3, // 4: habeas.consent.v1.PolicyRecord.categories:type_name -> habeas.consent.v1.TopicRecord
-	4, // 5: habeas.consent.v1.PolicyRecord.accepted:type_name -> habeas.consent.v1.AcceptanceRecord
-	4, // 6: habeas.consent.v1.PolicyRecord.used:type_name -> habeas.consent.v1.AcceptanceRecord
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	3, // 0: habeas.consent.v1.PersonRecord.policies:type_name -> habeas.consent.v1.PolicyRecord
+	6, // 1: habeas.consent.v1.PersonRecord.partners:type_name -> habeas.consent.v1.PartnerRecord
+	2, // 2: habeas.consent.v1.PersonRecord.notices:type_name -> habeas.consent.v1.NoticeRecord
+	1, // 3: habeas.consent.v1.PersonRecord.sources:type_name -> habeas.consent.v1.SourceRecord
+	4, // 4: habeas.consent.v1.PolicyRecord.purposes:type_name -> habeas.consent.v1.TopicRecord
+	4, // 5: habeas.consent.v1.PolicyRecord.categories:type_name -> habeas.consent.v1.TopicRecord
+	5, // 6: habeas.consent.v1.PolicyRecord.accepted:type_name -> habeas.consent.v1.AcceptanceRecord
+	5, // 7: habeas.consent.v1.PolicyRecord.used:type_name -> habeas.consent.v1.AcceptanceRecord
+	8, // [8:8] is the sub-list for method output_type
+	8, // [8:8] is the sub-list for method input_type
+	8, // [8:8] is the sub-list for extension type_name
+	8, // [8:8] is the sub-list for extension extendee
+	0, // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_habeas_consent_v1_record_proto_init() }
@@ -578,13 +693,14 @@ func file_habeas_consent_v1_record_proto_init() {
 		return
 	}
 	file_habeas_consent_v1_record_proto_msgTypes[0].OneofWrappers = []any{}
+	file_habeas_consent_v1_record_proto_msgTypes[1].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_consent_v1_record_proto_rawDesc), len(file_habeas_consent_v1_record_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
