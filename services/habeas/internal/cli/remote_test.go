@@ -106,6 +106,9 @@ func serve(t *testing.T, as string) *answering {
 	fulfilmentv1.RegisterSystemServiceServer(server, s)
 	identityv1.RegisterStaffServiceServer(server, staffOf{s: s})
 	fulfilmentv1.RegisterCaseServiceServer(server, casesOf{s: s})
+	identityv1.RegisterBreakGlassServiceServer(server, glassOf{s: s})
+	identityv1.RegisterAgentServiceServer(server, agentsOf{s: s})
+	fulfilmentv1.RegisterAgentRequestServiceServer(server, signedOf{s: s})
 	go func() { _ = server.Serve(lis) }()
 	t.Cleanup(server.Stop)
 	text := "tenant: demo\ntoken: secret-token\nca: " + id.CAFile + "\ntrust_domain: habeas.test\nnamespace: habeas\nendpoints:\n" +

@@ -9,7 +9,6 @@ import (
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 	"habeas.internal/services/habeas/internal/cli"
 
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/encoding/prototext"
 	"google.golang.org/protobuf/proto"
@@ -93,11 +92,7 @@ func (o casesOf) GetCase(context.Context, *fulfilmentv1.GetCaseRequest) (*fulfil
 
 // TestStaffAreNamedAndAssigned: what is typed is what is asked for, and said.
 func TestStaffAreNamedAndAssigned(t *testing.T) {
-	for _, tc := range []struct {
-		service, line string
-		asks          []string
-		says          string
-	}{
+	runTyped(t, []typed{
 		{"identity", "staff undertake vera --until 2027-01-01 --evidence c-1", []string{`staff:"vera"`, `evidence:"c-1"`, "until:{seconds:1798761600}"}, "vera is bound until 2027-01-01 00:00"},
 		{"identity", "staff end vera", []string{`staff:"vera"`}, "vera is no longer bound"},
 		{"identity", "staff grant vera --purpose support --until 2027-01-01", []string{`purpose:"support"`}, "vera has the need until 2027-01-01 00:00"},
@@ -109,28 +104,7 @@ func TestStaffAreNamedAndAssigned(t *testing.T) {
 		{"fulfilment", "request approve r --manifest 00ff", []string{`manifest_digest:"00ff"`}, "request r is approved"},
 		{"fulfilment", "request decline-approval r --manifest 00ff --reason must-be-kept", []string{"reason:DECLINE_REASON_MUST_BE_KEPT"}, "request r is not approved"},
 		{"fulfilment", "request case r", nil, "awaited   2026-11-22 00:00"},
-	} {
-		t.Run(tc.line, func(t *testing.T) {
-			s := serve(t, tc.service)
-			r := s.run(t, "", strings.Fields(tc.line)...)
-			if r.code != cli.ExitOK || !strings.Contains(r.out, tc.says) {
-				t.Errorf("exit code %d: %s%s", r.code, r.out, r.err)
-			}
-			for _, want := range tc.asks {
-				if !strings.Contains(s.said, want) {
-					t.Errorf("asked %s, without %s", s.said, want)
-				}
-			}
-			asJSON := s.run(t, "", append(strings.Fields(tc.line), "-o", "json")...)
-			if asJSON.code != cli.ExitOK || !strings.HasPrefix(asJSON.out, "{") {
-				t.Errorf("as JSON: %d %s", asJSON.code, asJSON.out)
-			}
-			s.err = refusal(t, codes.FailedPrecondition)
-			if r := s.run(t, "", strings.Fields(tc.line)...); r.code != cli.ExitRefused || !strings.Contains(r.err, "SOME_REASON") {
-				t.Errorf("refused: %d %s", r.code, r.err)
-			}
-		})
-	}
+	})
 }
 
 // TestWhatMakesNoSenseIsNotAsked of any service.
