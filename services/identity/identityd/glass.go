@@ -1,9 +1,7 @@
 package identityd
 
 import (
-	"context"
 	"crypto/rand"
-	"fmt"
 	"time"
 
 	"habeas.internal/services/identity/breakglass"
@@ -13,8 +11,6 @@ import (
 	"habeas.internal/services/identity/staff"
 	"habeas.internal/services/internal/daemon"
 	"habeas.internal/services/internal/es/jetstream/member"
-
-	"go.opentelemetry.io/otel/metric"
 )
 
 // openGlass makes the desk of break-glass grants, and of staff.
@@ -33,23 +29,6 @@ func (c *core) openGlass(k *daemon.Kit, m *member.Member, s *keys, p *peers) err
 		Policies: &inforce.Reader{Policies: p.policies(), Now: time.Now}, Consent: p.decisions(),
 		Tenant: c.directory.Get, Rows: s.rows, Random: rand.Reader, Now: time.Now,
 	}
-	c.grants, err = lookAfter(c.glass, k.Telemetry.Meters)
+	c.grants, err = c.glass.LookAfter(k.Telemetry.Meters)
 	return err
-}
-
-// lookAfter ends grants that have run out, and exposes how many reviews are
-// overdue: what an alarm is set on.
-func lookAfter(desk *glass.Desk, meters metric.MeterProvider) (func(ctx context.Context) error, error) {
-	overdue, err := meters.Meter("habeas.internal/services/identity").Int64Gauge("habeas.breakglass.reviews.overdue",
-		metric.WithDescription("Break-glass grants that nobody has reviewed in time."))
-	if err != nil {
-		return nil, fmt.Errorf("make gauge: %w", err)
-	}
-	return func(ctx context.Context) error {
-		n, err := desk.Sweep(ctx)
-		if err == nil { // else it stays as it was: an alarm is not put off by a failure
-			overdue.Record(ctx, n)
-		}
-		return err
-	}, nil
 }

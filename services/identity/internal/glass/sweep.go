@@ -11,6 +11,8 @@ import (
 	"habeas.internal/services/identity/breakglass"
 	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/seal/rows"
+
+	"go.opentelemetry.io/otel/metric"
 )
 
 // noteKind is the kind of the rows by which the grants of a tenant are found. A
@@ -102,6 +104,23 @@ func (d *Desk) Sweep(ctx context.Context) (overdue int64, err error) {
 		}
 	}
 	return overdue, errors.Join(failed...)
+}
+
+// LookAfter returns a function that sweeps and exposes how many reviews are
+// overdue: what an alarm is set on.
+func (d *Desk) LookAfter(meters metric.MeterProvider) (func(ctx context.Context) error, error) {
+	overdue, err := meters.Meter("habeas.internal/services/identity").Int64Gauge("habeas.breakglass.reviews.overdue",
+		metric.WithDescription("Break-glass grants that nobody has reviewed in time."))
+	if err != nil {
+		return nil, fmt.Errorf("make gauge: %w", err)
+	}
+	return func(ctx context.Context) error {
+		n, err := d.Sweep(ctx)
+		if err == nil { // else it stays as it was: an alarm is not put off by a failure
+			overdue.Record(ctx, n)
+		}
+		return err
+	}, nil
 }
 
 // settle takes one grant as far as it can go now.
