@@ -8,7 +8,9 @@ import (
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 	"habeas.internal/services/habeas/internal/cli"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
@@ -76,6 +78,26 @@ func TestAGrantIsForAsLongAsWasAskedUnlessSaid(t *testing.T) {
 	s := serve(t, "identity")
 	if r := s.run(t, "", "breakglass", "grant", "g1"); r.code != cli.ExitOK || strings.Contains(s.said, "period") {
 		t.Errorf("exit code %d, asked %s: %s", r.code, s.said, r.err)
+	}
+}
+
+// TestWhoIsToActNextIsSaid: where another person has to act, no other token of
+// the same one is advised.
+func TestWhoIsToActNextIsSaid(t *testing.T) {
+	for reason, want := range map[string]string{
+		"SECOND_PERSON_REQUIRED": "somebody else has to", "REVIEWER_INVOLVED": "neither asked nor granted", "REVIEW_OVERDUE": "a third person reviews it first",
+		"GROUND_NOT_ALLOWED": "a policy that is in force", "GROUND_NEEDS_DOCUMENT": "--document", "GROUND_NEEDS_IMMINENCE": "--imminent",
+		"GROUND_NEEDS_CATEGORIES": "--category", "BREAK_GLASS_TOO_OLD": "ask anew", "OWN_REQUEST": "somebody else has to", "UNHEARD_OF": "use a token with a role",
+	} {
+		s := serve(t, "identity")
+		st, err := status.New(codes.PermissionDenied, "no").WithDetails(&errdetails.ErrorInfo{Reason: reason, Domain: "habeas"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.err = st.Err()
+		if r := s.run(t, "", "breakglass", "grant", "g1"); !strings.Contains(r.err, want) {
+			t.Errorf("%s: %s", reason, r.err)
+		}
 	}
 }
 

@@ -56,5 +56,31 @@ func hints(reason string) hint {
 	case "IDENTIFIER_NOT_HELD":
 		return hint{"identifier", "`habeas subject show` says by what kinds the person is known"}
 	}
+	return ofAnother(reason)
+}
+
+// ofAnother are for the reasons for which somebody else has to act, or has to
+// act first: no other token of the same person helps.
+func ofAnother(reason string) hint {
+	switch reason {
+	case "SECOND_PERSON_REQUIRED":
+		return hint{"", "somebody else has to: with their own token, and a step-up"}
+	case "REVIEWER_INVOLVED":
+		return hint{"", "somebody has to who neither asked nor granted; `habeas breakglass show` says by whom it was"}
+	case "REVIEW_OVERDUE":
+		return hint{"", "a third person reviews it first: `habeas breakglass list` shows which, then `habeas breakglass review`"}
+	case "GROUND_NOT_ALLOWED":
+		return hint{"ground", "name a ground of a policy that is in force; `habeas policy show POLICY` prints them"}
+	case "GROUND_NEEDS_DOCUMENT":
+		return hint{"document", "give --document: the number of the document that demands it"}
+	case "GROUND_NEEDS_IMMINENCE":
+		return hint{"imminent", "the ground is for what is imminent: --imminent says that it is"}
+	case "GROUND_NEEDS_CATEGORIES":
+		return hint{"categories", "name with --category what is needed"}
+	case "BREAK_GLASS_TOO_OLD", "BREAK_GLASS_NOT_SO_FAR", "BREAK_GLASS_CLOSED":
+		return hint{"", "`habeas breakglass show` says how far it is; ask anew if it is over"}
+	case "OWN_REQUEST":
+		return hint{"", "whoever took the request in does not check the person: somebody else has to"}
+	}
 	return hint{}
 }
