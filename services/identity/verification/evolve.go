@@ -19,6 +19,9 @@ func Evolve(s Verification, ev Event) Verification {
 		s.Phase = Failed
 	case Succeeded:
 		s.Phase, s.Level, s.Method = Passed, e.Level, e.Method
+		if e.Method != MethodStaff {
+			s.Proven = e.Level
+		}
 	case CheckBegun:
 		s.ReviewUntil = e.Until
 	case Checked:

@@ -47,7 +47,8 @@ type Points []uint8
 // level (0: none). Two points make a match. Three, and a declaration, are a copy's or an
 // erasure's proof only with a confirmation: by a code over a known channel, by a
 // call to a known number, or by the person who is there with a document. What
-// was proven on its own is level 4 once a person has looked at it as well.
+// was proven on its own is level 4 once a person has looked at it as well. Another
+// check by staff is no such proof: nobody adds to their own word by saying it again.
 func Reached(before uint32, how How, points Points, declared bool) uint32 {
 	confirmed := before >= LevelCode || slices.Contains([]How{InPerson, VideoCall, CallBack}, how)
 	switch n := len(points); {
@@ -134,7 +135,7 @@ func review(s Verification, c Review) ([]Event, error) {
 	if c.Result == NotConfirmed {
 		return append(events, Ended{Request: s.Request, Reason: ReasonNotConfirmed}), nil
 	}
-	if level := Reached(s.Level, c.How, c.Points, c.Declared); level > s.Level {
+	if level := Reached(s.Proven, c.How, c.Points, c.Declared); level > s.Level {
 		events = append(events, Succeeded{Request: s.Request, Subject: s.Subject, Level: level, Method: MethodStaff})
 	}
 	return events, nil

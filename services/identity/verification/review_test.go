@@ -47,8 +47,7 @@ func TestChecksByStaff(t *testing.T) {
 	open := verification.Verification{Phase: verification.Open, Request: "r", Subject: "jane", ExpiresAt: noon}
 	began := open
 	began.ReviewUntil = noon.Add(verification.ReviewTime)
-	passed := open
-	passed.Phase, passed.Level = verification.Passed, verification.LevelSettled
+	passed := verification.Evolve(open, verification.Succeeded{Level: verification.LevelSettled, Method: verification.MethodCode})
 	full := verification.Review{
 		By: "vera", Result: verification.Confirmed, How: verification.InPerson, Points: verification.Points{1, 2, 3}, Declared: true, At: noon.Add(-time.Minute),
 	}
@@ -93,6 +92,44 @@ func TestChecksByStaff(t *testing.T) {
 			refused := slices.ContainsFunc(events, func(ev verification.Event) bool { _, ok := ev.(verification.CheckRefused); return ok })
 			if refused != (err != nil) {
 				t.Errorf("a refusal stands in the log: %t", refused)
+			}
+		})
+	}
+}
+
+// TestNobodyAddsToTheirOwnWordBySayingItAgain: the same check by staff, twice,
+// is one check; its twin is one after a proof of the person's own.
+func TestNobodyAddsToTheirOwnWordBySayingItAgain(t *testing.T) {
+	noon := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	open := verification.Verification{Phase: verification.Open, Request: "r", Subject: "jane", ExpiresAt: noon}
+	coded := verification.Evolve(open, verification.Succeeded{Level: verification.LevelCode, Method: verification.MethodCode})
+	settled := verification.Evolve(open, verification.Succeeded{Level: verification.LevelSettled, Method: verification.MethodCode})
+	for _, tc := range []struct {
+		name  string
+		s     verification.Verification
+		how   verification.How
+		level uint32
+	}{
+		{"in person", open, verification.InPerson, 3},
+		{"by what is known alone", open, verification.KnownPoints, 2},
+		{"the twin, after a code", coded, verification.KnownPoints, 3},
+		{"the twin, after a code over a channel of long standing", settled, verification.KnownPoints, 4},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := tc.s
+			for _, by := range []string{"vera", "vera", "otto"} {
+				events, err := verification.Decide(s, verification.Review{
+					By: by, Result: verification.Confirmed, How: tc.how, Points: verification.Points{1, 2, 3}, Declared: true, At: noon.Add(-time.Minute),
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, ev := range events {
+					s = verification.Evolve(s, ev)
+				}
+				if s.Level != tc.level {
+					t.Errorf("after %s: level %d, want %d", by, s.Level, tc.level)
+				}
 			}
 		})
 	}

@@ -74,6 +74,7 @@ type Verification struct {
 	Method    string // of the proof
 	Attempts  uint32 // wrong ones
 	Level     uint32
+	Proven    uint32 // the level without what staff have found
 	// ReviewUntil is until when it stays open for staff; zero if nobody has begun.
 	ReviewUntil time.Time
 	CheckedBy   string // who of staff has checked it last
