@@ -40,8 +40,8 @@ type keys struct {
 	digester    *pepper.Digester
 	digests     *pepper.Cache // the digester's
 	digestLife  digestLife
-	wrapping    kms.Opened    // key-encryption keys
-	settled     time.Time     // when settle was last done
+	wrapping    kms.Opened // key-encryption keys
+	settled     time.Time  // when settle was last done
 	close       func()
 }
 
