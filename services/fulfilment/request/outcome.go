@@ -76,13 +76,14 @@ func leafOutcome(l Leaf, d Done) LeafOutcome {
 }
 
 // lose decides the end of a request whose person identity has forgotten since.
-// What was begun is not said to be unverified: what is left of it is lost, but for
-// systems at which somebody is at work and comes to an end of their own.
+// What was begun is not said to be unverified, nor is an access whose scope was
+// fixed: what is left of it is lost, but for systems at which somebody is at work and
+// comes to an end of their own.
 func lose(s Request, c LosePerson) ([]Event, error) {
 	switch {
 	case s.SubjectRef == "" || s.done():
 		return nil, ErrOutOfStep
-	case s.Right != Erasure || !s.begun():
+	case !s.Planned, s.Right == Erasure && !s.begun():
 		return []Event{VerificationFailed(c)}, nil
 	}
 	var out []Event

@@ -1,6 +1,7 @@
 package carry
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,22 +13,30 @@ import (
 
 // afterErasure answers the request of a person whom identity has forgotten.
 // Nobody can be looked for any more. An access that comes after an erasure of the
-// same person is answered with what that one left, leaf for leaf; anything else
-// is failForgotten: it ends, and touches nothing.
+// same person, by whichever reference, is answered with what that one left, leaf for
+// leaf; anything else is failForgotten: it ends, and touches nothing.
 func (j *journey) afterErasure(ctx context.Context, key string) error {
 	d, _, err := j.cfg.Dockets.Load(ctx, DocketOf(j.agg.Tenant, j.s.SubjectRef), es.Leader)
 	if err != nil {
 		return fmt.Errorf("load docket: %w", err)
 	}
-	if j.s.Right != request.Access || d.Erased == "" {
+	others, err := j.others(ctx)
+	if err != nil {
+		return err
+	}
+	erased := d.Erased
+	for _, o := range others {
+		erased = cmp.Or(erased, o.Erased)
+	}
+	if j.s.Right != request.Access || erased == "" {
 		return failForgotten
 	}
-	former, _, err := j.cfg.Requests.Load(ctx, RequestOf(j.agg.Tenant, d.Erased), es.Leader)
+	former, _, err := j.cfg.Requests.Load(ctx, RequestOf(j.agg.Tenant, erased), es.Leader)
 	if err != nil {
 		return fmt.Errorf("load former request: %w", err)
 	}
 	return j.note(ctx, request.StepPlan, request.CommitManifest{
-		Leaves: request.Left(former), After: d.Erased, DigestKey: personal.Clear(key), At: j.cfg.Now(),
+		Leaves: request.Left(former), After: erased, DigestKey: personal.Clear(key), At: j.cfg.Now(),
 	})
 }
 

@@ -10,8 +10,12 @@ import (
 )
 
 // claim asks the docket whether the erasure may begin to destroy. It may not if an
-// access goes first: then it is held back, and ErrOutOfStep says that it waits.
+// access goes first: then it is held back, and ErrOutOfStep says that it waits. One
+// that was asked for by another reference of the person is waited for as well.
 func (j *journey) claim(ctx context.Context) error {
+	if err := j.letShow(ctx); err != nil {
+		return err
+	}
 	e, err := j.begun(ctx)
 	if err != nil || e.Begun {
 		return err
@@ -42,4 +46,40 @@ func (j *journey) begun(ctx context.Context) (docket.Entry, error) {
 		return docket.Entry{}, request.ErrOutOfStep
 	}
 	return e, nil
+}
+
+// letShow is failAccessFirst while an access that was asked for by another reference
+// of the person is carried out: a merge leaves each its docket. Only one that is
+// active is waited for: it waits for nobody, so that no two wait for one another.
+func (j *journey) letShow(ctx context.Context) error {
+	dockets, err := j.others(ctx)
+	if err != nil {
+		return err
+	}
+	for _, d := range dockets {
+		if e, _ := d.Find(d.Current()); e.Right == docket.Access {
+			return failAccessFirst
+		}
+	}
+	return nil
+}
+
+// others are the dockets of the person's other references.
+func (j *journey) others(ctx context.Context) ([]docket.Docket, error) {
+	refs, err := j.References(ctx, j.s.SubjectRef)
+	if err != nil {
+		return nil, err
+	}
+	var out []docket.Docket
+	for _, ref := range refs {
+		if ref == j.s.SubjectRef {
+			continue
+		}
+		d, _, err := j.cfg.Dockets.Load(ctx, DocketOf(j.agg.Tenant, ref), es.Leader)
+		if err != nil {
+			return nil, fmt.Errorf("load docket: %w", err)
+		}
+		out = append(out, d)
+	}
+	return out, nil
 }

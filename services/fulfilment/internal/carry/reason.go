@@ -40,6 +40,8 @@ const (
 	failRetired = Failure("SYSTEM_RETIRED")
 	// failCollectedLess: a package has fewer rows than were found.
 	failCollectedLess = Failure("COLLECTED_LESS")
+	// failAccessFirst: an access by another reference of the person is carried out.
+	failAccessFirst = Failure("ACCESS_FIRST")
 	// failPersonChanged: the person was merged or separated meanwhile.
 	failPersonChanged = Failure("PERSON_CHANGED")
 )

@@ -201,9 +201,15 @@ func (p *Peers) ListIdentifiers(_ context.Context, r *identityv1.ListIdentifiers
 		return nil, err
 	}
 	defer leave()
-	out := &identityv1.ListIdentifiersResponse{}
+	out, who := &identityv1.ListIdentifiersResponse{}, r.GetSubjectRef()
+	for root, others := range p.Merged {
+		if slices.Contains(others, who) {
+			who = root
+			break
+		}
+	}
 	for _, address := range slices.Sorted(maps.Keys(p.Known)) {
-		if ref := p.Known[address]; ref == r.GetSubjectRef() && !p.forgotten[ref] {
+		if ref := p.Known[address]; ref == who && !p.forgotten[ref] {
 			out.Identifiers = append(out.Identifiers, &identityv1.Identifier{
 				Kind: identityv1.IdentifierKind_IDENTIFIER_KIND_EMAIL, Value: address,
 			})

@@ -132,11 +132,17 @@ func (w *World) AddSystem(name string) *Holder {
 // Submit makes a request of Jane's.
 func (w *World) Submit(right request.Right, key string) es.Aggregate {
 	w.T.Helper()
+	return w.SubmitBy(Jane, right, key)
+}
+
+// SubmitBy makes a request of whoever is known by an address.
+func (w *World) SubmitBy(address string, right request.Right, key string) es.Aggregate {
+	w.T.Helper()
 	agg := carry.RequestOf(Tenant, es.DeriveID(Tenant, "submit", key))
 	now := w.Clock.Now()
 	_, err := w.Handlers.Requests.Handle(context.Background(), agg, es.Command[request.Command]{
 		ID: key, At: now, Data: request.Submit{
-			Right: right, Kind: 1, Identifier: personal.Clear(Jane), Channel: "web", ReceivedAt: now, At: now,
+			Right: right, Kind: 1, Identifier: personal.Clear(address), Channel: "web", ReceivedAt: now, At: now,
 			Terms: request.Terms{Policy: "shop", PolicyVersion: 3, Pack: "gdpr@1", Zone: "UTC", DueAt: now.AddDate(0, 1, 0)},
 		},
 	})
