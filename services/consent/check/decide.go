@@ -3,14 +3,13 @@ package check
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 // Ask answers a question. It allows what every version that has a say allows
 // for every category, and says no with the first reason otherwise.
 func Ask(p Policy, who Person, q Question) Answer {
-	inForce := slices.DeleteFunc(slices.Clone(p.Versions), func(v Version) bool {
-		return v.InForce.IsZero() || v.InForce.After(q.At)
-	})
+	inForce := p.inForce(q.At)
 	if len(inForce) == 0 {
 		return Answer{Reason: NoPolicy}
 	}
@@ -32,6 +31,11 @@ func Ask(p Policy, who Person, q Question) Answer {
 		}
 	}
 	return first
+}
+
+// inForce are the versions that decide at a moment, oldest first.
+func (p Policy) inForce(at time.Time) []Version {
+	return slices.DeleteFunc(slices.Clone(p.Versions), func(v Version) bool { return v.InForce.IsZero() || v.InForce.After(at) })
 }
 
 // deciding lists the versions that have a say, oldest first, never none. An

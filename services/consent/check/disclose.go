@@ -181,21 +181,27 @@ func (v Version) consented(rule Sharing, who Person, q Question, cat Category) A
 }
 
 // Apart says which categories may not come together at the recipient of a
-// question, on which sides they are, and by which clause. No sides: all may.
-func (p Policy) Apart(q Question) (sides map[string]Side, clause string) {
-	if len(p.Versions) == 0 || q.Action != Disclose || strings.HasPrefix(q.Purpose, GroundPrefix) {
+// question, on which sides they are, and by which clause: by every version that
+// has a say. No sides: all may.
+func (p Policy) Apart(who Person, q Question) (sides map[string]Side, clause string) {
+	inForce := p.inForce(q.At)
+	if len(inForce) == 0 || q.Action != Disclose || strings.HasPrefix(q.Purpose, GroundPrefix) {
 		return nil, ""
 	}
-	v := p.Versions[len(p.Versions)-1]
-	ban, ok := v.Bans[BanCombination]
-	if !ok || ban.Exempt[exemptHosting] && q.To.Hosting && !q.To.OwnUse {
-		return nil, ""
-	}
-	sides = map[string]Side{}
-	for id, c := range v.Categories {
-		if c.Side != "" {
-			sides[id] = c.Side
+	for _, v := range deciding(inForce, who, q) {
+		ban, ok := v.Bans[BanCombination]
+		if !ok || ban.Exempt[exemptHosting] && q.To.Hosting && !q.To.OwnUse {
+			continue
+		}
+		for id, c := range v.Categories {
+			if c.Side == "" {
+				continue
+			}
+			if sides == nil {
+				sides = map[string]Side{}
+			}
+			sides[id], clause = c.Side, ban.Clause
 		}
 	}
-	return sides, ban.Clause
+	return sides, clause
 }

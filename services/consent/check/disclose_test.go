@@ -156,3 +156,53 @@ func TestAGroundCountsWithItsWholeRecord(t *testing.T) {
 		run(t, []twin{tw})
 	}
 }
+
+func TestWhatMustStayApartIsSaidByEveryVersionThatDecides(t *testing.T) {
+	const ban = "    - {what: personal_with_address_or_device, exempt: [law, hosting], clause: PT-06}\n"
+	lax := pack(t, pt, "version: 1\n", "version: 2\n", ban, "")
+	p := policy(pack(t, pt), lax) // in force from day 1, and from day 2
+	share := of("service.provide", "personal.name", registration, to("service_provider"))
+	for name, tc := range map[string]struct {
+		at, collected int
+		apart         bool
+	}{
+		"before the new one is in force":      {1, 1, true},
+		"for data of the time before it":      {20, 1, true},
+		"for data of which nobody knows":      {20, 0, true},
+		"for data that was collected after":   {20, 3, false},
+		"though it is posted for a day ahead": {1, 0, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			q := share
+			q.At = day(tc.at)
+			if tc.collected > 0 {
+				q.CollectedAt = day(tc.collected)
+			}
+			if sides, clause := p.Apart(check.Person{}, q); (len(sides) > 0) != tc.apart || tc.apart && clause != "PT-06" {
+				t.Errorf("%d sides, by clause %q", len(sides), clause)
+			}
+		})
+	}
+}
+
+func TestAnOldAnswerStandsAsLongAsEveryVersionInForceLetsIt(t *testing.T) {
+	short := pack(t, pt, "version: 1\n", "version: 2\n", "  expressions: [explicit, implied]", "  outage_seconds: 2\n  expressions: [explicit, implied]")
+	p := policy(pack(t, pt), short)
+	q := of("service.provide", "usage.pages", observed)
+	q.At = day(1)
+	if got := p.Outage(q).Seconds(); got != 10 {
+		t.Errorf("before the second version is in force: %v s", got)
+	}
+	q.At = day(2)
+	if got := p.Outage(q).Seconds(); got != 2 {
+		t.Errorf("after: %v s", got)
+	}
+	q.Categories = []string{"patient.information"}
+	if got := p.Outage(q); got != 0 {
+		t.Errorf("sensitive: %v", got)
+	}
+	q.Categories = []string{"no.such"}
+	if got := p.Outage(q); got != 0 {
+		t.Errorf("unknown: %v", got)
+	}
+}

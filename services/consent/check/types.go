@@ -10,18 +10,23 @@ type Policy struct {
 }
 
 // Outage is how old the answer to a question may be while the log can't be
-// asked: nothing for sensitive data, and for what no version knows.
+// asked: as little as any version in force says, and nothing for sensitive data
+// and for what one of them does not know.
 func (p Policy) Outage(q Question) time.Duration {
-	if len(p.Versions) == 0 {
+	inForce := p.inForce(q.At)
+	if len(inForce) == 0 {
 		return 0
 	}
-	newest := p.Versions[len(p.Versions)-1]
-	for _, name := range q.Categories {
-		if c, known := newest.Categories[name]; !known || c.Sensitive {
-			return 0
+	least := inForce[0].Outage
+	for _, v := range inForce {
+		least = min(least, v.Outage)
+		for _, name := range q.Categories {
+			if c, known := v.Categories[name]; !known || c.Sensitive {
+				return 0
+			}
 		}
 	}
-	return newest.Outage
+	return least
 }
 
 // Version is one version, ready to be asked. Its maps are never changed.

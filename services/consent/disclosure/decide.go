@@ -48,8 +48,13 @@ func Combines(held []Set, s Set, sides map[string]string) bool {
 }
 
 // reach is a set and all others that can be joined with it, by a key in common
-// or by way of others.
+// or by way of others. Of a set without keys nobody knows by what it can be
+// joined: it is joined with everything.
 func reach(held []Set, s Set) []Set {
+	keyless := func(o Set) bool { return len(o.Keys) == 0 }
+	if keyless(s) || slices.ContainsFunc(held, keyless) {
+		return append([]Set{s}, held...)
+	}
 	out, keys, rest := []Set{s}, slices.Clone(s.Keys), slices.Clone(held)
 	for grown := true; grown; {
 		grown = false

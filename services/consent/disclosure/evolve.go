@@ -23,27 +23,41 @@ func Evolve(s Register, ev Event) Register {
 }
 
 // add puts a set among those that a recipient holds. What can be joined is one
-// set, so that what is kept does not grow with each disclosure.
+// set, so that what is kept does not grow with each disclosure; only by a set
+// without keys, which is joined with all, the others stay as they are.
 func add(held []Set, s Set) []Set {
-	var apart []Set
-	joined := reach(held, s)
-	for _, o := range held {
-		if len(o.Keys) == 0 || !slices.ContainsFunc(joined[1:], func(j Set) bool { return shares(o.Keys, j.Keys) }) {
-			apart = append(apart, o)
+	if len(s.Keys) == 0 {
+		for i, o := range held {
+			if len(o.Keys) == 0 {
+				return append(slices.Delete(slices.Clone(held), i, i+1), merged(o, s))
+			}
 		}
+		return append(slices.Clone(held), merged(s))
 	}
-	var one Set
-	for _, j := range joined {
-		one.Categories, one.Keys = append(one.Categories, j.Categories...), append(one.Keys, j.Keys...)
+	apart, one := []Set(nil), []Set{s}
+	for grown := true; grown; {
+		grown = false
+		apart = nil
+		keys := merged(one...).Keys
+		for _, o := range held {
+			if len(o.Keys) > 0 && shares(o.Keys, keys) {
+				one, grown = append(one, o), true
+			} else {
+				apart = append(apart, o)
+			}
+		}
+		held = apart
 	}
-	if slices.ContainsFunc(apart, func(o Set) bool { return len(o.Keys)+len(s.Keys) == 0 && covers(o, one) }) {
-		return apart // without keys, once is enough
-	}
-	return append(apart, Set{Categories: unique(one.Categories), Keys: unique(one.Keys)})
+	return append(apart, merged(one...))
 }
 
-func covers(o, s Set) bool {
-	return !slices.ContainsFunc(s.Categories, func(c string) bool { return !slices.Contains(o.Categories, c) })
+// merged is all of several sets.
+func merged(sets ...Set) Set {
+	var one Set
+	for _, s := range sets {
+		one.Categories, one.Keys = append(one.Categories, s.Categories...), append(one.Keys, s.Keys...)
+	}
+	return Set{Categories: unique(one.Categories), Keys: unique(one.Keys)}
 }
 
 func unique(words []string) []string {

@@ -16,7 +16,7 @@ type Register struct {
 }
 
 // Set is data that a recipient holds, under the keys by which it can be joined
-// with other data there. A set without keys can be joined with nothing.
+// with other data there. A set without keys can be joined with everything.
 type Set struct{ Categories, Keys []string }
 
 // Entry is something done with a person's data that is recorded: a disclosure,

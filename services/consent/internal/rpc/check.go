@@ -144,7 +144,7 @@ func (r *round) judge(ctx context.Context, field string, q *consentv1.Question, 
 	if !v.answer.Allowed || asked.Action != check.Disclose {
 		return v, nil
 	}
-	return v, r.apart(ctx, &v, policy, asked, q, at)
+	return v, r.apart(ctx, &v, policy, who, asked, q, at)
 }
 
 func (r *round) policy(ctx context.Context, id string) (rules, error) {

@@ -94,8 +94,8 @@ func entry(r *consentv1.DiscloseRequest, v judged) disclosure.Entry {
 
 // apart adds to an answer what the recipient holds already: what must stay apart
 // may not come together there.
-func (r *round) apart(ctx context.Context, v *judged, p check.Policy, asked check.Question, q *consentv1.Question, at time.Time) error {
-	sides, clause := p.Apart(asked)
+func (r *round) apart(ctx context.Context, v *judged, p check.Policy, who check.Person, asked check.Question, q *consentv1.Question, at time.Time) error {
+	sides, clause := p.Apart(who, asked)
 	if len(sides) == 0 {
 		return nil
 	}
