@@ -1458,8 +1458,8 @@ type Question struct {
 	// Region that the data comes from; empty for not known.
 	Origin string `protobuf:"bytes,15,opt,name=origin,proto3" json:"origin,omitempty"`
 	// Of a disclosure: the keys by which the recipient can join what it gets with
-	// what it holds. Names of keys, such as "email", or references made for this
-	// set alone, and never their values. None: it can be joined with nothing.
+	// what it holds. Names of keys, such as "email", or a reference made for this
+	// set alone, and never their values. None: it can be joined with everything.
 	Keys []string `protobuf:"bytes,16,rep,name=keys,proto3" json:"keys,omitempty"`
 	// Whose account data is collected from, of SOURCE_THIRD_PARTY. Without an
 	// authorisation of provider and scope that stands, nothing is.
