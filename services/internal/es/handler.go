@@ -134,6 +134,9 @@ func (h Handler[S, C, E]) try(ctx context.Context, agg Aggregate, cmd Command[C]
 		return h.repeat(ctx, agg, cmd, cur, done)
 	}
 	events, refusal := h.Decide(cur.state, cmd.Data)
+	if quiet(ctx, refusal) {
+		events = nil
+	}
 	if len(events) == 0 {
 		// Nothing would be appended, so no expectation would catch a stale state.
 		if err := h.Store.Confirm(ctx, agg, cur.head); err != nil {

@@ -9,14 +9,16 @@ import (
 	"google.golang.org/grpc/peer"
 
 	optionsv1 "habeas.internal/proto/gen/habeas/options/v1"
+	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/rpc/fault"
 )
 
 // Rates counts calls against limits of rate.
 type Rates interface {
 	// Admit is asked after the access rule whether the call may go on. Its error
-	// goes to the caller through the table.
-	Admit(ctx context.Context, r Rated) error
+	// goes to the caller through the table. Quiet is of a call that may go on, but
+	// whose refusal by a rule may not be kept in the log.
+	Admit(ctx context.Context, r Rated) (quiet bool, err error)
 	// Refused is told of a call that a rule of the domain refused: such refusals
 	// are kept in the log, so that nobody may cause any number of them.
 	Refused(ctx context.Context, r Rated)
@@ -65,7 +67,11 @@ func (s *Server) count(c *call) error {
 	if s.cfg.Rates == nil {
 		return nil
 	}
-	return s.cfg.Rates.Admit(c, c.rated())
+	quiet, err := s.cfg.Rates.Admit(c, c.rated())
+	if err == nil && quiet {
+		c.Context = es.Quiet(c.Context)
+	}
+	return err
 }
 
 // countRefusal tells of a refusal by a rule of the domain: an error that has a

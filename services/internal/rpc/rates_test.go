@@ -27,11 +27,11 @@ type counted struct {
 	answer  error
 }
 
-func (c *counted) Admit(_ context.Context, r rpc.Rated) error {
+func (c *counted) Admit(_ context.Context, r rpc.Rated) (bool, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.asked = append(c.asked, r)
-	return c.answer
+	return false, c.answer
 }
 
 func (c *counted) Refused(_ context.Context, r rpc.Rated) {

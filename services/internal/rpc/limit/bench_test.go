@@ -25,14 +25,14 @@ func BenchmarkAdmit(b *testing.B) {
 	frequent.Rate = optionsv1.Rate_RATE_FREQUENT
 	b.Run("redis", func(b *testing.B) {
 		for b.Loop() {
-			if err := g.Admit(context.Background(), counted); err != nil {
+			if _, err := g.Admit(context.Background(), counted); err != nil {
 				b.Fatal(err)
 			}
 		}
 	})
 	b.Run("process", func(b *testing.B) {
 		for b.Loop() {
-			_ = g.Admit(context.Background(), frequent) // refused or not, it costs the same
+			_, _ = g.Admit(context.Background(), frequent) // refused or not, it costs the same
 		}
 	})
 }

@@ -19,7 +19,8 @@ type Settings struct {
 	Caller, Person int
 	// Reads is for one caller's calls that answer with personal data.
 	Reads int
-	// Open is for one caller's calls of what must never be withheld.
+	// Open is for one caller's calls of what must never be withheld; a person has
+	// as many of those as of others.
 	Open int
 	// Tenant is for all callers of a tenant together, Network for one network.
 	Tenant, Network int
@@ -75,13 +76,32 @@ func NewGuard(l *Limiter, s Settings, report func(error)) (*Guard, error) {
 	return g, nil
 }
 
-// Admit says whether a call may go on.
-func (g *Guard) Admit(ctx context.Context, r rpc.Rated) error {
-	err := g.admit(ctx, r)
+// Admit says whether a call may go on. One that must never be withheld goes on
+// quietly when its caller has caused as many refusals as anybody may.
+func (g *Guard) Admit(ctx context.Context, r rpc.Rated) (quiet bool, err error) {
+	if r.Principal.Subject != "" && r.Rate == optionsv1.Rate_RATE_OPEN {
+		quiet, err = g.admitOpen(ctx, r.Principal)
+	} else {
+		err = g.admit(ctx, r)
+	}
 	if errors.Is(err, ErrUnavailable) {
 		g.tell(err)
 	}
-	return err
+	return quiet, err
+}
+
+// admitOpen counts apart from everything else, at the pace of who calls.
+func (g *Guard) admitOpen(ctx context.Context, p auth.Principal) (quiet bool, err error) {
+	own := Key{Kind: "open", ID: p.Subject, Rate: g.open}
+	if isPerson(p) {
+		own.Rate = g.person
+	}
+	err = g.limiter.AllowOpen(ctx, p.Tenant, own, g.refusalKey(p, true))
+	var over *ExceededError
+	if errors.As(err, &over) && over.Kind == refusalKind {
+		return true, g.limiter.AllowOpen(ctx, p.Tenant, own)
+	}
+	return false, err
 }
 
 func (g *Guard) admit(ctx context.Context, r rpc.Rated) error {
@@ -91,8 +111,6 @@ func (g *Guard) admit(ctx context.Context, r rpc.Rated) error {
 		return g.limiter.AllowHere(p.Tenant, Key{Kind: "service", ID: p.Service, Rate: g.process})
 	case r.Rate == optionsv1.Rate_RATE_FREQUENT:
 		return g.limiter.AllowHere(p.Tenant, Key{Kind: "caller", ID: p.Subject, Rate: g.process})
-	case r.Rate == optionsv1.Rate_RATE_OPEN:
-		return g.limiter.AllowOpen(ctx, p.Tenant, Key{Kind: "open", ID: p.Subject, Rate: g.open})
 	}
 	var room [5]Key
 	keys := append(room[:0], g.callerKey(p), Key{Kind: "tenant", Rate: g.tenant}, g.refusalKey(p, true))
@@ -105,15 +123,21 @@ func (g *Guard) admit(ctx context.Context, r rpc.Rated) error {
 	return g.limiter.Allow(ctx, p.Tenant, keys...)
 }
 
+// isPerson tells people with no role but their own.
+func isPerson(p auth.Principal) bool { return p.Roles == auth.RolesOf(optionsv1.Role_ROLE_SUBJECT) }
+
 func (g *Guard) callerKey(p auth.Principal) Key {
-	if p.Roles == auth.RolesOf(optionsv1.Role_ROLE_SUBJECT) {
+	if isPerson(p) {
 		return Key{Kind: "person", ID: p.Subject, Rate: g.person}
 	}
 	return Key{Kind: "caller", ID: p.Subject, Rate: g.caller}
 }
 
+// refusalKind is the kind of the key that counts refusals.
+const refusalKind = "refusals"
+
 func (g *Guard) refusalKey(p auth.Principal, look bool) Key {
-	return Key{Kind: "refusals", ID: p.Subject, Rate: g.refusals, Look: look}
+	return Key{Kind: refusalKind, ID: p.Subject, Rate: g.refusals, Look: look}
 }
 
 // Refused charges a caller for a refusal that stands in the log. It changes

@@ -40,7 +40,7 @@ func person(subject string, roles ...optionsv1.Role) rpc.Rated {
 func admitted(t *testing.T, g *limit.Guard, calls ...rpc.Rated) (n int, kind string) {
 	t.Helper()
 	for n = range 1000 {
-		err := g.Admit(t.Context(), calls[n%len(calls)])
+		_, err := g.Admit(t.Context(), calls[n%len(calls)])
 		var over *limit.ExceededError
 		switch {
 		case errors.As(err, &over):
@@ -99,7 +99,7 @@ func TestWhoCausesRefusalsIsRefusedAndMayStillWithdraw(t *testing.T) {
 	call := person("a", optionsv1.Role_ROLE_PRODUCT)
 	for i := range 10 {
 		if i < 5 { // half of the caller's own calls
-			if err := g.Admit(t.Context(), call); err != nil {
+			if _, err := g.Admit(t.Context(), call); err != nil {
 				t.Fatalf("call %d: %v", i, err)
 			}
 		}
@@ -109,8 +109,39 @@ func TestWhoCausesRefusalsIsRefusedAndMayStillWithdraw(t *testing.T) {
 		t.Errorf("refused by %q, want the count of refusals", kind)
 	}
 	call.Rate = optionsv1.Rate_RATE_OPEN
-	if err := g.Admit(t.Context(), call); err != nil {
+	if _, err := g.Admit(t.Context(), call); err != nil {
 		t.Errorf("a withdrawal: %v", err)
+	}
+}
+
+// What is never withheld goes on; what it may not do is fill the log.
+func TestRefusalsOfWhatIsNeverWithheldAreKeptUpToALimit(t *testing.T) {
+	g := guard(t, newClocked(t).Limiter, func(s *limit.Settings) { s.Person, s.Open = 4, 4 })
+	for name, role := range map[string]optionsv1.Role{"a person": optionsv1.Role_ROLE_SUBJECT, "a product": optionsv1.Role_ROLE_PRODUCT} {
+		call := person(name, role)
+		call.Rate = optionsv1.Rate_RATE_OPEN
+		kept, calls := 0, 0
+		for ; calls < 15; calls++ {
+			quiet, err := g.Admit(t.Context(), call)
+			if err != nil {
+				t.Fatalf("%s: call %d: %v", name, calls, err)
+			}
+			if !quiet {
+				kept++
+				g.Refused(t.Context(), call)
+			}
+		}
+		if kept != 10 {
+			t.Errorf("%s caused %d refusals that are kept for good, want 10", name, kept)
+		}
+	}
+}
+
+func TestAPersonHasNoMoreOpenCallsThanOthers(t *testing.T) {
+	open := person("a", optionsv1.Role_ROLE_SUBJECT)
+	open.Rate = optionsv1.Rate_RATE_OPEN
+	if n, kind := admitted(t, guard(t, newClocked(t).Limiter, func(s *limit.Settings) { s.Open = 100 }), open); n != 5 || kind != "open" {
+		t.Errorf("%d calls, then refused by %q, want 5 and open", n, kind)
 	}
 }
 
@@ -124,7 +155,7 @@ func TestWithoutRedisAGuardRefusesAllButWhatMustStayOpen(t *testing.T) {
 	c.server.Close()
 	call := person("a", optionsv1.Role_ROLE_PRODUCT)
 	for range 3 {
-		if err := g.Admit(t.Context(), call); !errors.Is(err, limit.ErrUnavailable) {
+		if _, err := g.Admit(t.Context(), call); !errors.Is(err, limit.ErrUnavailable) {
 			t.Errorf("got %v, want ErrUnavailable", err)
 		}
 	}
@@ -133,11 +164,11 @@ func TestWithoutRedisAGuardRefusesAllButWhatMustStayOpen(t *testing.T) {
 	}
 	for _, rate := range []optionsv1.Rate{optionsv1.Rate_RATE_OPEN, optionsv1.Rate_RATE_FREQUENT} {
 		call.Rate = rate
-		if err := g.Admit(t.Context(), call); err != nil {
+		if _, err := g.Admit(t.Context(), call); err != nil {
 			t.Errorf("%s: %v", rate, err)
 		}
 	}
-	if err := g.Admit(t.Context(), rpc.Rated{Principal: auth.Principal{Tenant: "acme", Service: "consent"}}); err != nil {
+	if _, err := g.Admit(t.Context(), rpc.Rated{Principal: auth.Principal{Tenant: "acme", Service: "consent"}}); err != nil {
 		t.Errorf("a service: %v", err)
 	}
 	ended, cancel := context.WithCancel(t.Context())
