@@ -154,7 +154,7 @@ func leave(s Tenant, cmd Command) ([]Event, error) {
 			return nil, ErrIncomplete
 		}
 		ev := OffboardingBegun{By: c.By, Reason: c.Reason, At: c.At}
-		if !s.Approval {
+		if !s.asksForTwo(c) {
 			ev.DueAt = c.At.Add(c.Grace)
 		}
 		return []Event{ev}, nil
@@ -167,6 +167,14 @@ func leave(s Tenant, cmd Command) ([]Event, error) {
 		return []Event{OffboardingCancelled(c)}, nil
 	}
 	return nil, errUnknown
+}
+
+// asksForTwo reports whether a second person has to approve: where the settings
+// ask for it, or did so until less than the grace ago. Whoever may begin an
+// off-boarding may change the settings, too; the others have as long to notice
+// that as they have to take an off-boarding back.
+func (t Tenant) asksForTwo(c Offboard) bool {
+	return t.Approval || !t.LoweredAt.IsZero() && c.At.Before(t.LoweredAt.Add(c.Grace))
 }
 
 func (t Tenant) refuses(cmd Command) Refusal {

@@ -17,6 +17,9 @@ func TestDecideOnOffboarding(t *testing.T) {
 	acme := tenant.Settings{DisplayName: "Acme", TimeZone: "UTC"}
 	created := tenant.Created{Settings: acme}
 	approvals := tenant.SettingsChanged{Settings: acme, Own: tenant.Own{Approval: true}, Revision: 1}
+	lowered := func(at time.Time) tenant.SettingsChanged {
+		return tenant.SettingsChanged{Settings: acme, Revision: 2, At: at}
+	}
 	ask := tenant.Offboard{By: "ann", Reason: "contract_ended", Free: true, Grace: month, At: noon}
 	begun := tenant.OffboardingBegun{By: "ann", Reason: "contract_ended", At: noon, DueAt: due}
 	asked := tenant.OffboardingBegun{By: "ann", Reason: "contract_ended", At: noon}
@@ -32,6 +35,10 @@ func TestDecideOnOffboarding(t *testing.T) {
 	decides(t, []step{
 		{"a tenant is to go", given(), ask, []tenant.Event{begun}, nil},
 		{"one whose settings ask for it waits for a second person", given(approvals), ask, []tenant.Event{asked}, nil},
+		{"nobody waits for nobody by switching that off first", given(approvals, lowered(noon)), ask, []tenant.Event{asked}, nil},
+		{"nor by changing something else afterwards", given(approvals, lowered(noon), tenant.SettingsChanged{Settings: acme, Revision: 3, At: noon}), ask, []tenant.Event{asked}, nil},
+		{"as long as what is begun could be taken back", given(approvals, lowered(noon.Add(1-month))), ask, []tenant.Event{asked}, nil},
+		{"and no longer", given(approvals, lowered(noon.Add(-month))), ask, []tenant.Event{begun}, nil},
 		{"who approves", given(approvals, asked), approve, []tenant.Event{approved}, nil},
 		{"and is somebody else", given(approvals, asked), tenant.Approve{By: "ann", Grace: month, At: noon}, refused(tenant.ErrSamePerson), tenant.ErrSamePerson},
 		{"what needs no approval is not approved", given(begun), approve, refused(tenant.ErrApproved), tenant.ErrApproved},

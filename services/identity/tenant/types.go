@@ -19,6 +19,7 @@ type Tenant struct {
 	Revision   uint32 // of the settings; zero: those of the creation
 	CreatedAt  time.Time
 	Safeguards Safeguards
+	LoweredAt  time.Time // when approval was last switched off; zero if it never was
 }
 
 // Settings describe an organisation.
