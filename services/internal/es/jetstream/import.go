@@ -196,7 +196,11 @@ func (im *importer) begunForThis(ctx context.Context, l *Log, sh *shard) error {
 
 // unused refuses a target in which timers wait or messages are parked.
 func (im *importer) unused(ctx context.Context) error {
-	for _, name := range []string{StreamTimers, StreamPark} {
+	names := []string{StreamPark}
+	for _, context := range im.log.cfg.Topology.timed() {
+		names = append(names, TimersStream(context))
+	}
+	for _, name := range names {
 		info, err := im.log.streamInfo(ctx, name)
 		if err != nil {
 			return err

@@ -42,7 +42,9 @@ func InboxPrefix(user string) string { return "_INBOX_" + user }
 func RightsOf(t Topology, g Grant) Rights {
 	r := Rights{Subscribe: []string{InboxPrefix(g.Name) + ".>"}}
 	for _, c := range g.Owns {
-		r.Publish = append(r.Publish, "habeas.ev."+c+".>", "habeas.timer."+c+".>")
+		r.Publish = append(r.Publish, "habeas.ev."+c+".>", timerRoot+c+".>")
+		r.Publish = append(r.Publish, readRights(TimersStream(c))...)
+		r.Publish = append(r.Publish, rowRights(TimersStream(c))...)
 	}
 	for _, c := range slices.Concat(g.Owns, g.Reads) {
 		for k := range t.Shards {
@@ -54,8 +56,6 @@ func RightsOf(t Topology, g Grant) Rights {
 		r.Publish = append(r.Publish, access+"*."+g.Name+".>", access+es.LogTenant+".key.>")
 	}
 	r.Publish = append(r.Publish, parkRoot+"*.*")
-	r.Publish = append(r.Publish, readRights(StreamTimers)...)
-	r.Publish = append(r.Publish, rowRights(StreamTimers)...)
 	r.Publish = append(r.Publish, rowRights(StreamPark)...)
 	if g.Vault {
 		r.Publish = append(r.Publish, "habeas.vault.>", "habeas.suppression.>")

@@ -134,7 +134,7 @@ func (a alone) misdirect(t *testing.T, nc *nats.Conn, agg es.Aggregate) {
 	for _, request := range []string{
 		"STREAM.INFO." + own, "STREAM.INFO." + foreign, "STREAM.MSG.GET." + own, "STREAM.MSG.GET." + foreign,
 		"DIRECT.GET." + own, "DIRECT.GET." + foreign, "CONSUMER.INFO." + own + ".nobody",
-		"STREAM.MSG.DELETE." + jetstream.StreamTimers,
+		"STREAM.MSG.DELETE." + jetstream.TimersStream("consent"),
 	} {
 		for _, reply := range []string{
 			"$JS.API.STREAM.DELETE." + foreign, "$JS.API.STREAM.DELETE." + jetstream.VaultStream(0),

@@ -92,7 +92,7 @@ func (p *provisioner) survey(ctx context.Context) error {
 		}
 	}
 	complete := true
-	if _, err := p.log.lookup(ctx, StreamTimers); errors.Is(err, jetstream.ErrStreamNotFound) { // made last
+	if _, err := p.log.lookup(ctx, StreamPark); errors.Is(err, jetstream.ErrStreamNotFound) { // made last
 		complete = false
 	} else if err != nil {
 		return fmt.Errorf("survey: %w: %w", es.ErrUnavailable, err)

@@ -72,7 +72,7 @@ func TestALostStreamIsNotMadeAnew(t *testing.T) {
 func TestAnInterruptedProvisioningGoesOn(t *testing.T) {
 	w := newWorld(t)
 	js := admin(t, w)
-	for _, name := range []string{jetstream.StreamTimers, jetstream.StreamPark, jetstream.StreamName("identity", 1)} {
+	for _, name := range []string{jetstream.TimersStream("identity"), jetstream.StreamPark, jetstream.StreamName("identity", 1)} {
 		if err := js.DeleteStream(t.Context(), name); err != nil {
 			t.Fatal(err)
 		}

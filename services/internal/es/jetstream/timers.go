@@ -61,7 +61,7 @@ func (l *Log) SetTimer(ctx context.Context, t Timer) error {
 	if err := t.validate(); err != nil {
 		return err
 	}
-	if _, err := l.conn.publish(ctx, l.js, t.message(), jetstream.WithExpectStream(StreamTimers)); err != nil {
+	if _, err := l.conn.publish(ctx, l.js, t.message(), jetstream.WithExpectStream(TimersStream(t.Aggregate.Context))); err != nil {
 		return fmt.Errorf("set timer: %w", unavailable(err))
 	}
 	return nil
@@ -72,7 +72,7 @@ func (l *Log) EnsureTimer(ctx context.Context, t Timer) (set bool, err error) {
 	if err := t.validate(); err != nil {
 		return false, err
 	}
-	_, err = l.conn.publish(ctx, l.js, t.message(), jetstream.WithExpectStream(StreamTimers), jetstream.WithExpectLastSequencePerSubject(0))
+	_, err = l.conn.publish(ctx, l.js, t.message(), jetstream.WithExpectStream(TimersStream(t.Aggregate.Context)), jetstream.WithExpectLastSequencePerSubject(0))
 	if isConflict(err) {
 		return false, nil
 	}
@@ -87,11 +87,12 @@ func (l *Log) CancelTimer(ctx context.Context, t Timer) error {
 	if err := t.validate(); err != nil {
 		return err
 	}
-	m, ok, err := l.conn.leaderGet(ctx, StreamTimers, map[string]any{"last_by_subj": timerRoot + t.tail()})
+	stream := TimersStream(t.Aggregate.Context)
+	m, ok, err := l.conn.leaderGet(ctx, stream, map[string]any{"last_by_subj": timerRoot + t.tail()})
 	if err != nil || !ok {
 		return err
 	}
-	s, err := l.js.Stream(ctx, StreamTimers)
+	s, err := l.js.Stream(ctx, stream)
 	if err != nil {
 		return fmt.Errorf("cancel timer: %w: %w", es.ErrUnavailable, err)
 	}
@@ -193,7 +194,7 @@ func (l *Log) RunAlarm(ctx context.Context, a Alarm) error {
 
 // listen hands due timers on until ctx ends or the consumer is gone.
 func (l *Log) listen(ctx context.Context, a Alarm) error {
-	c, err := l.durable(ctx, StreamTimers, jetstream.ConsumerConfig{
+	c, err := l.durable(ctx, TimersStream(a.Context), jetstream.ConsumerConfig{
 		Durable: a.Name + "-" + a.Context + "-due", AckPolicy: jetstream.AckExplicitPolicy, DeliverPolicy: jetstream.DeliverAllPolicy,
 		AckWait: alarmWait, MaxAckPending: maxUnacked, FilterSubject: dueRoot + a.Context + ".>",
 	})

@@ -65,10 +65,10 @@ func (t Topology) Validate() error {
 // Names of the mutable streams.
 const (
 	StreamSuppression = "HABEAS_SUPPRESSION"
-	StreamTimers      = "HABEAS_TIMERS"
 	StreamPark        = "HABEAS_PARK"
 	streamRoot        = "HABEAS_"
 	vaultRoot         = "HABEAS_VAULT_"
+	timersRoot        = "HABEAS_TIMERS_"
 )
 
 // Metadata keys of every stream.
@@ -82,6 +82,16 @@ const (
 // StreamName is the name of one shard of a context.
 func StreamName(context string, shard int) string {
 	return fmt.Sprintf("%s%s_%02x", streamRoot, strings.ToUpper(context), shard)
+}
+
+// TimersStream is the name of the stream of a context's timers. Each context has
+// its own: a message in a stream may empty it of everything, and may have another
+// one published to any subject of that stream.
+func TimersStream(context string) string { return timersRoot + strings.ToUpper(context) }
+
+// timed are the contexts that have timers: all but the read log's.
+func (t Topology) timed() []string {
+	return slices.DeleteFunc(slices.Clone(t.Contexts), func(c string) bool { return c == ContextAccess })
 }
 
 // VaultStream is the name of one shard of the vault.
@@ -124,9 +134,12 @@ func mutableConfigs(t Topology, meta func() map[string]string) []jetstream.Strea
 	}
 	out = append(out, unlimited(StreamSuppression, []string{"habeas.suppression.>"}, t.Replicas, meta()))
 	park := unlimited(StreamPark, []string{"habeas.park.>"}, t.Replicas, meta())
-	timers := unlimited(StreamTimers, []string{"habeas.timer.>", "habeas.due.>"}, t.Replicas, meta())
-	timers.AllowMsgSchedules, timers.AllowMsgTTL, timers.AllowRollup = true, true, true
-	return append(out, park, timers) // timers last: see Provision
+	for _, context := range t.timed() {
+		timers := unlimited(TimersStream(context), []string{timerRoot + context + ".>", dueRoot + context + ".>"}, t.Replicas, meta())
+		timers.AllowMsgSchedules, timers.AllowMsgTTL, timers.AllowRollup = true, true, true
+		out = append(out, timers)
+	}
+	return append(out, park) // last: see Provision
 }
 
 // configJSON is a configuration in the form that genesis records: as the
