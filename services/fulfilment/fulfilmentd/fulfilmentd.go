@@ -56,7 +56,7 @@ type Config struct {
 
 // Verify says how often who asks may be put to the proof.
 type Verify struct {
-	Starts   int `env:"STARTS" default:"50" min:"1" help:"requests in the name of one person in a day"`
+	Starts   int `env:"STARTS" default:"50" min:"1" help:"requests of one caller in the name of one person in a day"`
 	Attempts int `env:"ATTEMPTS" default:"20" min:"1" help:"proofs handed in for one request in an hour; wrong ones end it after five"`
 	Tenant   int `env:"TENANT" default:"6000" min:"1" help:"proofs handed in for all requests of a tenant in an hour"`
 
@@ -166,9 +166,12 @@ func assemble(
 	return &service{model: model, lister: lister, agents: p.agents, floor: cfg.Verify.Floor, Server: &rpc.Server{
 		Handlers: handlers, Carrier: carrier, Lister: lister, Checker: systems, Words: words, Packages: packages, Verifications: p.Verifications,
 		Tenants: p.tenants, Checks: p.checks,
-		Velocity: rpc.Velocity{Limiter: k.Limiter(), Starts: cfg.Verify.Starts, Attempts: cfg.Verify.Attempts, OfTenant: cfg.Verify.Tenant},
-		Pinner:   terms.Pinner{Tenants: p.tenants, Policies: p.Policies, Packs: packs},
-		Random:   rand.Reader, Now: time.Now, Poll: poll,
+		Velocity: rpc.Velocity{
+			Limiter: k.Limiter(), Starts: cfg.Verify.Starts, AllStarts: 100 * cfg.Verify.Starts,
+			Attempts: cfg.Verify.Attempts, OfTenant: cfg.Verify.Tenant,
+		},
+		Pinner: terms.Pinner{Tenants: p.tenants, Policies: p.Policies, Packs: packs},
+		Random: rand.Reader, Now: time.Now, Poll: poll,
 	}}, nil
 }
 

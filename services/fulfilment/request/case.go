@@ -52,10 +52,12 @@ type CaseNeed struct {
 // the person's data.
 const NeedLasts = 90 * 24 * time.Hour
 
-// Assign gives somebody a duty, in place of whoever has it.
+// Assign gives somebody a duty, in place of whoever has it. Own: the request is
+// one that they have submitted for themselves.
 type Assign struct {
 	Duty  Duty
 	Staff string
+	Own   bool
 	By    string
 	At    time.Time
 }
@@ -170,6 +172,8 @@ func assign(s Request, c Assign) ([]Event, error) {
 		return nil, nil
 	case c.Staff == c.By:
 		return refuse("assign", ErrSelf)
+	case c.Own, c.Duty == Verifier && s.Case.TakenBy == c.Staff:
+		return refuse("assign", ErrOwnRequest)
 	case s.Case.bars(c.Staff, c.Duty):
 		return refuse("assign", ErrSeparation)
 	}
@@ -177,7 +181,7 @@ func assign(s Request, c Assign) ([]Event, error) {
 	if holder != "" {
 		out = append(out, Unassigned{Duty: c.Duty, Staff: holder, By: c.By, At: c.At})
 	}
-	return append(out, Assigned(c)), nil
+	return append(out, Assigned{Duty: c.Duty, Staff: c.Staff, By: c.By, At: c.At}), nil
 }
 
 func evolveCase(s Request, ev Event) Request {

@@ -6,8 +6,11 @@ import (
 )
 
 // CheckPerson refuses unless a member of staff may check who asks: while that is
-// open, and not in a request that they have submitted.
-type CheckPerson struct{ By string }
+// open, and not in a request that they have submitted. Own: for themselves.
+type CheckPerson struct {
+	By  string
+	Own bool
+}
 
 // ExtendVerification records that the request waits for staff to check who asks.
 type ExtendVerification struct{ ExpiresAt, At time.Time }
@@ -25,7 +28,7 @@ func checkPerson(s Request, c CheckPerson) ([]Event, error) {
 	switch {
 	case s.over(), s.Placed:
 		return refuse("check", ErrNotOpen)
-	case s.Case.TakenBy != "" && s.Case.TakenBy == c.By:
+	case c.Own, s.Case.TakenBy != "" && s.Case.TakenBy == c.By:
 		return refuse("check", ErrOwnRequest)
 	case s.Case.bars(c.By, Verifier):
 		return refuse("check", ErrSeparation)

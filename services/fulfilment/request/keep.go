@@ -56,8 +56,15 @@ func (p Planned) same(o Planned) bool {
 		p.Collection == o.Collection && p.Category == o.Category
 }
 
+// Uncounted reports whether a part that is to be erased holds more than what a second
+// person is to approve, or has approved: that is destroyed by no word of theirs.
+func (s Request) Uncounted(l, now Planned) bool {
+	return s.Approval.Needed && l.Decision == Erase && now.Decision == Erase && now.Rows > l.Rows
+}
+
 // keepMore decides anew what has been decided: what was to be erased may turn out
-// to be kept, for as long as nobody is at work on it. Any other decision stands.
+// to be kept, or to be more than is approved, for as long as nobody is at work on
+// it. Any other decision stands.
 func keepMore(s Request, c DecideLeaves, mine []Leaf) ([]Event, error) {
 	ev := LeavesDecided{System: c.System, At: c.At}
 	for i, l := range mine {
@@ -65,7 +72,7 @@ func keepMore(s Request, c DecideLeaves, mine []Leaf) ([]Event, error) {
 		switch {
 		case !l.same(p):
 			return nil, ErrNotInManifest
-		case l.Decision != Erase || p.Decision != Keep || l.Ended():
+		case l.Decision != Erase || p.Decision != Keep && !s.Uncounted(l.Planned, p) || l.Ended():
 		case !s.fits(p, ""):
 			return nil, ErrNotInManifest
 		default:

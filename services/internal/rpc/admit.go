@@ -132,7 +132,7 @@ func (s *Server) authorise(c *call) error {
 	if !c.principal.Roles.Intersects(c.method.roles) {
 		return errRoleRequired
 	}
-	if rule.GetStepUp() && !c.forThemselves() && !fresh(c.principal.StepUpAt, s.cfg.Now()) {
+	if rule.GetStepUp() && !c.onlyThemselves() && !fresh(c.principal.StepUpAt, s.cfg.Now()) {
 		return errStepUpRequired
 	}
 	if !rule.GetPurposeRequired() {

@@ -7,6 +7,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	optionsv1 "habeas.internal/proto/gen/habeas/options/v1"
+	"habeas.internal/services/internal/rpc/auth"
 	"habeas.internal/services/internal/rpc/fault"
 )
 
@@ -141,6 +142,12 @@ func (c *call) forThemselves() bool {
 		return r == optionsv1.Role_ROLE_SUBJECT
 	})
 	return !slices.ContainsFunc(others, c.principal.Roles.Has)
+}
+
+// onlyThemselves reports whether the caller is nobody but a person concerned: a
+// token with a role of staff besides, for whatever method, is one of staff.
+func (c *call) onlyThemselves() bool {
+	return c.forThemselves() && c.principal.Roles&^auth.RolesOf(optionsv1.Role_ROLE_SERVICE) == auth.RolesOf(optionsv1.Role_ROLE_SUBJECT)
 }
 
 // within reports whether a permission is for these people.

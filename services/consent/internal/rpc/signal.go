@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"errors"
+	"slices"
 
 	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
 	"habeas.internal/services/consent/internal/compile"
@@ -24,7 +25,7 @@ func (s *ConsentServer) ApplySignal(ctx context.Context, r *consentv1.ApplySigna
 	}
 	now := s.log.Now()
 	_, compiled, ok := rules.inForce(now)
-	if !ok {
+	if !ok && !optsOut(r.GetSignals()) {
 		return nil, ErrNotInForce
 	}
 	receive := person.Receive{Policy: r.GetPolicy(), ReceivedAt: r.GetReceivedAt().AsTime(), At: now}
@@ -54,6 +55,12 @@ func (s *ConsentServer) ApplySignal(ctx context.Context, r *consentv1.ApplySigna
 		}
 	}
 	return out, nil
+}
+
+// optsOut reports whether all that is said is that somebody opts out. That is
+// honoured by every version, and so by one that is still to come into force.
+func optsOut(signals []consentv1.Signal) bool {
+	return !slices.ContainsFunc(signals, func(s consentv1.Signal) bool { return s != consentv1.Signal_SIGNAL_OPT_OUT })
 }
 
 // said is what a version says to a signal. One that it doesn't name is

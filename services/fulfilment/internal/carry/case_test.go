@@ -323,3 +323,53 @@ func TestIdentityAwayKeepsNoRequestUp(t *testing.T) {
 		t.Error("it does not come to its end")
 	}
 }
+
+// TestWhatWasNotCountedIsNotErasedUnderAnApproval: rows that came since, and those of
+// somebody who was taken for the same person since, make another manifest, which is
+// approved anew.
+func TestWhatWasNotCountedIsNotErasedUnderAnApproval(t *testing.T) {
+	for name, more := range map[string]func(*fake.World, *fake.Holder){
+		"rows that came since": func(_ *fake.World, shop *fake.Holder) {
+			shop.Set(func(h *fake.Holder) {
+				for range 50 {
+					h.Rows = append(h.Rows, fake.Row{Owner: fake.Jane, Collection: "ticket", Values: map[string]string{"user.content": "1"}})
+				}
+			})
+		},
+		"somebody who was merged in since": func(w *fake.World, _ *fake.Holder) {
+			w.Peers.Set(func(p *fake.Peers) { p.Known["john@example.com"] = fake.JaneRef })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, shop, crm := world(t)
+			w.Peers.Approval = true
+			agg := erasure(w)
+			w.Run(soon(w))
+			assign(t, w, agg, request.Approver, anna)
+			more(w, shop)
+			for range 3 { // each system that holds more asks again
+				before := w.State(agg).Manifest()
+				must(t, approve(w, agg))
+				w.Run(soon(w))
+				s := w.State(agg)
+				if s.Manifest() == before && s.AwaitsApproval() {
+					t.Error("the same manifest waits for another approval")
+				}
+				if !s.AwaitsApproval() {
+					break
+				}
+			}
+			if w.State(agg).Approval.Revision < 2 {
+				t.Error("no other manifest was made")
+			}
+			for _, l := range w.State(agg).Leaves {
+				if l.Rows < l.Deleted+l.Masked {
+					t.Errorf("leaf %d: %d rows were approved, %d erased", l.Leaf, l.Rows, l.Deleted+l.Masked)
+				}
+			}
+			if !w.State(agg).Closed || crm.Erasures == 0 {
+				t.Error("it is not carried out in the end")
+			}
+		})
+	}
+}

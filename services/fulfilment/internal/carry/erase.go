@@ -78,7 +78,7 @@ func (j *journey) erase(ctx context.Context, name string) error {
 	if err := x.endFormer(ctx); err != nil {
 		return err
 	}
-	if kept, err := x.reconsider(ctx); kept || err != nil {
+	if changed, err := x.reconsider(ctx); changed || err != nil {
 		return err
 	}
 	if !x.destructive {

@@ -13,8 +13,9 @@ import (
 
 // reconsider asks retention again about what is there now and would be erased:
 // since the manifest, rows may have come and rules may have changed. What must be
-// kept is recorded, and the work begins again with that.
-func (x *erasure) reconsider(ctx context.Context) (kept bool, err error) {
+// kept is recorded, and where a second person approves so is what they have not
+// counted; the work begins again with that.
+func (x *erasure) reconsider(ctx context.Context) (changed bool, err error) {
 	sc := scope{version: x.version, located: true}
 	leaves := make([]request.Planned, len(x.leaves))
 	var asked []int
@@ -30,9 +31,10 @@ func (x *erasure) reconsider(ctx context.Context) (kept bool, err error) {
 		return false, err
 	}
 	for k, p := range ask {
-		leaves[asked[k]], kept = p, kept || p.Decision == request.Keep
+		changed = changed || p.Decision == request.Keep || x.s.Uncounted(x.leaves[asked[k]].Planned, p)
+		leaves[asked[k]] = p
 	}
-	if !kept {
+	if !changed {
 		return false, nil
 	}
 	return true, x.step(ctx, "keep", request.DecideLeaves{System: x.name, Leaves: leaves, At: x.cfg.Now()})

@@ -23,8 +23,13 @@ func staff(ctx context.Context) string {
 
 // AssignRequest gives somebody a duty.
 func (s *Server) AssignRequest(ctx context.Context, r *fulfilmentv1.AssignRequestRequest) (*fulfilmentv1.AssignRequestResponse, error) {
+	agg, state, err := s.load(ctx, r.GetRequest())
+	if err != nil {
+		return nil, err
+	}
 	token, err := s.change(ctx, r.GetRequest(), r.GetRequestId(), r, request.Assign{
-		Duty: request.Duty(r.GetDuty()), Staff: kit.ActorID(tenantOf(ctx), r.GetStaff()), By: staff(ctx), At: s.Now(),
+		Duty: request.Duty(r.GetDuty()), Staff: kit.ActorID(tenantOf(ctx), r.GetStaff()), Own: submitted(agg, state, r.GetStaff()),
+		By: staff(ctx), At: s.Now(),
 	})
 	if err != nil {
 		return nil, err
@@ -97,7 +102,7 @@ func (s *Server) approver(ctx context.Context, id, seen string) (request.Approva
 	}
 	digest := digestOf(state)
 	return request.ApprovalBy{
-		By: staff(ctx), Own: state.Submitter != "" && state.Submitter == mark(agg, kit.PrincipalFrom(ctx).Subject),
+		By: staff(ctx), Own: submitted(agg, state, kit.PrincipalFrom(ctx).Subject),
 		Revision: state.Approval.Revision, Seen: subtle.ConstantTimeCompare([]byte(digest), []byte(seen)) == 1, At: s.Now(),
 	}, digest, nil
 }

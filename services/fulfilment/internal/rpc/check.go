@@ -50,7 +50,7 @@ func denied(r *fulfilmentv1.CheckPersonRequest) bool {
 // CheckPerson has identity record what a member of staff did, and goes on with
 // the request by it.
 func (s *Server) CheckPerson(ctx context.Context, r *fulfilmentv1.CheckPersonRequest) (*fulfilmentv1.CheckPersonResponse, error) {
-	agg, _, err := s.load(ctx, r.GetRequest())
+	agg, state, err := s.load(ctx, r.GetRequest())
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +58,9 @@ func (s *Server) CheckPerson(ctx context.Context, r *fulfilmentv1.CheckPersonReq
 		return nil, err
 	}
 	by := staff(ctx)
-	cmd, err := command[request.Command](s, r.GetRequestId(), r, request.CheckPerson{By: by})
+	cmd, err := command[request.Command](s, r.GetRequestId(), r, request.CheckPerson{
+		By: by, Own: submitted(agg, state, kit.PrincipalFrom(ctx).Subject),
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -74,6 +74,39 @@ func TestWhoAsksIsCheckedBySomebodyElseThanWhoSubmitted(t *testing.T) {
 	}
 }
 
+// TestNobodyHandlesARequestOfTheirOwn: neither by a token that is a person's and of
+// staff, nor by another one of theirs; and such a token is one of staff.
+func TestNobodyHandlesARequestOfTheirOwn(t *testing.T) {
+	const mallory = "mallory"
+	s := serve(t)
+	id := submit(t, s.as(t, fake.Tenant, mallory, "subject", "verifier"), key1, fulfilmentv1.Right_RIGHT_ACCESS)
+	s.Settle()
+	for _, roles := range [][]string{{"subject", "verifier"}, {"verifier"}} {
+		_, err := s.as(t, fake.Tenant, mallory, roles...).CheckPerson(withPurpose(deadline(t)), checking(id, func(*identityv1.Check) {}))
+		if _, reason, _ := answer(err); reason != "OWN_REQUEST" {
+			t.Errorf("a check by %v: %v", roles, err)
+		}
+	}
+	for _, duty := range []fulfilmentv1.Duty{fulfilmentv1.Duty_DUTY_VERIFIER, fulfilmentv1.Duty_DUTY_FULFILLER, fulfilmentv1.Duty_DUTY_APPROVER} {
+		_, err := s.as(t, fake.Tenant, "dora", "dpo").AssignRequest(deadline(t), &fulfilmentv1.AssignRequestRequest{
+			RequestId: uuid.NewString(), Request: id, Duty: duty, Staff: mallory,
+		})
+		if _, reason, _ := answer(err); reason != "OWN_REQUEST" {
+			t.Errorf("%v: %v", duty, err)
+		}
+	}
+	for reason, roles := range map[string][]string{"STEP_UP_REQUIRED": {"subject", "verifier"}, "PACKAGE_NOT_AVAILABLE": {"subject"}} {
+		stream, err := s.tokened(t, s.claims(fake.Tenant, mallory, roles...)).
+			DownloadPackage(withPurpose(deadline(t)), &fulfilmentv1.DownloadPackageRequest{Request: id})
+		if err == nil {
+			_, err = stream.Recv()
+		}
+		if _, got, _ := answer(err); got != reason {
+			t.Errorf("a download by %v: %v", roles, err)
+		}
+	}
+}
+
 // TestACheckThatHasBegunKeepsTheRequestOpen: without one it ends with the code.
 func TestACheckThatHasBegunKeepsTheRequestOpen(t *testing.T) {
 	for begun, want := range map[bool]fulfilmentv1.RequestState{

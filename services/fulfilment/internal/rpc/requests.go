@@ -43,7 +43,7 @@ func (s *Server) SubmitRequest(ctx context.Context, r *fulfilmentv1.SubmitReques
 	if strings.HasPrefix(r.GetChannel(), channelSystem) && service == "" {
 		return nil, fault.FieldErrors{{Field: "channel", Rule: "RESERVED", Text: "is for what services ask for by themselves"}}
 	}
-	if err := s.Velocity.starts(ctx, r.GetIdentifier().GetKind().String()+"/"+who); err != nil {
+	if err := s.counted(ctx, agg, r.GetIdentifier().GetKind().String()+"/"+who); err != nil {
 		return nil, err
 	}
 	right := request.Right(r.GetRight())

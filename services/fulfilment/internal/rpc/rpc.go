@@ -84,6 +84,11 @@ func mark(agg es.Aggregate, subject string) string {
 	return es.DeriveID(agg.Tenant, "actor/"+agg.ID, subject)
 }
 
+// submitted reports whether somebody has submitted a request for themselves.
+func submitted(agg es.Aggregate, state request.Request, subject string) bool {
+	return state.Submitter != "" && state.Submitter == mark(agg, subject)
+}
+
 // alone reports whether the caller may be here only as the person concerned.
 func alone(ctx context.Context) bool {
 	_, rule := kit.MethodFrom(ctx)
@@ -118,7 +123,7 @@ func theirs(ctx context.Context, agg es.Aggregate, state request.Request) error 
 	if !state.Submitted {
 		return request.ErrNoRequest
 	}
-	if alone(ctx) && (state.Submitter == "" || state.Submitter != mark(agg, kit.PrincipalFrom(ctx).Subject)) {
+	if alone(ctx) && !submitted(agg, state, kit.PrincipalFrom(ctx).Subject) {
 		return request.ErrNoRequest
 	}
 	return nil

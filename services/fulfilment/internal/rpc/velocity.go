@@ -2,8 +2,11 @@ package rpc
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	optionsv1 "habeas.internal/proto/gen/habeas/options/v1"
+	"habeas.internal/services/internal/es"
 	kit "habeas.internal/services/internal/rpc"
 	"habeas.internal/services/internal/rpc/limit"
 )
@@ -17,8 +20,9 @@ type Limiter interface {
 // are counted with all calls. Without a Limiter nothing is counted.
 type Velocity struct {
 	Limiter Limiter
-	// Starts is how many requests in the name of one person start a proof in a day.
-	Starts int
+	// Starts is how many requests in the name of one person one caller starts in a
+	// day, and AllStarts how many all together.
+	Starts, AllStarts int
 	// Attempts is how many proofs are handed in for one request within an hour,
 	// and OfTenant for all of a tenant.
 	Attempts, OfTenant int
@@ -26,13 +30,34 @@ type Velocity struct {
 
 const day = 24 * time.Hour
 
-// starts counts a request by whom it names, known or not: the same for everybody.
-// What a service asks for itself is not counted.
-func (v Velocity) starts(ctx context.Context, who string) error {
-	if v.Limiter == nil || kit.PrincipalFrom(ctx).Subject == "" {
+// counted counts a request unless it is one that was taken in before.
+func (s *Server) counted(ctx context.Context, agg es.Aggregate, who string) error {
+	if s.Velocity.Limiter == nil || kit.PrincipalFrom(ctx).Subject == "" {
 		return nil
 	}
-	return v.Limiter.Allow(ctx, tenantOf(ctx), limit.Key{Kind: "starts", ID: who, Rate: limit.Per(v.Starts, day)})
+	state, _, err := s.Requests.Load(ctx, agg, es.Leader)
+	if err != nil || state.Submitted {
+		return err
+	}
+	return s.Velocity.starts(ctx, who)
+}
+
+// starts counts a request by whom it names, known or not: the same for everybody.
+// What somebody asks in another's name must not shut them out: a caller's count is
+// their own, staff who take requests in are not counted with others, and nobody's
+// first request of the day is withheld for what others did.
+func (v Velocity) starts(ctx context.Context, who string) error {
+	p := kit.PrincipalFrom(ctx)
+	mine := kit.ActorID(p.Tenant, p.Subject) + "/" + who
+	own := limit.Key{Kind: "starts", ID: mine, Rate: limit.Per(v.Starts, day)}
+	if p.Roles.Has(optionsv1.Role_ROLE_INTAKE) {
+		return v.Limiter.Allow(ctx, p.Tenant, own)
+	}
+	err := v.Limiter.Allow(ctx, p.Tenant, own, limit.Key{Kind: "first-start", ID: mine, Rate: limit.Per(1, day)})
+	if full := (*limit.ExceededError)(nil); !errors.As(err, &full) || full.Kind == own.Kind {
+		return err
+	}
+	return v.Limiter.Allow(ctx, p.Tenant, own, limit.Key{Kind: "starts-of-person", ID: who, Rate: limit.Per(v.AllStarts, day)})
 }
 
 // attempts counts a proof by the request that it is for.

@@ -29,7 +29,7 @@ func limited(t *testing.T, redisAddr string) *service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.impl.Velocity = rpc.Velocity{Limiter: l, Starts: 3, Attempts: 2, OfTenant: 3}
+	s.impl.Velocity = rpc.Velocity{Limiter: l, Starts: 3, AllStarts: 4, Attempts: 2, OfTenant: 3}
 	return s
 }
 
@@ -60,6 +60,33 @@ func TestRequestsInOnePersonsNameAreBoundedAlikeForEverybody(t *testing.T) {
 	s.Clock.To(s.Clock.Now().Add(24 * time.Hour))
 	if _, err := asking(c, t, fake.Jane); err != nil {
 		t.Errorf("a day later: %v", err)
+	}
+}
+
+// TestNobodyIsShutOutByWhatOthersAskInTheirName: each caller uses up their own
+// count, and all together one that withholds nobody's first request.
+func TestNobodyIsShutOutByWhatOthersAskInTheirName(t *testing.T) {
+	s := limited(t, "")
+	for _, tc := range []struct {
+		caller, role string
+		taken        int // of four
+	}{{"mallory", "subject", 3}, {"mallet", "subject", 3}, {"malice", "subject", 1}, {"jane", "subject", 1}, {"desk", "intake", 3}} {
+		c := s.as(t, fake.Tenant, tc.caller, tc.role)
+		for n := range 4 {
+			_, err := asking(c, t, fake.Jane)
+			if _, reason, _ := answer(err); (n < tc.taken) != (err == nil) || err != nil && reason != "RATE_LIMITED" {
+				t.Errorf("%s, request %d: %v", tc.caller, n+1, err)
+			}
+		}
+	}
+}
+
+// TestARepeatIsNotCounted: it is the request that was taken in.
+func TestARepeatIsNotCounted(t *testing.T) {
+	s := limited(t, "")
+	c := s.as(t, fake.Tenant, "jane", "subject")
+	for range 5 {
+		submit(t, c, key1, fulfilmentv1.Right_RIGHT_ERASURE)
 	}
 }
 

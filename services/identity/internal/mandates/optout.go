@@ -119,8 +119,8 @@ func (d *Desk) optOut(ctx context.Context, agg es.Aggregate, ref, policy string,
 		RequestId: uuid.NewSHA1(uuid.NameSpaceURL, []byte(name)).String(), SubjectRef: ref, Policy: policy,
 		Signals: []consentv1.Signal{consentv1.Signal_SIGNAL_OPT_OUT}, ReceivedAt: timestamppb.New(at),
 	})
-	if status.Code(err) == codes.FailedPrecondition || status.Code(err) == codes.NotFound {
-		return nil // no version of the policy is in force: nothing is disclosed under it
+	if status.Code(err) == codes.NotFound {
+		return nil // there is no such policy: nothing is disclosed under it
 	}
 	if err != nil {
 		return fmt.Errorf("%w: apply opt-out: %w", facts.ErrAway, err)
