@@ -60,6 +60,7 @@ func dial(cfg Config, k *daemon.Kit) (p *peers, err error) {
 		Keys: identityv1.NewKeyServiceClient(identity), Suppression: identityv1.NewSuppressionServiceClient(identity),
 		Consent: consentv1.NewConsentServiceClient(consent), Policies: consentv1.NewPolicyServiceClient(consent),
 		Staff: identityv1.NewStaffServiceClient(identity), Settings: identityv1.NewSettingsServiceClient(identity),
+		Tenants:   identityv1.NewTenantServiceClient(identity),
 		Retention: retentionv1.NewRetentionServiceClient(retention),
 	}
 	p.staff = staffclient.New(identity, time.Now)

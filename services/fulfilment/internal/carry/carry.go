@@ -57,6 +57,7 @@ type Peers struct {
 	Suppression   identityv1.SuppressionServiceClient
 	Staff         identityv1.StaffServiceClient
 	Settings      identityv1.SettingsServiceClient
+	Tenants       identityv1.TenantServiceClient
 	Consent       consentv1.ConsentServiceClient
 	Policies      consentv1.PolicyServiceClient
 	Retention     retentionv1.RetentionServiceClient

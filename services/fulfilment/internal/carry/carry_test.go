@@ -90,6 +90,9 @@ func TestAnErasureIsCarriedOut(t *testing.T) {
 		}
 		sent = append(sent, m.Subject)
 	}
+	if !strings.HasPrefix(w.Post.Sent[0].Text, "This is a message of Acme Stores.") {
+		t.Errorf("nobody knows whose message it is:\n%s", w.Post.Sent[0].Text)
+	}
 	if !slices.Equal(sent, []string{"We have received your request", "Your data has been erased, but for what must be kept"}) {
 		t.Errorf("notices: %v", sent)
 	}

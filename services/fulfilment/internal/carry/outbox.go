@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 	"habeas.internal/services/fulfilment/internal/mail"
 	"habeas.internal/services/fulfilment/notice"
 	"habeas.internal/services/fulfilment/request"
@@ -94,6 +95,11 @@ func (c *Carrier) send(ctx context.Context, agg es.Aggregate, n notice.Notice) (
 	if f.Cancel, err = c.cancelling(ctx, agg.Tenant, n, s); err != nil {
 		return mail.Reply{}, err
 	}
+	tenant, err := c.cfg.Peers.Tenants.GetTenant(ctx, &identityv1.GetTenantRequest{})
+	if err != nil {
+		return mail.Reply{}, fmt.Errorf("look up tenant: %w", err)
+	}
+	f.Organisation, f.Agent = tenant.GetDisplayName(), s.Agent
 	f.CancelLink = c.cfg.CancelPage.Link(n.Request, f.Cancel)
 	m, err := mail.Render(n.Template, f)
 	if err != nil {

@@ -242,7 +242,7 @@ func (p *Peers) GetTenant(context.Context, *identityv1.GetTenantRequest, ...grpc
 		return nil, err
 	}
 	defer leave()
-	return &identityv1.GetTenantResponse{Tenant: "acme", TimeZone: "America/New_York", Calendar: "us", Safeguards: p.Safeguards, Provider: p.Provider, Assurance: p.Assurance}, nil
+	return &identityv1.GetTenantResponse{Tenant: "acme", DisplayName: "Acme Stores", TimeZone: "America/New_York", Calendar: "us", Safeguards: p.Safeguards, Provider: p.Provider, Assurance: p.Assurance}, nil
 }
 
 // StartVerification sends a code to whoever is known.

@@ -80,7 +80,7 @@ func (w *World) Restart() {
 	w.Carrier = carry.New(carry.Config{
 		Tracer:   noop.NewTracerProvider().Tracer(""),
 		Handlers: w.Handlers, Peers: carry.Peers{
-			Subjects: w.Peers, Verifications: w.Peers, Keys: w.Peers, Suppression: w.Peers, Staff: w.Peers, Settings: w.Peers, Consent: w.Peers, Policies: w.Peers, Retention: w.Peers,
+			Subjects: w.Peers, Verifications: w.Peers, Keys: w.Peers, Suppression: w.Peers, Staff: w.Peers, Settings: w.Peers, Tenants: w.Peers, Consent: w.Peers, Policies: w.Peers, Retention: w.Peers,
 		},
 		Connect: w.Systems, Words: vocabulary.New(w.Peers, w.Peers), Opener: w.Keys, Packages: w.Packages, Mailer: w.Post, Timers: w.Log, Random: rand.Reader,
 		Now: w.Clock.Now, Log: logs.Discard(), PackageLife: 30 * 24 * time.Hour, CancelPage: "https://privacy.example/cancel",

@@ -56,6 +56,28 @@ func TestEveryNoticeHasATextAndAPage(t *testing.T) {
 	}
 }
 
+// TestANoticeSaysWhoseItIsAndWhoAsked: people are known to several organisations, and
+// an agent that asks in their name is what they decide by.
+func TestANoticeSaysWhoseItIsAndWhoAsked(t *testing.T) {
+	for _, name := range []string{"acknowledged", "delayed", "package_ready", "not_verified"} {
+		m, err := mail.Render(name, mail.Facts{Organisation: "Two <b>GmbH", Agent: "permission-slip"})
+		if err != nil || !strings.HasPrefix(m.Text, "This is a message of Two <b>GmbH.\n\n") || !strings.Contains(m.Text, "answer this message") || strings.Contains(m.HTML, "<b>") {
+			t.Errorf("%s, error %v:\n%s", name, err, m.Text)
+		}
+		if asked := name == "acknowledged" || name == "delayed"; asked != strings.Contains(m.Text, "The agent permission-slip has") {
+			t.Errorf("%s:\n%s", name, m.Text)
+		}
+		own, err := mail.Render(name, mail.Facts{})
+		if err != nil || strings.Contains(own.Text, "agent") || strings.Contains(own.Text, "This is a message") {
+			t.Errorf("%s of the person's own, error %v:\n%s", name, err, own.Text)
+		}
+	}
+	weak, err := mail.Render("not_verified", mail.Facts{})
+	if err != nil || !strings.Contains(weak.Text, "we check by other means") {
+		t.Errorf("it does not say what would do, error %v:\n%s", err, weak.Text)
+	}
+}
+
 func TestADeadlineIsNamedByItsLastDayWhereTheTenantIs(t *testing.T) {
 	zone, err := time.LoadLocation("America/New_York")
 	if err != nil {

@@ -22,6 +22,11 @@ type Kept struct {
 
 // Facts is what a notice may say.
 type Facts struct {
+	// Organisation is by what name the tenant is known to people; empty if it has none.
+	Organisation string
+	// Agent is the authorised agent that asked, as it is registered; empty if the
+	// person asked themselves.
+	Agent      string
 	Request    string
 	Erasure    bool           // else access
 	Zone       *time.Location // of the tenant; its days are named
@@ -46,12 +51,12 @@ type text struct{ subject, body string }
 // texts are all notices.
 func texts() map[string]text {
 	return map[string]text{
-		"acknowledged": {"We have received your request", `We have received your request {{right .}} on {{day .ReceivedAt}}.
+		"acknowledged": {"We have received your request", `{{if .Agent}}The agent {{.Agent}} has asked us, in your name, {{right .}} on {{day .ReceivedAt}}.{{else}}We have received your request {{right .}} on {{day .ReceivedAt}}.{{end}}
 
 Its number is {{.Request}}. {{if .Late}}Our answer was due by {{last .DueAt}}, and is late.{{else}}You will have our answer by {{last .DueAt}}.{{end}}
 
-If we know you, you get a code in a message of its own, to show that it is you who asks. Until then nothing
-is looked up and nothing is changed. If you did not ask for this, you need not do anything.`},
+If we know you, you get a code in a message of its own, to show that it is you who asks{{if .Agent}} the
+agent to do this{{end}}. Until then nothing is looked up and nothing is changed. If you did not ask for this, you need not do anything.`},
 		"erased": {"Your data has been erased{{if .Kept}}, but for what must be kept{{end}}", `Your request {{.Request}} is done. Your data was erased from our systems{{if .Kept}}, but for what is
 named here{{end}}, and we have looked again to be sure that it is gone.
 {{if .Kept}}
@@ -77,7 +82,7 @@ It is not erased by itself on that day: we have to decide on it then.
 {{end}}
 Please tell us if you meet any of it. You can also complain to us or to a supervisory authority.`},
 		"package_ready": {"Your data is ready", `Your request {{.Request}} is done. A package with your data is ready. It can be fetched until
-{{day .ExpiresAt}}; after that it is destroyed. Open index.html in it first.{{if .Lost}}
+{{day .ExpiresAt}}, where the request was made and by its number; after that it is destroyed. Open index.html in it first.{{if .Lost}}
 
 This is not in it, because we can't look for it any more:
 {{range .Lost}}
@@ -94,7 +99,8 @@ can complain to us or to a supervisory authority.`},
 		"not_verified": {"Your request could not be confirmed", `We could not confirm that you made your request {{.Request}} of {{day .ReceivedAt}}: the code that we sent you
 was not handed in, or not in time, or is not enough for what was asked. Nothing was looked up and nothing was changed.
 
-If you still want it, please ask again. If you did not ask for this, you need not do anything.`},
+If you still want it, please ask again. If you gave us the right code, it was sent to an address that we have not known for
+long enough, and another code to it is not enough either: tell us, and we check by other means that it is you. If you did not ask for this, you need not do anything.`},
 		"withdrawn": {"Your request was withdrawn", `Your request {{.Request}} was withdrawn. Nothing was changed.`},
 		"duplicate": {"Your request has been answered", `Your request {{.Request}} asked for the same as your earlier request {{.Other}}, and was
 answered together with it.`},
@@ -104,7 +110,7 @@ answered together with it.`},
 // safeguards are the notices that tell of what somebody may do in another's name.
 func safeguards() map[string]text {
 	return map[string]text{
-		"delayed": {"Was it you? A request {{right .}}", `Somebody has made a request {{right .}}, and has proven by one of the channels that we know of you that it is you.
+		"delayed": {"Was it you? A request {{right .}}", `{{if .Agent}}The agent {{.Agent}}{{else}}Somebody{{end}} has made a request {{right .}}, and has proven by one of the channels that we know of you that it is you.
 We tell all of them. Its number is {{.Request}}.
 
 Nothing is done before {{moment .HeldUntil}}. If it was not you, or you do not want it any more, cancel the request
@@ -121,6 +127,13 @@ If somebody else made it in your name, change the password of the e-mail account
 	}
 }
 
+// Whoever is known to several organisations must see whose message it is, and
+// everybody how to answer.
+const (
+	opening = "{{with .Organisation}}This is a message of {{.}}.\n\n{{end}}"
+	closing = "\n\nIf you have a question, or need help with this, answer this message{{with .Organisation}}: it reaches {{.}}{{end}}."
+)
+
 // Render writes a notice. The HTML says the same as the text.
 func Render(name string, f Facts) (Message, error) {
 	name, _, _ = strings.Cut(name, ".") // the same goes to several
@@ -134,7 +147,7 @@ func Render(name string, f Facts) (Message, error) {
 	if err != nil {
 		return Message{}, err
 	}
-	plain, err := fill(name, t.body, f)
+	plain, err := fill(name, opening+t.body+closing, f)
 	if err != nil {
 		return Message{}, err
 	}
