@@ -28,6 +28,7 @@ import (
 	"habeas.internal/services/internal/es/readmodel"
 	kit "habeas.internal/services/internal/rpc"
 	"habeas.internal/services/internal/rpc/client"
+	"habeas.internal/services/internal/smssend"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -42,16 +43,17 @@ const Version = "0.1"
 // Config is the daemon's configuration, from the environment.
 type Config struct {
 	daemon.Common
-	EventLog    member.Config `env:"EVENTLOG"`
-	Identity    client.Peer   `env:"IDENTITY"`
-	Consent     client.Peer   `env:"CONSENT"`
-	Retention   client.Peer   `env:"RETENTION"`
-	SMTP        mail.Config   `env:"SMTP"`
-	CancelPage  string        `env:"CANCEL_PAGE" default:"" help:"https address of the page on which people cancel by a link; messages have no links without"`
-	Packages    Packages      `env:"PACKAGES"`
-	Connections env.File      `env:"CONNECTIONS" default:"" help:"YAML file, mode 0600: connections as tenant/name, and their connection strings; no system can be reached without one"`
-	Verify      Verify        `env:"VERIFY"`
-	RulePacks   []string      `env:"RULE_PACKS" default:"gdpr,ccpa" help:"laws whose clocks count; the earliest wins"`
+	EventLog    member.Config  `env:"EVENTLOG"`
+	Identity    client.Peer    `env:"IDENTITY"`
+	Consent     client.Peer    `env:"CONSENT"`
+	Retention   client.Peer    `env:"RETENTION"`
+	SMTP        mail.Config    `env:"SMTP"`
+	SMS         smssend.Config `env:"SMS"`
+	CancelPage  string         `env:"CANCEL_PAGE" default:"" help:"https address of the page on which people cancel by a link; messages have no links without"`
+	Packages    Packages       `env:"PACKAGES"`
+	Connections env.File       `env:"CONNECTIONS" default:"" help:"YAML file, mode 0600: connections as tenant/name, and their connection strings; no system can be reached without one"`
+	Verify      Verify         `env:"VERIFY"`
+	RulePacks   []string       `env:"RULE_PACKS" default:"gdpr,ccpa" help:"laws whose clocks count; the earliest wins"`
 }
 
 // Verify says how often who asks may be put to the proof.
@@ -148,7 +150,11 @@ func assemble(
 	if err != nil {
 		return nil, env.Problem{Variable: "HABEAS_CANCEL_PAGE", Text: "is not an https address without a fragment"}
 	}
-	mailer, err := mail.New(cfg.SMTP)
+	texts, err := smssend.New(cfg.SMS, time.Now)
+	if err != nil {
+		return nil, err
+	}
+	mailer, err := mail.New(cfg.SMTP, texts)
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +165,7 @@ func assemble(
 	}
 	words := vocabulary.New(p.Policies, p.Retention)
 	carrier := carry.New(carry.Config{
-		Handlers: handlers, Peers: p.Peers, Connect: systems, Words: words, Opener: p.keys, Packages: packages, Mailer: mailer, Timers: m.Log,
+		Handlers: handlers, Peers: p.Peers, Connect: systems, Words: words, Opener: p.keys, Packages: packages, Mailer: mailer, Phones: texts != nil, Timers: m.Log,
 		Random: rand.Reader, Now: time.Now, Log: k.Log, Tracer: k.Telemetry.Tracers.Tracer(Name), PackageLife: cfg.Packages.Life, CancelPage: page, Crash: crash(),
 	})
 	lister := view.Lister{Reader: reader, Shards: m.Shards(carry.Context)}

@@ -190,7 +190,7 @@ func beginDelay(s Request, c BeginDelay) ([]Event, error) {
 	case !s.delays():
 		return nil, nil
 	}
-	return []Event{DelayBegun{Until: c.At.Add(s.Terms.Delay), Code: c.Code, Channels: c.Channels, Unreached: c.Unreached, At: c.At}}, nil
+	return []Event{DelayBegun{Until: c.At.Add(s.Terms.Delay), Code: c.Code, Channels: c.Channels, Phones: c.Phones, Unreached: c.Unreached, At: c.At}}, nil
 }
 
 // cancel decides whether somebody who was told may end the request. A wrong code
@@ -217,10 +217,12 @@ func giveUp(s Request, c GiveUp) ([]Event, error) {
 	return []Event{VerificationFailed{Reason: TooLow, At: c.At}}, nil
 }
 
-// BeginDelay holds the request while the person is told by so many channels.
+// BeginDelay holds the request while the person is told by so many channels, the
+// last of them telephones.
 type BeginDelay struct {
 	Code     personal.Text
 	Channels uint32
+	Phones   uint32
 	// Unreached are the kinds of channels by which nobody can be told, one for each.
 	Unreached []string
 	At        time.Time
@@ -246,6 +248,7 @@ type DelayBegun struct {
 	Until    time.Time
 	Code     personal.Text
 	Channels uint32
+	Phones   uint32 // of the channels, the last
 	// Unreached are the kinds of channels by which nobody can be told, one for each.
 	Unreached []string
 	At        time.Time

@@ -22,7 +22,11 @@ func (s Request) Told() []Told {
 	}
 	var out []Told
 	for i := range s.DelayChannels {
-		out = append(out, Told{Kind: "email", State: s.channelTold(DelayedTo(i))})
+		kind := "email"
+		if i+s.DelayPhones >= s.DelayChannels {
+			kind = "phone"
+		}
+		out = append(out, Told{Kind: kind, State: s.channelTold(DelayedTo(i))})
 	}
 	for _, kind := range s.DelayUnreached {
 		out = append(out, Told{Kind: kind, State: ToldUnreached})

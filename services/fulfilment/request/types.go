@@ -249,6 +249,7 @@ type Request struct {
 	DelayUntil     time.Time     // until when it is held before anything is looked up
 	DelayCode      personal.Text // cancels it
 	DelayChannels  uint32        // by which the person is told
+	DelayPhones    uint32        // of those, the last
 	DelayUnreached []string      // kinds of those by which they can't be, one for each
 	Cancelled      string        // reason code, once somebody has
 	Unverified     string        // reason code, once it failed

@@ -16,8 +16,11 @@ import (
 	"habeas.internal/services/internal/seal"
 )
 
-// mostTold bounds the channels by which a person is told of a request.
+// mostTold bounds the e-mail addresses by which a person is told of a request.
 const mostTold = 16
+
+// mostPhones bounds those of them that are telephones.
+const mostPhones = 4
 
 // giveUp ends the request, because no better proof of who asks has come.
 func (j *journey) giveUp(ctx context.Context) error {
@@ -28,7 +31,7 @@ func (j *journey) giveUp(ctx context.Context) error {
 // one after the other: also those that whoever asks does not hold. A channel that
 // has gone since is passed over.
 func (j *journey) delay(ctx context.Context) error {
-	channels, unreached, err := j.channels(ctx)
+	channels, phones, unreached, err := j.channels(ctx)
 	if err != nil {
 		return err
 	}
@@ -39,6 +42,7 @@ func (j *journey) delay(ctx context.Context) error {
 		}
 		return j.note(ctx, request.StepDelay, request.BeginDelay{
 			Code: personal.Clear(code), Channels: uint32(len(channels)), Unreached: unreached, At: j.cfg.Now(), //nolint:gosec // at most mostTold
+			Phones: phones,
 		})
 	}
 	i, untold := j.s.Untold()
@@ -52,26 +56,30 @@ func (j *journey) delay(ctx context.Context) error {
 	return j.owe(ctx, request.DelayedTo(i), address)
 }
 
-// channels are the addresses by which identity knows the person, and the kinds of
-// the channels that nobody can be told by: telephone numbers, and what goes beyond
-// the most that are told.
-func (j *journey) channels(ctx context.Context) (out, unreached []string, err error) {
+// channels are the addresses by which identity knows the person, telephone numbers
+// last, how many those are, and the kinds of the channels that nobody can be told
+// by: telephone numbers where no text messages are sent, and what goes beyond the
+// most that are told.
+func (j *journey) channels(ctx context.Context) (out []string, phones uint32, unreached []string, err error) {
 	people, err := j.identifiers(ctx)
 	if errors.Is(err, failForgotten) {
 		people, err = []connector.Identifier{}, nil
 	}
 	if err != nil {
-		return nil, nil, err
+		return nil, 0, nil, err
 	}
+	var numbers []string
 	for _, p := range people {
 		switch {
 		case p.Kind == "email" && len(out) < mostTold:
 			out = append(out, p.Value)
+		case p.Kind == "phone" && j.cfg.Phones && len(numbers) < mostPhones:
+			numbers = append(numbers, p.Value)
 		case p.Kind == "email", p.Kind == "phone":
 			unreached = append(unreached, p.Kind)
 		}
 	}
-	return out, unreached, nil
+	return append(out, numbers...), uint32(len(numbers)), unreached, nil //nolint:gosec // at most mostPhones
 }
 
 // Cancels reports whether a code, as it was typed, is the one that cancels a

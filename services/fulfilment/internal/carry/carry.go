@@ -96,11 +96,13 @@ type Config struct {
 	Opener   eventpb.Opener
 	Packages *pack.Store
 	Mailer   Mailer
-	Timers   Timers
-	Random   io.Reader
-	Now      func() time.Time
-	Log      *slog.Logger
-	Tracer   trace.Tracer
+	// Phones says that the Mailer sends text messages to telephone numbers, too.
+	Phones bool
+	Timers Timers
+	Random io.Reader
+	Now    func() time.Time
+	Log    *slog.Logger
+	Tracer trace.Tracer
 	// CancelPage is where a person cancels by a link; none if empty.
 	CancelPage mail.Page
 	// PackageLife is how long an access package can be fetched.

@@ -101,14 +101,19 @@ func (c *Carrier) send(ctx context.Context, agg es.Aggregate, n notice.Notice) (
 	}
 	f.Organisation, f.Agent = tenant.GetDisplayName(), s.Agent
 	f.CancelLink = c.cfg.CancelPage.Link(n.Request, f.Cancel)
-	m, err := mail.Render(n.Template, f)
+	to, err := eventpb.Open(ctx, c.cfg.Opener, purpose, agg, n.Address)
+	if err != nil {
+		return mail.Reply{}, fmt.Errorf("open address: %w", err)
+	}
+	render := mail.Render
+	if mail.IsPhone(to) {
+		render = mail.RenderText
+	}
+	m, err := render(n.Template, f)
 	if err != nil {
 		return mail.Reply{}, err
 	}
-	m.MessageID = n.MessageID
-	if m.To, err = eventpb.Open(ctx, c.cfg.Opener, purpose, agg, n.Address); err != nil {
-		return mail.Reply{}, fmt.Errorf("open address: %w", err)
-	}
+	m.To, m.MessageID = to, n.MessageID
 	return c.cfg.Mailer.Send(ctx, m)
 }
 

@@ -36,6 +36,8 @@ type World struct {
 	Packages *pack.Store
 	Handlers carry.Handlers
 	Carrier  *carry.Carrier
+	// Phones says that text messages are sent, from the next Restart on.
+	Phones bool
 	// Crash is asked at every point, one at a time; see carry.Config.
 	Crash func(point string) error
 
@@ -82,7 +84,7 @@ func (w *World) Restart() {
 		Handlers: w.Handlers, Peers: carry.Peers{
 			Subjects: w.Peers, Verifications: w.Peers, Keys: w.Peers, Suppression: w.Peers, Staff: w.Peers, Settings: w.Peers, Tenants: w.Peers, Consent: w.Peers, Policies: w.Peers, Retention: w.Peers,
 		},
-		Connect: w.Systems, Words: vocabulary.New(w.Peers, w.Peers), Opener: w.Keys, Packages: w.Packages, Mailer: w.Post, Timers: w.Log, Random: rand.Reader,
+		Connect: w.Systems, Words: vocabulary.New(w.Peers, w.Peers), Opener: w.Keys, Packages: w.Packages, Mailer: w.Post, Phones: w.Phones, Timers: w.Log, Random: rand.Reader,
 		Now: w.Clock.Now, Log: logs.Discard(), PackageLife: 30 * 24 * time.Hour, CancelPage: "https://privacy.example/cancel",
 		Crash: func(point string) error {
 			if w.Crash == nil {

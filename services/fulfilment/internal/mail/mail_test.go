@@ -92,7 +92,7 @@ func TestADeadlineIsNamedByItsLastDayWhereTheTenantIs(t *testing.T) {
 }
 
 func TestWithoutAServerNothingGoesOutAndTheReasonIsSaid(t *testing.T) {
-	s, err := mail.New(mail.Config{})
+	s, err := mail.New(mail.Config{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +103,7 @@ func TestWithoutAServerNothingGoesOutAndTheReasonIsSaid(t *testing.T) {
 }
 
 func TestAServerThatIsAwayIsTriedAgainAndABadAddressIsNot(t *testing.T) {
-	s, err := mail.New(mail.Config{Addr: "127.0.0.1:1", From: "privacy@example.com", TLS: "none"})
+	s, err := mail.New(mail.Config{Addr: "127.0.0.1:1", From: "privacy@example.com", TLS: "none"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,5 +118,26 @@ func TestAServerThatIsAwayIsTriedAgainAndABadAddressIsNot(t *testing.T) {
 		if err != nil && strings.Contains(err.Error(), "jane") {
 			t.Errorf("the error holds the address: %v", err)
 		}
+	}
+}
+
+// TestATelephoneIsSentNoMail: a number is no address, and few notices have a text
+// for one.
+func TestATelephoneIsSentNoMail(t *testing.T) {
+	s, err := mail.New(mail.Config{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var failure mail.Failure
+	if _, err := s.Send(t.Context(), mail.Message{To: "+493011111111", Text: "x"}); !errors.As(err, &failure) || failure.Code != "SMS_NOT_CONFIGURED" {
+		t.Errorf("got %v", err)
+	}
+	for address, want := range map[string]bool{"+493011111111": true, "+49 30 11111111": false, "+tag@example.com": false, "": false} {
+		if got := mail.IsPhone(address); got != want {
+			t.Errorf("%q is a telephone: %t", address, got)
+		}
+	}
+	if _, err := mail.RenderText("erased", mail.Facts{}); !errors.Is(err, mail.ErrTemplate) {
+		t.Errorf("a text for the end of a request: %v", err)
 	}
 }

@@ -58,7 +58,7 @@ func TestAServersAnswerIsTheEvidence(t *testing.T) {
 	done := make(chan struct{})
 	go func() { defer close(done); _ = server.Serve(lis) }()
 	t.Cleanup(func() { _ = server.Close(); _ = lis.Close(); <-done })
-	s, err := mail.New(mail.Config{Addr: lis.Addr().String(), From: "privacy@example.com", TLS: "none"})
+	s, err := mail.New(mail.Config{Addr: lis.Addr().String(), From: "privacy@example.com", TLS: "none"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

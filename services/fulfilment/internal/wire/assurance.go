@@ -18,10 +18,12 @@ func assurance() []entry {
 		eventpb.Of[request.Event](func(w *eventpb.Writer, e request.DelayBegun) *fulfilmentv1.DelayBegun {
 			return &fulfilmentv1.DelayBegun{
 				Until: eventpb.Stamp(e.Until), Code: sealed(w, w.Aggregate().ID, pathCode, e.Code), Channels: e.Channels, Unreached: e.Unreached, At: eventpb.Stamp(e.At),
+				Phones: e.Phones,
 			}
 		}, func(r *eventpb.Reader, m *fulfilmentv1.DelayBegun) request.DelayBegun {
 			return request.DelayBegun{
 				Until: eventpb.Moment(m.GetUntil()), Code: r.Text(m.GetCode(), pathCode), Channels: m.GetChannels(), Unreached: m.GetUnreached(), At: eventpb.Moment(m.GetAt()),
+				Phones: m.GetPhones(),
 			}
 		}),
 		eventpb.Of[request.Event](func(_ *eventpb.Writer, e request.Renewed) *fulfilmentv1.VerificationRenewed {

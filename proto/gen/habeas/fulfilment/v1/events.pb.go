@@ -1740,7 +1740,9 @@ type DelayBegun struct {
 	At *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=at,proto3" json:"at,omitempty"`
 	// Kinds of the channels that are known and that nobody can be told by, one for
 	// each: such as a telephone number, where the tenant sends no messages to any.
-	Unreached     []string `protobuf:"bytes,5,rep,name=unreached,proto3" json:"unreached,omitempty"`
+	Unreached []string `protobuf:"bytes,5,rep,name=unreached,proto3" json:"unreached,omitempty"`
+	// How many of the channels are telephone numbers: the last of them.
+	Phones        uint32 `protobuf:"varint,6,opt,name=phones,proto3" json:"phones,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1808,6 +1810,13 @@ func (x *DelayBegun) GetUnreached() []string {
 		return x.Unreached
 	}
 	return nil
+}
+
+func (x *DelayBegun) GetPhones() uint32 {
+	if x != nil {
+		return x.Phones
+	}
+	return 0
 }
 
 // RequestCancelled: somebody who was told of the request does not want it.
@@ -4173,14 +4182,15 @@ const file_habeas_fulfilment_v1_events_proto_rawDesc = "" +
 	"\vverified_by\x18\x05 \x01(\tB\x04\x98\xb5\x18\x02R\n" +
 	"verifiedBy:\x14\xa2\xb5\x18\x10request.verified\"c\n" +
 	"\x13VerificationRenewed\x12*\n" +
-	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at: \xa2\xb5\x18\x1crequest.verification_renewed\"\xf5\x01\n" +
+	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at: \xa2\xb5\x18\x1crequest.verification_renewed\"\x8d\x02\n" +
 	"\n" +
 	"DelayBegun\x120\n" +
 	"\x05until\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x120\n" +
 	"\x04code\x18\x02 \x01(\v2\x16.habeas.seal.v1.SealedB\x04\x98\xb5\x18\x01R\x04code\x12\x1a\n" +
 	"\bchannels\x18\x03 \x01(\rR\bchannels\x12*\n" +
 	"\x02at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\"\n" +
-	"\tunreached\x18\x05 \x03(\tB\x04\x98\xb5\x18\x03R\tunreached:\x17\xa2\xb5\x18\x13request.delay_begun\"s\n" +
+	"\tunreached\x18\x05 \x03(\tB\x04\x98\xb5\x18\x03R\tunreached\x12\x16\n" +
+	"\x06phones\x18\x06 \x01(\rR\x06phones:\x17\xa2\xb5\x18\x13request.delay_begun\"s\n" +
 	"\x10RequestCancelled\x12\x1c\n" +
 	"\x06reason\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason\x12*\n" +
 	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at:\x15\xa2\xb5\x18\x11request.cancelled\"\x7f\n" +
