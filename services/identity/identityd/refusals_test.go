@@ -133,6 +133,7 @@ func tenantMethods() []method {
 				{"time_zone", creates(func(r *identityv1.CreateTenantRequest) { r.TimeZone = "Local" })},
 				{"time_zone", creates(func(r *identityv1.CreateTenantRequest) { r.TimeZone = "../../etc/passwd" })},
 				{"calendar", creates(func(r *identityv1.CreateTenantRequest) { r.Calendar = "Germany" })},
+				{"calendar", creates(func(r *identityv1.CreateTenantRequest) { r.Calendar = "zz" })},
 			},
 		},
 		{

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+	"habeas.internal/services/internal/calendar"
 	"habeas.internal/services/internal/rpc/rpctest"
 
 	"github.com/google/go-cmp/cmp"
@@ -90,6 +91,7 @@ func settingsMethods() []method {
 				{"settings.provider.levels[0].level", signsIn("https://login.example", "portal", 2)},
 				{"settings.assurance.erasure", asks(2)},
 				{"settings.time_zone", updates("Nowhere/Land", 0)},
+				{"settings.calendar", update(func(s *identityv1.Settings) { s.Calendar = "fr" })},
 				{"settings.kinds[0].name", updates("UTC", 0, &identityv1.DeclaredKind{Name: "A b"})},
 			},
 		},
@@ -132,4 +134,26 @@ func TestATenantDeclaresKindsOfIdentifiers(t *testing.T) {
 		RequestId: newRequestID(), Identifiers: []*identityv1.Identifier{own("visit:2"), email("john@example.com")},
 	})
 	expect(t, err, codes.InvalidArgument, "IDENTIFIER_IS_ANALYTICS")
+}
+
+// TestNoTenantHasACalendarThatNobodyCanCountBy, as none of its requests would be
+// taken in. The twin: each that there is.
+func TestNoTenantHasACalendarThatNobodyCanCountBy(t *testing.T) {
+	_, d := found(t)
+	dpo, revision := d.as(t, tenant, "dpo"), uint32(0)
+	set := func(code string) error {
+		return update(func(s *identityv1.Settings) { s.Calendar = code })(deadline(t), dpo)
+	}
+	if _, reason, _ := answer(set("fr")); reason != "INVALID_ARGUMENT" {
+		t.Errorf("a calendar that is not there is answered with %q", reason)
+	}
+	for _, code := range append(calendar.Codes(), "") {
+		_, err := identityv1.NewSettingsServiceClient(dpo.conn).UpdateSettings(deadline(t), &identityv1.UpdateSettingsRequest{
+			RequestId: newRequestID(), Revision: revision, Settings: &identityv1.Settings{DisplayName: "Acme", TimeZone: "UTC", Calendar: code},
+		})
+		if err != nil {
+			t.Fatalf("calendar %q: %v", code, err)
+		}
+		revision++
+	}
 }

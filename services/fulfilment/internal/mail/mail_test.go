@@ -78,6 +78,21 @@ func TestANoticeSaysWhoseItIsAndWhoAsked(t *testing.T) {
 	}
 }
 
+// TestWhoIsToldOfAHeldRequestIsToldHowToCancelIt: by a page, where there is one,
+// and by an answer to the message in any case.
+func TestWhoIsToldOfAHeldRequestIsToldHowToCancelIt(t *testing.T) {
+	facts := mail.Facts{Request: "rrrr", Erasure: true, HeldUntil: time.Unix(1790000000, 0), Cancel: "cccc"}
+	for page, want := range map[string]string{
+		"": "Answer this message", "https://shop.example/cancel#rrrr.cccc": "Or answer this message",
+	} {
+		facts.CancelLink = page
+		m, err := mail.Render("delayed", facts)
+		if err != nil || !strings.Contains(m.Text, want+" and say that you cancel, with the number of the request and this code: cccc") || !strings.Contains(m.Text, page) {
+			t.Errorf("page %q, error %v:\n%s", page, err, m.Text)
+		}
+	}
+}
+
 func TestADeadlineIsNamedByItsLastDayWhereTheTenantIs(t *testing.T) {
 	zone, err := time.LoadLocation("America/New_York")
 	if err != nil {

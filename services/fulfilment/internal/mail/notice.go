@@ -114,11 +114,11 @@ func safeguards() map[string]text {
 We tell all of them. Its number is {{.Request}}.
 
 Nothing is done before {{moment .HeldUntil}}. If it was not you, or you do not want it any more, cancel the request
-before then with its number and this code: {{.Cancel}}
-{{if .CancelLink}}
-Or open this page and cancel there:
+before then.{{if .CancelLink}} Open this page and cancel there:
 {{.CancelLink}}
-{{end}}
+
+Or answer{{else}} Answer{{end}} this message and say that you cancel, with the number of the request and this code: {{.Cancel}}
+
 If it was you, you need not do anything.`},
 		"cancelled": {"Your request was cancelled", `Your request {{.Request}} was cancelled by somebody who had our message about it. Nothing was looked up and nothing
 was changed.

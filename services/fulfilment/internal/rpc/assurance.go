@@ -7,8 +7,10 @@ import (
 
 	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+	"habeas.internal/services/fulfilment/internal/carry"
 	"habeas.internal/services/fulfilment/internal/terms"
 	"habeas.internal/services/fulfilment/request"
+	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/rpc/client"
 
 	"google.golang.org/grpc/codes"
@@ -100,15 +102,24 @@ func (s *Server) RenewVerification(
 	return &fulfilmentv1.RenewVerificationResponse{ConsistencyToken: res.Token().Encode()}, nil
 }
 
-// CancelRequest ends a request at the wish of somebody who was told of it.
+// CancelRequest ends a request at the wish of somebody who was told of it. Whose
+// request it is does not matter, as it may be an impostor's: the code is the proof.
+// A caller who is here for themselves learns nothing without it, not even whether
+// there is such a request, and leaves no trace in it.
 func (s *Server) CancelRequest(ctx context.Context, r *fulfilmentv1.CancelRequestRequest) (*fulfilmentv1.CancelRequestResponse, error) {
-	agg, state, err := s.load(ctx, r.GetRequest())
+	agg := carry.RequestOf(tenantOf(ctx), r.GetRequest())
+	state, _, err := s.Requests.Load(ctx, agg, es.Leader)
 	if err != nil {
 		return nil, err
 	}
-	right, err := s.Carrier.Cancels(client.WithTenant(ctx, agg.Tenant), agg, state, r.GetCode())
-	if err != nil {
-		return nil, err
+	right := false
+	if state.Submitted {
+		if right, err = s.Carrier.Cancels(client.WithTenant(ctx, agg.Tenant), agg, state, r.GetCode()); err != nil {
+			return nil, err
+		}
+	}
+	if alone(ctx) && !right && (theirs(ctx, agg, state) != nil) && state.Cancelled == "" {
+		return nil, request.ErrCancelCode
 	}
 	reason := strings.TrimPrefix(r.GetReason().String(), "CANCEL_REASON_")
 	cmd, err := command[request.Command](s, r.GetRequestId(), r, request.Cancel{Right: right, Reason: reason, At: s.Now()})

@@ -47,11 +47,14 @@ func (a *app) ageRecord() *cobra.Command {
 			if req.Source, err = enum[identityv1.AgeSource]("--source", source, "AGE_SOURCE_", identityv1.AgeSource_value); err != nil {
 				return err
 			}
+			if req.BirthDate, err = a.typed(req.GetBirthDate()); err != nil {
+				return err
+			}
 			return a.fact(&r, func(s identityv1.AgeServiceClient) (blocks, error) { return s.RecordAge(c.Context(), req) })
 		},
 	}
 	r.flags(c.Flags(), "")
-	c.Flags().StringVar(&req.BirthDate, "born", "", "date of birth, year-month-day; empty for an allegation")
+	c.Flags().StringVar(&req.BirthDate, "born", "", "date of birth, year-month-day; - reads it from standard input, which no process list shows; empty for an allegation")
 	c.Flags().StringVar(&source, "source", "stated", "how it is known: stated, document, alleged")
 	c.Flags().StringVar(&req.Evidence, "evidence", "", "reference of what shows it")
 	return c

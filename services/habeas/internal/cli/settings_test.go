@@ -108,6 +108,10 @@ func TestAgesMandatesAndParentsAreRecorded(t *testing.T) {
 			[]string{"age", "record", ref, "--born", "2015-02-28", "--evidence", "form:7"},
 			&identityv1.RecordAgeRequest{RequestId: id, SubjectRef: ref, Source: identityv1.AgeSource_AGE_SOURCE_STATED, BirthDate: "2015-02-28", Evidence: "form:7"},
 		},
+		{
+			[]string{"age", "record", ref, "--born", "-"},
+			&identityv1.RecordAgeRequest{RequestId: id, SubjectRef: ref, Source: identityv1.AgeSource_AGE_SOURCE_STATED, BirthDate: "2015-02-28"},
+		},
 		{[]string{"age", "consent", ref, "--method", "signed-form", "--evidence", "form:8"}, &identityv1.RecordParentalConsentRequest{
 			RequestId: id, SubjectRef: ref,
 			Consent: &identityv1.ParentalConsent{Method: identityv1.ConsentMethod_CONSENT_METHOD_SIGNED_FORM, Evidence: "form:8"},
@@ -118,7 +122,7 @@ func TestAgesMandatesAndParentsAreRecorded(t *testing.T) {
 		}},
 		{[]string{"mandate", "end", ref}, &identityv1.EndMandateRequest{RequestId: id, SubjectRef: ref}},
 	} {
-		r := s.run(t, "", append(tc.args, "--request-id", id)...)
+		r := s.run(t, "2015-02-28\n", append(tc.args, "--request-id", id)...)
 		if r.code != cli.ExitOK || !proto.Equal(s.sent, tc.want) || !strings.HasPrefix(r.out, "NOT SERVED BY\n") {
 			t.Errorf("%v: exit code %d, sent %v\n%s%s", tc.args, r.code, s.sent, r.out, r.err)
 		}

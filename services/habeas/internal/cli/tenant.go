@@ -3,9 +3,11 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+	"habeas.internal/services/internal/calendar"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
@@ -45,7 +47,7 @@ func (a *app) tenantCreate() *cobra.Command {
 	c.Flags().StringVar(&req.TimeZone, "zone", "UTC", "IANA time zone in which its deadlines end")
 	c.Flags().DurationVar(&delay, "delay", 72*time.Hour, "how long a proven request is held while the person is told on all channels")
 	c.Flags().DurationVar(&age, "channel-age", 7*24*time.Hour, "how long a channel has to be known before it proves a person enough")
-	c.Flags().StringVar(&req.Calendar, "calendar", "", "calendar of holidays, such as us or de")
+	c.Flags().StringVar(&req.Calendar, "calendar", "", calendarHelp())
 	return c
 }
 
@@ -72,3 +74,8 @@ func (a *app) identity(do func(*grpc.ClientConn) error) error   { return a.reach
 func (a *app) consents(do func(*grpc.ClientConn) error) error   { return a.reach("consent", do) }
 func (a *app) retention(do func(*grpc.ClientConn) error) error  { return a.reach("retention", do) }
 func (a *app) fulfilment(do func(*grpc.ClientConn) error) error { return a.reach("fulfilment", do) }
+
+// calendarHelp names the calendars that there are.
+func calendarHelp() string {
+	return "calendar of holidays: " + strings.Join(calendar.Codes(), ", ") + "; empty for none"
+}

@@ -63,7 +63,7 @@ type changes struct {
 func (x *changes) flags(f *pflag.FlagSet) {
 	f.StringVar(&x.name, "name", "", "name for people")
 	f.StringVar(&x.zone, "zone", "", "IANA time zone in which its deadlines end")
-	f.StringVar(&x.calendar, "calendar", "", "calendar of holidays, such as us or de; empty for none")
+	f.StringVar(&x.calendar, "calendar", "", calendarHelp())
 	f.BoolVar(&x.approval, "approval", false, "a second person approves an erasure before anything is destroyed")
 	f.Uint32Var(&x.access, "access-level", 0, "level of assurance for a copy of the data: 3 or 4; 0 is the usual one")
 	f.Uint32Var(&x.erasure, "erasure-level", 0, "level of assurance for an erasure: 3 or 4; 0 is the usual one")

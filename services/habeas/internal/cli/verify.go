@@ -19,7 +19,7 @@ func (a *app) requestVerify() *cobra.Command {
 	var staff staffCheck
 	c := &cobra.Command{
 		Use: "verify REQUEST [CODE]", Short: "hand in what proves who asks", Args: cobra.RangeArgs(1, 2),
-		Long: "Verify hands in the code that the person was sent or, with --id-token-file, an ID token of the tenant's\n" +
+		Long: "Verify hands in the code that the person was sent (- reads it from standard input) or, with --id-token-file, an ID token of the tenant's\n" +
 			"identity provider; with --staff-check it records how you have checked the person yourself. It exits with 0\n" +
 			"when the proof was right or the person is confirmed, and with 4 when not. Where what was\n" +
 			"proven is not enough, --again asks for a better proof, with another code.",
@@ -38,14 +38,8 @@ func (a *app) requestVerify() *cobra.Command {
 			if again {
 				return a.renew(c.Context(), &r, args[0])
 			}
-			if tokenFile == "" {
-				req.Code = args[1]
-			} else {
-				text, err := a.readToken(tokenFile)
-				if err != nil {
-					return err
-				}
-				req.IdToken = text
+			if err := a.proof(req, args, tokenFile); err != nil {
+				return err
 			}
 			r.fill()
 			req.RequestId = r.id
@@ -63,6 +57,16 @@ func (a *app) requestVerify() *cobra.Command {
 	staff.flags(c)
 	c.Flags().StringVar(&tokenFile, "id-token-file", "", "file with an ID token of the tenant's identity provider; - is standard input")
 	return c
+}
+
+// proof fills in the code, or the token of a file.
+func (a *app) proof(req *fulfilmentv1.VerifyRequestRequest, args []string, tokenFile string) (err error) {
+	if tokenFile == "" {
+		req.Code, err = a.typed(args[1])
+		return err
+	}
+	req.IdToken, err = a.readToken(tokenFile)
+	return err
 }
 
 // renew asks for a better proof.

@@ -48,6 +48,8 @@ func TestAProofIsHandedInOneWay(t *testing.T) {
 		out  string
 	}{
 		{"a code", "", []string{request, "00000000"}, cli.ExitRefused, "open"},
+		{"a code on standard input", "00000000\n", []string{request, "-"}, cli.ExitRefused, "open"},
+		{"no code on standard input", "\n", []string{request, "-"}, cli.ExitUsage, ""},
 		{"a token in a file", "", []string{request, "--id-token-file", file}, cli.ExitOK, "settled_channel, assertion_second_factor"},
 		{"a token on standard input", rightToken, []string{request, "--id-token-file", "-"}, cli.ExitOK, "ASSURANCE_TOO_LOW"},
 		{"asked for again", "", []string{request, "--again"}, cli.ExitOK, request},
@@ -109,6 +111,37 @@ func TestAProviderIsSetAndTheOtherSettingsStay(t *testing.T) {
 	} {
 		if got, r = set(wrong...); r.code != cli.ExitUsage || got != nil {
 			t.Errorf("%v: exit code %d, sent %v", wrong, r.code, got)
+		}
+	}
+}
+
+func (s *answering) CancelRequest(_ context.Context, r *fulfilmentv1.CancelRequestRequest) (*fulfilmentv1.CancelRequestResponse, error) {
+	s.said = r.GetCode() + " " + r.GetReason().String()
+	return &fulfilmentv1.CancelRequestResponse{}, s.err
+}
+
+// TestWhoWasToldOfARequestCancelsItWithTheCode, which no process list has to show.
+func TestWhoWasToldOfARequestCancelsItWithTheCode(t *testing.T) {
+	s := serve(t, "fulfilment")
+	request, code := strings.Repeat("a", 26), strings.Repeat("b", 26)
+	for _, tc := range []struct {
+		name string
+		in   string
+		args []string
+		code int
+		said string
+	}{
+		{"the code as an argument", "", []string{request, code}, cli.ExitOK, code + " CANCEL_REASON_NOT_ME"},
+		{"the code on standard input", code + "\n", []string{request, "-"}, cli.ExitOK, code + " CANCEL_REASON_NOT_ME"},
+		{"the code is asked for", code, []string{request}, cli.ExitOK, code + " CANCEL_REASON_NOT_ME"},
+		{"they want it no more", "", []string{request, code, "--reason", "changed-mind"}, cli.ExitOK, code + " CANCEL_REASON_CHANGED_MIND"},
+		{"a reason that there is not", "", []string{request, code, "--reason", "other"}, cli.ExitUsage, ""},
+		{"no code", "", []string{request}, cli.ExitUsage, ""},
+	} {
+		s.said = ""
+		r := s.run(t, tc.in, append([]string{"request", "cancel"}, tc.args...)...)
+		if r.code != tc.code || s.said != tc.said || strings.Contains(r.out+r.err, code) {
+			t.Errorf("%s: exit code %d, sent %q: %s%s", tc.name, r.code, s.said, r.out, r.err)
 		}
 	}
 }

@@ -31,6 +31,8 @@ func hints(reason string) hint {
 		return hint{"posted_at", "`habeas policy list` shows what is posted, and when"}
 	case "REQUEST_ALREADY_STARTED":
 		return hint{"request", "it can't be withdrawn any more; `habeas request explain` shows how far it is"}
+	case "CANCEL_CODE_WRONG":
+		return hint{"code", "type the number and the code as the message about the request has them"}
 	case "REQUEST_CLOSED", "NOTHING_TO_RETRY", "VERIFICATION_NOT_OPEN":
 		return hint{"request", "`habeas request explain` shows where it stands"}
 	case "SEPARATION_OF_DUTIES", "APPROVER_DUTY_REQUIRED":
@@ -43,6 +45,8 @@ func hints(reason string) hint {
 		return hint{"", "a data protection officer records one: `habeas staff undertake`"}
 	case "NEED_REQUIRED":
 		return hint{"", "a duty for the request gives one, `habeas request assign`, or an officer: `habeas staff grant`"}
+	case "TENANT_SETTINGS_UNUSABLE":
+		return hint{"", "`habeas settings show` shows the time zone and the calendar that deadlines are counted by; `habeas settings set` corrects them"}
 	case "PROVIDER_NOT_CONFIGURED":
 		return hint{"id_token", "hand in a code, or set the provider of the tenant's settings"}
 	case "PROVIDER_LEVEL_TWICE", "PROVIDER_LEVEL_OF_METHOD":

@@ -24,8 +24,8 @@ type Settings struct {
 // UpdateSettings replaces the settings of the caller's tenant.
 func (s *Settings) UpdateSettings(ctx context.Context, r *identityv1.UpdateSettingsRequest) (*identityv1.UpdateSettingsResponse, error) {
 	want := r.GetSettings()
-	if _, err := time.LoadLocation(want.GetTimeZone()); err != nil || want.GetTimeZone() == "Local" {
-		return nil, fault.FieldErrors{{Field: "settings.time_zone", Rule: "TIME_ZONE", Text: "must be an IANA time zone"}}
+	if err := countable("settings.", want.GetTimeZone(), want.GetCalendar()); err != nil {
+		return nil, err
 	}
 	cmd, err := command[tenant.Command](s.Now(), r.GetRequestId(), r)
 	if err != nil {

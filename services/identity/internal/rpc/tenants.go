@@ -9,7 +9,6 @@ import (
 	"habeas.internal/services/identity/internal/tenants"
 	"habeas.internal/services/identity/tenant"
 	"habeas.internal/services/internal/es"
-	"habeas.internal/services/internal/rpc/fault"
 )
 
 // Tenants implements TenantService.
@@ -22,8 +21,8 @@ type Tenants struct {
 
 // CreateTenant makes a tenant.
 func (s *Tenants) CreateTenant(ctx context.Context, r *identityv1.CreateTenantRequest) (*identityv1.CreateTenantResponse, error) {
-	if _, err := time.LoadLocation(r.GetTimeZone()); err != nil || r.GetTimeZone() == "Local" {
-		return nil, fault.FieldErrors{{Field: "time_zone", Rule: "TIME_ZONE", Text: "must be an IANA time zone"}}
+	if err := countable("", r.GetTimeZone(), r.GetCalendar()); err != nil {
+		return nil, err
 	}
 	cmd, err := command[tenant.Command](s.Now(), r.GetRequestId(), r)
 	if err != nil {

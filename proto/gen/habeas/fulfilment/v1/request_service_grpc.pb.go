@@ -60,7 +60,9 @@ type RequestServiceClient interface {
 	CheckPerson(ctx context.Context, in *CheckPersonRequest, opts ...grpc.CallOption) (*CheckPersonResponse, error)
 	// CancelRequest ends a request that somebody made in a person's name, before
 	// anything was touched. It takes the code that all their known channels were
-	// sent when the request was held.
+	// sent when the request was held, from whoever has it: who submitted the request
+	// does not matter. A wrong code and a request that is not there are one answer to
+	// a person who calls for themselves.
 	CancelRequest(ctx context.Context, in *CancelRequestRequest, opts ...grpc.CallOption) (*CancelRequestResponse, error)
 	// WithdrawRequest ends a request at the person's wish, before anything was
 	// touched.
@@ -255,7 +257,9 @@ type RequestServiceServer interface {
 	CheckPerson(context.Context, *CheckPersonRequest) (*CheckPersonResponse, error)
 	// CancelRequest ends a request that somebody made in a person's name, before
 	// anything was touched. It takes the code that all their known channels were
-	// sent when the request was held.
+	// sent when the request was held, from whoever has it: who submitted the request
+	// does not matter. A wrong code and a request that is not there are one answer to
+	// a person who calls for themselves.
 	CancelRequest(context.Context, *CancelRequestRequest) (*CancelRequestResponse, error)
 	// WithdrawRequest ends a request at the person's wish, before anything was
 	// touched.

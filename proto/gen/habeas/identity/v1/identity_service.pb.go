@@ -1262,7 +1262,8 @@ type CreateTenantRequest struct {
 	// IANA time zone of the controller's establishment; legal days are counted
 	// in it.
 	TimeZone string `protobuf:"bytes,4,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
-	// Code of the holiday calendar, such as "us" or "de"; empty for none.
+	// Code of the holiday calendar: "de", "eu", "gb-eng", "us" or "us-ca"; "none"
+	// or empty for none.
 	Calendar string `protobuf:"bytes,5,opt,name=calendar,proto3" json:"calendar,omitempty"`
 	// What protects people against requests in their name; unset for a delay of
 	// 72 hours and a channel age of seven days.
@@ -2136,14 +2137,14 @@ const file_habeas_identity_v1_identity_service_proto_rawDesc = "" +
 	"\x15ForgetSubjectResponse\x12%\n" +
 	"\x0ekeys_destroyed\x18\x01 \x01(\rR\rkeysDestroyed\x12B\n" +
 	"\x0fresidue_ends_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\rresidueEndsAt\x12+\n" +
-	"\x11consistency_token\x18\x03 \x01(\tR\x10consistencyToken\"\xce\x02\n" +
+	"\x11consistency_token\x18\x03 \x01(\tR\x10consistencyToken\"\xd3\x02\n" +
 	"\x13CreateTenantRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x125\n" +
 	"\x06tenant\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{1,30}$R\x06tenant\x12,\n" +
 	"\fdisplay_name\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18xR\vdisplayName\x12&\n" +
-	"\ttime_zone\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\btimeZone\x12A\n" +
-	"\bcalendar\x18\x05 \x01(\tB%\xbaH\"r 2\x1e^([a-z]{2}(-[a-z0-9]{1,8})?)?$R\bcalendar\x12>\n" +
+	"\ttime_zone\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\btimeZone\x12F\n" +
+	"\bcalendar\x18\x05 \x01(\tB*\xbaH'r%2#^([a-z]{2}(-[a-z0-9]{1,8})?|none)?$R\bcalendar\x12>\n" +
 	"\n" +
 	"safeguards\x18\x06 \x01(\v2\x1e.habeas.identity.v1.SafeguardsR\n" +
 	"safeguards\"\x9a\x01\n" +

@@ -335,7 +335,8 @@ type Settings struct {
 	DisplayName string `protobuf:"bytes,1,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
 	// IANA time zone of the controller's establishment.
 	TimeZone string `protobuf:"bytes,2,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
-	// Code of the holiday calendar; empty for none.
+	// Code of the holiday calendar: "de", "eu", "gb-eng", "us" or "us-ca"; "none"
+	// or empty for none.
 	Calendar string `protobuf:"bytes,3,opt,name=calendar,proto3" json:"calendar,omitempty"`
 	// Somebody who neither takes in, verifies nor fulfils a request for erasure
 	// approves its manifest before anything is destroyed. It counts for manifests
@@ -661,11 +662,11 @@ const file_habeas_identity_v1_settings_service_proto_rawDesc = "" +
 	"\x06levels\x18\x03 \x03(\v2!.habeas.identity.v1.ProviderLevelB\b\xbaH\x05\x92\x01\x02\x10\x10R\x06levels\"W\n" +
 	"\tAssurance\x12#\n" +
 	"\x06access\x18\x01 \x01(\rB\v\xbaH\b*\x060\x000\x030\x04R\x06access\x12%\n" +
-	"\aerasure\x18\x02 \x01(\rB\v\xbaH\b*\x060\x000\x030\x04R\aerasure\"\x80\x03\n" +
+	"\aerasure\x18\x02 \x01(\rB\v\xbaH\b*\x060\x000\x030\x04R\aerasure\"\x85\x03\n" +
 	"\bSettings\x12,\n" +
 	"\fdisplay_name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18xR\vdisplayName\x12&\n" +
-	"\ttime_zone\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\btimeZone\x12A\n" +
-	"\bcalendar\x18\x03 \x01(\tB%\xbaH\"r 2\x1e^([a-z]{2}(-[a-z0-9]{1,8})?)?$R\bcalendar\x12\x1a\n" +
+	"\ttime_zone\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\btimeZone\x12F\n" +
+	"\bcalendar\x18\x03 \x01(\tB*\xbaH'r%2#^([a-z]{2}(-[a-z0-9]{1,8})?|none)?$R\bcalendar\x12\x1a\n" +
 	"\bapproval\x18\x04 \x01(\bR\bapproval\x12@\n" +
 	"\x05kinds\x18\x05 \x03(\v2 .habeas.identity.v1.DeclaredKindB\b\xbaH\x05\x92\x01\x02\x10 R\x05kinds\x12@\n" +
 	"\bprovider\x18\x06 \x01(\v2$.habeas.identity.v1.IdentityProviderR\bprovider\x12;\n" +
