@@ -34,7 +34,7 @@ func rowKey(tenant, id string) string { return "row:" + tenant + ":" + id }
 
 // Model is the read model.
 func Model(registry es.Registry[request.Event]) readmodel.Model {
-	return readmodel.Model{Name: "requests", Version: 2, Project: func(r es.Recorded) ([]readmodel.Write, error) {
+	return readmodel.Model{Name: "requests", Version: 3, Project: func(r es.Recorded) ([]readmodel.Write, error) {
 		if r.Aggregate.Type != request.AggregateType {
 			return nil, nil
 		}
@@ -66,7 +66,7 @@ func project(agg es.Aggregate, ev request.Event) []readmodel.Write {
 				"received", millis(e.ReceivedAt), "due", millis(e.Terms.DueAt), "zone", e.Terms.Zone,
 			}},
 		}
-	case request.Verified, request.Activated:
+	case request.DelayBegun, request.Activated: // a proof alone may not be enough
 		return stage(request.Planning)
 	case request.Queued:
 		return stage(request.Waiting)

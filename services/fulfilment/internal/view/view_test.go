@@ -8,11 +8,13 @@ import (
 	"testing"
 	"time"
 
+	"habeas.internal/services/fulfilment/internal/carry"
 	"habeas.internal/services/fulfilment/internal/fake"
 	"habeas.internal/services/fulfilment/internal/view"
 	"habeas.internal/services/fulfilment/request"
 	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/es/readmodel"
+	"habeas.internal/services/internal/personal"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
@@ -143,5 +145,37 @@ func TestTheListShowsStatesAndTheSweepWhatIsOpen(t *testing.T) {
 	}
 	if !slices.Equal(timers, []string{open.ID}) {
 		t.Errorf("the sweep finds %v, want the one that is not finished", timers)
+	}
+}
+
+// TestAProofThatIsNotEnoughLeavesARequestWhereItWas, in the list as in what is
+// said of the request itself. The twins: one that is, and one that is held then.
+func TestAProofThatIsNotEnoughLeavesARequestWhereItWas(t *testing.T) {
+	for name, tc := range map[string]struct {
+		level uint32
+		delay time.Duration
+		want  request.Stage
+	}{
+		"not enough":      {level: 4, want: request.Received},
+		"enough":          {level: 3, want: request.Over},
+		"enough and held": {level: 3, delay: time.Hour, want: request.Planning},
+	} {
+		w := fake.NewWorld(t)
+		w.AddSystem("shop")
+		w.Peers.Set(func(p *fake.Peers) { p.Level = 3 })
+		id, now := carry.RequestOf(fake.Tenant, es.DeriveID(fake.Tenant, "submit", name)), w.Clock.Now()
+		if _, err := w.Handlers.Requests.Handle(t.Context(), id, es.Command[request.Command]{ID: name, At: now, Data: request.Submit{
+			Right: request.Erasure, Kind: 1, Identifier: personal.Clear(fake.Jane), Channel: "web", ReceivedAt: now, At: now,
+			Terms: request.Terms{Policy: "shop", PolicyVersion: 3, Pack: "gdpr@1", Zone: "UTC", DueAt: now.AddDate(0, 1, 0), Level: tc.level, Delay: tc.delay},
+		}}); err != nil {
+			t.Fatal(err)
+		}
+		commits := take(t, w)
+		w.Verify(id)
+		commits = append(commits, take(t, w)...)
+		lines, _, err := model(t, w, commits).List(t.Context(), fake.Tenant, 0, "", 10, nil)
+		if err != nil || len(lines) != 1 || lines[0].Stage != tc.want || w.State(id).Stage() != tc.want {
+			t.Errorf("%s: %+v, in itself %d, error %v", name, lines, w.State(id).Stage(), err)
+		}
 	}
 }
