@@ -53,9 +53,10 @@ func (g *glassed) looks(what, purpose, grant, want string) {
 // asks asks for a grant on a ground of a policy, and returns why it is refused.
 func (g *glassed) asks(policy, ground string) (id, reason string) {
 	g.w.Helper()
+	category := map[string]string{qceraTenant: "employee.email", caseworksTenant: "account.email"}[policy]
 	res, err := g.glass("vera", "verifier").AskBreakGlass(stack.Deadline(g.w), &identityv1.AskBreakGlassRequest{
 		RequestId: uuid.NewString(), SubjectRef: g.jane.ref, Policy: policy, Ground: ground, Reason: "suspected", Document: "case-7",
-		Imminent: true, Categories: []string{"employee.email"}, Period: durationpb.New(time.Hour),
+		Imminent: true, Categories: []string{category}, Period: durationpb.New(time.Hour),
 	})
 	_, reason, _ = stack.Answer(err)
 	return res.GetBreakGlass(), reason

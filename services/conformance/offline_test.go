@@ -42,7 +42,7 @@ func onlineOnly(t *testing.T, w *world) {
 	p.denied("nobody knows how", unknown, "SOURCE_UNKNOWN")
 	w.employersPolicy(tenant, p, offline)
 	r := w.Closed(tenant, w.Ask(tenant, fulfilmentv1.Right_RIGHT_ACCESS, qceraTenant, email))
-	machines, people := w.forms(w.PackageFor(tenant, online.purpose, r.GetRequest()), w.qcera) // QC-08: staff look with consent
+	machines, people := w.forms(w.PackageByCase(tenant, r.GetRequest()), w.qcera) // QC-08: the request is the person's word for it
 	for _, value := range planted {
 		if !strings.Contains(machines, value) || !strings.Contains(people, value) {
 			t.Errorf("the package lacks %s", value)

@@ -2,6 +2,7 @@ package request
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -97,6 +98,17 @@ func (s Request) Manifest() string {
 			p.Rows, p.Ground, p.Authority, p.Until.UnixNano(), p.Rule)
 	}
 	return b.String()
+}
+
+// Categories are those of the manifest, each once.
+func (s Request) Categories() []string {
+	var out []string
+	for _, l := range s.Leaves {
+		if !slices.Contains(out, l.Planned.Category) {
+			out = append(out, l.Planned.Category)
+		}
+	}
+	return out
 }
 
 // approving decides a second person's word.

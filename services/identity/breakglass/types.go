@@ -178,6 +178,14 @@ type Refused struct {
 	Reason, By string
 }
 
+// Covers reports whether a grant is for all of these categories. One that names
+// none is for the whole of its person or case.
+func (g Grant) Covers(categories []string) bool {
+	return len(g.Request.Categories) == 0 || !slices.ContainsFunc(categories, func(c string) bool {
+		return !slices.Contains(g.Request.Categories, c)
+	})
+}
+
 // Denied says that the second person has not agreed.
 type Denied struct {
 	By, Reason string

@@ -210,6 +210,7 @@ func TestWhoMayAskAndWhy(t *testing.T) {
 		"safety is imminent":        {func(r *identityv1.AskBreakGlassRequest) { r.Ground = "personal_safety" }, codes.FailedPrecondition, "GROUND_NEEDS_IMMINENCE"},
 		"categories have names":     {func(r *identityv1.AskBreakGlassRequest) { r.Categories = nil }, codes.FailedPrecondition, "GROUND_NEEDS_CATEGORIES"},
 		"a person, not a case too":  {func(r *identityv1.AskBreakGlassRequest) { r.CaseId = "case-1" }, codes.InvalidArgument, "SCOPE_INVALID"},
+		"and are the policy's":      {func(r *identityv1.AskBreakGlassRequest) { r.Categories = []string{"no.such"} }, codes.InvalidArgument, "INVALID_ARGUMENT"},
 		"an hour at most":           {func(r *identityv1.AskBreakGlassRequest) { r.Period = durationpb.New(61 * time.Minute) }, codes.InvalidArgument, "PERIOD_INVALID"},
 	} {
 		t.Run(name, func(t *testing.T) { expect(t, ask(vera, tc.change), tc.code, tc.reason) })
@@ -256,4 +257,77 @@ func TestStaffLookWithConsentWhereThePolicySaysSo(t *testing.T) {
 	vera := d.stepped(t, "vera", tenant, "verifier")
 	_, err := glassOf(vera).AskBreakGlass(deadline(t), wants(jane, func(r *identityv1.AskBreakGlassRequest) { r.Policy, r.Ground = "caseworks", "protection" }))
 	expect(t, err, codes.FailedPrecondition, "GROUND_NOT_ALLOWED")
+}
+
+// TestConsentCountsForThePurposeOfTheNeed: somebody who looks for a case doesn't
+// look by consent to whatever else the person has agreed to.
+func TestConsentCountsForThePurposeOfTheNeed(t *testing.T) {
+	w, d := found(t)
+	w.peer.publish(t, "qcera")
+	jane := d.register(t, email("jane@example.com"))
+	officer := d.officer(t, tenant)
+	must(officer.RecordUndertaking(deadline(t), binds("vera", in(time.Hour))))(t)
+	must(officer.GrantNeed(deadline(t), needs("vera", &identityv1.Need{CaseId: "case-1", Until: in(time.Hour)})))(t)
+	w.peer.agree(jane, "mail.periodic", true)
+	eyes := looker{d.somebody(t, tenant, "vera", "verifier")}
+	look := func() error {
+		ctx := metadata.AppendToOutgoingContext(deadline(t), rpc.MetadataPurpose, "mail.periodic", rpc.MetadataCase, "case-1")
+		_, err := eyes.ListIdentifiers(ctx, &identityv1.ListIdentifiersRequest{SubjectRef: jane})
+		return err
+	}
+	expect(t, look(), codes.PermissionDenied, "CONSENT_REQUIRED")
+	must(officer.GrantNeed(deadline(t), needs("vera", &identityv1.Need{Purpose: "mail.periodic", Until: in(time.Hour)})))(t)
+	if err := look(); err != nil {
+		t.Errorf("the twin, a need for this purpose: %v", err)
+	}
+}
+
+// TestWhosePolicyAsksForConsent: that of the data, or the one that the person is
+// registered under; and a grant shows its categories.
+func TestWhosePolicyAsksForConsent(t *testing.T) {
+	w, d := found(t)
+	w.peer.publish(t, "qcera")
+	w.peer.publish(t, "caseworks")
+	register := func(name, policy string) string {
+		return must(d.as(t, tenant, "product").RegisterSubject(deadline(t), &identityv1.RegisterSubjectRequest{
+			RequestId: newRequestID(), Identifiers: []*identityv1.Identifier{email(name + "@example.com")}, Policy: policy,
+		}))(t).GetSubjectRef()
+	}
+	jane, john, nobody := register("jane", "qcera"), register("john", "caseworks"), register("nobody", "")
+	w.peer.agree(jane, "mail.periodic", true)
+	officer := d.officer(t, tenant)
+	must(officer.RecordUndertaking(deadline(t), binds("vera", in(time.Hour))))(t)
+	must(officer.GrantNeed(deadline(t), needs("vera", &identityv1.Need{Purpose: "mail.periodic", Until: in(time.Hour)})))(t)
+	vera := d.stepped(t, "vera", tenant, "verifier")
+	grant := must(glassOf(vera).AskBreakGlass(deadline(t), wants(jane, func(*identityv1.AskBreakGlassRequest) {})))(t).GetBreakGlass()
+	must(glassOf(d.stepped(t, "dora", tenant, "dpo")).GrantBreakGlass(deadline(t), &identityv1.GrantBreakGlassRequest{RequestId: newRequestID(), BreakGlass: grant}))(t)
+	fulfilment := identityv1.NewStaffServiceClient(d.service(t, "fulfilment", tenant).conn)
+	for name, tc := range map[string]struct {
+		ref, policy, grant string
+		categories         []string
+		want               string
+	}{
+		"registered under one that binds":       {ref: john, policy: "qcera", want: "CONSENT_REQUIRED"},
+		"data under one that does not":          {ref: jane, policy: "caseworks", categories: []string{"employee.name"}},
+		"registered under one that does not":    {ref: john},
+		"not known under which":                 {ref: nobody, want: "CONSENT_REQUIRED"},
+		"a policy that is not in force":         {ref: nobody, policy: "other", want: "CONSENT_REQUIRED"},
+		"agreed, and within the purpose":        {ref: jane, categories: []string{"visitor.email"}},
+		"agreed, and more than the purpose":     {ref: jane, categories: []string{"visitor.email", "visitor.phone"}, want: "CONSENT_REQUIRED"},
+		"by a grant, and more than it names":    {ref: jane, grant: grant, categories: []string{"employee.name", "visitor.phone"}, want: "OUTSIDE_GRANT"},
+		"by a grant, and no more than it names": {ref: jane, grant: grant, categories: []string{"employee.name"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := must(fulfilment.CheckStaff(deadline(t), &identityv1.CheckStaffRequest{
+				Actor: rpc.ActorID(tenant, "vera"), Purpose: "mail.periodic", BreakGlass: tc.grant, SubjectRefs: []string{tc.ref},
+				Policy: tc.policy, Categories: tc.categories,
+			}))(t)
+			if got.GetRefusal() != tc.want {
+				t.Errorf("%q, want %q", got.GetRefusal(), tc.want)
+			}
+		})
+	}
+	if got := w.history(t, "breakglass", tenant, grant); got[len(got)-1] != "breakglass.used" || len(got) != 3 {
+		t.Errorf("the log tells %v: what was refused is no use, what was shown is one", got)
+	}
 }

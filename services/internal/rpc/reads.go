@@ -98,6 +98,21 @@ type sights struct {
 	asked    []string // those that a permission must be for
 	may      []string // those that the handler knows it is for
 	about    string   // the case that the handler has named
+	shown    Shown    // what the handler knows of it; its Refs are not used
+	own      bool     // the people asked for it themselves, by the case
+}
+
+// Holds declares under which policy the answer's data is, and all of its
+// categories. own says that it is what the people were given on their own,
+// verified request: the case that the handler names with OnCase.
+func Holds(ctx context.Context, policy string, categories []string, own bool) {
+	c := callFrom(ctx)
+	if c == nil || !c.method.logged() {
+		return
+	}
+	c.sights.mu.Lock()
+	defer c.sights.mu.Unlock()
+	c.sights.shown, c.sights.own = Shown{Policy: policy, Categories: categories}, own
 }
 
 // Saw declares that the answer holds data of these people, by reference. The
@@ -150,7 +165,7 @@ func MayShow(ctx context.Context) error {
 	}
 	c.sights.mu.Lock()
 	defer c.sights.mu.Unlock()
-	if err := c.permits(c.sights.asked, c.sights.about); err != nil {
+	if err := c.permits(&c.sights); err != nil {
 		return err
 	}
 	c.sights.may = append(c.sights.may, c.sights.asked...)
@@ -192,7 +207,7 @@ func (c *call) release() error {
 	if !s.declared {
 		return errUndeclared
 	}
-	if err := c.permits(s.asked, s.about); err != nil {
+	if err := c.permits(s); err != nil {
 		return err
 	}
 	if s.asked = nil; !s.fresh {

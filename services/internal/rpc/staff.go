@@ -35,8 +35,18 @@ type Permission struct {
 	Case string
 	// BreakGlass is the grant that allows it outside the usual rule.
 	BreakGlass string
-	// Consent says that the people whose data it is must have agreed, too.
+	// Consent says that Agreed has to be asked, too, with what is to be shown.
 	Consent bool
+}
+
+// Shown is what is about to leave.
+type Shown struct {
+	Refs []string // whose data it is
+	// Policy is what the data is under; empty where only the people's own
+	// registrations tell.
+	Policy string
+	// Categories are those that it holds; nil where the method doesn't know them.
+	Categories []string
 }
 
 // Staff knows which people may see personal data.
@@ -44,10 +54,11 @@ type Staff interface {
 	// Check says whether a person may look. After an error nothing is shown.
 	Check(ctx context.Context, l Look) (Permission, error)
 	// Agreed returns why these people's data is not to be shown after all, or "":
-	// ReasonConsent where one of them has not agreed to the look's purpose. It is
+	// ReasonConsent where one of them has not agreed to the look's purpose, or to
+	// one of these categories; ReasonOutsideGrant where a grant is for less. It is
 	// asked when a Permission says Consent, and its answers are not kept: who
 	// withdraws is not shown any more. After an error nothing is shown.
-	Agreed(ctx context.Context, l Look, refs []string) (refusal string, err error)
+	Agreed(ctx context.Context, l Look, s Shown) (refusal string, err error)
 }
 
 // Reasons for which staff see nothing.
@@ -60,6 +71,9 @@ const (
 	// ReasonConsent: under the tenant's policy staff see somebody's data with
 	// their consent, or by break-glass, and neither is there.
 	ReasonConsent = "CONSENT_REQUIRED"
+	// ReasonOutsideGrant: the answer holds categories that the break-glass grant
+	// does not name.
+	ReasonOutsideGrant = "OUTSIDE_GRANT"
 )
 
 var (
@@ -67,6 +81,7 @@ var (
 	errNoNeed       = fault.New(codes.PermissionDenied, ReasonNoNeed, "neither a case nor a purpose of yours needs this")
 	errGlass        = fault.New(codes.PermissionDenied, ReasonGlass, "the break-glass grant is not open for this")
 	errConsent      = fault.New(codes.PermissionDenied, ReasonConsent, "the person has not agreed to this purpose, and no break-glass grant is named")
+	errOutsideGrant = fault.New(codes.PermissionDenied, ReasonOutsideGrant, "the answer holds categories that the break-glass grant does not name")
 	errOutsideNeed  = fault.New(codes.PermissionDenied, "OUTSIDE_NEED", "the case or grant is about somebody else")
 	errStaffUnknown = fault.New(codes.Unavailable, "STAFF_CHECK_UNAVAILABLE", "whether you may see this can't be found out now")
 )
@@ -114,25 +129,48 @@ func refusalOf(reason string) error {
 		return errGlass
 	case ReasonConsent:
 		return errConsent
+	case ReasonOutsideGrant:
+		return errOutsideGrant
 	default:
 		return errNoNeed
 	}
 }
 
 // permits refuses what a handler has declared and the permission is not for.
-func (c *call) permits(asked []string, about string) error {
+func (c *call) permits(s *sights) error {
 	may := c.permission
-	if !may.within(asked) || may.Case != "" && may.Case != about {
+	if !may.within(s.asked) || may.Case != "" && may.Case != s.about {
 		return errOutsideNeed
 	}
-	if !may.Consent || len(asked) == 0 {
+	if !may.Consent || len(s.asked) == 0 {
 		return nil
 	}
-	reason, err := c.server.cfg.Staff.Agreed(c, c.look(), slices.Compact(slices.Sorted(slices.Values(asked))))
+	if asked, err := c.handles(s); asked || err != nil {
+		return err
+	}
+	shown := s.shown
+	shown.Refs = slices.Compact(slices.Sorted(slices.Values(s.asked)))
+	reason, err := c.server.cfg.Staff.Agreed(c, c.look(), shown)
 	if err != nil {
 		return c.unknown(err)
 	}
 	return refusalOf(reason)
+}
+
+// handles reports whether the caller handles the request that the answer is about,
+// and that the people have made themselves: by a need for this very case, which
+// they name. Their request is their word for that.
+func (c *call) handles(s *sights) (bool, error) {
+	l := c.look()
+	if !s.own || s.about == "" || l.Case != s.about || l.BreakGlass != "" {
+		return false, nil
+	}
+	l.Purpose = "" // so that no need for a purpose answers
+	may, err := c.server.cfg.Staff.Check(c, l)
+	if err != nil {
+		return false, c.unknown(err)
+	}
+	return may.Refusal == "" && may.within(s.asked), nil
 }
 
 // forThemselves reports whether only the role of the person concerned lets the

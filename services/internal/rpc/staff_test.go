@@ -17,17 +17,22 @@ type desk struct {
 	may    rpc.Permission
 	err    error
 	about  []string // whose consent was asked for
+	shown  rpc.Shown
 	agreed string
 	away   error
+	noCase bool // they have no need for a case
 }
 
-func (d *desk) Agreed(_ context.Context, _ rpc.Look, refs []string) (string, error) {
-	d.about = refs
+func (d *desk) Agreed(_ context.Context, _ rpc.Look, shown rpc.Shown) (string, error) {
+	d.about, d.shown = shown.Refs, shown
 	return d.agreed, d.away
 }
 
 func (d *desk) Check(_ context.Context, l rpc.Look) (rpc.Permission, error) {
 	d.asked = append(d.asked, l)
+	if d.noCase && l.Purpose == "" {
+		return rpc.Permission{Refusal: rpc.ReasonNoNeed}, d.err
+	}
 	return d.may, d.err
 }
 
@@ -169,6 +174,50 @@ func TestConsentIsAskedForBeforeAnythingLeaves(t *testing.T) {
 			wantFault(t, err, tc.code, tc.want)
 			if all := log.All(); answer != nil || tc.code == codes.PermissionDenied && (len(all) != 1 || all[0].Refusal != tc.want) {
 				t.Errorf("answered %v, recorded %v", answer, all)
+			}
+		})
+	}
+}
+
+// TestAPersonsOwnRequestIsTheirWordForItsCase: who handles it, by a need for that
+// case, needs no further consent; everybody else does.
+func TestAPersonsOwnRequestIsTheirWordForItsCase(t *testing.T) {
+	for name, tc := range map[string]struct {
+		stated string
+		own    bool
+		noCase bool
+		want   string
+	}{
+		"by a need for the case":       {"case-1", true, false, ""},
+		"by a need for a purpose":      {"case-1", true, true, "CONSENT_REQUIRED"},
+		"by another case":              {"case-2", true, false, "CONSENT_REQUIRED"},
+		"without a case":               {"", true, false, "CONSENT_REQUIRED"},
+		"of what they did not ask for": {"case-1", false, false, "CONSENT_REQUIRED"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := &desk{may: rpc.Permission{Consent: true}, agreed: "CONSENT_REQUIRED", noCase: tc.noCase}
+			w := newWorld(t, func(c *rpc.Config) {
+				c.Reads, c.Staff = &rpctest.Reads{}, d
+				c.Services = append(c.Services, subjects(&people{saw: func(ctx context.Context) {
+					_ = rpc.OnCase(ctx, "case-1")
+					rpc.Saw(ctx, "jane")
+					rpc.Holds(ctx, "qcera", []string{"visitor.email"}, tc.own)
+				}}))
+			})
+			pairs := []string{}
+			if tc.stated != "" {
+				pairs = []string{"habeas-case", tc.stated}
+			}
+			_, err := client(t, w, "").ListIdentifiers(because(w.as(t, "verifier"), pairs...), whose())
+			if tc.want == "" {
+				if err != nil || d.about != nil {
+					t.Errorf("error %v, asked about %v", err, d.about)
+				}
+				return
+			}
+			wantFault(t, err, codes.PermissionDenied, tc.want)
+			if d.shown.Policy != "qcera" || !slices.Equal(d.shown.Categories, []string{"visitor.email"}) {
+				t.Errorf("asked about %+v", d.shown)
 			}
 		})
 	}

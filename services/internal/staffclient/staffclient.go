@@ -76,12 +76,12 @@ func (c *Client) Check(ctx context.Context, l rpc.Look) (rpc.Permission, error) 
 const mostAtOnce = 100
 
 // Agreed asks whether these people's data may be shown, each time anew.
-func (c *Client) Agreed(ctx context.Context, l rpc.Look, refs []string) (string, error) {
+func (c *Client) Agreed(ctx context.Context, l rpc.Look, s rpc.Shown) (string, error) {
 	ctx, cancel := context.WithTimeout(client.WithTenant(ctx, l.Tenant), patience)
 	defer cancel()
-	for some := range slices.Chunk(refs, mostAtOnce) {
+	for some := range slices.Chunk(s.Refs, mostAtOnce) {
 		q := question(l)
-		q.SubjectRefs = some
+		q.SubjectRefs, q.Policy, q.Categories = some, s.Policy, s.Categories
 		got, err := c.ask.CheckStaff(ctx, q)
 		if err != nil {
 			return "", fmt.Errorf("check staff: %w", err)

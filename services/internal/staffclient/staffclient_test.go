@@ -113,13 +113,13 @@ func TestWhoHasAgreedIsAskedEachTime(t *testing.T) {
 	people := make([]string, mostAtOnce+1)
 	for _, want := range []string{"", rpc.ReasonConsent} {
 		d.refusal, d.about = want, nil
-		got, err := c.Agreed(t.Context(), rpc.Look{Tenant: "acme"}, people)
+		got, err := c.Agreed(t.Context(), rpc.Look{Tenant: "acme"}, rpc.Shown{Refs: people})
 		if err != nil || got != want || len(d.about) < mostAtOnce || want == "" && len(d.about) != len(people) {
 			t.Errorf("agreed: %q, %v, asked about %d people; want %q", got, err, len(d.about), want)
 		}
 	}
 	d.err = errAway
-	if _, err := c.Agreed(t.Context(), rpc.Look{Tenant: "acme"}, people); !errors.Is(err, errAway) {
+	if _, err := c.Agreed(t.Context(), rpc.Look{Tenant: "acme"}, rpc.Shown{Refs: people}); !errors.Is(err, errAway) {
 		t.Errorf("nobody knows: %v", err)
 	}
 }

@@ -3,6 +3,7 @@ package stack
 import (
 	"archive/zip"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/google/uuid"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 )
 
@@ -147,23 +149,56 @@ func (s *Stack) Package(tenant, request string) map[string]string {
 func (s *Stack) PackageFor(tenant, purpose, request string) map[string]string {
 	s.t.Helper()
 	s.EmployNamed(tenant, "agent-1", purpose)
-	stream, err := s.Proven(tenant, "agent-1", "agent").Requests.DownloadPackage(
-		For(Deadline(s.t), purpose), &fulfilmentv1.DownloadPackageRequest{Request: request})
+	data, err := s.download(For(Deadline(s.t), purpose), tenant, request)
 	if err != nil {
-		s.t.Fatal(err)
+		_, reason, _ := Answer(err)
+		s.t.Fatalf("download: %v (%s)", err, reason)
+	}
+	return s.unpacked(data)
+}
+
+// PackageByCase does so as whoever fulfils the request, by a need for its case
+// alone: the person's request is their word for that.
+func (s *Stack) PackageByCase(tenant, request string) map[string]string {
+	s.t.Helper()
+	s.EmployNamed(tenant, "agent-1")
+	_, err := fulfilmentv1.NewCaseServiceClient(s.Conn("fulfilment", s.ProofOf(tenant, "officer", "dpo"))).AssignRequest(Deadline(s.t),
+		&fulfilmentv1.AssignRequestRequest{RequestId: uuid.NewString(), Request: request, Duty: fulfilmentv1.Duty_DUTY_FULFILLER, Staff: "agent-1"})
+	if err != nil {
+		s.t.Fatal(Answer(err))
+	}
+	var data []byte
+	ctx := metadata.AppendToOutgoingContext(For(Deadline(s.t), "request.handling"), "habeas-case", request)
+	testwait.For(s.t, 20*time.Second, func() error { // identity is told of the need
+		data, err = s.download(ctx, tenant, request)
+		return err
+	})
+	return s.unpacked(data)
+}
+
+// download reads a package as agent-1.
+func (s *Stack) download(ctx context.Context, tenant, request string) ([]byte, error) {
+	s.t.Helper()
+	stream, err := s.Proven(tenant, "agent-1", "agent").Requests.DownloadPackage(ctx, &fulfilmentv1.DownloadPackageRequest{Request: request})
+	if err != nil {
+		return nil, err
 	}
 	var data []byte
 	for {
 		part, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
-			break
+			return data, nil
 		}
 		if err != nil {
-			_, reason, _ := Answer(err)
-			s.t.Fatalf("download: %v (%s)", err, reason)
+			return nil, err
 		}
 		data = append(data, part.GetData()...)
 	}
+}
+
+// unpacked are the contents of a package, by name.
+func (s *Stack) unpacked(data []byte) map[string]string {
+	s.t.Helper()
 	z, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
 		s.t.Fatal(err)

@@ -23,30 +23,68 @@ const given = "CONSENT_GIVEN"
 // maxQuestions is how many one call of consent takes.
 const maxQuestions = 500
 
-// Agreed reports whether each of the people has agreed to a purpose, under one of
-// the policies that bind staff to consent. Two policies do not add up.
-func (d *Desk) Agreed(ctx context.Context, tenant, purpose string, refs []string) (bool, error) {
+// Shown is what staff are about to see.
+type Shown struct {
+	Refs       []string // whose data
+	Policy     string   // under which it is; empty if only the registrations tell
+	Categories []string // of the data; nil if they are not known
+}
+
+// Agreed reports whether each of the people has agreed that staff see this for a
+// purpose: under the policy that the data is under, where that binds staff to
+// consent. That is the one named, else the one that the person is registered
+// under; where neither is known, any of those that bind. Two policies do not add
+// up. To the empty purpose nobody agrees.
+func (d *Desk) Agreed(ctx context.Context, tenant, purpose string, shown Shown) (bool, error) {
 	docs, err := d.Policies.In(ctx, tenant)
 	if err != nil {
 		return false, err
 	}
-	left := refs
-	for _, doc := range binding(docs) {
-		agreed, err := d.under(ctx, tenant, doc, purpose, left)
-		if err != nil {
-			return false, err
+	asked := map[string][]string{} // the people whose consent is asked, by policy; "" for any
+	for _, ref := range shown.Refs {
+		policy := shown.Policy
+		if policy == "" {
+			if policy, err = d.Registered(ctx, tenant, ref); err != nil {
+				return false, err
+			}
 		}
-		left = slices.DeleteFunc(slices.Clone(left), func(ref string) bool { return agreed[ref] })
+		if !slices.ContainsFunc(docs, func(doc policydoc.Document) bool { return doc.Policy == policy }) {
+			policy = "" // it is not in force
+		}
+		asked[policy] = append(asked[policy], ref)
 	}
-	return len(left) == 0, nil
+	for policy, left := range asked {
+		docs := slices.DeleteFunc(slices.Clone(docs), func(doc policydoc.Document) bool { return policy != "" && doc.Policy != policy })
+		docs = binding(docs)
+		if len(docs) == 0 {
+			continue
+		}
+		for _, doc := range docs {
+			agreed, err := d.under(ctx, tenant, doc, purpose, shown.Categories, left)
+			if err != nil {
+				return false, err
+			}
+			left = slices.DeleteFunc(slices.Clone(left), func(ref string) bool { return agreed[ref] })
+		}
+		if len(left) > 0 {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // under are those who have agreed to a purpose of one policy: to all that it
-// needs. What the policy does not describe nobody has agreed to.
-func (d *Desk) under(ctx context.Context, tenant string, doc policydoc.Document, purpose string, refs []string) (map[string]bool, error) {
+// needs. What the policy does not describe nobody has agreed to, nor to categories
+// that the purpose does not list.
+func (d *Desk) under(
+	ctx context.Context, tenant string, doc policydoc.Document, purpose string, categories, refs []string,
+) (map[string]bool, error) {
 	agreed := map[string]bool{}
 	i := slices.IndexFunc(doc.Purposes, func(p policydoc.Purpose) bool { return p.ID == purpose })
 	if i < 0 || len(refs) == 0 {
+		return agreed, nil
+	}
+	if slices.ContainsFunc(categories, func(c string) bool { return !slices.Contains(doc.Purposes[i].Categories, c) }) {
 		return agreed, nil
 	}
 	if d.Consent == nil {

@@ -29,6 +29,7 @@ import (
 	"habeas.internal/services/internal/calendar"
 	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/policydoc"
+	"habeas.internal/services/internal/rpc/fault"
 	"habeas.internal/services/internal/seal/rows"
 )
 
@@ -55,9 +56,12 @@ type Desk struct {
 	Policies *inforce.Reader
 	Consent  consentv1.ConsentServiceClient
 	Tenant   func(ctx context.Context, id string) (tenant.Tenant, error)
-	Rows     rows.Store
-	Random   io.Reader
-	Now      func() time.Time
+	// Registered is the policy that a person is registered under; "" where that
+	// is not known, or is not the only one.
+	Registered func(ctx context.Context, tenant, ref string) (string, error)
+	Rows       rows.Store
+	Random     io.Reader
+	Now        func() time.Time
 }
 
 // Aggregate is that of a grant.
@@ -84,6 +88,11 @@ func (d *Desk) Ask(ctx context.Context, tenant string, cmd Command, asked breakg
 	rule, err := d.rule(ctx, tenant, asked.Policy, asked.Ground)
 	if err != nil {
 		return "", res, err
+	}
+	if rule.Allowed {
+		if err := d.known(ctx, tenant, asked.Policy, asked.Categories); err != nil {
+			return "", res, err
+		}
 	}
 	who, _, err := d.Staff.Load(ctx, Member(tenant, asked.By), es.Leader)
 	if err != nil {
@@ -117,6 +126,25 @@ func (d *Desk) rule(ctx context.Context, tenant, policy, ground string) (breakgl
 		}
 	}
 	return breakglass.Ground{ID: ground}, nil
+}
+
+// known refuses categories that the policy does not have: a grant for them would
+// be agreed to and bound nothing.
+func (d *Desk) known(ctx context.Context, tenant, policy string, categories []string) error {
+	docs, err := d.Policies.In(ctx, tenant)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(docs, func(doc policydoc.Document) bool { return doc.Policy == policy })
+	if i < 0 {
+		return nil // its grounds are none, either
+	}
+	for _, id := range categories {
+		if !slices.ContainsFunc(docs[i].Categories, func(c policydoc.Category) bool { return c.ID == id }) {
+			return fault.FieldErrors{{Field: "categories", Rule: "CATEGORY_UNKNOWN", Text: "the policy has no such category"}}
+		}
+	}
+	return nil
 }
 
 // binding are the policies under which staff need consent.
@@ -173,13 +201,19 @@ func (d *Desk) Do(ctx context.Context, tenant, id string, cmd Command) (Result, 
 	return d.Grants.Handle(ctx, Aggregate(tenant, id), cmd)
 }
 
-// Use records that somebody looks by a grant, and returns it. After
-// breakglass.ErrClosed, and any other error, nothing may be shown.
-func (d *Desk) Use(ctx context.Context, tenant, id, actor, of, method string) (breakglass.Grant, error) {
+// Opened returns a grant by which somebody may look. It records nothing.
+func (d *Desk) Opened(ctx context.Context, tenant, id, actor, of string) (breakglass.Grant, error) {
 	g, err := d.Load(ctx, tenant, id)
 	if errors.Is(err, breakglass.ErrNotFound) || err == nil && !g.Opens(actor, of, d.Now()) {
 		return g, breakglass.ErrClosed
 	}
+	return g, err
+}
+
+// Use records that somebody looks by a grant, and returns it. After
+// breakglass.ErrClosed, and any other error, nothing may be shown.
+func (d *Desk) Use(ctx context.Context, tenant, id, actor, of, method string) (breakglass.Grant, error) {
+	g, err := d.Opened(ctx, tenant, id, actor, of)
 	if err != nil {
 		return g, err
 	}

@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
@@ -148,7 +149,7 @@ func (s *Staff) CheckStaff(ctx context.Context, r *identityv1.CheckStaffRequest)
 		BreakGlass: r.GetBreakGlass(), Method: r.GetMethod(),
 	}
 	if len(r.GetSubjectRefs()) > 0 {
-		refusal, err := s.Agreed(ctx, look, r.GetSubjectRefs())
+		refusal, err := s.Agreed(ctx, look, kit.Shown{Refs: r.GetSubjectRefs(), Policy: r.GetPolicy(), Categories: r.GetCategories()})
 		if err != nil {
 			return nil, err
 		}
@@ -189,16 +190,20 @@ func (s *Staff) Check(ctx context.Context, l kit.Look) (kit.Permission, error) {
 }
 
 // broken is what a break-glass grant permits: it stands for need and consent, and
-// for nobody but whom it names.
+// for nobody but whom it names. By a grant for a person, the use is noted when it
+// is known that the look is at them.
 func (s *Staff) broken(ctx context.Context, l kit.Look) (kit.Permission, error) {
-	g, err := s.Glass.Use(ctx, l.Tenant, l.BreakGlass, l.Actor, l.Case, l.Method)
+	g, err := s.Glass.Opened(ctx, l.Tenant, l.BreakGlass, l.Actor, l.Case)
+	if err == nil && g.Request.Subject == "" {
+		g, err = s.Glass.Use(ctx, l.Tenant, l.BreakGlass, l.Actor, l.Case, l.Method)
+	}
 	if errors.Is(err, breakglass.ErrClosed) {
 		return kit.Permission{Refusal: kit.ReasonGlass}, nil
 	}
 	if err != nil {
 		return kit.Permission{}, err
 	}
-	out := kit.Permission{Case: g.Request.Case, BreakGlass: l.BreakGlass}
+	out := kit.Permission{Case: g.Request.Case, BreakGlass: l.BreakGlass, Consent: true}
 	if g.Request.Subject != "" {
 		out.Subjects = []string{g.Request.Subject}
 	}
@@ -206,13 +211,42 @@ func (s *Staff) broken(ctx context.Context, l kit.Look) (kit.Permission, error) 
 }
 
 // Agreed says why the data of these people is not to be shown: one of them has
-// not agreed to the purpose.
-func (s *Staff) Agreed(ctx context.Context, l kit.Look, refs []string) (string, error) {
-	agreed, err := s.Glass.Agreed(ctx, l.Tenant, l.Purpose, refs)
+// not agreed to the purpose, or the grant is for less.
+func (s *Staff) Agreed(ctx context.Context, l kit.Look, shown kit.Shown) (string, error) {
+	if l.BreakGlass != "" {
+		return s.within(ctx, l, shown)
+	}
+	state, _, err := s.Handler.Load(ctx, member(l.Tenant, l.Actor), es.Leader)
+	if err != nil {
+		return "", err
+	}
+	// Consent is to a purpose: whoever looks has their need for that one. A need
+	// for a case is none for whatever purpose somebody has agreed to.
+	v := state.May(staff.Look{Purpose: l.Purpose, At: s.Now()})
+	purpose := l.Purpose
+	if v.Refusal != "" || v.Subject != "" && slices.ContainsFunc(shown.Refs, func(ref string) bool { return ref != v.Subject }) {
+		purpose = ""
+	}
+	agreed, err := s.Glass.Agreed(ctx, l.Tenant, purpose, glass.Shown{Refs: shown.Refs, Policy: shown.Policy, Categories: shown.Categories})
 	if err != nil || agreed {
 		return "", err
 	}
 	return kit.ReasonConsent, nil
+}
+
+// within says why a grant does not show this. What it shows is noted as a use.
+func (s *Staff) within(ctx context.Context, l kit.Look, shown kit.Shown) (string, error) {
+	g, err := s.Glass.Opened(ctx, l.Tenant, l.BreakGlass, l.Actor, l.Case)
+	if err == nil && !g.Covers(shown.Categories) {
+		return kit.ReasonOutsideGrant, nil
+	}
+	if err == nil {
+		_, err = s.Glass.Use(ctx, l.Tenant, l.BreakGlass, l.Actor, l.Case, l.Method)
+	}
+	if errors.Is(err, breakglass.ErrClosed) {
+		return kit.ReasonGlass, nil
+	}
+	return "", err
 }
 
 func needOf(n *identityv1.Need) staff.Need {

@@ -15,4 +15,4 @@ func (Everybody) Check(context.Context, rpc.Look) (rpc.Permission, error) {
 }
 
 // Agreed finds that all have.
-func (Everybody) Agreed(context.Context, rpc.Look, []string) (string, error) { return "", nil }
+func (Everybody) Agreed(context.Context, rpc.Look, rpc.Shown) (string, error) { return "", nil }

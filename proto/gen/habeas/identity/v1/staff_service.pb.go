@@ -690,7 +690,13 @@ type CheckStaffRequest struct {
 	Method string `protobuf:"bytes,5,opt,name=method,proto3" json:"method,omitempty"`
 	// The people whose data is about to be shown, where the answer before said
 	// that their consent is needed. Empty before it is known.
-	SubjectRefs   []string `protobuf:"bytes,6,rep,name=subject_refs,json=subjectRefs,proto3" json:"subject_refs,omitempty"`
+	SubjectRefs []string `protobuf:"bytes,6,rep,name=subject_refs,json=subjectRefs,proto3" json:"subject_refs,omitempty"`
+	// Policy that the data about to be shown is under, with subject_refs; empty
+	// where only the people's own registrations tell.
+	Policy string `protobuf:"bytes,7,opt,name=policy,proto3" json:"policy,omitempty"`
+	// Categories that are about to be shown, with subject_refs; empty where the
+	// method does not know them.
+	Categories    []string `protobuf:"bytes,8,rep,name=categories,proto3" json:"categories,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -767,6 +773,20 @@ func (x *CheckStaffRequest) GetSubjectRefs() []string {
 	return nil
 }
 
+func (x *CheckStaffRequest) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *CheckStaffRequest) GetCategories() []string {
+	if x != nil {
+		return x.Categories
+	}
+	return nil
+}
+
 // CheckStaffResponse says whether they may.
 type CheckStaffResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -778,8 +798,8 @@ type CheckStaffResponse struct {
 	CaseId string `protobuf:"bytes,3,opt,name=case_id,json=caseId,proto3" json:"case_id,omitempty"`
 	// The break-glass grant that permits it; empty for a usual look.
 	BreakGlass string `protobuf:"bytes,4,opt,name=break_glass,json=breakGlass,proto3" json:"break_glass,omitempty"`
-	// Under the tenant's policy staff see somebody's data with their consent only:
-	// before anything is shown, ask again with the people in the request.
+	// Staff may need consent, or look by a grant: before anything is shown, ask
+	// again with the people in the request.
 	ConsentRequired bool `protobuf:"varint,5,opt,name=consent_required,json=consentRequired,proto3" json:"consent_required,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
@@ -898,7 +918,7 @@ const file_habeas_identity_v1_staff_service_proto_rawDesc = "" +
 	"\vbound_until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"boundUntil\x12\x1a\n" +
 	"\bevidence\x18\x03 \x01(\tR\bevidence\x12.\n" +
-	"\x05needs\x18\x04 \x03(\v2\x18.habeas.identity.v1.NeedR\x05needs\"\xfd\x02\n" +
+	"\x05needs\x18\x04 \x03(\v2\x18.habeas.identity.v1.NeedR\x05needs\"\xf6\x03\n" +
 	"\x11CheckStaffRequest\x125\n" +
 	"\x05actor\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\x05actor\x125\n" +
 	"\apurpose\x18\x02 \x01(\tB\x1b\xbaH\x18r\x162\x14^[a-z0-9_.-]{0,128}$R\apurpose\x122\n" +
@@ -906,7 +926,11 @@ const file_habeas_identity_v1_staff_service_proto_rawDesc = "" +
 	"\vbreak_glass\x18\x04 \x01(\tB\"\xbaH\x1fr\x1d2\x1b^([a-z2-7]{25}[aeimquy4])?$R\n" +
 	"breakGlass\x126\n" +
 	"\x06method\x18\x05 \x01(\tB\x1e\xbaH\x1br\x192\x17^[A-Za-z0-9_./]{0,256}$R\x06method\x12I\n" +
-	"\fsubject_refs\x18\x06 \x03(\tB&\xbaH#\x92\x01 \x10d\"\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\vsubjectRefs\"\xb6\x01\n" +
+	"\fsubject_refs\x18\x06 \x03(\tB&\xbaH#\x92\x01 \x10d\"\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\vsubjectRefs\x122\n" +
+	"\x06policy\x18\a \x01(\tB\x1a\xbaH\x17r\x152\x13^[a-z0-9_.-]{0,64}$R\x06policy\x12C\n" +
+	"\n" +
+	"categories\x18\b \x03(\tB#\xbaH \x92\x01\x1d\x10\xf4\x03\"\x18r\x162\x14^[a-z0-9_.-]{1,128}$R\n" +
+	"categories\"\xb6\x01\n" +
 	"\x12CheckStaffResponse\x12\x18\n" +
 	"\arefusal\x18\x01 \x01(\tR\arefusal\x12!\n" +
 	"\fsubject_refs\x18\x02 \x03(\tR\vsubjectRefs\x12\x17\n" +
