@@ -126,6 +126,16 @@ const (
 	ErrSelf = Refusal("STAFF_SELF")
 )
 
+// Fulfils reports whether somebody may hand out what was made for the request: who
+// has that duty, or, where nobody was given it before the request was closed, who
+// had no other one either.
+func (c Case) Fulfils(staff string) bool {
+	fulfiller := c.Holder(Fulfiller)
+	other := slices.ContainsFunc(c.Duties, func(a Assignment) bool { return a.Staff == staff && a.Duty != Fulfiller }) ||
+		slices.ContainsFunc(c.Acts, func(a Act) bool { return a.Staff == staff && a.Duty != Fulfiller })
+	return fulfiller == staff || fulfiller == "" && !other
+}
+
 // Holder is who has a duty; empty for nobody.
 func (c Case) Holder(d Duty) string {
 	for _, a := range c.Duties {

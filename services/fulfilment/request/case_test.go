@@ -230,3 +230,25 @@ func TestTheManifestsTextTellsManifestsApart(t *testing.T) {
 		}
 	}
 }
+
+// TestWhoHandsOutAPackage: the fulfiller; or, where there is none, nobody with
+// another part in the case.
+func TestWhoHandsOutAPackage(t *testing.T) {
+	fulfilled := []request.Assignment{{Duty: request.Fulfiller, Staff: "fred"}, {Duty: request.Verifier, Staff: "vera"}}
+	for name, tc := range map[string]struct {
+		c     request.Case
+		staff string
+		want  bool
+	}{
+		"the fulfiller":             {request.Case{Duties: fulfilled}, "fred", true},
+		"somebody else":             {request.Case{Duties: fulfilled}, "eve", false},
+		"the verifier":              {request.Case{Duties: fulfilled}, "vera", false},
+		"nobody was given the duty": {request.Case{}, "eve", true},
+		"the verifier, for want":    {request.Case{Duties: fulfilled[1:]}, "vera", false},
+		"who has checked, for want": {request.Case{Acts: []request.Act{{Duty: request.Verifier, Staff: "vera"}}}, "vera", false},
+	} {
+		if got := tc.c.Fulfils(tc.staff); got != tc.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}

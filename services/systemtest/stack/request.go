@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
 // System registers a data system that is reached by a connection of the same
@@ -162,17 +163,16 @@ func (s *Stack) PackageFor(tenant, purpose, request string) map[string]string {
 func (s *Stack) PackageByCase(tenant, request string) map[string]string {
 	s.t.Helper()
 	s.EmployNamed(tenant, "agent-1")
-	_, err := fulfilmentv1.NewCaseServiceClient(s.Conn("fulfilment", s.ProofOf(tenant, "officer", "dpo"))).AssignRequest(Deadline(s.t),
-		&fulfilmentv1.AssignRequestRequest{RequestId: uuid.NewString(), Request: request, Duty: fulfilmentv1.Duty_DUTY_FULFILLER, Staff: "agent-1"})
+	_, err := s.Officer(tenant).GrantNeed(Deadline(s.t), &identityv1.GrantNeedRequest{
+		RequestId: uuid.NewString(), Staff: "agent-1", Need: &identityv1.Need{CaseId: request, Until: timestamppb.New(time.Now().Add(time.Hour))},
+	})
 	if err != nil {
 		s.t.Fatal(Answer(err))
 	}
-	var data []byte
-	ctx := metadata.AppendToOutgoingContext(For(Deadline(s.t), "request.handling"), "habeas-case", request)
-	testwait.For(s.t, 20*time.Second, func() error { // identity is told of the need
-		data, err = s.download(ctx, tenant, request)
-		return err
-	})
+	data, err := s.download(metadata.AppendToOutgoingContext(For(Deadline(s.t), "request.handling"), "habeas-case", request), tenant, request)
+	if err != nil {
+		s.t.Fatal(Answer(err))
+	}
 	return s.unpacked(data)
 }
 

@@ -218,7 +218,7 @@ func (s *Server) DownloadPackage(r *fulfilmentv1.DownloadPackageRequest, out grp
 		return err
 	}
 	kit.SawMerged(ctx, state.SubjectRef, state.Holders()...)
-	fulfils := state.Case.Holder(request.Fulfiller) == kit.ActorID(agg.Tenant, kit.PrincipalFrom(ctx).Subject)
+	fulfils := state.Case.Fulfils(kit.ActorID(agg.Tenant, kit.PrincipalFrom(ctx).Subject))
 	kit.Holds(ctx, state.Terms.Policy, state.Categories(), fulfils && state.Package.Live(s.Now()))
 	if err := kit.MayShow(ctx); err != nil {
 		return err
