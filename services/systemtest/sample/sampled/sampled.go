@@ -125,7 +125,7 @@ type hosts struct{}
 func (hosts) Check(context.Context, kit.Look) (kit.Permission, error) { return kit.Permission{}, nil }
 
 // Agreed finds that all guests have: they signed.
-func (hosts) Agreed(context.Context, kit.Look, []string) (string, error) { return "", nil }
+func (hosts) Agreed(context.Context, kit.Look, kit.Shown) (string, error) { return "", nil }
 
 func serve(ctx context.Context, k *daemon.Kit, reads kit.ReadLog, s *rpc.Server) (*kit.Server, net.Listener, error) {
 	cfg := k.RPC()
