@@ -87,11 +87,13 @@ func TestAgentsAreEnteredChangedAndHeard(t *testing.T) {
 	runTyped(t, []typed{
 		{
 			"identity", "agent create acme --name Acme --web https://acme.example --per-day 7 --key " + publicKey() + " --from 2026-11-22 --until 2027-01-01",
-			[]string{`agent:"acme"`, `display_name:"Acme"`, `web_url:"https://acme.example"`, "requests_per_day:7", zeros, "key_until:{seconds:1798761600}"}, "acme",
+			[]string{`agent:"acme"`, `display_name:"Acme"`, `web_url:"https://acme.example"`, "requests_per_day:7", zeros, "key_until:{seconds:1798761600}"},
+			"acme",
 		},
 		{
 			"identity", "agent rotate-key acme --key " + publicKey() + " --until 2027-01-01 --former-until 2027-01-01",
-			[]string{`agent:"acme"`, zeros, "former_until:{seconds:1798761600}"}, "KEY",
+			[]string{`agent:"acme"`, zeros, "former_until:{seconds:1798761600}"},
+			"KEY",
 		},
 		{"identity", "agent suspend acme --reason abuse", []string{`agent:"acme"`, `reason:"abuse"`}, "the agent is suspended"},
 		{"identity", "agent reinstate acme", []string{`agent:"acme"`}, "the agent may ask again"},
@@ -100,7 +102,8 @@ func TestAgentsAreEnteredChangedAndHeard(t *testing.T) {
 		{"identity", "agent list", nil, "suspended"},
 		{
 			"fulfilment", "agent submit acme " + message + " --policy p --permission letter-1",
-			[]string{`agent:"acme"`, `message:"c2lnbmVk"`, `policy:"p"`, `permission:"letter-1"`}, "open",
+			[]string{`agent:"acme"`, `message:"c2lnbmVk"`, `policy:"p"`, `permission:"letter-1"`},
+			"open",
 		},
 		{"fulfilment", "agent status acme r", nil, "suspected_fraud"},
 		{"fulfilment", "agent revoke acme jane", []string{`agent:"acme"`, `subject_ref:"jane"`}, "goes no further"},

@@ -159,7 +159,9 @@ func TestWhatIsToldAgainIsListedForAMergeThatCameSince(t *testing.T) {
 	touch := subject.Touch{Kind: subject.TouchPackage, Reference: erasure, At: c.Now()}
 	for _, step := range []func(){
 		func() {},
-		func() { c.does(c.stays, "absorb-2", subject.Absorb{Merge: "n", Other: third, Evidence: "e", At: c.Now()}) },
+		func() {
+			c.does(c.stays, "absorb-2", subject.Absorb{Merge: "n", Other: third, Evidence: "e", At: c.Now()})
+		},
 		func() {},
 	} {
 		step()
