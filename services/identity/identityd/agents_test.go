@@ -256,7 +256,17 @@ func TestOnlyAnAgentThatStandsIsHeard(t *testing.T) {
 	if field != "message.email" {
 		t.Errorf("a person who can't be named is wrong at %q", field)
 	}
-	expect(t, says(o, map[string]any{"exercise": "sale:opt-out"}), codes.FailedPrecondition, "CONSENT_NOT_CONNECTED")
+}
+
+func TestAnOptOutIsNotTakenWhereConsentIsNotConnected(t *testing.T) {
+	w := newWorld(t)
+	w.target = ""
+	d := w.start(t)
+	d.create(t, tenant)
+	o := organised("ACME")
+	must(agentsOf(d.as(t, tenant, "dpo")).CreateAgent(deadline(t), enters(o, 100)))(t)
+	_, err := agentsOf(d.service(t, "fulfilment", tenant)).UseMandate(deadline(t), uses(o, o.asks("a", map[string]any{"exercise": "sale:opt-out"})))
+	expect(t, err, codes.FailedPrecondition, "CONSENT_NOT_CONNECTED")
 }
 
 // TestAnAgentIsHeardAsItsEntryStands: suspended, with another key, removed.

@@ -93,6 +93,15 @@ type running struct {
 	done   chan error
 }
 
+// everybody may see everything.
+type everybody struct{}
+
+func (everybody) Check(context.Context, rpc.Look) (rpc.Permission, error) {
+	return rpc.Permission{}, nil
+}
+
+func (everybody) Agreed(context.Context, rpc.Look, rpc.Shown) (string, error) { return "", nil }
+
 // start runs a whole daemon: configuration from an environment, server, parts.
 func start(t *testing.T, environ []string, parts ...daemon.Part) *running {
 	t.Helper()
@@ -110,7 +119,7 @@ func start(t *testing.T, environ []string, parts ...daemon.Part) *running {
 	}
 	t.Cleanup(r.kit.Close)
 	serving := r.kit.RPC()
-	serving.Reads = &rpctest.Reads{}
+	serving.Reads, serving.Staff = &rpctest.Reads{}, everybody{}
 	serving.Services = []rpc.Service{{Desc: &samplev1.BookService_ServiceDesc, Impl: book{}}}
 	serving.Callers = map[string][]string{"habeas.sample.v1.BookService": {"bookd"}}
 	server, err := rpc.NewServer(serving)

@@ -76,7 +76,8 @@ func TestWhatWasAnsweredSurvivesAKill(t *testing.T) {
 	if err := p.Stop(); err != nil {
 		t.Error(err)
 	}
-	if lines, s := in.replay(t, "--subject", ref); len(lines) != 1 || !s.Summary.Verified {
+	// Their registration, and that their key was made.
+	if lines, s := in.replay(t, "--subject", ref); len(lines) != 2 || !s.Summary.Verified {
 		t.Errorf("%d commits, %+v", len(lines), s.Summary)
 	}
 }

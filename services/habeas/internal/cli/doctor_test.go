@@ -54,7 +54,7 @@ func TestDoctorFindsAHealthyInstallationWell(t *testing.T) {
 	o, _ := settled(t)
 	var d diagnosis
 	o.must(t, "doctor", "--read", "-o", "json").json(t, &d)
-	if d.State != "ok" || len(d.reasons()) != 0 || len(d.Streams) != 2+1+3 {
+	if d.State != "ok" || len(d.reasons()) != 0 || len(d.Streams) != 2+1+2+2 {
 		t.Errorf("%s, %v, %d streams", d.State, d.reasons(), len(d.Streams))
 	}
 	if table := o.must(t, "doctor").out; !strings.Contains(table, "HABEAS_SUPPRESSION") {

@@ -23,7 +23,7 @@ func TestProvisionMakesStreamsAndKeysOnce(t *testing.T) {
 	var first, second provisioned
 	o.must(t, "provision", "-o", "json").json(t, &first)
 	o.must(t, "provision", "-o", "json").json(t, &second)
-	if len(first.Streams) != 2*2+2+3 || len(first.Keys) != 3 {
+	if len(first.Streams) != 2*2+2+2+2 || len(first.Keys) != 3 {
 		t.Fatalf("%d streams and %d keys were made", len(first.Streams), len(first.Keys))
 	}
 	for i, s := range first.Streams {

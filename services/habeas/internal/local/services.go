@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"habeas.internal/services/habeas/internal/devissuer"
@@ -34,8 +36,7 @@ const anywhere = "127.0.0.1:0"
 func reserve(ctx context.Context, names ...string) (map[string]string, error) {
 	out := map[string]string{}
 	for _, name := range names {
-		var config net.ListenConfig
-		lis, err := config.Listen(ctx, "tcp", anywhere)
+		lis, err := free(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -43,6 +44,26 @@ func reserve(ctx context.Context, names ...string) (map[string]string, error) {
 		out[name] = lis.Addr().String()
 	}
 	return out, nil
+}
+
+// Reserved ports lie below those that systems give to outgoing connections: the
+// service that is to listen there starts a moment later.
+const (
+	firstPort = 15000
+	ports     = 17000
+	portTries = 100
+)
+
+// free listens on a port that nobody has.
+func free(ctx context.Context) (lis net.Listener, err error) {
+	var config net.ListenConfig
+	for range portTries {
+		port := firstPort + rand.IntN(ports) //nolint:gosec // a port is no secret
+		if lis, err = config.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
+			return lis, nil
+		}
+	}
+	return nil, fmt.Errorf("find a free port: %w", err)
 }
 
 // configured makes a program's run of a daemon's Run: the configuration goes
