@@ -5,7 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
+	"math/rand/v2" //nolint:depguard // a port is no secret, and guessing it harms nobody
 	"net"
 	"net/http"
 	"path/filepath"
@@ -58,7 +58,7 @@ const (
 func free(ctx context.Context) (lis net.Listener, err error) {
 	var config net.ListenConfig
 	for range portTries {
-		port := firstPort + rand.IntN(ports) //nolint:gosec // a port is no secret
+		port := firstPort + rand.IntN(ports)
 		if lis, err = config.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
 			return lis, nil
 		}
