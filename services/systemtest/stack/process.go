@@ -69,6 +69,17 @@ func (p *Process) Kill() {
 	p.ended <- err
 }
 
+// over reports whether the process has ended.
+func (p *Process) over() bool {
+	select {
+	case err := <-p.ended:
+		p.ended <- err
+		return true
+	default:
+		return false
+	}
+}
+
 // Killed waits until the process was ended by SIGKILL.
 func (p *Process) Killed(t testing.TB) {
 	t.Helper()

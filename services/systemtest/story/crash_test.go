@@ -105,7 +105,7 @@ func (w *world) killedAt(t *testing.T, program, point string, right fulfilmentv1
 		doomed.Killed(t)
 		doomed = w.Launch("fulfilment", program, "TEST_CRASH_AT=docket_left")
 	}
-	w.Verify(tenant, request, c.email, before)
+	w.VerifyBy(doomed, tenant, request, c.email, before)
 	doomed.Killed(t)
 	return request
 }

@@ -31,7 +31,9 @@ func otherwise() []string {
 	return []string{
 		"notice.failed", "request.verification_failed", "request.queued", "docket.request_answered", "docket.request_promoted",
 		"docket.request_yielded", "request.leaves_decided", "request.step_failed", "request.leaves_deferred", "person.hold_released",
-		"request.resumed", "request.command_refused", "request.package_expired",
+		"request.resumed", "request.command_refused", "request.package_expired", "request.package_revoked",
+		"request.approved", "request.approval_declined", "request.manifest_reviewed", "request.assigned",
+		"request.need_granted", "request.need_ended",
 	}
 }
 
