@@ -104,8 +104,8 @@ func (s Request) Manifest() string {
 func (s Request) Categories() []string {
 	var out []string
 	for _, l := range s.Leaves {
-		if !slices.Contains(out, l.Planned.Category) {
-			out = append(out, l.Planned.Category)
+		if !slices.Contains(out, l.Category) {
+			out = append(out, l.Category)
 		}
 	}
 	return out
