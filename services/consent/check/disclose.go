@@ -58,12 +58,6 @@ const (
 // Side is what a category adds to a combination that may not be.
 type Side string
 
-// The two sides.
-const (
-	SidePerson Side = "person"
-	SideDevice Side = "device"
-)
-
 const (
 	kindSuccessor = "successor"
 	exemptHosting = "hosting"

@@ -16,7 +16,6 @@ import (
 	"habeas.internal/services/consent/internal/record"
 	"habeas.internal/services/consent/person"
 	"habeas.internal/services/consent/policy"
-	"habeas.internal/services/consent/recipient"
 	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/es/readmodel"
 
@@ -80,7 +79,7 @@ type shard struct {
 	fresh   time.Time     // everything that was acknowledged before is in here
 	people  map[id]entry
 	loading map[id]*load
-	changed map[es.Aggregate]uint64 // where a policy or recipient was last changed, since the mirror began
+	changed map[es.Aggregate]uint64 // where a policy was last changed, since the mirror began
 }
 
 // entry is a person, as of a sequence of the stream and everything applied
@@ -137,7 +136,7 @@ func (m *Mirror) Apply(_ context.Context, from es.Checkpoint, batch []es.Recorde
 
 func (m *Mirror) apply(s *shard, r es.Recorded) error {
 	switch r.Aggregate.Type {
-	case policy.AggregateType, recipient.AggregateType:
+	case policy.AggregateType:
 		s.changed[r.Aggregate] = r.Position.Seq
 	case person.AggregateType:
 		who, ok := m.identify(r.Aggregate)
@@ -224,8 +223,8 @@ func (m *Mirror) Reach(ctx context.Context, agg es.Aggregate, want es.Position) 
 	}
 }
 
-// Unchanged reports whether a policy or recipient that was read up to a sequence,
-// since the mirror began, is still the same as far as the mirror got.
+// Unchanged reports whether a policy that was read up to a sequence, since the
+// mirror began, is still the same as far as the mirror got.
 func (m *Mirror) Unchanged(agg es.Aggregate, seq uint64) bool {
 	s, _, err := m.locate(agg)
 	if err != nil {
