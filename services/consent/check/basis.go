@@ -30,16 +30,13 @@ func (v Version) basis(p Policy, who Person, q Question, category string) Answer
 	case OptOut:
 		return v.optOut(who, q, purpose.Offer, purpose.Clause)
 	case Described, Contract, Aggregate:
-		if d.Status == Refused {
-			return v.no(ConsentRefused, v.Clauses.Decline)
-		}
-		if d.Status == Withdrawn {
-			return v.no(ConsentWithdrawn, v.Clauses.Decline)
+		if d.Status == Refused || d.Status == Withdrawn {
+			return v.no(PurposeDeclined, v.Clauses.Decline)
 		}
 		return v.allowed(purpose, d, q)
 	case Legal: // answered before anything a person decides
 	}
-	return v.no(PurposeNotDescribed, v.Clauses.Undescribed)
+	return v.no(BasisUnknown, purpose.Clause)
 }
 
 func (v Version) allowed(purpose Purpose, d Decision, q Question) Answer {

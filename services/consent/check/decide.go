@@ -144,7 +144,7 @@ func (v Version) ground(id string, q Question) Answer {
 	case !ok:
 		return v.no(GroundUnknown, v.Clauses.Sharing)
 	case !g.Actions[q.Action]:
-		return v.no(ActionNotFor, g.Clause)
+		return v.no(ActionNotForGround, g.Clause)
 	case q.Ground == nil:
 		return v.no(GroundNotRecorded, g.Clause)
 	}
@@ -213,6 +213,8 @@ func (v Version) category(p Policy, who Person, q Question, name string) Answer 
 	sensitive := v.Clauses.Sensitive != "" && cat.Sensitive
 	listed := purpose.Categories[name]
 	collectedFor := cat.CollectedFor[q.Purpose] || !cat.Registration && listed
+	legal := purpose.Basis == Legal
+	beyond := registered && !collectedFor || sensitive && (!listed || purpose.Basis == OptOut) // asks for a grant
 	switch {
 	case !described && v.Closed:
 		return v.no(PurposeNotDescribed, v.Clauses.Undescribed)
@@ -220,21 +222,16 @@ func (v Version) category(p Policy, who Person, q Question, name string) Answer 
 		return v.no(ActionNotFor, purpose.Clause)
 	case described && !v.channel(purpose, q):
 		return v.no(ChannelNotFor, purpose.Clause)
-	case purpose.Basis == Legal:
-		if !listed {
-			return v.no(PurposeNotFor, v.Clauses.Matrix)
-		}
-		return v.yes(LegalGround, dpvLegal, purpose.Clause)
-	case v.Closed && !listed: // not even a grant opens what the policy closes
+	case !listed && (v.Closed || legal || described && !beyond): // not even a grant opens what the policy closes
 		return v.no(PurposeNotFor, v.Clauses.Matrix)
+	case legal:
+		return v.yes(LegalGround, dpvLegal, purpose.Clause)
 	case registered && !collectedFor:
 		return v.consent(p, who, q, name, v.Clauses.Registration)
-	case sensitive && (!listed || purpose.Basis == OptOut):
+	case beyond:
 		return v.consent(p, who, q, name, v.Clauses.Sensitive)
 	case !described:
 		return v.optOut(who, q, true, v.Clauses.Undescribed)
-	case !listed:
-		return v.no(PurposeNotFor, v.Clauses.Matrix)
 	}
 	return v.basis(p, who, q, name)
 }

@@ -133,7 +133,7 @@ func (v Version) agreed(rule Sharing, q Question, category string) Answer {
 // allowed.
 func (v Version) placed(q Question) Answer {
 	if v.Regions != nil && !v.Regions[q.To.Region] && !v.RegionsExempt[q.To.Kind] {
-		return v.no(RegionNotAllowed, v.Clauses.Regions)
+		return v.no(RecipientElsewhere, v.Clauses.Regions)
 	}
 	ban, ok := v.Bans[BanTransfer]
 	if !ok || q.Origin != "" && q.Origin == q.To.Region {

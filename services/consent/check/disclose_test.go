@@ -62,8 +62,8 @@ func TestASignedAgreementIsWhatItSays(t *testing.T) {
 		{"PT-12 no security", pt, none, provider(without("security")), check.UndertakingMissing, "PT-12", false},
 		{"PT-12 patients, with a business associate", pt, helped, patient(), check.ContractNeeds, "PT-24", true},
 		{"PT-12 patients, without one", pt, helped, patient(agreement(func(a *check.Agreement) { a.Associate = false })), check.AssociateMissing, "PT-12", false},
-		{"PT-16 abroad", pt, none, provider(func(r *check.Recipient) { r.Region = "de" }), check.RegionNotAllowed, "PT-16", false},
-		{"PT-16 nobody knows where", pt, none, provider(func(r *check.Recipient) { r.Region = "" }), check.RegionNotAllowed, "PT-16", false},
+		{"PT-16 abroad", pt, none, provider(func(r *check.Recipient) { r.Region = "de" }), check.RecipientElsewhere, "PT-16", false},
+		{"PT-16 nobody knows where", pt, none, provider(func(r *check.Recipient) { r.Region = "" }), check.RecipientElsewhere, "PT-16", false},
 		{"PT-16 the client's own archive", pt, none, of("service.provide", "message.content", online, to("client_archive", func(r *check.Recipient) { r.Region = "de" })), check.ContractNeeds, "PT-24", true},
 		{"PT-10 an unlisted kind", pt, none, of("service.provide", "personal.email", registration, to("advertiser")), check.RecipientKindNotListed, "PT-10", false},
 	})

@@ -94,18 +94,23 @@ func (r *round) ask(ctx context.Context, field string, q *consentv1.Question) (*
 	if err != nil {
 		return nil, err
 	}
-	return answer(v.answer), nil
+	return v.show(), nil
 }
 
-func answer(a check.Answer) *consentv1.Answer {
+// show is the answer as callers see it.
+func (v judged) show() *consentv1.Answer {
+	a := v.answer
 	return &consentv1.Answer{
 		Allowed: a.Allowed, Reason: string(a.Reason), Basis: a.Basis, Clause: a.Clause, Version: a.Version, Authorization: a.Authorisation,
+		AsOf: eventpb.Stamp(v.at), ValidUntil: eventpb.Stamp(v.until),
 	}
 }
 
 // judged is an answer and what it was made of.
 type judged struct {
 	answer check.Answer
+	at     time.Time
+	until  time.Time // the answer may change by itself; zero: no moment is known
 	whole  whole
 	to     recipient.Recipient
 	sides  map[string]string // of a disclosure: what may not come together
@@ -125,7 +130,7 @@ func (r *round) judge(ctx context.Context, field string, q *consentv1.Question, 
 	if err != nil {
 		return judged{}, err
 	}
-	var v judged
+	v := judged{at: at}
 	if v.whole, err = r.whole(ctx, q.GetSubjectRef(), q.GetAt() != nil, at); err != nil {
 		return judged{}, err
 	}
@@ -140,7 +145,7 @@ func (r *round) judge(ctx context.Context, field string, q *consentv1.Question, 
 	}
 	who := under(q.GetPolicy(), v.whole.state)
 	who.Notified = v.whole.state.Notified[q.GetRecipient()]
-	v.answer = check.Ask(policy, who, asked)
+	v.answer, v.until = check.Ask(policy, who, asked), check.Until(policy, who, asked)
 	if !v.answer.Allowed || asked.Action != check.Disclose {
 		return v, nil
 	}

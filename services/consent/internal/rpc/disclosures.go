@@ -47,7 +47,7 @@ func (s *DisclosureServer) Disclose(ctx context.Context, r *consentv1.DiscloseRe
 	if err != nil {
 		return nil, err
 	}
-	out := &consentv1.DiscloseResponse{ConsistencyToken: res.Token().Encode(), Number: res.State.Number, Answer: answer(v.answer)}
+	out := &consentv1.DiscloseResponse{ConsistencyToken: res.Token().Encode(), Number: res.State.Number, Answer: v.show()}
 	for _, ev := range res.Events { // of the first time, if it was asked before
 		if e, ok := ev.(disclosure.Disclosed); ok {
 			out.Number = e.Number

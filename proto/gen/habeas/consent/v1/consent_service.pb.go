@@ -1631,7 +1631,7 @@ type Answer struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Allowed. False unless everything says so.
 	Allowed bool `protobuf:"varint,1,opt,name=allowed,proto3" json:"allowed,omitempty"`
-	// Why: a reason code, such as PURPOSE_NOT_DESCRIBED.
+	// Why: a value of Reason without its prefix, such as PURPOSE_NOT_DESCRIBED.
 	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Legal basis that allows it, as a W3C DPV name; empty when denied.
 	Basis string `protobuf:"bytes,3,opt,name=basis,proto3" json:"basis,omitempty"`
@@ -1642,6 +1642,11 @@ type Answer struct {
 	// Of what is collected from an account elsewhere: the authorisation by which
 	// it comes in. Each imported item names it.
 	Authorization string `protobuf:"bytes,6,opt,name=authorization,proto3" json:"authorization,omitempty"`
+	// The moment that the answer is about, by the service's clock.
+	AsOf *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// From this moment on the answer may be another one although nothing is
+	// recorded meanwhile; unset when no such moment is known.
+	ValidUntil    *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=valid_until,json=validUntil,proto3" json:"valid_until,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1716,6 +1721,20 @@ func (x *Answer) GetAuthorization() string {
 		return x.Authorization
 	}
 	return ""
+}
+
+func (x *Answer) GetAsOf() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
+}
+
+func (x *Answer) GetValidUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ValidUntil
+	}
+	return nil
 }
 
 // CheckRequest asks one question.
@@ -3064,14 +3083,18 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"\x06origin\x18\x0f \x01(\tB%\xbaH\"r 2\x1e^([a-z]{2}(-[a-z0-9]{1,8})?)?$R\x06origin\x12=\n" +
 	"\x04keys\x18\x10 \x03(\tB)\xbaH&\x92\x01#\x10\x10\x18\x01\"\x1dr\x1b2\x19^[a-z][a-z0-9_.:-]{0,63}$R\x04keys\x12>\n" +
 	"\bprovider\x18\x11 \x01(\tB\"\xbaH\x1fr\x1d2\x1b^([a-z][a-z0-9_.-]{0,62})?$R\bprovider\x12A\n" +
-	"\x05scope\x18\x12 \x01(\tB+\xbaH(r&2$^([A-Za-z][A-Za-z0-9_.:/-]{0,126})?$R\x05scope\"\xa8\x01\n" +
+	"\x05scope\x18\x12 \x01(\tB+\xbaH(r&2$^([A-Za-z][A-Za-z0-9_.:/-]{0,126})?$R\x05scope\"\x96\x02\n" +
 	"\x06Answer\x12\x18\n" +
 	"\aallowed\x18\x01 \x01(\bR\aallowed\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x14\n" +
 	"\x05basis\x18\x03 \x01(\tR\x05basis\x12\x16\n" +
 	"\x06clause\x18\x04 \x01(\tR\x06clause\x12\x18\n" +
 	"\aversion\x18\x05 \x01(\rR\aversion\x12$\n" +
-	"\rauthorization\x18\x06 \x01(\tR\rauthorization\"\xd2\x01\n" +
+	"\rauthorization\x18\x06 \x01(\tR\rauthorization\x12/\n" +
+	"\x05as_of\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12;\n" +
+	"\vvalid_until\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"validUntil\"\xd2\x01\n" +
 	"\fCheckRequest\x12?\n" +
 	"\bquestion\x18\x01 \x01(\v2\x1b.habeas.consent.v1.QuestionB\x06\xbaH\x03\xc8\x01\x01R\bquestion\x125\n" +
 	"\x11consistency_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80@R\x10consistencyToken\x12J\n" +
@@ -3330,56 +3353,58 @@ var file_habeas_consent_v1_consent_service_proto_depIdxs = []int32{
 	3,  // 13: habeas.consent.v1.Question.source:type_name -> habeas.consent.v1.Source
 	40, // 14: habeas.consent.v1.Question.collected_at:type_name -> google.protobuf.Timestamp
 	40, // 15: habeas.consent.v1.Question.at:type_name -> google.protobuf.Timestamp
-	20, // 16: habeas.consent.v1.CheckRequest.question:type_name -> habeas.consent.v1.Question
-	6,  // 17: habeas.consent.v1.CheckRequest.consistency:type_name -> habeas.consent.v1.Consistency
-	21, // 18: habeas.consent.v1.CheckResponse.answer:type_name -> habeas.consent.v1.Answer
-	20, // 19: habeas.consent.v1.BatchCheckRequest.questions:type_name -> habeas.consent.v1.Question
-	6,  // 20: habeas.consent.v1.BatchCheckRequest.consistency:type_name -> habeas.consent.v1.Consistency
-	21, // 21: habeas.consent.v1.BatchCheckResponse.answers:type_name -> habeas.consent.v1.Answer
-	40, // 22: habeas.consent.v1.ListDecisionsRequest.at:type_name -> google.protobuf.Timestamp
-	0,  // 23: habeas.consent.v1.RecordedDecision.decision:type_name -> habeas.consent.v1.Decision
-	1,  // 24: habeas.consent.v1.RecordedDecision.expression:type_name -> habeas.consent.v1.Expression
-	40, // 25: habeas.consent.v1.RecordedDecision.decided_at:type_name -> google.protobuf.Timestamp
-	40, // 26: habeas.consent.v1.RecordedDecision.recorded_at:type_name -> google.protobuf.Timestamp
-	27, // 27: habeas.consent.v1.ListDecisionsResponse.decisions:type_name -> habeas.consent.v1.RecordedDecision
-	5,  // 28: habeas.consent.v1.ApplyFactRequest.fact:type_name -> habeas.consent.v1.Fact
-	40, // 29: habeas.consent.v1.PostPolicyRequest.posted_at:type_name -> google.protobuf.Timestamp
-	40, // 30: habeas.consent.v1.GetPolicyResponse.posted_at:type_name -> google.protobuf.Timestamp
-	40, // 31: habeas.consent.v1.PolicyVersion.posted_at:type_name -> google.protobuf.Timestamp
-	38, // 32: habeas.consent.v1.ListPoliciesResponse.versions:type_name -> habeas.consent.v1.PolicyVersion
-	7,  // 33: habeas.consent.v1.ConsentService.RecordDecision:input_type -> habeas.consent.v1.RecordDecisionRequest
-	9,  // 34: habeas.consent.v1.ConsentService.AcceptPolicy:input_type -> habeas.consent.v1.AcceptPolicyRequest
-	11, // 35: habeas.consent.v1.ConsentService.ApplySignal:input_type -> habeas.consent.v1.ApplySignalRequest
-	14, // 36: habeas.consent.v1.ConsentService.WithdrawAll:input_type -> habeas.consent.v1.WithdrawAllRequest
-	16, // 37: habeas.consent.v1.ConsentService.AuthorizeSource:input_type -> habeas.consent.v1.AuthorizeSourceRequest
-	18, // 38: habeas.consent.v1.ConsentService.RevokeSource:input_type -> habeas.consent.v1.RevokeSourceRequest
-	22, // 39: habeas.consent.v1.ConsentService.Check:input_type -> habeas.consent.v1.CheckRequest
-	24, // 40: habeas.consent.v1.ConsentService.BatchCheck:input_type -> habeas.consent.v1.BatchCheckRequest
-	26, // 41: habeas.consent.v1.ConsentService.ListDecisions:input_type -> habeas.consent.v1.ListDecisionsRequest
-	29, // 42: habeas.consent.v1.ConsentService.ApplyFact:input_type -> habeas.consent.v1.ApplyFactRequest
-	31, // 43: habeas.consent.v1.PolicyService.PublishPolicy:input_type -> habeas.consent.v1.PublishPolicyRequest
-	33, // 44: habeas.consent.v1.PolicyService.PostPolicy:input_type -> habeas.consent.v1.PostPolicyRequest
-	35, // 45: habeas.consent.v1.PolicyService.GetPolicy:input_type -> habeas.consent.v1.GetPolicyRequest
-	37, // 46: habeas.consent.v1.PolicyService.ListPolicies:input_type -> habeas.consent.v1.ListPoliciesRequest
-	8,  // 47: habeas.consent.v1.ConsentService.RecordDecision:output_type -> habeas.consent.v1.RecordDecisionResponse
-	10, // 48: habeas.consent.v1.ConsentService.AcceptPolicy:output_type -> habeas.consent.v1.AcceptPolicyResponse
-	13, // 49: habeas.consent.v1.ConsentService.ApplySignal:output_type -> habeas.consent.v1.ApplySignalResponse
-	15, // 50: habeas.consent.v1.ConsentService.WithdrawAll:output_type -> habeas.consent.v1.WithdrawAllResponse
-	17, // 51: habeas.consent.v1.ConsentService.AuthorizeSource:output_type -> habeas.consent.v1.AuthorizeSourceResponse
-	19, // 52: habeas.consent.v1.ConsentService.RevokeSource:output_type -> habeas.consent.v1.RevokeSourceResponse
-	23, // 53: habeas.consent.v1.ConsentService.Check:output_type -> habeas.consent.v1.CheckResponse
-	25, // 54: habeas.consent.v1.ConsentService.BatchCheck:output_type -> habeas.consent.v1.BatchCheckResponse
-	28, // 55: habeas.consent.v1.ConsentService.ListDecisions:output_type -> habeas.consent.v1.ListDecisionsResponse
-	30, // 56: habeas.consent.v1.ConsentService.ApplyFact:output_type -> habeas.consent.v1.ApplyFactResponse
-	32, // 57: habeas.consent.v1.PolicyService.PublishPolicy:output_type -> habeas.consent.v1.PublishPolicyResponse
-	34, // 58: habeas.consent.v1.PolicyService.PostPolicy:output_type -> habeas.consent.v1.PostPolicyResponse
-	36, // 59: habeas.consent.v1.PolicyService.GetPolicy:output_type -> habeas.consent.v1.GetPolicyResponse
-	39, // 60: habeas.consent.v1.PolicyService.ListPolicies:output_type -> habeas.consent.v1.ListPoliciesResponse
-	47, // [47:61] is the sub-list for method output_type
-	33, // [33:47] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	40, // 16: habeas.consent.v1.Answer.as_of:type_name -> google.protobuf.Timestamp
+	40, // 17: habeas.consent.v1.Answer.valid_until:type_name -> google.protobuf.Timestamp
+	20, // 18: habeas.consent.v1.CheckRequest.question:type_name -> habeas.consent.v1.Question
+	6,  // 19: habeas.consent.v1.CheckRequest.consistency:type_name -> habeas.consent.v1.Consistency
+	21, // 20: habeas.consent.v1.CheckResponse.answer:type_name -> habeas.consent.v1.Answer
+	20, // 21: habeas.consent.v1.BatchCheckRequest.questions:type_name -> habeas.consent.v1.Question
+	6,  // 22: habeas.consent.v1.BatchCheckRequest.consistency:type_name -> habeas.consent.v1.Consistency
+	21, // 23: habeas.consent.v1.BatchCheckResponse.answers:type_name -> habeas.consent.v1.Answer
+	40, // 24: habeas.consent.v1.ListDecisionsRequest.at:type_name -> google.protobuf.Timestamp
+	0,  // 25: habeas.consent.v1.RecordedDecision.decision:type_name -> habeas.consent.v1.Decision
+	1,  // 26: habeas.consent.v1.RecordedDecision.expression:type_name -> habeas.consent.v1.Expression
+	40, // 27: habeas.consent.v1.RecordedDecision.decided_at:type_name -> google.protobuf.Timestamp
+	40, // 28: habeas.consent.v1.RecordedDecision.recorded_at:type_name -> google.protobuf.Timestamp
+	27, // 29: habeas.consent.v1.ListDecisionsResponse.decisions:type_name -> habeas.consent.v1.RecordedDecision
+	5,  // 30: habeas.consent.v1.ApplyFactRequest.fact:type_name -> habeas.consent.v1.Fact
+	40, // 31: habeas.consent.v1.PostPolicyRequest.posted_at:type_name -> google.protobuf.Timestamp
+	40, // 32: habeas.consent.v1.GetPolicyResponse.posted_at:type_name -> google.protobuf.Timestamp
+	40, // 33: habeas.consent.v1.PolicyVersion.posted_at:type_name -> google.protobuf.Timestamp
+	38, // 34: habeas.consent.v1.ListPoliciesResponse.versions:type_name -> habeas.consent.v1.PolicyVersion
+	7,  // 35: habeas.consent.v1.ConsentService.RecordDecision:input_type -> habeas.consent.v1.RecordDecisionRequest
+	9,  // 36: habeas.consent.v1.ConsentService.AcceptPolicy:input_type -> habeas.consent.v1.AcceptPolicyRequest
+	11, // 37: habeas.consent.v1.ConsentService.ApplySignal:input_type -> habeas.consent.v1.ApplySignalRequest
+	14, // 38: habeas.consent.v1.ConsentService.WithdrawAll:input_type -> habeas.consent.v1.WithdrawAllRequest
+	16, // 39: habeas.consent.v1.ConsentService.AuthorizeSource:input_type -> habeas.consent.v1.AuthorizeSourceRequest
+	18, // 40: habeas.consent.v1.ConsentService.RevokeSource:input_type -> habeas.consent.v1.RevokeSourceRequest
+	22, // 41: habeas.consent.v1.ConsentService.Check:input_type -> habeas.consent.v1.CheckRequest
+	24, // 42: habeas.consent.v1.ConsentService.BatchCheck:input_type -> habeas.consent.v1.BatchCheckRequest
+	26, // 43: habeas.consent.v1.ConsentService.ListDecisions:input_type -> habeas.consent.v1.ListDecisionsRequest
+	29, // 44: habeas.consent.v1.ConsentService.ApplyFact:input_type -> habeas.consent.v1.ApplyFactRequest
+	31, // 45: habeas.consent.v1.PolicyService.PublishPolicy:input_type -> habeas.consent.v1.PublishPolicyRequest
+	33, // 46: habeas.consent.v1.PolicyService.PostPolicy:input_type -> habeas.consent.v1.PostPolicyRequest
+	35, // 47: habeas.consent.v1.PolicyService.GetPolicy:input_type -> habeas.consent.v1.GetPolicyRequest
+	37, // 48: habeas.consent.v1.PolicyService.ListPolicies:input_type -> habeas.consent.v1.ListPoliciesRequest
+	8,  // 49: habeas.consent.v1.ConsentService.RecordDecision:output_type -> habeas.consent.v1.RecordDecisionResponse
+	10, // 50: habeas.consent.v1.ConsentService.AcceptPolicy:output_type -> habeas.consent.v1.AcceptPolicyResponse
+	13, // 51: habeas.consent.v1.ConsentService.ApplySignal:output_type -> habeas.consent.v1.ApplySignalResponse
+	15, // 52: habeas.consent.v1.ConsentService.WithdrawAll:output_type -> habeas.consent.v1.WithdrawAllResponse
+	17, // 53: habeas.consent.v1.ConsentService.AuthorizeSource:output_type -> habeas.consent.v1.AuthorizeSourceResponse
+	19, // 54: habeas.consent.v1.ConsentService.RevokeSource:output_type -> habeas.consent.v1.RevokeSourceResponse
+	23, // 55: habeas.consent.v1.ConsentService.Check:output_type -> habeas.consent.v1.CheckResponse
+	25, // 56: habeas.consent.v1.ConsentService.BatchCheck:output_type -> habeas.consent.v1.BatchCheckResponse
+	28, // 57: habeas.consent.v1.ConsentService.ListDecisions:output_type -> habeas.consent.v1.ListDecisionsResponse
+	30, // 58: habeas.consent.v1.ConsentService.ApplyFact:output_type -> habeas.consent.v1.ApplyFactResponse
+	32, // 59: habeas.consent.v1.PolicyService.PublishPolicy:output_type -> habeas.consent.v1.PublishPolicyResponse
+	34, // 60: habeas.consent.v1.PolicyService.PostPolicy:output_type -> habeas.consent.v1.PostPolicyResponse
+	36, // 61: habeas.consent.v1.PolicyService.GetPolicy:output_type -> habeas.consent.v1.GetPolicyResponse
+	39, // 62: habeas.consent.v1.PolicyService.ListPolicies:output_type -> habeas.consent.v1.ListPoliciesResponse
+	49, // [49:63] is the sub-list for method output_type
+	35, // [35:49] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_habeas_consent_v1_consent_service_proto_init() }
