@@ -15,11 +15,17 @@ import (
 // down, long enough to leave the processor to the server that is waited for.
 const interval = 10 * time.Millisecond
 
+// patience is how long For waits at least: to give up earlier shows nothing but
+// that a machine is slow.
+const patience = time.Minute
+
 // For asks ready until it returns nil, at once and then every ten
-// milliseconds. After timeout it ends the test with ready's last error. Call
-// it from the test's own goroutine only, and not with a ready that blocks.
+// milliseconds. After timeout, or a minute if that is longer, it ends the test
+// with ready's last error. Call it from the test's own goroutine only, and not
+// with a ready that blocks.
 func For(t testing.TB, timeout time.Duration, ready func() error) {
 	t.Helper()
+	timeout = max(timeout, patience)
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	if err := Until(ctx, ready); err != nil {

@@ -113,7 +113,7 @@ func (bearer) RequireTransportSecurity() bool { return true }
 // Deadline is a context for one call.
 func Deadline(t testing.TB) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
