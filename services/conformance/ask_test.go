@@ -61,7 +61,10 @@ func (p *person) answers(asks []ask) []*consentv1.Answer {
 		if err != nil {
 			p.w.Fatalf("check: %v", err)
 		}
-		out = append(out, res.GetAnswers()...)
+		for _, answer := range res.GetAnswers() {
+			answer.AsOf = nil // of this moment alone: answers are compared
+			out = append(out, answer)
+		}
 	}
 	return out
 }
