@@ -93,6 +93,7 @@ func settingsMethods() []method {
 				{"settings.time_zone", updates("Nowhere/Land", 0)},
 				{"settings.calendar", update(func(s *identityv1.Settings) { s.Calendar = "fr" })},
 				{"settings.kinds[0].name", updates("UTC", 0, &identityv1.DeclaredKind{Name: "A b"})},
+				{"settings.kinds[0].name", updates("UTC", 0, &identityv1.DeclaredKind{Name: "email"})},
 			},
 		},
 		{

@@ -14,6 +14,7 @@ import (
 	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/es/jetstream"
 	"habeas.internal/services/internal/es/keyfile"
+	"habeas.internal/services/internal/wholefile"
 
 	metricnoop "go.opentelemetry.io/otel/metric/noop"
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
@@ -69,7 +70,7 @@ func (a *app) tls() (*tls.Config, error) {
 	}
 	cfg := &tls.Config{MinVersion: tls.VersionTLS13}
 	if set.NATS.CA != "" {
-		bundle, err := os.ReadFile(set.NATS.CA)
+		bundle, err := wholefile.Read(set.NATS.CA, wholefile.Usual)
 		if err != nil {
 			return nil, fmt.Errorf("read authorities: %w", err)
 		}
@@ -79,13 +80,25 @@ func (a *app) tls() (*tls.Config, error) {
 		}
 	}
 	if set.TLS.Cert != "" {
-		own, err := tls.LoadX509KeyPair(set.TLS.Cert, set.TLS.Key)
+		own, err := certificate(set.TLS.Cert, set.TLS.Key)
 		if err != nil {
 			return nil, fmt.Errorf("read certificate: %w", err)
 		}
 		cfg.Certificates = []tls.Certificate{own}
 	}
 	return cfg, nil
+}
+
+func certificate(cert, key string) (tls.Certificate, error) {
+	public, err := wholefile.Read(cert, wholefile.Usual)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	private, err := wholefile.Read(key, wholefile.Usual)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return tls.X509KeyPair(public, private)
 }
 
 // logKey is the public key of the log that this command trusts.

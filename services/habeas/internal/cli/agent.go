@@ -5,11 +5,11 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+	"habeas.internal/services/internal/wholefile"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
@@ -209,13 +209,16 @@ func standing(s *fulfilmentv1.AgentRequestStatus) []string {
 	}
 }
 
+// mostMessage is more than the contract allows of an agent's message.
+const mostMessage = 96 << 10
+
 func (a *app) agentSubmit() *cobra.Command {
 	var r repeat
 	req := &fulfilmentv1.SubmitAgentRequestRequest{}
 	c := &cobra.Command{
 		Use: "submit AGENT FILE", Short: "hand in a message that an agent has signed", Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
-			message, err := os.ReadFile(args[1])
+			message, err := wholefile.Read(args[1], mostMessage)
 			if err != nil {
 				return usageError{err}
 			}

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -19,6 +18,7 @@ import (
 	"habeas.internal/services/habeas/internal/spans"
 	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/es/jetstream"
+	"habeas.internal/services/internal/wholefile"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -246,7 +246,7 @@ func auditAccess(l local.ClientLog, logger *slog.Logger) (jetstream.Access, erro
 	}
 	access := jetstream.Access{URL: l.URL, User: l.User, Seed: l.Seed, Logger: logger}
 	if l.CA != "" {
-		bundle, err := os.ReadFile(l.CA)
+		bundle, err := wholefile.Read(l.CA, wholefile.Usual)
 		if err != nil {
 			return access, usageError{fmt.Errorf("read authorities: %w", err)}
 		}

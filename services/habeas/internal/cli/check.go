@@ -3,11 +3,10 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"io"
-	"os"
 
 	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+	"habeas.internal/services/internal/wholefile"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc/metadata"
@@ -62,16 +61,12 @@ func (s *staffCheck) said() (*identityv1.Check, error) {
 	if s.evidence == "" {
 		return c, nil
 	}
-	file, err := os.Open(s.evidence)
+	c.Evidence, err = wholefile.Read(s.evidence, mostEvidence)
+	if errors.Is(err, wholefile.ErrTooLarge) {
+		return nil, usageError{errEvidence}
+	}
 	if err != nil {
 		return nil, usageError{fmt.Errorf("--evidence: %w", err)}
-	}
-	defer func() { _ = file.Close() }()
-	if c.Evidence, err = io.ReadAll(io.LimitReader(file, mostEvidence+1)); err != nil {
-		return nil, fmt.Errorf("read evidence: %w", err)
-	}
-	if len(c.GetEvidence()) > mostEvidence {
-		return nil, usageError{errEvidence}
 	}
 	return c, nil
 }

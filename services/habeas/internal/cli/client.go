@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/rand"
@@ -12,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 	"habeas.internal/services/habeas/internal/local"
 	"habeas.internal/services/habeas/internal/remote"
 
@@ -152,85 +150,6 @@ func jsonOf(m proto.Message) ([]byte, error) {
 		return nil, fmt.Errorf("write result: %w", err)
 	}
 	return out.Bytes(), nil
-}
-
-// identifiers are the flags that say by what a person is known.
-type identifiers struct{ email, phone, account, device, cookie, sso []string }
-
-// flags are those of a command that takes several; each may be repeated.
-func (i *identifiers) flags(f *pflag.FlagSet) {
-	for name, to := range i.kinds() {
-		f.StringArrayVar(to, name, nil, identifierHelp(name))
-	}
-}
-
-// flag are those of a command that takes one.
-func (i *identifiers) flag(f *pflag.FlagSet) {
-	for name, to := range i.kinds() {
-		f.Var(single{to}, name, identifierHelp(name))
-	}
-}
-
-func (i *identifiers) kinds() map[string]*[]string {
-	return map[string]*[]string{
-		"email": &i.email, "phone": &i.phone, "account": &i.account, "device": &i.device, "cookie": &i.cookie, "sso": &i.sso,
-	}
-}
-
-func identifierHelp(name string) string {
-	return name + " of the person; - reads a line from standard input, which no process list shows"
-}
-
-// single is a flag that takes one text. What is given again is kept, to be refused.
-type single struct{ to *[]string }
-
-// String is part of pflag.Value.
-func (s single) String() string { return "" }
-
-// Set is part of pflag.Value.
-func (s single) Set(text string) error { *s.to = append(*s.to, text); return nil }
-
-// Type is part of pflag.Value.
-func (s single) Type() string { return "string" }
-
-// read returns the identifiers in a fixed order.
-func (i *identifiers) read(a *app) ([]*identityv1.Identifier, error) {
-	in := bufio.NewReader(a.In)
-	var out []*identityv1.Identifier
-	for _, kind := range []struct {
-		kind   identityv1.IdentifierKind
-		values []string
-	}{
-		{identityv1.IdentifierKind_IDENTIFIER_KIND_EMAIL, i.email},
-		{identityv1.IdentifierKind_IDENTIFIER_KIND_PHONE, i.phone},
-		{identityv1.IdentifierKind_IDENTIFIER_KIND_ACCOUNT, i.account},
-		{identityv1.IdentifierKind_IDENTIFIER_KIND_DEVICE, i.device},
-		{identityv1.IdentifierKind_IDENTIFIER_KIND_COOKIE, i.cookie},
-		{identityv1.IdentifierKind_IDENTIFIER_KIND_SSO, i.sso},
-	} {
-		for _, value := range kind.values {
-			if value == "-" {
-				line, err := in.ReadString('\n')
-				if value = strings.TrimSpace(line); value == "" {
-					return nil, usageError{errors.Join(errors.New("standard input has no line with an identifier"), err)}
-				}
-			}
-			out = append(out, &identityv1.Identifier{Kind: kind.kind, Value: value})
-		}
-	}
-	return out, nil
-}
-
-// one returns the only identifier.
-func (i *identifiers) one(a *app) (*identityv1.Identifier, error) {
-	all, err := i.read(a)
-	if err == nil && len(all) != 1 {
-		err = usageError{errors.New("exactly one of --email, --phone, --account, --device, --cookie, --sso is needed")}
-	}
-	if err != nil {
-		return nil, err
-	}
-	return all[0], nil
 }
 
 // enum reads a value of an enum by its short name: erasure for RIGHT_ERASURE.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -26,12 +27,13 @@ type person struct {
 	*logintest.Provider
 
 	home    string
+	typed   string // on standard input
 	service *answering
 }
 
 func newPerson(t *testing.T) *person {
 	t.Helper()
-	p := &person{logintest.New(t), t.TempDir(), serve(t, "identity")}
+	p := &person{Provider: logintest.New(t), home: t.TempDir(), service: serve(t, "identity")}
 	text, err := os.ReadFile(p.service.config)
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +52,7 @@ func (p *person) run(t *testing.T, errs io.Writer, args ...string) result {
 		errs = io.Discard
 	}
 	code := cli.Run(t.Context(), args, cli.Streams{
-		In: strings.NewReader(""), Out: &out, Err: io.MultiWriter(&kept, errs), Environ: []string{"HOME=" + p.home, "HABEAS_CONFIG=" + p.service.config},
+		In: strings.NewReader(p.typed), Out: &out, Err: io.MultiWriter(&kept, errs), Environ: []string{"HOME=" + p.home, "HABEAS_CONFIG=" + p.service.config},
 	})
 	return result{code, out.String(), kept.String()}
 }
@@ -78,7 +80,7 @@ type addressWatch struct {
 
 func (w *addressWatch) Write(b []byte) (int, error) {
 	w.text.Write(b)
-	if address := regexp.MustCompile(`https://\S+\n`).FindString(w.text.String()); address != "" {
+	if address := regexp.MustCompile(`https?://\S+\n`).FindString(w.text.String()); address != "" {
 		w.once.Do(func() { w.found <- strings.TrimSpace(address) })
 	}
 	return len(b), nil
@@ -254,6 +256,88 @@ func TestAReturnWithoutTheStateIsNobodys(t *testing.T) {
 	p.wantCode(t, cli.ExitOK, "actor-1", got)
 }
 
+// TestTheAddressTellsNothingAndLeadsToTheIssuerOnce: it stands on a command line
+// that other users of the machine can read.
+func TestTheAddressTellsNothingAndLeadsToTheIssuerOnce(t *testing.T) {
+	p := newPerson(t)
+	p.wantCode(t, cli.ExitRefused, "opened by two browsers", p.login(t, func(address string) {
+		u, err := url.Parse(address)
+		if err != nil || u.Hostname() != "127.0.0.1" || u.Path != "/start" || len(u.Query()) != 1 {
+			t.Errorf("shows %s, %v", address, err)
+		}
+		p.HTTP.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+		for _, want := range []int{http.StatusSeeOther, http.StatusSeeOther} { // one browser may load it again
+			if code, err := p.Visit(address); err != nil || code != want {
+				t.Errorf("got %d, %v, want %d", code, err, want)
+			}
+		}
+		answer, err := p.Stranger().Get(address)
+		if err != nil || answer.StatusCode != http.StatusConflict {
+			t.Errorf("a second browser got %v, %v", answer, err)
+		}
+		_ = answer.Body.Close()
+	}))
+	if p.file(t) != "" {
+		t.Error("a log-in is kept")
+	}
+}
+
+// TestAnotherBrowserCannotComeBack, not even with the state: whoever logs in as
+// themselves and sends their code here is not the one who was sent to the issuer.
+func TestAnotherBrowserCannotComeBack(t *testing.T) {
+	p := newPerson(t)
+	p.wantCode(t, cli.ExitOK, "actor-1", p.login(t, func(address string) {
+		p.goes(t)(address[:strings.Index(address, "?")]) // without its key it leads nowhere
+		if p.Asked() != nil {
+			t.Error("the page leads on without its key")
+		}
+		p.HTTP.CheckRedirect = func(r *http.Request, _ []*http.Request) error {
+			if r.URL.Path == "/callback" {
+				return http.ErrUseLastResponse
+			}
+			return nil
+		}
+		answer, err := p.HTTP.Get(address)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		_ = answer.Body.Close()
+		back := answer.Header.Get("Location")
+		for _, tc := range []struct {
+			browser *http.Client
+			want    int
+		}{{p.Stranger(), http.StatusBadRequest}, {p.HTTP, http.StatusOK}} {
+			answer, err := tc.browser.Get(back)
+			if err != nil || answer.StatusCode != tc.want {
+				t.Errorf("got %v, %v, want %d", answer, err, tc.want)
+				return
+			}
+			_ = answer.Body.Close()
+		}
+	}))
+}
+
+// TestSomebodyElseThanLastTimeIsAskedAbout, also after a log-out.
+func TestSomebodyElseThanLastTimeIsAskedAbout(t *testing.T) {
+	p := newPerson(t)
+	p.wantCode(t, cli.ExitOK, "actor-1", p.login(t, p.goes(t)))
+	p.wantCode(t, cli.ExitOK, "", p.run(t, nil, "logout"))
+	p.SpoilIDToken(func(id jwt.MapClaims) { id["sub"] = "actor-2" })
+	for _, no := range []string{"", "n\n"} {
+		p.typed = no
+		p.wantCode(t, cli.ExitRefused, "Last time actor-1 was logged in, and now it is actor-2", p.login(t, p.goes(t)))
+		if p.file(t) != "" || p.Sessions() != 0 {
+			t.Errorf("%q: kept %q and %d sessions at the issuer", no, p.file(t), p.Sessions())
+		}
+	}
+	p.typed = "y\n"
+	p.wantCode(t, cli.ExitOK, "now it is actor-2", p.login(t, p.goes(t)))
+	p.SpoilIDToken(nil)
+	p.typed = ""
+	p.wantCode(t, cli.ExitOK, "", p.login(t, p.goes(t), "--another"))
+}
+
 func TestLoggingInNeedsAGoodConfiguration(t *testing.T) {
 	for name, row := range map[string]struct{ config, text string }{
 		"no login":          {"endpoints: {}\n", "has no login"},
@@ -275,10 +359,10 @@ func TestLoggingInNeedsAGoodConfiguration(t *testing.T) {
 func TestAStepUpAsksForAStrongerAndFreshLogIn(t *testing.T) {
 	p := newPerson(t)
 	got := p.login(t, func(address string) {
-		if u, err := url.Parse(address); err != nil || u.Query().Get("acr_values") != "phr" || u.Query().Get("max_age") != "0" {
-			t.Errorf("asks at %s, %v, want acr_values and max_age", address, err)
-		}
 		p.goes(t)(address)
+		if q := p.Asked(); q.Get("acr_values") != "phr" || q.Get("max_age") != "0" {
+			t.Errorf("asks for %v, want acr_values and max_age", q)
+		}
 	}, "--step-up")
 	p.wantCode(t, cli.ExitOK, "actor-1", got)
 }

@@ -5,10 +5,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 
 	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
+	"habeas.internal/services/internal/wholefile"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
@@ -25,7 +25,7 @@ func (a *app) policyPublish() *cobra.Command {
 		Long: "Publish adds the version that a YAML file holds; see docs/policies.md. It decides nothing before it is posted.",
 		RunE: func(c *cobra.Command, args []string) error {
 			r.fill()
-			text, err := os.ReadFile(args[0])
+			text, err := wholefile.Read(args[0], wholefile.Usual)
 			if err != nil {
 				return usageError{fmt.Errorf("read policy: %w", err)}
 			}
@@ -87,6 +87,9 @@ func versionOf(text string) (uint32, error) {
 	return uint32(n), nil
 }
 
+// mostText is far more than people read.
+const mostText = 64 << 20
+
 func textHash(file, hash string) (string, error) {
 	if (file == "") == (hash == "") {
 		return "", usageError{errors.New("one of --text and --text-hash is needed")}
@@ -94,7 +97,7 @@ func textHash(file, hash string) (string, error) {
 	if hash != "" {
 		return hash, nil
 	}
-	text, err := os.ReadFile(file)
+	text, err := wholefile.Read(file, mostText)
 	if err != nil {
 		return "", usageError{fmt.Errorf("read text: %w", err)}
 	}

@@ -62,6 +62,7 @@ func (s *answering) GetTenant(ctx context.Context, _ *identityv1.GetTenantReques
 
 func (s *answering) RegisterSubject(_ context.Context, r *identityv1.RegisterSubjectRequest) (*identityv1.RegisterSubjectResponse, error) {
 	s.email = r.GetIdentifiers()[0].GetValue()
+	s.sent = r
 	return &identityv1.RegisterSubjectResponse{SubjectRef: strings.Repeat("a", 26)}, s.err
 }
 
@@ -124,9 +125,15 @@ func serve(t *testing.T, as string) *answering {
 
 func (s *answering) run(t *testing.T, in string, args ...string) result {
 	t.Helper()
+	return s.runAs(t, in, nil, args...)
+}
+
+// runAs runs a command with more variables.
+func (s *answering) runAs(t *testing.T, in string, variables []string, args ...string) result {
+	t.Helper()
 	var out, errs bytes.Buffer
 	code := cli.Run(t.Context(), args, cli.Streams{
-		In: strings.NewReader(in), Out: &out, Err: &errs, Environ: []string{"HABEAS_CONFIG=" + s.config},
+		In: strings.NewReader(in), Out: &out, Err: &errs, Environ: append([]string{"HABEAS_CONFIG=" + s.config}, variables...),
 	})
 	return result{code, out.String(), errs.String()}
 }

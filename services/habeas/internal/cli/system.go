@@ -2,9 +2,9 @@ package cli
 
 import (
 	"fmt"
-	"os"
 
 	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
+	"habeas.internal/services/internal/wholefile"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
@@ -30,7 +30,7 @@ func (a *app) systemRegister() *cobra.Command {
 			if s.Connector, err = enum[fulfilmentv1.ConnectorKind]("--connector", kind, "CONNECTOR_KIND_", fulfilmentv1.ConnectorKind_value); err != nil {
 				return err
 			}
-			if s.Dataset, err = os.ReadFile(file); err != nil {
+			if s.Dataset, err = wholefile.Read(file, wholefile.Usual); err != nil {
 				return usageError{fmt.Errorf("read --dataset: %w", err)}
 			}
 			return a.fulfilment(func(conn *grpc.ClientConn) error {

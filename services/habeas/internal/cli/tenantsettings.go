@@ -3,17 +3,16 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 	"habeas.internal/services/habeas/internal/remote"
+	"habeas.internal/services/internal/wholefile"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/encoding/protojson"
-	"google.golang.org/protobuf/proto"
 )
 
 func (a *app) settings() *cobra.Command {
@@ -68,21 +67,27 @@ func (x *changes) flags(f *pflag.FlagSet) {
 	f.Uint32Var(&x.access, "access-level", 0, "level of assurance for a copy of the data: 3 or 4; 0 is the usual one")
 	f.Uint32Var(&x.erasure, "erasure-level", 0, "level of assurance for an erasure: 3 or 4; 0 is the usual one")
 	f.StringArrayVar(&x.kinds, "kind", nil, "declare a kind of identifier: NAME, NAME:fold, NAME:analytics or NAME:fold:analytics; it can't be taken back")
-	f.StringVar(&x.from, "from", "", "file with all settings as JSON, in the form that `settings show -o json` has under settings; replaces them")
+	f.StringVar(&x.from, "from", "", "`file` with all settings as JSON, in the form that settings show -o json has under settings; replaces them")
+}
+
+// whole are the settings of the file, if one was named.
+func (x *changes) whole() (*identityv1.Settings, error) {
+	if x.from == "" {
+		return nil, nil //nolint:nilnil // no file, no settings
+	}
+	s := &identityv1.Settings{}
+	text, err := wholefile.Read(x.from, wholefile.Usual)
+	if err == nil {
+		err = protojson.Unmarshal(text, s)
+	}
+	if err != nil {
+		return nil, usageError{fmt.Errorf("--from: %w", err)}
+	}
+	return s, nil
 }
 
 // apply changes what was named, and leaves the rest as it is.
 func (x *changes) apply(f *pflag.FlagSet, s *identityv1.Settings) error {
-	if x.from != "" {
-		text, err := os.ReadFile(x.from)
-		if err == nil {
-			proto.Reset(s)
-			err = protojson.Unmarshal(text, s)
-		}
-		if err != nil {
-			return usageError{fmt.Errorf("--from: %w", err)}
-		}
-	}
 	for name, set := range map[string]func(){
 		"name": func() { s.DisplayName = x.name }, "zone": func() { s.TimeZone = x.zone }, "calendar": func() { s.Calendar = x.calendar },
 		"approval": func() { s.Approval = x.approval },
@@ -147,6 +152,10 @@ func (a *app) settingsSet() *cobra.Command {
 			if f := c.Flags(); !f.Changed("from") && len(x.kinds) == 0 && !anyChanged(f, "name", "zone", "calendar", "approval", "access-level", "erasure-level") {
 				return usageError{errors.New("nothing to change: give --from, --name, --zone, --calendar, --approval, --access-level, --erasure-level or --kind")}
 			}
+			whole, err := x.whole()
+			if err != nil {
+				return err
+			}
 			r.fill()
 			return a.identity(func(conn *grpc.ClientConn) error {
 				client := identityv1.NewSettingsServiceClient(conn)
@@ -156,6 +165,9 @@ func (a *app) settingsSet() *cobra.Command {
 				}
 				if c.Flags().Changed("revision") {
 					now.Revision = revision
+				}
+				if whole != nil {
+					now.Settings = whole
 				}
 				if err := x.apply(c.Flags(), now.GetSettings()); err != nil {
 					return err

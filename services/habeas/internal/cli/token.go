@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -22,6 +23,9 @@ issuer refuses it.`,
 		RunE: func(*cobra.Command, []string) error {
 			if i := slices.IndexFunc(c.Roles, func(r string) bool { return r != "subject" && !slices.Contains(local.Roles(), r) }); i >= 0 {
 				return usageError{fmt.Errorf("--role: there is no role %q", c.Roles[i])}
+			}
+			if c.Life <= 0 {
+				return usageError{errors.New("--life must be more than nothing: a token that has ended is of no use")}
 			}
 			if !tenantNamed(c.Tenant) {
 				return usageError{errTenantName}

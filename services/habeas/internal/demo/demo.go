@@ -25,6 +25,7 @@ import (
 	"habeas.internal/services/habeas/internal/local"
 	"habeas.internal/services/habeas/internal/remote"
 	"habeas.internal/services/internal/devmail"
+	"habeas.internal/services/internal/wholefile"
 )
 
 // Config is what a demo needs.
@@ -172,7 +173,7 @@ func (p *player) say(format string, args ...any) { _, _ = fmt.Fprintf(p.cfg.Out,
 func (p *player) statePath() string { return filepath.Join(p.cfg.Dir, "state.json") }
 
 func (p *player) load() error {
-	text, err := os.ReadFile(p.statePath())
+	text, err := wholefile.Read(p.statePath(), wholefile.Usual)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -21,6 +21,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"habeas.internal/services/internal/wholefile"
+
 	"github.com/golang-jwt/jwt/v5"
 )
 
@@ -125,7 +127,7 @@ func readKey(path string) (ed25519.PrivateKey, error) {
 	if info.Mode().Perm()&0o077 != 0 {
 		return nil, fmt.Errorf("%s may be read by others", path)
 	}
-	text, err := os.ReadFile(path)
+	text, err := wholefile.Read(path, wholefile.Usual)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 
 	"habeas.internal/services/habeas/internal/devissuer"
 	"habeas.internal/services/habeas/internal/login"
+	"habeas.internal/services/internal/wholefile"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -81,12 +83,11 @@ func ReadClient(path string) (Client, error) {
 	if info.Mode().Perm()&0o077 != 0 {
 		return c, fmt.Errorf("%s holds a token and may be read by others: chmod 600 it", path)
 	}
-	file, err := os.Open(path)
+	text, err := wholefile.Read(path, wholefile.Usual)
 	if err != nil {
 		return c, fmt.Errorf("read client configuration: %w", err)
 	}
-	defer func() { _ = file.Close() }() // read only
-	dec := yaml.NewDecoder(file)
+	dec := yaml.NewDecoder(bytes.NewReader(text))
 	dec.KnownFields(true)
 	if err := dec.Decode(&c); err != nil {
 		return c, fmt.Errorf("read client configuration %s: it is malformed", path) // the cause may quote the token

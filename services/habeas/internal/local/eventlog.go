@@ -17,6 +17,7 @@ import (
 	"habeas.internal/services/internal/es/jetstream"
 	"habeas.internal/services/internal/es/keyfile"
 	"habeas.internal/services/internal/natsd"
+	"habeas.internal/services/internal/wholefile"
 
 	"go.opentelemetry.io/otel/metric"
 	metricnoop "go.opentelemetry.io/otel/metric/noop"
@@ -68,7 +69,7 @@ func (in *Installation) natsURL() string {
 
 func (in *Installation) access(user string) (jetstream.Access, error) {
 	pool := x509.NewCertPool()
-	bundle, err := os.ReadFile(in.ca.CertFile())
+	bundle, err := wholefile.Read(in.ca.CertFile(), wholefile.Usual)
 	if err != nil {
 		return jetstream.Access{}, fmt.Errorf("read authority: %w", err)
 	}

@@ -26,6 +26,7 @@ import (
 	"habeas.internal/services/internal/es/keyfile"
 	"habeas.internal/services/internal/localca"
 	"habeas.internal/services/internal/natsd"
+	"habeas.internal/services/internal/wholefile"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -171,7 +172,7 @@ func (in *Installation) claim(context.Context) (err error) {
 // owner of the folder has done so.
 func (in *Installation) connect() error {
 	known := map[string]string{}
-	text, err := os.ReadFile(in.places.connections())
+	text, err := wholefile.Read(in.places.connections(), wholefile.Usual)
 	if err == nil {
 		err = yaml.Unmarshal(text, &known)
 	}

@@ -6,11 +6,11 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 	"habeas.internal/services/habeas/internal/devissuer"
+	"habeas.internal/services/internal/wholefile"
 
 	"github.com/google/uuid"
 	"google.golang.org/grpc"
@@ -70,7 +70,7 @@ func (in *Installation) Employ(ctx context.Context) error {
 
 // dial connects to a service as a person does.
 func (in *Installation) dial(service string) (*grpc.ClientConn, error) {
-	pem, err := os.ReadFile(in.ca.CertFile())
+	pem, err := wholefile.Read(in.ca.CertFile(), wholefile.Usual)
 	if err != nil {
 		return nil, fmt.Errorf("read authority: %w", err)
 	}

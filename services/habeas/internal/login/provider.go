@@ -10,11 +10,12 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
+
+	"habeas.internal/services/internal/wholefile"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
@@ -139,7 +140,7 @@ func discover(ctx context.Context, cfg Config) (context.Context, *provider, erro
 func (c Config) client() (*http.Client, error) {
 	secure := &tls.Config{MinVersion: tls.VersionTLS12}
 	if c.CA != "" {
-		text, err := os.ReadFile(c.CA)
+		text, err := wholefile.Read(c.CA, wholefile.Usual)
 		if err != nil {
 			return nil, fmt.Errorf("read authorities of the issuer: %w: %w", ErrConfig, err)
 		}

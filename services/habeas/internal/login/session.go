@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"time"
 
+	"habeas.internal/services/internal/wholefile"
+
 	"github.com/golang-jwt/jwt/v5"
 )
 
@@ -105,7 +107,7 @@ func (f Folder) Load(cfg Config) (*Session, error) {
 	if !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0 {
 		return nil, fmt.Errorf("%s %w", path, ErrExposed)
 	}
-	text, err := os.ReadFile(path)
+	text, err := wholefile.Read(path, wholefile.Usual)
 	if err != nil {
 		return nil, fmt.Errorf("read log-in: %w", err)
 	}
@@ -117,7 +119,7 @@ func (f Folder) Load(cfg Config) (*Session, error) {
 }
 
 // Save replaces the session of an issuer in one step.
-func (f Folder) Save(cfg Config, s *Session) (err error) {
+func (f Folder) Save(cfg Config, s *Session) error {
 	if err := os.MkdirAll(string(f), 0o700); err != nil {
 		return fmt.Errorf("keep log-in: %w", err)
 	}
@@ -125,18 +127,42 @@ func (f Folder) Save(cfg Config, s *Session) (err error) {
 	if err != nil {
 		return fmt.Errorf("keep log-in: %w", err)
 	}
+	if err := f.write(f.path(cfg)+lastSuffix, []byte(s.Subject)); err != nil {
+		return err
+	}
+	return f.write(f.path(cfg), text)
+}
+
+// lastSuffix ends the name of the file that says who was last logged in.
+const lastSuffix = ".last"
+
+// write replaces a file in one step.
+func (f Folder) write(path string, text []byte) error {
 	file, err := os.CreateTemp(string(f), ".new-*") // mode 0600
 	if err != nil {
 		return fmt.Errorf("keep log-in: %w", err)
 	}
 	_, err = file.Write(append(text, '\n'))
 	if err = errors.Join(err, file.Sync(), file.Close()); err == nil {
-		err = os.Rename(file.Name(), f.path(cfg))
+		err = os.Rename(file.Name(), path)
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("keep log-in: %w", err), os.Remove(file.Name()))
 	}
 	return nil
+}
+
+// Last is the subject of whoever was last logged in at an issuer; empty if nobody
+// was. It outlives their session.
+func (f Folder) Last(cfg Config) (string, error) {
+	text, err := wholefile.Read(f.path(cfg)+lastSuffix, wholefile.Usual)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("read who was logged in: %w", err)
+	}
+	return strings.TrimSpace(string(text)), nil
 }
 
 // Remove forgets the session of an issuer, whatever its file looks like.

@@ -10,11 +10,11 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
 	"habeas.internal/services/habeas/internal/local"
+	"habeas.internal/services/internal/wholefile"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -46,7 +46,7 @@ func New(c local.Client, token string, timeout time.Duration) (*Conns, error) {
 func TokenOf(c local.Client) (string, error) {
 	token := c.Token
 	if token == "" && c.TokenFile != "" {
-		text, err := os.ReadFile(c.TokenFile)
+		text, err := wholefile.Read(c.TokenFile, wholefile.Usual)
 		if err != nil {
 			return "", fmt.Errorf("read token: %w", err)
 		}
@@ -95,7 +95,7 @@ func (c *Conns) Close() {
 func (c *Conns) tls(service string) (*tls.Config, error) {
 	cfg := &tls.Config{MinVersion: tls.VersionTLS13}
 	if c.client.CA != "" {
-		bundle, err := os.ReadFile(c.client.CA)
+		bundle, err := wholefile.Read(c.client.CA, wholefile.Usual)
 		if err != nil {
 			return nil, fmt.Errorf("read authorities: %w", err)
 		}

@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -25,6 +26,9 @@ type Settings struct {
 func (s *Settings) UpdateSettings(ctx context.Context, r *identityv1.UpdateSettingsRequest) (*identityv1.UpdateSettingsResponse, error) {
 	want := r.GetSettings()
 	if err := countable("settings.", want.GetTimeZone(), want.GetCalendar()); err != nil {
+		return nil, err
+	}
+	if err := builtIn(want.GetKinds()); err != nil {
 		return nil, err
 	}
 	cmd, err := command[tenant.Command](s.Now(), r.GetRequestId(), r)
@@ -69,6 +73,23 @@ func (s *Settings) GetSettings(ctx context.Context, _ *identityv1.GetSettingsReq
 		out.Kinds = append(out.Kinds, &identityv1.DeclaredKind{Name: k.Name, Fold: k.Fold, Analytics: k.Analytics})
 	}
 	return &identityv1.GetSettingsResponse{Revision: t.Revision, Settings: out}, nil
+}
+
+// builtIn refuses kinds that bear the name of one that every tenant has: nobody
+// could tell them apart.
+func builtIn(kinds []*identityv1.DeclaredKind) error {
+	var wrong fault.FieldErrors
+	for i, k := range kinds {
+		if kindFrom(k.GetName()) != identityv1.IdentifierKind_IDENTIFIER_KIND_UNSPECIFIED {
+			wrong = append(wrong, fault.FieldError{
+				Field: fmt.Sprintf("settings.kinds[%d].name", i), Rule: "KIND_IS_BUILT_IN", Text: "must not be the name of a kind that every tenant has",
+			})
+		}
+	}
+	if len(wrong) == 0 {
+		return nil
+	}
+	return wrong
 }
 
 // declared brings a value of a kind of the tenant's own into the spelling that the

@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"habeas.internal/services/internal/es"
+	"habeas.internal/services/internal/wholefile"
 )
 
 // Suffixes of the two files of a key.
@@ -40,7 +41,7 @@ func Read(path string) (es.Signer, error) {
 	if info.Mode().Perm()&0o077 != 0 {
 		return es.Signer{}, fmt.Errorf("read key %s: %w", path, ErrExposed)
 	}
-	text, err := os.ReadFile(path)
+	text, err := wholefile.Read(path, wholefile.Usual)
 	if err != nil {
 		return es.Signer{}, fmt.Errorf("read key: %w", err)
 	}
@@ -142,7 +143,7 @@ func sync(dir string) error {
 
 // ReadPublic reads a public key's file.
 func ReadPublic(path string) (ed25519.PublicKey, error) {
-	text, err := os.ReadFile(path)
+	text, err := wholefile.Read(path, wholefile.Usual)
 	if err != nil {
 		return nil, fmt.Errorf("read public key: %w", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"net/http"
+	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
 	"os"
@@ -33,7 +34,8 @@ type Provider struct {
 
 	// URL is its address, CA the file of its authority.
 	URL, CA string
-	// HTTP is a browser that trusts it and follows redirects.
+	// HTTP is a person's browser: it trusts the provider, follows redirects and
+	// keeps cookies.
 	HTTP *http.Client
 
 	t  testing.TB
@@ -48,6 +50,7 @@ type Provider struct {
 	refresh   map[string]bool
 	refreshes int
 	down      bool
+	asked     url.Values
 }
 
 type grant struct{ challenge, nonce, redirect string }
@@ -77,7 +80,28 @@ func New(t testing.TB) *Provider {
 	if err := os.WriteFile(p.CA, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	p.HTTP.Jar = jar(t)
 	return p
+}
+
+func jar(t testing.TB) http.CookieJar {
+	t.Helper()
+	j, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return j
+}
+
+// Stranger is another browser.
+func (p *Provider) Stranger() *http.Client {
+	return &http.Client{Transport: p.HTTP.Transport, Jar: jar(p.t)}
+}
+
+// Asked is what the provider was last asked for.
+func (p *Provider) Asked() (q url.Values) {
+	p.change(func() { q = p.asked })
+	return q
 }
 
 func (p *Provider) change(do func()) {
@@ -151,6 +175,7 @@ func (p *Provider) write(w http.ResponseWriter, code int, v any) {
 
 func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
+	p.asked = q
 	back, err := url.Parse(q.Get("redirect_uri"))
 	switch {
 	case err != nil, back.Scheme != "http", back.Hostname() != "127.0.0.1", q.Get("client_id") != Client, q.Get("response_type") != "code",
