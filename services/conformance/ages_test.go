@@ -180,11 +180,11 @@ func throughARepresentative(t *testing.T, w *world) {
 	alone := young()
 	alone.mandate, alone.email = identityv1.MandateKind_MANDATE_KIND_REPRESENTATIVE, email()
 	w.wants(alone).isErased(h, alone.email, use)
-	_, err := cured.product.Ages.WithdrawParentalConsent(stack.Deadline(t), &identityv1.WithdrawParentalConsentRequest{
+	gone, err := cured.product.Ages.WithdrawParentalConsent(stack.Deadline(t), &identityv1.WithdrawParentalConsentRequest{
 		RequestId: uuid.NewString(), SubjectRef: cured.ref,
 	})
-	if err != nil {
-		t.Fatal(err)
+	if err != nil || !gone.GetEnded() {
+		t.Fatal(gone, err)
 	}
 	cured.isErased(h, served.email, use)
 	w.allegation(clinician, use)

@@ -180,11 +180,12 @@ func TestIdentityIsToldOfACase(t *testing.T) {
 		})
 	}
 	needs(1)
-	_, err = c.UnassignRequest(deadline(t), &fulfilmentv1.UnassignRequestRequest{
-		RequestId: "00000000-0000-4000-8000-000000000092", Request: id, Duty: fulfilmentv1.Duty_DUTY_FULFILLER,
-	})
-	if err != nil {
-		t.Fatal(err)
+	for key, want := range map[string]bool{"00000000-0000-4000-8000-000000000092": true, "00000000-0000-4000-8000-000000000093": false} {
+		duty := map[bool]fulfilmentv1.Duty{true: fulfilmentv1.Duty_DUTY_FULFILLER, false: fulfilmentv1.Duty_DUTY_APPROVER}[want]
+		got, err := c.UnassignRequest(deadline(t), &fulfilmentv1.UnassignRequestRequest{RequestId: key, Request: id, Duty: duty})
+		if err != nil || got.GetEnded() != want {
+			t.Fatalf("%s ended: %v, %v", duty, got, err)
+		}
 	}
 	needs(0)
 }

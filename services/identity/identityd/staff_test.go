@@ -155,3 +155,45 @@ func TestARoleAloneShowsNothing(t *testing.T) {
 		t.Errorf("another service is told %v", may)
 	}
 }
+
+// TestWhoEndsWhatIsNotThereLearnsIt: a misspelt name or purpose leaves somebody's
+// rights as they are. A repeated command gets the first answer.
+func TestWhoEndsWhatIsNotThereLearnsIt(t *testing.T) {
+	_, d := found(t)
+	officer := d.officer(t, tenant)
+	must(officer.RecordUndertaking(deadline(t), binds("vera", in(time.Hour))))(t)
+	must(officer.GrantNeed(deadline(t), needs("vera", &identityv1.Need{Purpose: "case-handling", Until: in(time.Hour)})))(t)
+	need := func(staff, purpose string) func(id string) (bool, error) {
+		return func(id string) (bool, error) {
+			got, err := officer.EndNeed(deadline(t), &identityv1.EndNeedRequest{RequestId: id, Staff: staff, Need: &identityv1.Need{Purpose: purpose}})
+			return got.GetEnded(), err
+		}
+	}
+	bound := func(staff string) func(id string) (bool, error) {
+		return func(id string) (bool, error) {
+			got, err := officer.EndUndertaking(deadline(t), &identityv1.EndUndertakingRequest{RequestId: id, Staff: staff})
+			return got.GetEnded(), err
+		}
+	}
+	for _, tc := range []struct {
+		name  string
+		end   func(id string) (bool, error)
+		there bool
+	}{
+		{"a need of a misspelt purpose", need("vera", "case-handlin"), false},
+		{"a need of somebody misspelt", need("verra", "case-handling"), false},
+		{"a need", need("vera", "case-handling"), true},
+		{"an undertaking of somebody misspelt", bound("verra"), false},
+		{"an undertaking", bound("vera"), true},
+	} {
+		id := newRequestID()
+		for _, call := range []struct {
+			id   string
+			want bool
+		}{{id, tc.there}, {id, tc.there}, {newRequestID(), false}} {
+			if ended, err := tc.end(call.id); err != nil || ended != call.want {
+				t.Errorf("%s: ended %t, want %t: %v", tc.name, ended, call.want, err)
+			}
+		}
+	}
+}

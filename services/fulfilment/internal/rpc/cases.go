@@ -9,6 +9,7 @@ import (
 
 	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
 	"habeas.internal/services/fulfilment/request"
+	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/es/eventpb"
 	kit "habeas.internal/services/internal/rpc"
 
@@ -27,42 +28,38 @@ func (s *Server) AssignRequest(ctx context.Context, r *fulfilmentv1.AssignReques
 	if err != nil {
 		return nil, err
 	}
-	token, err := s.change(ctx, r.GetRequest(), r.GetRequestId(), r, request.Assign{
+	res, err := s.change(ctx, r.GetRequest(), r.GetRequestId(), r, request.Assign{
 		Duty: request.Duty(r.GetDuty()), Staff: kit.ActorID(tenantOf(ctx), r.GetStaff()), Own: submitted(agg, state, r.GetStaff()),
 		By: staff(ctx), At: s.Now(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &fulfilmentv1.AssignRequestResponse{ConsistencyToken: token}, nil
+	return &fulfilmentv1.AssignRequestResponse{ConsistencyToken: res.Token().Encode()}, nil
 }
 
 // UnassignRequest takes a duty back.
 func (s *Server) UnassignRequest(ctx context.Context, r *fulfilmentv1.UnassignRequestRequest) (*fulfilmentv1.UnassignRequestResponse, error) {
-	token, err := s.change(ctx, r.GetRequest(), r.GetRequestId(), r, request.Unassign{
+	res, err := s.change(ctx, r.GetRequest(), r.GetRequestId(), r, request.Unassign{
 		Duty: request.Duty(r.GetDuty()), By: staff(ctx), At: s.Now(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &fulfilmentv1.UnassignRequestResponse{ConsistencyToken: token}, nil
+	return &fulfilmentv1.UnassignRequestResponse{ConsistencyToken: res.Token().Encode(), Ended: len(res.Events) > 0}, nil
 }
 
 // change runs a command on a request that the caller may see.
-func (s *Server) change(ctx context.Context, id, requestID string, body proto.Message, data request.Command) (token string, err error) {
+func (s *Server) change(ctx context.Context, id, requestID string, body proto.Message, data request.Command) (res es.Result[request.Request, request.Event], err error) {
 	agg, _, err := s.load(ctx, id)
 	if err != nil {
-		return "", err
+		return res, err
 	}
 	cmd, err := command(s, requestID, body, data)
 	if err != nil {
-		return "", err
+		return res, err
 	}
-	res, err := s.Requests.Handle(ctx, agg, cmd)
-	if err != nil {
-		return "", err
-	}
-	return res.Token().Encode(), nil
+	return s.Requests.Handle(ctx, agg, cmd)
 }
 
 // ApproveRequest approves the manifest that the caller names.
@@ -71,11 +68,11 @@ func (s *Server) ApproveRequest(ctx context.Context, r *fulfilmentv1.ApproveRequ
 	if err != nil {
 		return nil, err
 	}
-	token, err := s.change(ctx, r.GetRequest(), r.GetRequestId(), r, request.Approve{ApprovalBy: by, Digest: digest})
+	res, err := s.change(ctx, r.GetRequest(), r.GetRequestId(), r, request.Approve{ApprovalBy: by, Digest: digest})
 	if err != nil {
 		return nil, err
 	}
-	return &fulfilmentv1.ApproveRequestResponse{ConsistencyToken: token}, nil
+	return &fulfilmentv1.ApproveRequestResponse{ConsistencyToken: res.Token().Encode()}, nil
 }
 
 // DeclineApproval declines to approve it.
@@ -84,13 +81,13 @@ func (s *Server) DeclineApproval(ctx context.Context, r *fulfilmentv1.DeclineApp
 	if err != nil {
 		return nil, err
 	}
-	token, err := s.change(ctx, r.GetRequest(), r.GetRequestId(), r, request.Decline{
+	res, err := s.change(ctx, r.GetRequest(), r.GetRequestId(), r, request.Decline{
 		ApprovalBy: by, Reason: strings.TrimPrefix(r.GetReason().String(), "DECLINE_REASON_"),
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &fulfilmentv1.DeclineApprovalResponse{ConsistencyToken: token}, nil
+	return &fulfilmentv1.DeclineApprovalResponse{ConsistencyToken: res.Token().Encode()}, nil
 }
 
 // approver is who decides, and whether the manifest that they have seen is the one

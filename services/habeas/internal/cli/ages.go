@@ -31,7 +31,7 @@ func (a *app) fact(r *repeat, do func(identityv1.AgeServiceClient) (blocks, erro
 		if err != nil {
 			return r.failed(err, false)
 		}
-		return a.show(resp, []string{"NOT SERVED BY", dash(strings.Join(resp.GetBlocked(), " "))})
+		return a.showDone(resp, []string{"NOT SERVED BY", dash(strings.Join(resp.GetBlocked(), " "))})
 	})
 }
 

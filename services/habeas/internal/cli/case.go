@@ -28,7 +28,7 @@ func (a *app) caseCommand(
 			if err != nil {
 				return r.failed(err, false)
 			}
-			return a.show(resp, []string{done})
+			return a.showDone(resp, []string{done})
 		})
 	}
 	r.flags(c.Flags(), "")

@@ -139,6 +139,19 @@ func (a *app) show(m proto.Message, tables ...[]string) error {
 	return err
 }
 
+// showDone shows what a command did. Of one that was to end something it says so
+// where nothing was there, and exits as if it had named nothing.
+func (a *app) showDone(m proto.Message, tables ...[]string) error {
+	what, ends := m.(interface{ GetEnded() bool })
+	if !ends || what.GetEnded() {
+		return a.show(m, tables...)
+	}
+	if err := a.show(m, []string{"nothing has ended: there was none"}); err != nil {
+		return err
+	}
+	return codedError{errAlreadySaid, ExitNotFound}
+}
+
 // jsonOf is protobuf's JSON with contract names, in one stable form.
 func jsonOf(m proto.Message) ([]byte, error) {
 	text, err := protojson.MarshalOptions{UseProtoNames: true, EmitDefaultValues: true}.Marshal(m)

@@ -38,6 +38,7 @@ type answering struct {
 
 	err     error
 	allowed bool
+	nothing bool // was there to end
 	calls   int
 	id      string
 	token   string

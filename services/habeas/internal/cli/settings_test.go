@@ -44,7 +44,7 @@ func (s *answering) RecordMandate(_ context.Context, r *identityv1.RecordMandate
 
 func (s *answering) EndMandate(_ context.Context, r *identityv1.EndMandateRequest) (*identityv1.EndMandateResponse, error) {
 	s.sent = r
-	return &identityv1.EndMandateResponse{}, s.err
+	return &identityv1.EndMandateResponse{Ended: !s.nothing}, s.err
 }
 
 func (s *answering) RecordParentalConsent(_ context.Context, r *identityv1.RecordParentalConsentRequest) (*identityv1.RecordParentalConsentResponse, error) {
@@ -54,7 +54,7 @@ func (s *answering) RecordParentalConsent(_ context.Context, r *identityv1.Recor
 
 func (s *answering) WithdrawParentalConsent(_ context.Context, r *identityv1.WithdrawParentalConsentRequest) (*identityv1.WithdrawParentalConsentResponse, error) {
 	s.sent = r
-	return &identityv1.WithdrawParentalConsentResponse{}, s.err
+	return &identityv1.WithdrawParentalConsentResponse{Ended: !s.nothing}, s.err
 }
 
 func (s *answering) GetAgeStatus(context.Context, *identityv1.GetAgeStatusRequest) (*identityv1.GetAgeStatusResponse, error) {

@@ -61,7 +61,7 @@ func (a *app) staffEnd() *cobra.Command {
 				if err != nil {
 					return r.failed(err, false)
 				}
-				return a.show(resp, []string{args[0] + " is no longer bound"})
+				return a.showDone(resp, []string{args[0] + " is no longer bound"})
 			})
 		},
 	}
@@ -134,7 +134,7 @@ func (a *app) staffRevoke() *cobra.Command {
 				if err != nil {
 					return r.failed(err, false)
 				}
-				return a.show(resp, []string{args[0] + " no longer has the need"})
+				return a.showDone(resp, []string{args[0] + " no longer has the need"})
 			})
 		},
 	}

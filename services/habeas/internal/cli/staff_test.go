@@ -49,7 +49,7 @@ func (o staffOf) RecordUndertaking(_ context.Context, r *identityv1.RecordUndert
 }
 
 func (o staffOf) EndUndertaking(_ context.Context, r *identityv1.EndUndertakingRequest) (*identityv1.EndUndertakingResponse, error) {
-	return &identityv1.EndUndertakingResponse{}, o.s.did(r)
+	return &identityv1.EndUndertakingResponse{Ended: !o.s.nothing}, o.s.did(r)
 }
 
 func (o staffOf) GrantNeed(_ context.Context, r *identityv1.GrantNeedRequest) (*identityv1.GrantNeedResponse, error) {
@@ -57,7 +57,7 @@ func (o staffOf) GrantNeed(_ context.Context, r *identityv1.GrantNeedRequest) (*
 }
 
 func (o staffOf) EndNeed(_ context.Context, r *identityv1.EndNeedRequest) (*identityv1.EndNeedResponse, error) {
-	return &identityv1.EndNeedResponse{}, o.s.did(r)
+	return &identityv1.EndNeedResponse{Ended: !o.s.nothing}, o.s.did(r)
 }
 
 func (o staffOf) GetStaff(context.Context, *identityv1.GetStaffRequest) (*identityv1.GetStaffResponse, error) {
@@ -72,7 +72,7 @@ func (o casesOf) AssignRequest(_ context.Context, r *fulfilmentv1.AssignRequestR
 }
 
 func (o casesOf) UnassignRequest(_ context.Context, r *fulfilmentv1.UnassignRequestRequest) (*fulfilmentv1.UnassignRequestResponse, error) {
-	return &fulfilmentv1.UnassignRequestResponse{}, o.s.did(r)
+	return &fulfilmentv1.UnassignRequestResponse{Ended: !o.s.nothing}, o.s.did(r)
 }
 
 func (o casesOf) ApproveRequest(_ context.Context, r *fulfilmentv1.ApproveRequestRequest) (*fulfilmentv1.ApproveRequestResponse, error) {
@@ -105,6 +105,28 @@ func TestStaffAreNamedAndAssigned(t *testing.T) {
 		{"fulfilment", "request decline-approval r --manifest 00ff --reason must-be-kept", []string{"reason:DECLINE_REASON_MUST_BE_KEPT"}, "request r is not approved"},
 		{"fulfilment", "request case r", nil, "awaited   2026-11-22 00:00"},
 	})
+}
+
+// TestWhoEndsWhatIsNotThereIsTold: a misspelt name must not look like a leaver
+// whose rights are gone.
+func TestWhoEndsWhatIsNotThereIsTold(t *testing.T) {
+	s, ref := serve(t, "fulfilment"), strings.Repeat("a", 26)
+	i := serve(t, "identity")
+	s.nothing, i.nothing = true, true
+	for _, tc := range []struct {
+		on   *answering
+		line string
+	}{
+		{i, "staff end verra"}, {i, "staff revoke vera --purpose request-fullfilment"}, {i, "age withdraw " + ref}, {i, "mandate end " + ref},
+		{s, "request unassign r approver"},
+	} {
+		for _, form := range []string{"table", "json"} {
+			r := tc.on.run(t, "", append(strings.Fields(tc.line), "-o", form)...)
+			if r.code != cli.ExitNotFound || form == "table" && r.out != "nothing has ended: there was none\n" || form == "json" && !strings.Contains(r.out, `"ended": false`) {
+				t.Errorf("%s: exit code %d: %s%s", tc.line, r.code, r.out, r.err)
+			}
+		}
+	}
 }
 
 // TestWhatMakesNoSenseIsNotAsked of any service.

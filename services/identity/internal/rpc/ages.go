@@ -35,21 +35,21 @@ type asks interface {
 }
 
 // record runs a command and returns the policies that do not serve the person.
-func (s *Ages) record(ctx context.Context, r asks, data func(at time.Time) subject.Command) (blocked []string, token string, err error) {
+func (s *Ages) record(ctx context.Context, r asks, data func(at time.Time) subject.Command) (blocked []string, did done, err error) {
 	cmd, err := command[subject.Command](s.Now(), r.GetRequestId(), r)
 	if err != nil {
-		return nil, "", err
+		return nil, done{}, err
 	}
 	cmd.Data = data(cmd.At)
 	who, res, err := s.Desk.Record(ctx, tenantOf(ctx), r.GetSubjectRef(), cmd)
 	if err != nil {
-		return nil, "", err
+		return nil, done{}, err
 	}
 	for policy := range who.Blocks {
 		blocked = append(blocked, policy)
 	}
 	slices.Sort(blocked)
-	return blocked, res.Token().Encode(), nil
+	return blocked, done{token: res.Token().Encode(), changed: len(res.Events) > 0}, nil
 }
 
 // errNotVerifier refuses a document that was shown to somebody who cannot tell
@@ -77,10 +77,10 @@ func (s *Ages) RecordAge(ctx context.Context, r *identityv1.RecordAgeRequest) (*
 			return nil, err
 		}
 	}
-	blocked, token, err := s.record(ctx, r, func(at time.Time) subject.Command {
+	blocked, did, err := s.record(ctx, r, func(at time.Time) subject.Command {
 		return subject.StateAge{Age: subject.Age{Source: source, Birth: personal.Clear(r.GetBirthDate())}, Evidence: r.GetEvidence(), At: at}
 	})
-	return &identityv1.RecordAgeResponse{Blocked: blocked, ConsistencyToken: token}, err
+	return &identityv1.RecordAgeResponse{Blocked: blocked, ConsistencyToken: did.token}, err
 }
 
 func mandateOf(m *identityv1.Mandate) subject.Shown {
@@ -99,30 +99,30 @@ func parental(c *identityv1.ParentalConsent) subject.Shown {
 
 // RecordMandate records that somebody may act for a person.
 func (s *Ages) RecordMandate(ctx context.Context, r *identityv1.RecordMandateRequest) (*identityv1.RecordMandateResponse, error) {
-	blocked, token, err := s.record(ctx, r, func(at time.Time) subject.Command {
+	blocked, did, err := s.record(ctx, r, func(at time.Time) subject.Command {
 		return subject.GiveMandate{Mandate: mandateOf(r.GetMandate()), At: at}
 	})
-	return &identityv1.RecordMandateResponse{Blocked: blocked, ConsistencyToken: token}, err
+	return &identityv1.RecordMandateResponse{Blocked: blocked, ConsistencyToken: did.token}, err
 }
 
 // EndMandate records that nobody may any more.
 func (s *Ages) EndMandate(ctx context.Context, r *identityv1.EndMandateRequest) (*identityv1.EndMandateResponse, error) {
-	blocked, token, err := s.record(ctx, r, func(at time.Time) subject.Command { return subject.EndMandate{At: at} })
-	return &identityv1.EndMandateResponse{Blocked: blocked, ConsistencyToken: token}, err
+	blocked, did, err := s.record(ctx, r, func(at time.Time) subject.Command { return subject.EndMandate{At: at} })
+	return &identityv1.EndMandateResponse{Blocked: blocked, ConsistencyToken: did.token, Ended: did.changed}, err
 }
 
 // RecordParentalConsent records that a parent agrees.
 func (s *Ages) RecordParentalConsent(ctx context.Context, r *identityv1.RecordParentalConsentRequest) (*identityv1.RecordParentalConsentResponse, error) {
-	blocked, token, err := s.record(ctx, r, func(at time.Time) subject.Command {
+	blocked, did, err := s.record(ctx, r, func(at time.Time) subject.Command {
 		return subject.AgreeAsParent{Consent: parental(r.GetConsent()), At: at}
 	})
-	return &identityv1.RecordParentalConsentResponse{Blocked: blocked, ConsistencyToken: token}, err
+	return &identityv1.RecordParentalConsentResponse{Blocked: blocked, ConsistencyToken: did.token}, err
 }
 
 // WithdrawParentalConsent records that a parent agrees no more.
 func (s *Ages) WithdrawParentalConsent(ctx context.Context, r *identityv1.WithdrawParentalConsentRequest) (*identityv1.WithdrawParentalConsentResponse, error) {
-	blocked, token, err := s.record(ctx, r, func(at time.Time) subject.Command { return subject.WithdrawAsParent{At: at} })
-	return &identityv1.WithdrawParentalConsentResponse{Blocked: blocked, ConsistencyToken: token}, err
+	blocked, did, err := s.record(ctx, r, func(at time.Time) subject.Command { return subject.WithdrawAsParent{At: at} })
+	return &identityv1.WithdrawParentalConsentResponse{Blocked: blocked, ConsistencyToken: did.token, Ended: did.changed}, err
 }
 
 // GetAgeStatus returns the facts that stand.

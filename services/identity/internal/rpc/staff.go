@@ -35,19 +35,26 @@ func asker(ctx context.Context) string {
 }
 
 // do runs a command on the member of staff that a token's subject names.
-func (s *Staff) do(ctx context.Context, name string, cmd es.Command[staff.Command], data func(self bool) staff.Command) (string, error) {
+func (s *Staff) do(ctx context.Context, name string, cmd es.Command[staff.Command], data func(self bool) staff.Command) (done, error) {
 	return s.doFor(ctx, kit.ActorID(tenantOf(ctx), name), cmd, data)
 }
 
 // doFor runs one on the member of staff of an id.
-func (s *Staff) doFor(ctx context.Context, actor string, cmd es.Command[staff.Command], data func(self bool) staff.Command) (string, error) {
+func (s *Staff) doFor(ctx context.Context, actor string, cmd es.Command[staff.Command], data func(self bool) staff.Command) (done, error) {
 	agg := member(tenantOf(ctx), actor)
 	cmd.Data = data(asker(ctx) == agg.ID)
 	res, err := s.Handler.Handle(ctx, agg, cmd)
 	if err != nil {
-		return "", err
+		return done{}, err
 	}
-	return res.Token().Encode(), nil
+	return done{token: res.Token().Encode(), changed: len(res.Events) > 0}, nil
+}
+
+// done is what a command did: changed is false where nothing had to be done, and
+// the same when the command is repeated.
+type done struct {
+	token   string
+	changed bool
 }
 
 // named is the id of whom a request names by their token's subject or by the id
@@ -68,13 +75,13 @@ func (s *Staff) RecordUndertaking(ctx context.Context, r *identityv1.RecordUnder
 	if err != nil {
 		return nil, err
 	}
-	token, err := s.do(ctx, r.GetStaff(), cmd, func(self bool) staff.Command {
+	did, err := s.do(ctx, r.GetStaff(), cmd, func(self bool) staff.Command {
 		return staff.Bind{Until: r.GetUntil().AsTime(), Evidence: r.GetEvidence(), By: asker(ctx), Self: self, At: cmd.At}
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &identityv1.RecordUndertakingResponse{ConsistencyToken: token}, nil
+	return &identityv1.RecordUndertakingResponse{ConsistencyToken: did.token}, nil
 }
 
 // EndUndertaking ends an undertaking.
@@ -83,11 +90,11 @@ func (s *Staff) EndUndertaking(ctx context.Context, r *identityv1.EndUndertaking
 	if err != nil {
 		return nil, err
 	}
-	token, err := s.do(ctx, r.GetStaff(), cmd, func(bool) staff.Command { return staff.Unbind{By: asker(ctx), At: cmd.At} })
+	did, err := s.do(ctx, r.GetStaff(), cmd, func(bool) staff.Command { return staff.Unbind{By: asker(ctx), At: cmd.At} })
 	if err != nil {
 		return nil, err
 	}
-	return &identityv1.EndUndertakingResponse{ConsistencyToken: token}, nil
+	return &identityv1.EndUndertakingResponse{ConsistencyToken: did.token, Ended: did.changed}, nil
 }
 
 // GrantNeed grants a need.
@@ -100,13 +107,13 @@ func (s *Staff) GrantNeed(ctx context.Context, r *identityv1.GrantNeedRequest) (
 	if err != nil {
 		return nil, err
 	}
-	token, err := s.doFor(ctx, actor, cmd, func(self bool) staff.Command {
+	did, err := s.doFor(ctx, actor, cmd, func(self bool) staff.Command {
 		return staff.Grant{Need: needOf(r.GetNeed()), By: asker(ctx), Self: self, At: cmd.At}
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &identityv1.GrantNeedResponse{ConsistencyToken: token}, nil
+	return &identityv1.GrantNeedResponse{ConsistencyToken: did.token}, nil
 }
 
 // EndNeed ends a need.
@@ -119,13 +126,13 @@ func (s *Staff) EndNeed(ctx context.Context, r *identityv1.EndNeedRequest) (*ide
 	if err != nil {
 		return nil, err
 	}
-	token, err := s.doFor(ctx, actor, cmd, func(bool) staff.Command {
+	did, err := s.doFor(ctx, actor, cmd, func(bool) staff.Command {
 		return staff.End{Need: needOf(r.GetNeed()), By: asker(ctx), At: cmd.At}
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &identityv1.EndNeedResponse{ConsistencyToken: token}, nil
+	return &identityv1.EndNeedResponse{ConsistencyToken: did.token, Ended: did.changed}, nil
 }
 
 // GetStaff describes a member of staff.

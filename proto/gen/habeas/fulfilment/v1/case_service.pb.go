@@ -330,8 +330,10 @@ type UnassignRequestResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Pass it to reads that must see this command.
 	ConsistencyToken string `protobuf:"bytes,1,opt,name=consistency_token,json=consistencyToken,proto3" json:"consistency_token,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Somebody had the duty, which this has ended; nobody had otherwise.
+	Ended         bool `protobuf:"varint,2,opt,name=ended,proto3" json:"ended,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *UnassignRequestResponse) Reset() {
@@ -369,6 +371,13 @@ func (x *UnassignRequestResponse) GetConsistencyToken() string {
 		return x.ConsistencyToken
 	}
 	return ""
+}
+
+func (x *UnassignRequestResponse) GetEnded() bool {
+	if x != nil {
+		return x.Ended
+	}
+	return false
 }
 
 // ApproveRequestRequest approves a manifest.
@@ -849,9 +858,10 @@ const file_habeas_fulfilment_v1_case_service_proto_rawDesc = "" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x129\n" +
 	"\arequest\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\arequest\x12:\n" +
 	"\x04duty\x18\x03 \x01(\x0e2\x1a.habeas.fulfilment.v1.DutyB\n" +
-	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04duty\"F\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04duty\"\\\n" +
 	"\x17UnassignRequestResponse\x12+\n" +
-	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\xbb\x01\n" +
+	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\x12\x14\n" +
+	"\x05ended\x18\x02 \x01(\bR\x05ended\"\xbb\x01\n" +
 	"\x15ApproveRequestRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x129\n" +

@@ -648,8 +648,10 @@ type EndMandateResponse struct {
 	Blocked []string `protobuf:"bytes,1,rep,name=blocked,proto3" json:"blocked,omitempty"`
 	// Pass it to reads that must see this command.
 	ConsistencyToken string `protobuf:"bytes,2,opt,name=consistency_token,json=consistencyToken,proto3" json:"consistency_token,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// There was a mandate, which this has ended; nothing was there otherwise.
+	Ended         bool `protobuf:"varint,3,opt,name=ended,proto3" json:"ended,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *EndMandateResponse) Reset() {
@@ -694,6 +696,13 @@ func (x *EndMandateResponse) GetConsistencyToken() string {
 		return x.ConsistencyToken
 	}
 	return ""
+}
+
+func (x *EndMandateResponse) GetEnded() bool {
+	if x != nil {
+		return x.Ended
+	}
+	return false
 }
 
 // RecordParentalConsentRequest says that a parent agrees.
@@ -877,8 +886,10 @@ type WithdrawParentalConsentResponse struct {
 	Blocked []string `protobuf:"bytes,1,rep,name=blocked,proto3" json:"blocked,omitempty"`
 	// Pass it to reads that must see this command.
 	ConsistencyToken string `protobuf:"bytes,2,opt,name=consistency_token,json=consistencyToken,proto3" json:"consistency_token,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// There was a consent, which this has ended; nothing was there otherwise.
+	Ended         bool `protobuf:"varint,3,opt,name=ended,proto3" json:"ended,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *WithdrawParentalConsentResponse) Reset() {
@@ -923,6 +934,13 @@ func (x *WithdrawParentalConsentResponse) GetConsistencyToken() string {
 		return x.ConsistencyToken
 	}
 	return ""
+}
+
+func (x *WithdrawParentalConsentResponse) GetEnded() bool {
+	if x != nil {
+		return x.Ended
+	}
+	return false
 }
 
 // GetAgeStatusRequest names a person.
@@ -1148,10 +1166,11 @@ const file_habeas_identity_v1_age_service_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12@\n" +
 	"\vsubject_ref\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
-	"subjectRef\"[\n" +
+	"subjectRef\"q\n" +
 	"\x12EndMandateResponse\x12\x18\n" +
 	"\ablocked\x18\x01 \x03(\tR\ablocked\x12+\n" +
-	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\"\xd0\x01\n" +
+	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\x12\x14\n" +
+	"\x05ended\x18\x03 \x01(\bR\x05ended\"\xd0\x01\n" +
 	"\x1cRecordParentalConsentRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12@\n" +
@@ -1165,10 +1184,11 @@ const file_habeas_identity_v1_age_service_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12@\n" +
 	"\vsubject_ref\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
-	"subjectRef\"h\n" +
+	"subjectRef\"~\n" +
 	"\x1fWithdrawParentalConsentResponse\x12\x18\n" +
 	"\ablocked\x18\x01 \x03(\tR\ablocked\x12+\n" +
-	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\"W\n" +
+	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\x12\x14\n" +
+	"\x05ended\x18\x03 \x01(\bR\x05ended\"W\n" +
 	"\x13GetAgeStatusRequest\x12@\n" +
 	"\vsubject_ref\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
 	"subjectRef\"k\n" +

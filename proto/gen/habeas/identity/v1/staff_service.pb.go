@@ -276,8 +276,10 @@ type EndUndertakingResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Pass it to reads that must see this command.
 	ConsistencyToken string `protobuf:"bytes,1,opt,name=consistency_token,json=consistencyToken,proto3" json:"consistency_token,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// There was an undertaking, which this has ended; nothing was there otherwise.
+	Ended         bool `protobuf:"varint,2,opt,name=ended,proto3" json:"ended,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *EndUndertakingResponse) Reset() {
@@ -315,6 +317,13 @@ func (x *EndUndertakingResponse) GetConsistencyToken() string {
 		return x.ConsistencyToken
 	}
 	return ""
+}
+
+func (x *EndUndertakingResponse) GetEnded() bool {
+	if x != nil {
+		return x.Ended
+	}
+	return false
 }
 
 // GrantNeedRequest says who needs to see what.
@@ -515,8 +524,10 @@ type EndNeedResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Pass it to reads that must see this command.
 	ConsistencyToken string `protobuf:"bytes,1,opt,name=consistency_token,json=consistencyToken,proto3" json:"consistency_token,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// There was such a need, which this has ended; nothing was there otherwise.
+	Ended         bool `protobuf:"varint,2,opt,name=ended,proto3" json:"ended,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *EndNeedResponse) Reset() {
@@ -554,6 +565,13 @@ func (x *EndNeedResponse) GetConsistencyToken() string {
 		return x.ConsistencyToken
 	}
 	return ""
+}
+
+func (x *EndNeedResponse) GetEnded() bool {
+	if x != nil {
+		return x.Ended
+	}
+	return false
 }
 
 // GetStaffRequest names a person.
@@ -892,9 +910,10 @@ const file_habeas_identity_v1_staff_service_proto_rawDesc = "" +
 	"\x15EndUndertakingRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x129\n" +
-	"\x05staff\x18\x02 \x01(\tB#\xbaH r\x1e2\x1c^[A-Za-z0-9_.:|=/+-]{1,128}$R\x05staff\"E\n" +
+	"\x05staff\x18\x02 \x01(\tB#\xbaH r\x1e2\x1c^[A-Za-z0-9_.:|=/+-]{1,128}$R\x05staff\"[\n" +
 	"\x16EndUndertakingResponse\x12+\n" +
-	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\xb2\x02\n" +
+	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\x12\x14\n" +
+	"\x05ended\x18\x02 \x01(\bR\x05ended\"\xb2\x02\n" +
 	"\x10GrantNeedRequest\x12s\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tBT\xbaHQrO2M^([0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}|[a-z2-7]{25}[aeimquy4])$R\trequestId\x129\n" +
@@ -908,9 +927,10 @@ const file_habeas_identity_v1_staff_service_proto_rawDesc = "" +
 	"request_id\x18\x01 \x01(\tBT\xbaHQrO2M^([0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}|[a-z2-7]{25}[aeimquy4])$R\trequestId\x129\n" +
 	"\x05staff\x18\x02 \x01(\tB#\xbaH r\x1e2\x1c^[A-Za-z0-9_.:|=/+-]{0,128}$R\x05staff\x124\n" +
 	"\x04need\x18\x03 \x01(\v2\x18.habeas.identity.v1.NeedB\x06\xbaH\x03\xc8\x01\x01R\x04need\x128\n" +
-	"\x05actor\x18\x04 \x01(\tB\"\xbaH\x1fr\x1d2\x1b^([a-z2-7]{25}[aeimquy4])?$R\x05actor\">\n" +
+	"\x05actor\x18\x04 \x01(\tB\"\xbaH\x1fr\x1d2\x1b^([a-z2-7]{25}[aeimquy4])?$R\x05actor\"T\n" +
 	"\x0fEndNeedResponse\x12+\n" +
-	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"L\n" +
+	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\x12\x14\n" +
+	"\x05ended\x18\x02 \x01(\bR\x05ended\"L\n" +
 	"\x0fGetStaffRequest\x129\n" +
 	"\x05staff\x18\x01 \x01(\tB#\xbaH r\x1e2\x1c^[A-Za-z0-9_.:|=/+-]{1,128}$R\x05staff\"\xb1\x01\n" +
 	"\x10GetStaffResponse\x12\x14\n" +
