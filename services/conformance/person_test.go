@@ -52,13 +52,14 @@ type act struct {
 
 func (p *person) request(a act) *consentv1.RecordDecisionRequest {
 	r := &consentv1.RecordDecisionRequest{
-		RequestId: uuid.NewString(), SubjectRef: p.ref, Policy: p.policy, Purpose: a.purpose, Category: a.category,
-		Decision:   consentv1.Decision(consentv1.Decision_value["DECISION_"+strings.ToUpper(a.decision)]),
-		Expression: consentv1.Expression_EXPRESSION_EXPLICIT, DecidedAt: timestamppb.Now(), Evidence: "form:7",
-		Recipients: a.recipients,
+		RequestId: uuid.NewString(), SubjectRef: p.ref, Policy: p.policy, DecidedAt: timestamppb.Now(), Evidence: "form:7",
+		Choices: []*consentv1.Choice{{
+			Purpose: a.purpose, Category: a.category, Expression: consentv1.Expression_EXPRESSION_EXPLICIT, Recipients: a.recipients,
+			Decision: consentv1.Decision(consentv1.Decision_value["DECISION_"+strings.ToUpper(a.decision)]),
+		}},
 	}
 	if a.implied {
-		r.Expression = consentv1.Expression_EXPRESSION_IMPLIED
+		r.Choices[0].Expression = consentv1.Expression_EXPRESSION_IMPLIED
 	}
 	if a.implied || a.unproven {
 		r.Evidence = ""

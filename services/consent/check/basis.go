@@ -23,7 +23,7 @@ func groundBasis(id string) string {
 
 // basis is the answer of a described purpose for a category in its matrix.
 func (v Version) basis(p Policy, who Person, q Question, category string) Answer {
-	purpose, d := v.Purposes[q.Purpose], who.Purposes[q.Purpose]
+	purpose, d := v.Purposes[q.Purpose], who.decision(q)
 	switch purpose.Basis {
 	case OptIn:
 		return v.consent(p, who, q, category, purpose.Clause)
@@ -32,6 +32,9 @@ func (v Version) basis(p Policy, who Person, q Question, category string) Answer
 	case Described, Contract, Aggregate:
 		if d.Status == Refused || d.Status == Withdrawn {
 			return v.no(PurposeDeclined, v.Clauses.Decline)
+		}
+		if r := d.ended(); r != "" {
+			return v.no(r, v.Clauses.Decline)
 		}
 		return v.allowed(purpose, d, q)
 	case Legal: // answered before anything a person decides
@@ -58,10 +61,12 @@ func (v Version) allowed(purpose Purpose, d Decision, q Question) Answer {
 // optOut allows until the person says no, and, where the way out must be
 // offered, not before it was.
 func (v Version) optOut(who Person, q Question, offer bool, clause string) Answer {
-	d := who.Purposes[q.Purpose]
+	d := who.decision(q)
 	switch {
 	case d.Status == Refused || d.Status == Withdrawn:
 		return v.no(OptedOut, clause)
+	case d.ended() != "":
+		return v.no(d.ended(), clause)
 	case d.lacks() == "":
 		return v.yes(ConsentGiven, dpvExplicit, clause)
 	case offer && !d.Offered:
@@ -73,7 +78,7 @@ func (v Version) optOut(who Person, q Question, offer bool, clause string) Answe
 // consent allows by an explicit grant alone, and only what the version that
 // the person saw would have covered.
 func (v Version) consent(p Policy, who Person, q Question, category, clause string) Answer {
-	d := who.Purposes[q.Purpose]
+	d := who.decision(q)
 	if r := d.lacks(); r != "" {
 		return v.no(r, clause)
 	}
@@ -108,6 +113,8 @@ func (d Decision) lacks() Reason {
 		return ConsentRefused
 	case d.Status == Withdrawn:
 		return ConsentWithdrawn
+	case d.ended() != "":
+		return d.ended()
 	case d.Status != Given:
 		return ConsentMissing
 	case !d.Explicit:
@@ -116,4 +123,26 @@ func (d Decision) lacks() Reason {
 		return ConsentUnproven
 	}
 	return ""
+}
+
+// ended is why what was given counts no more, on any basis: what had an end was
+// not given beyond it.
+func (d Decision) ended() Reason {
+	switch d.Status {
+	case Expired:
+		return ConsentExpired
+	case Invalidated:
+		return ConsentInvalidated
+	case Given, Refused, Withdrawn:
+	}
+	return ""
+}
+
+// decision is what is effective for a question's purpose, at its moment.
+func (p Person) decision(q Question) Decision {
+	d := p.Purposes[q.Purpose]
+	if d.Status == Given && !d.Until.IsZero() && !q.At.Before(d.Until) {
+		d.Status = Expired
+	}
+	return d
 }

@@ -46,7 +46,7 @@ func deciding(inForce []Version, who Person, q Question) []Version {
 	if current.Accepted {
 		from = acceptedUnder(inForce, who, from)
 	}
-	if d := who.Purposes[q.Purpose]; d.lacks() == "" {
+	if d := who.decision(q); d.lacks() == "" {
 		for from < len(inForce)-1 && inForce[from].Number < d.Version {
 			from++
 		}

@@ -161,7 +161,7 @@ func (v Version) succeeds(rule Sharing, who Person, q Question) Answer {
 // consented is the answer of what the person said to sharing. A signal counts
 // against whoever uses data for purposes of its own.
 func (v Version) consented(rule Sharing, who Person, q Question, cat Category) Answer {
-	d := who.Purposes[q.Purpose]
+	d := who.decision(q)
 	named := d.lacks() == "" && (slices.Contains(d.Recipients, q.Recipient) || slices.Contains(d.Recipients, q.To.Kind))
 	switch {
 	case who.Signalled && (q.To.OwnUse || q.To.Agreement.Value || rule.Consent):

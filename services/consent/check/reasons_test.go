@@ -120,7 +120,10 @@ func ofThePerson() map[check.Reason]func(*asked) {
 	}
 	status := func(s check.Status) func(*asked) { return said(func(d *check.Decision) { d.Status = s }) }
 	on := func(b check.Basis, change func(*asked)) func(*asked) {
-		return func(a *asked) { a.purpose(func(p *check.Purpose) { p.Basis, p.Offer = b, b == check.OptOut }); change(a) }
+		return func(a *asked) {
+			a.purpose(func(p *check.Purpose) { p.Basis, p.Offer = b, b == check.OptOut })
+			change(a)
+		}
 	}
 	account := func(of string) func(*asked) {
 		return func(a *asked) {
@@ -132,6 +135,8 @@ func ofThePerson() map[check.Reason]func(*asked) {
 		check.ConsentMissing:      status(""),
 		check.ConsentRefused:      status(check.Refused),
 		check.ConsentWithdrawn:    status(check.Withdrawn),
+		check.ConsentExpired:      said(func(d *check.Decision) { d.Until = day(20) }),
+		check.ConsentInvalidated:  status(check.Invalidated),
 		check.ConsentImplied:      said(func(d *check.Decision) { d.Explicit = false }),
 		check.ConsentUnproven:     said(func(d *check.Decision) { d.Evidence = false }),
 		check.ConsentNarrower:     narrower,

@@ -162,6 +162,10 @@ const (
 	Given     Status = "given"
 	Refused   Status = "refused"
 	Withdrawn Status = "withdrawn"
+	// Expired was given, and has ended by its time.
+	Expired Status = "expired"
+	// Invalidated was made void by the controller.
+	Invalidated Status = "invalidated"
 )
 
 // Decision is the effective one of a purpose. Two never add up.
@@ -172,6 +176,7 @@ type Decision struct {
 	Offered    bool   // a way out was offered at some time
 	Version    uint32 // that the person saw
 	Recipients []string
+	Until      time.Time // from when on nothing is given; zero: for good
 }
 
 // Question is everything else that an answer depends on.
@@ -242,6 +247,8 @@ const (
 	ConsentUnproven      Reason = "CONSENT_WITHOUT_EVIDENCE"
 	ConsentRefused       Reason = "CONSENT_REFUSED"
 	ConsentWithdrawn     Reason = "CONSENT_WITHDRAWN"
+	ConsentExpired       Reason = "CONSENT_EXPIRED"
+	ConsentInvalidated   Reason = "CONSENT_INVALIDATED"
 	ConsentNarrower      Reason = "CONSENT_DOES_NOT_COVER"
 	NotOffered           Reason = "WAY_OUT_NOT_OFFERED"
 	OptedOut             Reason = "OPTED_OUT"

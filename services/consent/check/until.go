@@ -14,6 +14,7 @@ func Until(p Policy, who Person, q Question) time.Time {
 	a := q.To.Agreement
 	moments := []time.Time{
 		q.CollectedAt, a.From, a.Until, a.Confirmed, a.MechanismUntil, q.To.Succession, who.Notified,
+		who.Purposes[q.Purpose].Until,
 	}
 	for _, v := range p.Versions {
 		moments = append(moments, v.InForce)

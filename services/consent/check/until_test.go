@@ -26,6 +26,10 @@ func TestUntilItsMomentAnAnswerStays(t *testing.T) {
 			a.From, a.Until, a.Confirmed, a.MechanismUntil = moment.Draw(t, "from"), moment.Draw(t, "until"), moment.Draw(t, "confirmed"), moment.Draw(t, "mechanism")
 			d.ask.To.Succession, d.who.Notified = moment.Draw(t, "succession"), moment.Draw(t, "notified")
 		}
+		if who, ok := d.who.Purposes[d.ask.Purpose]; ok {
+			who.Until = moment.Draw(t, "consent ends")
+			d.who.Purposes[d.ask.Purpose] = who
+		}
 		until := check.Until(d.policy, d.who, d.ask)
 		want, later := check.Ask(d.policy, d.who, d.ask), d.ask
 		for range 4 {
@@ -47,6 +51,7 @@ func TestWhatEndsByItselfEndsAnAnswer(t *testing.T) {
 		"the agreement ends":       func(at time.Time) { a.q.To.Agreement.Until = at },
 		"the mechanism ends":       func(at time.Time) { a.q.To.Agreement.MechanismUntil = at },
 		"a version comes in force": func(at time.Time) { a.p.Versions = append(a.p.Versions, check.Version{Number: 2, InForce: at}) },
+		"consent ends":             func(at time.Time) { a.decision(func(d *check.Decision) { d.Until = at }) },
 		"the data is of tomorrow":  func(at time.Time) { a.q.CollectedAt = at },
 	} {
 		a = yes()

@@ -58,8 +58,9 @@ func TestThePoliciesAreServedAndOutliveARestartAndAFlush(t *testing.T) {
 	publishAll(t, w.dial(t, r, "dpo"))
 	product := consentv1.NewConsentServiceClient(w.dial(t, r, "product"))
 	given, err := product.RecordDecision(deadline(t), &consentv1.RecordDecisionRequest{
-		RequestId: request(1), SubjectRef: subject, Policy: "qcera", Purpose: "mail.periodic",
-		Decision: consentv1.Decision_DECISION_GIVEN, Expression: consentv1.Expression_EXPRESSION_EXPLICIT,
+		RequestId: request(1), SubjectRef: subject, Policy: "qcera", Choices: []*consentv1.Choice{{
+			Purpose: "mail.periodic", Decision: consentv1.Decision_DECISION_GIVEN, Expression: consentv1.Expression_EXPRESSION_EXPLICIT,
+		}},
 		DecidedAt: timestamppb.Now(), Evidence: "sha256:abc",
 	})
 	if err != nil {
@@ -86,8 +87,9 @@ func TestThePoliciesAreServedAndOutliveARestartAndAFlush(t *testing.T) {
 		t.Errorf("check after the restart: %v, error %v", res, err)
 	}
 	_, err = product.RecordDecision(deadline(t), &consentv1.RecordDecisionRequest{
-		RequestId: request(2), SubjectRef: subject, Policy: "qcera", Purpose: "mail.periodic",
-		Decision: consentv1.Decision_DECISION_WITHDRAWN, Expression: consentv1.Expression_EXPRESSION_EXPLICIT, DecidedAt: timestamppb.Now(),
+		RequestId: request(2), SubjectRef: subject, Policy: "qcera", DecidedAt: timestamppb.Now(), Choices: []*consentv1.Choice{{
+			Purpose: "mail.periodic", Decision: consentv1.Decision_DECISION_WITHDRAWN, Expression: consentv1.Expression_EXPRESSION_EXPLICIT,
+		}},
 	})
 	if err != nil {
 		t.Fatalf("withdraw: %v", err)

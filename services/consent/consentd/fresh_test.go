@@ -51,8 +51,8 @@ func patient(t *testing.T, cc *grpc.ClientConn) {
 func decide(t *testing.T, c consentv1.ConsentServiceClient, n int, d consentv1.Decision) {
 	t.Helper()
 	_, err := c.RecordDecision(deadline(t), &consentv1.RecordDecisionRequest{
-		RequestId: request(1000 + n), SubjectRef: subject, Policy: "qcera", Purpose: "mail.periodic",
-		Decision: d, Expression: consentv1.Expression_EXPRESSION_EXPLICIT, DecidedAt: timestamppb.Now(), Evidence: "sha256:abc",
+		RequestId: request(1000 + n), SubjectRef: subject, Policy: "qcera", DecidedAt: timestamppb.Now(), Evidence: "sha256:abc",
+		Choices: []*consentv1.Choice{{Purpose: "mail.periodic", Decision: d, Expression: consentv1.Expression_EXPRESSION_EXPLICIT}},
 	})
 	if err != nil {
 		t.Fatalf("record: %v", err)

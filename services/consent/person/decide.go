@@ -1,10 +1,6 @@
 package person
 
-import (
-	"cmp"
-	"slices"
-	"time"
-)
+import "time"
 
 // Decide returns the events that cmd causes. A repeated fact causes none.
 func Decide(s Person, cmd Command) ([]Event, error) {
@@ -13,6 +9,8 @@ func Decide(s Person, cmd Command) ([]Event, error) {
 		return record(s, c)
 	case WithdrawAll:
 		return withdrawAll(s, c)
+	case Invalidate:
+		return invalidate(s, c)
 	case Accept:
 		return accept(s, c)
 	case Receive:
@@ -31,33 +29,44 @@ func Decide(s Person, cmd Command) ([]Event, error) {
 	return nil, errUnknown
 }
 
+// record is all or nothing: the first choice that breaks a rule refuses the act.
 func record(s Person, c Record) ([]Event, error) {
-	if c.Decision.DecidedAt.After(c.At) {
+	if c.DecidedAt.After(c.At) {
 		return nil, ErrInFuture
 	}
-	if r := forbids(s, c); r != "" {
-		if s.Since.IsZero() { // a refusal makes nobody known
-			return nil, r
+	out := expired(s, c.At)
+	after := s
+	for _, choice := range c.Choices {
+		if r := forbids(after, c, choice); r != "" {
+			if s.Since.IsZero() { // a refusal makes nobody known
+				return nil, r
+			}
+			return []Event{DecisionRefused{Policy: c.Policy, Reason: r.Reason()}}, r
 		}
-		return []Event{DecisionRefused{Policy: c.Policy, Reason: r.Reason()}}, r
+		ev := DecisionRecorded{
+			Policy: c.Policy, Purpose: choice.Purpose, Category: choice.Category, Circumstances: c.Circumstances,
+			Decision: Decision{
+				Status: choice.Status, Explicit: choice.Explicit, Evidence: c.Evidence, Version: c.Version, DecidedAt: c.DecidedAt,
+				RecordedAt: c.At, Recipients: choice.Recipients, ExpiresAt: choice.ExpiresAt,
+			},
+		}
+		after, out = Evolve(after, ev), append(out, ev)
 	}
-	d := c.Decision
-	d.Version, d.RecordedAt = c.Version, c.At
-	return []Event{DecisionRecorded{Policy: c.Policy, Purpose: c.Purpose, Category: c.Category, Decision: d}}, nil
+	return out, nil
 }
 
-// forbids is the rule that a decision breaks. A no is never forbidden, but for
+// forbids is the rule that a choice breaks. A no is never forbidden, but for
 // one about data that the policy doesn't name.
-func forbids(s Person, c Record) Refusal {
-	d, gives := c.Decision, c.Decision.Status == Given || c.Decision.Status == Offered
+func forbids(s Person, act Record, c Choice) Refusal {
+	gives := c.Status == Given || c.Status == Renewed
 	switch {
 	case c.Category != "" && !c.Known:
 		return ErrCategoryUnknown
-	case c.Category != "" && d.Status == Offered:
+	case c.Category != "" && (c.Status == Offered || c.Status == Renewed):
 		return ErrNoOffer
-	case tooMany(s, c):
+	case tooMany(s, act.Policy, c):
 		return ErrTooMany
-	case !gives:
+	case !gives && c.Status != Offered:
 		return ""
 	case !c.Known:
 		return ErrNotDescribed
@@ -65,27 +74,31 @@ func forbids(s Person, c Record) Refusal {
 		return ErrErased
 	case s.Closed:
 		return ErrClosed
-	case d.Status == Given && d.Explicit && d.Evidence == "":
+	case gives && (c.Explicit || c.Status == Renewed) && act.Evidence == "":
 		return ErrNoEvidence
-	case d.Status == Given && !d.Explicit && saidNo(s, c):
+	case gives && !c.ExpiresAt.IsZero() && !c.ExpiresAt.After(act.DecidedAt):
+		return ErrEnded
+	case c.Status == Given && !c.Explicit && no(s.chosen(act.Policy, c)):
 		return ErrImplied
+	case c.Status == Renewed && (!c.Explicit || !s.chosen(act.Policy, c).gives()):
+		return ErrNotGiven
 	}
 	return ""
 }
 
-func tooMany(s Person, c Record) bool {
-	_, purpose := s.Purposes[Topic{c.Policy, c.Purpose}]
-	_, category := s.Categories[Topic{c.Policy, c.Category}]
+func tooMany(s Person, policy string, c Choice) bool {
+	_, purpose := s.Purposes[Topic{policy, c.Purpose}]
+	_, category := s.Categories[Topic{policy, c.Category}]
 	return c.Purpose != "" && !purpose && len(s.Purposes) >= MaxTopics ||
 		c.Category != "" && !category && len(s.Categories) >= MaxTopics
 }
 
-func saidNo(s Person, c Record) bool {
-	d := s.Categories[Topic{c.Policy, c.Category}]
+// chosen is what is effective for what a choice is about.
+func (s Person) chosen(policy string, c Choice) Decision {
 	if c.Purpose != "" {
-		d = s.Purposes[Topic{c.Policy, c.Purpose}].Decision
+		return s.Purposes[Topic{policy, c.Purpose}].Decision
 	}
-	return d.Status == Refused || d.Status == Withdrawn
+	return s.Categories[Topic{policy, c.Category}]
 }
 
 // withdrawAll records the wish also where nothing is there to withdraw: the person
@@ -94,24 +107,18 @@ func withdrawAll(s Person, c WithdrawAll) ([]Event, error) {
 	if c.DecidedAt.After(c.At) {
 		return nil, ErrInFuture
 	}
-	var topics []Topic
-	for t, p := range s.Purposes {
-		if p.stands() && !p.Decision.DecidedAt.After(c.DecidedAt) {
-			topics = append(topics, t)
-		}
-	}
+	topics := s.topics(func(p Purpose) bool { return p.stands() && !p.Decision.DecidedAt.After(c.DecidedAt) })
 	if len(topics) == 0 && !c.DecidedAt.After(s.WithdrawnAt) {
 		return nil, nil
 	}
-	slices.SortFunc(topics, func(a, b Topic) int {
-		return cmp.Or(cmp.Compare(a.Policy, b.Policy), cmp.Compare(a.Name, b.Name))
-	})
-	return []Event{AllWithdrawn{Purposes: topics, DecidedAt: c.DecidedAt, RecordedAt: c.At}}, nil
+	return append(expired(s, c.At), AllWithdrawn{
+		Purposes: topics, DecidedAt: c.DecidedAt, RecordedAt: c.At, Circumstances: c.Circumstances,
+	}), nil
 }
 
 // stands reports whether there is something to withdraw.
 func (p Purpose) stands() bool {
-	return p.Decision.Status == Given || p.Decision.Status == 0 && p.Offered
+	return p.Decision.gives() || p.Decision.Status == 0 && p.Offered
 }
 
 func accept(s Person, c Accept) ([]Event, error) {
@@ -202,27 +209,6 @@ func apply(s Person, c Apply) ([]Event, error) {
 	}
 	return []Event{FactApplied{Fact: c.Fact, Cause: c.Cause, Other: c.Other, Policy: c.Policy, RecordedAt: c.At}}, nil
 }
-
-// replaces reports whether a decision takes the place of the one that is
-// effective. The order is total but for two of the same kind and moment, so
-// that it doesn't matter in which order acts are recorded.
-func replaces(old, d Decision) bool {
-	if old.Status == 0 {
-		return true
-	}
-	if silent(old) != silent(d) {
-		return silent(old)
-	}
-	if d.DecidedAt.Equal(old.DecidedAt) {
-		return no(d) || !no(old)
-	}
-	return d.DecidedAt.After(old.DecidedAt)
-}
-
-// silent: a yes that nobody said.
-func silent(d Decision) bool { return d.Status == Given && !d.Explicit }
-
-func no(d Decision) bool { return d.Status == Refused || d.Status == Withdrawn }
 
 // first is the earlier of two moments of which the first may be missing.
 func first(old, at time.Time) time.Time {

@@ -27,12 +27,17 @@ func unproven(d *person.Decision) { d.Evidence = "" }
 // record is the command that has an act as its event.
 func record(e person.DecisionRecorded) person.Record {
 	d := e.Decision
-	d.Version, d.RecordedAt = 0, time.Time{}
-	return person.Record{Policy: e.Policy, Version: 1, Purpose: e.Purpose, Category: e.Category, Known: true, Decision: d, At: e.Decision.RecordedAt}
+	return person.Record{
+		Policy: e.Policy, Version: 1, Evidence: d.Evidence, Circumstances: e.Circumstances, DecidedAt: d.DecidedAt, At: d.RecordedAt,
+		Choices: []person.Choice{{
+			Purpose: e.Purpose, Category: e.Category, Known: true, Status: d.Status, Explicit: d.Explicit,
+			Recipients: d.Recipients, ExpiresAt: d.ExpiresAt,
+		}},
+	}
 }
 
 func unknown(r person.Record) person.Record {
-	r.Known = false
+	r.Choices[0].Known = false
 	return r
 }
 
@@ -78,7 +83,7 @@ func TestDecisions(t *testing.T) {
 		return []person.Event{person.DecisionRefused{Policy: "p", Reason: r.Reason()}}
 	}
 	future := record(yes)
-	future.Decision.DecidedAt = at.Add(1)
+	future.DecidedAt = at.Add(1)
 	offer, declined := act(person.Offered, at), about("phone", act(person.Refused, at))
 	check(t, []decision{
 		{"a person gives", nil, record(yes), []person.Event{yes}, nil},

@@ -10,6 +10,14 @@ func Evolve(s Person, ev Event) Person {
 		s.Since = first(s.Since, e.Decision.RecordedAt)
 		s = decided(s, e)
 	case DecisionRefused:
+	case ConsentExpired:
+		s = ended(s, e)
+	case ConsentInvalidated:
+		s.Since = first(s.Since, e.RecordedAt)
+		for _, name := range e.Purposes {
+			d := e.decision(s.Purposes[Topic{e.Policy, name}].Decision)
+			s = decided(s, DecisionRecorded{Policy: e.Policy, Purpose: name, Decision: d})
+		}
 	case AllWithdrawn:
 		s.Since = first(s.Since, e.RecordedAt)
 		if e.DecidedAt.After(s.WithdrawnAt) {
@@ -62,7 +70,7 @@ func decided(s Person, e DecisionRecorded) Person {
 	}
 	t := Topic{e.Policy, e.Purpose}
 	p := s.Purposes[t]
-	if d := e.Decision; d.Status == Given && !d.DecidedAt.After(s.WithdrawnAt) { // it was recorded late
+	if d := e.Decision; d.gives() && !d.DecidedAt.After(s.WithdrawnAt) { // it was recorded late
 		e.Decision = s.withdrawal(d)
 	}
 	switch {
@@ -72,6 +80,16 @@ func decided(s Person, e DecisionRecorded) Person {
 		p.Decision = e.Decision
 	}
 	s.Purposes = with(s.Purposes, t, p)
+	return s
+}
+
+// ended marks a decision as expired, if it is the one that is effective.
+func ended(s Person, e ConsentExpired) Person {
+	p := s.Purposes[e.Topic]
+	if d := p.Decision; d.gives() && d.DecidedAt.Equal(e.DecidedAt) && d.ExpiresAt.Equal(e.ExpiredAt) {
+		p.Decision.Status = Expired
+		s.Purposes = with(s.Purposes, e.Topic, p)
+	}
 	return s
 }
 

@@ -44,6 +44,7 @@ type Decision struct {
 	DecidedAt  time.Time
 	RecordedAt time.Time
 	Recipients []string
+	ExpiresAt  time.Time // from when on it counts no more; zero: never
 }
 
 // Acceptance is that of a version.
@@ -61,6 +62,12 @@ const (
 	Refused
 	Withdrawn
 	Offered
+	// Renewed is given again by somebody who had given it.
+	Renewed
+	// Expired was given, and has ended by its time.
+	Expired
+	// Invalidated was made void by the controller.
+	Invalidated
 )
 
 // Fact is what another service knows.
@@ -89,26 +96,68 @@ const (
 	OptOut
 )
 
-// Command is Record, WithdrawAll, Accept, Receive, Apply, Inherit, Notify,
-// Authorize or Revoke.
+// Command is Record, WithdrawAll, Invalidate, Accept, Receive, Apply, Inherit,
+// Notify, Authorize or Revoke.
 //
 //sumtype:decl
 type Command interface{ command() }
 
-// Record is one act on a purpose or a category. Known says that the policy in
-// force allows to be asked about it.
+// Record is one act: all of it is recorded, or nothing.
 type Record struct {
-	Policy   string
-	Version  uint32 // in force now
-	Purpose  string
-	Category string
-	Known    bool
-	Decision Decision // RecordedAt is At
-	At       time.Time
+	Policy        string
+	Version       uint32 // in force now
+	Choices       []Choice
+	Evidence      string
+	Circumstances Circumstances
+	DecidedAt, At time.Time
 }
 
+// Choice is what was chosen for a purpose or a category. Known says that the
+// policy in force allows to be asked about it.
+type Choice struct {
+	Purpose, Category string
+	Known             bool
+	Status            Status
+	Explicit          bool
+	Recipients        []string
+	ExpiresAt         time.Time
+}
+
+// Circumstances say how an act came about. They are codes and references, decide
+// nothing, and are no part of the state.
+type Circumstances struct {
+	Notice, TextHash, Language, Method, Channel string
+
+	Actor    Actor
+	ActorRef string
+	Steps    *uint32 // nil: not known
+	Seconds  *uint32
+}
+
+// Actor is who acted.
+type Actor int
+
+// The actors. Not stated is the person.
+const (
+	Self Actor = iota + 1
+	Guardian
+	Agent
+	Staff
+)
+
 // WithdrawAll withdraws what was given or offered until the act.
-type WithdrawAll struct{ DecidedAt, At time.Time }
+type WithdrawAll struct {
+	DecidedAt, At time.Time
+	Circumstances Circumstances
+}
+
+// Invalidate makes void what was given for purposes until a moment.
+type Invalidate struct {
+	Policy            string
+	Purposes          []string
+	Ground, Evidence  string
+	InvalidatedAt, At time.Time
+}
 
 // Accept accepts a version of a policy.
 type Accept struct {
@@ -155,13 +204,14 @@ type Notify struct {
 func (Notify) command()      {}
 func (Record) command()      {}
 func (WithdrawAll) command() {}
+func (Invalidate) command()  {}
 func (Accept) command()      {}
 func (Receive) command()     {}
 func (Apply) command()       {}
 func (Inherit) command()     {}
 
-// Event is DecisionRecorded, DecisionRefused, AllWithdrawn, PolicyAccepted,
-// AcceptanceRefused, SignalReceived, FactApplied, Notified, SourceAuthorized,
+// Event is DecisionRecorded, DecisionRefused, ConsentExpired,
+// ConsentInvalidated, AllWithdrawn, PolicyAccepted, AcceptanceRefused, SignalReceived, FactApplied, Notified, SourceAuthorized,
 // SourceRevoked or AuthorizationRefused.
 //
 //sumtype:decl
@@ -173,6 +223,24 @@ type DecisionRecorded struct {
 	Purpose  string
 	Category string
 	Decision Decision
+
+	Circumstances Circumstances
+}
+
+// ConsentExpired says that what was given at a moment has ended by its time. It
+// counted no more from then on, whether this was recorded or not.
+type ConsentExpired struct {
+	Topic
+	DecidedAt, ExpiredAt, RecordedAt time.Time
+}
+
+// ConsentInvalidated says that what was given for purposes until a moment is
+// void.
+type ConsentInvalidated struct {
+	Policy                    string
+	Purposes                  []string // sorted
+	Ground, Evidence          string
+	InvalidatedAt, RecordedAt time.Time
 }
 
 // DecisionRefused says that a rule forbade a decision.
@@ -183,6 +251,7 @@ type DecisionRefused struct{ Policy, Reason string }
 type AllWithdrawn struct {
 	Purposes              []Topic
 	DecidedAt, RecordedAt time.Time
+	Circumstances         Circumstances
 }
 
 // PolicyAccepted says that a person accepted a version.
@@ -221,14 +290,16 @@ type Notified struct {
 	NotifiedAt, RecordedAt time.Time
 }
 
-func (Notified) event()          {}
-func (DecisionRecorded) event()  {}
-func (DecisionRefused) event()   {}
-func (AllWithdrawn) event()      {}
-func (PolicyAccepted) event()    {}
-func (AcceptanceRefused) event() {}
-func (SignalReceived) event()    {}
-func (FactApplied) event()       {}
+func (Notified) event()           {}
+func (DecisionRecorded) event()   {}
+func (DecisionRefused) event()    {}
+func (AllWithdrawn) event()       {}
+func (ConsentExpired) event()     {}
+func (ConsentInvalidated) event() {}
+func (PolicyAccepted) event()     {}
+func (AcceptanceRefused) event()  {}
+func (SignalReceived) event()     {}
+func (FactApplied) event()        {}
 
 // Refusal is a rule's no, with its reason code.
 type Refusal string
@@ -250,6 +321,11 @@ const (
 	ErrNoEvidence = Refusal("EVIDENCE_REQUIRED")
 	// ErrImplied refuses to take silence for a yes after a no.
 	ErrImplied = Refusal("IMPLIED_AFTER_REFUSAL")
+	// ErrNotGiven refuses to renew what does not stand, and has not just ended by
+	// its time.
+	ErrNotGiven = Refusal("NOTHING_TO_RENEW")
+	// ErrEnded refuses a grant that has ended before it was made.
+	ErrEnded = Refusal("ENDS_BEFORE_IT_BEGINS")
 	// ErrClosed refuses a grant for a closed account.
 	ErrClosed = Refusal("ACCOUNT_CLOSED")
 	// ErrErased refuses a grant of an erased person.

@@ -122,6 +122,9 @@ func (l *linter) lintPurposes() {
 			l.fail(at+".id", CodeReservedName, "names that start with ground. stand for grounds")
 		}
 		l.oneOf(at+".basis", p.Basis, bases()...)
+		if p.Expires != "" {
+			l.period(at+".expires", p.Expires)
+		}
 		if len(p.Categories) == 0 {
 			l.fail(at+".categories", CodeMissing, "must be given")
 		}

@@ -114,6 +114,7 @@ type Purpose struct {
 	Channels   []string `yaml:"channels"` // empty: any
 	Features   []string `yaml:"features"` // that need it
 	Offer      bool     `yaml:"offer"`    // opt_out: denied until offered
+	Expires    string   `yaml:"expires"`  // how long consent lasts, such as "P2Y"; empty: until it is withdrawn
 	Clause     string   `yaml:"clause"`
 	House      bool     `yaml:"house"`
 }

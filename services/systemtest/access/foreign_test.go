@@ -127,8 +127,10 @@ func plant(t *testing.T, s *stack.Stack) map[string]string {
 	})
 	subject := s.Register(tenant, email)
 	_, err := s.As(tenant, "product").Consent.RecordDecision(stack.Deadline(t), &consentv1.RecordDecisionRequest{
-		RequestId: uuid.NewString(), SubjectRef: subject, Policy: policy, Purpose: "trends.track", Evidence: "form:7",
-		Decision: consentv1.Decision_DECISION_REFUSED, Expression: consentv1.Expression_EXPRESSION_EXPLICIT, DecidedAt: timestamppb.Now(),
+		RequestId: uuid.NewString(), SubjectRef: subject, Policy: policy, Evidence: "form:7", DecidedAt: timestamppb.Now(),
+		Choices: []*consentv1.Choice{{
+			Purpose: "trends.track", Decision: consentv1.Decision_DECISION_REFUSED, Expression: consentv1.Expression_EXPRESSION_EXPLICIT,
+		}},
 	})
 	if err != nil {
 		t.Fatal(stack.Answer(err))

@@ -54,8 +54,10 @@ func TestWithoutRedisEachServiceRefusesAndConsentCanStillBeWithdrawn(t *testing.
 		}
 	}
 	_, err := product.Consent.RecordDecision(stack.Deadline(t), &consentv1.RecordDecisionRequest{
-		RequestId: uuid.NewString(), SubjectRef: subject, Policy: policy, Purpose: "trends.track", Evidence: "form:7",
-		Decision: consentv1.Decision_DECISION_REFUSED, Expression: consentv1.Expression_EXPRESSION_EXPLICIT, DecidedAt: timestamppb.Now(),
+		RequestId: uuid.NewString(), SubjectRef: subject, Policy: policy, Evidence: "form:7", DecidedAt: timestamppb.Now(),
+		Choices: []*consentv1.Choice{{
+			Purpose: "trends.track", Decision: consentv1.Decision_DECISION_REFUSED, Expression: consentv1.Expression_EXPRESSION_EXPLICIT,
+		}},
 	})
 	if err != nil {
 		t.Errorf("a refusal: %v", err)

@@ -99,8 +99,10 @@ func (w world) resolves(value, want string) {
 func (w world) refuses(ref string) {
 	w.Helper()
 	_, err := w.As(tenant, "product").Consent.RecordDecision(stack.Deadline(w), &consentv1.RecordDecisionRequest{
-		RequestId: uuid.NewString(), SubjectRef: ref, Policy: tenant, Purpose: "trends.track", Evidence: "form:7",
-		Decision: consentv1.Decision_DECISION_REFUSED, Expression: consentv1.Expression_EXPRESSION_EXPLICIT, DecidedAt: timestamppb.Now(),
+		RequestId: uuid.NewString(), SubjectRef: ref, Policy: tenant, Evidence: "form:7", DecidedAt: timestamppb.Now(),
+		Choices: []*consentv1.Choice{{
+			Purpose: "trends.track", Decision: consentv1.Decision_DECISION_REFUSED, Expression: consentv1.Expression_EXPRESSION_EXPLICIT,
+		}},
 	})
 	if err != nil {
 		w.Fatal(err)

@@ -14,6 +14,8 @@ type Compiled struct {
 	Version  check.Version
 	Features []Feature
 	Signals  map[string]Signal // by name
+	// Expires is how long consent to a purpose lasts, where the policy says so.
+	Expires map[string]policydoc.Period
 }
 
 // Signal is what a policy says to a browser's signal.
@@ -49,7 +51,7 @@ func Document(d policydoc.Document) Compiled {
 		Categories: map[string]check.Category{}, Purposes: map[string]check.Purpose{},
 		Sources: map[check.Source]check.SourceRule{}, Grounds: map[string]check.Ground{},
 		Clauses: clauses(d),
-	}, Signals: map[string]Signal{}}
+	}, Signals: map[string]Signal{}, Expires: map[string]policydoc.Period{}}
 	v := &out.Version
 	v.Outage = outage
 	if n := d.Consent.OutageSeconds; n != nil {
@@ -67,6 +69,9 @@ func Document(d policydoc.Document) Compiled {
 	}
 	for _, p := range d.Purposes {
 		v.Purposes[p.ID] = purpose(p)
+		if lasts, err := policydoc.ParsePeriod(p.Expires); err == nil { // none, or the linter has found it a period
+			out.Expires[p.ID] = lasts
+		}
 		for _, f := range p.Features {
 			out.Features = append(out.Features, Feature{Name: f, Purpose: p.ID})
 		}

@@ -112,6 +112,9 @@ func (p packer) topic(name string, d person.Decision, way bool) *consentv1.Topic
 	if d.Status != 0 {
 		decided := nanos(d.DecidedAt)
 		out.Decided, out.Recorded = decided-nanos(p.since), nanos(d.RecordedAt)-decided
+		if !d.ExpiresAt.IsZero() {
+			out.Expires = nanos(d.ExpiresAt) - decided
+		}
 	}
 	return out
 }
@@ -195,6 +198,9 @@ func decision(since time.Time, t *consentv1.TopicRecord) person.Decision {
 	if d.Status != 0 {
 		d.DecidedAt = since.Add(time.Duration(t.GetDecided()))
 		d.RecordedAt = d.DecidedAt.Add(time.Duration(t.GetRecorded()))
+	}
+	if t.GetExpires() != 0 {
+		d.ExpiresAt = d.DecidedAt.Add(time.Duration(t.GetExpires()))
 	}
 	return d
 }

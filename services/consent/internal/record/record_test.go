@@ -29,14 +29,17 @@ func names(name string) *rapid.Generator[string] {
 func events() *rapid.Generator[person.Event] {
 	return rapid.Custom(func(t *rapid.T) person.Event {
 		policy := names("policy").Draw(t, "policy")
-		switch rapid.IntRange(0, 7).Draw(t, "kind") {
+		switch rapid.IntRange(0, 9).Draw(t, "kind") {
 		case 0:
 			e := person.DecisionRecorded{Policy: policy, Decision: person.Decision{
-				Status: person.Status(rapid.IntRange(1, 4).Draw(t, "status")), Explicit: rapid.Bool().Draw(t, "explicit"),
+				Status: person.Status(rapid.IntRange(1, 7).Draw(t, "status")), Explicit: rapid.Bool().Draw(t, "explicit"),
 				Evidence: rapid.SampledFrom([]string{"", "sha256:abc"}).Draw(t, "evidence"), Version: rapid.Uint32().Draw(t, "version"),
 				DecidedAt: moments().Draw(t, "decided"), RecordedAt: moments().Draw(t, "recorded"),
 				Recipients: rapid.SliceOfN(names("recipient"), 0, 2).Draw(t, "recipients"),
 			}}
+			if rapid.Bool().Draw(t, "ends") {
+				e.Decision.ExpiresAt = e.Decision.DecidedAt.Add(time.Hour)
+			}
 			if rapid.Bool().Draw(t, "purpose") {
 				e.Purpose = names("purpose").Draw(t, "name")
 			} else {
@@ -63,6 +66,13 @@ func events() *rapid.Generator[person.Event] {
 			return person.SourceRevoked{
 				Policy: policy, Provider: names("provider").Draw(t, "provider"), Scopes: rapid.SliceOfN(names("scope"), 0, 1).Draw(t, "scopes"),
 				RevokedAt: moments().Draw(t, "revoked"), RecordedAt: moments().Draw(t, "recorded"),
+			}
+		case 7:
+			return person.ConsentInvalidated{Policy: policy, Purposes: []string{"purpose.a"}, InvalidatedAt: moments().Draw(t, "invalidated"), RecordedAt: moments().Draw(t, "recorded")}
+		case 8:
+			at := moments().Draw(t, "decided")
+			return person.ConsentExpired{
+				Topic: person.Topic{Policy: policy, Name: "purpose.a"}, DecidedAt: at, ExpiredAt: at.Add(time.Hour), RecordedAt: moments().Draw(t, "recorded"),
 			}
 		default:
 			return person.FactApplied{
@@ -129,6 +139,23 @@ func TestAMomentBeforeAllCalendarsIsKeptInItsPlace(t *testing.T) {
 	s, err = record.Unpack(b)
 	if got := s.Purposes[person.Topic{Policy: "p", Name: "mail"}].Decision; err != nil || !got.DecidedAt.Before(noon()) || !got.RecordedAt.Equal(noon()) {
 		t.Errorf("%+v, error %v", got, err)
+	}
+}
+
+// TestAnEndTakesFewBytes holds what an end costs those who have one.
+func TestAnEndTakesFewBytes(t *testing.T) {
+	given := person.DecisionRecorded{Policy: "p", Purpose: "mail", Decision: person.Decision{
+		Status: person.Given, Explicit: true, Evidence: "e", Version: 1, DecidedAt: noon(), RecordedAt: noon(),
+	}}
+	forGood, err := record.Pack(person.Evolve(person.Person{}, given))
+	if err != nil {
+		t.Fatal(err)
+	}
+	given.Decision.ExpiresAt = noon().AddDate(2, 0, 0)
+	given.Circumstances = person.Circumstances{Notice: "signup.3", Channel: "web"} // is told by the log alone
+	ends, err := record.Pack(person.Evolve(person.Person{}, given))
+	if err != nil || len(ends)-len(forGood) > 10 {
+		t.Errorf("%d bytes more, error %v", len(ends)-len(forGood), err)
 	}
 }
 

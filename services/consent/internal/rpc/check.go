@@ -251,7 +251,7 @@ func under(policy string, s person.Person) check.Person {
 		}
 		out.Purposes[topic.Name] = check.Decision{
 			Status: status(p.Decision.Status), Explicit: p.Decision.Explicit, Evidence: p.Decision.Evidence != "",
-			Offered: p.Offered, Version: p.Decision.Version, Recipients: p.Decision.Recipients,
+			Offered: p.Offered, Version: p.Decision.Version, Recipients: p.Decision.Recipients, Until: p.Decision.ExpiresAt,
 		}
 	}
 	for a := range s.Sources {
@@ -269,8 +269,12 @@ func under(policy string, s person.Person) check.Person {
 
 func status(s person.Status) check.Status {
 	switch s {
-	case person.Given:
+	case person.Given, person.Renewed:
 		return check.Given
+	case person.Expired:
+		return check.Expired
+	case person.Invalidated:
+		return check.Invalidated
 	case person.Refused:
 		return check.Refused
 	case person.Withdrawn:

@@ -3,14 +3,10 @@ package rpc
 import (
 	"context"
 	"errors"
-	"slices"
-	"strings"
 	"time"
 
 	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
 	optionsv1 "habeas.internal/proto/gen/habeas/options/v1"
-	"habeas.internal/services/consent/check"
-	"habeas.internal/services/consent/internal/compile"
 	"habeas.internal/services/consent/internal/wire"
 	"habeas.internal/services/consent/person"
 	"habeas.internal/services/internal/es"
@@ -32,87 +28,22 @@ var ErrNotOwn = errors.New("a person may touch their own data only")
 // another role that the method allows calls in that one.
 func own(ctx context.Context, subject string) error {
 	p := kit.PrincipalFrom(ctx)
-	_, rule := kit.MethodFrom(ctx)
-	for _, role := range rule.GetRoles() {
-		if role != optionsv1.Role_ROLE_SUBJECT && p.Roles.Intersects(auth.RolesOf(role)) {
-			return nil
-		}
-	}
-	if p.Subject == "" || p.Subject != subject {
+	if asSubject(ctx) && (p.Subject == "" || p.Subject != subject) {
 		return ErrNotOwn
 	}
 	return nil
 }
 
-// RecordDecision records one act of a person.
-func (s *ConsentServer) RecordDecision(ctx context.Context, r *consentv1.RecordDecisionRequest) (*consentv1.RecordDecisionResponse, error) {
-	if err := own(ctx, r.GetSubjectRef()); err != nil {
-		return nil, err
-	}
-	if (r.GetPurpose() == "") == (r.GetCategory() == "") {
-		return nil, fault.FieldErrors{{
-			Field: "purpose", Rule: "PURPOSE_OR_CATEGORY", Text: "name a purpose or a category, and not both",
-		}}
-	}
-	rules, _, err := s.log.rules(ctx, policyAggregate(ctx, r.GetPolicy()))
-	if err != nil {
-		return nil, err
-	}
-	if _, err := version(rules, 0); err != nil {
-		return nil, err
-	}
-	now := s.log.Now()
-	v, compiled, ok := rules.inForce(now)
-	if !ok {
-		return nil, ErrNotInForce
-	}
-	cmd, err := command[person.Command](r.GetRequestId(), r, now, person.Record{
-		Policy: r.GetPolicy(), Version: v.Number, Purpose: r.GetPurpose(), Category: r.GetCategory(),
-		Known: answerable(compiled.Version, r), At: now,
-		Decision: person.Decision{
-			Status: wire.Status(r.GetDecision()), Explicit: r.GetExpression() == consentv1.Expression_EXPRESSION_EXPLICIT,
-			Evidence: r.GetEvidence(), DecidedAt: r.GetDecidedAt().AsTime(), Recipients: r.GetRecipients(),
-		},
-	})
-	if err != nil {
-		return nil, err
-	}
-	res, err := s.log.persons.Handle(ctx, personAggregate(ctx, r.GetSubjectRef()), cmd)
-	if errors.Is(err, person.ErrInFuture) {
-		return nil, inFuture("decided_at")
-	}
-	if err != nil {
-		return nil, err
-	}
-	return &consentv1.RecordDecisionResponse{
-		ConsistencyToken: res.Token().Encode(), FeaturesUnavailable: lost(compiled.Features, r),
-	}, nil
-}
-
-// answerable reports whether the version lets a person be asked at all.
-func answerable(v check.Version, r *consentv1.RecordDecisionRequest) bool {
-	if r.GetCategory() != "" {
-		_, known := v.Categories[r.GetCategory()]
-		return known
-	}
-	_, described := v.Purposes[r.GetPurpose()]
-	return described || !v.Closed && !strings.HasPrefix(r.GetPurpose(), check.GroundPrefix)
-}
-
-// lost lists the features that need what was just refused.
-func lost(features []compile.Feature, r *consentv1.RecordDecisionRequest) []string {
-	status := wire.Status(r.GetDecision())
-	if status != person.Refused && status != person.Withdrawn {
-		return nil
-	}
-	var out []string
-	for _, f := range features {
-		if f.Purpose == r.GetPurpose() && f.Category == r.GetCategory() {
-			out = append(out, f.Name)
+// asSubject reports whether a person calls as such.
+func asSubject(ctx context.Context) bool {
+	p := kit.PrincipalFrom(ctx)
+	_, rule := kit.MethodFrom(ctx)
+	for _, role := range rule.GetRoles() {
+		if role != optionsv1.Role_ROLE_SUBJECT && p.Roles.Intersects(auth.RolesOf(role)) {
+			return false
 		}
 	}
-	slices.Sort(out)
-	return slices.Compact(out)
+	return true
 }
 
 // AcceptPolicy records that a person accepted a version.
@@ -152,8 +83,13 @@ func (s *ConsentServer) WithdrawAll(ctx context.Context, r *consentv1.WithdrawAl
 	if err := own(ctx, r.GetSubjectRef()); err != nil {
 		return nil, err
 	}
+	if bad := acted(ctx, r.GetCircumstances()); bad != nil {
+		return nil, bad
+	}
 	now := s.log.Now()
-	cmd, err := command[person.Command](r.GetRequestId(), r, now, person.WithdrawAll{DecidedAt: r.GetDecidedAt().AsTime(), At: now})
+	cmd, err := command[person.Command](r.GetRequestId(), r, now, person.WithdrawAll{
+		DecidedAt: r.GetDecidedAt().AsTime(), At: now, Circumstances: wire.Circumstances(r.GetCircumstances()),
+	})
 	if err != nil {
 		return nil, err
 	}

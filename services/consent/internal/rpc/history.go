@@ -62,6 +62,14 @@ func rows(before, final person.Person, ev person.Event) []*consentv1.RecordedDec
 			effective = final.Categories[person.Topic{Policy: e.Policy, Name: e.Category}]
 		}
 		return []*consentv1.RecordedDecision{row(e, effective)}
+	case person.ConsentExpired:
+		d := before.Purposes[e.Topic].Decision
+		d.Status, d.RecordedAt = person.Expired, e.RecordedAt
+		effective := final.Purposes[e.Topic].Decision
+		effective.RecordedAt = e.RecordedAt // the state keeps when it was given
+		return []*consentv1.RecordedDecision{row(person.DecisionRecorded{Policy: e.Policy, Purpose: e.Name, Decision: d}, effective)}
+	case person.ConsentInvalidated:
+		return invalidatedRows(before, final, e)
 	case person.AllWithdrawn:
 		var out []*consentv1.RecordedDecision
 		for _, t := range e.Purposes {
@@ -69,7 +77,8 @@ func rows(before, final person.Person, ev person.Event) []*consentv1.RecordedDec
 				Status: person.Withdrawn, Explicit: true, Version: before.Purposes[t].Decision.Version,
 				DecidedAt: e.DecidedAt, RecordedAt: e.RecordedAt,
 			}
-			out = append(out, row(person.DecisionRecorded{Policy: t.Policy, Purpose: t.Name, Decision: d}, final.Purposes[t].Decision))
+			ev := person.DecisionRecorded{Policy: t.Policy, Purpose: t.Name, Decision: d, Circumstances: e.Circumstances}
+			out = append(out, row(ev, final.Purposes[t].Decision))
 		}
 		return out
 	case person.SourceAuthorized:
@@ -87,9 +96,25 @@ func row(e person.DecisionRecorded, effective person.Decision) *consentv1.Record
 	return &consentv1.RecordedDecision{
 		Policy: e.Policy, Version: d.Version, Purpose: e.Purpose, Category: e.Category,
 		Decision: wire.Decision(d.Status), Expression: wire.Expression(d.Explicit),
+		Status: wire.DPV(d.Status), ExpiresAt: eventpb.Stamp(d.ExpiresAt), Circumstances: wire.CircumstancesOf(e.Circumstances),
 		DecidedAt: eventpb.Stamp(d.DecidedAt), RecordedAt: eventpb.Stamp(d.RecordedAt), Recipients: d.Recipients,
 		Effective: d.Status == effective.Status && d.DecidedAt.Equal(effective.DecidedAt) && d.RecordedAt.Equal(effective.RecordedAt),
 	}
+}
+
+// invalidatedRows are one for each purpose.
+func invalidatedRows(before, final person.Person, e person.ConsentInvalidated) []*consentv1.RecordedDecision {
+	out := make([]*consentv1.RecordedDecision, len(e.Purposes))
+	for i, name := range e.Purposes {
+		t := person.Topic{Policy: e.Policy, Name: name}
+		d := person.Decision{
+			Status: person.Invalidated, Explicit: true, Version: before.Purposes[t].Decision.Version,
+			DecidedAt: e.InvalidatedAt, RecordedAt: e.RecordedAt,
+		}
+		out[i] = row(person.DecisionRecorded{Policy: e.Policy, Purpose: name, Decision: d}, final.Purposes[t].Decision)
+		out[i].Ground = e.Ground
+	}
+	return out
 }
 
 // authorisedRows are one for each part of an account.
@@ -98,7 +123,7 @@ func authorisedRows(final person.Person, e person.SourceAuthorized) []*consentv1
 	for i, scope := range e.Scopes {
 		out[i] = &consentv1.RecordedDecision{
 			Policy: e.Policy, Version: e.Version, Provider: e.Provider, Scope: scope, Authorization: e.ID,
-			Decision: consentv1.Decision_DECISION_GIVEN, Expression: consentv1.Expression_EXPRESSION_EXPLICIT,
+			Decision: consentv1.Decision_DECISION_GIVEN, Status: wire.DPV(person.Given), Expression: consentv1.Expression_EXPRESSION_EXPLICIT,
 			DecidedAt: eventpb.Stamp(e.AuthorizedAt), RecordedAt: eventpb.Stamp(e.RecordedAt),
 			Effective: final.Authorised(person.Account{Policy: e.Policy, Provider: e.Provider, Scope: scope}) == e.ID,
 		}
@@ -117,7 +142,7 @@ func revokedRows(final person.Person, e person.SourceRevoked) []*consentv1.Recor
 		a := person.Account{Policy: e.Policy, Provider: e.Provider, Scope: scope}
 		out[i] = &consentv1.RecordedDecision{
 			Policy: e.Policy, Provider: e.Provider, Scope: scope,
-			Decision: consentv1.Decision_DECISION_WITHDRAWN, Expression: consentv1.Expression_EXPRESSION_EXPLICIT,
+			Decision: consentv1.Decision_DECISION_WITHDRAWN, Status: wire.DPV(person.Withdrawn), Expression: consentv1.Expression_EXPRESSION_EXPLICIT,
 			DecidedAt: eventpb.Stamp(e.RevokedAt), RecordedAt: eventpb.Stamp(e.RecordedAt),
 			Effective: final.Authorised(a) == "" && final.Sources[a].RevokedAt.Equal(e.RevokedAt),
 		}

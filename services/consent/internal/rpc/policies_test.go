@@ -184,8 +184,9 @@ func TestDecliningACategoryDisablesWhatNeedsIt(t *testing.T) {
 	product := w.consent(t, human("product"))
 	decide := func(category string, d consentv1.Decision) ([]string, error) {
 		res, err := product.RecordDecision(deadline(t), &consentv1.RecordDecisionRequest{
-			RequestId: w.id(), SubjectRef: subject, Policy: "personnel-technology", Category: category, Decision: d,
-			Expression: consentv1.Expression_EXPRESSION_EXPLICIT, DecidedAt: timestamppb.New(w.now()), Evidence: "sha256:abc",
+			RequestId: w.id(), SubjectRef: subject, Policy: "personnel-technology",
+			Choices:   []*consentv1.Choice{{Category: category, Decision: d, Expression: consentv1.Expression_EXPRESSION_EXPLICIT}},
+			DecidedAt: timestamppb.New(w.now()), Evidence: "sha256:abc",
 		})
 		return res.GetFeaturesUnavailable(), err
 	}

@@ -37,8 +37,27 @@ type method struct {
 
 func decision(change func(*consentv1.RecordDecisionRequest)) *consentv1.RecordDecisionRequest {
 	r := &consentv1.RecordDecisionRequest{
-		RequestId: uuid1, SubjectRef: subject, Policy: "qcera", Purpose: "mail.periodic", Decision: given,
-		Expression: consentv1.Expression_EXPRESSION_EXPLICIT, DecidedAt: timestamppb.New(time.Now().Add(-time.Minute)), Evidence: "sha256:abc",
+		RequestId: uuid1, SubjectRef: subject, Policy: "qcera",
+		Choices: []*consentv1.Choice{
+			{Purpose: "mail.periodic", Decision: given, Expression: consentv1.Expression_EXPRESSION_EXPLICIT},
+			{Purpose: "experience.personalise", Decision: refused, Expression: consentv1.Expression_EXPRESSION_EXPLICIT},
+		},
+		Circumstances: &consentv1.Circumstances{Notice: "signup.3", Channel: "web"},
+		DecidedAt:     timestamppb.New(time.Now().Add(-time.Minute)), Evidence: "sha256:abc",
+	}
+	change(r)
+	return r
+}
+
+// choice is an act of which one choice is otherwise.
+func choice(change func(*consentv1.Choice)) *consentv1.RecordDecisionRequest {
+	return decision(func(r *consentv1.RecordDecisionRequest) { change(r.Choices[0]) })
+}
+
+func invalidation(change func(*consentv1.InvalidateConsentRequest)) *consentv1.InvalidateConsentRequest {
+	r := &consentv1.InvalidateConsentRequest{
+		RequestId: uuid1, SubjectRef: subject, Policy: "qcera", Purposes: []string{"mail.periodic"}, Ground: "notice_misleading",
+		InvalidatedAt: timestamppb.New(time.Now().Add(-time.Minute)),
 	}
 	change(r)
 	return r
@@ -62,32 +81,63 @@ func batch(questions ...*consentv1.Question) *consentv1.BatchCheckRequest {
 }
 
 func consentMethods() []method {
-	return slices.Concat(actMethods(), sourceMethods(), questionMethods())
+	return slices.Concat(decisionMethods(), actMethods(), sourceMethods(), questionMethods())
 }
 
 // tomorrow lies in the future.
 func tomorrow() *timestamppb.Timestamp { return timestamppb.New(time.Now().Add(24 * time.Hour)) }
+
+func decisionMethods() []method {
+	return []method{
+		{
+			name: "RecordDecision", caller: human("product"), wrong: "auditor", empty: "request_id", foreign: "POLICY_NOT_FOUND",
+			good: func() proto.Message { return decision(func(*consentv1.RecordDecisionRequest) {}) },
+			bad: map[string]proto.Message{
+				"subject_ref":              decision(func(r *consentv1.RecordDecisionRequest) { r.SubjectRef = "jane@example.org" }),
+				"policy":                   decision(func(r *consentv1.RecordDecisionRequest) { r.Policy = "a.b.>" }),
+				"choices":                  decision(func(r *consentv1.RecordDecisionRequest) { r.Choices = nil }),
+				"choices[0].purpose":       choice(func(c *consentv1.Choice) { c.Category = "visitor.email" }),
+				"choices[1].purpose":       decision(func(r *consentv1.RecordDecisionRequest) { r.Choices[1].Purpose = "mail.periodic" }),
+				"choices[0].category":      choice(func(c *consentv1.Choice) { c.Purpose, c.Category = "", "Mail" }),
+				"choices[0].decision":      choice(func(c *consentv1.Choice) { c.Decision = consentv1.Decision_DECISION_EXPIRED }),
+				"choices[0].expression":    choice(func(c *consentv1.Choice) { c.Expression = 9 }),
+				"choices[0].recipients[0]": choice(func(c *consentv1.Choice) { c.Recipients = []string{"A"} }),
+				"choices[0].expires_at":    choice(func(c *consentv1.Choice) { c.ExpiresAt = timestamppb.New(time.Unix(0, 0)) }),
+				"choices[1].expires_at":    decision(func(r *consentv1.RecordDecisionRequest) { r.Choices[1].ExpiresAt = tomorrow() }),
+				"decided_at":               decision(func(r *consentv1.RecordDecisionRequest) { r.DecidedAt = tomorrow() }),
+				"evidence":                 decision(func(r *consentv1.RecordDecisionRequest) { r.Evidence = "Jane said yes" }),
+				"circumstances.notice":     decision(func(r *consentv1.RecordDecisionRequest) { r.Circumstances.Notice = "Dear Jane" }),
+				"circumstances.text_hash":  decision(func(r *consentv1.RecordDecisionRequest) { r.Circumstances.TextHash = "abc" }),
+				"circumstances.language":   decision(func(r *consentv1.RecordDecisionRequest) { r.Circumstances.Language = "German" }),
+				"circumstances.method":     decision(func(r *consentv1.RecordDecisionRequest) { r.Circumstances.Method = "a b" }),
+				"circumstances.channel":    decision(func(r *consentv1.RecordDecisionRequest) { r.Circumstances.Channel = "jane@example.org" }),
+				"circumstances.actor":      decision(func(r *consentv1.RecordDecisionRequest) { r.Circumstances.Actor = 9 }),
+				"circumstances.actor_ref":  decision(func(r *consentv1.RecordDecisionRequest) { r.Circumstances.Actor = consentv1.Actor_ACTOR_GUARDIAN }),
+				"circumstances.steps":      decision(func(r *consentv1.RecordDecisionRequest) { r.Circumstances.Steps = proto.Uint32(1001) }),
+				"circumstances.seconds":    decision(func(r *consentv1.RecordDecisionRequest) { r.Circumstances.Seconds = proto.Uint32(86401) }),
+			},
+		},
+		{
+			name: "InvalidateConsent", caller: human("dpo"), wrong: "product", empty: "request_id", foreign: "POLICY_NOT_FOUND",
+			good: func() proto.Message { return invalidation(func(*consentv1.InvalidateConsentRequest) {}) },
+			bad: map[string]proto.Message{
+				"subject_ref":    invalidation(func(r *consentv1.InvalidateConsentRequest) { r.SubjectRef = "jane@example.org" }),
+				"policy":         invalidation(func(r *consentv1.InvalidateConsentRequest) { r.Policy = "a.b.>" }),
+				"purposes":       invalidation(func(r *consentv1.InvalidateConsentRequest) { r.Purposes = nil }),
+				"purposes[0]":    invalidation(func(r *consentv1.InvalidateConsentRequest) { r.Purposes = []string{"A"} }),
+				"ground":         invalidation(func(r *consentv1.InvalidateConsentRequest) { r.Ground = "" }),
+				"evidence":       invalidation(func(r *consentv1.InvalidateConsentRequest) { r.Evidence = "Jane said no" }),
+				"invalidated_at": invalidation(func(r *consentv1.InvalidateConsentRequest) { r.InvalidatedAt = tomorrow() }),
+			},
+		},
+	}
+}
 
 func actMethods() []method {
 	fact := func(f consentv1.Fact, cause string) *consentv1.ApplyFactRequest {
 		return &consentv1.ApplyFactRequest{RequestId: "step-1", SubjectRef: subject, Fact: f, Cause: cause}
 	}
 	return []method{
-		{
-			name: "RecordDecision", caller: human("product"), wrong: "auditor", empty: "request_id", foreign: "POLICY_NOT_FOUND",
-			good: func() proto.Message { return decision(func(*consentv1.RecordDecisionRequest) {}) },
-			bad: map[string]proto.Message{
-				"subject_ref":   decision(func(r *consentv1.RecordDecisionRequest) { r.SubjectRef = "jane@example.org" }),
-				"policy":        decision(func(r *consentv1.RecordDecisionRequest) { r.Policy = "a.b.>" }),
-				"purpose":       decision(func(r *consentv1.RecordDecisionRequest) { r.Category = "visitor.email" }),
-				"category":      decision(func(r *consentv1.RecordDecisionRequest) { r.Purpose, r.Category = "", "Mail" }),
-				"decision":      decision(func(r *consentv1.RecordDecisionRequest) { r.Decision = 0 }),
-				"expression":    decision(func(r *consentv1.RecordDecisionRequest) { r.Expression = 9 }),
-				"decided_at":    decision(func(r *consentv1.RecordDecisionRequest) { r.DecidedAt = tomorrow() }),
-				"evidence":      decision(func(r *consentv1.RecordDecisionRequest) { r.Evidence = "Jane said yes" }),
-				"recipients[0]": decision(func(r *consentv1.RecordDecisionRequest) { r.Recipients = []string{"A"} }),
-			},
-		},
 		{
 			name: "AcceptPolicy", caller: human("product"), wrong: "dpo", empty: "request_id", foreign: "POLICY_NOT_FOUND",
 			good: func() proto.Message { return acceptance(func(*consentv1.AcceptPolicyRequest) {}) },
@@ -333,7 +383,7 @@ func TestAPersonTouchesTheirOwnDataOnly(t *testing.T) {
 	_, err = w.consent(t, self).RecordDecision(deadline(t), decision(func(r *consentv1.RecordDecisionRequest) { r.DecidedAt = timestamppb.New(w.now()) }))
 	expect(t, "one's own decision", err, codes.OK, "")
 	list, err := w.consent(t, self).ListDecisions(deadline(t), &consentv1.ListDecisionsRequest{SubjectRef: subject})
-	if err != nil || len(list.GetDecisions()) != 1 {
+	if err != nil || len(list.GetDecisions()) != 2 {
 		t.Errorf("one's own decisions: %v, error %v", list, err)
 	}
 }

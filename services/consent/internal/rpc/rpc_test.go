@@ -121,8 +121,9 @@ func TestAFactEndsWhatWasAllowed(t *testing.T) {
 	}
 	w.wants(t, "kept by law", kept, "+LEGAL_GROUND QC-08")
 	_, err := w.consent(t, human("product")).RecordDecision(deadline(t), &consentv1.RecordDecisionRequest{
-		RequestId: w.id(), SubjectRef: subject, Policy: "qcera", Purpose: "mail.periodic", Decision: given,
-		Expression: consentv1.Expression_EXPRESSION_EXPLICIT, DecidedAt: timestamppb.New(w.now()), Evidence: "sha256:abc",
+		RequestId: w.id(), SubjectRef: subject, Policy: "qcera",
+		Choices:   []*consentv1.Choice{{Purpose: "mail.periodic", Decision: given, Expression: consentv1.Expression_EXPRESSION_EXPLICIT}},
+		DecidedAt: timestamppb.New(w.now()), Evidence: "sha256:abc",
 	})
 	expect(t, "a grant after the erasure", err, codes.FailedPrecondition, "PERSON_ERASED")
 }

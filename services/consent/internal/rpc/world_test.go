@@ -297,8 +297,9 @@ func (w *world) publish(t *testing.T, b []byte) *consentv1.PublishPolicyResponse
 func (w *world) decide(t *testing.T, policy, purpose string, d consentv1.Decision) *consentv1.RecordDecisionResponse {
 	t.Helper()
 	res, err := w.consent(t, human("product")).RecordDecision(deadline(t), &consentv1.RecordDecisionRequest{
-		RequestId: w.id(), SubjectRef: subject, Policy: policy, Purpose: purpose, Decision: d,
-		Expression: consentv1.Expression_EXPRESSION_EXPLICIT, DecidedAt: timestamppb.New(w.now()), Evidence: "sha256:abc",
+		RequestId: w.id(), SubjectRef: subject, Policy: policy,
+		Choices:   []*consentv1.Choice{{Purpose: purpose, Decision: d, Expression: consentv1.Expression_EXPRESSION_EXPLICIT}},
+		DecidedAt: timestamppb.New(w.now()), Evidence: "sha256:abc",
 	})
 	if err != nil {
 		t.Fatalf("decide: %v", err)

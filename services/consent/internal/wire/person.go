@@ -14,6 +14,8 @@ func Person() (eventpb.Codec[person.Event], error) {
 	return eventpb.New(
 		eventpb.Of[person.Event](packDecision, unpackDecision),
 		eventpb.Of[person.Event](packDecisionRefused, unpackDecisionRefused),
+		eventpb.Of[person.Event](packExpired, unpackExpired),
+		eventpb.Of[person.Event](packInvalidated, unpackInvalidated),
 		eventpb.Of[person.Event](packAllWithdrawn, unpackAllWithdrawn),
 		eventpb.Of[person.Event](packAccepted, unpackAccepted),
 		eventpb.Of[person.Event](packAcceptanceRefused, unpackAcceptanceRefused),
@@ -39,6 +41,12 @@ func Status(d consentv1.Decision) person.Status {
 		return person.Withdrawn
 	case consentv1.Decision_DECISION_OFFERED:
 		return person.Offered
+	case consentv1.Decision_DECISION_RENEWED:
+		return person.Renewed
+	case consentv1.Decision_DECISION_EXPIRED:
+		return person.Expired
+	case consentv1.Decision_DECISION_INVALIDATED:
+		return person.Invalidated
 	case consentv1.Decision_DECISION_UNSPECIFIED:
 	}
 	return 0
@@ -55,6 +63,12 @@ func Decision(s person.Status) consentv1.Decision {
 		return consentv1.Decision_DECISION_WITHDRAWN
 	case person.Offered:
 		return consentv1.Decision_DECISION_OFFERED
+	case person.Renewed:
+		return consentv1.Decision_DECISION_RENEWED
+	case person.Expired:
+		return consentv1.Decision_DECISION_EXPIRED
+	case person.Invalidated:
+		return consentv1.Decision_DECISION_INVALIDATED
 	}
 	return consentv1.Decision_DECISION_UNSPECIFIED
 }
@@ -126,7 +140,8 @@ func packDecision(_ *eventpb.Writer, e person.DecisionRecorded) *consentv1.Decis
 		Policy: e.Policy, Version: e.Decision.Version, Purpose: e.Purpose, Category: e.Category,
 		Decision: Decision(e.Decision.Status), Expression: Expression(e.Decision.Explicit),
 		DecidedAt: eventpb.Stamp(e.Decision.DecidedAt), RecordedAt: eventpb.Stamp(e.Decision.RecordedAt),
-		Evidence: e.Decision.Evidence, Recipients: e.Decision.Recipients,
+		Evidence: e.Decision.Evidence, Recipients: e.Decision.Recipients, ExpiresAt: eventpb.Stamp(e.Decision.ExpiresAt),
+		Circumstances: CircumstancesOf(e.Circumstances),
 	}
 }
 
@@ -139,8 +154,8 @@ func unpackDecision(r *eventpb.Reader, m *consentv1.DecisionRecorded) person.Dec
 		Policy: m.GetPolicy(), Purpose: m.GetPurpose(), Category: m.GetCategory(), Decision: person.Decision{
 			Status: status, Explicit: explicit(r, m.GetExpression()), Evidence: m.GetEvidence(), Version: m.GetVersion(),
 			DecidedAt: eventpb.Moment(m.GetDecidedAt()), RecordedAt: eventpb.Moment(m.GetRecordedAt()),
-			Recipients: m.GetRecipients(),
-		},
+			Recipients: m.GetRecipients(), ExpiresAt: eventpb.Moment(m.GetExpiresAt()),
+		}, Circumstances: Circumstances(m.GetCircumstances()),
 	}
 }
 
@@ -167,11 +182,15 @@ func Topics(topics []person.Topic) []string {
 func packAllWithdrawn(_ *eventpb.Writer, e person.AllWithdrawn) *consentv1.AllWithdrawn {
 	return &consentv1.AllWithdrawn{
 		Purposes: Topics(e.Purposes), DecidedAt: eventpb.Stamp(e.DecidedAt), RecordedAt: eventpb.Stamp(e.RecordedAt),
+		Circumstances: CircumstancesOf(e.Circumstances),
 	}
 }
 
 func unpackAllWithdrawn(r *eventpb.Reader, m *consentv1.AllWithdrawn) person.AllWithdrawn {
-	e := person.AllWithdrawn{DecidedAt: eventpb.Moment(m.GetDecidedAt()), RecordedAt: eventpb.Moment(m.GetRecordedAt())}
+	e := person.AllWithdrawn{
+		DecidedAt: eventpb.Moment(m.GetDecidedAt()), RecordedAt: eventpb.Moment(m.GetRecordedAt()),
+		Circumstances: Circumstances(m.GetCircumstances()),
+	}
 	for _, topic := range m.GetPurposes() {
 		policy, purpose, ok := strings.Cut(topic, topicSeparator)
 		if !ok {

@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,6 +15,9 @@ import (
 	"habeas.internal/services/internal/es/estest"
 	"habeas.internal/services/internal/es/eventpb"
 	"habeas.internal/services/internal/es/eventpb/eventpbtest"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/proto"
 )
 
 func corpus[E any](t *testing.T, folder, aggregate string, codec eventpb.Codec[E], newest []E) {
@@ -49,6 +53,10 @@ func TestThePersonsEventsStayReadable(t *testing.T) {
 		person.DecisionRecorded{Policy: "caseworks", Purpose: "trends.track", Decision: person.Decision{
 			Status: person.Given, Explicit: true, Evidence: "sha256:abc", Version: 1, DecidedAt: at, RecordedAt: at.Add(1), Recipients: []string{"processor"},
 		}},
+		person.ConsentExpired{Topic: person.Topic{Policy: "caseworks", Name: "trends.track"}, DecidedAt: at, ExpiredAt: at.AddDate(2, 0, 0), RecordedAt: at.AddDate(2, 0, 1)},
+		person.ConsentInvalidated{
+			Policy: "caseworks", Purposes: []string{"trends.track"}, Ground: "notice_misleading", Evidence: "audit:1", InvalidatedAt: at, RecordedAt: at.Add(1),
+		},
 		person.DecisionRefused{Policy: "caseworks", Reason: "EVIDENCE_REQUIRED"},
 		person.AllWithdrawn{Purposes: []person.Topic{{Policy: "caseworks", Name: "trends.track"}}, DecidedAt: at, RecordedAt: at.Add(1)},
 		person.PolicyAccepted{Policy: "caseworks", Version: 2, AcceptedAt: at, RecordedAt: at.Add(1)},
@@ -63,6 +71,38 @@ func TestThePersonsEventsStayReadable(t *testing.T) {
 		person.SourceRevoked{Policy: "p", Provider: "mailer", Scopes: []string{"notes"}, RevokedAt: at, RecordedAt: at.Add(1)},
 		person.AuthorizationRefused{Policy: "p", Provider: "mailer", Reason: "EVIDENCE_REQUIRED"},
 	})
+}
+
+func TestAnActKeepsHowItCameAbout(t *testing.T) {
+	codec, err := wire.Person()
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Unix(1790000000, 0).UTC()
+	agg := es.Aggregate{Context: "consent", Tenant: "t1", Type: person.AggregateType, ID: "aaaaaaaaaaaaaaaaaaaaaaaaaa"}
+	for _, want := range []person.Event{
+		person.DecisionRecorded{
+			Policy: "caseworks", Purpose: "trends.track", Decision: person.Decision{
+				Status: person.Renewed, Explicit: true, Evidence: "form:7", Version: 1, DecidedAt: at, RecordedAt: at.Add(1), ExpiresAt: at.AddDate(2, 0, 0),
+			},
+			Circumstances: person.Circumstances{
+				Notice: "signup.3", TextHash: strings.Repeat("a", 64), Language: "en-GB", Method: "checkbox", Channel: "web",
+				Actor: person.Guardian, ActorRef: "aaaaaaaaaaaaaaaaaaaaaaaaaa", Steps: proto.Uint32(2), Seconds: proto.Uint32(0),
+			},
+		},
+		person.AllWithdrawn{DecidedAt: at, RecordedAt: at.Add(1), Circumstances: person.Circumstances{Channel: "web", Actor: person.Staff, Steps: proto.Uint32(1)}},
+		person.AllWithdrawn{DecidedAt: at, RecordedAt: at.Add(1), Circumstances: person.Circumstances{Channel: "web", Actor: person.Agent}},
+		person.AllWithdrawn{DecidedAt: at, RecordedAt: at.Add(1), Circumstances: person.Circumstances{Actor: person.Self}},
+	} {
+		ev, err := codec.Encode(new(eventpbtest.Keys))(context.Background(), agg, es.EventID(agg.ID, 0), want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := codec.Registry().Decode(ev)
+		if diff := cmp.Diff([]person.Event{want}, got); diff != "" || err != nil {
+			t.Errorf("error %v (-want +got):\n%s", err, diff)
+		}
+	}
 }
 
 func TestTheRecipientsEventsStayReadable(t *testing.T) {

@@ -2,114 +2,17 @@ package cli
 
 import (
 	"context"
-	"errors"
-	"fmt"
 
 	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 	"google.golang.org/grpc"
 )
 
 func (a *app) consent() *cobra.Command {
 	return group("consent", "what people agreed to, and what that allows",
-		a.consentRecord(), a.consentWithdraw(), a.consentAccept(), a.consentSignal(), a.consentCheck(), a.consentHistory(),
+		a.consentRecord(), a.consentWithdraw(), a.consentInvalidate(), a.consentAccept(), a.consentSignal(), a.consentCheck(), a.consentHistory(),
 		a.consentSource())
-}
-
-// decision is a person's act as flags state it.
-type decision struct {
-	repeat
-	policy, purpose, kind, evidence string
-	implied                         bool
-	recipients                      []string
-}
-
-func (d *decision) flags(f *pflag.FlagSet) {
-	d.repeat.flags(f, "when the person acted")
-	f.StringVar(&d.policy, "policy", "", "the policy")
-	f.StringVar(&d.purpose, "purpose", "", "the purpose, a dotted name")
-	f.BoolVar(&d.implied, "implied", false, "expressed by using the service; explicitly if not set")
-}
-
-func (a *app) consentRecord() *cobra.Command {
-	var d decision
-	c := &cobra.Command{
-		Use: "record SUBJECT", Short: "record one act of a person on one purpose", Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error { return a.decide(c.Context(), args[0], &d) },
-	}
-	d.flags(c.Flags())
-	c.Flags().StringVar(&d.kind, "decision", "given", "given, refused, withdrawn or offered")
-	c.Flags().StringVar(&d.evidence, "evidence", "", "hash of the text that the person saw, or a reference to evidence")
-	c.Flags().StringSliceVar(&d.recipients, "recipient", nil, "classes of recipients included")
-	return c
-}
-
-func (a *app) decide(ctx context.Context, subject string, d *decision) error {
-	d.fill()
-	kind, err := enum[consentv1.Decision]("--decision", d.kind, "DECISION_", consentv1.Decision_value)
-	if err != nil {
-		return err
-	}
-	at, err := d.moment()
-	if err != nil {
-		return err
-	}
-	how := consentv1.Expression_EXPRESSION_EXPLICIT
-	if d.implied {
-		how = consentv1.Expression_EXPRESSION_IMPLIED
-	}
-	return a.consents(func(conn *grpc.ClientConn) error {
-		resp, err := consentv1.NewConsentServiceClient(conn).RecordDecision(ctx, &consentv1.RecordDecisionRequest{
-			RequestId: d.id, SubjectRef: subject, Policy: d.policy, Purpose: d.purpose, Decision: kind, Expression: how,
-			DecidedAt: at, Evidence: d.evidence, Recipients: d.recipients,
-		})
-		if err != nil {
-			return d.failed(err, true)
-		}
-		rows := []string{fmt.Sprintf("%s: %s %s", d.purpose, d.policy, short(kind.String(), "DECISION_"))}
-		for _, f := range resp.GetFeaturesUnavailable() {
-			rows = append(rows, "not available without it: "+f)
-		}
-		return a.show(resp, rows)
-	})
-}
-
-func (a *app) consentWithdraw() *cobra.Command {
-	d := decision{kind: "withdrawn"}
-	var all bool
-	c := &cobra.Command{
-		Use: "withdraw SUBJECT", Short: "record that a person withdrew one purpose, or all", Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			if all == (d.purpose != "") {
-				return usageError{errors.New("one of --purpose and --all is needed")}
-			}
-			if !all {
-				return a.decide(c.Context(), args[0], &d)
-			}
-			return a.withdrawAll(c.Context(), args[0], &d.repeat)
-		},
-	}
-	d.flags(c.Flags())
-	c.Flags().BoolVar(&all, "all", false, "every purpose of every policy")
-	return c
-}
-
-func (a *app) withdrawAll(ctx context.Context, subject string, r *repeat) error {
-	r.fill()
-	at, err := r.moment()
-	if err != nil {
-		return err
-	}
-	return a.consents(func(conn *grpc.ClientConn) error {
-		resp, err := consentv1.NewConsentServiceClient(conn).WithdrawAll(ctx,
-			&consentv1.WithdrawAllRequest{RequestId: r.id, SubjectRef: subject, DecidedAt: at})
-		if err != nil {
-			return r.failed(err, true)
-		}
-		return a.show(resp, append([]string{"WITHDRAWN"}, resp.GetWithdrawn()...))
-	})
 }
 
 // question is what check asks.

@@ -27,11 +27,12 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Decision is what a person did, in the words of W3C DPV's consent status.
+// Decision is what a person did, or what has become of it, in the words of W3C
+// DPV's consent status.
 type Decision int32
 
 const (
-	// Not a decision: refused.
+	// Nothing was decided: dpv:ConsentUnknown. Not to be recorded.
 	Decision_DECISION_UNSPECIFIED Decision = 0
 	// dpv:ConsentGiven.
 	Decision_DECISION_GIVEN Decision = 1
@@ -39,8 +40,16 @@ const (
 	Decision_DECISION_REFUSED Decision = 2
 	// dpv:ConsentWithdrawn.
 	Decision_DECISION_WITHDRAWN Decision = 3
-	// The way out was offered, and nothing was decided yet.
+	// The way out was offered, and nothing was decided yet: dpv:ConsentRequested.
 	Decision_DECISION_OFFERED Decision = 4
+	// What was given before is given again: dpv:RenewedConsentGiven.
+	Decision_DECISION_RENEWED Decision = 5
+	// What was given has ended by its time: dpv:ConsentExpired. Never recorded by
+	// a caller.
+	Decision_DECISION_EXPIRED Decision = 6
+	// The controller made it void: dpv:ConsentInvalidated. Recorded by
+	// InvalidateConsent alone.
+	Decision_DECISION_INVALIDATED Decision = 7
 )
 
 // Enum value maps for Decision.
@@ -51,6 +60,9 @@ var (
 		2: "DECISION_REFUSED",
 		3: "DECISION_WITHDRAWN",
 		4: "DECISION_OFFERED",
+		5: "DECISION_RENEWED",
+		6: "DECISION_EXPIRED",
+		7: "DECISION_INVALIDATED",
 	}
 	Decision_value = map[string]int32{
 		"DECISION_UNSPECIFIED": 0,
@@ -58,6 +70,9 @@ var (
 		"DECISION_REFUSED":     2,
 		"DECISION_WITHDRAWN":   3,
 		"DECISION_OFFERED":     4,
+		"DECISION_RENEWED":     5,
+		"DECISION_EXPIRED":     6,
+		"DECISION_INVALIDATED": 7,
 	}
 )
 
@@ -86,6 +101,67 @@ func (x Decision) Number() protoreflect.EnumNumber {
 // Deprecated: Use Decision.Descriptor instead.
 func (Decision) EnumDescriptor() ([]byte, []int) {
 	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{0}
+}
+
+// Actor is who acted.
+type Actor int32
+
+const (
+	// Not stated: the person.
+	Actor_ACTOR_UNSPECIFIED Actor = 0
+	// The person.
+	Actor_ACTOR_SELF Actor = 1
+	// Who has parental responsibility, or is the guardian.
+	Actor_ACTOR_GUARDIAN Actor = 2
+	// An authorised agent.
+	Actor_ACTOR_AGENT Actor = 3
+	// Staff, as the person told them.
+	Actor_ACTOR_STAFF Actor = 4
+)
+
+// Enum value maps for Actor.
+var (
+	Actor_name = map[int32]string{
+		0: "ACTOR_UNSPECIFIED",
+		1: "ACTOR_SELF",
+		2: "ACTOR_GUARDIAN",
+		3: "ACTOR_AGENT",
+		4: "ACTOR_STAFF",
+	}
+	Actor_value = map[string]int32{
+		"ACTOR_UNSPECIFIED": 0,
+		"ACTOR_SELF":        1,
+		"ACTOR_GUARDIAN":    2,
+		"ACTOR_AGENT":       3,
+		"ACTOR_STAFF":       4,
+	}
+)
+
+func (x Actor) Enum() *Actor {
+	p := new(Actor)
+	*p = x
+	return p
+}
+
+func (x Actor) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Actor) Descriptor() protoreflect.EnumDescriptor {
+	return file_habeas_consent_v1_consent_service_proto_enumTypes[1].Descriptor()
+}
+
+func (Actor) Type() protoreflect.EnumType {
+	return &file_habeas_consent_v1_consent_service_proto_enumTypes[1]
+}
+
+func (x Actor) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Actor.Descriptor instead.
+func (Actor) EnumDescriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{1}
 }
 
 // Expression says how a decision was expressed.
@@ -125,11 +201,11 @@ func (x Expression) String() string {
 }
 
 func (Expression) Descriptor() protoreflect.EnumDescriptor {
-	return file_habeas_consent_v1_consent_service_proto_enumTypes[1].Descriptor()
+	return file_habeas_consent_v1_consent_service_proto_enumTypes[2].Descriptor()
 }
 
 func (Expression) Type() protoreflect.EnumType {
-	return &file_habeas_consent_v1_consent_service_proto_enumTypes[1]
+	return &file_habeas_consent_v1_consent_service_proto_enumTypes[2]
 }
 
 func (x Expression) Number() protoreflect.EnumNumber {
@@ -138,7 +214,7 @@ func (x Expression) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Expression.Descriptor instead.
 func (Expression) EnumDescriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{1}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{2}
 }
 
 // Action is what somebody wants to do with data.
@@ -190,11 +266,11 @@ func (x Action) String() string {
 }
 
 func (Action) Descriptor() protoreflect.EnumDescriptor {
-	return file_habeas_consent_v1_consent_service_proto_enumTypes[2].Descriptor()
+	return file_habeas_consent_v1_consent_service_proto_enumTypes[3].Descriptor()
 }
 
 func (Action) Type() protoreflect.EnumType {
-	return &file_habeas_consent_v1_consent_service_proto_enumTypes[2]
+	return &file_habeas_consent_v1_consent_service_proto_enumTypes[3]
 }
 
 func (x Action) Number() protoreflect.EnumNumber {
@@ -203,7 +279,7 @@ func (x Action) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Action.Descriptor instead.
 func (Action) EnumDescriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{2}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{3}
 }
 
 // Source says how data came in.
@@ -263,11 +339,11 @@ func (x Source) String() string {
 }
 
 func (Source) Descriptor() protoreflect.EnumDescriptor {
-	return file_habeas_consent_v1_consent_service_proto_enumTypes[3].Descriptor()
+	return file_habeas_consent_v1_consent_service_proto_enumTypes[4].Descriptor()
 }
 
 func (Source) Type() protoreflect.EnumType {
-	return &file_habeas_consent_v1_consent_service_proto_enumTypes[3]
+	return &file_habeas_consent_v1_consent_service_proto_enumTypes[4]
 }
 
 func (x Source) Number() protoreflect.EnumNumber {
@@ -276,7 +352,7 @@ func (x Source) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Source.Descriptor instead.
 func (Source) EnumDescriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{3}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{4}
 }
 
 // Signal is a wish that a browser sends along.
@@ -321,11 +397,11 @@ func (x Signal) String() string {
 }
 
 func (Signal) Descriptor() protoreflect.EnumDescriptor {
-	return file_habeas_consent_v1_consent_service_proto_enumTypes[4].Descriptor()
+	return file_habeas_consent_v1_consent_service_proto_enumTypes[5].Descriptor()
 }
 
 func (Signal) Type() protoreflect.EnumType {
-	return &file_habeas_consent_v1_consent_service_proto_enumTypes[4]
+	return &file_habeas_consent_v1_consent_service_proto_enumTypes[5]
 }
 
 func (x Signal) Number() protoreflect.EnumNumber {
@@ -334,7 +410,7 @@ func (x Signal) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Signal.Descriptor instead.
 func (Signal) EnumDescriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{4}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{5}
 }
 
 // Fact is what another service knows of a person that changes Check.
@@ -406,11 +482,11 @@ func (x Fact) String() string {
 }
 
 func (Fact) Descriptor() protoreflect.EnumDescriptor {
-	return file_habeas_consent_v1_consent_service_proto_enumTypes[5].Descriptor()
+	return file_habeas_consent_v1_consent_service_proto_enumTypes[6].Descriptor()
 }
 
 func (Fact) Type() protoreflect.EnumType {
-	return &file_habeas_consent_v1_consent_service_proto_enumTypes[5]
+	return &file_habeas_consent_v1_consent_service_proto_enumTypes[6]
 }
 
 func (x Fact) Number() protoreflect.EnumNumber {
@@ -419,7 +495,7 @@ func (x Fact) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Fact.Descriptor instead.
 func (Fact) EnumDescriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{5}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{6}
 }
 
 // Consistency is how fresh an answer has to be. An answer that can't be placed
@@ -462,11 +538,11 @@ func (x Consistency) String() string {
 }
 
 func (Consistency) Descriptor() protoreflect.EnumDescriptor {
-	return file_habeas_consent_v1_consent_service_proto_enumTypes[6].Descriptor()
+	return file_habeas_consent_v1_consent_service_proto_enumTypes[7].Descriptor()
 }
 
 func (Consistency) Type() protoreflect.EnumType {
-	return &file_habeas_consent_v1_consent_service_proto_enumTypes[6]
+	return &file_habeas_consent_v1_consent_service_proto_enumTypes[7]
 }
 
 func (x Consistency) Number() protoreflect.EnumNumber {
@@ -475,11 +551,130 @@ func (x Consistency) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Consistency.Descriptor instead.
 func (Consistency) EnumDescriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{6}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{7}
 }
 
-// RecordDecisionRequest is one act of a person: on a purpose, or on giving a
-// category of data at all; one of the two is named, and not both.
+// Circumstances say how an act came about, so that it can be shown later. None
+// of them is personal.
+type Circumstances struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The notice that the person was shown, with its version: "signup.3".
+	Notice string `protobuf:"bytes,1,opt,name=notice,proto3" json:"notice,omitempty"`
+	// SHA-256 of its text, hex.
+	TextHash string `protobuf:"bytes,2,opt,name=text_hash,json=textHash,proto3" json:"text_hash,omitempty"`
+	// The language of it, BCP 47.
+	Language string `protobuf:"bytes,3,opt,name=language,proto3" json:"language,omitempty"`
+	// By what the person acted: "checkbox", "button", "signature".
+	Method string `protobuf:"bytes,4,opt,name=method,proto3" json:"method,omitempty"`
+	// Where: "web", "app", "mail", "phone", "paper".
+	Channel string `protobuf:"bytes,5,opt,name=channel,proto3" json:"channel,omitempty"`
+	// Who acted.
+	Actor Actor `protobuf:"varint,6,opt,name=actor,proto3,enum=habeas.consent.v1.Actor" json:"actor,omitempty"`
+	// A reference of who acted for the person: of the guardian, the mandate, the
+	// ticket. Needed unless the person acted.
+	ActorRef string `protobuf:"bytes,7,opt,name=actor_ref,json=actorRef,proto3" json:"actor_ref,omitempty"`
+	// Steps that the person had to take, from the first screen on.
+	Steps *uint32 `protobuf:"varint,8,opt,name=steps,proto3,oneof" json:"steps,omitempty"`
+	// Seconds that it took them.
+	Seconds       *uint32 `protobuf:"varint,9,opt,name=seconds,proto3,oneof" json:"seconds,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Circumstances) Reset() {
+	*x = Circumstances{}
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Circumstances) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Circumstances) ProtoMessage() {}
+
+func (x *Circumstances) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Circumstances.ProtoReflect.Descriptor instead.
+func (*Circumstances) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *Circumstances) GetNotice() string {
+	if x != nil {
+		return x.Notice
+	}
+	return ""
+}
+
+func (x *Circumstances) GetTextHash() string {
+	if x != nil {
+		return x.TextHash
+	}
+	return ""
+}
+
+func (x *Circumstances) GetLanguage() string {
+	if x != nil {
+		return x.Language
+	}
+	return ""
+}
+
+func (x *Circumstances) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *Circumstances) GetChannel() string {
+	if x != nil {
+		return x.Channel
+	}
+	return ""
+}
+
+func (x *Circumstances) GetActor() Actor {
+	if x != nil {
+		return x.Actor
+	}
+	return Actor_ACTOR_UNSPECIFIED
+}
+
+func (x *Circumstances) GetActorRef() string {
+	if x != nil {
+		return x.ActorRef
+	}
+	return ""
+}
+
+func (x *Circumstances) GetSteps() uint32 {
+	if x != nil && x.Steps != nil {
+		return *x.Steps
+	}
+	return 0
+}
+
+func (x *Circumstances) GetSeconds() uint32 {
+	if x != nil && x.Seconds != nil {
+		return *x.Seconds
+	}
+	return 0
+}
+
+// RecordDecisionRequest is one act of a person.
 type RecordDecisionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Client-made id of the command (AIP-155).
@@ -488,29 +683,22 @@ type RecordDecisionRequest struct {
 	SubjectRef string `protobuf:"bytes,2,opt,name=subject_ref,json=subjectRef,proto3" json:"subject_ref,omitempty"`
 	// The policy.
 	Policy string `protobuf:"bytes,3,opt,name=policy,proto3" json:"policy,omitempty"`
-	// Purpose in it: a dotted name. Empty when the act is about a category.
-	Purpose string `protobuf:"bytes,4,opt,name=purpose,proto3" json:"purpose,omitempty"`
-	// What was decided.
-	Decision Decision `protobuf:"varint,5,opt,name=decision,proto3,enum=habeas.consent.v1.Decision" json:"decision,omitempty"`
-	// How it was expressed.
-	Expression Expression `protobuf:"varint,6,opt,name=expression,proto3,enum=habeas.consent.v1.Expression" json:"expression,omitempty"`
+	// What the person chose, each purpose and each category once.
+	Choices []*Choice `protobuf:"bytes,4,rep,name=choices,proto3" json:"choices,omitempty"`
 	// When the person acted; not in the future.
-	DecidedAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=decided_at,json=decidedAt,proto3" json:"decided_at,omitempty"`
-	// Hash of the text that the person saw, or a reference to evidence; an
-	// explicit grant without one is refused.
-	Evidence string `protobuf:"bytes,8,opt,name=evidence,proto3" json:"evidence,omitempty"`
-	// Classes of recipients included; sharing is no part of consent to use.
-	Recipients []string `protobuf:"bytes,9,rep,name=recipients,proto3" json:"recipients,omitempty"`
-	// Category that the person declines to give, or gives after all: refused,
-	// withdrawn or given. Giving it permits no purpose.
-	Category      string `protobuf:"bytes,10,opt,name=category,proto3" json:"category,omitempty"`
+	DecidedAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=decided_at,json=decidedAt,proto3" json:"decided_at,omitempty"`
+	// A reference to evidence. An explicit grant without one, and without the
+	// hash of the text, is refused.
+	Evidence string `protobuf:"bytes,6,opt,name=evidence,proto3" json:"evidence,omitempty"`
+	// How it came about.
+	Circumstances *Circumstances `protobuf:"bytes,7,opt,name=circumstances,proto3" json:"circumstances,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RecordDecisionRequest) Reset() {
 	*x = RecordDecisionRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[0]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -522,7 +710,7 @@ func (x *RecordDecisionRequest) String() string {
 func (*RecordDecisionRequest) ProtoMessage() {}
 
 func (x *RecordDecisionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[0]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -535,7 +723,7 @@ func (x *RecordDecisionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordDecisionRequest.ProtoReflect.Descriptor instead.
 func (*RecordDecisionRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{0}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{1}
 }
 
 func (x *RecordDecisionRequest) GetRequestId() string {
@@ -559,25 +747,11 @@ func (x *RecordDecisionRequest) GetPolicy() string {
 	return ""
 }
 
-func (x *RecordDecisionRequest) GetPurpose() string {
+func (x *RecordDecisionRequest) GetChoices() []*Choice {
 	if x != nil {
-		return x.Purpose
+		return x.Choices
 	}
-	return ""
-}
-
-func (x *RecordDecisionRequest) GetDecision() Decision {
-	if x != nil {
-		return x.Decision
-	}
-	return Decision_DECISION_UNSPECIFIED
-}
-
-func (x *RecordDecisionRequest) GetExpression() Expression {
-	if x != nil {
-		return x.Expression
-	}
-	return Expression_EXPRESSION_UNSPECIFIED
+	return nil
 }
 
 func (x *RecordDecisionRequest) GetDecidedAt() *timestamppb.Timestamp {
@@ -594,18 +768,105 @@ func (x *RecordDecisionRequest) GetEvidence() string {
 	return ""
 }
 
-func (x *RecordDecisionRequest) GetRecipients() []string {
+func (x *RecordDecisionRequest) GetCircumstances() *Circumstances {
+	if x != nil {
+		return x.Circumstances
+	}
+	return nil
+}
+
+// Choice is what a person chose for a purpose, or on giving a category of data
+// at all; one of the two is named, and not both.
+type Choice struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Purpose of the policy: a dotted name. Empty when it is about a category.
+	Purpose string `protobuf:"bytes,1,opt,name=purpose,proto3" json:"purpose,omitempty"`
+	// Category that the person declines to give, or gives after all: refused,
+	// withdrawn or given. Giving it permits no purpose.
+	Category string `protobuf:"bytes,2,opt,name=category,proto3" json:"category,omitempty"`
+	// What was decided: given, renewed, refused, withdrawn or offered.
+	Decision Decision `protobuf:"varint,3,opt,name=decision,proto3,enum=habeas.consent.v1.Decision" json:"decision,omitempty"`
+	// How it was expressed.
+	Expression Expression `protobuf:"varint,4,opt,name=expression,proto3,enum=habeas.consent.v1.Expression" json:"expression,omitempty"`
+	// Classes of recipients included; sharing is no part of consent to use.
+	Recipients []string `protobuf:"bytes,5,rep,name=recipients,proto3" json:"recipients,omitempty"`
+	// When what is given ends, unless it ends earlier by the policy; of a purpose
+	// that is given or renewed. Unset: not before.
+	ExpiresAt     *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Choice) Reset() {
+	*x = Choice{}
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Choice) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Choice) ProtoMessage() {}
+
+func (x *Choice) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Choice.ProtoReflect.Descriptor instead.
+func (*Choice) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Choice) GetPurpose() string {
+	if x != nil {
+		return x.Purpose
+	}
+	return ""
+}
+
+func (x *Choice) GetCategory() string {
+	if x != nil {
+		return x.Category
+	}
+	return ""
+}
+
+func (x *Choice) GetDecision() Decision {
+	if x != nil {
+		return x.Decision
+	}
+	return Decision_DECISION_UNSPECIFIED
+}
+
+func (x *Choice) GetExpression() Expression {
+	if x != nil {
+		return x.Expression
+	}
+	return Expression_EXPRESSION_UNSPECIFIED
+}
+
+func (x *Choice) GetRecipients() []string {
 	if x != nil {
 		return x.Recipients
 	}
 	return nil
 }
 
-func (x *RecordDecisionRequest) GetCategory() string {
+func (x *Choice) GetExpiresAt() *timestamppb.Timestamp {
 	if x != nil {
-		return x.Category
+		return x.ExpiresAt
 	}
-	return ""
+	return nil
 }
 
 // RecordDecisionResponse says what the decision has changed.
@@ -621,7 +882,7 @@ type RecordDecisionResponse struct {
 
 func (x *RecordDecisionResponse) Reset() {
 	*x = RecordDecisionResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[1]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -633,7 +894,7 @@ func (x *RecordDecisionResponse) String() string {
 func (*RecordDecisionResponse) ProtoMessage() {}
 
 func (x *RecordDecisionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[1]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -646,7 +907,7 @@ func (x *RecordDecisionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordDecisionResponse.ProtoReflect.Descriptor instead.
 func (*RecordDecisionResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{1}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *RecordDecisionResponse) GetConsistencyToken() string {
@@ -687,7 +948,7 @@ type AcceptPolicyRequest struct {
 
 func (x *AcceptPolicyRequest) Reset() {
 	*x = AcceptPolicyRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[2]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -699,7 +960,7 @@ func (x *AcceptPolicyRequest) String() string {
 func (*AcceptPolicyRequest) ProtoMessage() {}
 
 func (x *AcceptPolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[2]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -712,7 +973,7 @@ func (x *AcceptPolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptPolicyRequest.ProtoReflect.Descriptor instead.
 func (*AcceptPolicyRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{2}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *AcceptPolicyRequest) GetRequestId() string {
@@ -775,7 +1036,7 @@ type AcceptPolicyResponse struct {
 
 func (x *AcceptPolicyResponse) Reset() {
 	*x = AcceptPolicyResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[3]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -787,7 +1048,7 @@ func (x *AcceptPolicyResponse) String() string {
 func (*AcceptPolicyResponse) ProtoMessage() {}
 
 func (x *AcceptPolicyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[3]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -800,7 +1061,7 @@ func (x *AcceptPolicyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptPolicyResponse.ProtoReflect.Descriptor instead.
 func (*AcceptPolicyResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{3}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *AcceptPolicyResponse) GetConsistencyToken() string {
@@ -829,7 +1090,7 @@ type ApplySignalRequest struct {
 
 func (x *ApplySignalRequest) Reset() {
 	*x = ApplySignalRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[4]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -841,7 +1102,7 @@ func (x *ApplySignalRequest) String() string {
 func (*ApplySignalRequest) ProtoMessage() {}
 
 func (x *ApplySignalRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[4]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -854,7 +1115,7 @@ func (x *ApplySignalRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplySignalRequest.ProtoReflect.Descriptor instead.
 func (*ApplySignalRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{4}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ApplySignalRequest) GetRequestId() string {
@@ -907,7 +1168,7 @@ type SignalOutcome struct {
 
 func (x *SignalOutcome) Reset() {
 	*x = SignalOutcome{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[5]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -919,7 +1180,7 @@ func (x *SignalOutcome) String() string {
 func (*SignalOutcome) ProtoMessage() {}
 
 func (x *SignalOutcome) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[5]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -932,7 +1193,7 @@ func (x *SignalOutcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignalOutcome.ProtoReflect.Descriptor instead.
 func (*SignalOutcome) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{5}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *SignalOutcome) GetSignal() Signal {
@@ -969,7 +1230,7 @@ type ApplySignalResponse struct {
 
 func (x *ApplySignalResponse) Reset() {
 	*x = ApplySignalResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[6]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -981,7 +1242,7 @@ func (x *ApplySignalResponse) String() string {
 func (*ApplySignalResponse) ProtoMessage() {}
 
 func (x *ApplySignalResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[6]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -994,7 +1255,7 @@ func (x *ApplySignalResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplySignalResponse.ProtoReflect.Descriptor instead.
 func (*ApplySignalResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{6}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ApplySignalResponse) GetOutcomes() []*SignalOutcome {
@@ -1019,14 +1280,16 @@ type WithdrawAllRequest struct {
 	// The person.
 	SubjectRef string `protobuf:"bytes,2,opt,name=subject_ref,json=subjectRef,proto3" json:"subject_ref,omitempty"`
 	// When the person acted; not in the future.
-	DecidedAt     *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=decided_at,json=decidedAt,proto3" json:"decided_at,omitempty"`
+	DecidedAt *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=decided_at,json=decidedAt,proto3" json:"decided_at,omitempty"`
+	// How it came about.
+	Circumstances *Circumstances `protobuf:"bytes,4,opt,name=circumstances,proto3" json:"circumstances,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *WithdrawAllRequest) Reset() {
 	*x = WithdrawAllRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[7]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1038,7 +1301,7 @@ func (x *WithdrawAllRequest) String() string {
 func (*WithdrawAllRequest) ProtoMessage() {}
 
 func (x *WithdrawAllRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[7]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1051,7 +1314,7 @@ func (x *WithdrawAllRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WithdrawAllRequest.ProtoReflect.Descriptor instead.
 func (*WithdrawAllRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{7}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *WithdrawAllRequest) GetRequestId() string {
@@ -1075,6 +1338,13 @@ func (x *WithdrawAllRequest) GetDecidedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *WithdrawAllRequest) GetCircumstances() *Circumstances {
+	if x != nil {
+		return x.Circumstances
+	}
+	return nil
+}
+
 // WithdrawAllResponse says what was withdrawn.
 type WithdrawAllResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1088,7 +1358,7 @@ type WithdrawAllResponse struct {
 
 func (x *WithdrawAllResponse) Reset() {
 	*x = WithdrawAllResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[8]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1100,7 +1370,7 @@ func (x *WithdrawAllResponse) String() string {
 func (*WithdrawAllResponse) ProtoMessage() {}
 
 func (x *WithdrawAllResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[8]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1113,7 +1383,7 @@ func (x *WithdrawAllResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WithdrawAllResponse.ProtoReflect.Descriptor instead.
 func (*WithdrawAllResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{8}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *WithdrawAllResponse) GetWithdrawn() []string {
@@ -1124,6 +1394,153 @@ func (x *WithdrawAllResponse) GetWithdrawn() []string {
 }
 
 func (x *WithdrawAllResponse) GetConsistencyToken() string {
+	if x != nil {
+		return x.ConsistencyToken
+	}
+	return ""
+}
+
+// InvalidateConsentRequest makes consent void.
+type InvalidateConsentRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Client-made id of the command (AIP-155).
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The person.
+	SubjectRef string `protobuf:"bytes,2,opt,name=subject_ref,json=subjectRef,proto3" json:"subject_ref,omitempty"`
+	// The policy.
+	Policy string `protobuf:"bytes,3,opt,name=policy,proto3" json:"policy,omitempty"`
+	// The purposes, each once.
+	Purposes []string `protobuf:"bytes,4,rep,name=purposes,proto3" json:"purposes,omitempty"`
+	// Why: a code such as "notice_misleading".
+	Ground string `protobuf:"bytes,5,opt,name=ground,proto3" json:"ground,omitempty"`
+	// Reference of what shows it.
+	Evidence string `protobuf:"bytes,6,opt,name=evidence,proto3" json:"evidence,omitempty"`
+	// Until when consent is void: everything that was given then or before; not
+	// in the future.
+	InvalidatedAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=invalidated_at,json=invalidatedAt,proto3" json:"invalidated_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InvalidateConsentRequest) Reset() {
+	*x = InvalidateConsentRequest{}
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InvalidateConsentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InvalidateConsentRequest) ProtoMessage() {}
+
+func (x *InvalidateConsentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InvalidateConsentRequest.ProtoReflect.Descriptor instead.
+func (*InvalidateConsentRequest) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *InvalidateConsentRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *InvalidateConsentRequest) GetSubjectRef() string {
+	if x != nil {
+		return x.SubjectRef
+	}
+	return ""
+}
+
+func (x *InvalidateConsentRequest) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *InvalidateConsentRequest) GetPurposes() []string {
+	if x != nil {
+		return x.Purposes
+	}
+	return nil
+}
+
+func (x *InvalidateConsentRequest) GetGround() string {
+	if x != nil {
+		return x.Ground
+	}
+	return ""
+}
+
+func (x *InvalidateConsentRequest) GetEvidence() string {
+	if x != nil {
+		return x.Evidence
+	}
+	return ""
+}
+
+func (x *InvalidateConsentRequest) GetInvalidatedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.InvalidatedAt
+	}
+	return nil
+}
+
+// InvalidateConsentResponse is empty but for the token.
+type InvalidateConsentResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Pass it to reads that must see this command.
+	ConsistencyToken string `protobuf:"bytes,1,opt,name=consistency_token,json=consistencyToken,proto3" json:"consistency_token,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *InvalidateConsentResponse) Reset() {
+	*x = InvalidateConsentResponse{}
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InvalidateConsentResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InvalidateConsentResponse) ProtoMessage() {}
+
+func (x *InvalidateConsentResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InvalidateConsentResponse.ProtoReflect.Descriptor instead.
+func (*InvalidateConsentResponse) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *InvalidateConsentResponse) GetConsistencyToken() string {
 	if x != nil {
 		return x.ConsistencyToken
 	}
@@ -1154,7 +1571,7 @@ type AuthorizeSourceRequest struct {
 
 func (x *AuthorizeSourceRequest) Reset() {
 	*x = AuthorizeSourceRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[9]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1166,7 +1583,7 @@ func (x *AuthorizeSourceRequest) String() string {
 func (*AuthorizeSourceRequest) ProtoMessage() {}
 
 func (x *AuthorizeSourceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[9]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1179,7 +1596,7 @@ func (x *AuthorizeSourceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthorizeSourceRequest.ProtoReflect.Descriptor instead.
 func (*AuthorizeSourceRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{9}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *AuthorizeSourceRequest) GetRequestId() string {
@@ -1244,7 +1661,7 @@ type AuthorizeSourceResponse struct {
 
 func (x *AuthorizeSourceResponse) Reset() {
 	*x = AuthorizeSourceResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[10]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1256,7 +1673,7 @@ func (x *AuthorizeSourceResponse) String() string {
 func (*AuthorizeSourceResponse) ProtoMessage() {}
 
 func (x *AuthorizeSourceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[10]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1269,7 +1686,7 @@ func (x *AuthorizeSourceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthorizeSourceResponse.ProtoReflect.Descriptor instead.
 func (*AuthorizeSourceResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{10}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *AuthorizeSourceResponse) GetAuthorization() string {
@@ -1307,7 +1724,7 @@ type RevokeSourceRequest struct {
 
 func (x *RevokeSourceRequest) Reset() {
 	*x = RevokeSourceRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[11]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1319,7 +1736,7 @@ func (x *RevokeSourceRequest) String() string {
 func (*RevokeSourceRequest) ProtoMessage() {}
 
 func (x *RevokeSourceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[11]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1332,7 +1749,7 @@ func (x *RevokeSourceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeSourceRequest.ProtoReflect.Descriptor instead.
 func (*RevokeSourceRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{11}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *RevokeSourceRequest) GetRequestId() string {
@@ -1388,7 +1805,7 @@ type RevokeSourceResponse struct {
 
 func (x *RevokeSourceResponse) Reset() {
 	*x = RevokeSourceResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[12]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1400,7 +1817,7 @@ func (x *RevokeSourceResponse) String() string {
 func (*RevokeSourceResponse) ProtoMessage() {}
 
 func (x *RevokeSourceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[12]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1413,7 +1830,7 @@ func (x *RevokeSourceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeSourceResponse.ProtoReflect.Descriptor instead.
 func (*RevokeSourceResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{12}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *RevokeSourceResponse) GetConsistencyToken() string {
@@ -1472,7 +1889,7 @@ type Question struct {
 
 func (x *Question) Reset() {
 	*x = Question{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[13]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1484,7 +1901,7 @@ func (x *Question) String() string {
 func (*Question) ProtoMessage() {}
 
 func (x *Question) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[13]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1497,7 +1914,7 @@ func (x *Question) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Question.ProtoReflect.Descriptor instead.
 func (*Question) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{13}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Question) GetSubjectRef() string {
@@ -1653,7 +2070,7 @@ type Answer struct {
 
 func (x *Answer) Reset() {
 	*x = Answer{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[14]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1665,7 +2082,7 @@ func (x *Answer) String() string {
 func (*Answer) ProtoMessage() {}
 
 func (x *Answer) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[14]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1678,7 +2095,7 @@ func (x *Answer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Answer.ProtoReflect.Descriptor instead.
 func (*Answer) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{14}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Answer) GetAllowed() bool {
@@ -1752,7 +2169,7 @@ type CheckRequest struct {
 
 func (x *CheckRequest) Reset() {
 	*x = CheckRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[15]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1764,7 +2181,7 @@ func (x *CheckRequest) String() string {
 func (*CheckRequest) ProtoMessage() {}
 
 func (x *CheckRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[15]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1777,7 +2194,7 @@ func (x *CheckRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckRequest.ProtoReflect.Descriptor instead.
 func (*CheckRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{15}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *CheckRequest) GetQuestion() *Question {
@@ -1814,7 +2231,7 @@ type CheckResponse struct {
 
 func (x *CheckResponse) Reset() {
 	*x = CheckResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[16]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1826,7 +2243,7 @@ func (x *CheckResponse) String() string {
 func (*CheckResponse) ProtoMessage() {}
 
 func (x *CheckResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[16]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1839,7 +2256,7 @@ func (x *CheckResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckResponse.ProtoReflect.Descriptor instead.
 func (*CheckResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{16}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *CheckResponse) GetAnswer() *Answer {
@@ -1871,7 +2288,7 @@ type BatchCheckRequest struct {
 
 func (x *BatchCheckRequest) Reset() {
 	*x = BatchCheckRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[17]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1883,7 +2300,7 @@ func (x *BatchCheckRequest) String() string {
 func (*BatchCheckRequest) ProtoMessage() {}
 
 func (x *BatchCheckRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[17]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1896,7 +2313,7 @@ func (x *BatchCheckRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchCheckRequest.ProtoReflect.Descriptor instead.
 func (*BatchCheckRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{17}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *BatchCheckRequest) GetQuestions() []*Question {
@@ -1931,7 +2348,7 @@ type BatchCheckResponse struct {
 
 func (x *BatchCheckResponse) Reset() {
 	*x = BatchCheckResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[18]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1943,7 +2360,7 @@ func (x *BatchCheckResponse) String() string {
 func (*BatchCheckResponse) ProtoMessage() {}
 
 func (x *BatchCheckResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[18]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1956,7 +2373,7 @@ func (x *BatchCheckResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchCheckResponse.ProtoReflect.Descriptor instead.
 func (*BatchCheckResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{18}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *BatchCheckResponse) GetAnswers() []*Answer {
@@ -1983,7 +2400,7 @@ type ListDecisionsRequest struct {
 
 func (x *ListDecisionsRequest) Reset() {
 	*x = ListDecisionsRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[19]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1995,7 +2412,7 @@ func (x *ListDecisionsRequest) String() string {
 func (*ListDecisionsRequest) ProtoMessage() {}
 
 func (x *ListDecisionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[19]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2008,7 +2425,7 @@ func (x *ListDecisionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDecisionsRequest.ProtoReflect.Descriptor instead.
 func (*ListDecisionsRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{19}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ListDecisionsRequest) GetSubjectRef() string {
@@ -2068,13 +2485,21 @@ type RecordedDecision struct {
 	Scope string `protobuf:"bytes,12,opt,name=scope,proto3" json:"scope,omitempty"`
 	// Id of the authorisation, when it is one.
 	Authorization string `protobuf:"bytes,13,opt,name=authorization,proto3" json:"authorization,omitempty"`
+	// The decision as a W3C DPV name: "dpv:ConsentGiven".
+	Status string `protobuf:"bytes,14,opt,name=status,proto3" json:"status,omitempty"`
+	// When it ends or has ended by its time; unset for never.
+	ExpiresAt *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	// How it came about.
+	Circumstances *Circumstances `protobuf:"bytes,16,opt,name=circumstances,proto3" json:"circumstances,omitempty"`
+	// Why consent was made void: a code.
+	Ground        string `protobuf:"bytes,17,opt,name=ground,proto3" json:"ground,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RecordedDecision) Reset() {
 	*x = RecordedDecision{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[20]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2086,7 +2511,7 @@ func (x *RecordedDecision) String() string {
 func (*RecordedDecision) ProtoMessage() {}
 
 func (x *RecordedDecision) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[20]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2099,7 +2524,7 @@ func (x *RecordedDecision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordedDecision.ProtoReflect.Descriptor instead.
 func (*RecordedDecision) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{20}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *RecordedDecision) GetPolicy() string {
@@ -2193,6 +2618,34 @@ func (x *RecordedDecision) GetAuthorization() string {
 	return ""
 }
 
+func (x *RecordedDecision) GetStatus() string {
+	if x != nil {
+		return x.Status
+	}
+	return ""
+}
+
+func (x *RecordedDecision) GetExpiresAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpiresAt
+	}
+	return nil
+}
+
+func (x *RecordedDecision) GetCircumstances() *Circumstances {
+	if x != nil {
+		return x.Circumstances
+	}
+	return nil
+}
+
+func (x *RecordedDecision) GetGround() string {
+	if x != nil {
+		return x.Ground
+	}
+	return ""
+}
+
 // ListDecisionsResponse holds a page of acts.
 type ListDecisionsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2206,7 +2659,7 @@ type ListDecisionsResponse struct {
 
 func (x *ListDecisionsResponse) Reset() {
 	*x = ListDecisionsResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[21]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2218,7 +2671,7 @@ func (x *ListDecisionsResponse) String() string {
 func (*ListDecisionsResponse) ProtoMessage() {}
 
 func (x *ListDecisionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[21]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2231,7 +2684,7 @@ func (x *ListDecisionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDecisionsResponse.ProtoReflect.Descriptor instead.
 func (*ListDecisionsResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{21}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ListDecisionsResponse) GetDecisions() []*RecordedDecision {
@@ -2270,7 +2723,7 @@ type ApplyFactRequest struct {
 
 func (x *ApplyFactRequest) Reset() {
 	*x = ApplyFactRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[22]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2282,7 +2735,7 @@ func (x *ApplyFactRequest) String() string {
 func (*ApplyFactRequest) ProtoMessage() {}
 
 func (x *ApplyFactRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[22]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2295,7 +2748,7 @@ func (x *ApplyFactRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyFactRequest.ProtoReflect.Descriptor instead.
 func (*ApplyFactRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{22}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ApplyFactRequest) GetRequestId() string {
@@ -2351,7 +2804,7 @@ type ApplyFactResponse struct {
 
 func (x *ApplyFactResponse) Reset() {
 	*x = ApplyFactResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[23]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2363,7 +2816,7 @@ func (x *ApplyFactResponse) String() string {
 func (*ApplyFactResponse) ProtoMessage() {}
 
 func (x *ApplyFactResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[23]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2376,7 +2829,7 @@ func (x *ApplyFactResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyFactResponse.ProtoReflect.Descriptor instead.
 func (*ApplyFactResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{23}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ApplyFactResponse) GetConsistencyToken() string {
@@ -2399,7 +2852,7 @@ type PublishPolicyRequest struct {
 
 func (x *PublishPolicyRequest) Reset() {
 	*x = PublishPolicyRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[24]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2411,7 +2864,7 @@ func (x *PublishPolicyRequest) String() string {
 func (*PublishPolicyRequest) ProtoMessage() {}
 
 func (x *PublishPolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[24]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2424,7 +2877,7 @@ func (x *PublishPolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishPolicyRequest.ProtoReflect.Descriptor instead.
 func (*PublishPolicyRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{24}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *PublishPolicyRequest) GetRequestId() string {
@@ -2458,7 +2911,7 @@ type PublishPolicyResponse struct {
 
 func (x *PublishPolicyResponse) Reset() {
 	*x = PublishPolicyResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[25]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2470,7 +2923,7 @@ func (x *PublishPolicyResponse) String() string {
 func (*PublishPolicyResponse) ProtoMessage() {}
 
 func (x *PublishPolicyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[25]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2483,7 +2936,7 @@ func (x *PublishPolicyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishPolicyResponse.ProtoReflect.Descriptor instead.
 func (*PublishPolicyResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{25}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *PublishPolicyResponse) GetPolicy() string {
@@ -2533,7 +2986,7 @@ type PostPolicyRequest struct {
 
 func (x *PostPolicyRequest) Reset() {
 	*x = PostPolicyRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[26]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2545,7 +2998,7 @@ func (x *PostPolicyRequest) String() string {
 func (*PostPolicyRequest) ProtoMessage() {}
 
 func (x *PostPolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[26]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2558,7 +3011,7 @@ func (x *PostPolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PostPolicyRequest.ProtoReflect.Descriptor instead.
 func (*PostPolicyRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{26}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *PostPolicyRequest) GetRequestId() string {
@@ -2607,7 +3060,7 @@ type PostPolicyResponse struct {
 
 func (x *PostPolicyResponse) Reset() {
 	*x = PostPolicyResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[27]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2619,7 +3072,7 @@ func (x *PostPolicyResponse) String() string {
 func (*PostPolicyResponse) ProtoMessage() {}
 
 func (x *PostPolicyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[27]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2632,7 +3085,7 @@ func (x *PostPolicyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PostPolicyResponse.ProtoReflect.Descriptor instead.
 func (*PostPolicyResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{27}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *PostPolicyResponse) GetConsistencyToken() string {
@@ -2655,7 +3108,7 @@ type GetPolicyRequest struct {
 
 func (x *GetPolicyRequest) Reset() {
 	*x = GetPolicyRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[28]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2667,7 +3120,7 @@ func (x *GetPolicyRequest) String() string {
 func (*GetPolicyRequest) ProtoMessage() {}
 
 func (x *GetPolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[28]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2680,7 +3133,7 @@ func (x *GetPolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPolicyRequest.ProtoReflect.Descriptor instead.
 func (*GetPolicyRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{28}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *GetPolicyRequest) GetPolicy() string {
@@ -2716,7 +3169,7 @@ type GetPolicyResponse struct {
 
 func (x *GetPolicyResponse) Reset() {
 	*x = GetPolicyResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[29]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2728,7 +3181,7 @@ func (x *GetPolicyResponse) String() string {
 func (*GetPolicyResponse) ProtoMessage() {}
 
 func (x *GetPolicyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[29]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2741,7 +3194,7 @@ func (x *GetPolicyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPolicyResponse.ProtoReflect.Descriptor instead.
 func (*GetPolicyResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{29}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *GetPolicyResponse) GetPolicy() string {
@@ -2792,7 +3245,7 @@ type ListPoliciesRequest struct {
 
 func (x *ListPoliciesRequest) Reset() {
 	*x = ListPoliciesRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[30]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2804,7 +3257,7 @@ func (x *ListPoliciesRequest) String() string {
 func (*ListPoliciesRequest) ProtoMessage() {}
 
 func (x *ListPoliciesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[30]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2817,7 +3270,7 @@ func (x *ListPoliciesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPoliciesRequest.ProtoReflect.Descriptor instead.
 func (*ListPoliciesRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{30}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ListPoliciesRequest) GetPageSize() int32 {
@@ -2851,7 +3304,7 @@ type PolicyVersion struct {
 
 func (x *PolicyVersion) Reset() {
 	*x = PolicyVersion{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[31]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2863,7 +3316,7 @@ func (x *PolicyVersion) String() string {
 func (*PolicyVersion) ProtoMessage() {}
 
 func (x *PolicyVersion) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[31]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2876,7 +3329,7 @@ func (x *PolicyVersion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyVersion.ProtoReflect.Descriptor instead.
 func (*PolicyVersion) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{31}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *PolicyVersion) GetPolicy() string {
@@ -2920,7 +3373,7 @@ type ListPoliciesResponse struct {
 
 func (x *ListPoliciesResponse) Reset() {
 	*x = ListPoliciesResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[32]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2932,7 +3385,7 @@ func (x *ListPoliciesResponse) String() string {
 func (*ListPoliciesResponse) ProtoMessage() {}
 
 func (x *ListPoliciesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[32]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2945,7 +3398,7 @@ func (x *ListPoliciesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPoliciesResponse.ProtoReflect.Descriptor instead.
 func (*ListPoliciesResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{32}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ListPoliciesResponse) GetVersions() []*PolicyVersion {
@@ -2966,28 +3419,45 @@ var File_habeas_consent_v1_consent_service_proto protoreflect.FileDescriptor
 
 const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"\n" +
-	"'habeas/consent/v1/consent_service.proto\x12\x11habeas.consent.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fhabeas/options/v1/options.proto\"\x91\x05\n" +
+	"'habeas/consent/v1/consent_service.proto\x12\x11habeas.consent.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fhabeas/options/v1/options.proto\"\xbd\x04\n" +
+	"\rCircumstances\x12A\n" +
+	"\x06notice\x18\x01 \x01(\tB)\xbaH\"r 2\x1e^([a-z0-9][a-z0-9_.-]{0,62})?$\x98\xb5\x18\x03R\x06notice\x129\n" +
+	"\ttext_hash\x18\x02 \x01(\tB\x1c\xbaH\x15r\x132\x11^([0-9a-f]{64})?$\x98\xb5\x18\x04R\btextHash\x12N\n" +
+	"\blanguage\x18\x03 \x01(\tB2\xbaH+r)2'^([a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3})?$\x98\xb5\x18\x03R\blanguage\x12>\n" +
+	"\x06method\x18\x04 \x01(\tB&\xbaH\x1fr\x1d2\x1b^([a-z][a-z0-9_.-]{0,62})?$\x98\xb5\x18\x03R\x06method\x12?\n" +
+	"\achannel\x18\x05 \x01(\tB%\xbaH\x1er\x1c2\x1a^([a-z][a-z0-9_.]{0,62})?$\x98\xb5\x18\x03R\achannel\x128\n" +
+	"\x05actor\x18\x06 \x01(\x0e2\x18.habeas.consent.v1.ActorB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05actor\x12>\n" +
+	"\tactor_ref\x18\a \x01(\tB!\xbaH\x1ar\x182\x16^[A-Za-z0-9:_-]{0,64}$\x98\xb5\x18\x02R\bactorRef\x12#\n" +
+	"\x05steps\x18\b \x01(\rB\b\xbaH\x05*\x03\x18\xe8\aH\x00R\x05steps\x88\x01\x01\x12(\n" +
+	"\aseconds\x18\t \x01(\rB\t\xbaH\x06*\x04\x18\x80\xa3\x05H\x01R\aseconds\x88\x01\x01B\b\n" +
+	"\x06_stepsB\n" +
+	"\n" +
+	"\b_seconds\"\xc4\x03\n" +
 	"\x15RecordDecisionRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12@\n" +
 	"\vsubject_ref\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
 	"subjectRef\x125\n" +
-	"\x06policy\x18\x03 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x06policy\x12<\n" +
-	"\apurpose\x18\x04 \x01(\tB\"\xbaH\x1fr\x1d2\x1b^([a-z][a-z0-9_.]{0,126})?$R\apurpose\x12C\n" +
-	"\bdecision\x18\x05 \x01(\x0e2\x1b.habeas.consent.v1.DecisionB\n" +
-	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\bdecision\x12I\n" +
+	"\x06policy\x18\x03 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x06policy\x12?\n" +
+	"\achoices\x18\x04 \x03(\v2\x19.habeas.consent.v1.ChoiceB\n" +
+	"\xbaH\a\x92\x01\x04\b\x01\x10dR\achoices\x12A\n" +
 	"\n" +
-	"expression\x18\x06 \x01(\x0e2\x1d.habeas.consent.v1.ExpressionB\n" +
+	"decided_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\tdecidedAt\x12=\n" +
+	"\bevidence\x18\x06 \x01(\tB!\xbaH\x1er\x1c2\x1a^[A-Za-z0-9+/=:_-]{0,128}$R\bevidence\x12F\n" +
+	"\rcircumstances\x18\a \x01(\v2 .habeas.consent.v1.CircumstancesR\rcircumstances\"\x9d\x03\n" +
+	"\x06Choice\x12<\n" +
+	"\apurpose\x18\x01 \x01(\tB\"\xbaH\x1fr\x1d2\x1b^([a-z][a-z0-9_.]{0,126})?$R\apurpose\x12>\n" +
+	"\bcategory\x18\x02 \x01(\tB\"\xbaH\x1fr\x1d2\x1b^([a-z][a-z0-9_.]{0,126})?$R\bcategory\x12G\n" +
+	"\bdecision\x18\x03 \x01(\x0e2\x1b.habeas.consent.v1.DecisionB\x0e\xbaH\v\x82\x01\b\x10\x01 \x00 \x06 \aR\bdecision\x12I\n" +
+	"\n" +
+	"expression\x18\x04 \x01(\x0e2\x1d.habeas.consent.v1.ExpressionB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\n" +
-	"expression\x12A\n" +
+	"expression\x12F\n" +
 	"\n" +
-	"decided_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\tdecidedAt\x12=\n" +
-	"\bevidence\x18\b \x01(\tB!\xbaH\x1er\x1c2\x1a^[A-Za-z0-9+/=:_-]{0,128}$R\bevidence\x12F\n" +
+	"recipients\x18\x05 \x03(\tB&\xbaH#\x92\x01 \x10 \"\x1cr\x1a2\x18^[a-z][a-z0-9_.]{0,126}$R\n" +
+	"recipients\x129\n" +
 	"\n" +
-	"recipients\x18\t \x03(\tB&\xbaH#\x92\x01 \x10 \"\x1cr\x1a2\x18^[a-z][a-z0-9_.]{0,126}$R\n" +
-	"recipients\x12>\n" +
-	"\bcategory\x18\n" +
-	" \x01(\tB\"\xbaH\x1fr\x1d2\x1b^([a-z][a-z0-9_.]{0,126})?$R\bcategory\"x\n" +
+	"expires_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\"x\n" +
 	"\x16RecordDecisionResponse\x12+\n" +
 	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\x121\n" +
 	"\x14features_unavailable\x18\x02 \x03(\tR\x13featuresUnavailable\"\xa9\x03\n" +
@@ -3022,17 +3492,30 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"\x06clause\x18\x03 \x01(\tR\x06clause\"\x80\x01\n" +
 	"\x13ApplySignalResponse\x12<\n" +
 	"\boutcomes\x18\x01 \x03(\v2 .habeas.consent.v1.SignalOutcomeR\boutcomes\x12+\n" +
-	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\"\xc2\x01\n" +
+	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\"\x8a\x02\n" +
 	"\x12WithdrawAllRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12@\n" +
 	"\vsubject_ref\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
 	"subjectRef\x12A\n" +
 	"\n" +
-	"decided_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\tdecidedAt\"`\n" +
+	"decided_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\tdecidedAt\x12F\n" +
+	"\rcircumstances\x18\x04 \x01(\v2 .habeas.consent.v1.CircumstancesR\rcircumstances\"`\n" +
 	"\x13WithdrawAllResponse\x12\x1c\n" +
 	"\twithdrawn\x18\x01 \x03(\tR\twithdrawn\x12+\n" +
-	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\"\xcc\x03\n" +
+	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\"\xc6\x03\n" +
+	"\x18InvalidateConsentRequest\x12'\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12@\n" +
+	"\vsubject_ref\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
+	"subjectRef\x125\n" +
+	"\x06policy\x18\x03 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x06policy\x12F\n" +
+	"\bpurposes\x18\x04 \x03(\tB*\xbaH'\x92\x01$\b\x01\x10d\x18\x01\"\x1cr\x1a2\x18^[a-z][a-z0-9_.]{0,126}$R\bpurposes\x126\n" +
+	"\x06ground\x18\x05 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_.]{0,62}$R\x06ground\x12=\n" +
+	"\bevidence\x18\x06 \x01(\tB!\xbaH\x1er\x1c2\x1a^[A-Za-z0-9+/=:_-]{0,128}$R\bevidence\x12I\n" +
+	"\x0einvalidated_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\rinvalidatedAt\"H\n" +
+	"\x19InvalidateConsentResponse\x12+\n" +
+	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\xcc\x03\n" +
 	"\x16AuthorizeSourceRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12@\n" +
@@ -3115,7 +3598,7 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"\tpage_size\x18\x03 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\tpageToken\"\x80\x04\n" +
+	"page_token\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\tpageToken\"\xb3\x05\n" +
 	"\x10RecordedDecision\x12\x16\n" +
 	"\x06policy\x18\x01 \x01(\tR\x06policy\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\rR\aversion\x12\x18\n" +
@@ -3136,7 +3619,12 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"recipients\x12\x1a\n" +
 	"\bprovider\x18\v \x01(\tR\bprovider\x12\x14\n" +
 	"\x05scope\x18\f \x01(\tR\x05scope\x12$\n" +
-	"\rauthorization\x18\r \x01(\tR\rauthorization\"\x82\x01\n" +
+	"\rauthorization\x18\r \x01(\tR\rauthorization\x12\x16\n" +
+	"\x06status\x18\x0e \x01(\tR\x06status\x129\n" +
+	"\n" +
+	"expires_at\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12F\n" +
+	"\rcircumstances\x18\x10 \x01(\v2 .habeas.consent.v1.CircumstancesR\rcircumstances\x12\x16\n" +
+	"\x06ground\x18\x11 \x01(\tR\x06ground\"\x82\x01\n" +
 	"\x15ListDecisionsResponse\x12A\n" +
 	"\tdecisions\x18\x01 \x03(\v2#.habeas.consent.v1.RecordedDecisionR\tdecisions\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xe9\x02\n" +
@@ -3191,13 +3679,23 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"\tposted_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\bpostedAt\"|\n" +
 	"\x14ListPoliciesResponse\x12<\n" +
 	"\bversions\x18\x01 \x03(\v2 .habeas.consent.v1.PolicyVersionR\bversions\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken*|\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken*\xc2\x01\n" +
 	"\bDecision\x12\x18\n" +
 	"\x14DECISION_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eDECISION_GIVEN\x10\x01\x12\x14\n" +
 	"\x10DECISION_REFUSED\x10\x02\x12\x16\n" +
 	"\x12DECISION_WITHDRAWN\x10\x03\x12\x14\n" +
-	"\x10DECISION_OFFERED\x10\x04*Y\n" +
+	"\x10DECISION_OFFERED\x10\x04\x12\x14\n" +
+	"\x10DECISION_RENEWED\x10\x05\x12\x14\n" +
+	"\x10DECISION_EXPIRED\x10\x06\x12\x18\n" +
+	"\x14DECISION_INVALIDATED\x10\a*d\n" +
+	"\x05Actor\x12\x15\n" +
+	"\x11ACTOR_UNSPECIFIED\x10\x00\x12\x0e\n" +
+	"\n" +
+	"ACTOR_SELF\x10\x01\x12\x12\n" +
+	"\x0eACTOR_GUARDIAN\x10\x02\x12\x0f\n" +
+	"\vACTOR_AGENT\x10\x03\x12\x0f\n" +
+	"\vACTOR_STAFF\x10\x04*Y\n" +
 	"\n" +
 	"Expression\x12\x1a\n" +
 	"\x16EXPRESSION_UNSPECIFIED\x10\x00\x12\x17\n" +
@@ -3242,7 +3740,8 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"\vConsistency\x12\x1b\n" +
 	"\x17CONSISTENCY_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10CONSISTENCY_FULL\x10\x01\x12\x17\n" +
-	"\x13CONSISTENCY_BOUNDED\x10\x022\x84\t\n" +
+	"\x13CONSISTENCY_BOUNDED\x10\x022\x83\n" +
+	"\n" +
 	"\x0eConsentService\x12w\n" +
 	"\x0eRecordDecision\x12(.habeas.consent.v1.RecordDecisionRequest\x1a).habeas.consent.v1.RecordDecisionResponse\"\x10\x8a\xb5\x18\x06\n" +
 	"\x02\x01\v\x10\x01\x92\xb5\x18\x02 \x01\x12o\n" +
@@ -3251,7 +3750,9 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"\vApplySignal\x12%.habeas.consent.v1.ApplySignalRequest\x1a&.habeas.consent.v1.ApplySignalResponse\"\x11\x8a\xb5\x18\a\n" +
 	"\x03\x01\v\f\x10\x01\x92\xb5\x18\x02 \x01\x12n\n" +
 	"\vWithdrawAll\x12%.habeas.consent.v1.WithdrawAllRequest\x1a&.habeas.consent.v1.WithdrawAllResponse\"\x10\x8a\xb5\x18\x06\n" +
-	"\x02\x01\v\x10\x01\x92\xb5\x18\x02 \x01\x12x\n" +
+	"\x02\x01\v\x10\x01\x92\xb5\x18\x02 \x01\x12}\n" +
+	"\x11InvalidateConsent\x12+.habeas.consent.v1.InvalidateConsentRequest\x1a,.habeas.consent.v1.InvalidateConsentResponse\"\r\x8a\xb5\x18\x05\n" +
+	"\x01\a\x10\x01\x92\xb5\x18\x00\x12x\n" +
 	"\x0fAuthorizeSource\x12).habeas.consent.v1.AuthorizeSourceRequest\x1a*.habeas.consent.v1.AuthorizeSourceResponse\"\x0e\x8a\xb5\x18\x06\n" +
 	"\x02\x01\v\x10\x01\x92\xb5\x18\x00\x12q\n" +
 	"\fRevokeSource\x12&.habeas.consent.v1.RevokeSourceRequest\x1a'.habeas.consent.v1.RevokeSourceResponse\"\x10\x8a\xb5\x18\x06\n" +
@@ -3291,120 +3792,135 @@ func file_habeas_consent_v1_consent_service_proto_rawDescGZIP() []byte {
 	return file_habeas_consent_v1_consent_service_proto_rawDescData
 }
 
-var file_habeas_consent_v1_consent_service_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_habeas_consent_v1_consent_service_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
+var file_habeas_consent_v1_consent_service_proto_enumTypes = make([]protoimpl.EnumInfo, 8)
+var file_habeas_consent_v1_consent_service_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
 var file_habeas_consent_v1_consent_service_proto_goTypes = []any{
-	(Decision)(0),                   // 0: habeas.consent.v1.Decision
-	(Expression)(0),                 // 1: habeas.consent.v1.Expression
-	(Action)(0),                     // 2: habeas.consent.v1.Action
-	(Source)(0),                     // 3: habeas.consent.v1.Source
-	(Signal)(0),                     // 4: habeas.consent.v1.Signal
-	(Fact)(0),                       // 5: habeas.consent.v1.Fact
-	(Consistency)(0),                // 6: habeas.consent.v1.Consistency
-	(*RecordDecisionRequest)(nil),   // 7: habeas.consent.v1.RecordDecisionRequest
-	(*RecordDecisionResponse)(nil),  // 8: habeas.consent.v1.RecordDecisionResponse
-	(*AcceptPolicyRequest)(nil),     // 9: habeas.consent.v1.AcceptPolicyRequest
-	(*AcceptPolicyResponse)(nil),    // 10: habeas.consent.v1.AcceptPolicyResponse
-	(*ApplySignalRequest)(nil),      // 11: habeas.consent.v1.ApplySignalRequest
-	(*SignalOutcome)(nil),           // 12: habeas.consent.v1.SignalOutcome
-	(*ApplySignalResponse)(nil),     // 13: habeas.consent.v1.ApplySignalResponse
-	(*WithdrawAllRequest)(nil),      // 14: habeas.consent.v1.WithdrawAllRequest
-	(*WithdrawAllResponse)(nil),     // 15: habeas.consent.v1.WithdrawAllResponse
-	(*AuthorizeSourceRequest)(nil),  // 16: habeas.consent.v1.AuthorizeSourceRequest
-	(*AuthorizeSourceResponse)(nil), // 17: habeas.consent.v1.AuthorizeSourceResponse
-	(*RevokeSourceRequest)(nil),     // 18: habeas.consent.v1.RevokeSourceRequest
-	(*RevokeSourceResponse)(nil),    // 19: habeas.consent.v1.RevokeSourceResponse
-	(*Question)(nil),                // 20: habeas.consent.v1.Question
-	(*Answer)(nil),                  // 21: habeas.consent.v1.Answer
-	(*CheckRequest)(nil),            // 22: habeas.consent.v1.CheckRequest
-	(*CheckResponse)(nil),           // 23: habeas.consent.v1.CheckResponse
-	(*BatchCheckRequest)(nil),       // 24: habeas.consent.v1.BatchCheckRequest
-	(*BatchCheckResponse)(nil),      // 25: habeas.consent.v1.BatchCheckResponse
-	(*ListDecisionsRequest)(nil),    // 26: habeas.consent.v1.ListDecisionsRequest
-	(*RecordedDecision)(nil),        // 27: habeas.consent.v1.RecordedDecision
-	(*ListDecisionsResponse)(nil),   // 28: habeas.consent.v1.ListDecisionsResponse
-	(*ApplyFactRequest)(nil),        // 29: habeas.consent.v1.ApplyFactRequest
-	(*ApplyFactResponse)(nil),       // 30: habeas.consent.v1.ApplyFactResponse
-	(*PublishPolicyRequest)(nil),    // 31: habeas.consent.v1.PublishPolicyRequest
-	(*PublishPolicyResponse)(nil),   // 32: habeas.consent.v1.PublishPolicyResponse
-	(*PostPolicyRequest)(nil),       // 33: habeas.consent.v1.PostPolicyRequest
-	(*PostPolicyResponse)(nil),      // 34: habeas.consent.v1.PostPolicyResponse
-	(*GetPolicyRequest)(nil),        // 35: habeas.consent.v1.GetPolicyRequest
-	(*GetPolicyResponse)(nil),       // 36: habeas.consent.v1.GetPolicyResponse
-	(*ListPoliciesRequest)(nil),     // 37: habeas.consent.v1.ListPoliciesRequest
-	(*PolicyVersion)(nil),           // 38: habeas.consent.v1.PolicyVersion
-	(*ListPoliciesResponse)(nil),    // 39: habeas.consent.v1.ListPoliciesResponse
-	(*timestamppb.Timestamp)(nil),   // 40: google.protobuf.Timestamp
+	(Decision)(0),                     // 0: habeas.consent.v1.Decision
+	(Actor)(0),                        // 1: habeas.consent.v1.Actor
+	(Expression)(0),                   // 2: habeas.consent.v1.Expression
+	(Action)(0),                       // 3: habeas.consent.v1.Action
+	(Source)(0),                       // 4: habeas.consent.v1.Source
+	(Signal)(0),                       // 5: habeas.consent.v1.Signal
+	(Fact)(0),                         // 6: habeas.consent.v1.Fact
+	(Consistency)(0),                  // 7: habeas.consent.v1.Consistency
+	(*Circumstances)(nil),             // 8: habeas.consent.v1.Circumstances
+	(*RecordDecisionRequest)(nil),     // 9: habeas.consent.v1.RecordDecisionRequest
+	(*Choice)(nil),                    // 10: habeas.consent.v1.Choice
+	(*RecordDecisionResponse)(nil),    // 11: habeas.consent.v1.RecordDecisionResponse
+	(*AcceptPolicyRequest)(nil),       // 12: habeas.consent.v1.AcceptPolicyRequest
+	(*AcceptPolicyResponse)(nil),      // 13: habeas.consent.v1.AcceptPolicyResponse
+	(*ApplySignalRequest)(nil),        // 14: habeas.consent.v1.ApplySignalRequest
+	(*SignalOutcome)(nil),             // 15: habeas.consent.v1.SignalOutcome
+	(*ApplySignalResponse)(nil),       // 16: habeas.consent.v1.ApplySignalResponse
+	(*WithdrawAllRequest)(nil),        // 17: habeas.consent.v1.WithdrawAllRequest
+	(*WithdrawAllResponse)(nil),       // 18: habeas.consent.v1.WithdrawAllResponse
+	(*InvalidateConsentRequest)(nil),  // 19: habeas.consent.v1.InvalidateConsentRequest
+	(*InvalidateConsentResponse)(nil), // 20: habeas.consent.v1.InvalidateConsentResponse
+	(*AuthorizeSourceRequest)(nil),    // 21: habeas.consent.v1.AuthorizeSourceRequest
+	(*AuthorizeSourceResponse)(nil),   // 22: habeas.consent.v1.AuthorizeSourceResponse
+	(*RevokeSourceRequest)(nil),       // 23: habeas.consent.v1.RevokeSourceRequest
+	(*RevokeSourceResponse)(nil),      // 24: habeas.consent.v1.RevokeSourceResponse
+	(*Question)(nil),                  // 25: habeas.consent.v1.Question
+	(*Answer)(nil),                    // 26: habeas.consent.v1.Answer
+	(*CheckRequest)(nil),              // 27: habeas.consent.v1.CheckRequest
+	(*CheckResponse)(nil),             // 28: habeas.consent.v1.CheckResponse
+	(*BatchCheckRequest)(nil),         // 29: habeas.consent.v1.BatchCheckRequest
+	(*BatchCheckResponse)(nil),        // 30: habeas.consent.v1.BatchCheckResponse
+	(*ListDecisionsRequest)(nil),      // 31: habeas.consent.v1.ListDecisionsRequest
+	(*RecordedDecision)(nil),          // 32: habeas.consent.v1.RecordedDecision
+	(*ListDecisionsResponse)(nil),     // 33: habeas.consent.v1.ListDecisionsResponse
+	(*ApplyFactRequest)(nil),          // 34: habeas.consent.v1.ApplyFactRequest
+	(*ApplyFactResponse)(nil),         // 35: habeas.consent.v1.ApplyFactResponse
+	(*PublishPolicyRequest)(nil),      // 36: habeas.consent.v1.PublishPolicyRequest
+	(*PublishPolicyResponse)(nil),     // 37: habeas.consent.v1.PublishPolicyResponse
+	(*PostPolicyRequest)(nil),         // 38: habeas.consent.v1.PostPolicyRequest
+	(*PostPolicyResponse)(nil),        // 39: habeas.consent.v1.PostPolicyResponse
+	(*GetPolicyRequest)(nil),          // 40: habeas.consent.v1.GetPolicyRequest
+	(*GetPolicyResponse)(nil),         // 41: habeas.consent.v1.GetPolicyResponse
+	(*ListPoliciesRequest)(nil),       // 42: habeas.consent.v1.ListPoliciesRequest
+	(*PolicyVersion)(nil),             // 43: habeas.consent.v1.PolicyVersion
+	(*ListPoliciesResponse)(nil),      // 44: habeas.consent.v1.ListPoliciesResponse
+	(*timestamppb.Timestamp)(nil),     // 45: google.protobuf.Timestamp
 }
 var file_habeas_consent_v1_consent_service_proto_depIdxs = []int32{
-	0,  // 0: habeas.consent.v1.RecordDecisionRequest.decision:type_name -> habeas.consent.v1.Decision
-	1,  // 1: habeas.consent.v1.RecordDecisionRequest.expression:type_name -> habeas.consent.v1.Expression
-	40, // 2: habeas.consent.v1.RecordDecisionRequest.decided_at:type_name -> google.protobuf.Timestamp
-	1,  // 3: habeas.consent.v1.AcceptPolicyRequest.expression:type_name -> habeas.consent.v1.Expression
-	40, // 4: habeas.consent.v1.AcceptPolicyRequest.accepted_at:type_name -> google.protobuf.Timestamp
-	4,  // 5: habeas.consent.v1.ApplySignalRequest.signals:type_name -> habeas.consent.v1.Signal
-	40, // 6: habeas.consent.v1.ApplySignalRequest.received_at:type_name -> google.protobuf.Timestamp
-	4,  // 7: habeas.consent.v1.SignalOutcome.signal:type_name -> habeas.consent.v1.Signal
-	12, // 8: habeas.consent.v1.ApplySignalResponse.outcomes:type_name -> habeas.consent.v1.SignalOutcome
-	40, // 9: habeas.consent.v1.WithdrawAllRequest.decided_at:type_name -> google.protobuf.Timestamp
-	40, // 10: habeas.consent.v1.AuthorizeSourceRequest.authorized_at:type_name -> google.protobuf.Timestamp
-	40, // 11: habeas.consent.v1.RevokeSourceRequest.revoked_at:type_name -> google.protobuf.Timestamp
-	2,  // 12: habeas.consent.v1.Question.action:type_name -> habeas.consent.v1.Action
-	3,  // 13: habeas.consent.v1.Question.source:type_name -> habeas.consent.v1.Source
-	40, // 14: habeas.consent.v1.Question.collected_at:type_name -> google.protobuf.Timestamp
-	40, // 15: habeas.consent.v1.Question.at:type_name -> google.protobuf.Timestamp
-	40, // 16: habeas.consent.v1.Answer.as_of:type_name -> google.protobuf.Timestamp
-	40, // 17: habeas.consent.v1.Answer.valid_until:type_name -> google.protobuf.Timestamp
-	20, // 18: habeas.consent.v1.CheckRequest.question:type_name -> habeas.consent.v1.Question
-	6,  // 19: habeas.consent.v1.CheckRequest.consistency:type_name -> habeas.consent.v1.Consistency
-	21, // 20: habeas.consent.v1.CheckResponse.answer:type_name -> habeas.consent.v1.Answer
-	20, // 21: habeas.consent.v1.BatchCheckRequest.questions:type_name -> habeas.consent.v1.Question
-	6,  // 22: habeas.consent.v1.BatchCheckRequest.consistency:type_name -> habeas.consent.v1.Consistency
-	21, // 23: habeas.consent.v1.BatchCheckResponse.answers:type_name -> habeas.consent.v1.Answer
-	40, // 24: habeas.consent.v1.ListDecisionsRequest.at:type_name -> google.protobuf.Timestamp
-	0,  // 25: habeas.consent.v1.RecordedDecision.decision:type_name -> habeas.consent.v1.Decision
-	1,  // 26: habeas.consent.v1.RecordedDecision.expression:type_name -> habeas.consent.v1.Expression
-	40, // 27: habeas.consent.v1.RecordedDecision.decided_at:type_name -> google.protobuf.Timestamp
-	40, // 28: habeas.consent.v1.RecordedDecision.recorded_at:type_name -> google.protobuf.Timestamp
-	27, // 29: habeas.consent.v1.ListDecisionsResponse.decisions:type_name -> habeas.consent.v1.RecordedDecision
-	5,  // 30: habeas.consent.v1.ApplyFactRequest.fact:type_name -> habeas.consent.v1.Fact
-	40, // 31: habeas.consent.v1.PostPolicyRequest.posted_at:type_name -> google.protobuf.Timestamp
-	40, // 32: habeas.consent.v1.GetPolicyResponse.posted_at:type_name -> google.protobuf.Timestamp
-	40, // 33: habeas.consent.v1.PolicyVersion.posted_at:type_name -> google.protobuf.Timestamp
-	38, // 34: habeas.consent.v1.ListPoliciesResponse.versions:type_name -> habeas.consent.v1.PolicyVersion
-	7,  // 35: habeas.consent.v1.ConsentService.RecordDecision:input_type -> habeas.consent.v1.RecordDecisionRequest
-	9,  // 36: habeas.consent.v1.ConsentService.AcceptPolicy:input_type -> habeas.consent.v1.AcceptPolicyRequest
-	11, // 37: habeas.consent.v1.ConsentService.ApplySignal:input_type -> habeas.consent.v1.ApplySignalRequest
-	14, // 38: habeas.consent.v1.ConsentService.WithdrawAll:input_type -> habeas.consent.v1.WithdrawAllRequest
-	16, // 39: habeas.consent.v1.ConsentService.AuthorizeSource:input_type -> habeas.consent.v1.AuthorizeSourceRequest
-	18, // 40: habeas.consent.v1.ConsentService.RevokeSource:input_type -> habeas.consent.v1.RevokeSourceRequest
-	22, // 41: habeas.consent.v1.ConsentService.Check:input_type -> habeas.consent.v1.CheckRequest
-	24, // 42: habeas.consent.v1.ConsentService.BatchCheck:input_type -> habeas.consent.v1.BatchCheckRequest
-	26, // 43: habeas.consent.v1.ConsentService.ListDecisions:input_type -> habeas.consent.v1.ListDecisionsRequest
-	29, // 44: habeas.consent.v1.ConsentService.ApplyFact:input_type -> habeas.consent.v1.ApplyFactRequest
-	31, // 45: habeas.consent.v1.PolicyService.PublishPolicy:input_type -> habeas.consent.v1.PublishPolicyRequest
-	33, // 46: habeas.consent.v1.PolicyService.PostPolicy:input_type -> habeas.consent.v1.PostPolicyRequest
-	35, // 47: habeas.consent.v1.PolicyService.GetPolicy:input_type -> habeas.consent.v1.GetPolicyRequest
-	37, // 48: habeas.consent.v1.PolicyService.ListPolicies:input_type -> habeas.consent.v1.ListPoliciesRequest
-	8,  // 49: habeas.consent.v1.ConsentService.RecordDecision:output_type -> habeas.consent.v1.RecordDecisionResponse
-	10, // 50: habeas.consent.v1.ConsentService.AcceptPolicy:output_type -> habeas.consent.v1.AcceptPolicyResponse
-	13, // 51: habeas.consent.v1.ConsentService.ApplySignal:output_type -> habeas.consent.v1.ApplySignalResponse
-	15, // 52: habeas.consent.v1.ConsentService.WithdrawAll:output_type -> habeas.consent.v1.WithdrawAllResponse
-	17, // 53: habeas.consent.v1.ConsentService.AuthorizeSource:output_type -> habeas.consent.v1.AuthorizeSourceResponse
-	19, // 54: habeas.consent.v1.ConsentService.RevokeSource:output_type -> habeas.consent.v1.RevokeSourceResponse
-	23, // 55: habeas.consent.v1.ConsentService.Check:output_type -> habeas.consent.v1.CheckResponse
-	25, // 56: habeas.consent.v1.ConsentService.BatchCheck:output_type -> habeas.consent.v1.BatchCheckResponse
-	28, // 57: habeas.consent.v1.ConsentService.ListDecisions:output_type -> habeas.consent.v1.ListDecisionsResponse
-	30, // 58: habeas.consent.v1.ConsentService.ApplyFact:output_type -> habeas.consent.v1.ApplyFactResponse
-	32, // 59: habeas.consent.v1.PolicyService.PublishPolicy:output_type -> habeas.consent.v1.PublishPolicyResponse
-	34, // 60: habeas.consent.v1.PolicyService.PostPolicy:output_type -> habeas.consent.v1.PostPolicyResponse
-	36, // 61: habeas.consent.v1.PolicyService.GetPolicy:output_type -> habeas.consent.v1.GetPolicyResponse
-	39, // 62: habeas.consent.v1.PolicyService.ListPolicies:output_type -> habeas.consent.v1.ListPoliciesResponse
-	49, // [49:63] is the sub-list for method output_type
-	35, // [35:49] is the sub-list for method input_type
-	35, // [35:35] is the sub-list for extension type_name
-	35, // [35:35] is the sub-list for extension extendee
-	0,  // [0:35] is the sub-list for field type_name
+	1,  // 0: habeas.consent.v1.Circumstances.actor:type_name -> habeas.consent.v1.Actor
+	10, // 1: habeas.consent.v1.RecordDecisionRequest.choices:type_name -> habeas.consent.v1.Choice
+	45, // 2: habeas.consent.v1.RecordDecisionRequest.decided_at:type_name -> google.protobuf.Timestamp
+	8,  // 3: habeas.consent.v1.RecordDecisionRequest.circumstances:type_name -> habeas.consent.v1.Circumstances
+	0,  // 4: habeas.consent.v1.Choice.decision:type_name -> habeas.consent.v1.Decision
+	2,  // 5: habeas.consent.v1.Choice.expression:type_name -> habeas.consent.v1.Expression
+	45, // 6: habeas.consent.v1.Choice.expires_at:type_name -> google.protobuf.Timestamp
+	2,  // 7: habeas.consent.v1.AcceptPolicyRequest.expression:type_name -> habeas.consent.v1.Expression
+	45, // 8: habeas.consent.v1.AcceptPolicyRequest.accepted_at:type_name -> google.protobuf.Timestamp
+	5,  // 9: habeas.consent.v1.ApplySignalRequest.signals:type_name -> habeas.consent.v1.Signal
+	45, // 10: habeas.consent.v1.ApplySignalRequest.received_at:type_name -> google.protobuf.Timestamp
+	5,  // 11: habeas.consent.v1.SignalOutcome.signal:type_name -> habeas.consent.v1.Signal
+	15, // 12: habeas.consent.v1.ApplySignalResponse.outcomes:type_name -> habeas.consent.v1.SignalOutcome
+	45, // 13: habeas.consent.v1.WithdrawAllRequest.decided_at:type_name -> google.protobuf.Timestamp
+	8,  // 14: habeas.consent.v1.WithdrawAllRequest.circumstances:type_name -> habeas.consent.v1.Circumstances
+	45, // 15: habeas.consent.v1.InvalidateConsentRequest.invalidated_at:type_name -> google.protobuf.Timestamp
+	45, // 16: habeas.consent.v1.AuthorizeSourceRequest.authorized_at:type_name -> google.protobuf.Timestamp
+	45, // 17: habeas.consent.v1.RevokeSourceRequest.revoked_at:type_name -> google.protobuf.Timestamp
+	3,  // 18: habeas.consent.v1.Question.action:type_name -> habeas.consent.v1.Action
+	4,  // 19: habeas.consent.v1.Question.source:type_name -> habeas.consent.v1.Source
+	45, // 20: habeas.consent.v1.Question.collected_at:type_name -> google.protobuf.Timestamp
+	45, // 21: habeas.consent.v1.Question.at:type_name -> google.protobuf.Timestamp
+	45, // 22: habeas.consent.v1.Answer.as_of:type_name -> google.protobuf.Timestamp
+	45, // 23: habeas.consent.v1.Answer.valid_until:type_name -> google.protobuf.Timestamp
+	25, // 24: habeas.consent.v1.CheckRequest.question:type_name -> habeas.consent.v1.Question
+	7,  // 25: habeas.consent.v1.CheckRequest.consistency:type_name -> habeas.consent.v1.Consistency
+	26, // 26: habeas.consent.v1.CheckResponse.answer:type_name -> habeas.consent.v1.Answer
+	25, // 27: habeas.consent.v1.BatchCheckRequest.questions:type_name -> habeas.consent.v1.Question
+	7,  // 28: habeas.consent.v1.BatchCheckRequest.consistency:type_name -> habeas.consent.v1.Consistency
+	26, // 29: habeas.consent.v1.BatchCheckResponse.answers:type_name -> habeas.consent.v1.Answer
+	45, // 30: habeas.consent.v1.ListDecisionsRequest.at:type_name -> google.protobuf.Timestamp
+	0,  // 31: habeas.consent.v1.RecordedDecision.decision:type_name -> habeas.consent.v1.Decision
+	2,  // 32: habeas.consent.v1.RecordedDecision.expression:type_name -> habeas.consent.v1.Expression
+	45, // 33: habeas.consent.v1.RecordedDecision.decided_at:type_name -> google.protobuf.Timestamp
+	45, // 34: habeas.consent.v1.RecordedDecision.recorded_at:type_name -> google.protobuf.Timestamp
+	45, // 35: habeas.consent.v1.RecordedDecision.expires_at:type_name -> google.protobuf.Timestamp
+	8,  // 36: habeas.consent.v1.RecordedDecision.circumstances:type_name -> habeas.consent.v1.Circumstances
+	32, // 37: habeas.consent.v1.ListDecisionsResponse.decisions:type_name -> habeas.consent.v1.RecordedDecision
+	6,  // 38: habeas.consent.v1.ApplyFactRequest.fact:type_name -> habeas.consent.v1.Fact
+	45, // 39: habeas.consent.v1.PostPolicyRequest.posted_at:type_name -> google.protobuf.Timestamp
+	45, // 40: habeas.consent.v1.GetPolicyResponse.posted_at:type_name -> google.protobuf.Timestamp
+	45, // 41: habeas.consent.v1.PolicyVersion.posted_at:type_name -> google.protobuf.Timestamp
+	43, // 42: habeas.consent.v1.ListPoliciesResponse.versions:type_name -> habeas.consent.v1.PolicyVersion
+	9,  // 43: habeas.consent.v1.ConsentService.RecordDecision:input_type -> habeas.consent.v1.RecordDecisionRequest
+	12, // 44: habeas.consent.v1.ConsentService.AcceptPolicy:input_type -> habeas.consent.v1.AcceptPolicyRequest
+	14, // 45: habeas.consent.v1.ConsentService.ApplySignal:input_type -> habeas.consent.v1.ApplySignalRequest
+	17, // 46: habeas.consent.v1.ConsentService.WithdrawAll:input_type -> habeas.consent.v1.WithdrawAllRequest
+	19, // 47: habeas.consent.v1.ConsentService.InvalidateConsent:input_type -> habeas.consent.v1.InvalidateConsentRequest
+	21, // 48: habeas.consent.v1.ConsentService.AuthorizeSource:input_type -> habeas.consent.v1.AuthorizeSourceRequest
+	23, // 49: habeas.consent.v1.ConsentService.RevokeSource:input_type -> habeas.consent.v1.RevokeSourceRequest
+	27, // 50: habeas.consent.v1.ConsentService.Check:input_type -> habeas.consent.v1.CheckRequest
+	29, // 51: habeas.consent.v1.ConsentService.BatchCheck:input_type -> habeas.consent.v1.BatchCheckRequest
+	31, // 52: habeas.consent.v1.ConsentService.ListDecisions:input_type -> habeas.consent.v1.ListDecisionsRequest
+	34, // 53: habeas.consent.v1.ConsentService.ApplyFact:input_type -> habeas.consent.v1.ApplyFactRequest
+	36, // 54: habeas.consent.v1.PolicyService.PublishPolicy:input_type -> habeas.consent.v1.PublishPolicyRequest
+	38, // 55: habeas.consent.v1.PolicyService.PostPolicy:input_type -> habeas.consent.v1.PostPolicyRequest
+	40, // 56: habeas.consent.v1.PolicyService.GetPolicy:input_type -> habeas.consent.v1.GetPolicyRequest
+	42, // 57: habeas.consent.v1.PolicyService.ListPolicies:input_type -> habeas.consent.v1.ListPoliciesRequest
+	11, // 58: habeas.consent.v1.ConsentService.RecordDecision:output_type -> habeas.consent.v1.RecordDecisionResponse
+	13, // 59: habeas.consent.v1.ConsentService.AcceptPolicy:output_type -> habeas.consent.v1.AcceptPolicyResponse
+	16, // 60: habeas.consent.v1.ConsentService.ApplySignal:output_type -> habeas.consent.v1.ApplySignalResponse
+	18, // 61: habeas.consent.v1.ConsentService.WithdrawAll:output_type -> habeas.consent.v1.WithdrawAllResponse
+	20, // 62: habeas.consent.v1.ConsentService.InvalidateConsent:output_type -> habeas.consent.v1.InvalidateConsentResponse
+	22, // 63: habeas.consent.v1.ConsentService.AuthorizeSource:output_type -> habeas.consent.v1.AuthorizeSourceResponse
+	24, // 64: habeas.consent.v1.ConsentService.RevokeSource:output_type -> habeas.consent.v1.RevokeSourceResponse
+	28, // 65: habeas.consent.v1.ConsentService.Check:output_type -> habeas.consent.v1.CheckResponse
+	30, // 66: habeas.consent.v1.ConsentService.BatchCheck:output_type -> habeas.consent.v1.BatchCheckResponse
+	33, // 67: habeas.consent.v1.ConsentService.ListDecisions:output_type -> habeas.consent.v1.ListDecisionsResponse
+	35, // 68: habeas.consent.v1.ConsentService.ApplyFact:output_type -> habeas.consent.v1.ApplyFactResponse
+	37, // 69: habeas.consent.v1.PolicyService.PublishPolicy:output_type -> habeas.consent.v1.PublishPolicyResponse
+	39, // 70: habeas.consent.v1.PolicyService.PostPolicy:output_type -> habeas.consent.v1.PostPolicyResponse
+	41, // 71: habeas.consent.v1.PolicyService.GetPolicy:output_type -> habeas.consent.v1.GetPolicyResponse
+	44, // 72: habeas.consent.v1.PolicyService.ListPolicies:output_type -> habeas.consent.v1.ListPoliciesResponse
+	58, // [58:73] is the sub-list for method output_type
+	43, // [43:58] is the sub-list for method input_type
+	43, // [43:43] is the sub-list for extension type_name
+	43, // [43:43] is the sub-list for extension extendee
+	0,  // [0:43] is the sub-list for field type_name
 }
 
 func init() { file_habeas_consent_v1_consent_service_proto_init() }
@@ -3412,13 +3928,14 @@ func file_habeas_consent_v1_consent_service_proto_init() {
 	if File_habeas_consent_v1_consent_service_proto != nil {
 		return
 	}
+	file_habeas_consent_v1_consent_service_proto_msgTypes[0].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_consent_v1_consent_service_proto_rawDesc), len(file_habeas_consent_v1_consent_service_proto_rawDesc)),
-			NumEnums:      7,
-			NumMessages:   33,
+			NumEnums:      8,
+			NumMessages:   37,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

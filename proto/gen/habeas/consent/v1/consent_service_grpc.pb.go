@@ -22,16 +22,17 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	ConsentService_RecordDecision_FullMethodName  = "/habeas.consent.v1.ConsentService/RecordDecision"
-	ConsentService_AcceptPolicy_FullMethodName    = "/habeas.consent.v1.ConsentService/AcceptPolicy"
-	ConsentService_ApplySignal_FullMethodName     = "/habeas.consent.v1.ConsentService/ApplySignal"
-	ConsentService_WithdrawAll_FullMethodName     = "/habeas.consent.v1.ConsentService/WithdrawAll"
-	ConsentService_AuthorizeSource_FullMethodName = "/habeas.consent.v1.ConsentService/AuthorizeSource"
-	ConsentService_RevokeSource_FullMethodName    = "/habeas.consent.v1.ConsentService/RevokeSource"
-	ConsentService_Check_FullMethodName           = "/habeas.consent.v1.ConsentService/Check"
-	ConsentService_BatchCheck_FullMethodName      = "/habeas.consent.v1.ConsentService/BatchCheck"
-	ConsentService_ListDecisions_FullMethodName   = "/habeas.consent.v1.ConsentService/ListDecisions"
-	ConsentService_ApplyFact_FullMethodName       = "/habeas.consent.v1.ConsentService/ApplyFact"
+	ConsentService_RecordDecision_FullMethodName    = "/habeas.consent.v1.ConsentService/RecordDecision"
+	ConsentService_AcceptPolicy_FullMethodName      = "/habeas.consent.v1.ConsentService/AcceptPolicy"
+	ConsentService_ApplySignal_FullMethodName       = "/habeas.consent.v1.ConsentService/ApplySignal"
+	ConsentService_WithdrawAll_FullMethodName       = "/habeas.consent.v1.ConsentService/WithdrawAll"
+	ConsentService_InvalidateConsent_FullMethodName = "/habeas.consent.v1.ConsentService/InvalidateConsent"
+	ConsentService_AuthorizeSource_FullMethodName   = "/habeas.consent.v1.ConsentService/AuthorizeSource"
+	ConsentService_RevokeSource_FullMethodName      = "/habeas.consent.v1.ConsentService/RevokeSource"
+	ConsentService_Check_FullMethodName             = "/habeas.consent.v1.ConsentService/Check"
+	ConsentService_BatchCheck_FullMethodName        = "/habeas.consent.v1.ConsentService/BatchCheck"
+	ConsentService_ListDecisions_FullMethodName     = "/habeas.consent.v1.ConsentService/ListDecisions"
+	ConsentService_ApplyFact_FullMethodName         = "/habeas.consent.v1.ConsentService/ApplyFact"
 )
 
 // ConsentServiceClient is the client API for ConsentService service.
@@ -40,8 +41,9 @@ const (
 //
 // ConsentService records what people decide and answers what may be done.
 type ConsentServiceClient interface {
-	// RecordDecision records one act of a person on one purpose: given, refused
-	// or withdrawn. It binds at once.
+	// RecordDecision records one act of a person: what they chose for each of the
+	// purposes and categories that they were asked about. All of it is recorded,
+	// or nothing. It binds at once.
 	RecordDecision(ctx context.Context, in *RecordDecisionRequest, opts ...grpc.CallOption) (*RecordDecisionResponse, error)
 	// AcceptPolicy records that a person accepted a version of a policy, by
 	// saying so or by using the service after it was posted. Using is never
@@ -54,6 +56,11 @@ type ConsentServiceClient interface {
 	// WithdrawAll withdraws every purpose that a person has given until then, by
 	// whichever reference.
 	WithdrawAll(ctx context.Context, in *WithdrawAllRequest, opts ...grpc.CallOption) (*WithdrawAllResponse, error)
+	// InvalidateConsent records that the controller lets consent count no more:
+	// it was obtained by a notice that misled, say. Whatever was given until then
+	// for the purposes that are named is void, also what is recorded later. Only
+	// the person can give it anew.
+	InvalidateConsent(ctx context.Context, in *InvalidateConsentRequest, opts ...grpc.CallOption) (*InvalidateConsentResponse, error)
 	// AuthorizeSource records that a person lets content of an account that they
 	// have elsewhere come in: of one provider, and of the scopes that are named.
 	// What the policy's purposes need is needed as before.
@@ -116,6 +123,16 @@ func (c *consentServiceClient) WithdrawAll(ctx context.Context, in *WithdrawAllR
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(WithdrawAllResponse)
 	err := c.cc.Invoke(ctx, ConsentService_WithdrawAll_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *consentServiceClient) InvalidateConsent(ctx context.Context, in *InvalidateConsentRequest, opts ...grpc.CallOption) (*InvalidateConsentResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(InvalidateConsentResponse)
+	err := c.cc.Invoke(ctx, ConsentService_InvalidateConsent_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -188,8 +205,9 @@ func (c *consentServiceClient) ApplyFact(ctx context.Context, in *ApplyFactReque
 //
 // ConsentService records what people decide and answers what may be done.
 type ConsentServiceServer interface {
-	// RecordDecision records one act of a person on one purpose: given, refused
-	// or withdrawn. It binds at once.
+	// RecordDecision records one act of a person: what they chose for each of the
+	// purposes and categories that they were asked about. All of it is recorded,
+	// or nothing. It binds at once.
 	RecordDecision(context.Context, *RecordDecisionRequest) (*RecordDecisionResponse, error)
 	// AcceptPolicy records that a person accepted a version of a policy, by
 	// saying so or by using the service after it was posted. Using is never
@@ -202,6 +220,11 @@ type ConsentServiceServer interface {
 	// WithdrawAll withdraws every purpose that a person has given until then, by
 	// whichever reference.
 	WithdrawAll(context.Context, *WithdrawAllRequest) (*WithdrawAllResponse, error)
+	// InvalidateConsent records that the controller lets consent count no more:
+	// it was obtained by a notice that misled, say. Whatever was given until then
+	// for the purposes that are named is void, also what is recorded later. Only
+	// the person can give it anew.
+	InvalidateConsent(context.Context, *InvalidateConsentRequest) (*InvalidateConsentResponse, error)
 	// AuthorizeSource records that a person lets content of an account that they
 	// have elsewhere come in: of one provider, and of the scopes that are named.
 	// What the policy's purposes need is needed as before.
@@ -241,6 +264,9 @@ func (UnimplementedConsentServiceServer) ApplySignal(context.Context, *ApplySign
 }
 func (UnimplementedConsentServiceServer) WithdrawAll(context.Context, *WithdrawAllRequest) (*WithdrawAllResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method WithdrawAll not implemented")
+}
+func (UnimplementedConsentServiceServer) InvalidateConsent(context.Context, *InvalidateConsentRequest) (*InvalidateConsentResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method InvalidateConsent not implemented")
 }
 func (UnimplementedConsentServiceServer) AuthorizeSource(context.Context, *AuthorizeSourceRequest) (*AuthorizeSourceResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method AuthorizeSource not implemented")
@@ -349,6 +375,24 @@ func _ConsentService_WithdrawAll_Handler(srv interface{}, ctx context.Context, d
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(ConsentServiceServer).WithdrawAll(ctx, req.(*WithdrawAllRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ConsentService_InvalidateConsent_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(InvalidateConsentRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ConsentServiceServer).InvalidateConsent(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ConsentService_InvalidateConsent_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ConsentServiceServer).InvalidateConsent(ctx, req.(*InvalidateConsentRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -483,6 +527,10 @@ var ConsentService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "WithdrawAll",
 			Handler:    _ConsentService_WithdrawAll_Handler,
+		},
+		{
+			MethodName: "InvalidateConsent",
+			Handler:    _ConsentService_InvalidateConsent_Handler,
 		},
 		{
 			MethodName: "AuthorizeSource",

@@ -343,7 +343,11 @@ type DecisionRecorded struct {
 	// Hash of the text that the person saw, or a reference to evidence.
 	Evidence string `protobuf:"bytes,9,opt,name=evidence,proto3" json:"evidence,omitempty"`
 	// Classes of recipients that the decision includes.
-	Recipients    []string `protobuf:"bytes,10,rep,name=recipients,proto3" json:"recipients,omitempty"`
+	Recipients []string `protobuf:"bytes,10,rep,name=recipients,proto3" json:"recipients,omitempty"`
+	// When what is given ends; unset for never.
+	ExpiresAt *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	// How the act came about.
+	Circumstances *Circumstances `protobuf:"bytes,12,opt,name=circumstances,proto3" json:"circumstances,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -448,6 +452,194 @@ func (x *DecisionRecorded) GetRecipients() []string {
 	return nil
 }
 
+func (x *DecisionRecorded) GetExpiresAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpiresAt
+	}
+	return nil
+}
+
+func (x *DecisionRecorded) GetCircumstances() *Circumstances {
+	if x != nil {
+		return x.Circumstances
+	}
+	return nil
+}
+
+// ConsentExpired: what a person had given for a purpose has ended by its time.
+// It counted no more from then on; this tells readers.
+type ConsentExpired struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The policy.
+	Policy string `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	// The purpose.
+	Purpose string `protobuf:"bytes,2,opt,name=purpose,proto3" json:"purpose,omitempty"`
+	// When the person had given it.
+	DecidedAt *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=decided_at,json=decidedAt,proto3" json:"decided_at,omitempty"`
+	// When it ended.
+	ExpiredAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=expired_at,json=expiredAt,proto3" json:"expired_at,omitempty"`
+	// When that was recorded.
+	RecordedAt    *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=recorded_at,json=recordedAt,proto3" json:"recorded_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConsentExpired) Reset() {
+	*x = ConsentExpired{}
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConsentExpired) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConsentExpired) ProtoMessage() {}
+
+func (x *ConsentExpired) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConsentExpired.ProtoReflect.Descriptor instead.
+func (*ConsentExpired) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *ConsentExpired) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *ConsentExpired) GetPurpose() string {
+	if x != nil {
+		return x.Purpose
+	}
+	return ""
+}
+
+func (x *ConsentExpired) GetDecidedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DecidedAt
+	}
+	return nil
+}
+
+func (x *ConsentExpired) GetExpiredAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpiredAt
+	}
+	return nil
+}
+
+func (x *ConsentExpired) GetRecordedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RecordedAt
+	}
+	return nil
+}
+
+// ConsentInvalidated: the controller made consent void.
+type ConsentInvalidated struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The policy.
+	Policy string `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	// The purposes, sorted.
+	Purposes []string `protobuf:"bytes,2,rep,name=purposes,proto3" json:"purposes,omitempty"`
+	// Why: a code.
+	Ground string `protobuf:"bytes,3,opt,name=ground,proto3" json:"ground,omitempty"`
+	// Reference of what shows it.
+	Evidence string `protobuf:"bytes,4,opt,name=evidence,proto3" json:"evidence,omitempty"`
+	// Until when what was given is void.
+	InvalidatedAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=invalidated_at,json=invalidatedAt,proto3" json:"invalidated_at,omitempty"`
+	// When it was recorded.
+	RecordedAt    *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=recorded_at,json=recordedAt,proto3" json:"recorded_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConsentInvalidated) Reset() {
+	*x = ConsentInvalidated{}
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConsentInvalidated) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConsentInvalidated) ProtoMessage() {}
+
+func (x *ConsentInvalidated) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConsentInvalidated.ProtoReflect.Descriptor instead.
+func (*ConsentInvalidated) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ConsentInvalidated) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *ConsentInvalidated) GetPurposes() []string {
+	if x != nil {
+		return x.Purposes
+	}
+	return nil
+}
+
+func (x *ConsentInvalidated) GetGround() string {
+	if x != nil {
+		return x.Ground
+	}
+	return ""
+}
+
+func (x *ConsentInvalidated) GetEvidence() string {
+	if x != nil {
+		return x.Evidence
+	}
+	return ""
+}
+
+func (x *ConsentInvalidated) GetInvalidatedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.InvalidatedAt
+	}
+	return nil
+}
+
+func (x *ConsentInvalidated) GetRecordedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RecordedAt
+	}
+	return nil
+}
+
 // AllWithdrawn: a person withdrew everything that was given, by whichever reference.
 type AllWithdrawn struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -456,14 +648,16 @@ type AllWithdrawn struct {
 	// When the person acted.
 	DecidedAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=decided_at,json=decidedAt,proto3" json:"decided_at,omitempty"`
 	// When it was recorded.
-	RecordedAt    *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=recorded_at,json=recordedAt,proto3" json:"recorded_at,omitempty"`
+	RecordedAt *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=recorded_at,json=recordedAt,proto3" json:"recorded_at,omitempty"`
+	// How the act came about.
+	Circumstances *Circumstances `protobuf:"bytes,4,opt,name=circumstances,proto3" json:"circumstances,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AllWithdrawn) Reset() {
 	*x = AllWithdrawn{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[5]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -475,7 +669,7 @@ func (x *AllWithdrawn) String() string {
 func (*AllWithdrawn) ProtoMessage() {}
 
 func (x *AllWithdrawn) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[5]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -488,7 +682,7 @@ func (x *AllWithdrawn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AllWithdrawn.ProtoReflect.Descriptor instead.
 func (*AllWithdrawn) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{5}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *AllWithdrawn) GetPurposes() []string {
@@ -512,6 +706,13 @@ func (x *AllWithdrawn) GetRecordedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *AllWithdrawn) GetCircumstances() *Circumstances {
+	if x != nil {
+		return x.Circumstances
+	}
+	return nil
+}
+
 // DecisionRefused: a rule forbade a decision of a known person.
 type DecisionRefused struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -525,7 +726,7 @@ type DecisionRefused struct {
 
 func (x *DecisionRefused) Reset() {
 	*x = DecisionRefused{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[6]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -537,7 +738,7 @@ func (x *DecisionRefused) String() string {
 func (*DecisionRefused) ProtoMessage() {}
 
 func (x *DecisionRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[6]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -550,7 +751,7 @@ func (x *DecisionRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecisionRefused.ProtoReflect.Descriptor instead.
 func (*DecisionRefused) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{6}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *DecisionRefused) GetPolicy() string {
@@ -588,7 +789,7 @@ type PolicyAccepted struct {
 
 func (x *PolicyAccepted) Reset() {
 	*x = PolicyAccepted{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[7]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -600,7 +801,7 @@ func (x *PolicyAccepted) String() string {
 func (*PolicyAccepted) ProtoMessage() {}
 
 func (x *PolicyAccepted) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[7]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -613,7 +814,7 @@ func (x *PolicyAccepted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyAccepted.ProtoReflect.Descriptor instead.
 func (*PolicyAccepted) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{7}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *PolicyAccepted) GetPolicy() string {
@@ -671,7 +872,7 @@ type AcceptanceRefused struct {
 
 func (x *AcceptanceRefused) Reset() {
 	*x = AcceptanceRefused{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[8]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -683,7 +884,7 @@ func (x *AcceptanceRefused) String() string {
 func (*AcceptanceRefused) ProtoMessage() {}
 
 func (x *AcceptanceRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[8]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -696,7 +897,7 @@ func (x *AcceptanceRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptanceRefused.ProtoReflect.Descriptor instead.
 func (*AcceptanceRefused) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{8}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *AcceptanceRefused) GetPolicy() string {
@@ -733,7 +934,7 @@ type FactApplied struct {
 
 func (x *FactApplied) Reset() {
 	*x = FactApplied{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[9]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -745,7 +946,7 @@ func (x *FactApplied) String() string {
 func (*FactApplied) ProtoMessage() {}
 
 func (x *FactApplied) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[9]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -758,7 +959,7 @@ func (x *FactApplied) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FactApplied.ProtoReflect.Descriptor instead.
 func (*FactApplied) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{9}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *FactApplied) GetFact() Fact {
@@ -816,7 +1017,7 @@ type SignalReceived struct {
 
 func (x *SignalReceived) Reset() {
 	*x = SignalReceived{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[10]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -828,7 +1029,7 @@ func (x *SignalReceived) String() string {
 func (*SignalReceived) ProtoMessage() {}
 
 func (x *SignalReceived) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[10]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -841,7 +1042,7 @@ func (x *SignalReceived) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignalReceived.ProtoReflect.Descriptor instead.
 func (*SignalReceived) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{10}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *SignalReceived) GetPolicy() string {
@@ -904,7 +1105,7 @@ type SourceAuthorized struct {
 
 func (x *SourceAuthorized) Reset() {
 	*x = SourceAuthorized{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[11]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -916,7 +1117,7 @@ func (x *SourceAuthorized) String() string {
 func (*SourceAuthorized) ProtoMessage() {}
 
 func (x *SourceAuthorized) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[11]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -929,7 +1130,7 @@ func (x *SourceAuthorized) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SourceAuthorized.ProtoReflect.Descriptor instead.
 func (*SourceAuthorized) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{11}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *SourceAuthorized) GetAuthorization() string {
@@ -1007,7 +1208,7 @@ type SourceRevoked struct {
 
 func (x *SourceRevoked) Reset() {
 	*x = SourceRevoked{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[12]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1019,7 +1220,7 @@ func (x *SourceRevoked) String() string {
 func (*SourceRevoked) ProtoMessage() {}
 
 func (x *SourceRevoked) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[12]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1032,7 +1233,7 @@ func (x *SourceRevoked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SourceRevoked.ProtoReflect.Descriptor instead.
 func (*SourceRevoked) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{12}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *SourceRevoked) GetPolicy() string {
@@ -1085,7 +1286,7 @@ type AuthorizationRefused struct {
 
 func (x *AuthorizationRefused) Reset() {
 	*x = AuthorizationRefused{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[13]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1097,7 +1298,7 @@ func (x *AuthorizationRefused) String() string {
 func (*AuthorizationRefused) ProtoMessage() {}
 
 func (x *AuthorizationRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[13]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1110,7 +1311,7 @@ func (x *AuthorizationRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthorizationRefused.ProtoReflect.Descriptor instead.
 func (*AuthorizationRefused) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{13}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *AuthorizationRefused) GetPolicy() string {
@@ -1157,7 +1358,7 @@ type RecipientRegistered struct {
 
 func (x *RecipientRegistered) Reset() {
 	*x = RecipientRegistered{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[14]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1169,7 +1370,7 @@ func (x *RecipientRegistered) String() string {
 func (*RecipientRegistered) ProtoMessage() {}
 
 func (x *RecipientRegistered) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[14]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1182,7 +1383,7 @@ func (x *RecipientRegistered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecipientRegistered.ProtoReflect.Descriptor instead.
 func (*RecipientRegistered) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{14}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *RecipientRegistered) GetKind() string {
@@ -1271,7 +1472,7 @@ type RecipientAgreed struct {
 
 func (x *RecipientAgreed) Reset() {
 	*x = RecipientAgreed{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[15]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1283,7 +1484,7 @@ func (x *RecipientAgreed) String() string {
 func (*RecipientAgreed) ProtoMessage() {}
 
 func (x *RecipientAgreed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[15]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1296,7 +1497,7 @@ func (x *RecipientAgreed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecipientAgreed.ProtoReflect.Descriptor instead.
 func (*RecipientAgreed) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{15}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *RecipientAgreed) GetNumber() uint32 {
@@ -1410,7 +1611,7 @@ type RecipientConfirmed struct {
 
 func (x *RecipientConfirmed) Reset() {
 	*x = RecipientConfirmed{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[16]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1422,7 +1623,7 @@ func (x *RecipientConfirmed) String() string {
 func (*RecipientConfirmed) ProtoMessage() {}
 
 func (x *RecipientConfirmed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[16]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1435,7 +1636,7 @@ func (x *RecipientConfirmed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecipientConfirmed.ProtoReflect.Descriptor instead.
 func (*RecipientConfirmed) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{16}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *RecipientConfirmed) GetConfirmedAt() *timestamppb.Timestamp {
@@ -1467,7 +1668,7 @@ type AgreementEnded struct {
 
 func (x *AgreementEnded) Reset() {
 	*x = AgreementEnded{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[17]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1479,7 +1680,7 @@ func (x *AgreementEnded) String() string {
 func (*AgreementEnded) ProtoMessage() {}
 
 func (x *AgreementEnded) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[17]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1492,7 +1693,7 @@ func (x *AgreementEnded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgreementEnded.ProtoReflect.Descriptor instead.
 func (*AgreementEnded) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{17}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *AgreementEnded) GetNumber() uint32 {
@@ -1531,7 +1732,7 @@ type SuccessionRecorded struct {
 
 func (x *SuccessionRecorded) Reset() {
 	*x = SuccessionRecorded{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[18]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1543,7 +1744,7 @@ func (x *SuccessionRecorded) String() string {
 func (*SuccessionRecorded) ProtoMessage() {}
 
 func (x *SuccessionRecorded) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[18]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1556,7 +1757,7 @@ func (x *SuccessionRecorded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuccessionRecorded.ProtoReflect.Descriptor instead.
 func (*SuccessionRecorded) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{18}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *SuccessionRecorded) GetEvent() string {
@@ -1591,7 +1792,7 @@ type RecipientChangeRefused struct {
 
 func (x *RecipientChangeRefused) Reset() {
 	*x = RecipientChangeRefused{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[19]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1603,7 +1804,7 @@ func (x *RecipientChangeRefused) String() string {
 func (*RecipientChangeRefused) ProtoMessage() {}
 
 func (x *RecipientChangeRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[19]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1616,7 +1817,7 @@ func (x *RecipientChangeRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecipientChangeRefused.ProtoReflect.Descriptor instead.
 func (*RecipientChangeRefused) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{19}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *RecipientChangeRefused) GetReason() string {
@@ -1671,7 +1872,7 @@ type Disclosed struct {
 
 func (x *Disclosed) Reset() {
 	*x = Disclosed{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[20]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1683,7 +1884,7 @@ func (x *Disclosed) String() string {
 func (*Disclosed) ProtoMessage() {}
 
 func (x *Disclosed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[20]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1696,7 +1897,7 @@ func (x *Disclosed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Disclosed.ProtoReflect.Descriptor instead.
 func (*Disclosed) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{20}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Disclosed) GetNumber() uint32 {
@@ -1842,7 +2043,7 @@ type DisclosureRefused struct {
 
 func (x *DisclosureRefused) Reset() {
 	*x = DisclosureRefused{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[21]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1854,7 +2055,7 @@ func (x *DisclosureRefused) String() string {
 func (*DisclosureRefused) ProtoMessage() {}
 
 func (x *DisclosureRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[21]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1867,7 +2068,7 @@ func (x *DisclosureRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DisclosureRefused.ProtoReflect.Descriptor instead.
 func (*DisclosureRefused) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{21}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *DisclosureRefused) GetRecipient() string {
@@ -1915,7 +2116,7 @@ type PersonNotified struct {
 
 func (x *PersonNotified) Reset() {
 	*x = PersonNotified{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[22]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1927,7 +2128,7 @@ func (x *PersonNotified) String() string {
 func (*PersonNotified) ProtoMessage() {}
 
 func (x *PersonNotified) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[22]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1940,7 +2141,7 @@ func (x *PersonNotified) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PersonNotified.ProtoReflect.Descriptor instead.
 func (*PersonNotified) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{22}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *PersonNotified) GetRecipient() string {
@@ -1997,7 +2198,7 @@ const file_habeas_consent_v1_events_proto_rawDesc = "" +
 	"\x06reason\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x1d\xa2\xb5\x18\x19policy.publishing_refused\"d\n" +
 	"\x0ePostingRefused\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x1c\n" +
-	"\x06reason\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x1a\xa2\xb5\x18\x16policy.posting_refused\"\xe2\x03\n" +
+	"\x06reason\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x1a\xa2\xb5\x18\x16policy.posting_refused\"\xe5\x04\n" +
 	"\x10DecisionRecorded\x12\x1c\n" +
 	"\x06policy\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06policy\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\rR\aversion\x12\x1e\n" +
@@ -2015,13 +2216,34 @@ const file_habeas_consent_v1_events_proto_rawDesc = "" +
 	"\n" +
 	"recipients\x18\n" +
 	" \x03(\tB\x04\x98\xb5\x18\x03R\n" +
-	"recipients:\x1c\xa2\xb5\x18\x18person.decision_recorded\"\xc2\x01\n" +
+	"recipients\x129\n" +
+	"\n" +
+	"expires_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12F\n" +
+	"\rcircumstances\x18\f \x01(\v2 .habeas.consent.v1.CircumstancesR\rcircumstances:\x1c\xa2\xb5\x18\x18person.decision_recorded\"\x9d\x02\n" +
+	"\x0eConsentExpired\x12\x1c\n" +
+	"\x06policy\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06policy\x12\x1e\n" +
+	"\apurpose\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\apurpose\x129\n" +
+	"\n" +
+	"decided_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tdecidedAt\x129\n" +
+	"\n" +
+	"expired_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\texpiredAt\x12;\n" +
+	"\vrecorded_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"recordedAt:\x1a\xa2\xb5\x18\x16person.consent_expired\"\xb4\x02\n" +
+	"\x12ConsentInvalidated\x12\x1c\n" +
+	"\x06policy\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06policy\x12 \n" +
+	"\bpurposes\x18\x02 \x03(\tB\x04\x98\xb5\x18\x03R\bpurposes\x12\x1c\n" +
+	"\x06ground\x18\x03 \x01(\tB\x04\x98\xb5\x18\x03R\x06ground\x12 \n" +
+	"\bevidence\x18\x04 \x01(\tB\x04\x98\xb5\x18\x02R\bevidence\x12A\n" +
+	"\x0einvalidated_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\rinvalidatedAt\x12;\n" +
+	"\vrecorded_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"recordedAt:\x1e\xa2\xb5\x18\x1aperson.consent_invalidated\"\x8a\x02\n" +
 	"\fAllWithdrawn\x12 \n" +
 	"\bpurposes\x18\x01 \x03(\tB\x04\x98\xb5\x18\x03R\bpurposes\x129\n" +
 	"\n" +
 	"decided_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tdecidedAt\x12;\n" +
 	"\vrecorded_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"recordedAt:\x18\xa2\xb5\x18\x14person.all_withdrawn\"j\n" +
+	"recordedAt\x12F\n" +
+	"\rcircumstances\x18\x04 \x01(\v2 .habeas.consent.v1.CircumstancesR\rcircumstances:\x18\xa2\xb5\x18\x14person.all_withdrawn\"j\n" +
 	"\x0fDecisionRefused\x12\x1c\n" +
 	"\x06policy\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06policy\x12\x1c\n" +
 	"\x06reason\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x1b\xa2\xb5\x18\x17person.decision_refused\"\xbf\x02\n" +
@@ -2168,83 +2390,94 @@ func file_habeas_consent_v1_events_proto_rawDescGZIP() []byte {
 	return file_habeas_consent_v1_events_proto_rawDescData
 }
 
-var file_habeas_consent_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_habeas_consent_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_habeas_consent_v1_events_proto_goTypes = []any{
 	(*PolicyPublished)(nil),        // 0: habeas.consent.v1.PolicyPublished
 	(*PolicyPosted)(nil),           // 1: habeas.consent.v1.PolicyPosted
 	(*PublishingRefused)(nil),      // 2: habeas.consent.v1.PublishingRefused
 	(*PostingRefused)(nil),         // 3: habeas.consent.v1.PostingRefused
 	(*DecisionRecorded)(nil),       // 4: habeas.consent.v1.DecisionRecorded
-	(*AllWithdrawn)(nil),           // 5: habeas.consent.v1.AllWithdrawn
-	(*DecisionRefused)(nil),        // 6: habeas.consent.v1.DecisionRefused
-	(*PolicyAccepted)(nil),         // 7: habeas.consent.v1.PolicyAccepted
-	(*AcceptanceRefused)(nil),      // 8: habeas.consent.v1.AcceptanceRefused
-	(*FactApplied)(nil),            // 9: habeas.consent.v1.FactApplied
-	(*SignalReceived)(nil),         // 10: habeas.consent.v1.SignalReceived
-	(*SourceAuthorized)(nil),       // 11: habeas.consent.v1.SourceAuthorized
-	(*SourceRevoked)(nil),          // 12: habeas.consent.v1.SourceRevoked
-	(*AuthorizationRefused)(nil),   // 13: habeas.consent.v1.AuthorizationRefused
-	(*RecipientRegistered)(nil),    // 14: habeas.consent.v1.RecipientRegistered
-	(*RecipientAgreed)(nil),        // 15: habeas.consent.v1.RecipientAgreed
-	(*RecipientConfirmed)(nil),     // 16: habeas.consent.v1.RecipientConfirmed
-	(*AgreementEnded)(nil),         // 17: habeas.consent.v1.AgreementEnded
-	(*SuccessionRecorded)(nil),     // 18: habeas.consent.v1.SuccessionRecorded
-	(*RecipientChangeRefused)(nil), // 19: habeas.consent.v1.RecipientChangeRefused
-	(*Disclosed)(nil),              // 20: habeas.consent.v1.Disclosed
-	(*DisclosureRefused)(nil),      // 21: habeas.consent.v1.DisclosureRefused
-	(*PersonNotified)(nil),         // 22: habeas.consent.v1.PersonNotified
-	(*timestamppb.Timestamp)(nil),  // 23: google.protobuf.Timestamp
-	(Decision)(0),                  // 24: habeas.consent.v1.Decision
-	(Expression)(0),                // 25: habeas.consent.v1.Expression
-	(Fact)(0),                      // 26: habeas.consent.v1.Fact
-	(Signal)(0),                    // 27: habeas.consent.v1.Signal
-	(Consideration)(0),             // 28: habeas.consent.v1.Consideration
-	(Action)(0),                    // 29: habeas.consent.v1.Action
+	(*ConsentExpired)(nil),         // 5: habeas.consent.v1.ConsentExpired
+	(*ConsentInvalidated)(nil),     // 6: habeas.consent.v1.ConsentInvalidated
+	(*AllWithdrawn)(nil),           // 7: habeas.consent.v1.AllWithdrawn
+	(*DecisionRefused)(nil),        // 8: habeas.consent.v1.DecisionRefused
+	(*PolicyAccepted)(nil),         // 9: habeas.consent.v1.PolicyAccepted
+	(*AcceptanceRefused)(nil),      // 10: habeas.consent.v1.AcceptanceRefused
+	(*FactApplied)(nil),            // 11: habeas.consent.v1.FactApplied
+	(*SignalReceived)(nil),         // 12: habeas.consent.v1.SignalReceived
+	(*SourceAuthorized)(nil),       // 13: habeas.consent.v1.SourceAuthorized
+	(*SourceRevoked)(nil),          // 14: habeas.consent.v1.SourceRevoked
+	(*AuthorizationRefused)(nil),   // 15: habeas.consent.v1.AuthorizationRefused
+	(*RecipientRegistered)(nil),    // 16: habeas.consent.v1.RecipientRegistered
+	(*RecipientAgreed)(nil),        // 17: habeas.consent.v1.RecipientAgreed
+	(*RecipientConfirmed)(nil),     // 18: habeas.consent.v1.RecipientConfirmed
+	(*AgreementEnded)(nil),         // 19: habeas.consent.v1.AgreementEnded
+	(*SuccessionRecorded)(nil),     // 20: habeas.consent.v1.SuccessionRecorded
+	(*RecipientChangeRefused)(nil), // 21: habeas.consent.v1.RecipientChangeRefused
+	(*Disclosed)(nil),              // 22: habeas.consent.v1.Disclosed
+	(*DisclosureRefused)(nil),      // 23: habeas.consent.v1.DisclosureRefused
+	(*PersonNotified)(nil),         // 24: habeas.consent.v1.PersonNotified
+	(*timestamppb.Timestamp)(nil),  // 25: google.protobuf.Timestamp
+	(Decision)(0),                  // 26: habeas.consent.v1.Decision
+	(Expression)(0),                // 27: habeas.consent.v1.Expression
+	(*Circumstances)(nil),          // 28: habeas.consent.v1.Circumstances
+	(Fact)(0),                      // 29: habeas.consent.v1.Fact
+	(Signal)(0),                    // 30: habeas.consent.v1.Signal
+	(Consideration)(0),             // 31: habeas.consent.v1.Consideration
+	(Action)(0),                    // 32: habeas.consent.v1.Action
 }
 var file_habeas_consent_v1_events_proto_depIdxs = []int32{
-	23, // 0: habeas.consent.v1.PolicyPublished.effective_at:type_name -> google.protobuf.Timestamp
-	23, // 1: habeas.consent.v1.PolicyPublished.recorded_at:type_name -> google.protobuf.Timestamp
-	23, // 2: habeas.consent.v1.PolicyPosted.posted_at:type_name -> google.protobuf.Timestamp
-	23, // 3: habeas.consent.v1.PolicyPosted.recorded_at:type_name -> google.protobuf.Timestamp
-	24, // 4: habeas.consent.v1.DecisionRecorded.decision:type_name -> habeas.consent.v1.Decision
-	25, // 5: habeas.consent.v1.DecisionRecorded.expression:type_name -> habeas.consent.v1.Expression
-	23, // 6: habeas.consent.v1.DecisionRecorded.decided_at:type_name -> google.protobuf.Timestamp
-	23, // 7: habeas.consent.v1.DecisionRecorded.recorded_at:type_name -> google.protobuf.Timestamp
-	23, // 8: habeas.consent.v1.AllWithdrawn.decided_at:type_name -> google.protobuf.Timestamp
-	23, // 9: habeas.consent.v1.AllWithdrawn.recorded_at:type_name -> google.protobuf.Timestamp
-	25, // 10: habeas.consent.v1.PolicyAccepted.expression:type_name -> habeas.consent.v1.Expression
-	23, // 11: habeas.consent.v1.PolicyAccepted.accepted_at:type_name -> google.protobuf.Timestamp
-	23, // 12: habeas.consent.v1.PolicyAccepted.recorded_at:type_name -> google.protobuf.Timestamp
-	26, // 13: habeas.consent.v1.FactApplied.fact:type_name -> habeas.consent.v1.Fact
-	23, // 14: habeas.consent.v1.FactApplied.recorded_at:type_name -> google.protobuf.Timestamp
-	27, // 15: habeas.consent.v1.SignalReceived.signal:type_name -> habeas.consent.v1.Signal
-	23, // 16: habeas.consent.v1.SignalReceived.received_at:type_name -> google.protobuf.Timestamp
-	23, // 17: habeas.consent.v1.SignalReceived.recorded_at:type_name -> google.protobuf.Timestamp
-	23, // 18: habeas.consent.v1.SourceAuthorized.authorized_at:type_name -> google.protobuf.Timestamp
-	23, // 19: habeas.consent.v1.SourceAuthorized.recorded_at:type_name -> google.protobuf.Timestamp
-	23, // 20: habeas.consent.v1.SourceRevoked.revoked_at:type_name -> google.protobuf.Timestamp
-	23, // 21: habeas.consent.v1.SourceRevoked.recorded_at:type_name -> google.protobuf.Timestamp
-	23, // 22: habeas.consent.v1.RecipientRegistered.recorded_at:type_name -> google.protobuf.Timestamp
-	28, // 23: habeas.consent.v1.RecipientAgreed.consideration:type_name -> habeas.consent.v1.Consideration
-	23, // 24: habeas.consent.v1.RecipientAgreed.from:type_name -> google.protobuf.Timestamp
-	23, // 25: habeas.consent.v1.RecipientAgreed.until:type_name -> google.protobuf.Timestamp
-	23, // 26: habeas.consent.v1.RecipientAgreed.confirmed_at:type_name -> google.protobuf.Timestamp
-	23, // 27: habeas.consent.v1.RecipientAgreed.mechanism_until:type_name -> google.protobuf.Timestamp
-	23, // 28: habeas.consent.v1.RecipientAgreed.recorded_at:type_name -> google.protobuf.Timestamp
-	23, // 29: habeas.consent.v1.RecipientConfirmed.confirmed_at:type_name -> google.protobuf.Timestamp
-	23, // 30: habeas.consent.v1.RecipientConfirmed.recorded_at:type_name -> google.protobuf.Timestamp
-	23, // 31: habeas.consent.v1.AgreementEnded.at:type_name -> google.protobuf.Timestamp
-	23, // 32: habeas.consent.v1.SuccessionRecorded.from:type_name -> google.protobuf.Timestamp
-	23, // 33: habeas.consent.v1.SuccessionRecorded.recorded_at:type_name -> google.protobuf.Timestamp
-	29, // 34: habeas.consent.v1.Disclosed.action:type_name -> habeas.consent.v1.Action
-	23, // 35: habeas.consent.v1.Disclosed.at:type_name -> google.protobuf.Timestamp
-	23, // 36: habeas.consent.v1.PersonNotified.notified_at:type_name -> google.protobuf.Timestamp
-	23, // 37: habeas.consent.v1.PersonNotified.recorded_at:type_name -> google.protobuf.Timestamp
-	38, // [38:38] is the sub-list for method output_type
-	38, // [38:38] is the sub-list for method input_type
-	38, // [38:38] is the sub-list for extension type_name
-	38, // [38:38] is the sub-list for extension extendee
-	0,  // [0:38] is the sub-list for field type_name
+	25, // 0: habeas.consent.v1.PolicyPublished.effective_at:type_name -> google.protobuf.Timestamp
+	25, // 1: habeas.consent.v1.PolicyPublished.recorded_at:type_name -> google.protobuf.Timestamp
+	25, // 2: habeas.consent.v1.PolicyPosted.posted_at:type_name -> google.protobuf.Timestamp
+	25, // 3: habeas.consent.v1.PolicyPosted.recorded_at:type_name -> google.protobuf.Timestamp
+	26, // 4: habeas.consent.v1.DecisionRecorded.decision:type_name -> habeas.consent.v1.Decision
+	27, // 5: habeas.consent.v1.DecisionRecorded.expression:type_name -> habeas.consent.v1.Expression
+	25, // 6: habeas.consent.v1.DecisionRecorded.decided_at:type_name -> google.protobuf.Timestamp
+	25, // 7: habeas.consent.v1.DecisionRecorded.recorded_at:type_name -> google.protobuf.Timestamp
+	25, // 8: habeas.consent.v1.DecisionRecorded.expires_at:type_name -> google.protobuf.Timestamp
+	28, // 9: habeas.consent.v1.DecisionRecorded.circumstances:type_name -> habeas.consent.v1.Circumstances
+	25, // 10: habeas.consent.v1.ConsentExpired.decided_at:type_name -> google.protobuf.Timestamp
+	25, // 11: habeas.consent.v1.ConsentExpired.expired_at:type_name -> google.protobuf.Timestamp
+	25, // 12: habeas.consent.v1.ConsentExpired.recorded_at:type_name -> google.protobuf.Timestamp
+	25, // 13: habeas.consent.v1.ConsentInvalidated.invalidated_at:type_name -> google.protobuf.Timestamp
+	25, // 14: habeas.consent.v1.ConsentInvalidated.recorded_at:type_name -> google.protobuf.Timestamp
+	25, // 15: habeas.consent.v1.AllWithdrawn.decided_at:type_name -> google.protobuf.Timestamp
+	25, // 16: habeas.consent.v1.AllWithdrawn.recorded_at:type_name -> google.protobuf.Timestamp
+	28, // 17: habeas.consent.v1.AllWithdrawn.circumstances:type_name -> habeas.consent.v1.Circumstances
+	27, // 18: habeas.consent.v1.PolicyAccepted.expression:type_name -> habeas.consent.v1.Expression
+	25, // 19: habeas.consent.v1.PolicyAccepted.accepted_at:type_name -> google.protobuf.Timestamp
+	25, // 20: habeas.consent.v1.PolicyAccepted.recorded_at:type_name -> google.protobuf.Timestamp
+	29, // 21: habeas.consent.v1.FactApplied.fact:type_name -> habeas.consent.v1.Fact
+	25, // 22: habeas.consent.v1.FactApplied.recorded_at:type_name -> google.protobuf.Timestamp
+	30, // 23: habeas.consent.v1.SignalReceived.signal:type_name -> habeas.consent.v1.Signal
+	25, // 24: habeas.consent.v1.SignalReceived.received_at:type_name -> google.protobuf.Timestamp
+	25, // 25: habeas.consent.v1.SignalReceived.recorded_at:type_name -> google.protobuf.Timestamp
+	25, // 26: habeas.consent.v1.SourceAuthorized.authorized_at:type_name -> google.protobuf.Timestamp
+	25, // 27: habeas.consent.v1.SourceAuthorized.recorded_at:type_name -> google.protobuf.Timestamp
+	25, // 28: habeas.consent.v1.SourceRevoked.revoked_at:type_name -> google.protobuf.Timestamp
+	25, // 29: habeas.consent.v1.SourceRevoked.recorded_at:type_name -> google.protobuf.Timestamp
+	25, // 30: habeas.consent.v1.RecipientRegistered.recorded_at:type_name -> google.protobuf.Timestamp
+	31, // 31: habeas.consent.v1.RecipientAgreed.consideration:type_name -> habeas.consent.v1.Consideration
+	25, // 32: habeas.consent.v1.RecipientAgreed.from:type_name -> google.protobuf.Timestamp
+	25, // 33: habeas.consent.v1.RecipientAgreed.until:type_name -> google.protobuf.Timestamp
+	25, // 34: habeas.consent.v1.RecipientAgreed.confirmed_at:type_name -> google.protobuf.Timestamp
+	25, // 35: habeas.consent.v1.RecipientAgreed.mechanism_until:type_name -> google.protobuf.Timestamp
+	25, // 36: habeas.consent.v1.RecipientAgreed.recorded_at:type_name -> google.protobuf.Timestamp
+	25, // 37: habeas.consent.v1.RecipientConfirmed.confirmed_at:type_name -> google.protobuf.Timestamp
+	25, // 38: habeas.consent.v1.RecipientConfirmed.recorded_at:type_name -> google.protobuf.Timestamp
+	25, // 39: habeas.consent.v1.AgreementEnded.at:type_name -> google.protobuf.Timestamp
+	25, // 40: habeas.consent.v1.SuccessionRecorded.from:type_name -> google.protobuf.Timestamp
+	25, // 41: habeas.consent.v1.SuccessionRecorded.recorded_at:type_name -> google.protobuf.Timestamp
+	32, // 42: habeas.consent.v1.Disclosed.action:type_name -> habeas.consent.v1.Action
+	25, // 43: habeas.consent.v1.Disclosed.at:type_name -> google.protobuf.Timestamp
+	25, // 44: habeas.consent.v1.PersonNotified.notified_at:type_name -> google.protobuf.Timestamp
+	25, // 45: habeas.consent.v1.PersonNotified.recorded_at:type_name -> google.protobuf.Timestamp
+	46, // [46:46] is the sub-list for method output_type
+	46, // [46:46] is the sub-list for method input_type
+	46, // [46:46] is the sub-list for extension type_name
+	46, // [46:46] is the sub-list for extension extendee
+	0,  // [0:46] is the sub-list for field type_name
 }
 
 func init() { file_habeas_consent_v1_events_proto_init() }
@@ -2260,7 +2493,7 @@ func file_habeas_consent_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_consent_v1_events_proto_rawDesc), len(file_habeas_consent_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   23,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

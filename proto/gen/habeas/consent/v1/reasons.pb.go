@@ -158,6 +158,10 @@ const (
 	Reason_REASON_SOURCE_NOT_AUTHORIZED Reason = 64
 	// The person did not authorise that part of the account.
 	Reason_REASON_SCOPE_NOT_AUTHORIZED Reason = 65
+	// What was given has ended by its time.
+	Reason_REASON_CONSENT_EXPIRED Reason = 66
+	// The controller made void what was given.
+	Reason_REASON_CONSENT_INVALIDATED Reason = 67
 )
 
 // Enum value maps for Reason.
@@ -229,6 +233,8 @@ var (
 		63: "REASON_COMBINATION_FORBIDDEN",
 		64: "REASON_SOURCE_NOT_AUTHORIZED",
 		65: "REASON_SCOPE_NOT_AUTHORIZED",
+		66: "REASON_CONSENT_EXPIRED",
+		67: "REASON_CONSENT_INVALIDATED",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                          0,
@@ -297,6 +303,8 @@ var (
 		"REASON_COMBINATION_FORBIDDEN":                63,
 		"REASON_SOURCE_NOT_AUTHORIZED":                64,
 		"REASON_SCOPE_NOT_AUTHORIZED":                 65,
+		"REASON_CONSENT_EXPIRED":                      66,
+		"REASON_CONSENT_INVALIDATED":                  67,
 	}
 )
 
@@ -331,7 +339,7 @@ var File_habeas_consent_v1_reasons_proto protoreflect.FileDescriptor
 
 const file_habeas_consent_v1_reasons_proto_rawDesc = "" +
 	"\n" +
-	"\x1fhabeas/consent/v1/reasons.proto\x12\x11habeas.consent.v1*\xab\x10\n" +
+	"\x1fhabeas/consent/v1/reasons.proto\x12\x11habeas.consent.v1*\xe7\x10\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14REASON_CONSENT_GIVEN\x10\x01\x12\x1c\n" +
@@ -399,7 +407,9 @@ const file_habeas_consent_v1_reasons_proto_rawDesc = "" +
 	"\x15REASON_NOTICE_MISSING\x10>\x12 \n" +
 	"\x1cREASON_COMBINATION_FORBIDDEN\x10?\x12 \n" +
 	"\x1cREASON_SOURCE_NOT_AUTHORIZED\x10@\x12\x1f\n" +
-	"\x1bREASON_SCOPE_NOT_AUTHORIZED\x10AB\xc2\x01\n" +
+	"\x1bREASON_SCOPE_NOT_AUTHORIZED\x10A\x12\x1a\n" +
+	"\x16REASON_CONSENT_EXPIRED\x10B\x12\x1e\n" +
+	"\x1aREASON_CONSENT_INVALIDATED\x10CB\xc2\x01\n" +
 	"\x15com.habeas.consent.v1B\fReasonsProtoP\x01Z5habeas.internal/proto/gen/habeas/consent/v1;consentv1\xa2\x02\x03HCX\xaa\x02\x11Habeas.Consent.V1\xca\x02\x11Habeas\\Consent\\V1\xe2\x02\x1dHabeas\\Consent\\V1\\GPBMetadata\xea\x02\x13Habeas::Consent::V1b\x06proto3"
 
 var (

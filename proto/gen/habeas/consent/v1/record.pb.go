@@ -403,7 +403,9 @@ type TopicRecord struct {
 	// When that was recorded, in nanoseconds from when they decided.
 	Recorded int64 `protobuf:"zigzag64,5,opt,name=recorded,proto3" json:"recorded,omitempty"`
 	// Who may receive the data.
-	Recipients    []string `protobuf:"bytes,6,rep,name=recipients,proto3" json:"recipients,omitempty"`
+	Recipients []string `protobuf:"bytes,6,rep,name=recipients,proto3" json:"recipients,omitempty"`
+	// When it ends, in nanoseconds from when they decided; zero: never.
+	Expires       int64 `protobuf:"zigzag64,7,opt,name=expires,proto3" json:"expires,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -478,6 +480,13 @@ func (x *TopicRecord) GetRecipients() []string {
 		return x.Recipients
 	}
 	return nil
+}
+
+func (x *TopicRecord) GetExpires() int64 {
+	if x != nil {
+		return x.Expires
+	}
+	return 0
 }
 
 // AcceptanceRecord is an accepted version.
@@ -630,7 +639,7 @@ const file_habeas_consent_v1_record_proto_rawDesc = "" +
 	"\baccepted\x18\x04 \x01(\v2#.habeas.consent.v1.AcceptanceRecordR\baccepted\x127\n" +
 	"\x04used\x18\x05 \x01(\v2#.habeas.consent.v1.AcceptanceRecordR\x04used\x12\x1c\n" +
 	"\tsignalled\x18\x06 \x01(\bR\tsignalled\x12\x14\n" +
-	"\x05minor\x18\a \x01(\bR\x05minor\"\xa7\x01\n" +
+	"\x05minor\x18\a \x01(\bR\x05minor\"\xc1\x01\n" +
 	"\vTopicRecord\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05flags\x18\x02 \x01(\rR\x05flags\x12\x18\n" +
@@ -639,7 +648,8 @@ const file_habeas_consent_v1_record_proto_rawDesc = "" +
 	"\brecorded\x18\x05 \x01(\x12R\brecorded\x12\x1e\n" +
 	"\n" +
 	"recipients\x18\x06 \x03(\tR\n" +
-	"recipients\"H\n" +
+	"recipients\x12\x18\n" +
+	"\aexpires\x18\a \x01(\x12R\aexpires\"H\n" +
 	"\x10AcceptanceRecord\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x1a\n" +
 	"\baccepted\x18\x02 \x01(\x12R\baccepted\"F\n" +
