@@ -55,7 +55,7 @@ func (g *glassed) asks(policy, ground string) (id, reason string) {
 	g.w.Helper()
 	category := map[string]string{qceraTenant: "employee.email", caseworksTenant: "account.email"}[policy]
 	res, err := g.glass("vera", "verifier").AskBreakGlass(stack.Deadline(g.w), &identityv1.AskBreakGlassRequest{
-		RequestId: uuid.NewString(), SubjectRef: g.jane.ref, Policy: policy, Ground: ground, Reason: "suspected", Document: "case-7",
+		RequestId: uuid.NewString(), SubjectRef: g.jane.ref, Policy: policy, Ground: ground, Reason: "suspected_fraud", Document: "case-7",
 		Imminent: true, Categories: []string{category}, Period: durationpb.New(time.Hour),
 	})
 	_, reason, _ = stack.Answer(err)

@@ -47,7 +47,7 @@ func register(t *testing.T, c api) {
 func ask(t *testing.T, w *world, c api, right fulfilmentv1.Right) string {
 	t.Helper()
 	got, err := c.SubmitRequest(deadline(t), &fulfilmentv1.SubmitRequestRequest{
-		RequestId: key2, Right: right, Channel: "web",
+		RequestId: key2, Right: right, Channel: fulfilmentv1.RequestChannel_REQUEST_CHANNEL_WEB,
 		Identifier: &identityv1.Identifier{Kind: identityv1.IdentifierKind_IDENTIFIER_KIND_EMAIL, Value: fake.Jane},
 	})
 	if err != nil {

@@ -93,6 +93,17 @@ func openings() []decision {
 			request.ErrProven,
 		},
 		{
+			"nor where it can't be better",
+			[]request.Event{
+				request.Submitted{Right: request.Access, Terms: request.Terms{Level: 3}, ReceivedAt: noon(), At: noon()},
+				request.VerificationStarted{Verification: notice},
+				request.Verified{SubjectRef: "jane", Level: 2},
+			},
+			request.Renew{Vain: true, At: noon()},
+			one(request.CommandRefused{Command: "renew", Reason: "CHANNELS_TOO_YOUNG"}),
+			request.ErrYoung,
+		},
+		{
 			"nor after a withdrawal",
 			with(verified(), request.Withdrawn{}),
 			request.Renew{At: noon()},

@@ -16,7 +16,7 @@ func Evolve(s Request, ev Event) Request {
 		s.Agent, s.Mandate, s.Service = e.Agent, e.Mandate, e.Service
 	case NoticeOwed:
 		s.Notices = append(slices.Clip(s.Notices), Notice{ID: e.Notice, Template: e.Template})
-		s.Failures = others(s.Failures, StepAcknowledge, "")
+		s.Failures = others(others(s.Failures, StepAcknowledge, ""), StepMore, "")
 	case NoticeEnded:
 		s.Notices = changed(s.Notices, func(n *Notice) { n.Ended, n.Sent = n.Ended || n.ID == e.Notice, n.Sent || n.ID == e.Notice && e.Sent })
 	case VerificationStarted, Renewed, VerificationExtended, Verified, VerificationFailed:

@@ -14,6 +14,7 @@ const (
 	StepVerify      Step = "verify"
 	StepFollowUp    Step = "follow_up"
 	StepGiveUp      Step = "give_up"
+	StepMore        Step = "ask_for_more"
 	StepDelay       Step = "delay"
 	StepContact     Step = "contact"
 	StepEnter       Step = "enter"
@@ -269,6 +270,7 @@ const (
 	TemplateIncomplete   = "incomplete"
 	TemplateCancelled    = "cancelled"
 	TemplateDelayed      = "delayed"
+	TemplateMore         = "more_needed"
 )
 
 // Conclusion is the message that tells how the request ended; empty if none is

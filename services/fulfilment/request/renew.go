@@ -2,8 +2,12 @@ package request
 
 import "time"
 
-// Renew asks for a proof again.
-type Renew struct{ At time.Time }
+// Renew asks for a proof again. In vain: none that can be given now would prove more
+// than the one before, which its caller has found out.
+type Renew struct {
+	Vain bool
+	At   time.Time
+}
 
 func (Renew) command() {}
 
@@ -17,6 +21,9 @@ const (
 	ErrProven = Refusal("VERIFICATION_NOT_NEEDED")
 	// ErrRenewals refuses to ask for ever more proofs.
 	ErrRenewals = Refusal("VERIFICATIONS_TOO_MANY")
+	// ErrYoung refuses it where every channel is too young for a better one, and where
+	// a telephone is all there is: staff can check who asks.
+	ErrYoung = Refusal("CHANNELS_TOO_YOUNG")
 )
 
 // MaxRenewals is how often a better proof can be asked for.
@@ -34,8 +41,10 @@ func renew(s Request, c Renew) ([]Event, error) {
 		return refuse("renew", ErrProven)
 	case s.Renewals >= MaxRenewals:
 		return refuse("renew", ErrRenewals)
+	case c.Vain:
+		return refuse("renew", ErrYoung)
 	}
-	return []Event{Renewed(c)}, nil
+	return []Event{Renewed{At: c.At}}, nil
 }
 
 // better is what is due while what was proven is not enough.
@@ -43,6 +52,8 @@ func better(s Request, now time.Time) []Effect {
 	switch {
 	case !now.Before(s.proveBy()):
 		return one(StepGiveUp)
+	case !s.owed(TemplateMore):
+		return one(StepMore)
 	case s.Verification == "":
 		return one(StepVerify)
 	}

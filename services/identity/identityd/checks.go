@@ -10,12 +10,16 @@ import (
 	"habeas.internal/services/identity/internal/wire"
 	"habeas.internal/services/internal/daemon"
 	"habeas.internal/services/internal/es/jetstream/member"
+	"habeas.internal/services/internal/smssend"
 )
 
 // proving makes what codes are sent by and counted with, and the desk of checks.
 func (c *core) proving(cfg Config, k *daemon.Kit, m *member.Member, s *keys) (err error) {
 	c.limiter = k.Limiter()
 	if c.mail, err = mail.New(cfg.SMTP); err != nil {
+		return err
+	}
+	if c.texts, err = smssend.New(cfg.SMS, time.Now); err != nil {
 		return err
 	}
 	if c.page, err = otp.NewPage(cfg.Page); err != nil {

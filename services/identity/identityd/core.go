@@ -32,6 +32,7 @@ import (
 	"habeas.internal/services/internal/es/jetstream/member"
 	"habeas.internal/services/internal/seal/lookup"
 	"habeas.internal/services/internal/seal/pepper"
+	"habeas.internal/services/internal/smssend"
 )
 
 // core is what the handlers and processes work with.
@@ -43,6 +44,7 @@ type core struct {
 	signIns   *signin.Desk
 	table     *lookup.Table
 	mail      *mail.Sender
+	texts     *smssend.Sender
 	page      otp.Page
 	merging   merging.Desk
 	checks    checks.Desk
@@ -160,14 +162,18 @@ func newMandates(k *daemon.Kit, m *member.Member, s *keys, p *peers, people *reg
 	}, nil
 }
 
+// delivery sends codes.
+func (c *core) delivery() otp.Delivery {
+	return otp.Delivery{
+		Desk: c.desk, Registry: c.registry, Mail: c.mail, Texts: c.texts, Limiter: c.limiter, Page: c.page, Tenant: c.directory.Get,
+	}
+}
+
 // reactions is the one process on identity's own commits: codes are sent, and
 // rows of unlinked identifiers removed. It tries sooner than others do, because
 // a person waits for the code.
 func (c *core) reactions() jetstream.Process {
-	delivery := otp.Delivery{
-		Desk: c.desk, Registry: c.registry, Mail: c.mail, Name: c.directory.Name, Limiter: c.limiter,
-		Page: c.page, ChannelAge: c.directory.ChannelAge,
-	}
+	delivery := c.delivery()
 	return jetstream.Process{
 		Name: "identity-reactions", Context: Context, CodeVersion: "1",
 		Backoff: []time.Duration{time.Second, 2 * time.Second, 5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute, 10 * time.Minute},
@@ -188,7 +194,7 @@ func (c *core) services(s *keys, leaving <-chan struct{}) rpc.Services {
 		},
 		Merges:        &rpc.Merges{Desk: c.merging, Now: time.Now},
 		Ages:          &rpc.Ages{Desk: c.ages, Registry: c.registry, Now: time.Now},
-		Verifications: &rpc.Verifications{Desk: c.desk, SignIns: c.signIns, Ages: c.ages, Now: time.Now},
+		Verifications: &rpc.Verifications{Desk: c.desk, Delivery: c.delivery(), SignIns: c.signIns, Ages: c.ages, Now: time.Now},
 		Keys:          &rpc.Keys{Vault: s.vault, Fence: s.fence, Peppers: s.peppers, Residue: s.ledger.Residue, Leaving: leaving},
 		Suppression:   &rpc.Suppression{Set: s.suppression},
 		BreakGlass:    &rpc.BreakGlass{Desk: c.glass, Now: time.Now},

@@ -73,7 +73,7 @@ func decisionMethods() []method {
 		{
 			name: identityv1.BreakGlassService_DeclineBreakGlass_FullMethodName, role: "approver", wrong: "verifier", foreign: none,
 			good: func(ctx context.Context, c *api) error {
-				_, err := glassOf(c).DeclineBreakGlass(ctx, &identityv1.DeclineBreakGlassRequest{RequestId: newRequestID(), BreakGlass: request, Reason: "no"})
+				_, err := glassOf(c).DeclineBreakGlass(ctx, &identityv1.DeclineBreakGlassRequest{RequestId: newRequestID(), BreakGlass: request, Reason: "not_needed"})
 				return err
 			},
 		},

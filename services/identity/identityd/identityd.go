@@ -16,20 +16,22 @@ import (
 	"habeas.internal/services/internal/es/jetstream/member"
 	kit "habeas.internal/services/internal/rpc"
 	"habeas.internal/services/internal/seal/kms"
+	"habeas.internal/services/internal/smssend"
 )
 
 // Config is the daemon's configuration, from the environment.
 type Config struct {
 	daemon.Common
-	EventLog   member.Config `env:"EVENTLOG"`
-	Vault      Vault         `env:"VAULT"`
-	SMTP       mail.Config   `env:"SMTP"`
-	Page       string        `env:"LINK_PAGE" default:"" help:"https address of the page on which people confirm by a link; mails have no links without"`
-	Consent    Peer          `env:"CONSENT"`
-	Fulfilment Peer          `env:"FULFILMENT"`
-	Offboard   Offboard      `env:"OFFBOARD"`
-	Provider   signin.Config `env:"PROVIDER"`
-	Verify     Verify        `env:"VERIFY"`
+	EventLog   member.Config  `env:"EVENTLOG"`
+	Vault      Vault          `env:"VAULT"`
+	SMTP       mail.Config    `env:"SMTP"`
+	SMS        smssend.Config `env:"SMS"`
+	Page       string         `env:"LINK_PAGE" default:"" help:"https address of the page on which people confirm by a link; mails have no links without"`
+	Consent    Peer           `env:"CONSENT"`
+	Fulfilment Peer           `env:"FULFILMENT"`
+	Offboard   Offboard       `env:"OFFBOARD"`
+	Provider   signin.Config  `env:"PROVIDER"`
+	Verify     Verify         `env:"VERIFY"`
 }
 
 // Verify says how people are verified.

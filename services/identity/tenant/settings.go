@@ -18,6 +18,9 @@ type Own struct {
 	Kinds    []Kind
 	Provider Provider
 	Levels   Levels
+	// Contact is where people reach the tenant about their data, in words for them;
+	// empty where an answer to a notice does.
+	Contact string
 }
 
 // Change replaces a tenant's settings. Revision is the one that its author has

@@ -59,7 +59,7 @@ func send(s Verification, c Send) ([]Event, error) {
 	case s.PhaseAt(c.At) != Open, !c.At.Before(s.ExpiresAt):
 		return []Event{CodeNotSent{Reason: ReasonTooLate}}, nil
 	}
-	return []Event{CodeDispatched{Identifier: c.Identifier, Settled: c.Settled}}, nil
+	return []Event{CodeDispatched{Identifier: c.Identifier, Settled: c.Settled, Telephone: c.Telephone}}, nil
 }
 
 // check: a code passes only if it was put on its way to somebody.
@@ -72,7 +72,7 @@ func check(s Verification, c Check) ([]Event, error) {
 	case !c.At.Before(s.ExpiresAt): // it is open for staff alone
 		return refuse(ErrClosed)
 	case c.Right && s.Subject != "" && (s.Dispatch == UnderWay || s.Dispatch == Delivered):
-		return []Event{Succeeded{Request: s.Request, Subject: s.Subject, Level: s.reaches(), Method: method(c)}}, nil
+		return []Event{Succeeded{Request: s.Request, Subject: s.Subject, Level: s.reaches(), Method: s.method(c)}}, nil
 	}
 	return wrong(s), nil
 }
@@ -86,17 +86,22 @@ func wrong(s Verification) []Event {
 	return events
 }
 
-// reaches is the level that a proof by the channel reaches.
+// reaches is the level that a proof by the channel reaches. A telephone number is
+// whose its company says, and companies are talked into another SIM: a code to it
+// is never a proof of LevelSettled, however long the number has been known.
 func (s Verification) reaches() uint32 {
-	if s.Settled {
+	if s.Settled && !s.Telephone {
 		return LevelSettled
 	}
 	return LevelCode
 }
 
-func method(c Check) string {
-	if c.Link {
+func (s Verification) method(c Check) string {
+	switch {
+	case c.Link:
 		return MethodLink
+	case s.Telephone:
+		return MethodText
 	}
 	return MethodCode
 }

@@ -49,6 +49,12 @@ func sending() []row {
 		},
 		{"starting twice is a no-op", opened("jane"), start, nil, nil},
 		{"a code goes on its way", opened("jane"), verification.Send{Identifier: 1, At: noon}, []verification.Event{verification.CodeDispatched{Identifier: 1}}, nil},
+		{
+			"to a telephone as well", opened("jane"),
+			verification.Send{Identifier: 2, Settled: true, Telephone: true, At: noon},
+			[]verification.Event{verification.CodeDispatched{Identifier: 2, Settled: true, Telephone: true}},
+			nil,
+		},
 		{"a code of nobody does not", opened(""), verification.Send{Identifier: 1, At: noon}, noChannel, nil},
 		{
 			"a code does not go on its way when its time is over", opened("jane"),
@@ -87,7 +93,21 @@ func checking() []row {
 	passed := verification.Succeeded{Request: "r", Subject: "jane", Level: 2, Method: "code"}
 	right, wrong := verification.Check{Right: true, At: noon}, verification.Check{At: noon}
 	refused := []verification.Event{verification.CheckRefused{Reason: "VERIFICATION_CLOSED"}}
+	texted, mailed := passed, passed
+	texted.Method, mailed.Level = verification.MethodText, 3
 	return []row{
+		{
+			"a code to a telephone of long standing is little", opened("jane", verification.CodeDispatched{Identifier: 1, Settled: true, Telephone: true}),
+			right,
+			[]verification.Event{texted},
+			nil,
+		},
+		{
+			"one to a mailbox of long standing is more", opened("jane", verification.CodeDispatched{Identifier: 1, Settled: true}),
+			right,
+			[]verification.Event{mailed},
+			nil,
+		},
 		{"the right code passes", sent(), right, []verification.Event{passed}, nil},
 		{
 			"over a channel of long standing it proves more",

@@ -6,7 +6,7 @@ func Evolve(s Verification, ev Event) Verification {
 	case Started:
 		s = Verification{Phase: Open, Request: e.Request, Subject: e.Subject, Code: e.Code, ExpiresAt: e.ExpiresAt, Nonce: e.Nonce}
 	case CodeDispatched:
-		s.Dispatch, s.Channel, s.Settled = UnderWay, e.Identifier, e.Settled
+		s.Dispatch, s.Channel, s.Settled, s.Telephone = UnderWay, e.Identifier, e.Settled, e.Telephone
 	case LinkIssued:
 		s.Link, s.Links = e.Digest, s.Links+1
 	case CodeSent:

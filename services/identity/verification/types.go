@@ -42,6 +42,8 @@ const (
 const (
 	MethodCode = "code"
 	MethodLink = "link"
+	// MethodText is a code that went to a telephone.
+	MethodText = "text_message"
 	// MethodAssertion is a sign-in at the tenant's identity provider.
 	MethodAssertion = "assertion"
 	MethodSystem    = "system"
@@ -69,6 +71,7 @@ type Verification struct {
 	Dispatch  Dispatch
 	Channel   uint32 // number of the identifier that the code goes to
 	Settled   bool   // the subject has held it for long
+	Telephone bool   // it is a telephone number
 	Link      []byte // digest of the secret of the link that was sent last, if one was
 	Links     uint32 // how many were issued
 	Method    string // of the proof
@@ -126,6 +129,7 @@ type Start struct {
 type Send struct {
 	Identifier uint32 // number of the identifier at the subject
 	Settled    bool   // they have held it for long
+	Telephone  bool   // it is a telephone number
 	At         time.Time
 }
 
@@ -178,6 +182,7 @@ type Started struct {
 type CodeDispatched struct {
 	Identifier uint32
 	Settled    bool
+	Telephone  bool
 }
 
 // LinkIssued says that a link is about to be sent with the code.
@@ -229,6 +234,12 @@ const (
 	ReasonNoChannel   = "NO_KNOWN_CHANNEL"
 	ReasonNoMail      = "MAIL_NOT_CONFIGURED"
 	ReasonUndelivered = "MAIL_REFUSED"
+	ReasonYoung       = "CHANNEL_TOO_YOUNG"
+	// ReasonMoved: the gateway of text messages says that the number was ported, or
+	// its SIM replaced, lately.
+	ReasonMoved = "NUMBER_CHANGED"
+	// ReasonTextRefused: it takes no messages to the number.
+	ReasonTextRefused = "TEXT_MESSAGE_REFUSED"
 	ReasonTooLate     = "TOO_LATE"
 	ReasonTooMany     = "TOO_MANY_CODES"
 )

@@ -44,6 +44,8 @@ const (
 	ReasonLater       = "SMS_TEMPORARY"
 	ReasonUnreachable = "SMS_UNREACHABLE"
 	ReasonTooLong     = "SMS_TOO_LONG"
+	// ReasonChanged: the number was ported, or its SIM replaced, since Unchanged.
+	ReasonChanged = "SMS_NUMBER_CHANGED"
 )
 
 // Config says which gateway is used.
@@ -60,6 +62,9 @@ type Text struct {
 	To string // + and digits
 	// Text has at most MaxText bytes.
 	Text string
+	// Unchanged is since when the number must have been with its company and its SIM;
+	// zero if that does not matter.
+	Unchanged time.Time
 }
 
 // Header names of a request.
@@ -125,6 +130,9 @@ type request struct {
 	ID   string `json:"id"`
 	To   string `json:"to"`
 	Text string `json:"text"`
+	// UnchangedSince is a moment in RFC 3339; left out where it does not matter. A
+	// gateway that knows of a change since then answers 409 and sends nothing.
+	UnchangedSince time.Time `json:"unchanged_since,omitzero"`
 }
 
 // Send gives a message to the gateway and returns when it has taken it: its
@@ -136,7 +144,7 @@ func (s *Sender) Send(ctx context.Context, t Text) (uint32, error) {
 	if len(t.Text) > MaxText {
 		return 0, Failure{Code: ReasonTooLong, Final: true}
 	}
-	body, err := json.Marshal(request(t))
+	body, err := json.Marshal(request{ID: t.ID, To: t.To, Text: t.Text, UnchangedSince: t.Unchanged.UTC().Truncate(time.Second)})
 	if err != nil {
 		return 0, Failure{Code: ReasonRefused, Final: true}
 	}
@@ -172,6 +180,8 @@ func classify(status int) (uint32, error) {
 	switch {
 	case status >= 200 && status < 300:
 		return reply, nil
+	case status == http.StatusConflict:
+		return reply, Failure{Code: ReasonChanged, Reply: reply, Final: true}
 	case status == http.StatusRequestTimeout, status == http.StatusTooManyRequests, status == http.StatusUnauthorized,
 		status == http.StatusForbidden, status >= 500, status < 400: // what an operator can mend is no person's fault
 		return reply, Failure{Code: ReasonLater, Reply: reply}

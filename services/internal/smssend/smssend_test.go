@@ -101,6 +101,7 @@ func TestWhatAGatewaySaysDecidesWhetherItIsTriedAgain(t *testing.T) {
 		{"it knows no such number", 422, smssend.Failure{Code: smssend.ReasonRefused, Reply: 422, Final: true}},
 		{"it has too much to do", 429, smssend.Failure{Code: smssend.ReasonLater, Reply: 429}},
 		{"it does not know the signature, which an operator can mend", 401, smssend.Failure{Code: smssend.ReasonLater, Reply: 401}},
+		{"the number has another SIM", 409, smssend.Failure{Code: smssend.ReasonChanged, Reply: 409, Final: true}},
 		{"it is broken", 503, smssend.Failure{Code: smssend.ReasonLater, Reply: 503}},
 		{"it sends elsewhere, which is not followed", 307, smssend.Failure{Code: smssend.ReasonLater, Reply: 307}},
 	} {
@@ -140,6 +141,23 @@ func TestAMessageGoesToNobodyElse(t *testing.T) {
 	}
 	if err := send(t, smssend.Config{}, "x"); !errors.Is(err, smssend.Failure{Code: smssend.ReasonNoGateway}) {
 		t.Errorf("without a gateway: %v", err)
+	}
+}
+
+// TestAGatewayIsToldSinceWhenANumberMustBeUnchanged: with a code, and never with a notice.
+func TestAGatewayIsToldSinceWhenANumberMustBeUnchanged(t *testing.T) {
+	g, cfg := serve(t, 200)
+	s, err := smssend.New(cfg, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, since := range []time.Time{{}, at().Add(-time.Hour)} {
+		if _, err := s.Send(t.Context(), smssend.Text{ID: "m1", To: number, Text: "x", Unchanged: since}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if strings.Contains(g.got[0], "unchanged") || !strings.Contains(g.got[1], `"unchanged_since":"2026-11-18T`) {
+		t.Errorf("sent %s", g.got)
 	}
 }
 

@@ -77,7 +77,7 @@ func subjectQuestions() map[string]question {
 		"habeas.identity.v1.MergeService.ListMerges":               {"dpo", subject},
 		"habeas.identity.v1.MergeService.SignUp":                   {"product", change + subject + `anonymous_ref: ` + nobody},
 		"habeas.identity.v1.MergeService.MergeSubjects":            {"verifier", change + subject + `evidence: "ticket:1" other_ref: ` + nobody},
-		"habeas.identity.v1.MergeService.UnmergeSubjects":          {"verifier", change + subject + `reason: "wrong" merge: ` + nothing},
+		"habeas.identity.v1.MergeService.UnmergeSubjects":          {"verifier", change + subject + `reason: "wrong_person" merge: ` + nothing},
 		"habeas.identity.v1.AgeService.GetAgeStatus":               {"dpo", subject},
 		"habeas.identity.v1.AgeService.RecordAge":                  {"verifier", change + subject + `source: AGE_SOURCE_STATED birth_date: "1980-01-01" evidence: "form:1"`},
 		"habeas.identity.v1.AgeService.RecordMandate":              {"verifier", change + subject + `mandate: {kind: 1 evidence: "court:1"}`},

@@ -15,7 +15,6 @@ import (
 
 	"github.com/google/uuid"
 	"google.golang.org/protobuf/types/known/durationpb"
-	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
 // The tenants: one without safeguards, one with the usual ones, and one that
@@ -71,6 +70,8 @@ func TestImpersonationSuite(t *testing.T) {
 		"codes can't be guessed within a request":                            guessing,
 		"nor over many requests":                                             manyRequests,
 		"a channel that was added lately is not enough":                      freshChannel,
+		"a telephone whose SIM was taken over is not enough":                 simSwap,
+		"nor gets it a code once its company knows":                          portedNumber,
 		"a channel that somebody adds to the account is not asked":           addedChannel,
 		"an erasure in their name is cancelled by a channel they still have": deletionAsAttack,
 	} {
@@ -176,7 +177,7 @@ func lookAlikes(w world) {
 		"a dot":                 "j.ane" + jane[4:],
 	} {
 		res, err := w.As(open, "intake").Requests.SubmitRequest(stack.Deadline(w.T), &fulfilmentv1.SubmitRequestRequest{
-			RequestId: uuid.NewString(), Right: erasure, Policy: policy, Channel: "web",
+			RequestId: uuid.NewString(), Right: erasure, Policy: policy, Channel: fulfilmentv1.RequestChannel_REQUEST_CHANNEL_WEB,
 			Identifier: &identityv1.Identifier{Kind: identityv1.IdentifierKind_IDENTIFIER_KIND_EMAIL, Value: address},
 		})
 		if _, _, field := stack.Answer(err); field == "identifier.value" {
@@ -203,22 +204,6 @@ func lookAlikes(w world) {
 	if n := len(w.codes(jane)); n != 1 {
 		w.Errorf("Jane got %d codes, want the one that she asked for", n)
 	}
-}
-
-func oldLetter(w world) {
-	jane := someone()
-	w.Register(open, jane)
-	res, err := w.As(open, "intake").Requests.SubmitRequest(stack.Deadline(w.T), &fulfilmentv1.SubmitRequestRequest{
-		RequestId: uuid.NewString(), Right: erasure, Policy: policy, Channel: "letter", ReceivedAt: timestamppb.New(time.Now().AddDate(0, -2, 0)),
-		Identifier: &identityv1.Identifier{Kind: identityv1.IdentifierKind_IDENTIFIER_KIND_EMAIL, Value: jane},
-	})
-	if err != nil {
-		w.Fatal(err)
-	}
-	w.asked(open, res.GetRequest())
-	w.unmoved("an overdue letter", open, res.GetRequest())
-	w.give(open, res.GetRequest(), w.code(jane, 1))
-	w.moves("the letter's own writer", open, res.GetRequest())
 }
 
 func foreignCode(w world) {
@@ -273,24 +258,6 @@ func guessing(w world) {
 	}
 }
 
-func manyRequests(w world) {
-	const most = 10 // codes that a person is sent in an hour
-	jane := someone()
-	w.Register(open, jane)
-	var last string
-	for range most + 3 {
-		last = w.Submit(open, erasure, policy, jane)
-		w.asked(open, last)
-	}
-	w.code(jane, most)
-	for n := range 5 { // until the last request is decided, its code was not sent
-		w.give(open, last, fmt.Sprintf("%08d", n))
-	}
-	if n := len(w.codes(jane)); n != most {
-		w.Errorf("%d codes, want %d and no more to guess", n, most)
-	}
-}
-
 func freshChannel(w world) {
 	for _, tc := range []struct {
 		tenant, reason string
@@ -324,17 +291,6 @@ func (w world) link(tenant, ref, address string) {
 	if err != nil {
 		w.Fatal(err)
 	}
-}
-
-func addedChannel(w world) {
-	jane, expartner := someone(), someone()
-	w.link(open, w.Register(open, jane), expartner)
-	request := w.Submit(open, erasure, policy, expartner)
-	w.give(open, request, other(w.code(jane, 1), 0)) // the code has gone to her
-	if n := len(w.codes(expartner)); n != 0 {
-		w.Errorf("the address that was added got %d codes", n)
-	}
-	w.unmoved("an address that was added", open, request)
 }
 
 var cancels = regexp.MustCompile(`this code: ([a-z2-7]{26})`)

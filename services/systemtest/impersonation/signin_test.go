@@ -259,7 +259,7 @@ func mergedSignIn(w world) {
 	}
 	w.unmoved("the merged one", open, within)
 	_, err = staff.UnmergeSubjects(stack.For(stack.Deadline(w.T), "case.handling"), &identityv1.UnmergeSubjectsRequest{
-		RequestId: uuid.NewString(), SubjectRef: jane, Merge: merged.GetMerge(), Reason: "wrong",
+		RequestId: uuid.NewString(), SubjectRef: jane, Merge: merged.GetMerge(), Reason: "wrong_person",
 	})
 	if err != nil {
 		w.Fatal(err)

@@ -42,7 +42,7 @@ func insider(w world) {
 	w.EmployNamed(guarded, thief, "identity-check")
 	w.EmployNamed(guarded, vera, "identity-check")
 	res, err := w.Proven(guarded, thief, "verifier", "intake").Requests.SubmitRequest(stack.Deadline(w.T), &fulfilmentv1.SubmitRequestRequest{
-		RequestId: uuid.NewString(), Right: erasure, Policy: policy, Channel: "letter",
+		RequestId: uuid.NewString(), Right: erasure, Policy: policy, Channel: fulfilmentv1.RequestChannel_REQUEST_CHANNEL_LETTER,
 		Identifier: &identityv1.Identifier{Kind: identityv1.IdentifierKind_IDENTIFIER_KIND_EMAIL, Value: jane},
 	})
 	if err != nil {

@@ -42,7 +42,7 @@ func (s *Stack) System(tenant, system string, kind fulfilmentv1.ConnectorKind, d
 func (s *Stack) Submit(tenant string, right fulfilmentv1.Right, policy, email string) string {
 	s.t.Helper()
 	res, err := s.As(tenant, "intake").Requests.SubmitRequest(Deadline(s.t), &fulfilmentv1.SubmitRequestRequest{
-		RequestId: uuid.NewString(), Right: right, Policy: policy, Channel: "web",
+		RequestId: uuid.NewString(), Right: right, Policy: policy, Channel: fulfilmentv1.RequestChannel_REQUEST_CHANNEL_WEB,
 		Identifier: &identityv1.Identifier{Kind: identityv1.IdentifierKind_IDENTIFIER_KIND_EMAIL, Value: email},
 	})
 	if err != nil {

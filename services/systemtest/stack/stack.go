@@ -18,6 +18,7 @@ import (
 	"habeas.internal/services/internal/es/jetstream/jstest"
 	"habeas.internal/services/internal/localca"
 	"habeas.internal/services/internal/rpc/rpctest"
+	"habeas.internal/services/internal/smssend/smstest"
 	"habeas.internal/services/internal/testserver"
 	"habeas.internal/services/internal/testserver/child"
 )
@@ -27,9 +28,11 @@ const shards = 2
 
 // Stack is an installation under test.
 type Stack struct {
-	NATS   *testserver.Server
-	Redis  *testserver.RedisServer
-	Mail   *Mailbox
+	NATS  *testserver.Server
+	Redis *testserver.RedisServer
+	Mail  *Mailbox
+	// Texts is the gateway to which identity hands codes for telephones.
+	Texts  *smstest.Gateway
 	Traces *Collector
 	Issuer *rpctest.Issuer
 	// Provider is an identity provider where a tenant's people may sign in.
@@ -64,7 +67,7 @@ func Names() []string { return []string{"identity", "consent", "retention", "ful
 func New(t testing.TB) *Stack {
 	t.Helper()
 	s := &Stack{
-		t: t, Dir: t.TempDir(), Logs: new(Buffer), Issuer: rpctest.NewIssuer(t), Provider: rpctest.NewProvider(t), Redis: testserver.Redis(t), Mail: newMailbox(t), Traces: newCollector(t),
+		t: t, Dir: t.TempDir(), Logs: new(Buffer), Issuer: rpctest.NewIssuer(t), Provider: rpctest.NewProvider(t), Redis: testserver.Redis(t), Mail: newMailbox(t), Texts: smstest.Serve(t), Traces: newCollector(t),
 		In: jstest.New(t, shards, 1, jetstream.Contexts()...), Connections: map[string]string{}, services: map[string]*service{},
 	}
 	if err := os.MkdirAll(s.Packages(), 0o700); err != nil {

@@ -165,7 +165,7 @@ func people(t *testing.T, s *stack.Stack) (jane, john string, answers []string) 
 		t.Errorf("%d identifiers are shown of a merged person, want 7: the values have to be there before they can be looked for", len(listed.GetIdentifiers()))
 	}
 	undone, err := r.Merges.UnmergeSubjects(purpose(), &identityv1.UnmergeSubjectsRequest{
-		RequestId: uuid.NewString(), SubjectRef: jane, Merge: merged.GetMerge(), Reason: "wrong",
+		RequestId: uuid.NewString(), SubjectRef: jane, Merge: merged.GetMerge(), Reason: "wrong_person",
 	})
 	r.must("unmerge", err)
 	_, err = r.Subjects.UnlinkIdentifier(stack.Deadline(t), &identityv1.UnlinkIdentifierRequest{

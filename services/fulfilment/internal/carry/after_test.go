@@ -142,7 +142,7 @@ func TestAnErasureThatWasBegunEndsWhenThePersonIsForgottenElsewhere(t *testing.T
 		}
 	}
 	last := w.Post.Sent[len(w.Post.Sent)-1]
-	if last.To != fake.Jane || last.Subject != "Your request could not be finished" || !strings.Contains(last.Text, "user.contact (crm, customer)") {
+	if last.To != fake.Jane || last.Subject != fake.Organisation+": Your request could not be finished" || !strings.Contains(last.Text, "user.contact (crm, customer)") {
 		t.Errorf("told %q:\n%s", last.Subject, last.Text)
 	}
 }

@@ -27,6 +27,16 @@ func (j *journey) giveUp(ctx context.Context) error {
 	return j.note(ctx, request.StepGiveUp, request.GiveUp{At: j.cfg.Now()})
 }
 
+// more tells whoever has proven who they are that it was too little, and what would
+// do.
+func (j *journey) more(ctx context.Context) error {
+	address, err := j.channel(ctx)
+	if err != nil {
+		return err
+	}
+	return j.owe(ctx, request.TemplateMore, address)
+}
+
 // delay holds the request and tells all channels by which the person is known,
 // one after the other: also those that whoever asks does not hold. A channel that
 // has gone since is passed over.

@@ -75,6 +75,27 @@ func TestNothingIsLookedUpBelowTheLevelThatARequestNeeds(t *testing.T) {
 	}
 }
 
+// TestWhoHasProvenTooLittleIsToldOnce: in words, at the address that the code went to,
+// and nobody is told whose proof was enough.
+func TestWhoHasProvenTooLittleIsToldOnce(t *testing.T) {
+	for level, want := range map[uint32]int{2: 1, 3: 0} {
+		w, agg := guarded(t, level, 0)
+		w.Run(w.Clock.Now().Add(24 * time.Hour))
+		var told []string
+		for _, m := range w.Post.Sent {
+			if strings.Contains(m.Subject, "More is needed") {
+				told = append(told, m.To)
+			}
+		}
+		if len(told) != want || want > 0 && told[0] != fake.Jane {
+			t.Errorf("at level %d %d messages were sent, to %q", level, len(told), told)
+		}
+		if s := w.State(agg); want > 0 && (len(s.Failures) > 0 || request.Explain(s).Awaited != "verification.more") {
+			t.Errorf("explained as %+v, failures %v", request.Explain(s), s.Failures)
+		}
+	}
+}
+
 // renew asks for a better proof.
 func renew(t *testing.T, w *fake.World, agg es.Aggregate, id string) error {
 	t.Helper()

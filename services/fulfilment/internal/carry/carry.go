@@ -262,7 +262,7 @@ func (c *Carrier) do(ctx context.Context, agg es.Aggregate, s request.Request, e
 	}
 	steps := map[request.Step]func(context.Context) error{
 		request.StepAcknowledge: j.acknowledge, request.StepVerify: j.verify, request.StepFollowUp: j.followUp,
-		request.StepGiveUp: j.giveUp, request.StepDelay: j.delay,
+		request.StepGiveUp: j.giveUp, request.StepMore: j.more, request.StepDelay: j.delay,
 		request.StepContact: j.contact, request.StepEnter: j.enter, request.StepFreeze: j.freeze,
 		request.StepPlan: j.plan, request.StepCollect: j.collect, request.StepTell: j.tell,
 		request.StepForget: j.forget, request.StepUnfreeze: j.unfreeze, request.StepNotify: j.notify,

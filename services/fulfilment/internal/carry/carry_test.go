@@ -93,7 +93,7 @@ func TestAnErasureIsCarriedOut(t *testing.T) {
 	if !strings.HasPrefix(w.Post.Sent[0].Text, "This is a message of Acme Stores.") {
 		t.Errorf("nobody knows whose message it is:\n%s", w.Post.Sent[0].Text)
 	}
-	if !slices.Equal(sent, []string{"We have received your request", "Your data has been erased, but for what must be kept"}) {
+	if !slices.Equal(sent, []string{fake.Organisation + ": We have received your request", fake.Organisation + ": Your data has been erased, but for what must be kept"}) {
 		t.Errorf("notices: %v", sent)
 	}
 	order := []string{"ApplyFact FACT_RESTRICTED", "FixIdentifiers fix", "ListIdentifiers", "FixIdentifiers search", "ListIdentifiers", "Evaluate", "RequestPermit", "Suppress", "EndPermit", "ForgetSubject", "ApplyFact FACT_ERASED", "DestroyKeys"}

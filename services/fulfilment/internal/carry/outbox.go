@@ -8,6 +8,7 @@ import (
 
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 	"habeas.internal/services/fulfilment/internal/mail"
+	"habeas.internal/services/fulfilment/internal/terms"
 	"habeas.internal/services/fulfilment/notice"
 	"habeas.internal/services/fulfilment/request"
 	"habeas.internal/services/internal/es"
@@ -99,7 +100,8 @@ func (c *Carrier) send(ctx context.Context, agg es.Aggregate, n notice.Notice) (
 	if err != nil {
 		return mail.Reply{}, fmt.Errorf("look up tenant: %w", err)
 	}
-	f.Organisation, f.Agent = tenant.GetDisplayName(), s.Agent
+	f.Organisation, f.Contact, f.Agent = tenant.GetDisplayName(), tenant.GetContact(), s.Agent
+	f.Suffices = s.Lacking(terms.Offers(tenant))
 	f.CancelLink = c.cfg.CancelPage.Link(n.Request, f.Cancel)
 	to, err := eventpb.Open(ctx, c.cfg.Opener, purpose, agg, n.Address)
 	if err != nil {
@@ -127,7 +129,7 @@ func facts(id string, s request.Request, now time.Time) (mail.Facts, error) {
 	f := mail.Facts{
 		Request: id, Zone: zone, Erasure: s.Right == request.Erasure, ReceivedAt: s.ReceivedAt, DueAt: s.Terms.DueAt,
 		Late: !now.Before(s.Terms.DueAt), ExpiresAt: s.Package.ExpiresAt, Other: s.DuplicateOf,
-		HeldUntil: s.DelayUntil,
+		HeldUntil: s.DelayUntil, ProveBy: request.Explain(s).OverdueAt,
 	}
 	if f.Other == "" {
 		f.Other = s.After

@@ -63,6 +63,7 @@ type Peers struct {
 	Held       bool
 	Method     string // of proofs; a code if empty
 	TakenBack  bool   // what was proven counts no more
+	Young      bool   // no other code would prove more
 	Asked      []*identityv1.StartVerificationRequest
 	Away       map[string]bool // by method: the service does not answer
 	Calls      []string        // "Method arg", in order
@@ -242,8 +243,11 @@ func (p *Peers) GetTenant(context.Context, *identityv1.GetTenantRequest, ...grpc
 		return nil, err
 	}
 	defer leave()
-	return &identityv1.GetTenantResponse{Tenant: "acme", DisplayName: "Acme Stores", TimeZone: "America/New_York", Calendar: "us", Safeguards: p.Safeguards, Provider: p.Provider, Assurance: p.Assurance}, nil
+	return &identityv1.GetTenantResponse{Tenant: "acme", DisplayName: Organisation, TimeZone: "America/New_York", Calendar: "us", Safeguards: p.Safeguards, Provider: p.Provider, Assurance: p.Assurance}, nil
 }
+
+// Organisation is what the tenant is called.
+const Organisation = "Acme Stores"
 
 // StartVerification sends a code to whoever is known.
 func (p *Peers) StartVerification(_ context.Context, r *identityv1.StartVerificationRequest, _ ...grpc.CallOption) (*identityv1.StartVerificationResponse, error) {
@@ -301,6 +305,9 @@ func (p *Peers) GetVerification(_ context.Context, r *identityv1.GetVerification
 	out := &identityv1.GetVerificationResponse{
 		State: v.GetState(), Request: v.GetRequest(), SubjectRef: v.GetSubjectRef(), AssuranceLevel: v.GetAssuranceLevel(),
 		ExpiresAt: v.GetExpiresAt(), Method: cmp.Or(p.Method, "code"), CheckedBy: v.GetCheckedBy(),
+	}
+	if !p.Young {
+		out.BetterFrom = timestamppb.New(p.Clock.Now())
 	}
 	if p.TakenBack && v.GetState() == identityv1.VerificationState_VERIFICATION_STATE_PASSED {
 		out.State = identityv1.VerificationState_VERIFICATION_STATE_FAILED

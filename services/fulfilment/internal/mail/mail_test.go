@@ -19,7 +19,7 @@ func TestEveryNoticeHasATextAndAPage(t *testing.T) {
 			Until: time.Unix(1990000000, 0),
 		}},
 	}
-	for _, name := range []string{"acknowledged", "erased", "package_ready", "nothing_held", "withdrawn", "duplicate", "retained", "not_verified", "incomplete"} {
+	for _, name := range []string{"acknowledged", "erased", "package_ready", "nothing_held", "withdrawn", "duplicate", "retained", "not_verified", "incomplete", "more_needed"} {
 		m, err := mail.Render(name, facts)
 		if err != nil || m.Subject == "" || !strings.Contains(m.Text, "rrrr") || !strings.Contains(m.HTML, "rrrr") {
 			t.Errorf("%s: %+v, error %v", name, m, err)
@@ -61,7 +61,7 @@ func TestEveryNoticeHasATextAndAPage(t *testing.T) {
 func TestANoticeSaysWhoseItIsAndWhoAsked(t *testing.T) {
 	for _, name := range []string{"acknowledged", "delayed", "package_ready", "not_verified"} {
 		m, err := mail.Render(name, mail.Facts{Organisation: "Two <b>GmbH", Agent: "permission-slip"})
-		if err != nil || !strings.HasPrefix(m.Text, "This is a message of Two <b>GmbH.\n\n") || !strings.Contains(m.Text, "answer this message") || strings.Contains(m.HTML, "<b>") {
+		if err != nil || !strings.HasPrefix(m.Subject, "Two <b>GmbH: ") || !strings.HasPrefix(m.Text, "This is a message of Two <b>GmbH.\n\n") || !strings.Contains(m.Text, "answer this message") || strings.Contains(m.HTML, "<b>") {
 			t.Errorf("%s, error %v:\n%s", name, err, m.Text)
 		}
 		if asked := name == "acknowledged" || name == "delayed"; asked != strings.Contains(m.Text, "The agent permission-slip has") {
@@ -72,9 +72,36 @@ func TestANoticeSaysWhoseItIsAndWhoAsked(t *testing.T) {
 			t.Errorf("%s of the person's own, error %v:\n%s", name, err, own.Text)
 		}
 	}
+	reached, err := mail.Render("erased", mail.Facts{Organisation: "Two", Contact: "privacy@two.example, +49 30 1"})
+	if err != nil || !strings.Contains(reached.Text, "you reach us here: privacy@two.example, +49 30 1") || strings.Contains(reached.Text, "answer this message") {
+		t.Errorf("error %v:\n%s", err, reached.Text)
+	}
+	short, err := mail.RenderText("delayed", mail.Facts{Organisation: "Two", Contact: "two.example", Cancel: "cccc"})
+	if err != nil || !strings.HasPrefix(short.Text, "Two: ") || !strings.HasSuffix(short.Text, "cccc Questions: two.example") {
+		t.Errorf("error %v: %s", err, short.Text)
+	}
 	weak, err := mail.Render("not_verified", mail.Facts{})
 	if err != nil || !strings.Contains(weak.Text, "we check by other means") {
 		t.Errorf("it does not say what would do, error %v:\n%s", err, weak.Text)
+	}
+}
+
+// TestWhoHasProvenTooLittleIsToldWhatWouldDo in words: no code is for people.
+func TestWhoHasProvenTooLittleIsToldWhatWouldDo(t *testing.T) {
+	proofs := []string{"settled_channel", "staff", "assertion_second_factor", "assertion_phishing_resistant"}
+	m, err := mail.Render("more_needed", mail.Facts{Request: "rrrr", Suffices: proofs, ProveBy: time.Unix(1792000000, 0)})
+	if err != nil || !strings.Contains(m.Text, "14 October 2026") {
+		t.Fatalf("error %v:\n%s", err, m.Text)
+	}
+	for _, want := range []string{"- a code or a link that we send", "- a check by our staff", "second factor", "passkey"} {
+		if !strings.Contains(m.Text, want) {
+			t.Errorf("it lacks %q:\n%s", want, m.Text)
+		}
+	}
+	for _, code := range proofs {
+		if strings.Contains(m.Text, code+"\n") || strings.Contains(m.Text, "_") {
+			t.Errorf("it says %q:\n%s", code, m.Text)
+		}
 	}
 }
 

@@ -24,6 +24,8 @@ type Kept struct {
 type Facts struct {
 	// Organisation is by what name the tenant is known to people; empty if it has none.
 	Organisation string
+	// Contact is where they reach it, in words; empty where an answer does.
+	Contact string
 	// Agent is the authorised agent that asked, as it is registered; empty if the
 	// person asked themselves.
 	Agent      string
@@ -40,6 +42,8 @@ type Facts struct {
 	HeldUntil  time.Time // nothing is looked up before
 	Cancel     string    // the code that cancels it
 	CancelLink string    // the page on which it is cancelled by a click; empty for none
+	Suffices   []string  // the proofs any of which would be enough
+	ProveBy    time.Time // until when one has to be there
 }
 
 // ErrTemplate says that there is no such notice.
@@ -100,7 +104,8 @@ can complain to us or to a supervisory authority.`},
 was not handed in, or not in time, or is not enough for what was asked. Nothing was looked up and nothing was changed.
 
 If you still want it, please ask again. If you gave us the right code, it was sent to an address that we have not known for
-long enough, and another code to it is not enough either: tell us, and we check by other means that it is you. If you did not ask for this, you need not do anything.`},
+long enough, and another code to it is not enough either: tell us, and we check by other means that it is you. Our staff
+do so, for example by a call to a number that we know. If you did not ask for this, you need not do anything.`},
 		"withdrawn": {"Your request was withdrawn", `Your request {{.Request}} was withdrawn. Nothing was changed.`},
 		"duplicate": {"Your request has been answered", `Your request {{.Request}} asked for the same as your earlier request {{.Other}}, and was
 answered together with it.`},
@@ -120,6 +125,16 @@ before then.{{if .CancelLink}} Open this page and cancel there:
 Or answer{{else}} Answer{{end}} this message and say that you cancel, with the number of the request and this code: {{.Cancel}}
 
 If it was you, you need not do anything.`},
+		"more_needed": {"More is needed to confirm your request", `You have confirmed your request {{.Request}} {{right .}}, and we thank you. For what it asks, that is not
+enough yet: what you gave us could also be in the hands of somebody who has got into one of your accounts lately, or has
+taken over your telephone number. Until there is more, nothing is looked up and nothing is changed.
+
+Any one of these will do, by {{last .ProveBy}}:
+{{range .Suffices}}
+- {{proof .}}{{end}}
+
+Another code to the same address is not enough, unless we have known the address for long by then. If you did not ask
+for this, you need not do anything.`},
 		"cancelled": {"Your request was cancelled", `Your request {{.Request}} was cancelled by somebody who had our message about it. Nothing was looked up and nothing
 was changed.
 
@@ -131,7 +146,9 @@ If somebody else made it in your name, change the password of the e-mail account
 // everybody how to answer.
 const (
 	opening = "{{with .Organisation}}This is a message of {{.}}.\n\n{{end}}"
-	closing = "\n\nIf you have a question, or need help with this, answer this message{{with .Organisation}}: it reaches {{.}}{{end}}."
+	closing = "\n\nIf you have a question, or need help with this, {{if .Contact}}you reach us here: {{.Contact}}" +
+		"{{else}}answer this message{{with .Organisation}}: it reaches {{.}}{{end}}.{{end}}"
+	heading = "{{with .Organisation}}{{.}}: {{end}}"
 )
 
 // Render writes a notice. The HTML says the same as the text.
@@ -143,7 +160,7 @@ func Render(name string, f Facts) (Message, error) {
 	if !ok {
 		return Message{}, ErrTemplate
 	}
-	subject, err := fill(name, t.subject, f)
+	subject, err := fill(name, heading+t.subject, f)
 	if err != nil {
 		return Message{}, err
 	}
@@ -173,6 +190,7 @@ func fill(name, body string, f Facts) (string, error) {
 		"day":    func(t time.Time) string { return day(law.DateOf(t, zone)) },
 		"last":   func(t time.Time) string { return day(law.LastDay(t, zone)) },
 		"words":  words,
+		"proof":  proof,
 		"right":  right,
 		"moment": func(t time.Time) string { return t.In(zone).Format("15:04 MST on 2 January 2006") },
 	}).Parse(body)
@@ -216,6 +234,20 @@ func words(code string) string {
 		text += ", " + spelled(detail)
 	}
 	return text + " (" + code + ")"
+}
+
+// proof is what would prove who somebody is, in words for them.
+func proof(code string) string {
+	known := map[string]string{
+		"settled_channel":              "a code or a link that we send to an address that we have known for long",
+		"assertion_second_factor":      "a sign-in to your account with a second factor",
+		"assertion_phishing_resistant": "a sign-in to your account by a passkey or a security key",
+		"staff":                        "a check by our staff: tell us, and they compare what we know of you, call you on a number that we know, or see you",
+	}
+	if text, ok := known[code]; ok {
+		return text
+	}
+	return spelled(code)
 }
 
 func spelled(code string) string {

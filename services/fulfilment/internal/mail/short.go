@@ -6,8 +6,8 @@ import "strings"
 // somebody may do in another's name.
 func shorts() map[string]string {
 	return map[string]string{
-		"delayed": `Somebody has made a request {{right .}} in your name: {{.Request}}. Nothing is done before {{moment .HeldUntil}}. If it was not you, cancel it ` +
-			`{{if .CancelLink}}here: {{.CancelLink}}{{else}}with this code: {{.Cancel}}{{end}}`,
+		"delayed": heading + `Somebody has made a request {{right .}} in your name: {{.Request}}. Nothing is done before {{moment .HeldUntil}}. If it was not you, cancel it ` +
+			`{{if .CancelLink}}here: {{.CancelLink}}{{else}}with this code: {{.Cancel}}{{end}}{{with .Contact}} Questions: {{.}}{{end}}`,
 	}
 }
 

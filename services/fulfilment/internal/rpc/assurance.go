@@ -87,11 +87,15 @@ func checked(err error) error {
 func (s *Server) RenewVerification(
 	ctx context.Context, r *fulfilmentv1.RenewVerificationRequest,
 ) (*fulfilmentv1.RenewVerificationResponse, error) {
-	agg, _, err := s.load(ctx, r.GetRequest())
+	agg, state, err := s.load(ctx, r.GetRequest())
 	if err != nil {
 		return nil, err
 	}
-	cmd, err := command[request.Command](s, r.GetRequestId(), r, request.Renew{At: s.Now()})
+	vain, err := s.vain(client.WithTenant(ctx, agg.Tenant), state)
+	if err != nil {
+		return nil, err
+	}
+	cmd, err := command[request.Command](s, r.GetRequestId(), r, request.Renew{Vain: vain, At: s.Now()})
 	if err != nil {
 		return nil, err
 	}
@@ -100,6 +104,24 @@ func (s *Server) RenewVerification(
 		return nil, err
 	}
 	return &fulfilmentv1.RenewVerificationResponse{ConsistencyToken: res.Token().Encode()}, nil
+}
+
+// vain reports whether no proof that could be given now would be better than the one
+// that was: the channel that a code goes to is too young, and no sign-in reaches more.
+// Only whoever has proven who they are learns it.
+func (s *Server) vain(ctx context.Context, state request.Request) (bool, error) {
+	if state.SubjectRef == "" || state.Verification == "" || state.Assured() {
+		return false, nil
+	}
+	if _, offers := s.offers(ctx); offers.SignIn > state.Level {
+		return false, nil
+	}
+	v, err := s.Verifications.GetVerification(ctx, &identityv1.GetVerificationRequest{Verification: state.Verification})
+	if err != nil {
+		return false, err
+	}
+	from := v.GetBetterFrom()
+	return from == nil || from.AsTime().After(s.Now()), nil
 }
 
 // CancelRequest ends a request at the wish of somebody who was told of it. Whose

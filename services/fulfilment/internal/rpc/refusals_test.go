@@ -50,7 +50,7 @@ func requestMethods(id string) []method {
 				"identifier.kind":  submitting(func(r *fulfilmentv1.SubmitRequestRequest) { r.Identifier.Kind = 0 }),
 				"identifier.value": submitting(func(r *fulfilmentv1.SubmitRequestRequest) { r.Identifier.Value = strings.Repeat("a", 321) }),
 				"policy":           submitting(func(r *fulfilmentv1.SubmitRequestRequest) { r.Policy = "A policy" }),
-				"channel":          submitting(func(r *fulfilmentv1.SubmitRequestRequest) { r.Channel = "" }),
+				"channel":          submitting(func(r *fulfilmentv1.SubmitRequestRequest) { r.Channel = 0 }),
 			},
 		},
 		{

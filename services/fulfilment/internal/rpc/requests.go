@@ -40,7 +40,7 @@ func (s *Server) SubmitRequest(ctx context.Context, r *fulfilmentv1.SubmitReques
 		return nil, err
 	}
 	service := itself(ctx)
-	if strings.HasPrefix(r.GetChannel(), channelSystem) && service == "" {
+	if r.GetChannel() == fulfilmentv1.RequestChannel_REQUEST_CHANNEL_SYSTEM_AGE && service == "" {
 		return nil, fault.FieldErrors{{Field: "channel", Rule: "RESERVED", Text: "is for what services ask for by themselves"}}
 	}
 	if err := s.counted(ctx, agg, r.GetIdentifier().GetKind().String()+"/"+who); err != nil {
@@ -53,7 +53,7 @@ func (s *Server) SubmitRequest(ctx context.Context, r *fulfilmentv1.SubmitReques
 	}
 	submit := request.Submit{
 		Right: right, Kind: uint8(r.GetIdentifier().GetKind()), Identifier: personal.Clear(who),
-		Channel: r.GetChannel(), Terms: terms, Service: service, ReceivedAt: received, At: now,
+		Channel: channelCode(r.GetChannel()), Terms: terms, Service: service, ReceivedAt: received, At: now,
 	}
 	if alone(ctx) {
 		submit.Submitter = mark(agg, kit.PrincipalFrom(ctx).Subject)
@@ -73,8 +73,14 @@ func (s *Server) SubmitRequest(ctx context.Context, r *fulfilmentv1.SubmitReques
 	}, nil
 }
 
-// channelSystem is how the channels begin by which services ask.
-const channelSystem = "system."
+// channelCode is a channel's name in the log.
+func channelCode(c fulfilmentv1.RequestChannel) string {
+	name := strings.ToLower(strings.TrimPrefix(c.String(), "REQUEST_CHANNEL_"))
+	if service, ok := strings.CutPrefix(name, "system_"); ok {
+		return "system." + service
+	}
+	return name
+}
 
 // itself is the service that calls, for nobody else; empty if somebody else does.
 func itself(ctx context.Context) string {

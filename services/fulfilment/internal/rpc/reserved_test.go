@@ -15,7 +15,7 @@ func TestNobodyButAServiceAsksForItself(t *testing.T) {
 	s := serve(t)
 	for _, role := range []string{"intake", "subject"} {
 		r := submission(key1, fulfilmentv1.Right_RIGHT_ERASURE)
-		r.Channel = "system.age"
+		r.Channel = fulfilmentv1.RequestChannel_REQUEST_CHANNEL_SYSTEM_AGE
 		_, err := s.as(t, fake.Tenant, actor, role).SubmitRequest(deadline(t), r)
 		if code, _, fields := answer(err); code != codes.InvalidArgument || !hasField(fields, "channel") {
 			t.Errorf("%s: %v, %v", role, err, fields)

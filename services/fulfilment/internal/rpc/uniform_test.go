@@ -72,7 +72,7 @@ func TestAnUnverifiedRequestEndsAlikeForEverybody(t *testing.T) {
 				templates = append(templates, m.Subject)
 			}
 			want := name == "all is well"
-			if got := slices.Contains(templates, "Your request could not be confirmed"); got != want {
+			if got := slices.Contains(templates, fake.Organisation+": Your request could not be confirmed"); got != want {
 				t.Errorf("the message went out: %t, want %t; %q", got, want, templates)
 			}
 		})

@@ -189,7 +189,7 @@ const (
 
 func submission(key string, right fulfilmentv1.Right) *fulfilmentv1.SubmitRequestRequest {
 	return &fulfilmentv1.SubmitRequestRequest{
-		RequestId: key, Right: right, Channel: "web",
+		RequestId: key, Right: right, Channel: fulfilmentv1.RequestChannel_REQUEST_CHANNEL_WEB,
 		Identifier: &identityv1.Identifier{Kind: identityv1.IdentifierKind_IDENTIFIER_KIND_EMAIL, Value: fake.Jane},
 	}
 }

@@ -60,7 +60,7 @@ func (a *app) glassAsk() *cobra.Command {
 	f.StringVar(&req.CaseId, "case", "", "the one case, in place of a person: a request")
 	f.StringVar(&req.Policy, "policy", "", "the policy that knows the ground")
 	f.StringVar(&req.Ground, "ground", "", "the ground: one of the policy's")
-	f.StringVar(&req.Reason, "reason", "", "what is believed: a code")
+	codeFlag(f, &req.Reason, "", "what is believed", req, "reason")
 	f.StringVar(&req.Document, "document", "", "number of the document that demands it")
 	f.BoolVar(&req.Imminent, "imminent", false, "what is to be prevented is imminent")
 	f.StringSliceVar(&req.Categories, "category", nil, "category of data that is needed; may be repeated")
@@ -111,7 +111,7 @@ func (a *app) glassDecline() *cobra.Command {
 		func(ctx context.Context, g glassClient, request, id string) (proto.Message, error) {
 			return g.DeclineBreakGlass(ctx, &identityv1.DeclineBreakGlassRequest{RequestId: request, BreakGlass: id, Reason: reason})
 		})
-	c.Flags().StringVar(&reason, "reason", "not_needed", "why: a code")
+	codeFlag(c.Flags(), &reason, "not_needed", "why", &identityv1.DeclineBreakGlassRequest{}, "reason")
 	return c
 }
 
@@ -133,7 +133,7 @@ func (a *app) glassReview() *cobra.Command {
 			return g.ReviewBreakGlass(ctx, &identityv1.ReviewBreakGlassRequest{RequestId: request, BreakGlass: id, Outcome: found, Reason: reason})
 		})
 	c.Flags().StringVar(&outcome, "outcome", "", "justified or unjustified")
-	c.Flags().StringVar(&reason, "reason", "", "why: a code")
+	codeFlag(c.Flags(), &reason, "", "why", &identityv1.ReviewBreakGlassRequest{}, "reason")
 	return c
 }
 

@@ -58,15 +58,15 @@ func (o glassOf) GetBreakGlass(_ context.Context, r *identityv1.GetBreakGlassReq
 func TestAGrantIsAskedForGivenAndReviewed(t *testing.T) {
 	runTyped(t, []typed{
 		{
-			"identity", "breakglass ask --subject jane --policy p --ground audit --reason suspicion --document d-1 --imminent --category account --for 15m",
-			[]string{`subject_ref:"jane"`, `policy:"p"`, `ground:"audit"`, `reason:"suspicion"`, `document:"d-1"`, "imminent:true", `categories:"account"`, "period:{seconds:900}"},
+			"identity", "breakglass ask --subject jane --policy p --ground audit --reason suspected-fraud --document d-1 --imminent --category account --for 15m",
+			[]string{`subject_ref:"jane"`, `policy:"p"`, `ground:"audit"`, `reason:"suspected_fraud"`, `document:"d-1"`, "imminent:true", `categories:"account"`, "period:{seconds:900}"},
 			"somebody else: habeas breakglass grant aaaaaaaaaaaaaaaaaaaaaaaaaa",
 		},
-		{"identity", "breakglass ask --case c-1 --policy p --ground audit --reason suspicion", []string{`case_id:"c-1"`, "period:{seconds:1800}"}, "GRANT"},
+		{"identity", "breakglass ask --case c-1 --policy p --ground audit --reason suspected-fraud", []string{`case_id:"c-1"`, "period:{seconds:1800}"}, "GRANT"},
 		{"identity", "breakglass grant g1 --for 10m", []string{`break_glass:"g1"`, "period:{seconds:600}"}, "2026-11-25 00:00"},
-		{"identity", "breakglass decline g1 --reason too-wide", []string{`break_glass:"g1"`, `reason:"too-wide"`}, "it is declined"},
+		{"identity", "breakglass decline g1 --reason too-wide", []string{`break_glass:"g1"`, `reason:"too_wide"`}, "it is declined"},
 		{"identity", "breakglass close g1", []string{`break_glass:"g1"`}, "it is closed"},
-		{"identity", "breakglass review g1 --outcome unjustified --reason wrong-person", []string{"outcome:BREAK_GLASS_OUTCOME_UNJUSTIFIED", `reason:"wrong-person"`}, "the review is recorded"},
+		{"identity", "breakglass review g1 --outcome unjustified --reason wrong-person", []string{"outcome:BREAK_GLASS_OUTCOME_UNJUSTIFIED", `reason:"wrong_person"`}, "the review is recorded"},
 		{"identity", "breakglass list", nil, "review overdue"},
 		{"identity", "breakglass list", nil, "to be reviewed"},
 		{"identity", "breakglass show g1", nil, "reviewed: unjustified"},

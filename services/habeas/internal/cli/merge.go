@@ -73,7 +73,7 @@ func (a *app) subjectUnmerge() *cobra.Command {
 		},
 	}
 	r.flags(c.Flags(), "")
-	c.Flags().StringVar(&reason, "reason", "wrong_person", "why: a code")
+	codeFlag(c.Flags(), &reason, "wrong_person", "why", &identityv1.UnmergeSubjectsRequest{}, "reason")
 	return c
 }
 

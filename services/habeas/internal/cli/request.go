@@ -32,6 +32,7 @@ func (a *app) requests(do func(fulfilmentv1.RequestServiceClient) error) error {
 func (a *app) requestSubmit() *cobra.Command {
 	var r repeat
 	var by identifiers
+	var channel string
 	req := &fulfilmentv1.SubmitRequestRequest{}
 	c := &cobra.Command{
 		Use: "submit erasure|access", Short: "take a person's request in", Args: cobra.ExactArgs(1),
@@ -41,6 +42,9 @@ func (a *app) requestSubmit() *cobra.Command {
 			r.fill()
 			req.RequestId = r.id
 			if req.Right, err = enum[fulfilmentv1.Right]("the right", args[0], "RIGHT_", fulfilmentv1.Right_value); err != nil {
+				return err
+			}
+			if req.Channel, err = enum[fulfilmentv1.RequestChannel]("--channel", channel, "REQUEST_CHANNEL_", fulfilmentv1.RequestChannel_value); err != nil {
 				return err
 			}
 			if req.Identifier, err = by.one(a); err != nil {
@@ -63,7 +67,7 @@ func (a *app) requestSubmit() *cobra.Command {
 	r.flags(c.Flags(), "when it was received")
 	by.flag(c.Flags())
 	c.Flags().StringVar(&req.Policy, "policy", "", "the policy under which they ask; may be left out where there is one only")
-	c.Flags().StringVar(&req.Channel, "channel", "web", "how they asked: web, mail, phone, letter")
+	c.Flags().StringVar(&channel, "channel", "web", "how they asked: web, mail, phone, letter, app or in-person")
 	return c
 }
 

@@ -46,7 +46,7 @@ func (a *app) staffUndertake() *cobra.Command {
 	}
 	r.flags(c.Flags(), "")
 	c.Flags().StringVar(&until, "until", "", "when it ends, RFC 3339 or a date; needed")
-	c.Flags().StringVar(&req.Evidence, "evidence", "", "reference of what shows it: a contract, a form; needed")
+	c.Flags().StringVar(&req.Evidence, "evidence", "", "what shows it, and its number there: contract:N, declaration:N, form:N, oath:N or profession:N; needed")
 	return c
 }
 

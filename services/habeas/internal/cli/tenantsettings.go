@@ -33,7 +33,7 @@ func (a *app) settingsShow() *cobra.Command {
 					"SETTING\tVALUE", cells("revision", got.GetRevision()), cells("name", s.GetDisplayName()), cells("zone", s.GetTimeZone()),
 					cells("calendar", dash(s.GetCalendar())), cells("approval", s.GetApproval()),
 					cells("access level", usual(s.GetAssurance().GetAccess())), cells("erasure level", usual(s.GetAssurance().GetErasure())),
-					cells("provider", dash(s.GetProvider().GetIssuer())),
+					cells("provider", dash(s.GetProvider().GetIssuer())), cells("contact", dash(s.GetContact())),
 				}
 				for _, k := range s.GetKinds() {
 					rows = append(rows, cells("kind", kindText(k)))
@@ -53,16 +53,17 @@ func usual(level uint32) string {
 
 // changes are the settings that flags name.
 type changes struct {
-	name, zone, calendar, from string
-	approval                   bool
-	access, erasure            uint32
-	kinds                      []string
+	name, zone, calendar, contact, from string
+	approval                            bool
+	access, erasure                     uint32
+	kinds                               []string
 }
 
 func (x *changes) flags(f *pflag.FlagSet) {
 	f.StringVar(&x.name, "name", "", "name for people")
 	f.StringVar(&x.zone, "zone", "", "IANA time zone in which its deadlines end")
 	f.StringVar(&x.calendar, "calendar", "", calendarHelp())
+	f.StringVar(&x.contact, "contact", "", "where people reach it about their data: an address, a number, a page; every notice says it; \"\" where an answer does")
 	f.BoolVar(&x.approval, "approval", false, "a second person approves an erasure before anything is destroyed")
 	f.Uint32Var(&x.access, "access-level", 0, "level of assurance for a copy of the data: 3 or 4; 0 is the usual one")
 	f.Uint32Var(&x.erasure, "erasure-level", 0, "level of assurance for an erasure: 3 or 4; 0 is the usual one")
@@ -90,7 +91,7 @@ func (x *changes) whole() (*identityv1.Settings, error) {
 func (x *changes) apply(f *pflag.FlagSet, s *identityv1.Settings) error {
 	for name, set := range map[string]func(){
 		"name": func() { s.DisplayName = x.name }, "zone": func() { s.TimeZone = x.zone }, "calendar": func() { s.Calendar = x.calendar },
-		"approval": func() { s.Approval = x.approval },
+		"approval": func() { s.Approval = x.approval }, "contact": func() { s.Contact = x.contact },
 		"access-level": func() {
 			s.Assurance = &identityv1.Assurance{Access: x.access, Erasure: s.GetAssurance().GetErasure()}
 		},
@@ -149,8 +150,8 @@ func (a *app) settingsSet() *cobra.Command {
 		Long: "Set reads the settings, changes what flags name, and writes them back; if somebody else was faster it is refused\n" +
 			"(SETTINGS_REVISION) and can be run again. One of the roles dpo and platform_admin is needed.",
 		RunE: func(c *cobra.Command, _ []string) error {
-			if f := c.Flags(); !f.Changed("from") && len(x.kinds) == 0 && !anyChanged(f, "name", "zone", "calendar", "approval", "access-level", "erasure-level") {
-				return usageError{errors.New("nothing to change: give --from, --name, --zone, --calendar, --approval, --access-level, --erasure-level or --kind")}
+			if f := c.Flags(); !f.Changed("from") && len(x.kinds) == 0 && !anyChanged(f, "name", "zone", "calendar", "contact", "approval", "access-level", "erasure-level") {
+				return usageError{errors.New("nothing to change: give --from, --name, --zone, --calendar, --contact, --approval, --access-level, --erasure-level or --kind")}
 			}
 			whole, err := x.whole()
 			if err != nil {

@@ -63,7 +63,7 @@ func (p *player) follow(ctx context.Context, a ask) (Followed, error) {
 	p.say("  %s.", found(out.Before))
 	filed, err := p.requests.SubmitRequest(ctx, &fulfilmentv1.SubmitRequestRequest{
 		RequestId: p.requestID(fmt.Sprintf("submit %s %d", out.Right, p.state.Runs)), Right: a.right,
-		Identifier: email(a.person), Policy: a.policy, Channel: "web",
+		Identifier: email(a.person), Policy: a.policy, Channel: fulfilmentv1.RequestChannel_REQUEST_CHANNEL_WEB,
 	})
 	if err != nil {
 		return out, err

@@ -52,7 +52,7 @@ func (in *Installation) Employ(ctx context.Context) error {
 	defer cancel()
 	c, until := identityv1.NewStaffServiceClient(conn), timestamppb.New(now.Add(employedFor))
 	_, err = c.RecordUndertaking(ctx, &identityv1.RecordUndertakingRequest{
-		RequestId: uuid.NewString(), Staff: developer, Until: until, Evidence: "habeas-up",
+		RequestId: uuid.NewString(), Staff: developer, Until: until, Evidence: "declaration:habeas-up",
 	})
 	if err == nil {
 		_, err = c.GrantNeed(ctx, &identityv1.GrantNeedRequest{

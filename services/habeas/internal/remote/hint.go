@@ -53,6 +53,8 @@ func hints(reason string) hint {
 		return hint{"settings.provider.levels", "name each value once, and level 4 for values of acr alone"}
 	case "VERIFICATION_NOT_NEEDED", "VERIFICATIONS_TOO_MANY":
 		return hint{"request", "`habeas request explain` shows what was proven, and what would do"}
+	case "CHANNELS_TOO_YOUNG":
+		return hint{"request", "no code can prove more yet: a sign-in would, or a check by staff, `habeas request verify REQUEST --staff-check`"}
 	case "PERSON_ON_HOLD":
 		return hint{"subject_ref", "`habeas hold list SUBJECT` shows what binds"}
 	case "IDENTIFIER_IS_LAST":

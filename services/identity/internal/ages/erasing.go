@@ -38,9 +38,6 @@ func (d Desk) posted(ctx context.Context, tenant string) (posted, error) {
 	return out, nil
 }
 
-// channel is how a request of the system's own came in.
-const channel = "system.age"
-
 // block is the command that says that a policy does not serve a person, and, where
 // they are to be erased, the request for it. Its id is random, so that nobody can
 // make that request in the system's stead.
@@ -150,7 +147,7 @@ func (d Desk) erase(ctx context.Context, tenant, ref, policy string, s subject.S
 	}
 	kind := identityv1.IdentifierKind(identityv1.IdentifierKind_value["IDENTIFIER_KIND_"+strings.ToUpper(v.Kind)])
 	_, err = d.Requests.SubmitRequest(client.WithTenant(ctx, tenant), &fulfilmentv1.SubmitRequestRequest{
-		RequestId: b.Command, Right: fulfilmentv1.Right_RIGHT_ERASURE, Policy: policy, Channel: channel,
+		RequestId: b.Command, Right: fulfilmentv1.Right_RIGHT_ERASURE, Policy: policy, Channel: fulfilmentv1.RequestChannel_REQUEST_CHANNEL_SYSTEM_AGE,
 		Identifier: &identityv1.Identifier{Kind: kind, Value: v.Text},
 	})
 	if err != nil && status.Code(err) != codes.AlreadyExists { // it was made by another identifier that was held then

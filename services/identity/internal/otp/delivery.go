@@ -4,16 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"habeas.internal/services/identity/internal/mail"
 	"habeas.internal/services/identity/internal/registry"
-	"habeas.internal/services/identity/subject"
+	"habeas.internal/services/identity/tenant"
 	"habeas.internal/services/identity/verification"
 	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/es/eventpb"
 	"habeas.internal/services/internal/rpc/limit"
 	"habeas.internal/services/internal/seal"
+	"habeas.internal/services/internal/smssend"
 )
 
 // Delivery sends codes: it is a process on the verifications' own events.
@@ -22,14 +22,13 @@ import (
 type Delivery struct {
 	Desk     *Desk
 	Registry *registry.Registry
-	Mail     *mail.Sender // nil: no mail service, and every code is withheld
+	Mail     *mail.Sender    // nil: no mail service
+	Texts    *smssend.Sender // nil: no gateway of text messages
 	Limiter  Limiter
 	Page     Page
-	// ChannelAge is how long a tenant wants a channel to be known before a proof
-	// by it is enough for what can't be undone.
-	ChannelAge func(ctx context.Context, tenant string) (time.Duration, error)
-	// Name is what a tenant calls itself, for the mail's text.
-	Name func(ctx context.Context, tenant string) (string, error)
+	// Tenant describes a tenant: what it calls itself and where it is reached, for
+	// the message, and how long it wants a channel to be known.
+	Tenant func(ctx context.Context, id string) (tenant.Tenant, error)
 }
 
 // React takes a verification's code one step further. It is part of a process
@@ -67,15 +66,15 @@ func (d Delivery) record(ctx context.Context, r es.Recorded, step string, data v
 
 // dispatch decides where the code goes, if anywhere.
 func (d Delivery) dispatch(ctx context.Context, r es.Recorded, s verification.Verification) (verification.Verification, error) {
-	if d.Mail == nil {
+	if d.Mail == nil && d.Texts == nil {
 		return d.record(ctx, r, "withhold", verification.Withhold{Reason: verification.ReasonNoMail})
 	}
-	number, settled, err := d.channel(ctx, r.Aggregate.Tenant, s.Subject)
+	to, err := d.channel(ctx, r.Aggregate.Tenant, s.Subject)
 	if err != nil {
 		return s, err
 	}
-	if number == 0 {
-		return d.record(ctx, r, "withhold", verification.Withhold{Reason: verification.ReasonNoChannel})
+	if to.why != "" {
+		return d.record(ctx, r, "withhold", verification.Withhold{Reason: to.why})
 	}
 	switch err := d.Limiter.Allow(ctx, r.Aggregate.Tenant, Sendings(s.Subject)...); {
 	case errors.As(err, new(*limit.ExceededError)):
@@ -83,35 +82,9 @@ func (d Delivery) dispatch(ctx context.Context, r es.Recorded, s verification.Ve
 	case err != nil:
 		return s, fmt.Errorf("count codes: %w", err) // nobody knows how many: it is tried again
 	}
-	return d.record(ctx, r, "dispatch", verification.Send{Identifier: number, Settled: settled, At: d.Desk.Now()})
-}
-
-// kindEmail is the kind of identifier that a code can be sent to.
-const kindEmail = "email"
-
-// channel is the subject's first e-mail address, by its number, and whether they
-// have held it for long; zero if there is none.
-func (d Delivery) channel(ctx context.Context, tenant, ref string) (number uint32, settled bool, err error) {
-	if ref == "" {
-		return 0, false, nil
-	}
-	age, err := d.ChannelAge(ctx, tenant)
-	if err != nil {
-		return 0, false, fmt.Errorf("read safeguards: %w", err)
-	}
-	s, err := d.Registry.Load(ctx, tenant, ref)
-	if errors.Is(err, subject.ErrNotFound) {
-		return 0, false, nil
-	}
-	if err != nil {
-		return 0, false, fmt.Errorf("load subject: %w", err)
-	}
-	for _, i := range s.Held {
-		if i.Kind == kindEmail {
-			return i.Number, s.Settled(i.Number, age, d.Desk.Now()), nil
-		}
-	}
-	return 0, false, nil
+	return d.record(ctx, r, "dispatch", verification.Send{
+		Identifier: to.number, Settled: to.settled, Telephone: to.telephone, At: d.Desk.Now(),
+	})
 }
 
 func (d Delivery) send(ctx context.Context, r es.Recorded, s verification.Verification) error {
@@ -119,7 +92,14 @@ func (d Delivery) send(ctx context.Context, r es.Recorded, s verification.Verifi
 		_, err := d.record(ctx, r, "withhold", verification.Withhold{Reason: verification.ReasonTooLate})
 		return err
 	}
-	message, err := d.message(ctx, r.Aggregate, s)
+	if s.Telephone {
+		return d.text(ctx, r, s)
+	}
+	return d.mail(ctx, r, s)
+}
+
+func (d Delivery) mail(ctx context.Context, r es.Recorded, s verification.Verification) error {
+	to, err := d.letter(ctx, r.Aggregate, s)
 	if errors.Is(err, errGone) {
 		_, err = d.record(ctx, r, "withhold", verification.Withhold{Reason: verification.ReasonNoChannel})
 		return err
@@ -132,9 +112,11 @@ func (d Delivery) send(ctx context.Context, r es.Recorded, s verification.Verifi
 		return err
 	}
 	if link != "" {
-		message.Text += fmt.Sprintf(linkText, link)
+		link = fmt.Sprintf(linkText, link)
 	}
-	err = d.Mail.Send(ctx, message)
+	err = d.Mail.Send(ctx, mail.Message{
+		To: to.address, Subject: "Your code for " + to.name, Text: fmt.Sprintf(mailText, to.name, to.code, to.until, link, to.contact),
+	})
 	if errors.Is(err, mail.ErrRefused) {
 		_, err = d.record(ctx, r, "withhold", verification.Withhold{Reason: verification.ReasonUndelivered})
 		return err
@@ -149,12 +131,14 @@ func (d Delivery) send(ctx context.Context, r es.Recorded, s verification.Verifi
 // errGone says that the address or the code was erased meanwhile.
 var errGone = errors.New("nothing is left to send")
 
-const text = `Somebody, perhaps you, has asked %s about personal data in your name.
+const mailText = `Somebody, perhaps you, has asked %s about personal data in your name.
 
 To confirm that it was you, give this code: %s
 
 It can be used once, until %s.
 If it was not you, do nothing: without the code nothing happens.
+%s
+%s
 `
 
 // linkText follows the code. Opening the page confirms nothing yet.
@@ -163,35 +147,42 @@ Or open this page and confirm there:
 %s
 `
 
-func (d Delivery) message(ctx context.Context, agg es.Aggregate, s verification.Verification) (mail.Message, error) {
+// letter is what a message with a code says, and to whom.
+type letter struct{ address, code, name, until, contact string }
+
+func (d Delivery) letter(ctx context.Context, agg es.Aggregate, s verification.Verification) (letter, error) {
 	who, err := d.Registry.Load(ctx, agg.Tenant, s.Subject)
 	if err != nil {
-		return mail.Message{}, fmt.Errorf("load subject: %w", err)
+		return letter{}, fmt.Errorf("load subject: %w", err)
 	}
 	identifier, held := who.Find(s.Channel)
 	if !held {
-		return mail.Message{}, errGone
+		return letter{}, errGone
 	}
 	address, err := d.Registry.Open(ctx, purposeVerify, agg.Tenant, s.Subject, identifier)
 	if errors.Is(err, seal.ErrErased) {
-		return mail.Message{}, errGone
+		return letter{}, errGone
 	}
 	if err != nil {
-		return mail.Message{}, fmt.Errorf("open address: %w", err)
+		return letter{}, fmt.Errorf("open address: %w", err)
 	}
 	code, err := eventpb.Open(ctx, d.Desk.Opener, purposeVerify, agg, s.Code)
 	if errors.Is(err, seal.ErrErased) {
-		return mail.Message{}, errGone
+		return letter{}, errGone
 	}
 	if err != nil {
-		return mail.Message{}, fmt.Errorf("open code: %w", err)
+		return letter{}, fmt.Errorf("open code: %w", err)
 	}
-	name, err := d.Name(ctx, agg.Tenant)
+	t, err := d.Tenant(ctx, agg.Tenant)
 	if err != nil {
-		return mail.Message{}, err
+		return letter{}, fmt.Errorf("read tenant: %w", err)
 	}
-	return mail.Message{
-		To: address.Text, Subject: "Your code for " + name,
-		Text: fmt.Sprintf(text, name, code, s.ExpiresAt.UTC().Format("15:04 MST on 2 January 2006")),
-	}, nil
+	out := letter{
+		address: address.Text, code: code, name: t.DisplayName, until: s.ExpiresAt.UTC().Format("15:04 MST on 2 January 2006"),
+		contact: "If you have a question, answer this message.",
+	}
+	if t.Contact != "" {
+		out.contact = "If you have a question, you reach " + t.DisplayName + " here: " + t.Contact
+	}
+	return out, nil
 }

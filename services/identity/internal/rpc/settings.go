@@ -40,7 +40,7 @@ func (s *Settings) UpdateSettings(ctx context.Context, r *identityv1.UpdateSetti
 		return nil, err
 	}
 	own := tenant.Own{
-		Approval: want.GetApproval(), Provider: provider,
+		Approval: want.GetApproval(), Provider: provider, Contact: want.GetContact(),
 		Levels: tenant.Levels{Access: want.GetAssurance().GetAccess(), Erasure: want.GetAssurance().GetErasure()},
 	}
 	for _, k := range want.GetKinds() {
@@ -67,7 +67,7 @@ func (s *Settings) GetSettings(ctx context.Context, _ *identityv1.GetSettingsReq
 	}
 	out := &identityv1.Settings{
 		DisplayName: t.DisplayName, TimeZone: t.TimeZone, Calendar: t.Calendar, Approval: t.Approval,
-		Provider: showProvider(t.Provider), Assurance: showLevels(t.Levels),
+		Provider: showProvider(t.Provider), Assurance: showLevels(t.Levels), Contact: t.Contact,
 	}
 	for _, k := range t.Kinds {
 		out.Kinds = append(out.Kinds, &identityv1.DeclaredKind{Name: k.Name, Fold: k.Fold, Analytics: k.Analytics})

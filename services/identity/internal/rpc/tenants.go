@@ -52,6 +52,6 @@ func (s *Tenants) GetTenant(ctx context.Context, r *identityv1.GetTenantRequest)
 		Tenant: id, DisplayName: t.DisplayName, TimeZone: t.TimeZone, Calendar: t.Calendar,
 		Safeguards:  inForce(t.Safeguards),
 		Offboarding: leaving(t.Leaving),
-		Provider:    showProvider(t.Provider), Assurance: showLevels(t.Levels),
+		Provider:    showProvider(t.Provider), Assurance: showLevels(t.Levels), Contact: t.Contact,
 	}, nil
 }

@@ -16,10 +16,11 @@ import (
 // Verifications implements VerificationService.
 type Verifications struct {
 	identityv1.UnimplementedVerificationServiceServer
-	Desk    *otp.Desk
-	SignIns *signin.Desk
-	Ages    ages.Desk
-	Now     func() time.Time
+	Desk     *otp.Desk
+	Delivery otp.Delivery
+	SignIns  *signin.Desk
+	Ages     ages.Desk
+	Now      func() time.Time
 }
 
 // StartVerification opens a verification. Whether anybody is known plays no
@@ -133,6 +134,11 @@ func (s *Verifications) GetVerification(
 	case verification.Passed:
 		out.State = identityv1.VerificationState_VERIFICATION_STATE_PASSED
 		out.SubjectRef, out.AssuranceLevel, out.Method = v.Subject, v.Level, v.Method
+		better, err := s.Delivery.BetterFrom(ctx, tenantOf(ctx), v)
+		if err != nil {
+			return nil, err
+		}
+		out.BetterFrom = stamp(better)
 	case verification.Open:
 		if s.Now().Before(v.ExpiresAt) { // else it is open for staff alone
 			out.Nonce = v.Nonce

@@ -69,12 +69,6 @@ func (d *Directory) Any(ctx context.Context, id string) (tenant.Tenant, error) {
 	return t, nil
 }
 
-// Name is what a tenant calls itself.
-func (d *Directory) Name(ctx context.Context, id string) (string, error) {
-	t, err := d.Get(ctx, id)
-	return t.DisplayName, err
-}
-
 // Zone is the time zone in which a tenant's days begin.
 func (d *Directory) Zone(ctx context.Context, id string) (string, error) {
 	t, err := d.Get(ctx, id)

@@ -10,6 +10,7 @@ func packSettings(_ *eventpb.Writer, e tenant.SettingsChanged) *identityv1.Tenan
 	out := &identityv1.TenantSettingsChanged{
 		DisplayName: e.DisplayName, TimeZone: e.TimeZone, Calendar: e.Calendar, Approval: e.Approval, Revision: e.Revision,
 		ChangedAt: eventpb.Stamp(e.At), Provider: packProvider(e.Provider), AccessLevel: e.Levels.Access, ErasureLevel: e.Levels.Erasure,
+		Contact: e.Contact,
 	}
 	for _, k := range e.Kinds {
 		out.Kinds = append(out.Kinds, &identityv1.TenantKind{Name: k.Name, Fold: k.Fold, Analytics: k.Analytics})
@@ -22,7 +23,7 @@ func unpackSettings(_ *eventpb.Reader, m *identityv1.TenantSettingsChanged) tena
 		Settings: tenant.Settings{DisplayName: m.GetDisplayName(), TimeZone: m.GetTimeZone(), Calendar: m.GetCalendar()},
 		Own: tenant.Own{
 			Approval: m.GetApproval(), Provider: unpackProvider(m.GetProvider()),
-			Levels: tenant.Levels{Access: m.GetAccessLevel(), Erasure: m.GetErasureLevel()},
+			Levels: tenant.Levels{Access: m.GetAccessLevel(), Erasure: m.GetErasureLevel()}, Contact: m.GetContact(),
 		}, Revision: m.GetRevision(), At: eventpb.Moment(m.GetChangedAt()),
 	}
 	for _, k := range m.GetKinds() {

@@ -45,11 +45,11 @@ func unpackStarted(r *eventpb.Reader, m *identityv1.VerificationStarted) verific
 }
 
 func packDispatched(_ *eventpb.Writer, e verification.CodeDispatched) *identityv1.CodeDispatched {
-	return &identityv1.CodeDispatched{Identifier: e.Identifier, Settled: e.Settled}
+	return &identityv1.CodeDispatched{Identifier: e.Identifier, Settled: e.Settled, Telephone: e.Telephone}
 }
 
 func unpackDispatched(_ *eventpb.Reader, m *identityv1.CodeDispatched) verification.CodeDispatched {
-	return verification.CodeDispatched{Identifier: m.GetIdentifier(), Settled: m.GetSettled()}
+	return verification.CodeDispatched{Identifier: m.GetIdentifier(), Settled: m.GetSettled(), Telephone: m.GetTelephone()}
 }
 
 func packLink(_ *eventpb.Writer, e verification.LinkIssued) *identityv1.LinkIssued {

@@ -303,6 +303,79 @@ func (LeafOutcome) EnumDescriptor() ([]byte, []int) {
 	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{3}
 }
 
+// RequestChannel is how a person asked. The log has its name in small letters.
+type RequestChannel int32
+
+const (
+	// Not a channel.
+	RequestChannel_REQUEST_CHANNEL_UNSPECIFIED RequestChannel = 0
+	// On a page.
+	RequestChannel_REQUEST_CHANNEL_WEB RequestChannel = 1
+	// By e-mail.
+	RequestChannel_REQUEST_CHANNEL_MAIL RequestChannel = 2
+	// By telephone.
+	RequestChannel_REQUEST_CHANNEL_PHONE RequestChannel = 3
+	// By post.
+	RequestChannel_REQUEST_CHANNEL_LETTER RequestChannel = 4
+	// In an application.
+	RequestChannel_REQUEST_CHANNEL_APP RequestChannel = 5
+	// By being there.
+	RequestChannel_REQUEST_CHANNEL_IN_PERSON RequestChannel = 6
+	// Nobody did: a service asks by itself, for somebody's age. For services alone.
+	RequestChannel_REQUEST_CHANNEL_SYSTEM_AGE RequestChannel = 7
+)
+
+// Enum value maps for RequestChannel.
+var (
+	RequestChannel_name = map[int32]string{
+		0: "REQUEST_CHANNEL_UNSPECIFIED",
+		1: "REQUEST_CHANNEL_WEB",
+		2: "REQUEST_CHANNEL_MAIL",
+		3: "REQUEST_CHANNEL_PHONE",
+		4: "REQUEST_CHANNEL_LETTER",
+		5: "REQUEST_CHANNEL_APP",
+		6: "REQUEST_CHANNEL_IN_PERSON",
+		7: "REQUEST_CHANNEL_SYSTEM_AGE",
+	}
+	RequestChannel_value = map[string]int32{
+		"REQUEST_CHANNEL_UNSPECIFIED": 0,
+		"REQUEST_CHANNEL_WEB":         1,
+		"REQUEST_CHANNEL_MAIL":        2,
+		"REQUEST_CHANNEL_PHONE":       3,
+		"REQUEST_CHANNEL_LETTER":      4,
+		"REQUEST_CHANNEL_APP":         5,
+		"REQUEST_CHANNEL_IN_PERSON":   6,
+		"REQUEST_CHANNEL_SYSTEM_AGE":  7,
+	}
+)
+
+func (x RequestChannel) Enum() *RequestChannel {
+	p := new(RequestChannel)
+	*p = x
+	return p
+}
+
+func (x RequestChannel) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (RequestChannel) Descriptor() protoreflect.EnumDescriptor {
+	return file_habeas_fulfilment_v1_request_service_proto_enumTypes[4].Descriptor()
+}
+
+func (RequestChannel) Type() protoreflect.EnumType {
+	return &file_habeas_fulfilment_v1_request_service_proto_enumTypes[4]
+}
+
+func (x RequestChannel) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use RequestChannel.Descriptor instead.
+func (RequestChannel) EnumDescriptor() ([]byte, []int) {
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{4}
+}
+
 // CancelReason is why somebody cancels a request.
 type CancelReason int32
 
@@ -340,11 +413,11 @@ func (x CancelReason) String() string {
 }
 
 func (CancelReason) Descriptor() protoreflect.EnumDescriptor {
-	return file_habeas_fulfilment_v1_request_service_proto_enumTypes[4].Descriptor()
+	return file_habeas_fulfilment_v1_request_service_proto_enumTypes[5].Descriptor()
 }
 
 func (CancelReason) Type() protoreflect.EnumType {
-	return &file_habeas_fulfilment_v1_request_service_proto_enumTypes[4]
+	return &file_habeas_fulfilment_v1_request_service_proto_enumTypes[5]
 }
 
 func (x CancelReason) Number() protoreflect.EnumNumber {
@@ -353,7 +426,7 @@ func (x CancelReason) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use CancelReason.Descriptor instead.
 func (CancelReason) EnumDescriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{4}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{5}
 }
 
 // SubmitRequestRequest is what a person asks.
@@ -367,9 +440,8 @@ type SubmitRequestRequest struct {
 	Identifier *v1.Identifier `protobuf:"bytes,3,opt,name=identifier,proto3" json:"identifier,omitempty"`
 	// The policy under which they ask; empty for the tenant's only one.
 	Policy string `protobuf:"bytes,4,opt,name=policy,proto3" json:"policy,omitempty"`
-	// When and where the person asked: by "web", "mail", "phone", "letter". Those that
-	// begin with "system." are for services.
-	Channel string `protobuf:"bytes,5,opt,name=channel,proto3" json:"channel,omitempty"`
+	// How the person asked.
+	Channel RequestChannel `protobuf:"varint,5,opt,name=channel,proto3,enum=habeas.fulfilment.v1.RequestChannel" json:"channel,omitempty"`
 	// When it was received; not in the future, unset means now. The clock starts
 	// then, whatever the channel.
 	ReceivedAt    *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=received_at,json=receivedAt,proto3" json:"received_at,omitempty"`
@@ -435,11 +507,11 @@ func (x *SubmitRequestRequest) GetPolicy() string {
 	return ""
 }
 
-func (x *SubmitRequestRequest) GetChannel() string {
+func (x *SubmitRequestRequest) GetChannel() RequestChannel {
 	if x != nil {
 		return x.Channel
 	}
-	return ""
+	return RequestChannel_REQUEST_CHANNEL_UNSPECIFIED
 }
 
 func (x *SubmitRequestRequest) GetReceivedAt() *timestamppb.Timestamp {
@@ -2714,7 +2786,7 @@ var File_habeas_fulfilment_v1_request_service_proto protoreflect.FileDescriptor
 
 const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\n" +
-	"*habeas/fulfilment/v1/request_service.proto\x12\x14habeas.fulfilment.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a&habeas/identity/v1/check_service.proto\x1a)habeas/identity/v1/identity_service.proto\x1a\x1fhabeas/options/v1/options.proto\"\xf7\x02\n" +
+	"*habeas/fulfilment/v1/request_service.proto\x12\x14habeas.fulfilment.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a&habeas/identity/v1/check_service.proto\x1a)habeas/identity/v1/identity_service.proto\x1a\x1fhabeas/options/v1/options.proto\"\x89\x03\n" +
 	"\x14SubmitRequestRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12=\n" +
@@ -2723,8 +2795,9 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\n" +
 	"identifier\x18\x03 \x01(\v2\x1e.habeas.identity.v1.IdentifierB\x06\xbaH\x03\xc8\x01\x01R\n" +
 	"identifier\x128\n" +
-	"\x06policy\x18\x04 \x01(\tB \xbaH\x1dr\x1b2\x19^([a-z][a-z0-9-]{0,62})?$R\x06policy\x128\n" +
-	"\achannel\x18\x05 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_.]{0,62}$R\achannel\x12;\n" +
+	"\x06policy\x18\x04 \x01(\tB \xbaH\x1dr\x1b2\x19^([a-z][a-z0-9-]{0,62})?$R\x06policy\x12J\n" +
+	"\achannel\x18\x05 \x01(\x0e2$.habeas.fulfilment.v1.RequestChannelB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\achannel\x12;\n" +
 	"\vreceived_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"receivedAt\"\xa8\x01\n" +
 	"\x15SubmitRequestResponse\x12\x18\n" +
@@ -2938,7 +3011,16 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\x15LEAF_OUTCOME_RETAINED\x10\x04\x12\x19\n" +
 	"\x15LEAF_OUTCOME_NOT_HELD\x10\x05\x12\x17\n" +
 	"\x13LEAF_OUTCOME_FAILED\x10\x06\x12\x15\n" +
-	"\x11LEAF_OUTCOME_LOST\x10\a*g\n" +
+	"\x11LEAF_OUTCOME_LOST\x10\a*\xf3\x01\n" +
+	"\x0eRequestChannel\x12\x1f\n" +
+	"\x1bREQUEST_CHANNEL_UNSPECIFIED\x10\x00\x12\x17\n" +
+	"\x13REQUEST_CHANNEL_WEB\x10\x01\x12\x18\n" +
+	"\x14REQUEST_CHANNEL_MAIL\x10\x02\x12\x19\n" +
+	"\x15REQUEST_CHANNEL_PHONE\x10\x03\x12\x1a\n" +
+	"\x16REQUEST_CHANNEL_LETTER\x10\x04\x12\x17\n" +
+	"\x13REQUEST_CHANNEL_APP\x10\x05\x12\x1d\n" +
+	"\x19REQUEST_CHANNEL_IN_PERSON\x10\x06\x12\x1e\n" +
+	"\x1aREQUEST_CHANNEL_SYSTEM_AGE\x10\a*g\n" +
 	"\fCancelReason\x12\x1d\n" +
 	"\x19CANCEL_REASON_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14CANCEL_REASON_NOT_ME\x10\x01\x12\x1e\n" +
@@ -2985,122 +3067,124 @@ func file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP() []byte {
 	return file_habeas_fulfilment_v1_request_service_proto_rawDescData
 }
 
-var file_habeas_fulfilment_v1_request_service_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_habeas_fulfilment_v1_request_service_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
 var file_habeas_fulfilment_v1_request_service_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_habeas_fulfilment_v1_request_service_proto_goTypes = []any{
 	(Right)(0),                        // 0: habeas.fulfilment.v1.Right
 	(RequestState)(0),                 // 1: habeas.fulfilment.v1.RequestState
 	(Outcome)(0),                      // 2: habeas.fulfilment.v1.Outcome
 	(LeafOutcome)(0),                  // 3: habeas.fulfilment.v1.LeafOutcome
-	(CancelReason)(0),                 // 4: habeas.fulfilment.v1.CancelReason
-	(*SubmitRequestRequest)(nil),      // 5: habeas.fulfilment.v1.SubmitRequestRequest
-	(*SubmitRequestResponse)(nil),     // 6: habeas.fulfilment.v1.SubmitRequestResponse
-	(*VerifyRequestRequest)(nil),      // 7: habeas.fulfilment.v1.VerifyRequestRequest
-	(*VerifyRequestResponse)(nil),     // 8: habeas.fulfilment.v1.VerifyRequestResponse
-	(*RenewVerificationRequest)(nil),  // 9: habeas.fulfilment.v1.RenewVerificationRequest
-	(*RenewVerificationResponse)(nil), // 10: habeas.fulfilment.v1.RenewVerificationResponse
-	(*CheckPersonRequest)(nil),        // 11: habeas.fulfilment.v1.CheckPersonRequest
-	(*CheckPersonResponse)(nil),       // 12: habeas.fulfilment.v1.CheckPersonResponse
-	(*CancelRequestRequest)(nil),      // 13: habeas.fulfilment.v1.CancelRequestRequest
-	(*CancelRequestResponse)(nil),     // 14: habeas.fulfilment.v1.CancelRequestResponse
-	(*WithdrawRequestRequest)(nil),    // 15: habeas.fulfilment.v1.WithdrawRequestRequest
-	(*WithdrawRequestResponse)(nil),   // 16: habeas.fulfilment.v1.WithdrawRequestResponse
-	(*RetryRequestRequest)(nil),       // 17: habeas.fulfilment.v1.RetryRequestRequest
-	(*RetryRequestResponse)(nil),      // 18: habeas.fulfilment.v1.RetryRequestResponse
-	(*GetRequestRequest)(nil),         // 19: habeas.fulfilment.v1.GetRequestRequest
-	(*Leaf)(nil),                      // 20: habeas.fulfilment.v1.Leaf
-	(*Request)(nil),                   // 21: habeas.fulfilment.v1.Request
-	(*GetRequestResponse)(nil),        // 22: habeas.fulfilment.v1.GetRequestResponse
-	(*ListRequestsRequest)(nil),       // 23: habeas.fulfilment.v1.ListRequestsRequest
-	(*RequestSummary)(nil),            // 24: habeas.fulfilment.v1.RequestSummary
-	(*ListRequestsResponse)(nil),      // 25: habeas.fulfilment.v1.ListRequestsResponse
-	(*WatchRequestRequest)(nil),       // 26: habeas.fulfilment.v1.WatchRequestRequest
-	(*WatchRequestResponse)(nil),      // 27: habeas.fulfilment.v1.WatchRequestResponse
-	(*ExplainRequestRequest)(nil),     // 28: habeas.fulfilment.v1.ExplainRequestRequest
-	(*Step)(nil),                      // 29: habeas.fulfilment.v1.Step
-	(*ExplainRequestResponse)(nil),    // 30: habeas.fulfilment.v1.ExplainRequestResponse
-	(*SignIn)(nil),                    // 31: habeas.fulfilment.v1.SignIn
-	(*ToldChannel)(nil),               // 32: habeas.fulfilment.v1.ToldChannel
-	(*Blocker)(nil),                   // 33: habeas.fulfilment.v1.Blocker
-	(*DownloadPackageRequest)(nil),    // 34: habeas.fulfilment.v1.DownloadPackageRequest
-	(*DownloadPackageResponse)(nil),   // 35: habeas.fulfilment.v1.DownloadPackageResponse
-	(*v1.Identifier)(nil),             // 36: habeas.identity.v1.Identifier
-	(*timestamppb.Timestamp)(nil),     // 37: google.protobuf.Timestamp
-	(v1.VerificationState)(0),         // 38: habeas.identity.v1.VerificationState
-	(*v1.Check)(nil),                  // 39: habeas.identity.v1.Check
+	(RequestChannel)(0),               // 4: habeas.fulfilment.v1.RequestChannel
+	(CancelReason)(0),                 // 5: habeas.fulfilment.v1.CancelReason
+	(*SubmitRequestRequest)(nil),      // 6: habeas.fulfilment.v1.SubmitRequestRequest
+	(*SubmitRequestResponse)(nil),     // 7: habeas.fulfilment.v1.SubmitRequestResponse
+	(*VerifyRequestRequest)(nil),      // 8: habeas.fulfilment.v1.VerifyRequestRequest
+	(*VerifyRequestResponse)(nil),     // 9: habeas.fulfilment.v1.VerifyRequestResponse
+	(*RenewVerificationRequest)(nil),  // 10: habeas.fulfilment.v1.RenewVerificationRequest
+	(*RenewVerificationResponse)(nil), // 11: habeas.fulfilment.v1.RenewVerificationResponse
+	(*CheckPersonRequest)(nil),        // 12: habeas.fulfilment.v1.CheckPersonRequest
+	(*CheckPersonResponse)(nil),       // 13: habeas.fulfilment.v1.CheckPersonResponse
+	(*CancelRequestRequest)(nil),      // 14: habeas.fulfilment.v1.CancelRequestRequest
+	(*CancelRequestResponse)(nil),     // 15: habeas.fulfilment.v1.CancelRequestResponse
+	(*WithdrawRequestRequest)(nil),    // 16: habeas.fulfilment.v1.WithdrawRequestRequest
+	(*WithdrawRequestResponse)(nil),   // 17: habeas.fulfilment.v1.WithdrawRequestResponse
+	(*RetryRequestRequest)(nil),       // 18: habeas.fulfilment.v1.RetryRequestRequest
+	(*RetryRequestResponse)(nil),      // 19: habeas.fulfilment.v1.RetryRequestResponse
+	(*GetRequestRequest)(nil),         // 20: habeas.fulfilment.v1.GetRequestRequest
+	(*Leaf)(nil),                      // 21: habeas.fulfilment.v1.Leaf
+	(*Request)(nil),                   // 22: habeas.fulfilment.v1.Request
+	(*GetRequestResponse)(nil),        // 23: habeas.fulfilment.v1.GetRequestResponse
+	(*ListRequestsRequest)(nil),       // 24: habeas.fulfilment.v1.ListRequestsRequest
+	(*RequestSummary)(nil),            // 25: habeas.fulfilment.v1.RequestSummary
+	(*ListRequestsResponse)(nil),      // 26: habeas.fulfilment.v1.ListRequestsResponse
+	(*WatchRequestRequest)(nil),       // 27: habeas.fulfilment.v1.WatchRequestRequest
+	(*WatchRequestResponse)(nil),      // 28: habeas.fulfilment.v1.WatchRequestResponse
+	(*ExplainRequestRequest)(nil),     // 29: habeas.fulfilment.v1.ExplainRequestRequest
+	(*Step)(nil),                      // 30: habeas.fulfilment.v1.Step
+	(*ExplainRequestResponse)(nil),    // 31: habeas.fulfilment.v1.ExplainRequestResponse
+	(*SignIn)(nil),                    // 32: habeas.fulfilment.v1.SignIn
+	(*ToldChannel)(nil),               // 33: habeas.fulfilment.v1.ToldChannel
+	(*Blocker)(nil),                   // 34: habeas.fulfilment.v1.Blocker
+	(*DownloadPackageRequest)(nil),    // 35: habeas.fulfilment.v1.DownloadPackageRequest
+	(*DownloadPackageResponse)(nil),   // 36: habeas.fulfilment.v1.DownloadPackageResponse
+	(*v1.Identifier)(nil),             // 37: habeas.identity.v1.Identifier
+	(*timestamppb.Timestamp)(nil),     // 38: google.protobuf.Timestamp
+	(v1.VerificationState)(0),         // 39: habeas.identity.v1.VerificationState
+	(*v1.Check)(nil),                  // 40: habeas.identity.v1.Check
 }
 var file_habeas_fulfilment_v1_request_service_proto_depIdxs = []int32{
 	0,  // 0: habeas.fulfilment.v1.SubmitRequestRequest.right:type_name -> habeas.fulfilment.v1.Right
-	36, // 1: habeas.fulfilment.v1.SubmitRequestRequest.identifier:type_name -> habeas.identity.v1.Identifier
-	37, // 2: habeas.fulfilment.v1.SubmitRequestRequest.received_at:type_name -> google.protobuf.Timestamp
-	37, // 3: habeas.fulfilment.v1.SubmitRequestResponse.due_at:type_name -> google.protobuf.Timestamp
-	38, // 4: habeas.fulfilment.v1.VerifyRequestResponse.state:type_name -> habeas.identity.v1.VerificationState
-	39, // 5: habeas.fulfilment.v1.CheckPersonRequest.check:type_name -> habeas.identity.v1.Check
-	38, // 6: habeas.fulfilment.v1.CheckPersonResponse.state:type_name -> habeas.identity.v1.VerificationState
-	37, // 7: habeas.fulfilment.v1.CheckPersonResponse.evidence_ends_at:type_name -> google.protobuf.Timestamp
-	4,  // 8: habeas.fulfilment.v1.CancelRequestRequest.reason:type_name -> habeas.fulfilment.v1.CancelReason
-	3,  // 9: habeas.fulfilment.v1.Leaf.outcome:type_name -> habeas.fulfilment.v1.LeafOutcome
-	37, // 10: habeas.fulfilment.v1.Leaf.until:type_name -> google.protobuf.Timestamp
-	0,  // 11: habeas.fulfilment.v1.Request.right:type_name -> habeas.fulfilment.v1.Right
-	1,  // 12: habeas.fulfilment.v1.Request.state:type_name -> habeas.fulfilment.v1.RequestState
-	2,  // 13: habeas.fulfilment.v1.Request.outcome:type_name -> habeas.fulfilment.v1.Outcome
-	37, // 14: habeas.fulfilment.v1.Request.received_at:type_name -> google.protobuf.Timestamp
-	37, // 15: habeas.fulfilment.v1.Request.due_at:type_name -> google.protobuf.Timestamp
-	37, // 16: habeas.fulfilment.v1.Request.closed_at:type_name -> google.protobuf.Timestamp
-	20, // 17: habeas.fulfilment.v1.Request.leaves:type_name -> habeas.fulfilment.v1.Leaf
-	37, // 18: habeas.fulfilment.v1.Request.package_expires_at:type_name -> google.protobuf.Timestamp
-	21, // 19: habeas.fulfilment.v1.GetRequestResponse.request:type_name -> habeas.fulfilment.v1.Request
-	1,  // 20: habeas.fulfilment.v1.ListRequestsRequest.state:type_name -> habeas.fulfilment.v1.RequestState
-	0,  // 21: habeas.fulfilment.v1.RequestSummary.right:type_name -> habeas.fulfilment.v1.Right
-	1,  // 22: habeas.fulfilment.v1.RequestSummary.state:type_name -> habeas.fulfilment.v1.RequestState
-	2,  // 23: habeas.fulfilment.v1.RequestSummary.outcome:type_name -> habeas.fulfilment.v1.Outcome
-	37, // 24: habeas.fulfilment.v1.RequestSummary.received_at:type_name -> google.protobuf.Timestamp
-	37, // 25: habeas.fulfilment.v1.RequestSummary.due_at:type_name -> google.protobuf.Timestamp
-	24, // 26: habeas.fulfilment.v1.ListRequestsResponse.requests:type_name -> habeas.fulfilment.v1.RequestSummary
-	21, // 27: habeas.fulfilment.v1.WatchRequestResponse.request:type_name -> habeas.fulfilment.v1.Request
-	37, // 28: habeas.fulfilment.v1.Step.at:type_name -> google.protobuf.Timestamp
-	21, // 29: habeas.fulfilment.v1.ExplainRequestResponse.request:type_name -> habeas.fulfilment.v1.Request
-	37, // 30: habeas.fulfilment.v1.ExplainRequestResponse.since:type_name -> google.protobuf.Timestamp
-	37, // 31: habeas.fulfilment.v1.ExplainRequestResponse.overdue_at:type_name -> google.protobuf.Timestamp
-	37, // 32: habeas.fulfilment.v1.ExplainRequestResponse.next_try_at:type_name -> google.protobuf.Timestamp
-	29, // 33: habeas.fulfilment.v1.ExplainRequestResponse.history:type_name -> habeas.fulfilment.v1.Step
-	33, // 34: habeas.fulfilment.v1.ExplainRequestResponse.behind:type_name -> habeas.fulfilment.v1.Blocker
-	31, // 35: habeas.fulfilment.v1.ExplainRequestResponse.sign_in:type_name -> habeas.fulfilment.v1.SignIn
-	32, // 36: habeas.fulfilment.v1.ExplainRequestResponse.told:type_name -> habeas.fulfilment.v1.ToldChannel
-	37, // 37: habeas.fulfilment.v1.ExplainRequestResponse.held_until:type_name -> google.protobuf.Timestamp
-	37, // 38: habeas.fulfilment.v1.SignIn.expires_at:type_name -> google.protobuf.Timestamp
-	37, // 39: habeas.fulfilment.v1.Blocker.since:type_name -> google.protobuf.Timestamp
-	37, // 40: habeas.fulfilment.v1.Blocker.overdue_at:type_name -> google.protobuf.Timestamp
-	37, // 41: habeas.fulfilment.v1.Blocker.next_try_at:type_name -> google.protobuf.Timestamp
-	5,  // 42: habeas.fulfilment.v1.RequestService.SubmitRequest:input_type -> habeas.fulfilment.v1.SubmitRequestRequest
-	7,  // 43: habeas.fulfilment.v1.RequestService.VerifyRequest:input_type -> habeas.fulfilment.v1.VerifyRequestRequest
-	9,  // 44: habeas.fulfilment.v1.RequestService.RenewVerification:input_type -> habeas.fulfilment.v1.RenewVerificationRequest
-	11, // 45: habeas.fulfilment.v1.RequestService.CheckPerson:input_type -> habeas.fulfilment.v1.CheckPersonRequest
-	13, // 46: habeas.fulfilment.v1.RequestService.CancelRequest:input_type -> habeas.fulfilment.v1.CancelRequestRequest
-	15, // 47: habeas.fulfilment.v1.RequestService.WithdrawRequest:input_type -> habeas.fulfilment.v1.WithdrawRequestRequest
-	17, // 48: habeas.fulfilment.v1.RequestService.RetryRequest:input_type -> habeas.fulfilment.v1.RetryRequestRequest
-	19, // 49: habeas.fulfilment.v1.RequestService.GetRequest:input_type -> habeas.fulfilment.v1.GetRequestRequest
-	23, // 50: habeas.fulfilment.v1.RequestService.ListRequests:input_type -> habeas.fulfilment.v1.ListRequestsRequest
-	26, // 51: habeas.fulfilment.v1.RequestService.WatchRequest:input_type -> habeas.fulfilment.v1.WatchRequestRequest
-	28, // 52: habeas.fulfilment.v1.RequestService.ExplainRequest:input_type -> habeas.fulfilment.v1.ExplainRequestRequest
-	34, // 53: habeas.fulfilment.v1.RequestService.DownloadPackage:input_type -> habeas.fulfilment.v1.DownloadPackageRequest
-	6,  // 54: habeas.fulfilment.v1.RequestService.SubmitRequest:output_type -> habeas.fulfilment.v1.SubmitRequestResponse
-	8,  // 55: habeas.fulfilment.v1.RequestService.VerifyRequest:output_type -> habeas.fulfilment.v1.VerifyRequestResponse
-	10, // 56: habeas.fulfilment.v1.RequestService.RenewVerification:output_type -> habeas.fulfilment.v1.RenewVerificationResponse
-	12, // 57: habeas.fulfilment.v1.RequestService.CheckPerson:output_type -> habeas.fulfilment.v1.CheckPersonResponse
-	14, // 58: habeas.fulfilment.v1.RequestService.CancelRequest:output_type -> habeas.fulfilment.v1.CancelRequestResponse
-	16, // 59: habeas.fulfilment.v1.RequestService.WithdrawRequest:output_type -> habeas.fulfilment.v1.WithdrawRequestResponse
-	18, // 60: habeas.fulfilment.v1.RequestService.RetryRequest:output_type -> habeas.fulfilment.v1.RetryRequestResponse
-	22, // 61: habeas.fulfilment.v1.RequestService.GetRequest:output_type -> habeas.fulfilment.v1.GetRequestResponse
-	25, // 62: habeas.fulfilment.v1.RequestService.ListRequests:output_type -> habeas.fulfilment.v1.ListRequestsResponse
-	27, // 63: habeas.fulfilment.v1.RequestService.WatchRequest:output_type -> habeas.fulfilment.v1.WatchRequestResponse
-	30, // 64: habeas.fulfilment.v1.RequestService.ExplainRequest:output_type -> habeas.fulfilment.v1.ExplainRequestResponse
-	35, // 65: habeas.fulfilment.v1.RequestService.DownloadPackage:output_type -> habeas.fulfilment.v1.DownloadPackageResponse
-	54, // [54:66] is the sub-list for method output_type
-	42, // [42:54] is the sub-list for method input_type
-	42, // [42:42] is the sub-list for extension type_name
-	42, // [42:42] is the sub-list for extension extendee
-	0,  // [0:42] is the sub-list for field type_name
+	37, // 1: habeas.fulfilment.v1.SubmitRequestRequest.identifier:type_name -> habeas.identity.v1.Identifier
+	4,  // 2: habeas.fulfilment.v1.SubmitRequestRequest.channel:type_name -> habeas.fulfilment.v1.RequestChannel
+	38, // 3: habeas.fulfilment.v1.SubmitRequestRequest.received_at:type_name -> google.protobuf.Timestamp
+	38, // 4: habeas.fulfilment.v1.SubmitRequestResponse.due_at:type_name -> google.protobuf.Timestamp
+	39, // 5: habeas.fulfilment.v1.VerifyRequestResponse.state:type_name -> habeas.identity.v1.VerificationState
+	40, // 6: habeas.fulfilment.v1.CheckPersonRequest.check:type_name -> habeas.identity.v1.Check
+	39, // 7: habeas.fulfilment.v1.CheckPersonResponse.state:type_name -> habeas.identity.v1.VerificationState
+	38, // 8: habeas.fulfilment.v1.CheckPersonResponse.evidence_ends_at:type_name -> google.protobuf.Timestamp
+	5,  // 9: habeas.fulfilment.v1.CancelRequestRequest.reason:type_name -> habeas.fulfilment.v1.CancelReason
+	3,  // 10: habeas.fulfilment.v1.Leaf.outcome:type_name -> habeas.fulfilment.v1.LeafOutcome
+	38, // 11: habeas.fulfilment.v1.Leaf.until:type_name -> google.protobuf.Timestamp
+	0,  // 12: habeas.fulfilment.v1.Request.right:type_name -> habeas.fulfilment.v1.Right
+	1,  // 13: habeas.fulfilment.v1.Request.state:type_name -> habeas.fulfilment.v1.RequestState
+	2,  // 14: habeas.fulfilment.v1.Request.outcome:type_name -> habeas.fulfilment.v1.Outcome
+	38, // 15: habeas.fulfilment.v1.Request.received_at:type_name -> google.protobuf.Timestamp
+	38, // 16: habeas.fulfilment.v1.Request.due_at:type_name -> google.protobuf.Timestamp
+	38, // 17: habeas.fulfilment.v1.Request.closed_at:type_name -> google.protobuf.Timestamp
+	21, // 18: habeas.fulfilment.v1.Request.leaves:type_name -> habeas.fulfilment.v1.Leaf
+	38, // 19: habeas.fulfilment.v1.Request.package_expires_at:type_name -> google.protobuf.Timestamp
+	22, // 20: habeas.fulfilment.v1.GetRequestResponse.request:type_name -> habeas.fulfilment.v1.Request
+	1,  // 21: habeas.fulfilment.v1.ListRequestsRequest.state:type_name -> habeas.fulfilment.v1.RequestState
+	0,  // 22: habeas.fulfilment.v1.RequestSummary.right:type_name -> habeas.fulfilment.v1.Right
+	1,  // 23: habeas.fulfilment.v1.RequestSummary.state:type_name -> habeas.fulfilment.v1.RequestState
+	2,  // 24: habeas.fulfilment.v1.RequestSummary.outcome:type_name -> habeas.fulfilment.v1.Outcome
+	38, // 25: habeas.fulfilment.v1.RequestSummary.received_at:type_name -> google.protobuf.Timestamp
+	38, // 26: habeas.fulfilment.v1.RequestSummary.due_at:type_name -> google.protobuf.Timestamp
+	25, // 27: habeas.fulfilment.v1.ListRequestsResponse.requests:type_name -> habeas.fulfilment.v1.RequestSummary
+	22, // 28: habeas.fulfilment.v1.WatchRequestResponse.request:type_name -> habeas.fulfilment.v1.Request
+	38, // 29: habeas.fulfilment.v1.Step.at:type_name -> google.protobuf.Timestamp
+	22, // 30: habeas.fulfilment.v1.ExplainRequestResponse.request:type_name -> habeas.fulfilment.v1.Request
+	38, // 31: habeas.fulfilment.v1.ExplainRequestResponse.since:type_name -> google.protobuf.Timestamp
+	38, // 32: habeas.fulfilment.v1.ExplainRequestResponse.overdue_at:type_name -> google.protobuf.Timestamp
+	38, // 33: habeas.fulfilment.v1.ExplainRequestResponse.next_try_at:type_name -> google.protobuf.Timestamp
+	30, // 34: habeas.fulfilment.v1.ExplainRequestResponse.history:type_name -> habeas.fulfilment.v1.Step
+	34, // 35: habeas.fulfilment.v1.ExplainRequestResponse.behind:type_name -> habeas.fulfilment.v1.Blocker
+	32, // 36: habeas.fulfilment.v1.ExplainRequestResponse.sign_in:type_name -> habeas.fulfilment.v1.SignIn
+	33, // 37: habeas.fulfilment.v1.ExplainRequestResponse.told:type_name -> habeas.fulfilment.v1.ToldChannel
+	38, // 38: habeas.fulfilment.v1.ExplainRequestResponse.held_until:type_name -> google.protobuf.Timestamp
+	38, // 39: habeas.fulfilment.v1.SignIn.expires_at:type_name -> google.protobuf.Timestamp
+	38, // 40: habeas.fulfilment.v1.Blocker.since:type_name -> google.protobuf.Timestamp
+	38, // 41: habeas.fulfilment.v1.Blocker.overdue_at:type_name -> google.protobuf.Timestamp
+	38, // 42: habeas.fulfilment.v1.Blocker.next_try_at:type_name -> google.protobuf.Timestamp
+	6,  // 43: habeas.fulfilment.v1.RequestService.SubmitRequest:input_type -> habeas.fulfilment.v1.SubmitRequestRequest
+	8,  // 44: habeas.fulfilment.v1.RequestService.VerifyRequest:input_type -> habeas.fulfilment.v1.VerifyRequestRequest
+	10, // 45: habeas.fulfilment.v1.RequestService.RenewVerification:input_type -> habeas.fulfilment.v1.RenewVerificationRequest
+	12, // 46: habeas.fulfilment.v1.RequestService.CheckPerson:input_type -> habeas.fulfilment.v1.CheckPersonRequest
+	14, // 47: habeas.fulfilment.v1.RequestService.CancelRequest:input_type -> habeas.fulfilment.v1.CancelRequestRequest
+	16, // 48: habeas.fulfilment.v1.RequestService.WithdrawRequest:input_type -> habeas.fulfilment.v1.WithdrawRequestRequest
+	18, // 49: habeas.fulfilment.v1.RequestService.RetryRequest:input_type -> habeas.fulfilment.v1.RetryRequestRequest
+	20, // 50: habeas.fulfilment.v1.RequestService.GetRequest:input_type -> habeas.fulfilment.v1.GetRequestRequest
+	24, // 51: habeas.fulfilment.v1.RequestService.ListRequests:input_type -> habeas.fulfilment.v1.ListRequestsRequest
+	27, // 52: habeas.fulfilment.v1.RequestService.WatchRequest:input_type -> habeas.fulfilment.v1.WatchRequestRequest
+	29, // 53: habeas.fulfilment.v1.RequestService.ExplainRequest:input_type -> habeas.fulfilment.v1.ExplainRequestRequest
+	35, // 54: habeas.fulfilment.v1.RequestService.DownloadPackage:input_type -> habeas.fulfilment.v1.DownloadPackageRequest
+	7,  // 55: habeas.fulfilment.v1.RequestService.SubmitRequest:output_type -> habeas.fulfilment.v1.SubmitRequestResponse
+	9,  // 56: habeas.fulfilment.v1.RequestService.VerifyRequest:output_type -> habeas.fulfilment.v1.VerifyRequestResponse
+	11, // 57: habeas.fulfilment.v1.RequestService.RenewVerification:output_type -> habeas.fulfilment.v1.RenewVerificationResponse
+	13, // 58: habeas.fulfilment.v1.RequestService.CheckPerson:output_type -> habeas.fulfilment.v1.CheckPersonResponse
+	15, // 59: habeas.fulfilment.v1.RequestService.CancelRequest:output_type -> habeas.fulfilment.v1.CancelRequestResponse
+	17, // 60: habeas.fulfilment.v1.RequestService.WithdrawRequest:output_type -> habeas.fulfilment.v1.WithdrawRequestResponse
+	19, // 61: habeas.fulfilment.v1.RequestService.RetryRequest:output_type -> habeas.fulfilment.v1.RetryRequestResponse
+	23, // 62: habeas.fulfilment.v1.RequestService.GetRequest:output_type -> habeas.fulfilment.v1.GetRequestResponse
+	26, // 63: habeas.fulfilment.v1.RequestService.ListRequests:output_type -> habeas.fulfilment.v1.ListRequestsResponse
+	28, // 64: habeas.fulfilment.v1.RequestService.WatchRequest:output_type -> habeas.fulfilment.v1.WatchRequestResponse
+	31, // 65: habeas.fulfilment.v1.RequestService.ExplainRequest:output_type -> habeas.fulfilment.v1.ExplainRequestResponse
+	36, // 66: habeas.fulfilment.v1.RequestService.DownloadPackage:output_type -> habeas.fulfilment.v1.DownloadPackageResponse
+	55, // [55:67] is the sub-list for method output_type
+	43, // [43:55] is the sub-list for method input_type
+	43, // [43:43] is the sub-list for extension type_name
+	43, // [43:43] is the sub-list for extension extendee
+	0,  // [0:43] is the sub-list for field type_name
 }
 
 func init() { file_habeas_fulfilment_v1_request_service_proto_init() }
@@ -3113,7 +3197,7 @@ func file_habeas_fulfilment_v1_request_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_fulfilment_v1_request_service_proto_rawDesc), len(file_habeas_fulfilment_v1_request_service_proto_rawDesc)),
-			NumEnums:      5,
+			NumEnums:      6,
 			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   1,

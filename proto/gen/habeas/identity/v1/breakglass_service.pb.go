@@ -400,7 +400,7 @@ type AskBreakGlassRequest struct {
 	Policy string `protobuf:"bytes,4,opt,name=policy,proto3" json:"policy,omitempty"`
 	// One of its grounds that allow access.
 	Ground string `protobuf:"bytes,5,opt,name=ground,proto3" json:"ground,omitempty"`
-	// What is believed, as a reason code.
+	// What is believed.
 	Reason string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Number of the document that demands it: an order, a ticket. Needed where
 	// the ground says so.
@@ -705,7 +705,7 @@ type DeclineBreakGlassRequest struct {
 	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// The grant.
 	BreakGlass string `protobuf:"bytes,2,opt,name=break_glass,json=breakGlass,proto3" json:"break_glass,omitempty"`
-	// Why, as a reason code.
+	// Why.
 	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -918,7 +918,7 @@ type ReviewBreakGlassRequest struct {
 	BreakGlass string `protobuf:"bytes,2,opt,name=break_glass,json=breakGlass,proto3" json:"break_glass,omitempty"`
 	// What was found.
 	Outcome BreakGlassOutcome `protobuf:"varint,3,opt,name=outcome,proto3,enum=habeas.identity.v1.BreakGlassOutcome" json:"outcome,omitempty"`
-	// Why, as a reason code.
+	// Why.
 	Reason        string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1250,7 +1250,7 @@ const file_habeas_identity_v1_breakglass_service_proto_rawDesc = "" +
 	"\aoutcome\x18\x15 \x01(\x0e2%.habeas.identity.v1.BreakGlassOutcomeR\aoutcome\x12\x18\n" +
 	"\afinding\x18\x16 \x01(\tR\afinding\x12;\n" +
 	"\vreviewed_at\x18\x17 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"reviewedAt\"\xca\x04\n" +
+	"reviewedAt\"\xb8\x05\n" +
 	"\x14AskBreakGlassRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12C\n" +
@@ -1258,8 +1258,8 @@ const file_habeas_identity_v1_breakglass_service_proto_rawDesc = "" +
 	"subjectRef\x122\n" +
 	"\acase_id\x18\x03 \x01(\tB\x19\xbaH\x16r\x142\x12^[a-z0-9_-]{0,64}$R\x06caseId\x125\n" +
 	"\x06policy\x18\x04 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x06policy\x126\n" +
-	"\x06ground\x18\x05 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_.]{0,62}$R\x06ground\x126\n" +
-	"\x06reason\x18\x06 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_.]{0,62}$R\x06reason\x12J\n" +
+	"\x06ground\x18\x05 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_.]{0,62}$R\x06ground\x12\xa3\x01\n" +
+	"\x06reason\x18\x06 \x01(\tB\x8a\x01\xbaH\x86\x01r\x83\x01R\vcourt_orderR\bsubpoenaR\x11authority_requestR\vlegal_claimR\x0fsuspected_fraudR\x0fsuspected_abuseR\x11security_incidentR\x0edanger_to_lifeR\x05auditR\x06reason\x12J\n" +
 	"\bdocument\x18\a \x01(\tB.\xbaH+r)2'^([A-Za-z0-9][A-Za-z0-9:_./-]{0,127})?$R\bdocument\x12\x1a\n" +
 	"\bimminent\x18\b \x01(\bR\bimminent\x12F\n" +
 	"\n" +
@@ -1280,13 +1280,14 @@ const file_habeas_identity_v1_breakglass_service_proto_rawDesc = "" +
 	"\x17GrantBreakGlassResponse\x120\n" +
 	"\x05until\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x127\n" +
 	"\treview_by\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\breviewBy\x12+\n" +
-	"\x11consistency_token\x18\x03 \x01(\tR\x10consistencyToken\"\xbd\x01\n" +
+	"\x11consistency_token\x18\x03 \x01(\tR\x10consistencyToken\"\xeb\x01\n" +
 	"\x18DeclineBreakGlassRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12@\n" +
 	"\vbreak_glass\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
-	"breakGlass\x126\n" +
-	"\x06reason\x18\x03 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_.]{0,62}$R\x06reason\"H\n" +
+	"breakGlass\x12d\n" +
+	"\x06reason\x18\x03 \x01(\tBL\xbaHIrGR\n" +
+	"not_neededR\btoo_wideR\x14ground_does_not_holdR\vother_meansR\fwrong_personR\x06reason\"H\n" +
 	"\x19DeclineBreakGlassResponse\x12+\n" +
 	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\x83\x01\n" +
 	"\x16CloseBreakGlassRequest\x12'\n" +
@@ -1295,15 +1296,16 @@ const file_habeas_identity_v1_breakglass_service_proto_rawDesc = "" +
 	"\vbreak_glass\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
 	"breakGlass\"F\n" +
 	"\x17CloseBreakGlassResponse\x12+\n" +
-	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\x89\x02\n" +
+	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\xc4\x02\n" +
 	"\x17ReviewBreakGlassRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12@\n" +
 	"\vbreak_glass\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
 	"breakGlass\x12K\n" +
 	"\aoutcome\x18\x03 \x01(\x0e2%.habeas.identity.v1.BreakGlassOutcomeB\n" +
-	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\aoutcome\x126\n" +
-	"\x06reason\x18\x04 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_.]{0,62}$R\x06reason\"G\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\aoutcome\x12q\n" +
+	"\x06reason\x18\x04 \x01(\tBY\xbaHVrTR\tas_statedR\rnot_as_statedR\n" +
+	"not_neededR\btoo_wideR\x14ground_does_not_holdR\fwrong_personR\x06reason\"G\n" +
 	"\x18ReviewBreakGlassResponse\x12+\n" +
 	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"X\n" +
 	"\x14GetBreakGlassRequest\x12@\n" +

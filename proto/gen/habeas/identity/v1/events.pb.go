@@ -860,7 +860,9 @@ type TenantSettingsChanged struct {
 	// Level of assurance for an access, if above the usual one.
 	AccessLevel uint32 `protobuf:"varint,9,opt,name=access_level,json=accessLevel,proto3" json:"access_level,omitempty"`
 	// Level of assurance for an erasure, if above the usual one.
-	ErasureLevel  uint32 `protobuf:"varint,10,opt,name=erasure_level,json=erasureLevel,proto3" json:"erasure_level,omitempty"`
+	ErasureLevel uint32 `protobuf:"varint,10,opt,name=erasure_level,json=erasureLevel,proto3" json:"erasure_level,omitempty"`
+	// Where people reach it about their data; empty where an answer to a notice does.
+	Contact       string `protobuf:"bytes,11,opt,name=contact,proto3" json:"contact,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -963,6 +965,13 @@ func (x *TenantSettingsChanged) GetErasureLevel() uint32 {
 		return x.ErasureLevel
 	}
 	return 0
+}
+
+func (x *TenantSettingsChanged) GetContact() string {
+	if x != nil {
+		return x.Contact
+	}
+	return ""
 }
 
 // TenantSettingsRefused: a rule refused other settings.
@@ -2777,7 +2786,9 @@ type CodeDispatched struct {
 	// Number of the identifier.
 	Identifier uint32 `protobuf:"varint,1,opt,name=identifier,proto3" json:"identifier,omitempty"`
 	// The person has held it for long enough to prove who they are by it alone.
-	Settled       bool `protobuf:"varint,2,opt,name=settled,proto3" json:"settled,omitempty"`
+	Settled bool `protobuf:"varint,2,opt,name=settled,proto3" json:"settled,omitempty"`
+	// It is a telephone number, and the code a text message.
+	Telephone     bool `protobuf:"varint,3,opt,name=telephone,proto3" json:"telephone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2822,6 +2833,13 @@ func (x *CodeDispatched) GetIdentifier() uint32 {
 func (x *CodeDispatched) GetSettled() bool {
 	if x != nil {
 		return x.Settled
+	}
+	return false
+}
+
+func (x *CodeDispatched) GetTelephone() bool {
+	if x != nil {
+		return x.Telephone
 	}
 	return false
 }
@@ -3255,7 +3273,7 @@ const file_habeas_identity_v1_events_proto_rawDesc = "" +
 	"\x0eTenantProvider\x12\x1c\n" +
 	"\x06issuer\x18\x01 \x01(\tB\x04\x98\xb5\x18\x05R\x06issuer\x12!\n" +
 	"\tclient_id\x18\x02 \x01(\tB\x04\x98\xb5\x18\x05R\bclientId\x12?\n" +
-	"\x06levels\x18\x03 \x03(\v2'.habeas.identity.v1.TenantProviderLevelR\x06levels\"\xd3\x03\n" +
+	"\x06levels\x18\x03 \x03(\v2'.habeas.identity.v1.TenantProviderLevelR\x06levels\"\xf3\x03\n" +
 	"\x15TenantSettingsChanged\x12'\n" +
 	"\fdisplay_name\x18\x01 \x01(\tB\x04\x98\xb5\x18\x05R\vdisplayName\x12!\n" +
 	"\ttime_zone\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\btimeZone\x12 \n" +
@@ -3268,7 +3286,8 @@ const file_habeas_identity_v1_events_proto_rawDesc = "" +
 	"\bprovider\x18\b \x01(\v2\".habeas.identity.v1.TenantProviderR\bprovider\x12!\n" +
 	"\faccess_level\x18\t \x01(\rR\vaccessLevel\x12#\n" +
 	"\rerasure_level\x18\n" +
-	" \x01(\rR\ferasureLevel:\x1b\xa2\xb5\x18\x17tenant.settings_changed\"R\n" +
+	" \x01(\rR\ferasureLevel\x12\x1e\n" +
+	"\acontact\x18\v \x01(\tB\x04\x98\xb5\x18\x05R\acontact:\x1b\xa2\xb5\x18\x17tenant.settings_changed\"R\n" +
 	"\x15TenantSettingsRefused\x12\x1c\n" +
 	"\x06reason\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x1b\xa2\xb5\x18\x17tenant.settings_refused\"\xa6\x01\n" +
 	"\x11SubjectRegistered\x12?\n" +
@@ -3384,12 +3403,13 @@ const file_habeas_identity_v1_events_proto_rawDesc = "" +
 	"\x04code\x18\x03 \x01(\v2\x16.habeas.seal.v1.SealedB\x04\x98\xb5\x18\x01R\x04code\x129\n" +
 	"\n" +
 	"expires_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12\x1a\n" +
-	"\x05nonce\x18\x05 \x01(\tB\x04\x98\xb5\x18\x02R\x05nonce:\x18\xa2\xb5\x18\x14verification.started\"l\n" +
+	"\x05nonce\x18\x05 \x01(\tB\x04\x98\xb5\x18\x02R\x05nonce:\x18\xa2\xb5\x18\x14verification.started\"\x8a\x01\n" +
 	"\x0eCodeDispatched\x12\x1e\n" +
 	"\n" +
 	"identifier\x18\x01 \x01(\rR\n" +
 	"identifier\x12\x18\n" +
-	"\asettled\x18\x02 \x01(\bR\asettled: \xa2\xb5\x18\x1cverification.code_dispatched\"H\n" +
+	"\asettled\x18\x02 \x01(\bR\asettled\x12\x1c\n" +
+	"\ttelephone\x18\x03 \x01(\bR\ttelephone: \xa2\xb5\x18\x1cverification.code_dispatched\"H\n" +
 	"\n" +
 	"LinkIssued\x12\x1c\n" +
 	"\x06digest\x18\x01 \x01(\fB\x04\x98\xb5\x18\x04R\x06digest:\x1c\xa2\xb5\x18\x18verification.link_issued\"&\n" +

@@ -1512,7 +1512,9 @@ type GetTenantResponse struct {
 	// Where its people sign in; unset if an assertion proves nobody.
 	Provider *IdentityProvider `protobuf:"bytes,7,opt,name=provider,proto3" json:"provider,omitempty"`
 	// Levels of assurance above the usual ones.
-	Assurance     *Assurance `protobuf:"bytes,8,opt,name=assurance,proto3" json:"assurance,omitempty"`
+	Assurance *Assurance `protobuf:"bytes,8,opt,name=assurance,proto3" json:"assurance,omitempty"`
+	// Where people reach it about their data; empty where an answer to a notice does.
+	Contact       string `protobuf:"bytes,9,opt,name=contact,proto3" json:"contact,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1601,6 +1603,13 @@ func (x *GetTenantResponse) GetAssurance() *Assurance {
 		return x.Assurance
 	}
 	return nil
+}
+
+func (x *GetTenantResponse) GetContact() string {
+	if x != nil {
+		return x.Contact
+	}
+	return ""
 }
 
 // StartVerificationRequest says for what somebody has to prove who they are.
@@ -1949,11 +1958,14 @@ type GetVerificationResponse struct {
 	AssuranceLevel uint32 `protobuf:"varint,4,opt,name=assurance_level,json=assuranceLevel,proto3" json:"assurance_level,omitempty"`
 	// When the code ends.
 	ExpiresAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
-	// How it was proven: "code", "link", "assertion", "mandate", "staff", or
+	// How it was proven: "code", "link", "text_message", "assertion", "mandate", "staff", or
 	// "system" if nobody had to. Empty unless passed.
 	Method string `protobuf:"bytes,6,opt,name=method,proto3" json:"method,omitempty"`
 	// What an ID token has to carry as its nonce; empty unless open.
 	Nonce string `protobuf:"bytes,7,opt,name=nonce,proto3" json:"nonce,omitempty"`
+	// From when another code over the same channel would prove more; unset if it never
+	// would, if none was sent, and unless passed.
+	BetterFrom *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=better_from,json=betterFrom,proto3" json:"better_from,omitempty"`
 	// Who of staff has checked it last, by the id of the read log; empty if nobody.
 	CheckedBy     string `protobuf:"bytes,15,opt,name=checked_by,json=checkedBy,proto3" json:"checked_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -2037,6 +2049,13 @@ func (x *GetVerificationResponse) GetNonce() string {
 		return x.Nonce
 	}
 	return ""
+}
+
+func (x *GetVerificationResponse) GetBetterFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.BetterFrom
+	}
+	return nil
 }
 
 func (x *GetVerificationResponse) GetCheckedBy() string {
@@ -2156,7 +2175,7 @@ const file_habeas_identity_v1_identity_service_proto_rawDesc = "" +
 	"\x14CreateTenantResponse\x12+\n" +
 	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"I\n" +
 	"\x10GetTenantRequest\x125\n" +
-	"\x11consistency_token\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80@R\x10consistencyToken\"\x89\x03\n" +
+	"\x11consistency_token\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80@R\x10consistencyToken\"\xa3\x03\n" +
 	"\x11GetTenantResponse\x12\x16\n" +
 	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12\x1b\n" +
@@ -2167,7 +2186,8 @@ const file_habeas_identity_v1_identity_service_proto_rawDesc = "" +
 	"safeguards\x12A\n" +
 	"\voffboarding\x18\x06 \x01(\v2\x1f.habeas.identity.v1.OffboardingR\voffboarding\x12@\n" +
 	"\bprovider\x18\a \x01(\v2$.habeas.identity.v1.IdentityProviderR\bprovider\x12;\n" +
-	"\tassurance\x18\b \x01(\v2\x1d.habeas.identity.v1.AssuranceR\tassurance\"\xa6\x02\n" +
+	"\tassurance\x18\b \x01(\v2\x1d.habeas.identity.v1.AssuranceR\tassurance\x12\x18\n" +
+	"\acontact\x18\t \x01(\tR\acontact\"\xa6\x02\n" +
 	"\x18StartVerificationRequest\x12(\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\trequestId\x129\n" +
@@ -2192,7 +2212,7 @@ const file_habeas_identity_v1_identity_service_proto_rawDesc = "" +
 	"\rattempts_left\x18\x02 \x01(\rR\fattemptsLeft\x12'\n" +
 	"\x0fassurance_level\x18\x03 \x01(\rR\x0eassuranceLevel\"]\n" +
 	"\x16GetVerificationRequest\x12C\n" +
-	"\fverification\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\fverification\"\xc2\x02\n" +
+	"\fverification\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\fverification\"\xff\x02\n" +
 	"\x17GetVerificationResponse\x12;\n" +
 	"\x05state\x18\x01 \x01(\x0e2%.habeas.identity.v1.VerificationStateR\x05state\x12\x18\n" +
 	"\arequest\x18\x02 \x01(\tR\arequest\x12\x1f\n" +
@@ -2202,7 +2222,9 @@ const file_habeas_identity_v1_identity_service_proto_rawDesc = "" +
 	"\n" +
 	"expires_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12\x16\n" +
 	"\x06method\x18\x06 \x01(\tR\x06method\x12\x14\n" +
-	"\x05nonce\x18\a \x01(\tR\x05nonce\x12\x1d\n" +
+	"\x05nonce\x18\a \x01(\tR\x05nonce\x12;\n" +
+	"\vbetter_from\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"betterFrom\x12\x1d\n" +
 	"\n" +
 	"checked_by\x18\x0f \x01(\tR\tcheckedBy*\xc6\x02\n" +
 	"\x0eIdentifierKind\x12\x1f\n" +
@@ -2359,45 +2381,46 @@ var file_habeas_identity_v1_identity_service_proto_depIdxs = []int32{
 	2,  // 21: habeas.identity.v1.CheckCodeResponse.state:type_name -> habeas.identity.v1.VerificationState
 	2,  // 22: habeas.identity.v1.GetVerificationResponse.state:type_name -> habeas.identity.v1.VerificationState
 	33, // 23: habeas.identity.v1.GetVerificationResponse.expires_at:type_name -> google.protobuf.Timestamp
-	4,  // 24: habeas.identity.v1.SubjectService.RegisterSubject:input_type -> habeas.identity.v1.RegisterSubjectRequest
-	6,  // 25: habeas.identity.v1.SubjectService.LinkIdentifier:input_type -> habeas.identity.v1.LinkIdentifierRequest
-	8,  // 26: habeas.identity.v1.SubjectService.UnlinkIdentifier:input_type -> habeas.identity.v1.UnlinkIdentifierRequest
-	10, // 27: habeas.identity.v1.SubjectService.ResolveSubject:input_type -> habeas.identity.v1.ResolveSubjectRequest
-	12, // 28: habeas.identity.v1.SubjectService.GetSubject:input_type -> habeas.identity.v1.GetSubjectRequest
-	14, // 29: habeas.identity.v1.SubjectService.ListIdentifiers:input_type -> habeas.identity.v1.ListIdentifiersRequest
-	38, // 30: habeas.identity.v1.SubjectService.RecordTouch:input_type -> habeas.identity.v1.RecordTouchRequest
-	16, // 31: habeas.identity.v1.SubjectService.FixIdentifiers:input_type -> habeas.identity.v1.FixIdentifiersRequest
-	18, // 32: habeas.identity.v1.SubjectService.ForgetSubject:input_type -> habeas.identity.v1.ForgetSubjectRequest
-	20, // 33: habeas.identity.v1.TenantService.CreateTenant:input_type -> habeas.identity.v1.CreateTenantRequest
-	23, // 34: habeas.identity.v1.TenantService.GetTenant:input_type -> habeas.identity.v1.GetTenantRequest
-	39, // 35: habeas.identity.v1.TenantService.OffboardTenant:input_type -> habeas.identity.v1.OffboardTenantRequest
-	40, // 36: habeas.identity.v1.TenantService.ApproveOffboarding:input_type -> habeas.identity.v1.ApproveOffboardingRequest
-	41, // 37: habeas.identity.v1.TenantService.CancelOffboarding:input_type -> habeas.identity.v1.CancelOffboardingRequest
-	25, // 38: habeas.identity.v1.VerificationService.StartVerification:input_type -> habeas.identity.v1.StartVerificationRequest
-	27, // 39: habeas.identity.v1.VerificationService.CheckCode:input_type -> habeas.identity.v1.CheckCodeRequest
-	29, // 40: habeas.identity.v1.VerificationService.GetVerification:input_type -> habeas.identity.v1.GetVerificationRequest
-	5,  // 41: habeas.identity.v1.SubjectService.RegisterSubject:output_type -> habeas.identity.v1.RegisterSubjectResponse
-	7,  // 42: habeas.identity.v1.SubjectService.LinkIdentifier:output_type -> habeas.identity.v1.LinkIdentifierResponse
-	9,  // 43: habeas.identity.v1.SubjectService.UnlinkIdentifier:output_type -> habeas.identity.v1.UnlinkIdentifierResponse
-	11, // 44: habeas.identity.v1.SubjectService.ResolveSubject:output_type -> habeas.identity.v1.ResolveSubjectResponse
-	13, // 45: habeas.identity.v1.SubjectService.GetSubject:output_type -> habeas.identity.v1.GetSubjectResponse
-	15, // 46: habeas.identity.v1.SubjectService.ListIdentifiers:output_type -> habeas.identity.v1.ListIdentifiersResponse
-	42, // 47: habeas.identity.v1.SubjectService.RecordTouch:output_type -> habeas.identity.v1.RecordTouchResponse
-	17, // 48: habeas.identity.v1.SubjectService.FixIdentifiers:output_type -> habeas.identity.v1.FixIdentifiersResponse
-	19, // 49: habeas.identity.v1.SubjectService.ForgetSubject:output_type -> habeas.identity.v1.ForgetSubjectResponse
-	22, // 50: habeas.identity.v1.TenantService.CreateTenant:output_type -> habeas.identity.v1.CreateTenantResponse
-	24, // 51: habeas.identity.v1.TenantService.GetTenant:output_type -> habeas.identity.v1.GetTenantResponse
-	43, // 52: habeas.identity.v1.TenantService.OffboardTenant:output_type -> habeas.identity.v1.OffboardTenantResponse
-	44, // 53: habeas.identity.v1.TenantService.ApproveOffboarding:output_type -> habeas.identity.v1.ApproveOffboardingResponse
-	45, // 54: habeas.identity.v1.TenantService.CancelOffboarding:output_type -> habeas.identity.v1.CancelOffboardingResponse
-	26, // 55: habeas.identity.v1.VerificationService.StartVerification:output_type -> habeas.identity.v1.StartVerificationResponse
-	28, // 56: habeas.identity.v1.VerificationService.CheckCode:output_type -> habeas.identity.v1.CheckCodeResponse
-	30, // 57: habeas.identity.v1.VerificationService.GetVerification:output_type -> habeas.identity.v1.GetVerificationResponse
-	41, // [41:58] is the sub-list for method output_type
-	24, // [24:41] is the sub-list for method input_type
-	24, // [24:24] is the sub-list for extension type_name
-	24, // [24:24] is the sub-list for extension extendee
-	0,  // [0:24] is the sub-list for field type_name
+	33, // 24: habeas.identity.v1.GetVerificationResponse.better_from:type_name -> google.protobuf.Timestamp
+	4,  // 25: habeas.identity.v1.SubjectService.RegisterSubject:input_type -> habeas.identity.v1.RegisterSubjectRequest
+	6,  // 26: habeas.identity.v1.SubjectService.LinkIdentifier:input_type -> habeas.identity.v1.LinkIdentifierRequest
+	8,  // 27: habeas.identity.v1.SubjectService.UnlinkIdentifier:input_type -> habeas.identity.v1.UnlinkIdentifierRequest
+	10, // 28: habeas.identity.v1.SubjectService.ResolveSubject:input_type -> habeas.identity.v1.ResolveSubjectRequest
+	12, // 29: habeas.identity.v1.SubjectService.GetSubject:input_type -> habeas.identity.v1.GetSubjectRequest
+	14, // 30: habeas.identity.v1.SubjectService.ListIdentifiers:input_type -> habeas.identity.v1.ListIdentifiersRequest
+	38, // 31: habeas.identity.v1.SubjectService.RecordTouch:input_type -> habeas.identity.v1.RecordTouchRequest
+	16, // 32: habeas.identity.v1.SubjectService.FixIdentifiers:input_type -> habeas.identity.v1.FixIdentifiersRequest
+	18, // 33: habeas.identity.v1.SubjectService.ForgetSubject:input_type -> habeas.identity.v1.ForgetSubjectRequest
+	20, // 34: habeas.identity.v1.TenantService.CreateTenant:input_type -> habeas.identity.v1.CreateTenantRequest
+	23, // 35: habeas.identity.v1.TenantService.GetTenant:input_type -> habeas.identity.v1.GetTenantRequest
+	39, // 36: habeas.identity.v1.TenantService.OffboardTenant:input_type -> habeas.identity.v1.OffboardTenantRequest
+	40, // 37: habeas.identity.v1.TenantService.ApproveOffboarding:input_type -> habeas.identity.v1.ApproveOffboardingRequest
+	41, // 38: habeas.identity.v1.TenantService.CancelOffboarding:input_type -> habeas.identity.v1.CancelOffboardingRequest
+	25, // 39: habeas.identity.v1.VerificationService.StartVerification:input_type -> habeas.identity.v1.StartVerificationRequest
+	27, // 40: habeas.identity.v1.VerificationService.CheckCode:input_type -> habeas.identity.v1.CheckCodeRequest
+	29, // 41: habeas.identity.v1.VerificationService.GetVerification:input_type -> habeas.identity.v1.GetVerificationRequest
+	5,  // 42: habeas.identity.v1.SubjectService.RegisterSubject:output_type -> habeas.identity.v1.RegisterSubjectResponse
+	7,  // 43: habeas.identity.v1.SubjectService.LinkIdentifier:output_type -> habeas.identity.v1.LinkIdentifierResponse
+	9,  // 44: habeas.identity.v1.SubjectService.UnlinkIdentifier:output_type -> habeas.identity.v1.UnlinkIdentifierResponse
+	11, // 45: habeas.identity.v1.SubjectService.ResolveSubject:output_type -> habeas.identity.v1.ResolveSubjectResponse
+	13, // 46: habeas.identity.v1.SubjectService.GetSubject:output_type -> habeas.identity.v1.GetSubjectResponse
+	15, // 47: habeas.identity.v1.SubjectService.ListIdentifiers:output_type -> habeas.identity.v1.ListIdentifiersResponse
+	42, // 48: habeas.identity.v1.SubjectService.RecordTouch:output_type -> habeas.identity.v1.RecordTouchResponse
+	17, // 49: habeas.identity.v1.SubjectService.FixIdentifiers:output_type -> habeas.identity.v1.FixIdentifiersResponse
+	19, // 50: habeas.identity.v1.SubjectService.ForgetSubject:output_type -> habeas.identity.v1.ForgetSubjectResponse
+	22, // 51: habeas.identity.v1.TenantService.CreateTenant:output_type -> habeas.identity.v1.CreateTenantResponse
+	24, // 52: habeas.identity.v1.TenantService.GetTenant:output_type -> habeas.identity.v1.GetTenantResponse
+	43, // 53: habeas.identity.v1.TenantService.OffboardTenant:output_type -> habeas.identity.v1.OffboardTenantResponse
+	44, // 54: habeas.identity.v1.TenantService.ApproveOffboarding:output_type -> habeas.identity.v1.ApproveOffboardingResponse
+	45, // 55: habeas.identity.v1.TenantService.CancelOffboarding:output_type -> habeas.identity.v1.CancelOffboardingResponse
+	26, // 56: habeas.identity.v1.VerificationService.StartVerification:output_type -> habeas.identity.v1.StartVerificationResponse
+	28, // 57: habeas.identity.v1.VerificationService.CheckCode:output_type -> habeas.identity.v1.CheckCodeResponse
+	30, // 58: habeas.identity.v1.VerificationService.GetVerification:output_type -> habeas.identity.v1.GetVerificationResponse
+	42, // [42:59] is the sub-list for method output_type
+	25, // [25:42] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_habeas_identity_v1_identity_service_proto_init() }

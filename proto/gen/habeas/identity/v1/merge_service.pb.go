@@ -515,7 +515,7 @@ type UnmergeSubjectsRequest struct {
 	SubjectRef string `protobuf:"bytes,2,opt,name=subject_ref,json=subjectRef,proto3" json:"subject_ref,omitempty"`
 	// The merge.
 	Merge string `protobuf:"bytes,3,opt,name=merge,proto3" json:"merge,omitempty"`
-	// Why: a code such as "wrong_person".
+	// Why.
 	Reason        string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -883,14 +883,14 @@ const file_habeas_identity_v1_merge_service_proto_rawDesc = "" +
 	"\bevidence\x18\x04 \x01(\tB+\xbaH(r&2$^[A-Za-z0-9][A-Za-z0-9:_./-]{0,127}$R\bevidence\"Z\n" +
 	"\x15MergeSubjectsResponse\x12\x14\n" +
 	"\x05merge\x18\x01 \x01(\tR\x05merge\x12+\n" +
-	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\"\xf2\x01\n" +
+	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\"\xbe\x02\n" +
 	"\x16UnmergeSubjectsRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12@\n" +
 	"\vsubject_ref\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
 	"subjectRef\x125\n" +
-	"\x05merge\x18\x03 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\x05merge\x126\n" +
-	"\x06reason\x18\x04 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_.]{0,62}$R\x06reason\"w\n" +
+	"\x05merge\x18\x03 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\x05merge\x12\x81\x01\n" +
+	"\x06reason\x18\x04 \x01(\tBi\xbaHfrdR\fwrong_personR\x10wrong_identifierR\x11shared_identifierR\rshared_deviceR\x0fsuspected_fraudR\x0fperson_objectedR\x06reason\"w\n" +
 	"\x17UnmergeSubjectsResponse\x12/\n" +
 	"\x05merge\x18\x01 \x01(\v2\x19.habeas.identity.v1.MergeR\x05merge\x12+\n" +
 	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\"\xfe\x01\n" +

@@ -347,7 +347,11 @@ type Settings struct {
 	// Where the tenant's people sign in; unset if an assertion proves nobody.
 	Provider *IdentityProvider `protobuf:"bytes,6,opt,name=provider,proto3" json:"provider,omitempty"`
 	// Levels of assurance above the usual ones.
-	Assurance     *Assurance `protobuf:"bytes,7,opt,name=assurance,proto3" json:"assurance,omitempty"`
+	Assurance *Assurance `protobuf:"bytes,7,opt,name=assurance,proto3" json:"assurance,omitempty"`
+	// Where people reach the tenant about their data, in words for them: an address,
+	// a telephone number, a page. Every notice says it; empty where an answer to the
+	// notice does.
+	Contact       string `protobuf:"bytes,8,opt,name=contact,proto3" json:"contact,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -429,6 +433,13 @@ func (x *Settings) GetAssurance() *Assurance {
 		return x.Assurance
 	}
 	return nil
+}
+
+func (x *Settings) GetContact() string {
+	if x != nil {
+		return x.Contact
+	}
+	return ""
 }
 
 // UpdateSettingsRequest holds all settings.
@@ -662,7 +673,7 @@ const file_habeas_identity_v1_settings_service_proto_rawDesc = "" +
 	"\x06levels\x18\x03 \x03(\v2!.habeas.identity.v1.ProviderLevelB\b\xbaH\x05\x92\x01\x02\x10\x10R\x06levels\"W\n" +
 	"\tAssurance\x12#\n" +
 	"\x06access\x18\x01 \x01(\rB\v\xbaH\b*\x060\x000\x030\x04R\x06access\x12%\n" +
-	"\aerasure\x18\x02 \x01(\rB\v\xbaH\b*\x060\x000\x030\x04R\aerasure\"\x85\x03\n" +
+	"\aerasure\x18\x02 \x01(\rB\v\xbaH\b*\x060\x000\x030\x04R\aerasure\"\xeb\x03\n" +
 	"\bSettings\x12,\n" +
 	"\fdisplay_name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18xR\vdisplayName\x12&\n" +
 	"\ttime_zone\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\btimeZone\x12F\n" +
@@ -670,7 +681,8 @@ const file_habeas_identity_v1_settings_service_proto_rawDesc = "" +
 	"\bapproval\x18\x04 \x01(\bR\bapproval\x12@\n" +
 	"\x05kinds\x18\x05 \x03(\v2 .habeas.identity.v1.DeclaredKindB\b\xbaH\x05\x92\x01\x02\x10 R\x05kinds\x12@\n" +
 	"\bprovider\x18\x06 \x01(\v2$.habeas.identity.v1.IdentityProviderR\bprovider\x12;\n" +
-	"\tassurance\x18\a \x01(\v2\x1d.habeas.identity.v1.AssuranceR\tassurance\"\x9e\x01\n" +
+	"\tassurance\x18\a \x01(\v2\x1d.habeas.identity.v1.AssuranceR\tassurance\x12d\n" +
+	"\acontact\x18\b \x01(\tBJ\xbaHGrE2C^([^\\x00-\\x1f\\x7f\\s]([^\\x00-\\x1f\\x7f]{0,198}[^\\x00-\\x1f\\x7f\\s])?)?$R\acontact\"\x9e\x01\n" +
 	"\x15UpdateSettingsRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12\x1a\n" +

@@ -106,7 +106,8 @@ type RecordUndertakingRequest struct {
 	Staff string `protobuf:"bytes,2,opt,name=staff,proto3" json:"staff,omitempty"`
 	// Until when; in the future.
 	Until *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=until,proto3" json:"until,omitempty"`
-	// Reference of what shows it: a contract, a form.
+	// What shows it and its number there, such as "contract:2026-17". What it can be
+	// is closed: a contract, a declaration, a form, an oath, a professional duty.
 	Evidence      string `protobuf:"bytes,4,opt,name=evidence,proto3" json:"evidence,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -898,13 +899,13 @@ const file_habeas_identity_v1_staff_service_proto_rawDesc = "" +
 	"\acase_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x142\x12^[a-z0-9_-]{0,64}$R\x06caseId\x12C\n" +
 	"\vsubject_ref\x18\x03 \x01(\tB\"\xbaH\x1fr\x1d2\x1b^([a-z2-7]{25}[aeimquy4])?$R\n" +
 	"subjectRef\x120\n" +
-	"\x05until\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"\x81\x02\n" +
+	"\x05until\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"\xb0\x02\n" +
 	"\x18RecordUndertakingRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x129\n" +
 	"\x05staff\x18\x02 \x01(\tB#\xbaH r\x1e2\x1c^[A-Za-z0-9_.:|=/+-]{1,128}$R\x05staff\x128\n" +
-	"\x05until\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x05until\x12G\n" +
-	"\bevidence\x18\x04 \x01(\tB+\xbaH(r&2$^[A-Za-z0-9][A-Za-z0-9:_./-]{0,127}$R\bevidence\"H\n" +
+	"\x05until\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x05until\x12v\n" +
+	"\bevidence\x18\x04 \x01(\tBZ\xbaHWrU2S^(contract|declaration|form|oath|profession)[:-][A-Za-z0-9][A-Za-z0-9:_./-]{0,113}$R\bevidence\"H\n" +
 	"\x19RecordUndertakingResponse\x12+\n" +
 	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"{\n" +
 	"\x15EndUndertakingRequest\x12'\n" +
