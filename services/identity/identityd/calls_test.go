@@ -74,7 +74,7 @@ func getsVerification(id string) call {
 }
 
 func creates(change func(*identityv1.CreateTenantRequest)) call {
-	r := &identityv1.CreateTenantRequest{RequestId: newRequestID(), Tenant: "third", DisplayName: "Third", TimeZone: "UTC"}
+	r := &identityv1.CreateTenantRequest{RequestId: newRequestID(), Tenant: tenant, DisplayName: "Third", TimeZone: "UTC"}
 	change(r)
 	return func(ctx context.Context, c *api) error { _, err := c.CreateTenant(ctx, r); return err }
 }

@@ -20,6 +20,7 @@ import (
 	"habeas.internal/services/identity/internal/signin"
 	"habeas.internal/services/identity/internal/tenants"
 	"habeas.internal/services/identity/internal/upkeep"
+	"habeas.internal/services/identity/internal/waiting"
 	"habeas.internal/services/identity/internal/wire"
 	"habeas.internal/services/identity/mandate"
 	"habeas.internal/services/identity/subject"
@@ -54,6 +55,8 @@ type core struct {
 	ages      ages.Desk
 	mandates  *mandates.Desk
 	offboard  *offboard.Desk
+	waiting   *waiting.Desk
+	platform  string
 
 	staffClient tenant.Provider // whose tokens are the staff's
 }
@@ -85,6 +88,7 @@ func newCore(cfg Config, k *daemon.Kit, m *member.Member, s *keys, p *peers) (*c
 	subjects := handler(k, m, s, subjectCodec, subject.Decide, subject.Evolve,
 		func(reason string) error { return subject.Refusal(reason) })
 	c := &core{
+		platform:    cfg.Platform,
 		staffClient: tenant.Provider{Issuer: cfg.Token.Issuer, Client: cfg.Token.Audience},
 		directory: &tenants.Directory{Memory: cfg.Offboard.Memory, Handler: handler(k, m, s, tenantCodec, tenant.Decide, tenant.Evolve,
 			func(reason string) error { return tenant.Refusal(reason) })},
@@ -104,6 +108,7 @@ func newCore(cfg Config, k *daemon.Kit, m *member.Member, s *keys, p *peers) (*c
 	if err = c.proving(cfg, k, m, s); err != nil {
 		return nil, err
 	}
+	c.waiting = &waiting.Desk{Directory: c.directory, Rows: s.rows, Mail: c.mail, Now: time.Now, Wait: cfg.Settings.Wait}
 	if err := c.people(cfg, k, s, subjects); err != nil {
 		return nil, err
 	}
@@ -179,7 +184,7 @@ func (c *core) reactions() jetstream.Process {
 		Backoff: []time.Duration{time.Second, 2 * time.Second, 5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute, 10 * time.Minute},
 		React: func(ctx context.Context, r es.Recorded) error {
 			return errors.Join(delivery.React(ctx, r), c.registry.React(ctx, r), c.merging.React(ctx, r), c.ages.React(ctx, r), c.mandates.React(ctx, r),
-				c.checks.React(ctx, r), c.glass.React(ctx, r))
+				c.checks.React(ctx, r), c.glass.React(ctx, r), c.waiting.React(ctx, r))
 		},
 	}
 }
@@ -187,8 +192,8 @@ func (c *core) reactions() jetstream.Process {
 func (c *core) services(s *keys, leaving <-chan struct{}) rpc.Services {
 	staffDesk := &rpc.Staff{Handler: c.glass.Staff, Glass: c.glass, Now: time.Now}
 	return rpc.Services{
-		Tenants:  &rpc.Tenants{Directory: c.directory, Leaving: c.offboard, Now: time.Now},
-		Settings: &rpc.Settings{Directory: c.directory, Staff: c.staffClient, Now: time.Now},
+		Tenants:  &rpc.Tenants{Directory: c.directory, Leaving: c.offboard, Platform: c.platform, Now: time.Now},
+		Settings: &rpc.Settings{Directory: c.directory, Waiting: c.waiting, Staff: c.staffClient, Now: time.Now},
 		Subjects: &rpc.Subjects{
 			Registry: c.registry, Directory: c.directory, Ages: c.ages, Suppression: s.suppression, Refused: c.refused, Now: time.Now,
 		},
@@ -259,6 +264,7 @@ func upkeepParts(k *daemon.Kit, m *member.Member, s *keys, c *core) []daemon.Par
 		{Name: "settle-claims", Every: often, Do: func(ctx context.Context) error { _, _, err := c.table.Sweep(ctx); return err }},
 		{Name: "break-glass", Every: often, Do: c.grants},
 		{Name: "off-board", Every: min(often, c.offboard.Settle), Do: c.offboard.Run},
+		{Name: "settings", Every: min(often, c.waiting.Wait), Do: c.waiting.Run},
 		{Name: "mark-vault", Every: markGap, Do: func(ctx context.Context) error { return s.mark(ctx, m) }},
 		{Name: "end-epochs", Every: hourly, Do: func(ctx context.Context) error { _, err := s.keks.RotateDirty(ctx); return err }},
 		{Name: "settle-key-store", Every: often, Do: s.settle},

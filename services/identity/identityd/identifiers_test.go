@@ -141,7 +141,7 @@ func TestAReadStatesItsPurposeAndStandsInTheLogFirst(t *testing.T) {
 
 func TestATenantIsMadeOnce(t *testing.T) {
 	w, d := found(t)
-	admin := d.as(t, "platform", "platform_admin")
+	admin := d.stepped(t, "pat", "platform", "platform_admin")
 	ask := &identityv1.CreateTenantRequest{RequestId: newRequestID(), Tenant: "third", DisplayName: "Third", TimeZone: "UTC"}
 	for range 2 {
 		must(admin.CreateTenant(deadline(t), ask))(t)

@@ -32,6 +32,13 @@ type Config struct {
 	Offboard   Offboard       `env:"OFFBOARD"`
 	Provider   signin.Config  `env:"PROVIDER"`
 	Verify     Verify         `env:"VERIFY"`
+	Settings   Settings       `env:"SETTINGS"`
+	Platform   string         `env:"PLATFORM_TENANT" default:"" help:"the platform's own tenant: a platform_admin of it makes other tenants; without, everybody makes their token's tenant alone"`
+}
+
+// Settings says how tenants' settings are changed.
+type Settings struct {
+	Wait time.Duration `env:"WAIT" default:"24h" min:"1s" help:"how long settings that lower a safeguard wait if no second person confirms them"`
 }
 
 // Verify says how people are verified.

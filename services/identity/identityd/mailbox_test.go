@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"regexp"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -110,4 +111,17 @@ func (b *mailbox) refuse(next int, all bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.broken, b.closed = next, all
+}
+
+// textTo is what all mails to an address say.
+func (b *mailbox) textTo(to string) string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var all strings.Builder
+	for _, m := range b.mails {
+		if m.to == to {
+			all.WriteString(m.text)
+		}
+	}
+	return all.String()
 }

@@ -145,5 +145,5 @@ func TestNothingOfATenantThatIsGoneOpensAnywhere(t *testing.T) {
 			}
 		}
 	}
-	expect(t, creates(func(r *identityv1.CreateTenantRequest) { r.Tenant = tenant })(deadline(t), first.as(t, "platform", "platform_admin")), codes.FailedPrecondition, "TENANT_OFFBOARDED")
+	expect(t, creates(func(r *identityv1.CreateTenantRequest) { r.Tenant = tenant })(deadline(t), first.stepped(t, "pat", "platform", "platform_admin")), codes.FailedPrecondition, "TENANT_OFFBOARDED")
 }

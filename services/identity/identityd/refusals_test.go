@@ -126,8 +126,9 @@ func tenantMethods() []method {
 	return []method{
 		{
 			name: identityv1.TenantService_CreateTenant_FullMethodName, role: "platform_admin", wrong: "product",
-			good: creates(func(*identityv1.CreateTenantRequest) {}),
+			good: creates(func(*identityv1.CreateTenantRequest) {}), stepUp: true,
 			bad: []malformed{
+				{"tenant", creates(func(r *identityv1.CreateTenantRequest) { r.Tenant = "third" })},
 				{"tenant", creates(func(r *identityv1.CreateTenantRequest) { r.Tenant = "_log" })},
 				{"display_name", creates(func(r *identityv1.CreateTenantRequest) { r.DisplayName = "" })},
 				{"time_zone", creates(func(r *identityv1.CreateTenantRequest) { r.TimeZone = "Local" })},

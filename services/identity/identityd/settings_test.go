@@ -3,6 +3,7 @@ package identityd_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 	"habeas.internal/services/internal/calendar"
@@ -12,6 +13,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
+	"google.golang.org/protobuf/types/known/durationpb"
 )
 
 func updates(zone string, revision uint32, kinds ...*identityv1.DeclaredKind) call {
@@ -42,6 +44,20 @@ func signsIn(issuer, client string, level uint32) call {
 	})
 }
 
+func confirms(number uint32) call {
+	return func(ctx context.Context, c *api) error {
+		_, err := identityv1.NewSettingsServiceClient(c.conn).ConfirmSettings(ctx, &identityv1.ConfirmSettingsRequest{RequestId: newRequestID(), Number: number})
+		return err
+	}
+}
+
+func withdraws(id string) call {
+	return func(ctx context.Context, c *api) error {
+		_, err := identityv1.NewSettingsServiceClient(c.conn).WithdrawSettings(ctx, &identityv1.WithdrawSettingsRequest{RequestId: id})
+		return err
+	}
+}
+
 // asks wants a level of assurance for erasures.
 func asks(level uint32) call {
 	return update(func(s *identityv1.Settings) { s.Assurance = &identityv1.Assurance{Erasure: level} })
@@ -49,7 +65,7 @@ func asks(level uint32) call {
 
 func TestATenantSaysWhereItsPeopleSignInAndHowWellTheyHaveToProveThemselves(t *testing.T) {
 	_, d := found(t)
-	dpo, verifier := d.as(t, tenant, "dpo"), d.as(t, tenant, "verifier")
+	dpo, verifier := d.stepped(t, "dan", tenant, "dpo"), d.as(t, tenant, "verifier")
 	id := d.verify(t, "step-1", d.register(t, email("jane@example.com")))
 	_, err := verifier.CheckCode(deadline(t), &identityv1.CheckCodeRequest{RequestId: newRequestID(), Verification: id, IdToken: "a.b.c"})
 	expect(t, err, codes.FailedPrecondition, "PROVIDER_NOT_CONFIGURED")
@@ -57,12 +73,15 @@ func TestATenantSaysWhereItsPeopleSignInAndHowWellTheyHaveToProveThemselves(t *t
 	_, err = verifier.CheckCode(deadline(t), both)
 	expect(t, err, codes.InvalidArgument, "INVALID_ARGUMENT")
 	want := &identityv1.Settings{
-		DisplayName: "Acme", TimeZone: "UTC", Assurance: &identityv1.Assurance{Erasure: 4},
+		DisplayName: "Acme", TimeZone: "UTC", Officers: "dpo@acme.example",
+		Assurance: &identityv1.Assurance{Erasure: 4, Policies: []*identityv1.PolicyAssurance{{Policy: "qcera", Access: 4}}},
 		Provider: &identityv1.IdentityProvider{Issuer: "https://127.0.0.1:1", ClientId: "portal", Levels: []*identityv1.ProviderLevel{
 			{Claim: identityv1.AssuranceClaim_ASSURANCE_CLAIM_AMR, Value: "otp", Level: 3},
 		}},
 	}
 	expect(t, update(func(s *identityv1.Settings) { proto.Merge(s, want) })(deadline(t), dpo), codes.OK, "")
+	expect(t, confirms(1)(deadline(t), d.stepped(t, "ann", tenant, "approver")), codes.OK, "")
+	want.Safeguards = &identityv1.Safeguards{Delay: durationpb.New(72 * time.Hour), ChannelAge: durationpb.New(7 * 24 * time.Hour)}
 	got := must(identityv1.NewSettingsServiceClient(dpo.conn).GetSettings(deadline(t), &identityv1.GetSettingsRequest{}))(t)
 	if diff := cmp.Diff(want, got.GetSettings(), protocmp.Transform()); diff != "" {
 		t.Errorf("settings (-want +got):\n%s", diff)
@@ -82,7 +101,7 @@ func TestATenantSaysWhereItsPeopleSignInAndHowWellTheyHaveToProveThemselves(t *t
 func settingsMethods() []method {
 	return []method{
 		{
-			name: identityv1.SettingsService_UpdateSettings_FullMethodName, role: "dpo", wrong: "auditor",
+			name: identityv1.SettingsService_UpdateSettings_FullMethodName, role: "dpo", wrong: "auditor", stepUp: true,
 			good: updates("UTC", 0),
 			bad: []malformed{
 				{"settings.provider.issuer", signsIn("https://a@login.example", "portal", 3)},
@@ -90,11 +109,26 @@ func settingsMethods() []method {
 				{"settings.provider.client_id", signsIn(rpctest.TokenIssuer, rpctest.TokenAudience, 3)},
 				{"settings.provider.levels[0].level", signsIn("https://login.example", "portal", 2)},
 				{"settings.assurance.erasure", asks(2)},
+				{"settings.officers", update(func(s *identityv1.Settings) { s.Officers = "nobody" })},
+				{"settings.safeguards.delay", update(func(s *identityv1.Settings) {
+					s.Safeguards = &identityv1.Safeguards{Delay: durationpb.New(15 * 24 * time.Hour)}
+				})},
+				{"settings.assurance.policies[0].policy", update(func(s *identityv1.Settings) {
+					s.Assurance = &identityv1.Assurance{Policies: []*identityv1.PolicyAssurance{{Policy: "A b"}}}
+				})},
 				{"settings.time_zone", updates("Nowhere/Land", 0)},
 				{"settings.calendar", update(func(s *identityv1.Settings) { s.Calendar = "fr" })},
 				{"settings.kinds[0].name", updates("UTC", 0, &identityv1.DeclaredKind{Name: "A b"})},
 				{"settings.kinds[0].name", updates("UTC", 0, &identityv1.DeclaredKind{Name: "email"})},
 			},
+		},
+		{
+			name: identityv1.SettingsService_ConfirmSettings_FullMethodName, role: "approver", wrong: "auditor", stepUp: true,
+			good: confirms(1), bad: []malformed{{"number", confirms(0)}},
+		},
+		{
+			name: identityv1.SettingsService_WithdrawSettings_FullMethodName, role: "dpo", wrong: "auditor",
+			good: withdraws(newRequestID()), bad: []malformed{{"request_id", withdraws("no")}},
 		},
 		{
 			name: identityv1.SettingsService_GetSettings_FullMethodName, role: "auditor", wrong: "subject",
@@ -112,7 +146,7 @@ func own(value string) *identityv1.Identifier {
 
 func TestATenantDeclaresKindsOfIdentifiers(t *testing.T) {
 	_, d := found(t)
-	product, dpo := d.as(t, tenant, "product"), d.as(t, tenant, "dpo")
+	product, dpo := d.as(t, tenant, "product"), d.stepped(t, "dan", tenant, "dpo")
 	jane := d.register(t, email("jane@example.com"))
 	link := func(value string) error {
 		_, err := product.LinkIdentifier(deadline(t), &identityv1.LinkIdentifierRequest{RequestId: newRequestID(), SubjectRef: jane, Identifier: own(value)})
@@ -141,7 +175,7 @@ func TestATenantDeclaresKindsOfIdentifiers(t *testing.T) {
 // taken in. The twin: each that there is.
 func TestNoTenantHasACalendarThatNobodyCanCountBy(t *testing.T) {
 	_, d := found(t)
-	dpo, revision := d.as(t, tenant, "dpo"), uint32(0)
+	dpo, revision := d.stepped(t, "dan", tenant, "dpo"), uint32(0)
 	set := func(code string) error {
 		return update(func(s *identityv1.Settings) { s.Calendar = code })(deadline(t), dpo)
 	}

@@ -34,7 +34,7 @@ func found(t *testing.T) (*world, *running) {
 
 func (d *running) create(t *testing.T, id string) {
 	t.Helper()
-	must(d.as(t, "platform", "platform_admin").CreateTenant(deadline(t), &identityv1.CreateTenantRequest{
+	must(d.stepped(t, "pat", "platform", "platform_admin").CreateTenant(deadline(t), &identityv1.CreateTenantRequest{
 		RequestId: newRequestID(), Tenant: id, DisplayName: "Acme Ltd", TimeZone: "Europe/Berlin", Calendar: "de",
 	}))(t)
 	d.employ(t, id)

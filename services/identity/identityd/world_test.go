@@ -100,7 +100,7 @@ func (w *world) environ(t *testing.T) []string {
 		t.Fatal(err)
 	}
 	return append([]string{
-		"HABEAS_CONSENT_TARGET=" + w.target,
+		"HABEAS_CONSENT_TARGET=" + w.target, "HABEAS_PLATFORM_TENANT=platform",
 		"HABEAS_GRPC_LISTEN=" + cmp.Or(w.listen, "127.0.0.1:0"),
 		"HABEAS_INSTANCE=test-1", "HABEAS_LOG_LEVEL=" + cmp.Or(w.level, "debug"), "HABEAS_OTLP_RATIO=" + cmp.Or(w.ratio, "1"), "HABEAS_OTLP_FILE=" + w.spans,
 		"HABEAS_TLS_CERT=" + w.id.CertFile, "HABEAS_TLS_KEY=" + w.id.KeyFile, "HABEAS_TLS_CA=" + w.id.CAFile,

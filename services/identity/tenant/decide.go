@@ -13,6 +13,8 @@ func Decide(s Tenant, cmd Command) ([]Event, error) {
 		return []Event{Created(c)}, nil
 	case Change:
 		return change(s, c)
+	case Confirm, Withdraw, Ripen:
+		return wait(s, c)
 	case Offboard, Approve, Stay:
 		return leave(s, c)
 	case End, Finish:

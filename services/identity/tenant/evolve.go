@@ -10,9 +10,17 @@ func Evolve(s Tenant, ev Event) Tenant {
 			s.LoweredAt = e.At
 		}
 		s.Settings, s.Own, s.Revision = e.Settings, e.Own, e.Revision
+		if e.Safeguards.Chosen {
+			s.Safeguards = e.Safeguards
+		}
+		s.Pending = Pending{Number: s.Pending.Number}
+	case SettingsHeld:
+		s.Pending = Pending{Number: s.Pending.Number + 1, Wanted: e.Wanted, Lowers: e.Lowers, By: e.By, At: e.At, DueAt: e.DueAt}
+	case SettingsWithdrawn:
+		s.Pending = Pending{Number: s.Pending.Number}
 	case OffboardingBegun, OffboardingApproved, OffboardingCancelled, DestructionBegun, Offboarded:
 		s.Leaving = evolveLeaving(s.Leaving, ev)
-	case CreationRefused, SettingsRefused, OffboardingRefused:
+	case CreationRefused, SettingsRefused, SettingsConfirmed, OffboardingRefused:
 	}
 	return s
 }

@@ -252,7 +252,7 @@ func evolveLeaving(l Leaving, ev Event) Leaving {
 		l.Stage, l.EndingAt, l.Counted = StageEnding, e.At, e.Counted
 	case Offboarded:
 		l.Stage, l.Proof = StageGone, e.Proof
-	case OffboardingRefused, Created, CreationRefused, SettingsChanged, SettingsRefused:
+	case OffboardingRefused, Created, CreationRefused, SettingsChanged, SettingsRefused, SettingsHeld, SettingsConfirmed, SettingsWithdrawn:
 	}
 	return l
 }

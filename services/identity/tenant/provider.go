@@ -30,9 +30,6 @@ const (
 	LevelUnphishable  uint32 = 4
 )
 
-// Levels are the tenant's own levels of assurance; zero is the usual one.
-type Levels struct{ Access, Erasure uint32 }
-
 const (
 	// ErrGradeTwice refuses two levels for one value of a claim.
 	ErrGradeTwice = Refusal("PROVIDER_LEVEL_TWICE")

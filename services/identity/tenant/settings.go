@@ -20,16 +20,20 @@ type Own struct {
 	Levels   Levels
 	// Contact is where people reach the tenant about their data, in words for them;
 	// empty where an answer to a notice does.
-	Contact string
+	Contact  string
+	Officers string // where the data protection officers are reached by mail
 }
 
-// Change replaces a tenant's settings. Revision is the one that its author has
-// seen.
+// Change replaces a tenant's settings, and its safeguards if they are chosen.
+// Revision is the one that its author has seen. What lowers a safeguard waits.
 type Change struct {
 	Settings
 	Own
-	Revision uint32
-	At       time.Time
+	Safeguards Safeguards
+	Revision   uint32
+	By         string
+	Wait       time.Duration
+	At         time.Time
 }
 
 func (Change) command() {}
@@ -38,8 +42,9 @@ func (Change) command() {}
 type SettingsChanged struct {
 	Settings
 	Own
-	Revision uint32
-	At       time.Time
+	Safeguards Safeguards // not chosen: as they were
+	Revision   uint32
+	At         time.Time
 }
 
 // SettingsRefused says that a rule refused them.
@@ -51,6 +56,8 @@ func (SettingsRefused) event() {}
 const (
 	// ErrRevision refuses to overwrite what its author has not seen.
 	ErrRevision = Refusal("SETTINGS_REVISION")
+	// ErrPolicyTwice refuses two levels for one policy.
+	ErrPolicyTwice = Refusal("POLICY_LEVEL_TWICE")
 	// ErrKindTwice refuses two kinds of one name.
 	ErrKindTwice = Refusal("KIND_DECLARED_TWICE")
 	// ErrKindGone refuses to take a kind back, or what makes its values the same,
@@ -78,7 +85,15 @@ func change(s Tenant, c Change) ([]Event, error) {
 	if why != "" {
 		return []Event{SettingsRefused{Reason: why.Reason()}}, why
 	}
-	return []Event{SettingsChanged{Settings: c.Settings, Own: c.Own, Revision: s.Revision + 1, At: c.At}}, nil
+	lowers := s.lowers(c)
+	if len(lowers) == 0 {
+		return []Event{s.changed(c, c.At)}, nil
+	}
+	if c.By == "" || c.Wait <= 0 || c.At.IsZero() {
+		return nil, ErrIncomplete
+	}
+	wanted := Change{Settings: c.Settings, Own: c.Own, Safeguards: c.Safeguards}
+	return []Event{SettingsHeld{Wanted: wanted, Lowers: lowers, By: c.By, At: c.At, DueAt: c.At.Add(c.Wait)}}, nil
 }
 
 func forbids(s Tenant, c Change) Refusal {
@@ -87,6 +102,12 @@ func forbids(s Tenant, c Change) Refusal {
 	}
 	if c.Revision != s.Revision {
 		return ErrRevision
+	}
+	if s.Pending.Waits() {
+		return ErrSettingsWait
+	}
+	if c.Levels.twice() {
+		return ErrPolicyTwice
 	}
 	if why := c.Provider.forbids(); why != "" {
 		return why

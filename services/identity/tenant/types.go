@@ -16,6 +16,7 @@ type Tenant struct {
 	Settings
 	Own
 	Leaving
+	Pending    Pending
 	Revision   uint32 // of the settings; zero: those of the creation
 	CreatedAt  time.Time
 	Safeguards Safeguards
@@ -29,7 +30,8 @@ type Settings struct {
 	Calendar    string // code of the holiday calendar; empty for none
 }
 
-// Command is Create, Change, Offboard, Approve, Stay, End or Finish.
+// Command is Create, Change, Confirm, Withdraw, Ripen, Offboard, Approve, Stay,
+// End or Finish.
 //
 //sumtype:decl
 type Command interface{ command() }
@@ -43,8 +45,7 @@ type Create struct {
 
 func (Create) command() {}
 
-// Event is Created, CreationRefused, SettingsChanged, SettingsRefused or one of
-// an off-boarding.
+// Event is Created, CreationRefused, one of settings or one of an off-boarding.
 //
 //sumtype:decl
 type Event interface{ event() }

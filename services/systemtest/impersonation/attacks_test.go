@@ -56,6 +56,8 @@ func TestImpersonationSuite(t *testing.T) {
 	s.Assure(strict, 4)
 	s.Employ(open, "case.handling")
 	for name, attack := range map[string]func(world){
+		"an officer alone lowers no safeguard":                               loneOfficer,
+		"nobody makes another organisation's tenant":                         foreignTenant,
 		"a sign-in that is not theirs proves nothing":                        foreignSignIn,
 		"a sign-in that came by a merge is not of long standing":             mergedSignIn,
 		"a broken mailbox is not enough where the tenant wants more":         brokenMailbox,

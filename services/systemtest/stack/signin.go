@@ -35,22 +35,39 @@ func (s *Stack) Assure(tenant string, erasure uint32) {
 	s.settings(tenant, func(want *identityv1.Settings) { want.Assurance = &identityv1.Assurance{Erasure: erasure} })
 }
 
-// settings changes a tenant's settings.
+// settings changes a tenant's settings. What has to be confirmed is.
 func (s *Stack) settings(tenant string, change func(*identityv1.Settings)) {
 	s.t.Helper()
-	client := s.As(tenant, "dpo").Settings
-	now, err := client.GetSettings(Deadline(s.t), &identityv1.GetSettingsRequest{})
+	officer := s.Proven(tenant, "settings-officer", "dpo")
+	now, err := officer.Settings.GetSettings(Deadline(s.t), &identityv1.GetSettingsRequest{})
 	if err != nil {
 		s.t.Fatalf("get settings: %v", err)
 	}
 	change(now.GetSettings())
-	_, err = client.UpdateSettings(Deadline(s.t), &identityv1.UpdateSettingsRequest{
+	done, err := officer.Settings.UpdateSettings(Deadline(s.t), &identityv1.UpdateSettingsRequest{
 		RequestId: uuid.NewString(), Revision: now.GetRevision(), Settings: now.GetSettings(),
 	})
+	if err == nil && done.GetDueAt() != nil {
+		err = s.confirm(tenant)
+	}
 	if err != nil {
 		_, reason, field := Answer(err)
 		s.t.Fatalf("change settings: %v (%s %s)", err, reason, field)
 	}
+}
+
+// confirm is a second officer's word for settings that wait.
+func (s *Stack) confirm(tenant string) error {
+	s.t.Helper()
+	second := s.Proven(tenant, "second-officer", "dpo")
+	now, err := second.Settings.GetSettings(Deadline(s.t), &identityv1.GetSettingsRequest{})
+	if err != nil {
+		return err
+	}
+	_, err = second.Settings.ConfirmSettings(Deadline(s.t), &identityv1.ConfirmSettingsRequest{
+		RequestId: uuid.NewString(), Number: now.GetPending().GetNumber(),
+	})
+	return err
 }
 
 // SSO is the identifier of somebody who signs in at the stack's provider.

@@ -24,7 +24,7 @@ func (s *Stack) Tenant(id string) {
 // GuardedTenant makes one with these safeguards; nil for the usual.
 func (s *Stack) GuardedTenant(id string, safeguards *identityv1.Safeguards) {
 	s.t.Helper()
-	_, err := s.As(id, "platform_admin").Tenants.CreateTenant(Deadline(s.t), &identityv1.CreateTenantRequest{
+	_, err := s.Proven(id, "admin-1", "platform_admin").Tenants.CreateTenant(Deadline(s.t), &identityv1.CreateTenantRequest{
 		RequestId: uuid.NewString(), Tenant: id, DisplayName: id, TimeZone: "America/New_York", Calendar: "us",
 		Safeguards: safeguards,
 	})

@@ -137,7 +137,7 @@ func (p Pinner) due(
 	out := request.Terms{
 		Policy: doc.GetPolicy(), PolicyVersion: doc.GetVersion(), Pack: a.Pack, Rule: a.Rule, Calendar: code,
 		Zone: t.GetTimeZone(), DueAt: a.DueAt, AcknowledgeBy: a.AckBy,
-		Level: request.NeededFor(request.DeedOf(right), wished(right, t)), Delay: t.GetSafeguards().GetDelay().AsDuration(),
+		Level: request.NeededFor(request.DeedOf(right), wished(right, doc.GetPolicy(), t)), Delay: t.GetSafeguards().GetDelay().AsDuration(),
 	}
 	for _, pack := range p.Packs {
 		if pack.Ref() == a.Pack {
@@ -147,12 +147,24 @@ func (p Pinner) due(
 	return out, nil
 }
 
-// wished is the level of assurance that a tenant asks for.
-func wished(right request.Right, t *identityv1.GetTenantResponse) uint32 {
-	if right == request.Erasure {
-		return t.GetAssurance().GetErasure()
+// wished is the level of assurance that a tenant asks for under a policy.
+func wished(right request.Right, policy string, t *identityv1.GetTenantResponse) uint32 {
+	of := func(l interface {
+		GetAccess() uint32
+		GetErasure() uint32
+	},
+	) uint32 {
+		if right == request.Erasure {
+			return l.GetErasure()
+		}
+		return l.GetAccess()
 	}
-	return t.GetAssurance().GetAccess()
+	for _, p := range t.GetAssurance().GetPolicies() {
+		if p.GetPolicy() == policy && of(p) > 0 {
+			return of(p)
+		}
+	}
+	return of(t.GetAssurance())
 }
 
 // Offers are the proofs that a tenant can take beside codes and links.

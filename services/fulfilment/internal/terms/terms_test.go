@@ -47,13 +47,52 @@ func (p policies) ListPolicies(context.Context, *consentv1.ListPoliciesRequest, 
 type tenants struct {
 	identityv1.TenantServiceClient
 	zone, calendar string
+	assurance      *identityv1.Assurance
 }
 
 func (t tenants) GetTenant(context.Context, *identityv1.GetTenantRequest, ...grpc.CallOption) (*identityv1.GetTenantResponse, error) {
 	if t.zone == "" {
 		return nil, fake.Refuse(codes.NotFound, "TENANT_NOT_FOUND")
 	}
-	return &identityv1.GetTenantResponse{TimeZone: t.zone, Calendar: t.calendar}, nil
+	return &identityv1.GetTenantResponse{TimeZone: t.zone, Calendar: t.calendar, Assurance: t.assurance}, nil
+}
+
+// TestALevelIsThePolicysOrElseTheTenants, and never below the law's.
+func TestALevelIsThePolicysOrElseTheTenants(t *testing.T) {
+	packs, err := rulepack.Load("gdpr")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shop := func(access, erasure uint32) *identityv1.PolicyAssurance {
+		return &identityv1.PolicyAssurance{Policy: "shop", Access: access, Erasure: erasure}
+	}
+	for _, tc := range []struct {
+		name   string
+		wants  *identityv1.Assurance
+		policy string
+		right  request.Right
+		level  uint32
+	}{
+		{"nobody asks for more", nil, "shop", request.Erasure, 3},
+		{"the tenant does", &identityv1.Assurance{Erasure: 4}, "shop", request.Erasure, 4},
+		{"for the other right", &identityv1.Assurance{Erasure: 4}, "shop", request.Access, 3},
+		{"the policy does", &identityv1.Assurance{Policies: []*identityv1.PolicyAssurance{shop(0, 4)}}, "shop", request.Erasure, 4},
+		{"for the other right", &identityv1.Assurance{Policies: []*identityv1.PolicyAssurance{shop(0, 4)}}, "shop", request.Access, 3},
+		{"another policy does", &identityv1.Assurance{Policies: []*identityv1.PolicyAssurance{shop(4, 4)}}, "app", request.Erasure, 3},
+		{"the policy asks for less than the tenant", &identityv1.Assurance{Erasure: 4, Policies: []*identityv1.PolicyAssurance{shop(0, 3)}}, "shop", request.Erasure, 3},
+		{"the policy says nothing of it", &identityv1.Assurance{Erasure: 4, Policies: []*identityv1.PolicyAssurance{shop(4, 0)}}, "shop", request.Erasure, 4},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			p := terms.Pinner{
+				Tenants:  tenants{zone: "Europe/Berlin", calendar: "de", assurance: tc.wants},
+				Policies: policies{posted: []string{"shop", "app"}}, Packs: packs,
+			}
+			got, err := p.Pin(t.Context(), fake.Tenant, tc.right, tc.policy, time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC))
+			if err != nil || got.Level != tc.level {
+				t.Errorf("level %d, %v; want %d", got.Level, err, tc.level)
+			}
+		})
+	}
 }
 
 func TestTermsArePinned(t *testing.T) {

@@ -24,7 +24,8 @@ func (a *app) settingsProvider() *cobra.Command {
 	c := &cobra.Command{
 		Use: "provider", Short: "say where the tenant's people sign in to prove who they are", Args: cobra.NoArgs,
 		Long: "Provider replaces the identity provider of the tenant's settings and leaves the others as they are. A plain sign-in\n" +
-			"there reaches level 2; --acr VALUE=3, --acr VALUE=4 and --amr VALUE=3 name what reaches more.",
+			"there reaches level 2; --acr VALUE=3, --acr VALUE=4 and --amr VALUE=3 name what reaches more. Another\n" +
+			"provider, or one that proves more, waits for `habeas settings confirm` by somebody else, or for a day.",
 		RunE: func(c *cobra.Command, _ []string) error {
 			provider, err := x.provider()
 			if err != nil {
@@ -45,7 +46,7 @@ func (a *app) settingsProvider() *cobra.Command {
 				if err != nil {
 					return r.failed(err, false)
 				}
-				return a.show(resp, []string{"PROVIDER\tREVISION", cells(dash(provider.GetIssuer()), resp.GetRevision())})
+				return a.show(resp, updatedRows(resp))
 			})
 		},
 	}

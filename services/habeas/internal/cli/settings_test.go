@@ -6,12 +6,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 	"habeas.internal/services/habeas/internal/cli"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
@@ -82,6 +84,40 @@ func TestSettingsAreShownAndOnlyWhatFlagsNameIsChanged(t *testing.T) {
 	r = s.run(t, "", "settings", "set", "--zone", "Europe/Berlin")
 	if r.code != cli.ExitUnavailable || !strings.Contains(r.err, "SOME_REASON") || !strings.Contains(r.err, "--revision 4") {
 		t.Errorf("exit code %d\n%s", r.code, r.err)
+	}
+}
+
+func (s *answering) ConfirmSettings(_ context.Context, r *identityv1.ConfirmSettingsRequest) (*identityv1.ConfirmSettingsResponse, error) {
+	s.sent = r
+	return &identityv1.ConfirmSettingsResponse{Revision: 5}, s.err
+}
+
+func (s *answering) WithdrawSettings(_ context.Context, r *identityv1.WithdrawSettingsRequest) (*identityv1.WithdrawSettingsResponse, error) {
+	s.sent = r
+	return &identityv1.WithdrawSettingsResponse{}, s.err
+}
+
+func TestSafeguardsAndLevelsAreSetConfirmedAndWithdrawn(t *testing.T) {
+	s, id := serve(t, "identity"), "00000000-0000-4000-8000-000000000001"
+	want := &identityv1.UpdateSettingsRequest{RequestId: id, Revision: 4, Settings: present().GetSettings()}
+	want.Settings.Officers, want.Settings.Safeguards = "dpo@demo.example", &identityv1.Safeguards{Delay: durationpb.New(time.Hour)}
+	want.Settings.Assurance.Policies = []*identityv1.PolicyAssurance{{Policy: "qcera", Access: 4}}
+	r := s.run(t, "", "settings", "set", "--officers", "dpo@demo.example", "--delay", "1h", "--levels", "qcera:4:0", "--request-id", id)
+	if r.code != cli.ExitOK || !proto.Equal(s.sent, want) {
+		t.Errorf("exit code %d, sent %v\n%s", r.code, s.sent, r.err)
+	}
+	r = s.run(t, "", "settings", "confirm", "3", "--request-id", id)
+	if r.code != cli.ExitOK || !proto.Equal(s.sent, &identityv1.ConfirmSettingsRequest{RequestId: id, Number: 3}) {
+		t.Errorf("exit code %d, sent %v\n%s", r.code, s.sent, r.err)
+	}
+	r = s.run(t, "", "settings", "withdraw", "--request-id", id)
+	if r.code != cli.ExitOK || !proto.Equal(s.sent, &identityv1.WithdrawSettingsRequest{RequestId: id}) {
+		t.Errorf("exit code %d, sent %v\n%s", r.code, s.sent, r.err)
+	}
+	for _, args := range [][]string{{"set"}, {"set", "--levels", "qcera"}, {"set", "--levels", "qcera:2:0"}, {"confirm", "x"}} {
+		if r := s.run(t, "", append([]string{"settings"}, args...)...); r.code != cli.ExitUsage {
+			t.Errorf("%v: exit code %d", args, r.code)
+		}
 	}
 }
 

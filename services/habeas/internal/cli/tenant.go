@@ -25,7 +25,8 @@ func (a *app) tenantCreate() *cobra.Command {
 	req := &identityv1.CreateTenantRequest{}
 	c := &cobra.Command{
 		Use: "create TENANT", Short: "create a tenant", Args: cobra.ExactArgs(1),
-		Long: "Create makes the tenant of the token. The role platform_admin is needed.",
+		Long: "Create makes the tenant of the token; a token of the platform's own tenant makes others, too. The role platform_admin\n" +
+			"and a step-up are needed.",
 		RunE: func(c *cobra.Command, args []string) error {
 			r.fill()
 			req.RequestId, req.Tenant = r.id, args[0]

@@ -3,7 +3,9 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 	"habeas.internal/services/habeas/internal/remote"
@@ -13,10 +15,12 @@ import (
 	"github.com/spf13/pflag"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/types/known/durationpb"
 )
 
 func (a *app) settings() *cobra.Command {
-	return group("settings", "what a tenant may change about itself", a.settingsShow(), a.settingsSet(), a.settingsProvider())
+	return group("settings", "what a tenant may change about itself", a.settingsShow(), a.settingsSet(), a.settingsProvider(),
+		a.settingsConfirm(), a.settingsWithdraw())
 }
 
 func (a *app) settingsShow() *cobra.Command {
@@ -28,20 +32,43 @@ func (a *app) settingsShow() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				s := got.GetSettings()
-				rows := []string{
-					"SETTING\tVALUE", cells("revision", got.GetRevision()), cells("name", s.GetDisplayName()), cells("zone", s.GetTimeZone()),
-					cells("calendar", dash(s.GetCalendar())), cells("approval", s.GetApproval()),
-					cells("access level", usual(s.GetAssurance().GetAccess())), cells("erasure level", usual(s.GetAssurance().GetErasure())),
-					cells("provider", dash(s.GetProvider().GetIssuer())), cells("contact", dash(s.GetContact())),
-				}
-				for _, k := range s.GetKinds() {
-					rows = append(rows, cells("kind", kindText(k)))
-				}
-				return a.show(got, rows)
+				rows := append([]string{"SETTING\tVALUE", cells("revision", got.GetRevision())}, settingRows(got.GetSettings())...)
+				return a.show(got, append(rows, pendingRows(got)...))
 			})
 		},
 	}
+}
+
+func settingRows(s *identityv1.Settings) []string {
+	rows := []string{
+		cells("name", s.GetDisplayName()), cells("zone", s.GetTimeZone()),
+		cells("calendar", dash(s.GetCalendar())), cells("approval", s.GetApproval()), cells("officers", dash(s.GetOfficers())),
+		cells("delay", s.GetSafeguards().GetDelay().AsDuration()), cells("channel age", s.GetSafeguards().GetChannelAge().AsDuration()),
+		cells("access level", usual(s.GetAssurance().GetAccess())), cells("erasure level", usual(s.GetAssurance().GetErasure())),
+		cells("provider", providerText(s.GetProvider())), cells("contact", dash(s.GetContact())),
+	}
+	for _, p := range s.GetAssurance().GetPolicies() {
+		rows = append(rows, cells("levels", levelsText(p)))
+	}
+	for _, k := range s.GetKinds() {
+		rows = append(rows, cells("kind", kindText(k)))
+	}
+	return rows
+}
+
+func providerText(p *identityv1.IdentityProvider) string {
+	if p == nil {
+		return "-"
+	}
+	text := p.GetIssuer() + " " + p.GetClientId()
+	for _, l := range p.GetLevels() {
+		text += fmt.Sprintf(" %s:%s=%d", short(l.GetClaim().String(), "ASSURANCE_CLAIM_"), l.GetValue(), l.GetLevel())
+	}
+	return text
+}
+
+func levelsText(p *identityv1.PolicyAssurance) string {
+	return fmt.Sprintf("%s: access %s, erasure %s", p.GetPolicy(), usual(p.GetAccess()), usual(p.GetErasure()))
 }
 
 func usual(level uint32) string {
@@ -56,7 +83,14 @@ type changes struct {
 	name, zone, calendar, contact, from string
 	approval                            bool
 	access, erasure                     uint32
-	kinds                               []string
+	kinds, levels                       []string
+	delay, age                          time.Duration
+	officers                            string
+}
+
+// settable are the flags that name a setting.
+func settable() []string {
+	return []string{"name", "zone", "calendar", "contact", "approval", "access-level", "erasure-level", "delay", "channel-age", "officers", "levels", "kind", "from"}
 }
 
 func (x *changes) flags(f *pflag.FlagSet) {
@@ -67,6 +101,10 @@ func (x *changes) flags(f *pflag.FlagSet) {
 	f.BoolVar(&x.approval, "approval", false, "a second person approves an erasure before anything is destroyed")
 	f.Uint32Var(&x.access, "access-level", 0, "level of assurance for a copy of the data: 3 or 4; 0 is the usual one")
 	f.Uint32Var(&x.erasure, "erasure-level", 0, "level of assurance for an erasure: 3 or 4; 0 is the usual one")
+	f.DurationVar(&x.delay, "delay", 0, "how long a proven request is held while the person is told on all channels")
+	f.DurationVar(&x.age, "channel-age", 0, "how long a channel has to be known before it proves a person enough")
+	f.StringVar(&x.officers, "officers", "", "e-mail address of the data protection officers, who are told of what would lower a safeguard")
+	f.StringArrayVar(&x.levels, "levels", nil, "POLICY:ACCESS:ERASURE: levels for requests under one policy, each 0, 3 or 4; 0:0 takes them back")
 	f.StringArrayVar(&x.kinds, "kind", nil, "declare a kind of identifier: NAME, NAME:fold, NAME:analytics or NAME:fold:analytics; it can't be taken back")
 	f.StringVar(&x.from, "from", "", "`file` with all settings as JSON, in the form that settings show -o json has under settings; replaces them")
 }
@@ -92,15 +130,18 @@ func (x *changes) apply(f *pflag.FlagSet, s *identityv1.Settings) error {
 	for name, set := range map[string]func(){
 		"name": func() { s.DisplayName = x.name }, "zone": func() { s.TimeZone = x.zone }, "calendar": func() { s.Calendar = x.calendar },
 		"approval": func() { s.Approval = x.approval }, "contact": func() { s.Contact = x.contact },
-		"access-level": func() {
-			s.Assurance = &identityv1.Assurance{Access: x.access, Erasure: s.GetAssurance().GetErasure()}
-		},
-		"erasure-level": func() {
-			s.Assurance = &identityv1.Assurance{Access: s.GetAssurance().GetAccess(), Erasure: x.erasure}
-		},
+		"access-level": func() { levelsOf(s).Access = x.access }, "erasure-level": func() { levelsOf(s).Erasure = x.erasure },
+		"delay":       func() { guards(s).Delay = durationpb.New(x.delay) },
+		"channel-age": func() { guards(s).ChannelAge = durationpb.New(x.age) },
+		"officers":    func() { s.Officers = x.officers },
 	} {
 		if f.Changed(name) {
 			set()
+		}
+	}
+	for _, text := range x.levels {
+		if err := setLevels(s, text); err != nil {
+			return err
 		}
 	}
 	for _, text := range x.kinds {
@@ -110,6 +151,40 @@ func (x *changes) apply(f *pflag.FlagSet, s *identityv1.Settings) error {
 		}
 		s.Kinds = append(s.Kinds, k)
 	}
+	return nil
+}
+
+func levelsOf(s *identityv1.Settings) *identityv1.Assurance {
+	if s.Assurance == nil {
+		s.Assurance = &identityv1.Assurance{}
+	}
+	return s.Assurance
+}
+
+func guards(s *identityv1.Settings) *identityv1.Safeguards {
+	if s.Safeguards == nil {
+		s.Safeguards = &identityv1.Safeguards{}
+	}
+	return s.Safeguards
+}
+
+// setLevels sets those of one policy.
+func setLevels(s *identityv1.Settings, text string) error {
+	parts := strings.Split(text, ":")
+	level := map[string]uint32{"0": 0, "3": 3, "4": 4}
+	if len(parts) != 3 {
+		return usageError{fmt.Errorf("--levels: %s is not POLICY:ACCESS:ERASURE", text)}
+	}
+	access, ok := level[parts[1]]
+	erasure, also := level[parts[2]]
+	if !ok || !also {
+		return usageError{fmt.Errorf("--levels: %s: a level is 0, 3 or 4", text)}
+	}
+	all := slices.DeleteFunc(levelsOf(s).Policies, func(p *identityv1.PolicyAssurance) bool { return p.GetPolicy() == parts[0] })
+	if access+erasure > 0 {
+		all = append(all, &identityv1.PolicyAssurance{Policy: parts[0], Access: access, Erasure: erasure})
+	}
+	s.Assurance.Policies = all
 	return nil
 }
 
@@ -148,10 +223,11 @@ func (a *app) settingsSet() *cobra.Command {
 	c := &cobra.Command{
 		Use: "set", Short: "change the settings that flags name", Args: cobra.NoArgs,
 		Long: "Set reads the settings, changes what flags name, and writes them back; if somebody else was faster it is refused\n" +
-			"(SETTINGS_REVISION) and can be run again. One of the roles dpo and platform_admin is needed.",
+			"(SETTINGS_REVISION) and can be run again. One of the roles dpo and platform_admin and a step-up are needed.\n" +
+			"What lowers a safeguard waits for `habeas settings confirm` by somebody else, or for a day.",
 		RunE: func(c *cobra.Command, _ []string) error {
-			if f := c.Flags(); !f.Changed("from") && len(x.kinds) == 0 && !anyChanged(f, "name", "zone", "calendar", "contact", "approval", "access-level", "erasure-level") {
-				return usageError{errors.New("nothing to change: give --from, --name, --zone, --calendar, --contact, --approval, --access-level, --erasure-level or --kind")}
+			if !anyChanged(c.Flags(), settable()...) {
+				return usageError{errors.New("nothing to change: give one of --" + strings.Join(settable(), ", --"))}
 			}
 			whole, err := x.whole()
 			if err != nil {
@@ -179,7 +255,7 @@ func (a *app) settingsSet() *cobra.Command {
 				if err != nil {
 					return again(r.failed(err, false), fmt.Sprint(" --revision ", now.GetRevision()))
 				}
-				return a.show(resp, []string{"REVISION", fmt.Sprint(resp.GetRevision())})
+				return a.show(resp, updatedRows(resp))
 			})
 		},
 	}

@@ -45,8 +45,12 @@ func showProvider(p tenant.Provider) *identityv1.IdentityProvider {
 }
 
 func showLevels(l tenant.Levels) *identityv1.Assurance {
-	if l == (tenant.Levels{}) {
+	if l.Access == 0 && l.Erasure == 0 && len(l.Policies) == 0 {
 		return nil
 	}
-	return &identityv1.Assurance{Access: l.Access, Erasure: l.Erasure}
+	out := &identityv1.Assurance{Access: l.Access, Erasure: l.Erasure}
+	for _, p := range l.Policies {
+		out.Policies = append(out.Policies, &identityv1.PolicyAssurance{Policy: p.Policy, Access: p.Access, Erasure: p.Erasure})
+	}
+	return out
 }

@@ -9,8 +9,11 @@ import (
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 	"habeas.internal/services/identity/internal/registry"
 	"habeas.internal/services/identity/internal/tenants"
+	"habeas.internal/services/identity/internal/waiting"
 	"habeas.internal/services/identity/tenant"
+	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/identifier"
+	kit "habeas.internal/services/internal/rpc"
 	"habeas.internal/services/internal/rpc/fault"
 )
 
@@ -18,11 +21,13 @@ import (
 type Settings struct {
 	identityv1.UnimplementedSettingsServiceServer
 	Directory *tenants.Directory
+	Waiting   *waiting.Desk
 	Staff     tenant.Provider // whose tokens are the staff's
 	Now       func() time.Time
 }
 
-// UpdateSettings replaces the settings of the caller's tenant.
+// UpdateSettings replaces the settings of the caller's tenant, or has them wait.
+// What makes sure that a process goes on with those is written first.
 func (s *Settings) UpdateSettings(ctx context.Context, r *identityv1.UpdateSettingsRequest) (*identityv1.UpdateSettingsResponse, error) {
 	want := r.GetSettings()
 	if err := countable("settings.", want.GetTimeZone(), want.GetCalendar()); err != nil {
@@ -35,27 +40,88 @@ func (s *Settings) UpdateSettings(ctx context.Context, r *identityv1.UpdateSetti
 	if err != nil {
 		return nil, err
 	}
-	provider, err := s.provider(want.GetProvider())
+	own, err := s.own(want)
 	if err != nil {
 		return nil, err
 	}
-	own := tenant.Own{
-		Approval: want.GetApproval(), Provider: provider, Contact: want.GetContact(),
+	if err := s.Waiting.Note(ctx, tenantOf(ctx)); err != nil {
+		return nil, err
+	}
+	change := tenant.Change{
+		Settings: tenant.Settings{DisplayName: want.GetDisplayName(), TimeZone: want.GetTimeZone(), Calendar: want.GetCalendar()},
+		Own:      own, Revision: r.GetRevision(), By: actor(ctx), Wait: s.Waiting.Wait, At: cmd.At,
+	}
+	if want.GetSafeguards() != nil {
+		change.Safeguards = safeguards(want.GetSafeguards())
+	}
+	cmd.Data = change
+	res, err := s.handle(ctx, cmd)
+	if err != nil {
+		return nil, err
+	}
+	return &identityv1.UpdateSettingsResponse{
+		Revision: res.State.Revision, ConsistencyToken: res.Token().Encode(),
+		DueAt: stamp(res.State.Pending.DueAt), Lowers: lowers(res.State.Pending.Lowers),
+	}, nil
+}
+
+// ConfirmSettings is a second person's word for settings that wait.
+func (s *Settings) ConfirmSettings(ctx context.Context, r *identityv1.ConfirmSettingsRequest) (*identityv1.ConfirmSettingsResponse, error) {
+	cmd, err := command[tenant.Command](s.Now(), r.GetRequestId(), r)
+	if err != nil {
+		return nil, err
+	}
+	cmd.Data = tenant.Confirm{By: actor(ctx), Number: r.GetNumber(), At: cmd.At}
+	res, err := s.handle(ctx, cmd)
+	if err != nil {
+		return nil, err
+	}
+	return &identityv1.ConfirmSettingsResponse{Revision: res.State.Revision, ConsistencyToken: res.Token().Encode()}, nil
+}
+
+// WithdrawSettings ends settings that wait.
+func (s *Settings) WithdrawSettings(ctx context.Context, r *identityv1.WithdrawSettingsRequest) (*identityv1.WithdrawSettingsResponse, error) {
+	cmd, err := command[tenant.Command](s.Now(), r.GetRequestId(), r)
+	if err != nil {
+		return nil, err
+	}
+	cmd.Data = tenant.Withdraw{By: actor(ctx), At: cmd.At}
+	res, err := s.handle(ctx, cmd)
+	if err != nil {
+		return nil, err
+	}
+	return &identityv1.WithdrawSettingsResponse{ConsistencyToken: res.Token().Encode()}, nil
+}
+
+func (s *Settings) handle(ctx context.Context, cmd es.Command[tenant.Command]) (es.Result[tenant.Tenant, tenant.Event], error) {
+	res, err := s.Directory.Handler.Handle(ctx, tenants.Aggregate(tenantOf(ctx)), cmd)
+	s.Directory.Forget(tenantOf(ctx))
+	return res, err
+}
+
+// actor is who calls, as they are known in the log.
+func actor(ctx context.Context) string {
+	p := kit.PrincipalFrom(ctx)
+	return kit.ActorID(p.Tenant, p.Subject)
+}
+
+// own are the settings beside those that a tenant is made with.
+func (s *Settings) own(want *identityv1.Settings) (tenant.Own, error) {
+	provider, err := s.provider(want.GetProvider())
+	if err != nil {
+		return tenant.Own{}, err
+	}
+	out := tenant.Own{
+		Approval: want.GetApproval(), Provider: provider, Officers: want.GetOfficers(), Contact: want.GetContact(),
 		Levels: tenant.Levels{Access: want.GetAssurance().GetAccess(), Erasure: want.GetAssurance().GetErasure()},
 	}
 	for _, k := range want.GetKinds() {
-		own.Kinds = append(own.Kinds, tenant.Kind{Name: k.GetName(), Fold: k.GetFold(), Analytics: k.GetAnalytics()})
+		out.Kinds = append(out.Kinds, tenant.Kind{Name: k.GetName(), Fold: k.GetFold(), Analytics: k.GetAnalytics()})
 	}
-	cmd.Data = tenant.Change{
-		Settings: tenant.Settings{DisplayName: want.GetDisplayName(), TimeZone: want.GetTimeZone(), Calendar: want.GetCalendar()},
-		Own:      own, Revision: r.GetRevision(), At: cmd.At,
+	for _, l := range want.GetAssurance().GetPolicies() {
+		out.Levels.Policies = append(out.Levels.Policies, tenant.PolicyLevels{Policy: l.GetPolicy(), Access: l.GetAccess(), Erasure: l.GetErasure()})
 	}
-	res, err := s.Directory.Handler.Handle(ctx, tenants.Aggregate(tenantOf(ctx)), cmd)
-	if err != nil {
-		return nil, err
-	}
-	s.Directory.Forget(tenantOf(ctx))
-	return &identityv1.UpdateSettingsResponse{Revision: res.State.Revision, ConsistencyToken: res.Token().Encode()}, nil
+	return out, nil
 }
 
 // GetSettings returns the settings of the caller's tenant.
@@ -65,14 +131,44 @@ func (s *Settings) GetSettings(ctx context.Context, _ *identityv1.GetSettingsReq
 	if err != nil {
 		return nil, err
 	}
+	return &identityv1.GetSettingsResponse{
+		Revision: t.Revision, Settings: showSettings(t.Settings, t.Own, t.Safeguards), Pending: showPending(t),
+	}, nil
+}
+
+func showSettings(t tenant.Settings, own tenant.Own, guards tenant.Safeguards) *identityv1.Settings {
 	out := &identityv1.Settings{
-		DisplayName: t.DisplayName, TimeZone: t.TimeZone, Calendar: t.Calendar, Approval: t.Approval,
-		Provider: showProvider(t.Provider), Assurance: showLevels(t.Levels), Contact: t.Contact,
+		DisplayName: t.DisplayName, TimeZone: t.TimeZone, Calendar: t.Calendar, Approval: own.Approval,
+		Provider: showProvider(own.Provider), Assurance: showLevels(own.Levels), Safeguards: inForce(guards), Officers: own.Officers,
+		Contact: own.Contact,
 	}
-	for _, k := range t.Kinds {
+	for _, k := range own.Kinds {
 		out.Kinds = append(out.Kinds, &identityv1.DeclaredKind{Name: k.Name, Fold: k.Fold, Analytics: k.Analytics})
 	}
-	return &identityv1.GetSettingsResponse{Revision: t.Revision, Settings: out}, nil
+	return out
+}
+
+func showPending(t tenant.Tenant) *identityv1.PendingSettings {
+	p := t.Pending
+	if !p.Waits() {
+		return nil
+	}
+	guards := t.Safeguards
+	if p.Wanted.Safeguards.Chosen {
+		guards = p.Wanted.Safeguards
+	}
+	return &identityv1.PendingSettings{
+		Number: p.Number, Settings: showSettings(p.Wanted.Settings, p.Wanted.Own, guards), Lowers: lowers(p.Lowers),
+		By: p.By, AskedAt: stamp(p.At), DueAt: stamp(p.DueAt),
+	}
+}
+
+func lowers(guards []string) []identityv1.Safeguard {
+	var out []identityv1.Safeguard
+	for _, g := range guards {
+		out = append(out, identityv1.Safeguard(identityv1.Safeguard_value["SAFEGUARD_"+strings.ToUpper(g)]))
+	}
+	return out
 }
 
 // builtIn refuses kinds that bear the name of one that every tenant has: nobody

@@ -9,6 +9,7 @@ import (
 	"habeas.internal/services/identity/internal/tenants"
 	"habeas.internal/services/identity/tenant"
 	"habeas.internal/services/internal/es"
+	"habeas.internal/services/internal/rpc/fault"
 )
 
 // Tenants implements TenantService.
@@ -16,11 +17,15 @@ type Tenants struct {
 	identityv1.UnimplementedTenantServiceServer
 	Directory *tenants.Directory
 	Leaving   *offboard.Desk
+	Platform  string // tenant whose tokens make others; empty for none
 	Now       func() time.Time
 }
 
-// CreateTenant makes a tenant.
+// CreateTenant makes a tenant: the caller's own, unless they are of the platform.
 func (s *Tenants) CreateTenant(ctx context.Context, r *identityv1.CreateTenantRequest) (*identityv1.CreateTenantResponse, error) {
+	if own := tenantOf(ctx); r.GetTenant() != own && (s.Platform == "" || own != s.Platform) {
+		return nil, fault.FieldErrors{{Field: "tenant", Rule: "OWN", Text: "must be the tenant of the token"}}
+	}
 	if err := countable("", r.GetTimeZone(), r.GetCalendar()); err != nil {
 		return nil, err
 	}

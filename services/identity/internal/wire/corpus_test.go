@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"testing"
+	"time"
 
 	sealv1 "habeas.internal/proto/gen/habeas/seal/v1"
 	"habeas.internal/services/identity/evidence"
@@ -56,6 +57,16 @@ func TestTenantsEventsStayReadable(t *testing.T) {
 			Settings: tenant.Settings{DisplayName: "Acme", TimeZone: "Europe/Berlin", Calendar: "de"},
 			Own:      tenant.Own{Approval: true, Kinds: []tenant.Kind{{Name: "card", Fold: true}}}, Revision: 1, At: noon,
 		},
+		tenant.SettingsHeld{
+			Wanted: tenant.Change{
+				Settings:   tenant.Settings{DisplayName: "Acme", TimeZone: "Europe/Berlin", Calendar: "de"},
+				Own:        tenant.Own{Officers: "dpo@acme.example", Levels: tenant.Levels{Policies: []tenant.PolicyLevels{{Policy: "qcera", Erasure: 4}}}},
+				Safeguards: tenant.Safeguards{Chosen: true, Delay: time.Hour},
+			},
+			Lowers: []string{"approval", "delay"}, By: "actor-1", At: noon, DueAt: noon.AddDate(0, 0, 1),
+		},
+		tenant.SettingsConfirmed{By: "actor-2", At: noon},
+		tenant.SettingsWithdrawn{By: "actor-1", At: noon},
 		tenant.SettingsRefused{Reason: "SETTINGS_REVISION"},
 		tenant.OffboardingBegun{By: "actor-1", Reason: "contract_ended", At: noon, DueAt: noon.AddDate(0, 0, 30)},
 		tenant.OffboardingApproved{By: "actor-2", At: noon, DueAt: noon.AddDate(0, 0, 30)},

@@ -862,7 +862,13 @@ type TenantSettingsChanged struct {
 	// Level of assurance for an erasure, if above the usual one.
 	ErasureLevel uint32 `protobuf:"varint,10,opt,name=erasure_level,json=erasureLevel,proto3" json:"erasure_level,omitempty"`
 	// Where people reach it about their data; empty where an answer to a notice does.
-	Contact       string `protobuf:"bytes,11,opt,name=contact,proto3" json:"contact,omitempty"`
+	Contact string `protobuf:"bytes,11,opt,name=contact,proto3" json:"contact,omitempty"`
+	// What protects people against requests in their name; unset: as it was.
+	Safeguards *TenantSafeguards `protobuf:"bytes,12,opt,name=safeguards,proto3" json:"safeguards,omitempty"`
+	// Where the officers are reached; empty for nowhere.
+	Officers string `protobuf:"bytes,13,opt,name=officers,proto3" json:"officers,omitempty"`
+	// Levels for requests under certain policies.
+	PolicyLevels  []*TenantPolicyLevels `protobuf:"bytes,14,rep,name=policy_levels,json=policyLevels,proto3" json:"policy_levels,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -974,6 +980,284 @@ func (x *TenantSettingsChanged) GetContact() string {
 	return ""
 }
 
+func (x *TenantSettingsChanged) GetSafeguards() *TenantSafeguards {
+	if x != nil {
+		return x.Safeguards
+	}
+	return nil
+}
+
+func (x *TenantSettingsChanged) GetOfficers() string {
+	if x != nil {
+		return x.Officers
+	}
+	return ""
+}
+
+func (x *TenantSettingsChanged) GetPolicyLevels() []*TenantPolicyLevels {
+	if x != nil {
+		return x.PolicyLevels
+	}
+	return nil
+}
+
+// TenantPolicyLevels are levels of assurance under one policy.
+type TenantPolicyLevels struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The policy's id.
+	Policy string `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	// For an access; zero for the tenant's.
+	Access uint32 `protobuf:"varint,2,opt,name=access,proto3" json:"access,omitempty"`
+	// For an erasure; zero for the tenant's.
+	Erasure       uint32 `protobuf:"varint,3,opt,name=erasure,proto3" json:"erasure,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TenantPolicyLevels) Reset() {
+	*x = TenantPolicyLevels{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TenantPolicyLevels) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TenantPolicyLevels) ProtoMessage() {}
+
+func (x *TenantPolicyLevels) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TenantPolicyLevels.ProtoReflect.Descriptor instead.
+func (*TenantPolicyLevels) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *TenantPolicyLevels) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *TenantPolicyLevels) GetAccess() uint32 {
+	if x != nil {
+		return x.Access
+	}
+	return 0
+}
+
+func (x *TenantPolicyLevels) GetErasure() uint32 {
+	if x != nil {
+		return x.Erasure
+	}
+	return 0
+}
+
+// TenantSettingsHeld: settings that would lower a safeguard wait.
+type TenantSettingsHeld struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The settings, as they would be.
+	Wanted *TenantSettingsChanged `protobuf:"bytes,1,opt,name=wanted,proto3" json:"wanted,omitempty"`
+	// Codes of what they would lower.
+	Lowers []string `protobuf:"bytes,2,rep,name=lowers,proto3" json:"lowers,omitempty"`
+	// Pseudonym of who wants them.
+	By string `protobuf:"bytes,3,opt,name=by,proto3" json:"by,omitempty"`
+	// Since when.
+	HeldAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=held_at,json=heldAt,proto3" json:"held_at,omitempty"`
+	// When they are in force without a confirmation.
+	DueAt         *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=due_at,json=dueAt,proto3" json:"due_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TenantSettingsHeld) Reset() {
+	*x = TenantSettingsHeld{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TenantSettingsHeld) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TenantSettingsHeld) ProtoMessage() {}
+
+func (x *TenantSettingsHeld) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TenantSettingsHeld.ProtoReflect.Descriptor instead.
+func (*TenantSettingsHeld) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *TenantSettingsHeld) GetWanted() *TenantSettingsChanged {
+	if x != nil {
+		return x.Wanted
+	}
+	return nil
+}
+
+func (x *TenantSettingsHeld) GetLowers() []string {
+	if x != nil {
+		return x.Lowers
+	}
+	return nil
+}
+
+func (x *TenantSettingsHeld) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *TenantSettingsHeld) GetHeldAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.HeldAt
+	}
+	return nil
+}
+
+func (x *TenantSettingsHeld) GetDueAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DueAt
+	}
+	return nil
+}
+
+// TenantSettingsConfirmed: a second person wants the settings that wait. That
+// they are changed follows in the same commit.
+type TenantSettingsConfirmed struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Pseudonym of who confirmed.
+	By string `protobuf:"bytes,1,opt,name=by,proto3" json:"by,omitempty"`
+	// When.
+	ConfirmedAt   *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=confirmed_at,json=confirmedAt,proto3" json:"confirmed_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TenantSettingsConfirmed) Reset() {
+	*x = TenantSettingsConfirmed{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TenantSettingsConfirmed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TenantSettingsConfirmed) ProtoMessage() {}
+
+func (x *TenantSettingsConfirmed) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TenantSettingsConfirmed.ProtoReflect.Descriptor instead.
+func (*TenantSettingsConfirmed) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *TenantSettingsConfirmed) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *TenantSettingsConfirmed) GetConfirmedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ConfirmedAt
+	}
+	return nil
+}
+
+// TenantSettingsWithdrawn: the settings that waited do so no longer.
+type TenantSettingsWithdrawn struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Pseudonym of who withdrew them.
+	By string `protobuf:"bytes,1,opt,name=by,proto3" json:"by,omitempty"`
+	// When.
+	WithdrawnAt   *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=withdrawn_at,json=withdrawnAt,proto3" json:"withdrawn_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TenantSettingsWithdrawn) Reset() {
+	*x = TenantSettingsWithdrawn{}
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TenantSettingsWithdrawn) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TenantSettingsWithdrawn) ProtoMessage() {}
+
+func (x *TenantSettingsWithdrawn) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TenantSettingsWithdrawn.ProtoReflect.Descriptor instead.
+func (*TenantSettingsWithdrawn) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *TenantSettingsWithdrawn) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *TenantSettingsWithdrawn) GetWithdrawnAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.WithdrawnAt
+	}
+	return nil
+}
+
 // TenantSettingsRefused: a rule refused other settings.
 type TenantSettingsRefused struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -985,7 +1269,7 @@ type TenantSettingsRefused struct {
 
 func (x *TenantSettingsRefused) Reset() {
 	*x = TenantSettingsRefused{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[12]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -997,7 +1281,7 @@ func (x *TenantSettingsRefused) String() string {
 func (*TenantSettingsRefused) ProtoMessage() {}
 
 func (x *TenantSettingsRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[12]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1010,7 +1294,7 @@ func (x *TenantSettingsRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TenantSettingsRefused.ProtoReflect.Descriptor instead.
 func (*TenantSettingsRefused) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{12}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *TenantSettingsRefused) GetReason() string {
@@ -1036,7 +1320,7 @@ type SubjectRegistered struct {
 
 func (x *SubjectRegistered) Reset() {
 	*x = SubjectRegistered{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[13]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1048,7 +1332,7 @@ func (x *SubjectRegistered) String() string {
 func (*SubjectRegistered) ProtoMessage() {}
 
 func (x *SubjectRegistered) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[13]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1061,7 +1345,7 @@ func (x *SubjectRegistered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubjectRegistered.ProtoReflect.Descriptor instead.
 func (*SubjectRegistered) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{13}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *SubjectRegistered) GetRegisteredAt() *timestamppb.Timestamp {
@@ -1107,7 +1391,7 @@ type IdentifierLinked struct {
 
 func (x *IdentifierLinked) Reset() {
 	*x = IdentifierLinked{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[14]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1119,7 +1403,7 @@ func (x *IdentifierLinked) String() string {
 func (*IdentifierLinked) ProtoMessage() {}
 
 func (x *IdentifierLinked) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[14]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1132,7 +1416,7 @@ func (x *IdentifierLinked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdentifierLinked.ProtoReflect.Descriptor instead.
 func (*IdentifierLinked) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{14}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *IdentifierLinked) GetNumber() uint32 {
@@ -1188,7 +1472,7 @@ type IdentifierUnlinked struct {
 
 func (x *IdentifierUnlinked) Reset() {
 	*x = IdentifierUnlinked{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[15]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1200,7 +1484,7 @@ func (x *IdentifierUnlinked) String() string {
 func (*IdentifierUnlinked) ProtoMessage() {}
 
 func (x *IdentifierUnlinked) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[15]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1213,7 +1497,7 @@ func (x *IdentifierUnlinked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdentifierUnlinked.ProtoReflect.Descriptor instead.
 func (*IdentifierUnlinked) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{15}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *IdentifierUnlinked) GetNumber() uint32 {
@@ -1235,7 +1519,7 @@ type ClaimBarred struct {
 
 func (x *ClaimBarred) Reset() {
 	*x = ClaimBarred{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[16]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1247,7 +1531,7 @@ func (x *ClaimBarred) String() string {
 func (*ClaimBarred) ProtoMessage() {}
 
 func (x *ClaimBarred) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[16]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1260,7 +1544,7 @@ func (x *ClaimBarred) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimBarred.ProtoReflect.Descriptor instead.
 func (*ClaimBarred) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{16}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ClaimBarred) GetClaim() string {
@@ -1287,7 +1571,7 @@ type IdentifiersRead struct {
 
 func (x *IdentifiersRead) Reset() {
 	*x = IdentifiersRead{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[17]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1299,7 +1583,7 @@ func (x *IdentifiersRead) String() string {
 func (*IdentifiersRead) ProtoMessage() {}
 
 func (x *IdentifiersRead) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[17]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1312,7 +1596,7 @@ func (x *IdentifiersRead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdentifiersRead.ProtoReflect.Descriptor instead.
 func (*IdentifiersRead) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{17}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *IdentifiersRead) GetPurpose() string {
@@ -1355,7 +1639,7 @@ type ForgettingBegun struct {
 
 func (x *ForgettingBegun) Reset() {
 	*x = ForgettingBegun{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[18]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1367,7 +1651,7 @@ func (x *ForgettingBegun) String() string {
 func (*ForgettingBegun) ProtoMessage() {}
 
 func (x *ForgettingBegun) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[18]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1380,7 +1664,7 @@ func (x *ForgettingBegun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForgettingBegun.ProtoReflect.Descriptor instead.
 func (*ForgettingBegun) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{18}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ForgettingBegun) GetRequest() string {
@@ -1405,7 +1689,7 @@ type SubjectForgotten struct {
 
 func (x *SubjectForgotten) Reset() {
 	*x = SubjectForgotten{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[19]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1417,7 +1701,7 @@ func (x *SubjectForgotten) String() string {
 func (*SubjectForgotten) ProtoMessage() {}
 
 func (x *SubjectForgotten) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[19]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1430,7 +1714,7 @@ func (x *SubjectForgotten) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubjectForgotten.ProtoReflect.Descriptor instead.
 func (*SubjectForgotten) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{19}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *SubjectForgotten) GetRequest() string {
@@ -1468,7 +1752,7 @@ type SubjectChangeRefused struct {
 
 func (x *SubjectChangeRefused) Reset() {
 	*x = SubjectChangeRefused{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[20]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1480,7 +1764,7 @@ func (x *SubjectChangeRefused) String() string {
 func (*SubjectChangeRefused) ProtoMessage() {}
 
 func (x *SubjectChangeRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[20]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1493,7 +1777,7 @@ func (x *SubjectChangeRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubjectChangeRefused.ProtoReflect.Descriptor instead.
 func (*SubjectChangeRefused) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{20}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *SubjectChangeRefused) GetChange() string {
@@ -1521,7 +1805,7 @@ type SignedUp struct {
 
 func (x *SignedUp) Reset() {
 	*x = SignedUp{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[21]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1533,7 +1817,7 @@ func (x *SignedUp) String() string {
 func (*SignedUp) ProtoMessage() {}
 
 func (x *SignedUp) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[21]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1546,7 +1830,7 @@ func (x *SignedUp) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedUp.ProtoReflect.Descriptor instead.
 func (*SignedUp) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{21}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *SignedUp) GetSignedUpAt() *timestamppb.Timestamp {
@@ -1573,7 +1857,7 @@ type MergeBegun struct {
 
 func (x *MergeBegun) Reset() {
 	*x = MergeBegun{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[22]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1585,7 +1869,7 @@ func (x *MergeBegun) String() string {
 func (*MergeBegun) ProtoMessage() {}
 
 func (x *MergeBegun) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[22]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1598,7 +1882,7 @@ func (x *MergeBegun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MergeBegun.ProtoReflect.Descriptor instead.
 func (*MergeBegun) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{22}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *MergeBegun) GetMerge() string {
@@ -1646,7 +1930,7 @@ type SubjectsMerged struct {
 
 func (x *SubjectsMerged) Reset() {
 	*x = SubjectsMerged{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[23]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1658,7 +1942,7 @@ func (x *SubjectsMerged) String() string {
 func (*SubjectsMerged) ProtoMessage() {}
 
 func (x *SubjectsMerged) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[23]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1671,7 +1955,7 @@ func (x *SubjectsMerged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubjectsMerged.ProtoReflect.Descriptor instead.
 func (*SubjectsMerged) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{23}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *SubjectsMerged) GetMerge() string {
@@ -1715,7 +1999,7 @@ type MergeDeclined struct {
 
 func (x *MergeDeclined) Reset() {
 	*x = MergeDeclined{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[24]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1727,7 +2011,7 @@ func (x *MergeDeclined) String() string {
 func (*MergeDeclined) ProtoMessage() {}
 
 func (x *MergeDeclined) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[24]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1740,7 +2024,7 @@ func (x *MergeDeclined) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MergeDeclined.ProtoReflect.Descriptor instead.
 func (*MergeDeclined) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{24}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *MergeDeclined) GetMerge() string {
@@ -1768,7 +2052,7 @@ type MergeCompleted struct {
 
 func (x *MergeCompleted) Reset() {
 	*x = MergeCompleted{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[25]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1780,7 +2064,7 @@ func (x *MergeCompleted) String() string {
 func (*MergeCompleted) ProtoMessage() {}
 
 func (x *MergeCompleted) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[25]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1793,7 +2077,7 @@ func (x *MergeCompleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MergeCompleted.ProtoReflect.Descriptor instead.
 func (*MergeCompleted) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{25}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *MergeCompleted) GetMerge() string {
@@ -1816,7 +2100,7 @@ type MergeAbandoned struct {
 
 func (x *MergeAbandoned) Reset() {
 	*x = MergeAbandoned{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[26]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1828,7 +2112,7 @@ func (x *MergeAbandoned) String() string {
 func (*MergeAbandoned) ProtoMessage() {}
 
 func (x *MergeAbandoned) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[26]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1841,7 +2125,7 @@ func (x *MergeAbandoned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MergeAbandoned.ProtoReflect.Descriptor instead.
 func (*MergeAbandoned) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{26}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *MergeAbandoned) GetMerge() string {
@@ -1880,7 +2164,7 @@ type SubjectsSeparated struct {
 
 func (x *SubjectsSeparated) Reset() {
 	*x = SubjectsSeparated{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[27]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1892,7 +2176,7 @@ func (x *SubjectsSeparated) String() string {
 func (*SubjectsSeparated) ProtoMessage() {}
 
 func (x *SubjectsSeparated) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[27]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1905,7 +2189,7 @@ func (x *SubjectsSeparated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubjectsSeparated.ProtoReflect.Descriptor instead.
 func (*SubjectsSeparated) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{27}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *SubjectsSeparated) GetMerge() string {
@@ -1961,7 +2245,7 @@ type MergeUndone struct {
 
 func (x *MergeUndone) Reset() {
 	*x = MergeUndone{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[28]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1973,7 +2257,7 @@ func (x *MergeUndone) String() string {
 func (*MergeUndone) ProtoMessage() {}
 
 func (x *MergeUndone) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[28]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1986,7 +2270,7 @@ func (x *MergeUndone) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MergeUndone.ProtoReflect.Descriptor instead.
 func (*MergeUndone) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{28}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *MergeUndone) GetMerge() string {
@@ -2012,7 +2296,7 @@ type MergedSubjectTouched struct {
 
 func (x *MergedSubjectTouched) Reset() {
 	*x = MergedSubjectTouched{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[29]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2024,7 +2308,7 @@ func (x *MergedSubjectTouched) String() string {
 func (*MergedSubjectTouched) ProtoMessage() {}
 
 func (x *MergedSubjectTouched) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[29]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2037,7 +2321,7 @@ func (x *MergedSubjectTouched) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MergedSubjectTouched.ProtoReflect.Descriptor instead.
 func (*MergedSubjectTouched) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{29}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *MergedSubjectTouched) GetKind() string {
@@ -2075,7 +2359,7 @@ type IdentifiersFixed struct {
 
 func (x *IdentifiersFixed) Reset() {
 	*x = IdentifiersFixed{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[30]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2087,7 +2371,7 @@ func (x *IdentifiersFixed) String() string {
 func (*IdentifiersFixed) ProtoMessage() {}
 
 func (x *IdentifiersFixed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[30]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2100,7 +2384,7 @@ func (x *IdentifiersFixed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdentifiersFixed.ProtoReflect.Descriptor instead.
 func (*IdentifiersFixed) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{30}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *IdentifiersFixed) GetRequest() string {
@@ -2131,7 +2415,7 @@ type SearchBegun struct {
 
 func (x *SearchBegun) Reset() {
 	*x = SearchBegun{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[31]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2143,7 +2427,7 @@ func (x *SearchBegun) String() string {
 func (*SearchBegun) ProtoMessage() {}
 
 func (x *SearchBegun) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[31]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2156,7 +2440,7 @@ func (x *SearchBegun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchBegun.ProtoReflect.Descriptor instead.
 func (*SearchBegun) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{31}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *SearchBegun) GetRequest() string {
@@ -2187,7 +2471,7 @@ type SeparationDelayed struct {
 
 func (x *SeparationDelayed) Reset() {
 	*x = SeparationDelayed{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[32]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2199,7 +2483,7 @@ func (x *SeparationDelayed) String() string {
 func (*SeparationDelayed) ProtoMessage() {}
 
 func (x *SeparationDelayed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[32]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2212,7 +2496,7 @@ func (x *SeparationDelayed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SeparationDelayed.ProtoReflect.Descriptor instead.
 func (*SeparationDelayed) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{32}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *SeparationDelayed) GetMerge() string {
@@ -2240,7 +2524,7 @@ type IdentifiersReleased struct {
 
 func (x *IdentifiersReleased) Reset() {
 	*x = IdentifiersReleased{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[33]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2252,7 +2536,7 @@ func (x *IdentifiersReleased) String() string {
 func (*IdentifiersReleased) ProtoMessage() {}
 
 func (x *IdentifiersReleased) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[33]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2265,7 +2549,7 @@ func (x *IdentifiersReleased) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdentifiersReleased.ProtoReflect.Descriptor instead.
 func (*IdentifiersReleased) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{33}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *IdentifiersReleased) GetRequest() string {
@@ -2292,7 +2576,7 @@ type AgeStated struct {
 
 func (x *AgeStated) Reset() {
 	*x = AgeStated{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[34]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2304,7 +2588,7 @@ func (x *AgeStated) String() string {
 func (*AgeStated) ProtoMessage() {}
 
 func (x *AgeStated) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[34]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2317,7 +2601,7 @@ func (x *AgeStated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgeStated.ProtoReflect.Descriptor instead.
 func (*AgeStated) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{34}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *AgeStated) GetSource() string {
@@ -2363,7 +2647,7 @@ type MandateRecorded struct {
 
 func (x *MandateRecorded) Reset() {
 	*x = MandateRecorded{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[35]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2375,7 +2659,7 @@ func (x *MandateRecorded) String() string {
 func (*MandateRecorded) ProtoMessage() {}
 
 func (x *MandateRecorded) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[35]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2388,7 +2672,7 @@ func (x *MandateRecorded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MandateRecorded.ProtoReflect.Descriptor instead.
 func (*MandateRecorded) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{35}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *MandateRecorded) GetKind() string {
@@ -2423,7 +2707,7 @@ type MandateEnded struct {
 
 func (x *MandateEnded) Reset() {
 	*x = MandateEnded{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[36]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2435,7 +2719,7 @@ func (x *MandateEnded) String() string {
 func (*MandateEnded) ProtoMessage() {}
 
 func (x *MandateEnded) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[36]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2448,7 +2732,7 @@ func (x *MandateEnded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MandateEnded.ProtoReflect.Descriptor instead.
 func (*MandateEnded) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{36}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *MandateEnded) GetEndedAt() *timestamppb.Timestamp {
@@ -2473,7 +2757,7 @@ type ParentalConsentRecorded struct {
 
 func (x *ParentalConsentRecorded) Reset() {
 	*x = ParentalConsentRecorded{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[37]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2485,7 +2769,7 @@ func (x *ParentalConsentRecorded) String() string {
 func (*ParentalConsentRecorded) ProtoMessage() {}
 
 func (x *ParentalConsentRecorded) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[37]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2498,7 +2782,7 @@ func (x *ParentalConsentRecorded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ParentalConsentRecorded.ProtoReflect.Descriptor instead.
 func (*ParentalConsentRecorded) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{37}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ParentalConsentRecorded) GetMethod() string {
@@ -2533,7 +2817,7 @@ type ParentalConsentWithdrawn struct {
 
 func (x *ParentalConsentWithdrawn) Reset() {
 	*x = ParentalConsentWithdrawn{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[38]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2545,7 +2829,7 @@ func (x *ParentalConsentWithdrawn) String() string {
 func (*ParentalConsentWithdrawn) ProtoMessage() {}
 
 func (x *ParentalConsentWithdrawn) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[38]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2558,7 +2842,7 @@ func (x *ParentalConsentWithdrawn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ParentalConsentWithdrawn.ProtoReflect.Descriptor instead.
 func (*ParentalConsentWithdrawn) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{38}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ParentalConsentWithdrawn) GetWithdrawnAt() *timestamppb.Timestamp {
@@ -2586,7 +2870,7 @@ type MinorBlocked struct {
 
 func (x *MinorBlocked) Reset() {
 	*x = MinorBlocked{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[39]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2598,7 +2882,7 @@ func (x *MinorBlocked) String() string {
 func (*MinorBlocked) ProtoMessage() {}
 
 func (x *MinorBlocked) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[39]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2611,7 +2895,7 @@ func (x *MinorBlocked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MinorBlocked.ProtoReflect.Descriptor instead.
 func (*MinorBlocked) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{39}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *MinorBlocked) GetPolicy() string {
@@ -2655,7 +2939,7 @@ type MinorUnblocked struct {
 
 func (x *MinorUnblocked) Reset() {
 	*x = MinorUnblocked{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[40]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2667,7 +2951,7 @@ func (x *MinorUnblocked) String() string {
 func (*MinorUnblocked) ProtoMessage() {}
 
 func (x *MinorUnblocked) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[40]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2680,7 +2964,7 @@ func (x *MinorUnblocked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MinorUnblocked.ProtoReflect.Descriptor instead.
 func (*MinorUnblocked) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{40}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *MinorUnblocked) GetPolicy() string {
@@ -2717,7 +3001,7 @@ type VerificationStarted struct {
 
 func (x *VerificationStarted) Reset() {
 	*x = VerificationStarted{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[41]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2729,7 +3013,7 @@ func (x *VerificationStarted) String() string {
 func (*VerificationStarted) ProtoMessage() {}
 
 func (x *VerificationStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[41]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2742,7 +3026,7 @@ func (x *VerificationStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerificationStarted.ProtoReflect.Descriptor instead.
 func (*VerificationStarted) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{41}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *VerificationStarted) GetRequest() string {
@@ -2795,7 +3079,7 @@ type CodeDispatched struct {
 
 func (x *CodeDispatched) Reset() {
 	*x = CodeDispatched{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[42]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2807,7 +3091,7 @@ func (x *CodeDispatched) String() string {
 func (*CodeDispatched) ProtoMessage() {}
 
 func (x *CodeDispatched) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[42]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2820,7 +3104,7 @@ func (x *CodeDispatched) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CodeDispatched.ProtoReflect.Descriptor instead.
 func (*CodeDispatched) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{42}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *CodeDispatched) GetIdentifier() uint32 {
@@ -2856,7 +3140,7 @@ type LinkIssued struct {
 
 func (x *LinkIssued) Reset() {
 	*x = LinkIssued{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[43]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2868,7 +3152,7 @@ func (x *LinkIssued) String() string {
 func (*LinkIssued) ProtoMessage() {}
 
 func (x *LinkIssued) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[43]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2881,7 +3165,7 @@ func (x *LinkIssued) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LinkIssued.ProtoReflect.Descriptor instead.
 func (*LinkIssued) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{43}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *LinkIssued) GetDigest() []byte {
@@ -2900,7 +3184,7 @@ type CodeSent struct {
 
 func (x *CodeSent) Reset() {
 	*x = CodeSent{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[44]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2912,7 +3196,7 @@ func (x *CodeSent) String() string {
 func (*CodeSent) ProtoMessage() {}
 
 func (x *CodeSent) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[44]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2925,7 +3209,7 @@ func (x *CodeSent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CodeSent.ProtoReflect.Descriptor instead.
 func (*CodeSent) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{44}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{48}
 }
 
 // CodeNotSent: the code will not be sent.
@@ -2939,7 +3223,7 @@ type CodeNotSent struct {
 
 func (x *CodeNotSent) Reset() {
 	*x = CodeNotSent{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[45]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2951,7 +3235,7 @@ func (x *CodeNotSent) String() string {
 func (*CodeNotSent) ProtoMessage() {}
 
 func (x *CodeNotSent) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[45]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2964,7 +3248,7 @@ func (x *CodeNotSent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CodeNotSent.ProtoReflect.Descriptor instead.
 func (*CodeNotSent) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{45}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *CodeNotSent) GetReason() string {
@@ -2985,7 +3269,7 @@ type AttemptFailed struct {
 
 func (x *AttemptFailed) Reset() {
 	*x = AttemptFailed{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[46]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2997,7 +3281,7 @@ func (x *AttemptFailed) String() string {
 func (*AttemptFailed) ProtoMessage() {}
 
 func (x *AttemptFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[46]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3010,7 +3294,7 @@ func (x *AttemptFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttemptFailed.ProtoReflect.Descriptor instead.
 func (*AttemptFailed) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{46}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *AttemptFailed) GetAttempts() uint32 {
@@ -3033,7 +3317,7 @@ type VerificationFailed struct {
 
 func (x *VerificationFailed) Reset() {
 	*x = VerificationFailed{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[47]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3045,7 +3329,7 @@ func (x *VerificationFailed) String() string {
 func (*VerificationFailed) ProtoMessage() {}
 
 func (x *VerificationFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[47]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3058,7 +3342,7 @@ func (x *VerificationFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerificationFailed.ProtoReflect.Descriptor instead.
 func (*VerificationFailed) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{47}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *VerificationFailed) GetRequest() string {
@@ -3094,7 +3378,7 @@ type VerificationPassed struct {
 
 func (x *VerificationPassed) Reset() {
 	*x = VerificationPassed{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[48]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3106,7 +3390,7 @@ func (x *VerificationPassed) String() string {
 func (*VerificationPassed) ProtoMessage() {}
 
 func (x *VerificationPassed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[48]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3119,7 +3403,7 @@ func (x *VerificationPassed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerificationPassed.ProtoReflect.Descriptor instead.
 func (*VerificationPassed) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{48}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *VerificationPassed) GetRequest() string {
@@ -3168,7 +3452,7 @@ type VerificationCheckRefused struct {
 
 func (x *VerificationCheckRefused) Reset() {
 	*x = VerificationCheckRefused{}
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[49]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3180,7 +3464,7 @@ func (x *VerificationCheckRefused) String() string {
 func (*VerificationCheckRefused) ProtoMessage() {}
 
 func (x *VerificationCheckRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_events_proto_msgTypes[49]
+	mi := &file_habeas_identity_v1_events_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3193,7 +3477,7 @@ func (x *VerificationCheckRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerificationCheckRefused.ProtoReflect.Descriptor instead.
 func (*VerificationCheckRefused) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{49}
+	return file_habeas_identity_v1_events_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *VerificationCheckRefused) GetReason() string {
@@ -3273,7 +3557,7 @@ const file_habeas_identity_v1_events_proto_rawDesc = "" +
 	"\x0eTenantProvider\x12\x1c\n" +
 	"\x06issuer\x18\x01 \x01(\tB\x04\x98\xb5\x18\x05R\x06issuer\x12!\n" +
 	"\tclient_id\x18\x02 \x01(\tB\x04\x98\xb5\x18\x05R\bclientId\x12?\n" +
-	"\x06levels\x18\x03 \x03(\v2'.habeas.identity.v1.TenantProviderLevelR\x06levels\"\xf3\x03\n" +
+	"\x06levels\x18\x03 \x03(\v2'.habeas.identity.v1.TenantProviderLevelR\x06levels\"\xa8\x05\n" +
 	"\x15TenantSettingsChanged\x12'\n" +
 	"\fdisplay_name\x18\x01 \x01(\tB\x04\x98\xb5\x18\x05R\vdisplayName\x12!\n" +
 	"\ttime_zone\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\btimeZone\x12 \n" +
@@ -3287,7 +3571,28 @@ const file_habeas_identity_v1_events_proto_rawDesc = "" +
 	"\faccess_level\x18\t \x01(\rR\vaccessLevel\x12#\n" +
 	"\rerasure_level\x18\n" +
 	" \x01(\rR\ferasureLevel\x12\x1e\n" +
-	"\acontact\x18\v \x01(\tB\x04\x98\xb5\x18\x05R\acontact:\x1b\xa2\xb5\x18\x17tenant.settings_changed\"R\n" +
+	"\acontact\x18\v \x01(\tB\x04\x98\xb5\x18\x05R\acontact\x12D\n" +
+	"\n" +
+	"safeguards\x18\f \x01(\v2$.habeas.identity.v1.TenantSafeguardsR\n" +
+	"safeguards\x12 \n" +
+	"\bofficers\x18\r \x01(\tB\x04\x98\xb5\x18\x05R\bofficers\x12K\n" +
+	"\rpolicy_levels\x18\x0e \x03(\v2&.habeas.identity.v1.TenantPolicyLevelsR\fpolicyLevels:\x1b\xa2\xb5\x18\x17tenant.settings_changed\"d\n" +
+	"\x12TenantPolicyLevels\x12\x1c\n" +
+	"\x06policy\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06policy\x12\x16\n" +
+	"\x06access\x18\x02 \x01(\rR\x06access\x12\x18\n" +
+	"\aerasure\x18\x03 \x01(\rR\aerasure\"\x8d\x02\n" +
+	"\x12TenantSettingsHeld\x12A\n" +
+	"\x06wanted\x18\x01 \x01(\v2).habeas.identity.v1.TenantSettingsChangedR\x06wanted\x12\x1c\n" +
+	"\x06lowers\x18\x02 \x03(\tB\x04\x98\xb5\x18\x03R\x06lowers\x12\x14\n" +
+	"\x02by\x18\x03 \x01(\tB\x04\x98\xb5\x18\x02R\x02by\x123\n" +
+	"\aheld_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x06heldAt\x121\n" +
+	"\x06due_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05dueAt:\x18\xa2\xb5\x18\x14tenant.settings_held\"\x8d\x01\n" +
+	"\x17TenantSettingsConfirmed\x12\x14\n" +
+	"\x02by\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\x02by\x12=\n" +
+	"\fconfirmed_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\vconfirmedAt:\x1d\xa2\xb5\x18\x19tenant.settings_confirmed\"\x8d\x01\n" +
+	"\x17TenantSettingsWithdrawn\x12\x14\n" +
+	"\x02by\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\x02by\x12=\n" +
+	"\fwithdrawn_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\vwithdrawnAt:\x1d\xa2\xb5\x18\x19tenant.settings_withdrawn\"R\n" +
 	"\x15TenantSettingsRefused\x12\x1c\n" +
 	"\x06reason\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x1b\xa2\xb5\x18\x17tenant.settings_refused\"\xa6\x01\n" +
 	"\x11SubjectRegistered\x12?\n" +
@@ -3444,7 +3749,7 @@ func file_habeas_identity_v1_events_proto_rawDescGZIP() []byte {
 	return file_habeas_identity_v1_events_proto_rawDescData
 }
 
-var file_habeas_identity_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 50)
+var file_habeas_identity_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 54)
 var file_habeas_identity_v1_events_proto_goTypes = []any{
 	(*KeyDestroyed)(nil),             // 0: habeas.identity.v1.KeyDestroyed
 	(*KeyMade)(nil),                  // 1: habeas.identity.v1.KeyMade
@@ -3458,90 +3763,101 @@ var file_habeas_identity_v1_events_proto_goTypes = []any{
 	(*TenantProviderLevel)(nil),      // 9: habeas.identity.v1.TenantProviderLevel
 	(*TenantProvider)(nil),           // 10: habeas.identity.v1.TenantProvider
 	(*TenantSettingsChanged)(nil),    // 11: habeas.identity.v1.TenantSettingsChanged
-	(*TenantSettingsRefused)(nil),    // 12: habeas.identity.v1.TenantSettingsRefused
-	(*SubjectRegistered)(nil),        // 13: habeas.identity.v1.SubjectRegistered
-	(*IdentifierLinked)(nil),         // 14: habeas.identity.v1.IdentifierLinked
-	(*IdentifierUnlinked)(nil),       // 15: habeas.identity.v1.IdentifierUnlinked
-	(*ClaimBarred)(nil),              // 16: habeas.identity.v1.ClaimBarred
-	(*IdentifiersRead)(nil),          // 17: habeas.identity.v1.IdentifiersRead
-	(*ForgettingBegun)(nil),          // 18: habeas.identity.v1.ForgettingBegun
-	(*SubjectForgotten)(nil),         // 19: habeas.identity.v1.SubjectForgotten
-	(*SubjectChangeRefused)(nil),     // 20: habeas.identity.v1.SubjectChangeRefused
-	(*SignedUp)(nil),                 // 21: habeas.identity.v1.SignedUp
-	(*MergeBegun)(nil),               // 22: habeas.identity.v1.MergeBegun
-	(*SubjectsMerged)(nil),           // 23: habeas.identity.v1.SubjectsMerged
-	(*MergeDeclined)(nil),            // 24: habeas.identity.v1.MergeDeclined
-	(*MergeCompleted)(nil),           // 25: habeas.identity.v1.MergeCompleted
-	(*MergeAbandoned)(nil),           // 26: habeas.identity.v1.MergeAbandoned
-	(*SubjectsSeparated)(nil),        // 27: habeas.identity.v1.SubjectsSeparated
-	(*MergeUndone)(nil),              // 28: habeas.identity.v1.MergeUndone
-	(*MergedSubjectTouched)(nil),     // 29: habeas.identity.v1.MergedSubjectTouched
-	(*IdentifiersFixed)(nil),         // 30: habeas.identity.v1.IdentifiersFixed
-	(*SearchBegun)(nil),              // 31: habeas.identity.v1.SearchBegun
-	(*SeparationDelayed)(nil),        // 32: habeas.identity.v1.SeparationDelayed
-	(*IdentifiersReleased)(nil),      // 33: habeas.identity.v1.IdentifiersReleased
-	(*AgeStated)(nil),                // 34: habeas.identity.v1.AgeStated
-	(*MandateRecorded)(nil),          // 35: habeas.identity.v1.MandateRecorded
-	(*MandateEnded)(nil),             // 36: habeas.identity.v1.MandateEnded
-	(*ParentalConsentRecorded)(nil),  // 37: habeas.identity.v1.ParentalConsentRecorded
-	(*ParentalConsentWithdrawn)(nil), // 38: habeas.identity.v1.ParentalConsentWithdrawn
-	(*MinorBlocked)(nil),             // 39: habeas.identity.v1.MinorBlocked
-	(*MinorUnblocked)(nil),           // 40: habeas.identity.v1.MinorUnblocked
-	(*VerificationStarted)(nil),      // 41: habeas.identity.v1.VerificationStarted
-	(*CodeDispatched)(nil),           // 42: habeas.identity.v1.CodeDispatched
-	(*LinkIssued)(nil),               // 43: habeas.identity.v1.LinkIssued
-	(*CodeSent)(nil),                 // 44: habeas.identity.v1.CodeSent
-	(*CodeNotSent)(nil),              // 45: habeas.identity.v1.CodeNotSent
-	(*AttemptFailed)(nil),            // 46: habeas.identity.v1.AttemptFailed
-	(*VerificationFailed)(nil),       // 47: habeas.identity.v1.VerificationFailed
-	(*VerificationPassed)(nil),       // 48: habeas.identity.v1.VerificationPassed
-	(*VerificationCheckRefused)(nil), // 49: habeas.identity.v1.VerificationCheckRefused
-	(v1.KeyClass)(0),                 // 50: habeas.seal.v1.KeyClass
-	(*timestamppb.Timestamp)(nil),    // 51: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),      // 52: google.protobuf.Duration
-	(*v1.Sealed)(nil),                // 53: habeas.seal.v1.Sealed
+	(*TenantPolicyLevels)(nil),       // 12: habeas.identity.v1.TenantPolicyLevels
+	(*TenantSettingsHeld)(nil),       // 13: habeas.identity.v1.TenantSettingsHeld
+	(*TenantSettingsConfirmed)(nil),  // 14: habeas.identity.v1.TenantSettingsConfirmed
+	(*TenantSettingsWithdrawn)(nil),  // 15: habeas.identity.v1.TenantSettingsWithdrawn
+	(*TenantSettingsRefused)(nil),    // 16: habeas.identity.v1.TenantSettingsRefused
+	(*SubjectRegistered)(nil),        // 17: habeas.identity.v1.SubjectRegistered
+	(*IdentifierLinked)(nil),         // 18: habeas.identity.v1.IdentifierLinked
+	(*IdentifierUnlinked)(nil),       // 19: habeas.identity.v1.IdentifierUnlinked
+	(*ClaimBarred)(nil),              // 20: habeas.identity.v1.ClaimBarred
+	(*IdentifiersRead)(nil),          // 21: habeas.identity.v1.IdentifiersRead
+	(*ForgettingBegun)(nil),          // 22: habeas.identity.v1.ForgettingBegun
+	(*SubjectForgotten)(nil),         // 23: habeas.identity.v1.SubjectForgotten
+	(*SubjectChangeRefused)(nil),     // 24: habeas.identity.v1.SubjectChangeRefused
+	(*SignedUp)(nil),                 // 25: habeas.identity.v1.SignedUp
+	(*MergeBegun)(nil),               // 26: habeas.identity.v1.MergeBegun
+	(*SubjectsMerged)(nil),           // 27: habeas.identity.v1.SubjectsMerged
+	(*MergeDeclined)(nil),            // 28: habeas.identity.v1.MergeDeclined
+	(*MergeCompleted)(nil),           // 29: habeas.identity.v1.MergeCompleted
+	(*MergeAbandoned)(nil),           // 30: habeas.identity.v1.MergeAbandoned
+	(*SubjectsSeparated)(nil),        // 31: habeas.identity.v1.SubjectsSeparated
+	(*MergeUndone)(nil),              // 32: habeas.identity.v1.MergeUndone
+	(*MergedSubjectTouched)(nil),     // 33: habeas.identity.v1.MergedSubjectTouched
+	(*IdentifiersFixed)(nil),         // 34: habeas.identity.v1.IdentifiersFixed
+	(*SearchBegun)(nil),              // 35: habeas.identity.v1.SearchBegun
+	(*SeparationDelayed)(nil),        // 36: habeas.identity.v1.SeparationDelayed
+	(*IdentifiersReleased)(nil),      // 37: habeas.identity.v1.IdentifiersReleased
+	(*AgeStated)(nil),                // 38: habeas.identity.v1.AgeStated
+	(*MandateRecorded)(nil),          // 39: habeas.identity.v1.MandateRecorded
+	(*MandateEnded)(nil),             // 40: habeas.identity.v1.MandateEnded
+	(*ParentalConsentRecorded)(nil),  // 41: habeas.identity.v1.ParentalConsentRecorded
+	(*ParentalConsentWithdrawn)(nil), // 42: habeas.identity.v1.ParentalConsentWithdrawn
+	(*MinorBlocked)(nil),             // 43: habeas.identity.v1.MinorBlocked
+	(*MinorUnblocked)(nil),           // 44: habeas.identity.v1.MinorUnblocked
+	(*VerificationStarted)(nil),      // 45: habeas.identity.v1.VerificationStarted
+	(*CodeDispatched)(nil),           // 46: habeas.identity.v1.CodeDispatched
+	(*LinkIssued)(nil),               // 47: habeas.identity.v1.LinkIssued
+	(*CodeSent)(nil),                 // 48: habeas.identity.v1.CodeSent
+	(*CodeNotSent)(nil),              // 49: habeas.identity.v1.CodeNotSent
+	(*AttemptFailed)(nil),            // 50: habeas.identity.v1.AttemptFailed
+	(*VerificationFailed)(nil),       // 51: habeas.identity.v1.VerificationFailed
+	(*VerificationPassed)(nil),       // 52: habeas.identity.v1.VerificationPassed
+	(*VerificationCheckRefused)(nil), // 53: habeas.identity.v1.VerificationCheckRefused
+	(v1.KeyClass)(0),                 // 54: habeas.seal.v1.KeyClass
+	(*timestamppb.Timestamp)(nil),    // 55: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),      // 56: google.protobuf.Duration
+	(*v1.Sealed)(nil),                // 57: habeas.seal.v1.Sealed
 }
 var file_habeas_identity_v1_events_proto_depIdxs = []int32{
-	50, // 0: habeas.identity.v1.KeyDestroyed.class:type_name -> habeas.seal.v1.KeyClass
-	51, // 1: habeas.identity.v1.KeyDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
-	51, // 2: habeas.identity.v1.KeyDestroyed.residue_horizon:type_name -> google.protobuf.Timestamp
-	50, // 3: habeas.identity.v1.KeyMade.class:type_name -> habeas.seal.v1.KeyClass
-	51, // 4: habeas.identity.v1.KekEpochDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
-	51, // 5: habeas.identity.v1.PepperEpochDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
-	51, // 6: habeas.identity.v1.TenantCreated.created_at:type_name -> google.protobuf.Timestamp
+	54, // 0: habeas.identity.v1.KeyDestroyed.class:type_name -> habeas.seal.v1.KeyClass
+	55, // 1: habeas.identity.v1.KeyDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
+	55, // 2: habeas.identity.v1.KeyDestroyed.residue_horizon:type_name -> google.protobuf.Timestamp
+	54, // 3: habeas.identity.v1.KeyMade.class:type_name -> habeas.seal.v1.KeyClass
+	55, // 4: habeas.identity.v1.KekEpochDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
+	55, // 5: habeas.identity.v1.PepperEpochDestroyed.destroyed_at:type_name -> google.protobuf.Timestamp
+	55, // 6: habeas.identity.v1.TenantCreated.created_at:type_name -> google.protobuf.Timestamp
 	6,  // 7: habeas.identity.v1.TenantCreated.safeguards:type_name -> habeas.identity.v1.TenantSafeguards
-	52, // 8: habeas.identity.v1.TenantSafeguards.delay:type_name -> google.protobuf.Duration
-	52, // 9: habeas.identity.v1.TenantSafeguards.channel_age:type_name -> google.protobuf.Duration
+	56, // 8: habeas.identity.v1.TenantSafeguards.delay:type_name -> google.protobuf.Duration
+	56, // 9: habeas.identity.v1.TenantSafeguards.channel_age:type_name -> google.protobuf.Duration
 	9,  // 10: habeas.identity.v1.TenantProvider.levels:type_name -> habeas.identity.v1.TenantProviderLevel
 	8,  // 11: habeas.identity.v1.TenantSettingsChanged.kinds:type_name -> habeas.identity.v1.TenantKind
-	51, // 12: habeas.identity.v1.TenantSettingsChanged.changed_at:type_name -> google.protobuf.Timestamp
+	55, // 12: habeas.identity.v1.TenantSettingsChanged.changed_at:type_name -> google.protobuf.Timestamp
 	10, // 13: habeas.identity.v1.TenantSettingsChanged.provider:type_name -> habeas.identity.v1.TenantProvider
-	51, // 14: habeas.identity.v1.SubjectRegistered.registered_at:type_name -> google.protobuf.Timestamp
-	53, // 15: habeas.identity.v1.IdentifierLinked.value:type_name -> habeas.seal.v1.Sealed
-	51, // 16: habeas.identity.v1.IdentifierLinked.linked_at:type_name -> google.protobuf.Timestamp
-	51, // 17: habeas.identity.v1.SubjectForgotten.residue_ends_at:type_name -> google.protobuf.Timestamp
-	51, // 18: habeas.identity.v1.SignedUp.signed_up_at:type_name -> google.protobuf.Timestamp
-	51, // 19: habeas.identity.v1.MergeBegun.begun_at:type_name -> google.protobuf.Timestamp
-	51, // 20: habeas.identity.v1.SubjectsMerged.merged_at:type_name -> google.protobuf.Timestamp
-	51, // 21: habeas.identity.v1.SubjectsSeparated.separated_at:type_name -> google.protobuf.Timestamp
-	51, // 22: habeas.identity.v1.MergedSubjectTouched.touched_at:type_name -> google.protobuf.Timestamp
-	51, // 23: habeas.identity.v1.SearchBegun.until:type_name -> google.protobuf.Timestamp
-	51, // 24: habeas.identity.v1.SeparationDelayed.delayed_at:type_name -> google.protobuf.Timestamp
-	53, // 25: habeas.identity.v1.AgeStated.birth_date:type_name -> habeas.seal.v1.Sealed
-	51, // 26: habeas.identity.v1.AgeStated.stated_at:type_name -> google.protobuf.Timestamp
-	51, // 27: habeas.identity.v1.MandateRecorded.recorded_at:type_name -> google.protobuf.Timestamp
-	51, // 28: habeas.identity.v1.MandateEnded.ended_at:type_name -> google.protobuf.Timestamp
-	51, // 29: habeas.identity.v1.ParentalConsentRecorded.recorded_at:type_name -> google.protobuf.Timestamp
-	51, // 30: habeas.identity.v1.ParentalConsentWithdrawn.withdrawn_at:type_name -> google.protobuf.Timestamp
-	51, // 31: habeas.identity.v1.MinorBlocked.blocked_at:type_name -> google.protobuf.Timestamp
-	51, // 32: habeas.identity.v1.MinorUnblocked.unblocked_at:type_name -> google.protobuf.Timestamp
-	53, // 33: habeas.identity.v1.VerificationStarted.code:type_name -> habeas.seal.v1.Sealed
-	51, // 34: habeas.identity.v1.VerificationStarted.expires_at:type_name -> google.protobuf.Timestamp
-	35, // [35:35] is the sub-list for method output_type
-	35, // [35:35] is the sub-list for method input_type
-	35, // [35:35] is the sub-list for extension type_name
-	35, // [35:35] is the sub-list for extension extendee
-	0,  // [0:35] is the sub-list for field type_name
+	6,  // 14: habeas.identity.v1.TenantSettingsChanged.safeguards:type_name -> habeas.identity.v1.TenantSafeguards
+	12, // 15: habeas.identity.v1.TenantSettingsChanged.policy_levels:type_name -> habeas.identity.v1.TenantPolicyLevels
+	11, // 16: habeas.identity.v1.TenantSettingsHeld.wanted:type_name -> habeas.identity.v1.TenantSettingsChanged
+	55, // 17: habeas.identity.v1.TenantSettingsHeld.held_at:type_name -> google.protobuf.Timestamp
+	55, // 18: habeas.identity.v1.TenantSettingsHeld.due_at:type_name -> google.protobuf.Timestamp
+	55, // 19: habeas.identity.v1.TenantSettingsConfirmed.confirmed_at:type_name -> google.protobuf.Timestamp
+	55, // 20: habeas.identity.v1.TenantSettingsWithdrawn.withdrawn_at:type_name -> google.protobuf.Timestamp
+	55, // 21: habeas.identity.v1.SubjectRegistered.registered_at:type_name -> google.protobuf.Timestamp
+	57, // 22: habeas.identity.v1.IdentifierLinked.value:type_name -> habeas.seal.v1.Sealed
+	55, // 23: habeas.identity.v1.IdentifierLinked.linked_at:type_name -> google.protobuf.Timestamp
+	55, // 24: habeas.identity.v1.SubjectForgotten.residue_ends_at:type_name -> google.protobuf.Timestamp
+	55, // 25: habeas.identity.v1.SignedUp.signed_up_at:type_name -> google.protobuf.Timestamp
+	55, // 26: habeas.identity.v1.MergeBegun.begun_at:type_name -> google.protobuf.Timestamp
+	55, // 27: habeas.identity.v1.SubjectsMerged.merged_at:type_name -> google.protobuf.Timestamp
+	55, // 28: habeas.identity.v1.SubjectsSeparated.separated_at:type_name -> google.protobuf.Timestamp
+	55, // 29: habeas.identity.v1.MergedSubjectTouched.touched_at:type_name -> google.protobuf.Timestamp
+	55, // 30: habeas.identity.v1.SearchBegun.until:type_name -> google.protobuf.Timestamp
+	55, // 31: habeas.identity.v1.SeparationDelayed.delayed_at:type_name -> google.protobuf.Timestamp
+	57, // 32: habeas.identity.v1.AgeStated.birth_date:type_name -> habeas.seal.v1.Sealed
+	55, // 33: habeas.identity.v1.AgeStated.stated_at:type_name -> google.protobuf.Timestamp
+	55, // 34: habeas.identity.v1.MandateRecorded.recorded_at:type_name -> google.protobuf.Timestamp
+	55, // 35: habeas.identity.v1.MandateEnded.ended_at:type_name -> google.protobuf.Timestamp
+	55, // 36: habeas.identity.v1.ParentalConsentRecorded.recorded_at:type_name -> google.protobuf.Timestamp
+	55, // 37: habeas.identity.v1.ParentalConsentWithdrawn.withdrawn_at:type_name -> google.protobuf.Timestamp
+	55, // 38: habeas.identity.v1.MinorBlocked.blocked_at:type_name -> google.protobuf.Timestamp
+	55, // 39: habeas.identity.v1.MinorUnblocked.unblocked_at:type_name -> google.protobuf.Timestamp
+	57, // 40: habeas.identity.v1.VerificationStarted.code:type_name -> habeas.seal.v1.Sealed
+	55, // 41: habeas.identity.v1.VerificationStarted.expires_at:type_name -> google.protobuf.Timestamp
+	42, // [42:42] is the sub-list for method output_type
+	42, // [42:42] is the sub-list for method input_type
+	42, // [42:42] is the sub-list for extension type_name
+	42, // [42:42] is the sub-list for extension extendee
+	0,  // [0:42] is the sub-list for field type_name
 }
 
 func init() { file_habeas_identity_v1_events_proto_init() }
@@ -3555,7 +3871,7 @@ func file_habeas_identity_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_identity_v1_events_proto_rawDesc), len(file_habeas_identity_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   50,
+			NumMessages:   54,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1255,7 +1255,8 @@ type CreateTenantRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Client-made id of the command (AIP-155).
 	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// Id of the tenant: an opaque name that never changes.
+	// Id of the tenant: an opaque name that never changes. It is the token's, unless
+	// that is of the platform's own tenant.
 	Tenant string `protobuf:"bytes,2,opt,name=tenant,proto3" json:"tenant,omitempty"`
 	// What the tenant is called.
 	DisplayName string `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
@@ -1344,64 +1345,6 @@ func (x *CreateTenantRequest) GetSafeguards() *Safeguards {
 	return nil
 }
 
-// Safeguards protect people against requests that others make in their name.
-type Safeguards struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// How long a request that needs level 3 or more is held after who asks was
-	// proven, while all the person's known channels are told of it and each can
-	// cancel it. Zero: nobody is told and nothing is held.
-	Delay *durationpb.Duration `protobuf:"bytes,1,opt,name=delay,proto3" json:"delay,omitempty"`
-	// How long a channel has to have been linked before a proof by it reaches
-	// level 3. Zero: from the first moment.
-	ChannelAge    *durationpb.Duration `protobuf:"bytes,2,opt,name=channel_age,json=channelAge,proto3" json:"channel_age,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Safeguards) Reset() {
-	*x = Safeguards{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[18]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Safeguards) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Safeguards) ProtoMessage() {}
-
-func (x *Safeguards) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[18]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Safeguards.ProtoReflect.Descriptor instead.
-func (*Safeguards) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{18}
-}
-
-func (x *Safeguards) GetDelay() *durationpb.Duration {
-	if x != nil {
-		return x.Delay
-	}
-	return nil
-}
-
-func (x *Safeguards) GetChannelAge() *durationpb.Duration {
-	if x != nil {
-		return x.ChannelAge
-	}
-	return nil
-}
-
 // CreateTenantResponse is empty but for the token.
 type CreateTenantResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1413,7 +1356,7 @@ type CreateTenantResponse struct {
 
 func (x *CreateTenantResponse) Reset() {
 	*x = CreateTenantResponse{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[19]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1425,7 +1368,7 @@ func (x *CreateTenantResponse) String() string {
 func (*CreateTenantResponse) ProtoMessage() {}
 
 func (x *CreateTenantResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[19]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1438,7 +1381,7 @@ func (x *CreateTenantResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTenantResponse.ProtoReflect.Descriptor instead.
 func (*CreateTenantResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{19}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *CreateTenantResponse) GetConsistencyToken() string {
@@ -1459,7 +1402,7 @@ type GetTenantRequest struct {
 
 func (x *GetTenantRequest) Reset() {
 	*x = GetTenantRequest{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[20]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1471,7 +1414,7 @@ func (x *GetTenantRequest) String() string {
 func (*GetTenantRequest) ProtoMessage() {}
 
 func (x *GetTenantRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[20]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1484,7 +1427,7 @@ func (x *GetTenantRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTenantRequest.ProtoReflect.Descriptor instead.
 func (*GetTenantRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{20}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *GetTenantRequest) GetConsistencyToken() string {
@@ -1521,7 +1464,7 @@ type GetTenantResponse struct {
 
 func (x *GetTenantResponse) Reset() {
 	*x = GetTenantResponse{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[21]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1533,7 +1476,7 @@ func (x *GetTenantResponse) String() string {
 func (*GetTenantResponse) ProtoMessage() {}
 
 func (x *GetTenantResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[21]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1546,7 +1489,7 @@ func (x *GetTenantResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTenantResponse.ProtoReflect.Descriptor instead.
 func (*GetTenantResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{21}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *GetTenantResponse) GetTenant() string {
@@ -1634,7 +1577,7 @@ type StartVerificationRequest struct {
 
 func (x *StartVerificationRequest) Reset() {
 	*x = StartVerificationRequest{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[22]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1646,7 +1589,7 @@ func (x *StartVerificationRequest) String() string {
 func (*StartVerificationRequest) ProtoMessage() {}
 
 func (x *StartVerificationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[22]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1659,7 +1602,7 @@ func (x *StartVerificationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartVerificationRequest.ProtoReflect.Descriptor instead.
 func (*StartVerificationRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{22}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *StartVerificationRequest) GetRequestId() string {
@@ -1712,7 +1655,7 @@ type StartVerificationResponse struct {
 
 func (x *StartVerificationResponse) Reset() {
 	*x = StartVerificationResponse{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[23]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1724,7 +1667,7 @@ func (x *StartVerificationResponse) String() string {
 func (*StartVerificationResponse) ProtoMessage() {}
 
 func (x *StartVerificationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[23]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1737,7 +1680,7 @@ func (x *StartVerificationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartVerificationResponse.ProtoReflect.Descriptor instead.
 func (*StartVerificationResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{23}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *StartVerificationResponse) GetVerification() string {
@@ -1778,7 +1721,7 @@ type CheckCodeRequest struct {
 
 func (x *CheckCodeRequest) Reset() {
 	*x = CheckCodeRequest{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[24]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1790,7 +1733,7 @@ func (x *CheckCodeRequest) String() string {
 func (*CheckCodeRequest) ProtoMessage() {}
 
 func (x *CheckCodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[24]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1803,7 +1746,7 @@ func (x *CheckCodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckCodeRequest.ProtoReflect.Descriptor instead.
 func (*CheckCodeRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{24}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *CheckCodeRequest) GetRequestId() string {
@@ -1850,7 +1793,7 @@ type CheckCodeResponse struct {
 
 func (x *CheckCodeResponse) Reset() {
 	*x = CheckCodeResponse{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[25]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1862,7 +1805,7 @@ func (x *CheckCodeResponse) String() string {
 func (*CheckCodeResponse) ProtoMessage() {}
 
 func (x *CheckCodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[25]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1875,7 +1818,7 @@ func (x *CheckCodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckCodeResponse.ProtoReflect.Descriptor instead.
 func (*CheckCodeResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{25}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *CheckCodeResponse) GetState() VerificationState {
@@ -1910,7 +1853,7 @@ type GetVerificationRequest struct {
 
 func (x *GetVerificationRequest) Reset() {
 	*x = GetVerificationRequest{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[26]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1922,7 +1865,7 @@ func (x *GetVerificationRequest) String() string {
 func (*GetVerificationRequest) ProtoMessage() {}
 
 func (x *GetVerificationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[26]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1935,7 +1878,7 @@ func (x *GetVerificationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetVerificationRequest.ProtoReflect.Descriptor instead.
 func (*GetVerificationRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{26}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *GetVerificationRequest) GetVerification() string {
@@ -1974,7 +1917,7 @@ type GetVerificationResponse struct {
 
 func (x *GetVerificationResponse) Reset() {
 	*x = GetVerificationResponse{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[27]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1986,7 +1929,7 @@ func (x *GetVerificationResponse) String() string {
 func (*GetVerificationResponse) ProtoMessage() {}
 
 func (x *GetVerificationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[27]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1999,7 +1942,7 @@ func (x *GetVerificationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetVerificationResponse.ProtoReflect.Descriptor instead.
 func (*GetVerificationResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{27}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *GetVerificationResponse) GetState() VerificationState {
@@ -2166,12 +2109,7 @@ const file_habeas_identity_v1_identity_service_proto_rawDesc = "" +
 	"\bcalendar\x18\x05 \x01(\tB*\xbaH'r%2#^([a-z]{2}(-[a-z0-9]{1,8})?|none)?$R\bcalendar\x12>\n" +
 	"\n" +
 	"safeguards\x18\x06 \x01(\v2\x1e.habeas.identity.v1.SafeguardsR\n" +
-	"safeguards\"\x9a\x01\n" +
-	"\n" +
-	"Safeguards\x12?\n" +
-	"\x05delay\x18\x01 \x01(\v2\x19.google.protobuf.DurationB\x0e\xbaH\v\xaa\x01\b\"\x04\b\x80\xeaI2\x00R\x05delay\x12K\n" +
-	"\vchannel_age\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\x0f\xbaH\f\xaa\x01\t\"\x05\b\x80\xce\xda\x032\x00R\n" +
-	"channelAge\"C\n" +
+	"safeguards\"C\n" +
 	"\x14CreateTenantResponse\x12+\n" +
 	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"I\n" +
 	"\x10GetTenantRequest\x125\n" +
@@ -2268,11 +2206,11 @@ const file_habeas_identity_v1_identity_service_proto_rawDesc = "" +
 	"\x0eFixIdentifiers\x12).habeas.identity.v1.FixIdentifiersRequest\x1a*.habeas.identity.v1.FixIdentifiersResponse\"\r\x8a\xb5\x18\x05\n" +
 	"\x01\f\x10\x01\x92\xb5\x18\x00\x12w\n" +
 	"\rForgetSubject\x12(.habeas.identity.v1.ForgetSubjectRequest\x1a).habeas.identity.v1.ForgetSubjectResponse\"\x11\x8a\xb5\x18\x05\n" +
-	"\x01\f\x10\x01\x92\xb5\x18\x04\x12\x02\b<2\xf8\x04\n" +
-	"\rTenantService\x12p\n" +
-	"\fCreateTenant\x12'.habeas.identity.v1.CreateTenantRequest\x1a(.habeas.identity.v1.CreateTenantResponse\"\r\x8a\xb5\x18\x05\n" +
+	"\x01\f\x10\x01\x92\xb5\x18\x04\x12\x02\b<2\xfa\x04\n" +
+	"\rTenantService\x12r\n" +
+	"\fCreateTenant\x12'.habeas.identity.v1.CreateTenantRequest\x1a(.habeas.identity.v1.CreateTenantResponse\"\x0f\x8a\xb5\x18\a\n" +
 	"\x01\n" +
-	"\x10\x01\x92\xb5\x18\x00\x12p\n" +
+	"\x10\x01 \x01\x92\xb5\x18\x00\x12p\n" +
 	"\tGetTenant\x12$.habeas.identity.v1.GetTenantRequest\x1a%.habeas.identity.v1.GetTenantResponse\"\x16\x8a\xb5\x18\v\n" +
 	"\a\x01\x03\x05\a\b\n" +
 	"\f\x10\x02\x92\xb5\x18\x00\x90\x02\x01\x12x\n" +
@@ -2307,7 +2245,7 @@ func file_habeas_identity_v1_identity_service_proto_rawDescGZIP() []byte {
 }
 
 var file_habeas_identity_v1_identity_service_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_habeas_identity_v1_identity_service_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_habeas_identity_v1_identity_service_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_habeas_identity_v1_identity_service_proto_goTypes = []any{
 	(IdentifierKind)(0),                // 0: habeas.identity.v1.IdentifierKind
 	(SubjectState)(0),                  // 1: habeas.identity.v1.SubjectState
@@ -2330,20 +2268,20 @@ var file_habeas_identity_v1_identity_service_proto_goTypes = []any{
 	(*ForgetSubjectRequest)(nil),       // 18: habeas.identity.v1.ForgetSubjectRequest
 	(*ForgetSubjectResponse)(nil),      // 19: habeas.identity.v1.ForgetSubjectResponse
 	(*CreateTenantRequest)(nil),        // 20: habeas.identity.v1.CreateTenantRequest
-	(*Safeguards)(nil),                 // 21: habeas.identity.v1.Safeguards
-	(*CreateTenantResponse)(nil),       // 22: habeas.identity.v1.CreateTenantResponse
-	(*GetTenantRequest)(nil),           // 23: habeas.identity.v1.GetTenantRequest
-	(*GetTenantResponse)(nil),          // 24: habeas.identity.v1.GetTenantResponse
-	(*StartVerificationRequest)(nil),   // 25: habeas.identity.v1.StartVerificationRequest
-	(*StartVerificationResponse)(nil),  // 26: habeas.identity.v1.StartVerificationResponse
-	(*CheckCodeRequest)(nil),           // 27: habeas.identity.v1.CheckCodeRequest
-	(*CheckCodeResponse)(nil),          // 28: habeas.identity.v1.CheckCodeResponse
-	(*GetVerificationRequest)(nil),     // 29: habeas.identity.v1.GetVerificationRequest
-	(*GetVerificationResponse)(nil),    // 30: habeas.identity.v1.GetVerificationResponse
-	(*Mandate)(nil),                    // 31: habeas.identity.v1.Mandate
-	(*ParentalConsent)(nil),            // 32: habeas.identity.v1.ParentalConsent
-	(*timestamppb.Timestamp)(nil),      // 33: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),        // 34: google.protobuf.Duration
+	(*CreateTenantResponse)(nil),       // 21: habeas.identity.v1.CreateTenantResponse
+	(*GetTenantRequest)(nil),           // 22: habeas.identity.v1.GetTenantRequest
+	(*GetTenantResponse)(nil),          // 23: habeas.identity.v1.GetTenantResponse
+	(*StartVerificationRequest)(nil),   // 24: habeas.identity.v1.StartVerificationRequest
+	(*StartVerificationResponse)(nil),  // 25: habeas.identity.v1.StartVerificationResponse
+	(*CheckCodeRequest)(nil),           // 26: habeas.identity.v1.CheckCodeRequest
+	(*CheckCodeResponse)(nil),          // 27: habeas.identity.v1.CheckCodeResponse
+	(*GetVerificationRequest)(nil),     // 28: habeas.identity.v1.GetVerificationRequest
+	(*GetVerificationResponse)(nil),    // 29: habeas.identity.v1.GetVerificationResponse
+	(*Mandate)(nil),                    // 30: habeas.identity.v1.Mandate
+	(*ParentalConsent)(nil),            // 31: habeas.identity.v1.ParentalConsent
+	(*timestamppb.Timestamp)(nil),      // 32: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),        // 33: google.protobuf.Duration
+	(*Safeguards)(nil),                 // 34: habeas.identity.v1.Safeguards
 	(*Offboarding)(nil),                // 35: habeas.identity.v1.Offboarding
 	(*IdentityProvider)(nil),           // 36: habeas.identity.v1.IdentityProvider
 	(*Assurance)(nil),                  // 37: habeas.identity.v1.Assurance
@@ -2359,68 +2297,66 @@ var file_habeas_identity_v1_identity_service_proto_goTypes = []any{
 var file_habeas_identity_v1_identity_service_proto_depIdxs = []int32{
 	0,  // 0: habeas.identity.v1.Identifier.kind:type_name -> habeas.identity.v1.IdentifierKind
 	3,  // 1: habeas.identity.v1.RegisterSubjectRequest.identifiers:type_name -> habeas.identity.v1.Identifier
-	31, // 2: habeas.identity.v1.RegisterSubjectRequest.mandate:type_name -> habeas.identity.v1.Mandate
-	32, // 3: habeas.identity.v1.RegisterSubjectRequest.parental_consent:type_name -> habeas.identity.v1.ParentalConsent
+	30, // 2: habeas.identity.v1.RegisterSubjectRequest.mandate:type_name -> habeas.identity.v1.Mandate
+	31, // 3: habeas.identity.v1.RegisterSubjectRequest.parental_consent:type_name -> habeas.identity.v1.ParentalConsent
 	3,  // 4: habeas.identity.v1.LinkIdentifierRequest.identifier:type_name -> habeas.identity.v1.Identifier
 	3,  // 5: habeas.identity.v1.UnlinkIdentifierRequest.identifier:type_name -> habeas.identity.v1.Identifier
 	3,  // 6: habeas.identity.v1.ResolveSubjectRequest.identifier:type_name -> habeas.identity.v1.Identifier
 	1,  // 7: habeas.identity.v1.GetSubjectResponse.state:type_name -> habeas.identity.v1.SubjectState
 	0,  // 8: habeas.identity.v1.GetSubjectResponse.kinds:type_name -> habeas.identity.v1.IdentifierKind
-	33, // 9: habeas.identity.v1.GetSubjectResponse.registered_at:type_name -> google.protobuf.Timestamp
+	32, // 9: habeas.identity.v1.GetSubjectResponse.registered_at:type_name -> google.protobuf.Timestamp
 	3,  // 10: habeas.identity.v1.ListIdentifiersResponse.identifiers:type_name -> habeas.identity.v1.Identifier
-	34, // 11: habeas.identity.v1.FixIdentifiersRequest.search:type_name -> google.protobuf.Duration
-	33, // 12: habeas.identity.v1.ForgetSubjectResponse.residue_ends_at:type_name -> google.protobuf.Timestamp
-	21, // 13: habeas.identity.v1.CreateTenantRequest.safeguards:type_name -> habeas.identity.v1.Safeguards
-	34, // 14: habeas.identity.v1.Safeguards.delay:type_name -> google.protobuf.Duration
-	34, // 15: habeas.identity.v1.Safeguards.channel_age:type_name -> google.protobuf.Duration
-	21, // 16: habeas.identity.v1.GetTenantResponse.safeguards:type_name -> habeas.identity.v1.Safeguards
-	35, // 17: habeas.identity.v1.GetTenantResponse.offboarding:type_name -> habeas.identity.v1.Offboarding
-	36, // 18: habeas.identity.v1.GetTenantResponse.provider:type_name -> habeas.identity.v1.IdentityProvider
-	37, // 19: habeas.identity.v1.GetTenantResponse.assurance:type_name -> habeas.identity.v1.Assurance
-	33, // 20: habeas.identity.v1.StartVerificationResponse.expires_at:type_name -> google.protobuf.Timestamp
-	2,  // 21: habeas.identity.v1.CheckCodeResponse.state:type_name -> habeas.identity.v1.VerificationState
-	2,  // 22: habeas.identity.v1.GetVerificationResponse.state:type_name -> habeas.identity.v1.VerificationState
-	33, // 23: habeas.identity.v1.GetVerificationResponse.expires_at:type_name -> google.protobuf.Timestamp
-	33, // 24: habeas.identity.v1.GetVerificationResponse.better_from:type_name -> google.protobuf.Timestamp
-	4,  // 25: habeas.identity.v1.SubjectService.RegisterSubject:input_type -> habeas.identity.v1.RegisterSubjectRequest
-	6,  // 26: habeas.identity.v1.SubjectService.LinkIdentifier:input_type -> habeas.identity.v1.LinkIdentifierRequest
-	8,  // 27: habeas.identity.v1.SubjectService.UnlinkIdentifier:input_type -> habeas.identity.v1.UnlinkIdentifierRequest
-	10, // 28: habeas.identity.v1.SubjectService.ResolveSubject:input_type -> habeas.identity.v1.ResolveSubjectRequest
-	12, // 29: habeas.identity.v1.SubjectService.GetSubject:input_type -> habeas.identity.v1.GetSubjectRequest
-	14, // 30: habeas.identity.v1.SubjectService.ListIdentifiers:input_type -> habeas.identity.v1.ListIdentifiersRequest
-	38, // 31: habeas.identity.v1.SubjectService.RecordTouch:input_type -> habeas.identity.v1.RecordTouchRequest
-	16, // 32: habeas.identity.v1.SubjectService.FixIdentifiers:input_type -> habeas.identity.v1.FixIdentifiersRequest
-	18, // 33: habeas.identity.v1.SubjectService.ForgetSubject:input_type -> habeas.identity.v1.ForgetSubjectRequest
-	20, // 34: habeas.identity.v1.TenantService.CreateTenant:input_type -> habeas.identity.v1.CreateTenantRequest
-	23, // 35: habeas.identity.v1.TenantService.GetTenant:input_type -> habeas.identity.v1.GetTenantRequest
-	39, // 36: habeas.identity.v1.TenantService.OffboardTenant:input_type -> habeas.identity.v1.OffboardTenantRequest
-	40, // 37: habeas.identity.v1.TenantService.ApproveOffboarding:input_type -> habeas.identity.v1.ApproveOffboardingRequest
-	41, // 38: habeas.identity.v1.TenantService.CancelOffboarding:input_type -> habeas.identity.v1.CancelOffboardingRequest
-	25, // 39: habeas.identity.v1.VerificationService.StartVerification:input_type -> habeas.identity.v1.StartVerificationRequest
-	27, // 40: habeas.identity.v1.VerificationService.CheckCode:input_type -> habeas.identity.v1.CheckCodeRequest
-	29, // 41: habeas.identity.v1.VerificationService.GetVerification:input_type -> habeas.identity.v1.GetVerificationRequest
-	5,  // 42: habeas.identity.v1.SubjectService.RegisterSubject:output_type -> habeas.identity.v1.RegisterSubjectResponse
-	7,  // 43: habeas.identity.v1.SubjectService.LinkIdentifier:output_type -> habeas.identity.v1.LinkIdentifierResponse
-	9,  // 44: habeas.identity.v1.SubjectService.UnlinkIdentifier:output_type -> habeas.identity.v1.UnlinkIdentifierResponse
-	11, // 45: habeas.identity.v1.SubjectService.ResolveSubject:output_type -> habeas.identity.v1.ResolveSubjectResponse
-	13, // 46: habeas.identity.v1.SubjectService.GetSubject:output_type -> habeas.identity.v1.GetSubjectResponse
-	15, // 47: habeas.identity.v1.SubjectService.ListIdentifiers:output_type -> habeas.identity.v1.ListIdentifiersResponse
-	42, // 48: habeas.identity.v1.SubjectService.RecordTouch:output_type -> habeas.identity.v1.RecordTouchResponse
-	17, // 49: habeas.identity.v1.SubjectService.FixIdentifiers:output_type -> habeas.identity.v1.FixIdentifiersResponse
-	19, // 50: habeas.identity.v1.SubjectService.ForgetSubject:output_type -> habeas.identity.v1.ForgetSubjectResponse
-	22, // 51: habeas.identity.v1.TenantService.CreateTenant:output_type -> habeas.identity.v1.CreateTenantResponse
-	24, // 52: habeas.identity.v1.TenantService.GetTenant:output_type -> habeas.identity.v1.GetTenantResponse
-	43, // 53: habeas.identity.v1.TenantService.OffboardTenant:output_type -> habeas.identity.v1.OffboardTenantResponse
-	44, // 54: habeas.identity.v1.TenantService.ApproveOffboarding:output_type -> habeas.identity.v1.ApproveOffboardingResponse
-	45, // 55: habeas.identity.v1.TenantService.CancelOffboarding:output_type -> habeas.identity.v1.CancelOffboardingResponse
-	26, // 56: habeas.identity.v1.VerificationService.StartVerification:output_type -> habeas.identity.v1.StartVerificationResponse
-	28, // 57: habeas.identity.v1.VerificationService.CheckCode:output_type -> habeas.identity.v1.CheckCodeResponse
-	30, // 58: habeas.identity.v1.VerificationService.GetVerification:output_type -> habeas.identity.v1.GetVerificationResponse
-	42, // [42:59] is the sub-list for method output_type
-	25, // [25:42] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	33, // 11: habeas.identity.v1.FixIdentifiersRequest.search:type_name -> google.protobuf.Duration
+	32, // 12: habeas.identity.v1.ForgetSubjectResponse.residue_ends_at:type_name -> google.protobuf.Timestamp
+	34, // 13: habeas.identity.v1.CreateTenantRequest.safeguards:type_name -> habeas.identity.v1.Safeguards
+	34, // 14: habeas.identity.v1.GetTenantResponse.safeguards:type_name -> habeas.identity.v1.Safeguards
+	35, // 15: habeas.identity.v1.GetTenantResponse.offboarding:type_name -> habeas.identity.v1.Offboarding
+	36, // 16: habeas.identity.v1.GetTenantResponse.provider:type_name -> habeas.identity.v1.IdentityProvider
+	37, // 17: habeas.identity.v1.GetTenantResponse.assurance:type_name -> habeas.identity.v1.Assurance
+	32, // 18: habeas.identity.v1.StartVerificationResponse.expires_at:type_name -> google.protobuf.Timestamp
+	2,  // 19: habeas.identity.v1.CheckCodeResponse.state:type_name -> habeas.identity.v1.VerificationState
+	2,  // 20: habeas.identity.v1.GetVerificationResponse.state:type_name -> habeas.identity.v1.VerificationState
+	32, // 21: habeas.identity.v1.GetVerificationResponse.expires_at:type_name -> google.protobuf.Timestamp
+	32, // 22: habeas.identity.v1.GetVerificationResponse.better_from:type_name -> google.protobuf.Timestamp
+	4,  // 23: habeas.identity.v1.SubjectService.RegisterSubject:input_type -> habeas.identity.v1.RegisterSubjectRequest
+	6,  // 24: habeas.identity.v1.SubjectService.LinkIdentifier:input_type -> habeas.identity.v1.LinkIdentifierRequest
+	8,  // 25: habeas.identity.v1.SubjectService.UnlinkIdentifier:input_type -> habeas.identity.v1.UnlinkIdentifierRequest
+	10, // 26: habeas.identity.v1.SubjectService.ResolveSubject:input_type -> habeas.identity.v1.ResolveSubjectRequest
+	12, // 27: habeas.identity.v1.SubjectService.GetSubject:input_type -> habeas.identity.v1.GetSubjectRequest
+	14, // 28: habeas.identity.v1.SubjectService.ListIdentifiers:input_type -> habeas.identity.v1.ListIdentifiersRequest
+	38, // 29: habeas.identity.v1.SubjectService.RecordTouch:input_type -> habeas.identity.v1.RecordTouchRequest
+	16, // 30: habeas.identity.v1.SubjectService.FixIdentifiers:input_type -> habeas.identity.v1.FixIdentifiersRequest
+	18, // 31: habeas.identity.v1.SubjectService.ForgetSubject:input_type -> habeas.identity.v1.ForgetSubjectRequest
+	20, // 32: habeas.identity.v1.TenantService.CreateTenant:input_type -> habeas.identity.v1.CreateTenantRequest
+	22, // 33: habeas.identity.v1.TenantService.GetTenant:input_type -> habeas.identity.v1.GetTenantRequest
+	39, // 34: habeas.identity.v1.TenantService.OffboardTenant:input_type -> habeas.identity.v1.OffboardTenantRequest
+	40, // 35: habeas.identity.v1.TenantService.ApproveOffboarding:input_type -> habeas.identity.v1.ApproveOffboardingRequest
+	41, // 36: habeas.identity.v1.TenantService.CancelOffboarding:input_type -> habeas.identity.v1.CancelOffboardingRequest
+	24, // 37: habeas.identity.v1.VerificationService.StartVerification:input_type -> habeas.identity.v1.StartVerificationRequest
+	26, // 38: habeas.identity.v1.VerificationService.CheckCode:input_type -> habeas.identity.v1.CheckCodeRequest
+	28, // 39: habeas.identity.v1.VerificationService.GetVerification:input_type -> habeas.identity.v1.GetVerificationRequest
+	5,  // 40: habeas.identity.v1.SubjectService.RegisterSubject:output_type -> habeas.identity.v1.RegisterSubjectResponse
+	7,  // 41: habeas.identity.v1.SubjectService.LinkIdentifier:output_type -> habeas.identity.v1.LinkIdentifierResponse
+	9,  // 42: habeas.identity.v1.SubjectService.UnlinkIdentifier:output_type -> habeas.identity.v1.UnlinkIdentifierResponse
+	11, // 43: habeas.identity.v1.SubjectService.ResolveSubject:output_type -> habeas.identity.v1.ResolveSubjectResponse
+	13, // 44: habeas.identity.v1.SubjectService.GetSubject:output_type -> habeas.identity.v1.GetSubjectResponse
+	15, // 45: habeas.identity.v1.SubjectService.ListIdentifiers:output_type -> habeas.identity.v1.ListIdentifiersResponse
+	42, // 46: habeas.identity.v1.SubjectService.RecordTouch:output_type -> habeas.identity.v1.RecordTouchResponse
+	17, // 47: habeas.identity.v1.SubjectService.FixIdentifiers:output_type -> habeas.identity.v1.FixIdentifiersResponse
+	19, // 48: habeas.identity.v1.SubjectService.ForgetSubject:output_type -> habeas.identity.v1.ForgetSubjectResponse
+	21, // 49: habeas.identity.v1.TenantService.CreateTenant:output_type -> habeas.identity.v1.CreateTenantResponse
+	23, // 50: habeas.identity.v1.TenantService.GetTenant:output_type -> habeas.identity.v1.GetTenantResponse
+	43, // 51: habeas.identity.v1.TenantService.OffboardTenant:output_type -> habeas.identity.v1.OffboardTenantResponse
+	44, // 52: habeas.identity.v1.TenantService.ApproveOffboarding:output_type -> habeas.identity.v1.ApproveOffboardingResponse
+	45, // 53: habeas.identity.v1.TenantService.CancelOffboarding:output_type -> habeas.identity.v1.CancelOffboardingResponse
+	25, // 54: habeas.identity.v1.VerificationService.StartVerification:output_type -> habeas.identity.v1.StartVerificationResponse
+	27, // 55: habeas.identity.v1.VerificationService.CheckCode:output_type -> habeas.identity.v1.CheckCodeResponse
+	29, // 56: habeas.identity.v1.VerificationService.GetVerification:output_type -> habeas.identity.v1.GetVerificationResponse
+	40, // [40:57] is the sub-list for method output_type
+	23, // [23:40] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_habeas_identity_v1_identity_service_proto_init() }
@@ -2438,7 +2374,7 @@ func file_habeas_identity_v1_identity_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_identity_v1_identity_service_proto_rawDesc), len(file_habeas_identity_v1_identity_service_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   28,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   3,
 		},

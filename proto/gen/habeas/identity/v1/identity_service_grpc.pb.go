@@ -488,7 +488,9 @@ const (
 //
 // TenantService keeps the separate worlds of organisations.
 type TenantServiceClient interface {
-	// CreateTenant makes a tenant under an id that its creator chooses.
+	// CreateTenant makes the tenant of the token. Only tokens of the platform's own
+	// tenant make others. An id is never free again, and its first safeguards are
+	// its creator's.
 	CreateTenant(ctx context.Context, in *CreateTenantRequest, opts ...grpc.CallOption) (*CreateTenantResponse, error)
 	// GetTenant returns the caller's tenant.
 	GetTenant(ctx context.Context, in *GetTenantRequest, opts ...grpc.CallOption) (*GetTenantResponse, error)
@@ -566,7 +568,9 @@ func (c *tenantServiceClient) CancelOffboarding(ctx context.Context, in *CancelO
 //
 // TenantService keeps the separate worlds of organisations.
 type TenantServiceServer interface {
-	// CreateTenant makes a tenant under an id that its creator chooses.
+	// CreateTenant makes the tenant of the token. Only tokens of the platform's own
+	// tenant make others. An id is never free again, and its first safeguards are
+	// its creator's.
 	CreateTenant(context.Context, *CreateTenantRequest) (*CreateTenantResponse, error)
 	// GetTenant returns the caller's tenant.
 	GetTenant(context.Context, *GetTenantRequest) (*GetTenantResponse, error)

@@ -10,6 +10,8 @@ import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	_ "habeas.internal/proto/gen/habeas/options/v1"
 	reflect "reflect"
 	sync "sync"
@@ -74,6 +76,75 @@ func (x AssuranceClaim) Number() protoreflect.EnumNumber {
 // Deprecated: Use AssuranceClaim.Descriptor instead.
 func (AssuranceClaim) EnumDescriptor() ([]byte, []int) {
 	return file_habeas_identity_v1_settings_service_proto_rawDescGZIP(), []int{0}
+}
+
+// Safeguard is what protects people, as far as settings can lower it.
+type Safeguard int32
+
+const (
+	// Not a safeguard.
+	Safeguard_SAFEGUARD_UNSPECIFIED Safeguard = 0
+	// Erasures are approved.
+	Safeguard_SAFEGUARD_APPROVAL Safeguard = 1
+	// Requests are held while the person is told.
+	Safeguard_SAFEGUARD_DELAY Safeguard = 2
+	// A channel has to be known for some time.
+	Safeguard_SAFEGUARD_CHANNEL_AGE Safeguard = 3
+	// Where people sign in, and what that proves.
+	Safeguard_SAFEGUARD_PROVIDER Safeguard = 4
+	// Levels of assurance.
+	Safeguard_SAFEGUARD_ASSURANCE Safeguard = 5
+	// The officers are told.
+	Safeguard_SAFEGUARD_OFFICERS Safeguard = 6
+)
+
+// Enum value maps for Safeguard.
+var (
+	Safeguard_name = map[int32]string{
+		0: "SAFEGUARD_UNSPECIFIED",
+		1: "SAFEGUARD_APPROVAL",
+		2: "SAFEGUARD_DELAY",
+		3: "SAFEGUARD_CHANNEL_AGE",
+		4: "SAFEGUARD_PROVIDER",
+		5: "SAFEGUARD_ASSURANCE",
+		6: "SAFEGUARD_OFFICERS",
+	}
+	Safeguard_value = map[string]int32{
+		"SAFEGUARD_UNSPECIFIED": 0,
+		"SAFEGUARD_APPROVAL":    1,
+		"SAFEGUARD_DELAY":       2,
+		"SAFEGUARD_CHANNEL_AGE": 3,
+		"SAFEGUARD_PROVIDER":    4,
+		"SAFEGUARD_ASSURANCE":   5,
+		"SAFEGUARD_OFFICERS":    6,
+	}
+)
+
+func (x Safeguard) Enum() *Safeguard {
+	p := new(Safeguard)
+	*p = x
+	return p
+}
+
+func (x Safeguard) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Safeguard) Descriptor() protoreflect.EnumDescriptor {
+	return file_habeas_identity_v1_settings_service_proto_enumTypes[1].Descriptor()
+}
+
+func (Safeguard) Type() protoreflect.EnumType {
+	return &file_habeas_identity_v1_settings_service_proto_enumTypes[1]
+}
+
+func (x Safeguard) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Safeguard.Descriptor instead.
+func (Safeguard) EnumDescriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_settings_service_proto_rawDescGZIP(), []int{1}
 }
 
 // DeclaredKind is a kind of identifier of the tenant's own. Values of a kind that
@@ -279,7 +350,9 @@ type Assurance struct {
 	// Of who asks for a copy of their data.
 	Access uint32 `protobuf:"varint,1,opt,name=access,proto3" json:"access,omitempty"`
 	// Of who asks for an erasure.
-	Erasure       uint32 `protobuf:"varint,2,opt,name=erasure,proto3" json:"erasure,omitempty"`
+	Erasure uint32 `protobuf:"varint,2,opt,name=erasure,proto3" json:"erasure,omitempty"`
+	// Of requests under certain policies, each named once.
+	Policies      []*PolicyAssurance `protobuf:"bytes,3,rep,name=policies,proto3" json:"policies,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -328,6 +401,136 @@ func (x *Assurance) GetErasure() uint32 {
 	return 0
 }
 
+func (x *Assurance) GetPolicies() []*PolicyAssurance {
+	if x != nil {
+		return x.Policies
+	}
+	return nil
+}
+
+// PolicyAssurance is the level for requests under one policy, in place of the
+// tenant's other one.
+type PolicyAssurance struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The policy's id.
+	Policy string `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	// Of who asks for a copy of their data; zero is what the tenant asks for elsewhere.
+	Access uint32 `protobuf:"varint,2,opt,name=access,proto3" json:"access,omitempty"`
+	// Of who asks for an erasure; zero is what the tenant asks for elsewhere.
+	Erasure       uint32 `protobuf:"varint,3,opt,name=erasure,proto3" json:"erasure,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PolicyAssurance) Reset() {
+	*x = PolicyAssurance{}
+	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PolicyAssurance) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PolicyAssurance) ProtoMessage() {}
+
+func (x *PolicyAssurance) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PolicyAssurance.ProtoReflect.Descriptor instead.
+func (*PolicyAssurance) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_settings_service_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *PolicyAssurance) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *PolicyAssurance) GetAccess() uint32 {
+	if x != nil {
+		return x.Access
+	}
+	return 0
+}
+
+func (x *PolicyAssurance) GetErasure() uint32 {
+	if x != nil {
+		return x.Erasure
+	}
+	return 0
+}
+
+// Safeguards protect people against requests that others make in their name.
+type Safeguards struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How long a request that needs level 3 or more is held after who asks was
+	// proven, while all the person's known channels are told of it and each can
+	// cancel it. Zero: nobody is told and nothing is held.
+	Delay *durationpb.Duration `protobuf:"bytes,1,opt,name=delay,proto3" json:"delay,omitempty"`
+	// How long a channel has to have been linked before a proof by it reaches
+	// level 3. Zero: from the first moment.
+	ChannelAge    *durationpb.Duration `protobuf:"bytes,2,opt,name=channel_age,json=channelAge,proto3" json:"channel_age,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Safeguards) Reset() {
+	*x = Safeguards{}
+	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Safeguards) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Safeguards) ProtoMessage() {}
+
+func (x *Safeguards) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Safeguards.ProtoReflect.Descriptor instead.
+func (*Safeguards) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_settings_service_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Safeguards) GetDelay() *durationpb.Duration {
+	if x != nil {
+		return x.Delay
+	}
+	return nil
+}
+
+func (x *Safeguards) GetChannelAge() *durationpb.Duration {
+	if x != nil {
+		return x.ChannelAge
+	}
+	return nil
+}
+
 // Settings are a tenant's.
 type Settings struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -351,14 +554,19 @@ type Settings struct {
 	// Where people reach the tenant about their data, in words for them: an address,
 	// a telephone number, a page. Every notice says it; empty where an answer to the
 	// notice does.
-	Contact       string `protobuf:"bytes,8,opt,name=contact,proto3" json:"contact,omitempty"`
+	Contact string `protobuf:"bytes,8,opt,name=contact,proto3" json:"contact,omitempty"`
+	// What protects people against requests in their name; unset leaves it as it is.
+	Safeguards *Safeguards `protobuf:"bytes,9,opt,name=safeguards,proto3" json:"safeguards,omitempty"`
+	// E-mail address at which the data protection officers are reached. They are
+	// told there of what would lower a safeguard. Empty: nobody is told by mail.
+	Officers      string `protobuf:"bytes,10,opt,name=officers,proto3" json:"officers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Settings) Reset() {
 	*x = Settings{}
-	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[4]
+	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -370,7 +578,7 @@ func (x *Settings) String() string {
 func (*Settings) ProtoMessage() {}
 
 func (x *Settings) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[4]
+	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -383,7 +591,7 @@ func (x *Settings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Settings.ProtoReflect.Descriptor instead.
 func (*Settings) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_settings_service_proto_rawDescGZIP(), []int{4}
+	return file_habeas_identity_v1_settings_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Settings) GetDisplayName() string {
@@ -442,6 +650,111 @@ func (x *Settings) GetContact() string {
 	return ""
 }
 
+func (x *Settings) GetSafeguards() *Safeguards {
+	if x != nil {
+		return x.Safeguards
+	}
+	return nil
+}
+
+func (x *Settings) GetOfficers() string {
+	if x != nil {
+		return x.Officers
+	}
+	return ""
+}
+
+// PendingSettings wait, because they would lower a safeguard.
+type PendingSettings struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The settings, as they would be.
+	Settings *Settings `protobuf:"bytes,1,opt,name=settings,proto3" json:"settings,omitempty"`
+	// What they would lower.
+	Lowers []Safeguard `protobuf:"varint,2,rep,packed,name=lowers,proto3,enum=habeas.identity.v1.Safeguard" json:"lowers,omitempty"`
+	// Pseudonym of who wants them: somebody else may confirm them.
+	By string `protobuf:"bytes,3,opt,name=by,proto3" json:"by,omitempty"`
+	// Since when they wait.
+	AskedAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=asked_at,json=askedAt,proto3" json:"asked_at,omitempty"`
+	// When they are in force without a confirmation.
+	DueAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=due_at,json=dueAt,proto3" json:"due_at,omitempty"`
+	// Their number, from 1.
+	Number        uint32 `protobuf:"varint,6,opt,name=number,proto3" json:"number,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PendingSettings) Reset() {
+	*x = PendingSettings{}
+	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PendingSettings) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PendingSettings) ProtoMessage() {}
+
+func (x *PendingSettings) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PendingSettings.ProtoReflect.Descriptor instead.
+func (*PendingSettings) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_settings_service_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *PendingSettings) GetSettings() *Settings {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
+func (x *PendingSettings) GetLowers() []Safeguard {
+	if x != nil {
+		return x.Lowers
+	}
+	return nil
+}
+
+func (x *PendingSettings) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *PendingSettings) GetAskedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AskedAt
+	}
+	return nil
+}
+
+func (x *PendingSettings) GetDueAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DueAt
+	}
+	return nil
+}
+
+func (x *PendingSettings) GetNumber() uint32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
 // UpdateSettingsRequest holds all settings.
 type UpdateSettingsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -457,7 +770,7 @@ type UpdateSettingsRequest struct {
 
 func (x *UpdateSettingsRequest) Reset() {
 	*x = UpdateSettingsRequest{}
-	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[5]
+	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -469,7 +782,7 @@ func (x *UpdateSettingsRequest) String() string {
 func (*UpdateSettingsRequest) ProtoMessage() {}
 
 func (x *UpdateSettingsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[5]
+	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -482,7 +795,7 @@ func (x *UpdateSettingsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateSettingsRequest.ProtoReflect.Descriptor instead.
 func (*UpdateSettingsRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_settings_service_proto_rawDescGZIP(), []int{5}
+	return file_habeas_identity_v1_settings_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *UpdateSettingsRequest) GetRequestId() string {
@@ -506,20 +819,24 @@ func (x *UpdateSettingsRequest) GetSettings() *Settings {
 	return nil
 }
 
-// UpdateSettingsResponse names the new revision.
+// UpdateSettingsResponse names the revision.
 type UpdateSettingsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The revision.
+	// The revision: the new one, or the present one while the settings wait.
 	Revision uint32 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
 	// Pass it to reads that must see this command.
 	ConsistencyToken string `protobuf:"bytes,2,opt,name=consistency_token,json=consistencyToken,proto3" json:"consistency_token,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// When the settings are in force, if they wait.
+	DueAt *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=due_at,json=dueAt,proto3" json:"due_at,omitempty"`
+	// What they would lower, if they wait.
+	Lowers        []Safeguard `protobuf:"varint,4,rep,packed,name=lowers,proto3,enum=habeas.identity.v1.Safeguard" json:"lowers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *UpdateSettingsResponse) Reset() {
 	*x = UpdateSettingsResponse{}
-	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[6]
+	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -531,7 +848,7 @@ func (x *UpdateSettingsResponse) String() string {
 func (*UpdateSettingsResponse) ProtoMessage() {}
 
 func (x *UpdateSettingsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[6]
+	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -544,7 +861,7 @@ func (x *UpdateSettingsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateSettingsResponse.ProtoReflect.Descriptor instead.
 func (*UpdateSettingsResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_settings_service_proto_rawDescGZIP(), []int{6}
+	return file_habeas_identity_v1_settings_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *UpdateSettingsResponse) GetRevision() uint32 {
@@ -561,6 +878,223 @@ func (x *UpdateSettingsResponse) GetConsistencyToken() string {
 	return ""
 }
 
+func (x *UpdateSettingsResponse) GetDueAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DueAt
+	}
+	return nil
+}
+
+func (x *UpdateSettingsResponse) GetLowers() []Safeguard {
+	if x != nil {
+		return x.Lowers
+	}
+	return nil
+}
+
+// ConfirmSettingsRequest is a second person's word.
+type ConfirmSettingsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Client-made id of the command (AIP-155).
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Number of the settings that wait, so that nobody confirms what they have not
+	// seen.
+	Number        uint32 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConfirmSettingsRequest) Reset() {
+	*x = ConfirmSettingsRequest{}
+	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConfirmSettingsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConfirmSettingsRequest) ProtoMessage() {}
+
+func (x *ConfirmSettingsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConfirmSettingsRequest.ProtoReflect.Descriptor instead.
+func (*ConfirmSettingsRequest) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_settings_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ConfirmSettingsRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *ConfirmSettingsRequest) GetNumber() uint32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+// ConfirmSettingsResponse names the new revision.
+type ConfirmSettingsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The revision.
+	Revision uint32 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Pass it to reads that must see this command.
+	ConsistencyToken string `protobuf:"bytes,2,opt,name=consistency_token,json=consistencyToken,proto3" json:"consistency_token,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *ConfirmSettingsResponse) Reset() {
+	*x = ConfirmSettingsResponse{}
+	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConfirmSettingsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConfirmSettingsResponse) ProtoMessage() {}
+
+func (x *ConfirmSettingsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConfirmSettingsResponse.ProtoReflect.Descriptor instead.
+func (*ConfirmSettingsResponse) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_settings_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *ConfirmSettingsResponse) GetRevision() uint32 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *ConfirmSettingsResponse) GetConsistencyToken() string {
+	if x != nil {
+		return x.ConsistencyToken
+	}
+	return ""
+}
+
+// WithdrawSettingsRequest ends what waits.
+type WithdrawSettingsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Client-made id of the command (AIP-155).
+	RequestId     string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WithdrawSettingsRequest) Reset() {
+	*x = WithdrawSettingsRequest{}
+	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WithdrawSettingsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WithdrawSettingsRequest) ProtoMessage() {}
+
+func (x *WithdrawSettingsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WithdrawSettingsRequest.ProtoReflect.Descriptor instead.
+func (*WithdrawSettingsRequest) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_settings_service_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *WithdrawSettingsRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+// WithdrawSettingsResponse: the settings stay as they are.
+type WithdrawSettingsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Pass it to reads that must see this command.
+	ConsistencyToken string `protobuf:"bytes,1,opt,name=consistency_token,json=consistencyToken,proto3" json:"consistency_token,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *WithdrawSettingsResponse) Reset() {
+	*x = WithdrawSettingsResponse{}
+	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WithdrawSettingsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WithdrawSettingsResponse) ProtoMessage() {}
+
+func (x *WithdrawSettingsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WithdrawSettingsResponse.ProtoReflect.Descriptor instead.
+func (*WithdrawSettingsResponse) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_settings_service_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *WithdrawSettingsResponse) GetConsistencyToken() string {
+	if x != nil {
+		return x.ConsistencyToken
+	}
+	return ""
+}
+
 // GetSettingsRequest asks for the caller's own tenant.
 type GetSettingsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -570,7 +1104,7 @@ type GetSettingsRequest struct {
 
 func (x *GetSettingsRequest) Reset() {
 	*x = GetSettingsRequest{}
-	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[7]
+	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -582,7 +1116,7 @@ func (x *GetSettingsRequest) String() string {
 func (*GetSettingsRequest) ProtoMessage() {}
 
 func (x *GetSettingsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[7]
+	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -595,7 +1129,7 @@ func (x *GetSettingsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSettingsRequest.ProtoReflect.Descriptor instead.
 func (*GetSettingsRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_settings_service_proto_rawDescGZIP(), []int{7}
+	return file_habeas_identity_v1_settings_service_proto_rawDescGZIP(), []int{14}
 }
 
 // GetSettingsResponse holds the settings.
@@ -604,14 +1138,16 @@ type GetSettingsResponse struct {
 	// The revision.
 	Revision uint32 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
 	// The settings.
-	Settings      *Settings `protobuf:"bytes,2,opt,name=settings,proto3" json:"settings,omitempty"`
+	Settings *Settings `protobuf:"bytes,2,opt,name=settings,proto3" json:"settings,omitempty"`
+	// Settings that wait; unset if none do.
+	Pending       *PendingSettings `protobuf:"bytes,3,opt,name=pending,proto3" json:"pending,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetSettingsResponse) Reset() {
 	*x = GetSettingsResponse{}
-	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[8]
+	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -623,7 +1159,7 @@ func (x *GetSettingsResponse) String() string {
 func (*GetSettingsResponse) ProtoMessage() {}
 
 func (x *GetSettingsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[8]
+	mi := &file_habeas_identity_v1_settings_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -636,7 +1172,7 @@ func (x *GetSettingsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSettingsResponse.ProtoReflect.Descriptor instead.
 func (*GetSettingsResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_settings_service_proto_rawDescGZIP(), []int{8}
+	return file_habeas_identity_v1_settings_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *GetSettingsResponse) GetRevision() uint32 {
@@ -653,11 +1189,18 @@ func (x *GetSettingsResponse) GetSettings() *Settings {
 	return nil
 }
 
+func (x *GetSettingsResponse) GetPending() *PendingSettings {
+	if x != nil {
+		return x.Pending
+	}
+	return nil
+}
+
 var File_habeas_identity_v1_settings_service_proto protoreflect.FileDescriptor
 
 const file_habeas_identity_v1_settings_service_proto_rawDesc = "" +
 	"\n" +
-	")habeas/identity/v1/settings_service.proto\x12\x12habeas.identity.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fhabeas/options/v1/options.proto\"s\n" +
+	")habeas/identity/v1/settings_service.proto\x12\x12habeas.identity.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fhabeas/options/v1/options.proto\"s\n" +
 	"\fDeclaredKind\x121\n" +
 	"\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9_]{0,30}$R\x04name\x12\x12\n" +
 	"\x04fold\x18\x02 \x01(\bR\x04fold\x12\x1c\n" +
@@ -670,10 +1213,20 @@ const file_habeas_identity_v1_settings_service_proto_rawDesc = "" +
 	"\x10IdentityProvider\x124\n" +
 	"\x06issuer\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x10\t\x18\xc8\x012\x10^https://[!-~]+$R\x06issuer\x121\n" +
 	"\tclient_id\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x10\x01\x18\xc8\x012\b^[!-~]+$R\bclientId\x12C\n" +
-	"\x06levels\x18\x03 \x03(\v2!.habeas.identity.v1.ProviderLevelB\b\xbaH\x05\x92\x01\x02\x10\x10R\x06levels\"W\n" +
+	"\x06levels\x18\x03 \x03(\v2!.habeas.identity.v1.ProviderLevelB\b\xbaH\x05\x92\x01\x02\x10\x10R\x06levels\"\xa2\x01\n" +
 	"\tAssurance\x12#\n" +
 	"\x06access\x18\x01 \x01(\rB\v\xbaH\b*\x060\x000\x030\x04R\x06access\x12%\n" +
-	"\aerasure\x18\x02 \x01(\rB\v\xbaH\b*\x060\x000\x030\x04R\aerasure\"\xeb\x03\n" +
+	"\aerasure\x18\x02 \x01(\rB\v\xbaH\b*\x060\x000\x030\x04R\aerasure\x12I\n" +
+	"\bpolicies\x18\x03 \x03(\v2#.habeas.identity.v1.PolicyAssuranceB\b\xbaH\x05\x92\x01\x02\x10 R\bpolicies\"\x94\x01\n" +
+	"\x0fPolicyAssurance\x125\n" +
+	"\x06policy\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x06policy\x12#\n" +
+	"\x06access\x18\x02 \x01(\rB\v\xbaH\b*\x060\x000\x030\x04R\x06access\x12%\n" +
+	"\aerasure\x18\x03 \x01(\rB\v\xbaH\b*\x060\x000\x030\x04R\aerasure\"\x9a\x01\n" +
+	"\n" +
+	"Safeguards\x12?\n" +
+	"\x05delay\x18\x01 \x01(\v2\x19.google.protobuf.DurationB\x0e\xbaH\v\xaa\x01\b\"\x04\b\x80\xeaI2\x00R\x05delay\x12K\n" +
+	"\vchannel_age\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\x0f\xbaH\f\xaa\x01\t\"\x05\b\x80\xce\xda\x032\x00R\n" +
+	"channelAge\"\xe5\x04\n" +
 	"\bSettings\x12,\n" +
 	"\fdisplay_name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18xR\vdisplayName\x12&\n" +
 	"\ttime_zone\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\btimeZone\x12F\n" +
@@ -682,26 +1235,67 @@ const file_habeas_identity_v1_settings_service_proto_rawDesc = "" +
 	"\x05kinds\x18\x05 \x03(\v2 .habeas.identity.v1.DeclaredKindB\b\xbaH\x05\x92\x01\x02\x10 R\x05kinds\x12@\n" +
 	"\bprovider\x18\x06 \x01(\v2$.habeas.identity.v1.IdentityProviderR\bprovider\x12;\n" +
 	"\tassurance\x18\a \x01(\v2\x1d.habeas.identity.v1.AssuranceR\tassurance\x12d\n" +
-	"\acontact\x18\b \x01(\tBJ\xbaHGrE2C^([^\\x00-\\x1f\\x7f\\s]([^\\x00-\\x1f\\x7f]{0,198}[^\\x00-\\x1f\\x7f\\s])?)?$R\acontact\"\x9e\x01\n" +
+	"\acontact\x18\b \x01(\tBJ\xbaHGrE2C^([^\\x00-\\x1f\\x7f\\s]([^\\x00-\\x1f\\x7f]{0,198}[^\\x00-\\x1f\\x7f\\s])?)?$R\acontact\x12>\n" +
+	"\n" +
+	"safeguards\x18\t \x01(\v2\x1e.habeas.identity.v1.SafeguardsR\n" +
+	"safeguards\x128\n" +
+	"\bofficers\x18\n" +
+	" \x01(\tB\x1c\xbaH\x19r\x17\x18\xfe\x012\x12^([!-~]+@[!-~]+)?$R\bofficers\"\x94\x02\n" +
+	"\x0fPendingSettings\x128\n" +
+	"\bsettings\x18\x01 \x01(\v2\x1c.habeas.identity.v1.SettingsR\bsettings\x125\n" +
+	"\x06lowers\x18\x02 \x03(\x0e2\x1d.habeas.identity.v1.SafeguardR\x06lowers\x12\x0e\n" +
+	"\x02by\x18\x03 \x01(\tR\x02by\x125\n" +
+	"\basked_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\aaskedAt\x121\n" +
+	"\x06due_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05dueAt\x12\x16\n" +
+	"\x06number\x18\x06 \x01(\rR\x06number\"\x9e\x01\n" +
 	"\x15UpdateSettingsRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\rR\brevision\x12@\n" +
-	"\bsettings\x18\x03 \x01(\v2\x1c.habeas.identity.v1.SettingsB\x06\xbaH\x03\xc8\x01\x01R\bsettings\"a\n" +
+	"\bsettings\x18\x03 \x01(\v2\x1c.habeas.identity.v1.SettingsB\x06\xbaH\x03\xc8\x01\x01R\bsettings\"\xcb\x01\n" +
 	"\x16UpdateSettingsResponse\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\rR\brevision\x12+\n" +
-	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\"\x14\n" +
-	"\x12GetSettingsRequest\"k\n" +
+	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\x121\n" +
+	"\x06due_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05dueAt\x125\n" +
+	"\x06lowers\x18\x04 \x03(\x0e2\x1d.habeas.identity.v1.SafeguardR\x06lowers\"b\n" +
+	"\x16ConfirmSettingsRequest\x12'\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12\x1f\n" +
+	"\x06number\x18\x02 \x01(\rB\a\xbaH\x04*\x02 \x00R\x06number\"b\n" +
+	"\x17ConfirmSettingsResponse\x12\x1a\n" +
+	"\brevision\x18\x01 \x01(\rR\brevision\x12+\n" +
+	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\"B\n" +
+	"\x17WithdrawSettingsRequest\x12'\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\"G\n" +
+	"\x18WithdrawSettingsResponse\x12+\n" +
+	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\x14\n" +
+	"\x12GetSettingsRequest\"\xaa\x01\n" +
 	"\x13GetSettingsResponse\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\rR\brevision\x128\n" +
-	"\bsettings\x18\x02 \x01(\v2\x1c.habeas.identity.v1.SettingsR\bsettings*c\n" +
+	"\bsettings\x18\x02 \x01(\v2\x1c.habeas.identity.v1.SettingsR\bsettings\x12=\n" +
+	"\apending\x18\x03 \x01(\v2#.habeas.identity.v1.PendingSettingsR\apending*c\n" +
 	"\x0eAssuranceClaim\x12\x1f\n" +
 	"\x1bASSURANCE_CLAIM_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13ASSURANCE_CLAIM_ACR\x10\x01\x12\x17\n" +
-	"\x13ASSURANCE_CLAIM_AMR\x10\x022\x83\x02\n" +
-	"\x0fSettingsService\x12w\n" +
-	"\x0eUpdateSettings\x12).habeas.identity.v1.UpdateSettingsRequest\x1a*.habeas.identity.v1.UpdateSettingsResponse\"\x0e\x8a\xb5\x18\x06\n" +
+	"\x13ASSURANCE_CLAIM_AMR\x10\x02*\xb7\x01\n" +
+	"\tSafeguard\x12\x19\n" +
+	"\x15SAFEGUARD_UNSPECIFIED\x10\x00\x12\x16\n" +
+	"\x12SAFEGUARD_APPROVAL\x10\x01\x12\x13\n" +
+	"\x0fSAFEGUARD_DELAY\x10\x02\x12\x19\n" +
+	"\x15SAFEGUARD_CHANNEL_AGE\x10\x03\x12\x16\n" +
+	"\x12SAFEGUARD_PROVIDER\x10\x04\x12\x17\n" +
+	"\x13SAFEGUARD_ASSURANCE\x10\x05\x12\x16\n" +
+	"\x12SAFEGUARD_OFFICERS\x10\x062\x84\x04\n" +
+	"\x0fSettingsService\x12y\n" +
+	"\x0eUpdateSettings\x12).habeas.identity.v1.UpdateSettingsRequest\x1a*.habeas.identity.v1.UpdateSettingsResponse\"\x10\x8a\xb5\x18\b\n" +
 	"\x02\a\n" +
+	"\x10\x01 \x01\x92\xb5\x18\x00\x12}\n" +
+	"\x0fConfirmSettings\x12*.habeas.identity.v1.ConfirmSettingsRequest\x1a+.habeas.identity.v1.ConfirmSettingsResponse\"\x11\x8a\xb5\x18\t\n" +
+	"\x03\x06\a\n" +
+	"\x10\x01 \x01\x92\xb5\x18\x00\x12~\n" +
+	"\x10WithdrawSettings\x12+.habeas.identity.v1.WithdrawSettingsRequest\x1a,.habeas.identity.v1.WithdrawSettingsResponse\"\x0f\x8a\xb5\x18\a\n" +
+	"\x03\x06\a\n" +
 	"\x10\x01\x92\xb5\x18\x00\x12w\n" +
 	"\vGetSettings\x12&.habeas.identity.v1.GetSettingsRequest\x1a'.habeas.identity.v1.GetSettingsResponse\"\x17\x8a\xb5\x18\f\n" +
 	"\b\x01\x03\x05\x06\a\b\n" +
@@ -720,37 +1314,62 @@ func file_habeas_identity_v1_settings_service_proto_rawDescGZIP() []byte {
 	return file_habeas_identity_v1_settings_service_proto_rawDescData
 }
 
-var file_habeas_identity_v1_settings_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_habeas_identity_v1_settings_service_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_habeas_identity_v1_settings_service_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_habeas_identity_v1_settings_service_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_habeas_identity_v1_settings_service_proto_goTypes = []any{
-	(AssuranceClaim)(0),            // 0: habeas.identity.v1.AssuranceClaim
-	(*DeclaredKind)(nil),           // 1: habeas.identity.v1.DeclaredKind
-	(*ProviderLevel)(nil),          // 2: habeas.identity.v1.ProviderLevel
-	(*IdentityProvider)(nil),       // 3: habeas.identity.v1.IdentityProvider
-	(*Assurance)(nil),              // 4: habeas.identity.v1.Assurance
-	(*Settings)(nil),               // 5: habeas.identity.v1.Settings
-	(*UpdateSettingsRequest)(nil),  // 6: habeas.identity.v1.UpdateSettingsRequest
-	(*UpdateSettingsResponse)(nil), // 7: habeas.identity.v1.UpdateSettingsResponse
-	(*GetSettingsRequest)(nil),     // 8: habeas.identity.v1.GetSettingsRequest
-	(*GetSettingsResponse)(nil),    // 9: habeas.identity.v1.GetSettingsResponse
+	(AssuranceClaim)(0),              // 0: habeas.identity.v1.AssuranceClaim
+	(Safeguard)(0),                   // 1: habeas.identity.v1.Safeguard
+	(*DeclaredKind)(nil),             // 2: habeas.identity.v1.DeclaredKind
+	(*ProviderLevel)(nil),            // 3: habeas.identity.v1.ProviderLevel
+	(*IdentityProvider)(nil),         // 4: habeas.identity.v1.IdentityProvider
+	(*Assurance)(nil),                // 5: habeas.identity.v1.Assurance
+	(*PolicyAssurance)(nil),          // 6: habeas.identity.v1.PolicyAssurance
+	(*Safeguards)(nil),               // 7: habeas.identity.v1.Safeguards
+	(*Settings)(nil),                 // 8: habeas.identity.v1.Settings
+	(*PendingSettings)(nil),          // 9: habeas.identity.v1.PendingSettings
+	(*UpdateSettingsRequest)(nil),    // 10: habeas.identity.v1.UpdateSettingsRequest
+	(*UpdateSettingsResponse)(nil),   // 11: habeas.identity.v1.UpdateSettingsResponse
+	(*ConfirmSettingsRequest)(nil),   // 12: habeas.identity.v1.ConfirmSettingsRequest
+	(*ConfirmSettingsResponse)(nil),  // 13: habeas.identity.v1.ConfirmSettingsResponse
+	(*WithdrawSettingsRequest)(nil),  // 14: habeas.identity.v1.WithdrawSettingsRequest
+	(*WithdrawSettingsResponse)(nil), // 15: habeas.identity.v1.WithdrawSettingsResponse
+	(*GetSettingsRequest)(nil),       // 16: habeas.identity.v1.GetSettingsRequest
+	(*GetSettingsResponse)(nil),      // 17: habeas.identity.v1.GetSettingsResponse
+	(*durationpb.Duration)(nil),      // 18: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil),    // 19: google.protobuf.Timestamp
 }
 var file_habeas_identity_v1_settings_service_proto_depIdxs = []int32{
-	0, // 0: habeas.identity.v1.ProviderLevel.claim:type_name -> habeas.identity.v1.AssuranceClaim
-	2, // 1: habeas.identity.v1.IdentityProvider.levels:type_name -> habeas.identity.v1.ProviderLevel
-	1, // 2: habeas.identity.v1.Settings.kinds:type_name -> habeas.identity.v1.DeclaredKind
-	3, // 3: habeas.identity.v1.Settings.provider:type_name -> habeas.identity.v1.IdentityProvider
-	4, // 4: habeas.identity.v1.Settings.assurance:type_name -> habeas.identity.v1.Assurance
-	5, // 5: habeas.identity.v1.UpdateSettingsRequest.settings:type_name -> habeas.identity.v1.Settings
-	5, // 6: habeas.identity.v1.GetSettingsResponse.settings:type_name -> habeas.identity.v1.Settings
-	6, // 7: habeas.identity.v1.SettingsService.UpdateSettings:input_type -> habeas.identity.v1.UpdateSettingsRequest
-	8, // 8: habeas.identity.v1.SettingsService.GetSettings:input_type -> habeas.identity.v1.GetSettingsRequest
-	7, // 9: habeas.identity.v1.SettingsService.UpdateSettings:output_type -> habeas.identity.v1.UpdateSettingsResponse
-	9, // 10: habeas.identity.v1.SettingsService.GetSettings:output_type -> habeas.identity.v1.GetSettingsResponse
-	9, // [9:11] is the sub-list for method output_type
-	7, // [7:9] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	0,  // 0: habeas.identity.v1.ProviderLevel.claim:type_name -> habeas.identity.v1.AssuranceClaim
+	3,  // 1: habeas.identity.v1.IdentityProvider.levels:type_name -> habeas.identity.v1.ProviderLevel
+	6,  // 2: habeas.identity.v1.Assurance.policies:type_name -> habeas.identity.v1.PolicyAssurance
+	18, // 3: habeas.identity.v1.Safeguards.delay:type_name -> google.protobuf.Duration
+	18, // 4: habeas.identity.v1.Safeguards.channel_age:type_name -> google.protobuf.Duration
+	2,  // 5: habeas.identity.v1.Settings.kinds:type_name -> habeas.identity.v1.DeclaredKind
+	4,  // 6: habeas.identity.v1.Settings.provider:type_name -> habeas.identity.v1.IdentityProvider
+	5,  // 7: habeas.identity.v1.Settings.assurance:type_name -> habeas.identity.v1.Assurance
+	7,  // 8: habeas.identity.v1.Settings.safeguards:type_name -> habeas.identity.v1.Safeguards
+	8,  // 9: habeas.identity.v1.PendingSettings.settings:type_name -> habeas.identity.v1.Settings
+	1,  // 10: habeas.identity.v1.PendingSettings.lowers:type_name -> habeas.identity.v1.Safeguard
+	19, // 11: habeas.identity.v1.PendingSettings.asked_at:type_name -> google.protobuf.Timestamp
+	19, // 12: habeas.identity.v1.PendingSettings.due_at:type_name -> google.protobuf.Timestamp
+	8,  // 13: habeas.identity.v1.UpdateSettingsRequest.settings:type_name -> habeas.identity.v1.Settings
+	19, // 14: habeas.identity.v1.UpdateSettingsResponse.due_at:type_name -> google.protobuf.Timestamp
+	1,  // 15: habeas.identity.v1.UpdateSettingsResponse.lowers:type_name -> habeas.identity.v1.Safeguard
+	8,  // 16: habeas.identity.v1.GetSettingsResponse.settings:type_name -> habeas.identity.v1.Settings
+	9,  // 17: habeas.identity.v1.GetSettingsResponse.pending:type_name -> habeas.identity.v1.PendingSettings
+	10, // 18: habeas.identity.v1.SettingsService.UpdateSettings:input_type -> habeas.identity.v1.UpdateSettingsRequest
+	12, // 19: habeas.identity.v1.SettingsService.ConfirmSettings:input_type -> habeas.identity.v1.ConfirmSettingsRequest
+	14, // 20: habeas.identity.v1.SettingsService.WithdrawSettings:input_type -> habeas.identity.v1.WithdrawSettingsRequest
+	16, // 21: habeas.identity.v1.SettingsService.GetSettings:input_type -> habeas.identity.v1.GetSettingsRequest
+	11, // 22: habeas.identity.v1.SettingsService.UpdateSettings:output_type -> habeas.identity.v1.UpdateSettingsResponse
+	13, // 23: habeas.identity.v1.SettingsService.ConfirmSettings:output_type -> habeas.identity.v1.ConfirmSettingsResponse
+	15, // 24: habeas.identity.v1.SettingsService.WithdrawSettings:output_type -> habeas.identity.v1.WithdrawSettingsResponse
+	17, // 25: habeas.identity.v1.SettingsService.GetSettings:output_type -> habeas.identity.v1.GetSettingsResponse
+	22, // [22:26] is the sub-list for method output_type
+	18, // [18:22] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_habeas_identity_v1_settings_service_proto_init() }
@@ -763,8 +1382,8 @@ func file_habeas_identity_v1_settings_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_identity_v1_settings_service_proto_rawDesc), len(file_habeas_identity_v1_settings_service_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   9,
+			NumEnums:      2,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

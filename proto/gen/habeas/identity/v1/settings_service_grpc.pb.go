@@ -19,8 +19,10 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	SettingsService_UpdateSettings_FullMethodName = "/habeas.identity.v1.SettingsService/UpdateSettings"
-	SettingsService_GetSettings_FullMethodName    = "/habeas.identity.v1.SettingsService/GetSettings"
+	SettingsService_UpdateSettings_FullMethodName   = "/habeas.identity.v1.SettingsService/UpdateSettings"
+	SettingsService_ConfirmSettings_FullMethodName  = "/habeas.identity.v1.SettingsService/ConfirmSettings"
+	SettingsService_WithdrawSettings_FullMethodName = "/habeas.identity.v1.SettingsService/WithdrawSettings"
+	SettingsService_GetSettings_FullMethodName      = "/habeas.identity.v1.SettingsService/GetSettings"
 )
 
 // SettingsServiceClient is the client API for SettingsService service.
@@ -30,8 +32,15 @@ const (
 // SettingsService keeps what a tenant may change about itself.
 type SettingsServiceClient interface {
 	// UpdateSettings replaces all settings. A revision that is not the present one
-	// is refused, so that nobody overwrites what they have not seen.
+	// is refused, so that nobody overwrites what they have not seen. What lowers a
+	// safeguard waits, as a whole, for a second person's confirmation, or for a day
+	// in which it can be withdrawn; until then nothing else is changed.
 	UpdateSettings(ctx context.Context, in *UpdateSettingsRequest, opts ...grpc.CallOption) (*UpdateSettingsResponse, error)
+	// ConfirmSettings is a second person's word for settings that wait: they are in
+	// force at once.
+	ConfirmSettings(ctx context.Context, in *ConfirmSettingsRequest, opts ...grpc.CallOption) (*ConfirmSettingsResponse, error)
+	// WithdrawSettings ends settings that wait. Nothing was changed.
+	WithdrawSettings(ctx context.Context, in *WithdrawSettingsRequest, opts ...grpc.CallOption) (*WithdrawSettingsResponse, error)
 	// GetSettings returns the settings of the caller's tenant.
 	GetSettings(ctx context.Context, in *GetSettingsRequest, opts ...grpc.CallOption) (*GetSettingsResponse, error)
 }
@@ -48,6 +57,26 @@ func (c *settingsServiceClient) UpdateSettings(ctx context.Context, in *UpdateSe
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(UpdateSettingsResponse)
 	err := c.cc.Invoke(ctx, SettingsService_UpdateSettings_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *settingsServiceClient) ConfirmSettings(ctx context.Context, in *ConfirmSettingsRequest, opts ...grpc.CallOption) (*ConfirmSettingsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ConfirmSettingsResponse)
+	err := c.cc.Invoke(ctx, SettingsService_ConfirmSettings_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *settingsServiceClient) WithdrawSettings(ctx context.Context, in *WithdrawSettingsRequest, opts ...grpc.CallOption) (*WithdrawSettingsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(WithdrawSettingsResponse)
+	err := c.cc.Invoke(ctx, SettingsService_WithdrawSettings_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -71,8 +100,15 @@ func (c *settingsServiceClient) GetSettings(ctx context.Context, in *GetSettings
 // SettingsService keeps what a tenant may change about itself.
 type SettingsServiceServer interface {
 	// UpdateSettings replaces all settings. A revision that is not the present one
-	// is refused, so that nobody overwrites what they have not seen.
+	// is refused, so that nobody overwrites what they have not seen. What lowers a
+	// safeguard waits, as a whole, for a second person's confirmation, or for a day
+	// in which it can be withdrawn; until then nothing else is changed.
 	UpdateSettings(context.Context, *UpdateSettingsRequest) (*UpdateSettingsResponse, error)
+	// ConfirmSettings is a second person's word for settings that wait: they are in
+	// force at once.
+	ConfirmSettings(context.Context, *ConfirmSettingsRequest) (*ConfirmSettingsResponse, error)
+	// WithdrawSettings ends settings that wait. Nothing was changed.
+	WithdrawSettings(context.Context, *WithdrawSettingsRequest) (*WithdrawSettingsResponse, error)
 	// GetSettings returns the settings of the caller's tenant.
 	GetSettings(context.Context, *GetSettingsRequest) (*GetSettingsResponse, error)
 	mustEmbedUnimplementedSettingsServiceServer()
@@ -87,6 +123,12 @@ type UnimplementedSettingsServiceServer struct{}
 
 func (UnimplementedSettingsServiceServer) UpdateSettings(context.Context, *UpdateSettingsRequest) (*UpdateSettingsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method UpdateSettings not implemented")
+}
+func (UnimplementedSettingsServiceServer) ConfirmSettings(context.Context, *ConfirmSettingsRequest) (*ConfirmSettingsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ConfirmSettings not implemented")
+}
+func (UnimplementedSettingsServiceServer) WithdrawSettings(context.Context, *WithdrawSettingsRequest) (*WithdrawSettingsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method WithdrawSettings not implemented")
 }
 func (UnimplementedSettingsServiceServer) GetSettings(context.Context, *GetSettingsRequest) (*GetSettingsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetSettings not implemented")
@@ -130,6 +172,42 @@ func _SettingsService_UpdateSettings_Handler(srv interface{}, ctx context.Contex
 	return interceptor(ctx, in, info, handler)
 }
 
+func _SettingsService_ConfirmSettings_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ConfirmSettingsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SettingsServiceServer).ConfirmSettings(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SettingsService_ConfirmSettings_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SettingsServiceServer).ConfirmSettings(ctx, req.(*ConfirmSettingsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _SettingsService_WithdrawSettings_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(WithdrawSettingsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SettingsServiceServer).WithdrawSettings(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SettingsService_WithdrawSettings_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SettingsServiceServer).WithdrawSettings(ctx, req.(*WithdrawSettingsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _SettingsService_GetSettings_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetSettingsRequest)
 	if err := dec(in); err != nil {
@@ -158,6 +236,14 @@ var SettingsService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "UpdateSettings",
 			Handler:    _SettingsService_UpdateSettings_Handler,
+		},
+		{
+			MethodName: "ConfirmSettings",
+			Handler:    _SettingsService_ConfirmSettings_Handler,
+		},
+		{
+			MethodName: "WithdrawSettings",
+			Handler:    _SettingsService_WithdrawSettings_Handler,
 		},
 		{
 			MethodName: "GetSettings",
