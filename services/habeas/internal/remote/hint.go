@@ -51,6 +51,8 @@ func hints(reason string) hint {
 		return hint{"id_token", "hand in a code, or set the provider of the tenant's settings"}
 	case "PROVIDER_LEVEL_TWICE", "PROVIDER_LEVEL_OF_METHOD":
 		return hint{"settings.provider.levels", "name each value once, and level 4 for values of acr alone"}
+	case "POLICY_LEVEL_TWICE":
+		return hint{"settings.assurance.policies", "name each policy once"}
 	case "VERIFICATION_NOT_NEEDED", "VERIFICATIONS_TOO_MANY":
 		return hint{"request", "`habeas request explain` shows what was proven, and what would do"}
 	case "CHANNELS_TOO_YOUNG":
@@ -71,6 +73,10 @@ func ofAnother(reason string) hint {
 	switch reason {
 	case "SECOND_PERSON_REQUIRED":
 		return hint{"", "somebody else has to: with their own token, and a step-up"}
+	case "CONFIRMER_IS_AUTHOR":
+		return hint{"", "somebody else confirms them, with their own token and a step-up; or wait, `habeas settings show` says until when"}
+	case "SETTINGS_WAIT", "NO_SETTINGS_WAIT":
+		return hint{"", "`habeas settings show` shows what waits; `habeas settings confirm` or `habeas settings withdraw` ends that"}
 	case "REVIEWER_INVOLVED":
 		return hint{"", "somebody has to who neither asked nor granted; `habeas breakglass show` says by whom it was"}
 	case "REVIEW_OVERDUE":
