@@ -1,6 +1,9 @@
 package check
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // W3C DPV names of bases.
 const (
@@ -82,16 +85,16 @@ func (v Version) consent(p Policy, who Person, q Question, category, clause stri
 	if r := d.lacks(); r != "" {
 		return v.no(r, clause)
 	}
-	if d.Version < v.Number && !covers(p, d.Version, q.Purpose, category) {
+	if d.Version < v.Number && !covers(p, d.Version, q, category) {
 		return v.no(ConsentNarrower, v.Clauses.Versions)
 	}
 	return v.yes(ConsentGiven, dpvExplicit, clause)
 }
 
-// covers reports whether a grant under an older version spoke of a category.
-// Where the purpose was not described then, the grant was for the purpose
-// itself.
-func covers(p Policy, version uint32, purpose, category string) bool {
+// covers reports whether a grant under an older version spoke of what is asked:
+// the category, the action and the channel. Where the purpose was not described
+// then, the grant was for the purpose itself.
+func covers(p Policy, version uint32, q Question, category string) bool {
 	i := slices.IndexFunc(p.Versions, func(v Version) bool { return v.Number == version })
 	if i < 0 {
 		return false
@@ -100,9 +103,25 @@ func covers(p Policy, version uint32, purpose, category string) bool {
 	if _, known := seen.Categories[category]; !known {
 		return false
 	}
-	was, described := seen.Purposes[purpose]
+	was, described := seen.Purposes[q.Purpose]
 	beyond := !seen.Closed && (seen.Categories[category].Registration || seen.Categories[category].Sensitive)
-	return !described || was.Categories[category] || beyond
+	return !described || (was.Categories[category] || beyond) && was.Actions[q.Action] && seen.channel(was, q)
+}
+
+// speaking is a version in which a later one speaks for a purpose, and for those
+// of its kinds of data that the version does not know.
+func (v Version) speaking(later Version, q Question) Version {
+	v.Purposes, v.Categories = maps.Clone(v.Purposes), maps.Clone(v.Categories)
+	if p, ok := later.Purposes[q.Purpose]; ok {
+		v.Purposes[q.Purpose] = p
+	}
+	for _, name := range q.Categories {
+		_, known := v.Categories[name]
+		if c, ok := later.Categories[name]; ok && !known {
+			v.Categories[name] = c
+		}
+	}
+	return v
 }
 
 // lacks is what a decision lacks to be an explicit, proven grant; empty for one

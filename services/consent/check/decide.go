@@ -39,19 +39,56 @@ func (p Policy) inForce(at time.Time) []Version {
 }
 
 // deciding lists the versions that have a say, oldest first, never none. An
-// explicit grant under a later version takes the earlier ones' say.
+// explicit grant under a later version speaks for its purpose in the earlier
+// ones, and for nothing else of them.
 func deciding(inForce []Version, who Person, q Question) []Version {
-	current := inForce[len(inForce)-1]
-	from := collectedUnder(inForce, q)
-	if current.Accepted {
-		from = acceptedUnder(inForce, who, from)
-	}
-	if d := who.decision(q); d.lacks() == "" {
-		for from < len(inForce)-1 && inForce[from].Number < d.Version {
-			from++
+	collected := collectedUnder(inForce, q)
+	return granted(inForce, bound(inForce, who, collected), who, q)
+}
+
+// bound is the index of the oldest version that has a say. Each version that
+// may bind the person says by what it does: a later one can't take that back.
+func bound(inForce []Version, who Person, collected int) int {
+	accepted := acceptedUnder(inForce, who, collected)
+	from := len(inForce) - 1
+	for _, v := range inForce[accepted:] {
+		if v.Accepted {
+			from = min(from, accepted)
+		} else {
+			from = min(from, collected)
 		}
 	}
-	return inForce[from:]
+	return from
+}
+
+// granted lets a later version that the person has granted the purpose under
+// speak for that purpose: the earlier ones keep their rules on everything else,
+// such as who may get data and where it may be.
+func granted(inForce []Version, from int, who Person, q Question) []Version {
+	d := who.decision(q)
+	to := from
+	for d.lacks() == "" && to < len(inForce)-1 && inForce[to].Number < d.Version {
+		to++
+	}
+	if to == from {
+		return inForce[from:]
+	}
+	out := slices.Clone(inForce[to:])
+	for _, v := range inForce[from:to] {
+		out = append(out, v.speaking(inForce[to], q))
+	}
+	return out
+}
+
+// Binding lists the versions that have a say on what is known of a person, as of
+// a moment, whatever it was collected for: those that a new version is held
+// against. Somebody who is not known is bound by the one in force.
+func (p Policy) Binding(who Person, at time.Time) []Version {
+	inForce := p.inForce(at)
+	if len(inForce) == 0 || who.Since.IsZero() && who.Accepted == 0 {
+		return inForce[max(0, len(inForce)-1):]
+	}
+	return inForce[bound(inForce, who, collectedUnder(inForce, Question{CollectedAt: who.Since})):]
 }
 
 // collectedUnder is the index of the version in force when the data was

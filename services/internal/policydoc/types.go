@@ -13,6 +13,7 @@ type Document struct {
 	Modified   string `yaml:"modified"`    // day of its last change
 	TextSHA256 string `yaml:"text_sha256"` // of the text that people read, hex
 	Zone       string `yaml:"zone"`        // IANA time zone of the publisher
+	Change     string `yaml:"change"`      // what the publisher calls it: minor or significant
 
 	Rules       []string `yaml:"rules"` // rule packs that apply, such as "gdpr"
 	Scope       Scope    `yaml:"scope"`
@@ -22,6 +23,11 @@ type Document struct {
 	Matrix      Clause   `yaml:"matrix"`
 	Decline     Clause   `yaml:"decline"`
 	Remainder   Clause   `yaml:"remainder"`
+	// Need says that only what a purpose needs is collected: a category that
+	// none names is not.
+	Need       *Clause     `yaml:"need"`
+	Contact    *Contact    `yaml:"contact"`
+	Complaints *Complaints `yaml:"complaints"`
 
 	Categories []Category  `yaml:"categories"`
 	Purposes   []Purpose   `yaml:"purposes"`
@@ -55,8 +61,12 @@ type Versions struct {
 	// collected, and by every later one that narrows; or accepted: by the one
 	// that the person has accepted explicitly, and until then by all since
 	// the person came.
-	Binds  string `yaml:"binds"`
-	Clause string `yaml:"clause"`
+	Binds string `yaml:"binds"`
+	// Prominent says that a version that reduces somebody's rights is posted
+	// together with a notice that nobody overlooks.
+	Prominent bool     `yaml:"prominent"`
+	Clause    string   `yaml:"clause"`
+	Serves    []string `yaml:"serves"` // further clauses
 }
 
 // Consent says which expressions count and where consent is always needed.
@@ -71,6 +81,32 @@ type Consent struct {
 	// Staff says that those who work for the publisher see somebody's data with
 	// that person's consent to the purpose too, or on one of the grounds.
 	Staff *Clause `yaml:"staff"`
+	// Steps is what it takes to say yes, and to take that back.
+	Steps *Steps `yaml:"steps"`
+}
+
+// Steps counts what a person has to do, from the page where it can be done.
+type Steps struct {
+	Give     int    `yaml:"give"`
+	Withdraw int    `yaml:"withdraw"`
+	Clause   string `yaml:"clause"`
+	House    bool   `yaml:"house"`
+}
+
+// Contact says where questions about the policy go.
+type Contact struct {
+	Mail   string `yaml:"mail"`   // address of the publisher
+	Web    string `yaml:"web"`    // page of the publisher
+	Clause string `yaml:"clause"` // that promises an answer
+	House  bool   `yaml:"house"`
+}
+
+// Complaints says where a complaint goes, and to whom it goes on.
+type Complaints struct {
+	To        string `yaml:"to"`        // mail, web or letter
+	Authority string `yaml:"authority"` // to which what is not resolved goes
+	Clause    string `yaml:"clause"`
+	House     bool   `yaml:"house"`
 }
 
 // Beyond says what becomes of purposes that the policy doesn't describe:
@@ -84,6 +120,8 @@ type Beyond struct {
 type Category struct {
 	ID           string   `yaml:"id"`
 	Title        string   `yaml:"title"`
+	Fides        string   `yaml:"fides"` // data category of fideslang
+	DPV          string   `yaml:"dpv"`   // concept of the W3C Data Privacy Vocabulary
 	Sources      []string `yaml:"sources"`
 	Personal     bool     `yaml:"personal"`
 	Sensitive    bool     `yaml:"sensitive"`
@@ -95,6 +133,7 @@ type Category struct {
 	Features     []string `yaml:"features"`      // that need it
 	Ends         *End     `yaml:"ends"`
 	Clause       string   `yaml:"clause"`
+	Serves       []string `yaml:"serves"` // further clauses
 }
 
 // End says when data of a category is over by itself.
@@ -108,6 +147,7 @@ type End struct {
 type Purpose struct {
 	ID         string   `yaml:"id"`
 	Title      string   `yaml:"title"`
+	DPV        string   `yaml:"dpv"` // purpose of the W3C Data Privacy Vocabulary
 	Basis      string   `yaml:"basis"`
 	Categories []string `yaml:"categories"`
 	Actions    []string `yaml:"actions"`  // empty: all but disclose
@@ -116,6 +156,7 @@ type Purpose struct {
 	Offer      bool     `yaml:"offer"`    // opt_out: denied until offered
 	Expires    string   `yaml:"expires"`  // how long consent lasts, such as "P2Y"; empty: until it is withdrawn
 	Clause     string   `yaml:"clause"`
+	Serves     []string `yaml:"serves"` // further clauses
 	House      bool     `yaml:"house"`
 }
 
@@ -200,13 +241,14 @@ type Requests struct {
 
 // Right is something that a person may ask for.
 type Right struct {
-	Right    string `yaml:"right"`
-	Verified bool   `yaml:"verified"`  // only after the person was verified
-	Fee      bool   `yaml:"fee"`       // may be charged for disproportionate effort
-	Approval bool   `yaml:"approval"`  // of the controller, for a processor
-	AskedFor string `yaml:"asked_for"` // where
-	Clause   string `yaml:"clause"`
-	House    bool   `yaml:"house"`
+	Right    string   `yaml:"right"`
+	Verified bool     `yaml:"verified"`  // only after the person was verified
+	Fee      bool     `yaml:"fee"`       // may be charged for disproportionate effort
+	Approval bool     `yaml:"approval"`  // of the controller, for a processor
+	AskedFor string   `yaml:"asked_for"` // where
+	Clause   string   `yaml:"clause"`
+	Serves   []string `yaml:"serves"` // further clauses
+	House    bool     `yaml:"house"`
 }
 
 // Decline is a ground on which rights may be declined.
@@ -238,9 +280,13 @@ type Retention struct {
 
 // Promise is a sentence of the text, by the id under which it is shown.
 type Promise struct {
-	ID    string `yaml:"id"`
-	Says  string `yaml:"says"`
-	House bool   `yaml:"house"` // part of its meaning is our choice
+	ID      string `yaml:"id"`
+	Heading string `yaml:"heading"` // of the section of the text that says it
+	Says    string `yaml:"says"`
+	House   bool   `yaml:"house"` // part of its meaning is our choice
+	// Elsewhere says what keeps the promise where no rule of the document
+	// decides on it.
+	Elsewhere string `yaml:"elsewhere"`
 }
 
 // Opens reports whether a ground lets somebody look without consent.

@@ -37,7 +37,7 @@ func Read(ctx context.Context, policies consentv1.PolicyServiceClient, tenant st
 		if err != nil {
 			return nil, fmt.Errorf("%w: get policy: %w", facts.ErrAway, err)
 		}
-		doc, err := policydoc.Parse(got.GetDocument())
+		doc, err := policydoc.Read(got.GetDocument())
 		if err != nil {
 			return nil, fmt.Errorf("read policy: %w", err)
 		}
