@@ -25,7 +25,7 @@ func TestWhatAVersionAllowsBeyondTheOneBeforeIsAReduction(t *testing.T) {
 		}
 		was, is := policy(before), policy(before, after)
 		for range 50 {
-			who, q := anybody(t, after), anything(t, after)
+			who, q := anybody(t, before), anything(t, after)
 			earlier := check.Ask(was, who, q)
 			who.Accepted, q.CollectedAt = 2, day(3) // the second version alone decides
 			later := check.Ask(is, who, q)

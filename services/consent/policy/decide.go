@@ -18,7 +18,7 @@ func publish(s Policy, c Publish) ([]Event, error) {
 	case c.Version == next:
 		return []Event{Published{
 			Policy: c.Policy, Version: c.Version, Document: c.Document, Hash: c.Hash, TextHash: c.TextHash,
-			Effective: c.Effective, Recorded: c.At,
+			Effective: c.Effective, Reduces: c.Reduces, Notice: c.Notice, Recorded: c.At,
 		}}, nil
 	case c.Version >= 1 && c.Version < next && s.Versions[c.Version-1].Hash == c.Hash:
 		return nil, nil
@@ -57,9 +57,11 @@ func post(s Policy, c Post) ([]Event, error) {
 		return refuse(ErrPostedBefore)
 	case c.Version > 1 && !postedBefore(s.Versions[c.Version-2], c):
 		return refuse(ErrOrder)
+	case v.Notice && c.Notice == "":
+		return refuse(ErrNotice)
 	}
 	return []Event{Posted{
-		Policy: c.Policy, Version: c.Version, TextHash: c.TextHash, PostedAt: c.PostedAt, Recorded: c.At,
+		Policy: c.Policy, Version: c.Version, TextHash: c.TextHash, PostedAt: c.PostedAt, Notice: c.Notice, Recorded: c.At,
 	}}, nil
 }
 

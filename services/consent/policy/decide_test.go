@@ -16,6 +16,12 @@ func published(n uint32) policy.Published {
 	return policy.Published{Policy: "p", Version: n, Hash: "h", TextHash: "text", Recorded: at()}
 }
 
+func reducing(n uint32) policy.Published {
+	p := published(n)
+	p.Reduces, p.Notice = []uint32{1}, true
+	return p
+}
+
 func publish(n uint32, hash string) policy.Publish {
 	return policy.Publish{Policy: "p", Version: n, Hash: hash, TextHash: "text", At: at()}
 }
@@ -55,6 +61,14 @@ func TestDecide(t *testing.T) {
 		{"a version is posted", []policy.Event{published(1)}, post(1, noon.Add(-1)), []policy.Event{posted(1, noon.Add(-1))}, nil},
 		{"a version that isn't there is not posted", []policy.Event{published(1)}, post(2, noon), nil, policy.ErrNoVersion},
 		{"nothing is posted in the future", []policy.Event{published(1)}, post(1, noon.Add(1)), nil, policy.ErrInFuture},
+		{"what reduces rights is not posted without the promised notice", []policy.Event{reducing(1)}, post(1, noon), refusedPosting(1, policy.ErrNotice), policy.ErrNotice},
+		{
+			"what reduces rights is posted with its notice",
+			[]policy.Event{reducing(1)},
+			policy.Post{Policy: "p", Version: 1, TextHash: "text", PostedAt: noon, Notice: "web:1", At: noon},
+			[]policy.Event{policy.Posted{Policy: "p", Version: 1, TextHash: "text", PostedAt: noon, Notice: "web:1", Recorded: noon}},
+			nil,
+		},
 		{
 			"another text is not posted",
 			[]policy.Event{published(1)},

@@ -9,7 +9,7 @@ func Evolve(s Policy, ev Event) Policy {
 	case Published:
 		s.Versions = append(slices.Clip(s.Versions), Version{
 			Number: e.Version, Document: e.Document, Hash: e.Hash, TextHash: e.TextHash,
-			Effective: e.Effective, PublishedAt: e.Recorded,
+			Effective: e.Effective, PublishedAt: e.Recorded, Notice: e.Notice,
 		})
 	case PublishingRefused:
 	case Posted:

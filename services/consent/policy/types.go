@@ -23,6 +23,7 @@ type Version struct {
 	PublishedAt time.Time // when that was recorded
 	PostedAt    time.Time // zero: not posted
 	Posted      time.Time // when that was recorded
+	Notice      bool      // it can't be posted without a prominent notice
 }
 
 // InForce is the moment from which a version decides; zero if it was not
@@ -56,6 +57,8 @@ type Publish struct {
 	Hash      string
 	TextHash  string
 	Effective time.Time
+	Reduces   []uint32 // earlier versions over which it reduces rights
+	Notice    bool     // that is announced prominently
 	At        time.Time
 }
 
@@ -65,6 +68,7 @@ type Post struct {
 	Version  uint32
 	TextHash string
 	PostedAt time.Time
+	Notice   string // a reference to the prominent one; empty: there was none
 	At       time.Time
 }
 
@@ -84,6 +88,8 @@ type Published struct {
 	Hash      string
 	TextHash  string
 	Effective time.Time
+	Reduces   []uint32
+	Notice    bool
 	Recorded  time.Time
 }
 
@@ -99,6 +105,7 @@ type Posted struct {
 	Version  uint32
 	TextHash string
 	PostedAt time.Time
+	Notice   string
 	Recorded time.Time
 }
 
@@ -134,6 +141,9 @@ const (
 	ErrPostedBefore = Refusal("ALREADY_POSTED")
 	// ErrOrder refuses a posting before that of an earlier version.
 	ErrOrder = Refusal("POSTED_OUT_OF_ORDER")
+	// ErrNotice refuses to post what reduces rights without the prominent notice
+	// that the policy has promised.
+	ErrNotice = Refusal("PROMINENT_NOTICE_MISSING")
 )
 
 var (

@@ -15,7 +15,7 @@ type decoder struct {
 }
 
 func (d *decoder) fail(n *yaml.Node, path, code, text string) {
-	d.problems = append(d.problems, Problem{Path: path, Line: n.Line, Code: code, Text: text})
+	d.problems = append(d.problems, Problem{Path: path, Line: n.Line, Column: n.Column, Code: code, Text: text})
 }
 
 // value fills v from n, whatever kinds they are.
@@ -46,7 +46,7 @@ func (d *decoder) mapping(n *yaml.Node, path string, v reflect.Value) {
 		index, known := fields[key.Value]
 		switch {
 		case key.Kind != yaml.ScalarNode || key.Tag != "!!str" || !known:
-			d.fail(key, at, CodeUnknownKey, "is no key of this mapping")
+			d.fail(key, at, CodeUnknownKey, "is no key here; take it out or correct its spelling")
 		case seen[key.Value]:
 			d.fail(key, at, CodeDuplicateKey, "stands here twice")
 		default:

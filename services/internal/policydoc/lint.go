@@ -1,7 +1,6 @@
 package policydoc
 
 import (
-	"cmp"
 	"reflect"
 	"regexp"
 	"slices"
@@ -68,12 +67,12 @@ func lint(doc Document, tree *yaml.Node) Problems {
 	l.lintRequests()
 	l.lintRetention()
 	l.references("", reflect.ValueOf(doc))
-	slices.SortStableFunc(l.problems, func(a, b Problem) int { return cmp.Compare(a.Line, b.Line) })
 	return l.problems
 }
 
 func (l *linter) fail(path, code, text string) {
-	l.problems = append(l.problems, Problem{Path: path, Line: lineAt(l.tree, path), Code: code, Text: text})
+	line, column := placeOf(l.tree, path)
+	l.problems = append(l.problems, Problem{Path: path, Line: line, Column: column, Code: code, Text: text})
 }
 
 // names checks the ids of a list and returns them as a set.
@@ -201,17 +200,17 @@ func (l *linter) clause(path, id string) {
 
 func item(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
 
-// lineAt is the line of a path, or of the nearest thing above it that stands
-// in the document.
-func lineAt(n *yaml.Node, path string) int {
-	line := n.Line
+// placeOf is the line and column of a path, or of the nearest thing above it that
+// stands in the document.
+func placeOf(n *yaml.Node, path string) (line, column int) {
+	line, column = n.Line, n.Column
 	for _, part := range strings.FieldsFunc(path, func(r rune) bool { return r == '.' || r == '[' || r == ']' }) {
 		if n = child(n, part); n == nil {
-			return line
+			return line, column
 		}
-		line = n.Line
+		line, column = n.Line, n.Column
 	}
-	return line
+	return line, column
 }
 
 func child(n *yaml.Node, part string) *yaml.Node {

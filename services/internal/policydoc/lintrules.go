@@ -53,6 +53,9 @@ func (l *linter) head() {
 	l.date("modified", d.Modified, CodeModifiedMissing)
 	l.match("text_sha256", d.TextSHA256, hashPattern)
 	l.match("zone", d.Zone, zonePattern)
+	if d.Change != "" {
+		l.oneOf("change", d.Change, Minor, "significant")
+	}
 	for i, r := range d.Rules {
 		l.match(item("rules", i), r, idPattern)
 	}

@@ -2,10 +2,12 @@ package policydoc
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -37,19 +39,31 @@ const (
 // Problem is one thing that is wrong with a document. It shows no value of the
 // document but keys and ids.
 type Problem struct {
-	Path string // "purposes[2].basis"
-	Line int    // from 1; zero where there is none
-	Code string // upper snake case
-	Text string // constant
+	Path   string // "purposes[2].basis"
+	Line   int    // from 1; zero where there is none
+	Column int    // from 1; zero where there is none
+	Code   string // upper snake case
+	Text   string // constant; says what to do
 }
 
 // String is one line for a person.
 func (p Problem) String() string {
 	at := p.Path
 	if p.Line > 0 {
-		at = "line " + strconv.Itoa(p.Line) + ": " + at
+		at = p.Place() + ": " + at
 	}
 	return at + ": " + p.Code + ": " + p.Text
+}
+
+// Place is where a problem stands, for a person; empty where that isn't known.
+func (p Problem) Place() string {
+	switch {
+	case p.Line == 0:
+		return ""
+	case p.Column == 0:
+		return "line " + strconv.Itoa(p.Line)
+	}
+	return "line " + strconv.Itoa(p.Line) + ", column " + strconv.Itoa(p.Column)
 }
 
 // Problems is everything that is wrong with a document.
@@ -68,13 +82,29 @@ func (p Problems) Error() string {
 // a small multiple of MaxBytes in memory, and never panics.
 func Parse(data []byte) (Document, error) {
 	doc, tree, problems := read(data)
-	if len(problems) == 0 {
-		problems = lint(doc, tree)
+	if tree != nil && !slices.ContainsFunc(problems, Problem.hides) {
+		problems = append(problems, beside(problems, lint(doc, tree))...)
 	}
 	if len(problems) > 0 {
+		slices.SortStableFunc(problems, func(a, b Problem) int {
+			return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+		})
 		return Document{}, problems
 	}
 	return doc, nil
+}
+
+// hides reports whether a problem keeps so much of the document from being read
+// that its rules would find what isn't there.
+func (p Problem) hides() bool {
+	return p.Code != CodeUnknownKey && slices.Contains([]string{"", "categories", "purposes", "clauses"}, p.Path)
+}
+
+// beside is what the rules find where reading has found nothing.
+func beside(reading, rules Problems) Problems {
+	return slices.DeleteFunc(rules, func(r Problem) bool {
+		return slices.ContainsFunc(reading, func(p Problem) bool { return p.Code != CodeUnknownKey && strings.HasPrefix(r.Path, p.Path) })
+	})
 }
 
 // Read reads a document that was linted when it was published. Later rules do
@@ -87,6 +117,7 @@ func Read(data []byte) (Document, error) {
 	return doc, nil
 }
 
+// read fills a document. The tree is nil when nothing could be filled.
 func read(data []byte) (Document, *yaml.Node, Problems) {
 	var doc Document
 	if len(data) > MaxBytes {
@@ -99,9 +130,10 @@ func read(data []byte) (Document, *yaml.Node, Problems) {
 	d := new(decoder)
 	budget := maxNodes
 	d.walk(tree, "", 0, &budget)
-	if len(d.problems) == 0 {
-		d.mapping(tree, "", reflect.ValueOf(&doc).Elem())
+	if len(d.problems) > 0 {
+		return doc, nil, d.problems
 	}
+	d.mapping(tree, "", reflect.ValueOf(&doc).Elem())
 	return doc, tree, d.problems
 }
 

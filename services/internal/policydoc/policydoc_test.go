@@ -84,6 +84,36 @@ func TestAProblemHasPathLineAndCode(t *testing.T) {
 	}
 }
 
+func TestAllThatIsWrongIsSaidAtOnce(t *testing.T) {
+	text := string(read(t, "qcera.yaml"))
+	for _, c := range [][2]string{
+		{"publisher: Qcera, Inc.", "publisher: Qcera, Inc.\nexceptions: all"}, // reading
+		{"version: 1\n", "version: one\n"},                                    // reading
+		{"basis: opt_in", "basis: hope"},                                      // a rule
+		{"title: Sending periodic e-mail", "titel: Sending periodic e-mail"},  // both
+	} {
+		text = strings.Replace(text, c[0], c[1], 1)
+	}
+	_, err := policydoc.Parse([]byte(text))
+	var problems policydoc.Problems
+	if !errors.As(err, &problems) {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, p := range problems {
+		if p.Line == 0 || p.Column == 0 {
+			t.Errorf("no place: %+v", p)
+		}
+		got = append(got, p.Path+" "+p.Code)
+	}
+	want := []string{
+		"version KIND", "exceptions KEY_UNKNOWN", "purposes[0].basis NOT_ONE_OF", "purposes[4].title MISSING", "purposes[4].titel KEY_UNKNOWN",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
 func TestStaffAreNeverLockedOutForGood(t *testing.T) {
 	without := strings.ReplaceAll(string(read(t, "qcera.yaml")), "actions: [access, disclose]", "actions: [disclose]")
 	_, err := policydoc.Parse([]byte(without))
@@ -111,7 +141,7 @@ func TestWhatCannotBeReadIsRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, err := policydoc.Parse([]byte(tc.text))
 			var problems policydoc.Problems
-			if !errors.As(err, &problems) || problems[0].Code != tc.code {
+			if !errors.As(err, &problems) || !slices.ContainsFunc(problems, func(p policydoc.Problem) bool { return p.Code == tc.code }) {
 				t.Errorf("got %v, want %s", err, tc.code)
 			}
 		})

@@ -44,6 +44,9 @@ type Document struct {
 	Clauses    []Promise   `yaml:"clauses"`
 }
 
+// Minor is what a publisher calls a change that reduces nobody's rights.
+const Minor = "minor"
+
 // Clause names the published promise that a rule keeps.
 type Clause struct {
 	Clause string `yaml:"clause"`

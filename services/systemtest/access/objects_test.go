@@ -26,6 +26,7 @@ func objects() map[string]map[string]question {
 		"request": requestQuestions(),
 		"policy": {
 			"habeas.consent.v1.PolicyService.GetPolicy":        {"dpo", `policy: "%s"`},
+			"habeas.consent.v1.PolicyService.DiffPolicy":       {"dpo", `policy: "%s"`},
 			"habeas.consent.v1.PolicyService.PostPolicy":       {"dpo", change + `policy: "%s" version: 1 text_hash: "` + hash + `" posted_at: ` + atNow},
 			"habeas.retention.v1.RetentionService.GetSchedule": {"dpo", `policy: "%s"`},
 		},

@@ -59,7 +59,7 @@ func (s *Stack) PublishDocument(tenant string, document []byte, postedAt time.Ti
 	}
 	_, err = dpo.Policies.PostPolicy(Deadline(s.t), &consentv1.PostPolicyRequest{
 		RequestId: uuid.NewString(), Policy: res.GetPolicy(), Version: res.GetVersion(),
-		TextHash: doc.TextSHA256, PostedAt: timestamppb.New(postedAt),
+		TextHash: doc.TextSHA256, PostedAt: timestamppb.New(postedAt), ProminentNotice: "web:front-page",
 	})
 	if err != nil {
 		s.t.Fatalf("post policy: %v", err)

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 
 	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
 	"habeas.internal/services/consent/internal/compile"
@@ -38,9 +37,13 @@ func (s *PolicyServer) PublishPolicy(ctx context.Context, r *consentv1.PublishPo
 	}
 	sum := sha256.Sum256(r.GetDocument())
 	hash, now := hex.EncodeToString(sum[:]), s.log.Now()
+	reduces, err := s.reduced(ctx, doc)
+	if err != nil {
+		return nil, err
+	}
 	cmd, err := command[policy.Command](r.GetRequestId(), r, now, policy.Publish{
 		Policy: doc.Policy, Version: uint32(doc.Version), Document: r.GetDocument(), Hash: hash, TextHash: doc.TextSHA256,
-		Effective: effective, At: now,
+		Effective: effective, Reduces: reduces, Notice: doc.Versions.Prominent && len(reduces) > 0, At: now,
 	})
 	if err != nil {
 		return nil, err
@@ -51,6 +54,7 @@ func (s *PolicyServer) PublishPolicy(ctx context.Context, r *consentv1.PublishPo
 	}
 	return &consentv1.PublishPolicyResponse{
 		Policy: doc.Policy, Version: uint32(doc.Version), Hash: hash, ConsistencyToken: res.Token().Encode(),
+		Reduces: reduces,
 	}, nil
 }
 
@@ -70,8 +74,8 @@ func violations(err error) error {
 			field += "." + p.Path
 		}
 		text := p.Text
-		if p.Line > 0 {
-			text = fmt.Sprintf("line %d: %s", p.Line, p.Text)
+		if at := p.Place(); at != "" {
+			text = at + ": " + text
 		}
 		out = append(out, fault.FieldError{Field: field, Rule: p.Code, Text: text})
 	}
@@ -82,7 +86,8 @@ func violations(err error) error {
 func (s *PolicyServer) PostPolicy(ctx context.Context, r *consentv1.PostPolicyRequest) (*consentv1.PostPolicyResponse, error) {
 	now := s.log.Now()
 	cmd, err := command[policy.Command](r.GetRequestId(), r, now, policy.Post{
-		Policy: r.GetPolicy(), Version: r.GetVersion(), TextHash: r.GetTextHash(), PostedAt: r.GetPostedAt().AsTime(), At: now,
+		Policy: r.GetPolicy(), Version: r.GetVersion(), TextHash: r.GetTextHash(), PostedAt: r.GetPostedAt().AsTime(),
+		Notice: r.GetProminentNotice(), At: now,
 	})
 	if err != nil {
 		return nil, err

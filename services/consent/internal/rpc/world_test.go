@@ -283,6 +283,7 @@ func (w *world) publish(t *testing.T, b []byte) *consentv1.PublishPolicyResponse
 	}
 	_, err = dpo.PostPolicy(deadline(t), &consentv1.PostPolicyRequest{
 		RequestId: w.id(), Policy: res.GetPolicy(), Version: res.GetVersion(), TextHash: textHash(t, b), PostedAt: timestamppb.New(w.now()),
+		ProminentNotice: "web:front-page",
 	})
 	if err != nil {
 		t.Fatalf("post: %v", err)

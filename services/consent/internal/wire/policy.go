@@ -22,6 +22,7 @@ func packPublished(_ *eventpb.Writer, e policy.Published) *consentv1.PolicyPubli
 	return &consentv1.PolicyPublished{
 		Policy: e.Policy, Version: e.Version, Document: e.Document, Hash: e.Hash, TextHash: e.TextHash,
 		EffectiveAt: eventpb.Stamp(e.Effective), RecordedAt: eventpb.Stamp(e.Recorded),
+		Reduces: e.Reduces, NoticeNeeded: e.Notice,
 	}
 }
 
@@ -29,6 +30,7 @@ func unpackPublished(_ *eventpb.Reader, m *consentv1.PolicyPublished) policy.Pub
 	return policy.Published{
 		Policy: m.GetPolicy(), Version: m.GetVersion(), Document: m.GetDocument(), Hash: m.GetHash(), TextHash: m.GetTextHash(),
 		Effective: eventpb.Moment(m.GetEffectiveAt()), Recorded: eventpb.Moment(m.GetRecordedAt()),
+		Reduces: m.GetReduces(), Notice: m.GetNoticeNeeded(),
 	}
 }
 
@@ -43,14 +45,14 @@ func unpackPublishingRefused(_ *eventpb.Reader, m *consentv1.PublishingRefused) 
 func packPosted(_ *eventpb.Writer, e policy.Posted) *consentv1.PolicyPosted {
 	return &consentv1.PolicyPosted{
 		Policy: e.Policy, Version: e.Version, TextHash: e.TextHash,
-		PostedAt: eventpb.Stamp(e.PostedAt), RecordedAt: eventpb.Stamp(e.Recorded),
+		PostedAt: eventpb.Stamp(e.PostedAt), RecordedAt: eventpb.Stamp(e.Recorded), ProminentNotice: e.Notice,
 	}
 }
 
 func unpackPosted(_ *eventpb.Reader, m *consentv1.PolicyPosted) policy.Posted {
 	return policy.Posted{
 		Policy: m.GetPolicy(), Version: m.GetVersion(), TextHash: m.GetTextHash(),
-		PostedAt: eventpb.Moment(m.GetPostedAt()), Recorded: eventpb.Moment(m.GetRecordedAt()),
+		PostedAt: eventpb.Moment(m.GetPostedAt()), Recorded: eventpb.Moment(m.GetRecordedAt()), Notice: m.GetProminentNotice(),
 	}
 }
 

@@ -36,9 +36,9 @@ func TestThePoliciesEventsStayReadable(t *testing.T) {
 	}
 	at := time.Unix(1790000000, 0).UTC()
 	corpus(t, "testdata/policy", policy.AggregateType, codec, []policy.Event{
-		policy.Published{Policy: "caseworks", Version: 1, Document: []byte("policy: caseworks"), Hash: "aa", TextHash: "bb", Effective: at, Recorded: at.Add(1)},
+		policy.Published{Policy: "caseworks", Version: 1, Document: []byte("policy: caseworks"), Hash: "aa", TextHash: "bb", Effective: at, Recorded: at.Add(1), Reduces: []uint32{1, 2}, Notice: true},
 		policy.PublishingRefused{Version: 3, Reason: "VERSION_NOT_CONSECUTIVE"},
-		policy.Posted{Policy: "caseworks", Version: 1, TextHash: "bb", PostedAt: at, Recorded: at.Add(1)},
+		policy.Posted{Policy: "caseworks", Version: 1, TextHash: "bb", PostedAt: at, Recorded: at.Add(1), Notice: "web:frontpage"},
 		policy.PostingRefused{Version: 1, Reason: "ALREADY_POSTED"},
 	})
 }

@@ -15,7 +15,8 @@ import (
 )
 
 func (a *app) policy() *cobra.Command {
-	return group("policy", "published privacy policies", a.policyPublish(), a.policyPost(), a.policyList(), a.policyShow())
+	return group("policy", "published privacy policies", a.policyLint(), a.policyDiff(), a.policyPublish(),
+		a.policyPost(), a.policyList(), a.policyShow())
 }
 
 func (a *app) policyPublish() *cobra.Command {
@@ -35,7 +36,7 @@ func (a *app) policyPublish() *cobra.Command {
 				if err != nil {
 					return r.failed(err, false)
 				}
-				return a.show(p, []string{"POLICY\tVERSION\tHASH", cells(p.GetPolicy(), p.GetVersion(), p.GetHash())})
+				return a.show(p, []string{"POLICY\tVERSION\tHASH\tREDUCES", cells(p.GetPolicy(), p.GetVersion(), p.GetHash(), numbers(p.GetReduces()))})
 			})
 		},
 	}
@@ -45,7 +46,7 @@ func (a *app) policyPublish() *cobra.Command {
 
 func (a *app) policyPost() *cobra.Command {
 	var r repeat
-	var file, hash string
+	var file, hash, notice string
 	c := &cobra.Command{
 		Use: "post POLICY VERSION", Short: "record that a version was posted for people to read", Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -64,7 +65,7 @@ func (a *app) policyPost() *cobra.Command {
 			}
 			return a.consents(func(conn *grpc.ClientConn) error {
 				resp, err := consentv1.NewPolicyServiceClient(conn).PostPolicy(c.Context(), &consentv1.PostPolicyRequest{
-					RequestId: r.id, Policy: args[0], Version: version, TextHash: digest, PostedAt: at,
+					RequestId: r.id, Policy: args[0], Version: version, TextHash: digest, PostedAt: at, ProminentNotice: notice,
 				})
 				if err != nil {
 					return r.failed(err, true)
@@ -75,6 +76,7 @@ func (a *app) policyPost() *cobra.Command {
 	}
 	r.flags(c.Flags(), "when it was posted")
 	c.Flags().StringVar(&file, "text", "", "file of the text that people read")
+	c.Flags().StringVar(&notice, "prominent-notice", "", "where it was announced so that nobody overlooks it, such as web:front-page")
 	c.Flags().StringVar(&hash, "text-hash", "", "SHA-256 of that text, hex, in place of the file")
 	return c
 }

@@ -565,6 +565,7 @@ const (
 	PolicyService_PublishPolicy_FullMethodName = "/habeas.consent.v1.PolicyService/PublishPolicy"
 	PolicyService_PostPolicy_FullMethodName    = "/habeas.consent.v1.PolicyService/PostPolicy"
 	PolicyService_GetPolicy_FullMethodName     = "/habeas.consent.v1.PolicyService/GetPolicy"
+	PolicyService_DiffPolicy_FullMethodName    = "/habeas.consent.v1.PolicyService/DiffPolicy"
 	PolicyService_ListPolicies_FullMethodName  = "/habeas.consent.v1.PolicyService/ListPolicies"
 )
 
@@ -582,6 +583,10 @@ type PolicyServiceClient interface {
 	PostPolicy(ctx context.Context, in *PostPolicyRequest, opts ...grpc.CallOption) (*PostPolicyResponse, error)
 	// GetPolicy returns one version, or the one in force.
 	GetPolicy(ctx context.Context, in *GetPolicyRequest, opts ...grpc.CallOption) (*GetPolicyResponse, error)
+	// DiffPolicy says what changes for people from one version of a policy to
+	// another, and whether the change reduces rights. For a person it starts from
+	// the versions that bind that person.
+	DiffPolicy(ctx context.Context, in *DiffPolicyRequest, opts ...grpc.CallOption) (*DiffPolicyResponse, error)
 	// ListPolicies lists the tenant's policies and their versions.
 	ListPolicies(ctx context.Context, in *ListPoliciesRequest, opts ...grpc.CallOption) (*ListPoliciesResponse, error)
 }
@@ -624,6 +629,16 @@ func (c *policyServiceClient) GetPolicy(ctx context.Context, in *GetPolicyReques
 	return out, nil
 }
 
+func (c *policyServiceClient) DiffPolicy(ctx context.Context, in *DiffPolicyRequest, opts ...grpc.CallOption) (*DiffPolicyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DiffPolicyResponse)
+	err := c.cc.Invoke(ctx, PolicyService_DiffPolicy_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *policyServiceClient) ListPolicies(ctx context.Context, in *ListPoliciesRequest, opts ...grpc.CallOption) (*ListPoliciesResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListPoliciesResponse)
@@ -648,6 +663,10 @@ type PolicyServiceServer interface {
 	PostPolicy(context.Context, *PostPolicyRequest) (*PostPolicyResponse, error)
 	// GetPolicy returns one version, or the one in force.
 	GetPolicy(context.Context, *GetPolicyRequest) (*GetPolicyResponse, error)
+	// DiffPolicy says what changes for people from one version of a policy to
+	// another, and whether the change reduces rights. For a person it starts from
+	// the versions that bind that person.
+	DiffPolicy(context.Context, *DiffPolicyRequest) (*DiffPolicyResponse, error)
 	// ListPolicies lists the tenant's policies and their versions.
 	ListPolicies(context.Context, *ListPoliciesRequest) (*ListPoliciesResponse, error)
 	mustEmbedUnimplementedPolicyServiceServer()
@@ -668,6 +687,9 @@ func (UnimplementedPolicyServiceServer) PostPolicy(context.Context, *PostPolicyR
 }
 func (UnimplementedPolicyServiceServer) GetPolicy(context.Context, *GetPolicyRequest) (*GetPolicyResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetPolicy not implemented")
+}
+func (UnimplementedPolicyServiceServer) DiffPolicy(context.Context, *DiffPolicyRequest) (*DiffPolicyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DiffPolicy not implemented")
 }
 func (UnimplementedPolicyServiceServer) ListPolicies(context.Context, *ListPoliciesRequest) (*ListPoliciesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListPolicies not implemented")
@@ -747,6 +769,24 @@ func _PolicyService_GetPolicy_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _PolicyService_DiffPolicy_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DiffPolicyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PolicyServiceServer).DiffPolicy(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PolicyService_DiffPolicy_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PolicyServiceServer).DiffPolicy(ctx, req.(*DiffPolicyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _PolicyService_ListPolicies_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListPoliciesRequest)
 	if err := dec(in); err != nil {
@@ -783,6 +823,10 @@ var PolicyService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetPolicy",
 			Handler:    _PolicyService_GetPolicy_Handler,
+		},
+		{
+			MethodName: "DiffPolicy",
+			Handler:    _PolicyService_DiffPolicy_Handler,
 		},
 		{
 			MethodName: "ListPolicies",

@@ -43,7 +43,12 @@ type PolicyPublished struct {
 	// First day on which the version may decide, at midnight UTC.
 	EffectiveAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=effective_at,json=effectiveAt,proto3" json:"effective_at,omitempty"`
 	// When it was published.
-	RecordedAt    *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=recorded_at,json=recordedAt,proto3" json:"recorded_at,omitempty"`
+	RecordedAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=recorded_at,json=recordedAt,proto3" json:"recorded_at,omitempty"`
+	// Earlier versions over which it reduces rights of people, ascending.
+	Reduces []uint32 `protobuf:"varint,8,rep,packed,name=reduces,proto3" json:"reduces,omitempty"`
+	// It is posted together with a prominent notice, because it reduces rights
+	// and the policy has promised one.
+	NoticeNeeded  bool `protobuf:"varint,9,opt,name=notice_needed,json=noticeNeeded,proto3" json:"notice_needed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -127,6 +132,20 @@ func (x *PolicyPublished) GetRecordedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *PolicyPublished) GetReduces() []uint32 {
+	if x != nil {
+		return x.Reduces
+	}
+	return nil
+}
+
+func (x *PolicyPublished) GetNoticeNeeded() bool {
+	if x != nil {
+		return x.NoticeNeeded
+	}
+	return false
+}
+
 // PolicyPosted: a version can be read by people. It decides from now on, and
 // not before its effective day.
 type PolicyPosted struct {
@@ -140,9 +159,11 @@ type PolicyPosted struct {
 	// When it was posted.
 	PostedAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=posted_at,json=postedAt,proto3" json:"posted_at,omitempty"`
 	// When that was recorded.
-	RecordedAt    *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=recorded_at,json=recordedAt,proto3" json:"recorded_at,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	RecordedAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=recorded_at,json=recordedAt,proto3" json:"recorded_at,omitempty"`
+	// Where it was announced so that nobody overlooks it: a reference.
+	ProminentNotice string `protobuf:"bytes,6,opt,name=prominent_notice,json=prominentNotice,proto3" json:"prominent_notice,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *PolicyPosted) Reset() {
@@ -208,6 +229,13 @@ func (x *PolicyPosted) GetRecordedAt() *timestamppb.Timestamp {
 		return x.RecordedAt
 	}
 	return nil
+}
+
+func (x *PolicyPosted) GetProminentNotice() string {
+	if x != nil {
+		return x.ProminentNotice
+	}
+	return ""
 }
 
 // PublishingRefused: a rule of policies forbade a version.
@@ -2176,7 +2204,7 @@ var File_habeas_consent_v1_events_proto protoreflect.FileDescriptor
 
 const file_habeas_consent_v1_events_proto_rawDesc = "" +
 	"\n" +
-	"\x1ehabeas/consent/v1/events.proto\x12\x11habeas.consent.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a'habeas/consent/v1/consent_service.proto\x1a*habeas/consent/v1/disclosure_service.proto\x1a\x1fhabeas/options/v1/options.proto\"\xba\x02\n" +
+	"\x1ehabeas/consent/v1/events.proto\x12\x11habeas.consent.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a'habeas/consent/v1/consent_service.proto\x1a*habeas/consent/v1/disclosure_service.proto\x1a\x1fhabeas/options/v1/options.proto\"\xf9\x02\n" +
 	"\x0fPolicyPublished\x12\x1c\n" +
 	"\x06policy\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06policy\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\rR\aversion\x12 \n" +
@@ -2185,14 +2213,17 @@ const file_habeas_consent_v1_events_proto_rawDesc = "" +
 	"\ttext_hash\x18\x05 \x01(\tB\x04\x98\xb5\x18\x04R\btextHash\x12=\n" +
 	"\feffective_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\veffectiveAt\x12;\n" +
 	"\vrecorded_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"recordedAt:\x14\xa2\xb5\x18\x10policy.published\"\xf2\x01\n" +
+	"recordedAt\x12\x18\n" +
+	"\areduces\x18\b \x03(\rR\areduces\x12#\n" +
+	"\rnotice_needed\x18\t \x01(\bR\fnoticeNeeded:\x14\xa2\xb5\x18\x10policy.published\"\xa3\x02\n" +
 	"\fPolicyPosted\x12\x1c\n" +
 	"\x06policy\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06policy\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\rR\aversion\x12!\n" +
 	"\ttext_hash\x18\x03 \x01(\tB\x04\x98\xb5\x18\x04R\btextHash\x127\n" +
 	"\tposted_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\bpostedAt\x12;\n" +
 	"\vrecorded_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"recordedAt:\x11\xa2\xb5\x18\rpolicy.posted\"j\n" +
+	"recordedAt\x12/\n" +
+	"\x10prominent_notice\x18\x06 \x01(\tB\x04\x98\xb5\x18\x02R\x0fprominentNotice:\x11\xa2\xb5\x18\rpolicy.posted\"j\n" +
 	"\x11PublishingRefused\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x1c\n" +
 	"\x06reason\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x1d\xa2\xb5\x18\x19policy.publishing_refused\"d\n" +
