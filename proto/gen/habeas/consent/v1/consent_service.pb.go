@@ -554,6 +554,67 @@ func (Consistency) EnumDescriptor() ([]byte, []int) {
 	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{7}
 }
 
+// PolicyEffect is what a change does to the protection of a person.
+type PolicyEffect int32
+
+const (
+	// Not set.
+	PolicyEffect_POLICY_EFFECT_UNSPECIFIED PolicyEffect = 0
+	// It protects more.
+	PolicyEffect_POLICY_EFFECT_MORE_PROTECTIVE PolicyEffect = 1
+	// It protects less.
+	PolicyEffect_POLICY_EFFECT_LESS_PROTECTIVE PolicyEffect = 2
+	// It protects otherwise, which counts as less.
+	PolicyEffect_POLICY_EFFECT_INCOMPARABLE PolicyEffect = 3
+	// It takes effect by consent alone, or changes no rule.
+	PolicyEffect_POLICY_EFFECT_NEUTRAL PolicyEffect = 4
+)
+
+// Enum value maps for PolicyEffect.
+var (
+	PolicyEffect_name = map[int32]string{
+		0: "POLICY_EFFECT_UNSPECIFIED",
+		1: "POLICY_EFFECT_MORE_PROTECTIVE",
+		2: "POLICY_EFFECT_LESS_PROTECTIVE",
+		3: "POLICY_EFFECT_INCOMPARABLE",
+		4: "POLICY_EFFECT_NEUTRAL",
+	}
+	PolicyEffect_value = map[string]int32{
+		"POLICY_EFFECT_UNSPECIFIED":     0,
+		"POLICY_EFFECT_MORE_PROTECTIVE": 1,
+		"POLICY_EFFECT_LESS_PROTECTIVE": 2,
+		"POLICY_EFFECT_INCOMPARABLE":    3,
+		"POLICY_EFFECT_NEUTRAL":         4,
+	}
+)
+
+func (x PolicyEffect) Enum() *PolicyEffect {
+	p := new(PolicyEffect)
+	*p = x
+	return p
+}
+
+func (x PolicyEffect) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (PolicyEffect) Descriptor() protoreflect.EnumDescriptor {
+	return file_habeas_consent_v1_consent_service_proto_enumTypes[8].Descriptor()
+}
+
+func (PolicyEffect) Type() protoreflect.EnumType {
+	return &file_habeas_consent_v1_consent_service_proto_enumTypes[8]
+}
+
+func (x PolicyEffect) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use PolicyEffect.Descriptor instead.
+func (PolicyEffect) EnumDescriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{8}
+}
+
 // Circumstances say how an act came about, so that it can be shown later. None
 // of them is personal.
 type Circumstances struct {
@@ -2905,8 +2966,10 @@ type PublishPolicyResponse struct {
 	Hash string `protobuf:"bytes,3,opt,name=hash,proto3" json:"hash,omitempty"`
 	// Pass it to reads that must see this command.
 	ConsistencyToken string `protobuf:"bytes,4,opt,name=consistency_token,json=consistencyToken,proto3" json:"consistency_token,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Earlier versions over which it reduces rights of people, ascending.
+	Reduces       []uint32 `protobuf:"varint,5,rep,packed,name=reduces,proto3" json:"reduces,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PublishPolicyResponse) Reset() {
@@ -2967,6 +3030,13 @@ func (x *PublishPolicyResponse) GetConsistencyToken() string {
 	return ""
 }
 
+func (x *PublishPolicyResponse) GetReduces() []uint32 {
+	if x != nil {
+		return x.Reduces
+	}
+	return nil
+}
+
 // PostPolicyRequest says that a version was posted.
 type PostPolicyRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2979,9 +3049,12 @@ type PostPolicyRequest struct {
 	// SHA-256 of the text that people can read, hex.
 	TextHash string `protobuf:"bytes,4,opt,name=text_hash,json=textHash,proto3" json:"text_hash,omitempty"`
 	// When it was posted; not in the future.
-	PostedAt      *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=posted_at,json=postedAt,proto3" json:"posted_at,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	PostedAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=posted_at,json=postedAt,proto3" json:"posted_at,omitempty"`
+	// Where it was announced so that nobody overlooks it: a reference. Needed for
+	// a version that reduces rights, where the policy promises a notice.
+	ProminentNotice string `protobuf:"bytes,6,opt,name=prominent_notice,json=prominentNotice,proto3" json:"prominent_notice,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *PostPolicyRequest) Reset() {
@@ -3047,6 +3120,13 @@ func (x *PostPolicyRequest) GetPostedAt() *timestamppb.Timestamp {
 		return x.PostedAt
 	}
 	return nil
+}
+
+func (x *PostPolicyRequest) GetProminentNotice() string {
+	if x != nil {
+		return x.ProminentNotice
+	}
+	return ""
 }
 
 // PostPolicyResponse is empty but for the token.
@@ -3232,6 +3312,290 @@ func (x *GetPolicyResponse) GetPostedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+// DiffPolicyRequest names two versions. The older one is a number, or what binds
+// a person; the newer one a number or a document that is not published yet.
+type DiffPolicyRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The policy.
+	Policy string `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	// The older version; zero means the one that is in force now.
+	FromVersion uint32 `protobuf:"varint,2,opt,name=from_version,json=fromVersion,proto3" json:"from_version,omitempty"`
+	// In place of the older version: whose binding versions it is held against.
+	SubjectRef string `protobuf:"bytes,3,opt,name=subject_ref,json=subjectRef,proto3" json:"subject_ref,omitempty"`
+	// The newer version; zero means the latest that is published.
+	ToVersion uint32 `protobuf:"varint,4,opt,name=to_version,json=toVersion,proto3" json:"to_version,omitempty"`
+	// In place of the newer version: a document.
+	Document      []byte `protobuf:"bytes,5,opt,name=document,proto3" json:"document,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DiffPolicyRequest) Reset() {
+	*x = DiffPolicyRequest{}
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DiffPolicyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DiffPolicyRequest) ProtoMessage() {}
+
+func (x *DiffPolicyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DiffPolicyRequest.ProtoReflect.Descriptor instead.
+func (*DiffPolicyRequest) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *DiffPolicyRequest) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *DiffPolicyRequest) GetFromVersion() uint32 {
+	if x != nil {
+		return x.FromVersion
+	}
+	return 0
+}
+
+func (x *DiffPolicyRequest) GetSubjectRef() string {
+	if x != nil {
+		return x.SubjectRef
+	}
+	return ""
+}
+
+func (x *DiffPolicyRequest) GetToVersion() uint32 {
+	if x != nil {
+		return x.ToVersion
+	}
+	return 0
+}
+
+func (x *DiffPolicyRequest) GetDocument() []byte {
+	if x != nil {
+		return x.Document
+	}
+	return nil
+}
+
+// DiffPolicyResponse holds one comparison for each older version.
+type DiffPolicyResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// By older version, ascending.
+	Diffs []*PolicyDiff `protobuf:"bytes,1,rep,name=diffs,proto3" json:"diffs,omitempty"`
+	// At least one of them reduces rights.
+	Reduces       bool `protobuf:"varint,2,opt,name=reduces,proto3" json:"reduces,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DiffPolicyResponse) Reset() {
+	*x = DiffPolicyResponse{}
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DiffPolicyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DiffPolicyResponse) ProtoMessage() {}
+
+func (x *DiffPolicyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DiffPolicyResponse.ProtoReflect.Descriptor instead.
+func (*DiffPolicyResponse) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *DiffPolicyResponse) GetDiffs() []*PolicyDiff {
+	if x != nil {
+		return x.Diffs
+	}
+	return nil
+}
+
+func (x *DiffPolicyResponse) GetReduces() bool {
+	if x != nil {
+		return x.Reduces
+	}
+	return false
+}
+
+// PolicyDiff is what changes from one version.
+type PolicyDiff struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The older version.
+	FromVersion uint32 `protobuf:"varint,1,opt,name=from_version,json=fromVersion,proto3" json:"from_version,omitempty"`
+	// The newer one.
+	ToVersion uint32 `protobuf:"varint,2,opt,name=to_version,json=toVersion,proto3" json:"to_version,omitempty"`
+	// What is different, in the order of the document.
+	Changes []*PolicyChange `protobuf:"bytes,3,rep,name=changes,proto3" json:"changes,omitempty"`
+	// It reduces rights.
+	Reduces       bool `protobuf:"varint,4,opt,name=reduces,proto3" json:"reduces,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PolicyDiff) Reset() {
+	*x = PolicyDiff{}
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PolicyDiff) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PolicyDiff) ProtoMessage() {}
+
+func (x *PolicyDiff) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PolicyDiff.ProtoReflect.Descriptor instead.
+func (*PolicyDiff) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *PolicyDiff) GetFromVersion() uint32 {
+	if x != nil {
+		return x.FromVersion
+	}
+	return 0
+}
+
+func (x *PolicyDiff) GetToVersion() uint32 {
+	if x != nil {
+		return x.ToVersion
+	}
+	return 0
+}
+
+func (x *PolicyDiff) GetChanges() []*PolicyChange {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+func (x *PolicyDiff) GetReduces() bool {
+	if x != nil {
+		return x.Reduces
+	}
+	return false
+}
+
+// PolicyChange is one thing that is different.
+type PolicyChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where in the document, with ids in place of numbers.
+	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	// The clause behind it; empty where there is none.
+	Clause string `protobuf:"bytes,2,opt,name=clause,proto3" json:"clause,omitempty"`
+	// What it does to the protection of a person.
+	Effect PolicyEffect `protobuf:"varint,3,opt,name=effect,proto3,enum=habeas.consent.v1.PolicyEffect" json:"effect,omitempty"`
+	// In words.
+	Says          string `protobuf:"bytes,4,opt,name=says,proto3" json:"says,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PolicyChange) Reset() {
+	*x = PolicyChange{}
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PolicyChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PolicyChange) ProtoMessage() {}
+
+func (x *PolicyChange) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PolicyChange.ProtoReflect.Descriptor instead.
+func (*PolicyChange) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *PolicyChange) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *PolicyChange) GetClause() string {
+	if x != nil {
+		return x.Clause
+	}
+	return ""
+}
+
+func (x *PolicyChange) GetEffect() PolicyEffect {
+	if x != nil {
+		return x.Effect
+	}
+	return PolicyEffect_POLICY_EFFECT_UNSPECIFIED
+}
+
+func (x *PolicyChange) GetSays() string {
+	if x != nil {
+		return x.Says
+	}
+	return ""
+}
+
 // ListPoliciesRequest asks for all.
 type ListPoliciesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3245,7 +3609,7 @@ type ListPoliciesRequest struct {
 
 func (x *ListPoliciesRequest) Reset() {
 	*x = ListPoliciesRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[34]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3257,7 +3621,7 @@ func (x *ListPoliciesRequest) String() string {
 func (*ListPoliciesRequest) ProtoMessage() {}
 
 func (x *ListPoliciesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[34]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3270,7 +3634,7 @@ func (x *ListPoliciesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPoliciesRequest.ProtoReflect.Descriptor instead.
 func (*ListPoliciesRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{34}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ListPoliciesRequest) GetPageSize() int32 {
@@ -3304,7 +3668,7 @@ type PolicyVersion struct {
 
 func (x *PolicyVersion) Reset() {
 	*x = PolicyVersion{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[35]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3316,7 +3680,7 @@ func (x *PolicyVersion) String() string {
 func (*PolicyVersion) ProtoMessage() {}
 
 func (x *PolicyVersion) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[35]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3329,7 +3693,7 @@ func (x *PolicyVersion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyVersion.ProtoReflect.Descriptor instead.
 func (*PolicyVersion) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{35}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *PolicyVersion) GetPolicy() string {
@@ -3373,7 +3737,7 @@ type ListPoliciesResponse struct {
 
 func (x *ListPoliciesResponse) Reset() {
 	*x = ListPoliciesResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[36]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3385,7 +3749,7 @@ func (x *ListPoliciesResponse) String() string {
 func (*ListPoliciesResponse) ProtoMessage() {}
 
 func (x *ListPoliciesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[36]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3398,7 +3762,7 @@ func (x *ListPoliciesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPoliciesResponse.ProtoReflect.Descriptor instead.
 func (*ListPoliciesResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{36}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ListPoliciesResponse) GetVersions() []*PolicyVersion {
@@ -3643,19 +4007,21 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"\x14PublishPolicyRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12'\n" +
-	"\bdocument\x18\x02 \x01(\fB\v\xbaH\bz\x06\x10\x01\x18\xa0\xc2\x1eR\bdocument\"\x8a\x01\n" +
+	"\bdocument\x18\x02 \x01(\fB\v\xbaH\bz\x06\x10\x01\x18\xa0\xc2\x1eR\bdocument\"\xa4\x01\n" +
 	"\x15PublishPolicyResponse\x12\x16\n" +
 	"\x06policy\x18\x01 \x01(\tR\x06policy\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\rR\aversion\x12\x12\n" +
 	"\x04hash\x18\x03 \x01(\tR\x04hash\x12+\n" +
-	"\x11consistency_token\x18\x04 \x01(\tR\x10consistencyToken\"\x8b\x02\n" +
+	"\x11consistency_token\x18\x04 \x01(\tR\x10consistencyToken\x12\x18\n" +
+	"\areduces\x18\x05 \x03(\rR\areduces\"\xda\x02\n" +
 	"\x11PostPolicyRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x125\n" +
 	"\x06policy\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x06policy\x12!\n" +
 	"\aversion\x18\x03 \x01(\rB\a\xbaH\x04*\x02(\x01R\aversion\x122\n" +
 	"\ttext_hash\x18\x04 \x01(\tB\x15\xbaH\x12r\x102\x0e^[0-9a-f]{64}$R\btextHash\x12?\n" +
-	"\tposted_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\bpostedAt\"A\n" +
+	"\tposted_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\bpostedAt\x12M\n" +
+	"\x10prominent_notice\x18\x06 \x01(\tB\"\xbaH\x1fr\x1d2\x1b^[A-Za-z0-9+/=:._-]{0,128}$R\x0fprominentNotice\"A\n" +
 	"\x12PostPolicyResponse\x12+\n" +
 	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"c\n" +
 	"\x10GetPolicyRequest\x125\n" +
@@ -3666,7 +4032,30 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"\aversion\x18\x02 \x01(\rR\aversion\x12\x12\n" +
 	"\x04hash\x18\x03 \x01(\tR\x04hash\x12\x1a\n" +
 	"\bdocument\x18\x04 \x01(\fR\bdocument\x127\n" +
-	"\tposted_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\bpostedAt\"g\n" +
+	"\tposted_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\bpostedAt\"\xf8\x01\n" +
+	"\x11DiffPolicyRequest\x125\n" +
+	"\x06policy\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x06policy\x12!\n" +
+	"\ffrom_version\x18\x02 \x01(\rR\vfromVersion\x12C\n" +
+	"\vsubject_ref\x18\x03 \x01(\tB\"\xbaH\x1fr\x1d2\x1b^([a-z2-7]{25}[aeimquy4])?$R\n" +
+	"subjectRef\x12\x1d\n" +
+	"\n" +
+	"to_version\x18\x04 \x01(\rR\ttoVersion\x12%\n" +
+	"\bdocument\x18\x05 \x01(\fB\t\xbaH\x06z\x04\x18\xa0\xc2\x1eR\bdocument\"c\n" +
+	"\x12DiffPolicyResponse\x123\n" +
+	"\x05diffs\x18\x01 \x03(\v2\x1d.habeas.consent.v1.PolicyDiffR\x05diffs\x12\x18\n" +
+	"\areduces\x18\x02 \x01(\bR\areduces\"\xa3\x01\n" +
+	"\n" +
+	"PolicyDiff\x12!\n" +
+	"\ffrom_version\x18\x01 \x01(\rR\vfromVersion\x12\x1d\n" +
+	"\n" +
+	"to_version\x18\x02 \x01(\rR\ttoVersion\x129\n" +
+	"\achanges\x18\x03 \x03(\v2\x1f.habeas.consent.v1.PolicyChangeR\achanges\x12\x18\n" +
+	"\areduces\x18\x04 \x01(\bR\areduces\"\x87\x01\n" +
+	"\fPolicyChange\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\tR\x04path\x12\x16\n" +
+	"\x06clause\x18\x02 \x01(\tR\x06clause\x127\n" +
+	"\x06effect\x18\x03 \x01(\x0e2\x1f.habeas.consent.v1.PolicyEffectR\x06effect\x12\x12\n" +
+	"\x04says\x18\x04 \x01(\tR\x04says\"g\n" +
 	"\x13ListPoliciesRequest\x12'\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12'\n" +
@@ -3740,7 +4129,13 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"\vConsistency\x12\x1b\n" +
 	"\x17CONSISTENCY_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10CONSISTENCY_FULL\x10\x01\x12\x17\n" +
-	"\x13CONSISTENCY_BOUNDED\x10\x022\x83\n" +
+	"\x13CONSISTENCY_BOUNDED\x10\x02*\xae\x01\n" +
+	"\fPolicyEffect\x12\x1d\n" +
+	"\x19POLICY_EFFECT_UNSPECIFIED\x10\x00\x12!\n" +
+	"\x1dPOLICY_EFFECT_MORE_PROTECTIVE\x10\x01\x12!\n" +
+	"\x1dPOLICY_EFFECT_LESS_PROTECTIVE\x10\x02\x12\x1e\n" +
+	"\x1aPOLICY_EFFECT_INCOMPARABLE\x10\x03\x12\x19\n" +
+	"\x15POLICY_EFFECT_NEUTRAL\x10\x042\x83\n" +
 	"\n" +
 	"\x0eConsentService\x12w\n" +
 	"\x0eRecordDecision\x12(.habeas.consent.v1.RecordDecisionRequest\x1a).habeas.consent.v1.RecordDecisionResponse\"\x10\x8a\xb5\x18\x06\n" +
@@ -3765,7 +4160,7 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"\rListDecisions\x12'.habeas.consent.v1.ListDecisionsRequest\x1a(.habeas.consent.v1.ListDecisionsResponse\"\x14\x8a\xb5\x18\t\n" +
 	"\x05\x01\x05\a\b\v\x10\x02\x92\xb5\x18\x00\x90\x02\x01\x12e\n" +
 	"\tApplyFact\x12#.habeas.consent.v1.ApplyFactRequest\x1a$.habeas.consent.v1.ApplyFactResponse\"\r\x8a\xb5\x18\x05\n" +
-	"\x01\f\x10\x01\x92\xb5\x18\x002\xd7\x03\n" +
+	"\x01\f\x10\x01\x92\xb5\x18\x002\xcc\x04\n" +
 	"\rPolicyService\x12u\n" +
 	"\rPublishPolicy\x12'.habeas.consent.v1.PublishPolicyRequest\x1a(.habeas.consent.v1.PublishPolicyResponse\"\x11\x8a\xb5\x18\x05\n" +
 	"\x01\a\x10\x01\x92\xb5\x18\x04\b\x80\x80 \x12h\n" +
@@ -3774,7 +4169,10 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"\x01\a\x10\x01\x92\xb5\x18\x00\x12m\n" +
 	"\tGetPolicy\x12#.habeas.consent.v1.GetPolicyRequest\x1a$.habeas.consent.v1.GetPolicyResponse\"\x15\x8a\xb5\x18\n" +
 	"\n" +
-	"\x06\x01\x03\x05\a\b\f\x10\x01\x92\xb5\x18\x00\x90\x02\x01\x12v\n" +
+	"\x06\x01\x03\x05\a\b\f\x10\x01\x92\xb5\x18\x00\x90\x02\x01\x12s\n" +
+	"\n" +
+	"DiffPolicy\x12$.habeas.consent.v1.DiffPolicyRequest\x1a%.habeas.consent.v1.DiffPolicyResponse\"\x18\x8a\xb5\x18\t\n" +
+	"\x05\x01\x05\a\b\v\x10\x02\x92\xb5\x18\x04\b\x80\x80 \x90\x02\x01\x12v\n" +
 	"\fListPolicies\x12&.habeas.consent.v1.ListPoliciesRequest\x1a'.habeas.consent.v1.ListPoliciesResponse\"\x15\x8a\xb5\x18\n" +
 	"\n" +
 	"\x06\x01\x03\x05\a\b\f\x10\x01\x92\xb5\x18\x00\x90\x02\x01B\xc9\x01\n" +
@@ -3792,8 +4190,8 @@ func file_habeas_consent_v1_consent_service_proto_rawDescGZIP() []byte {
 	return file_habeas_consent_v1_consent_service_proto_rawDescData
 }
 
-var file_habeas_consent_v1_consent_service_proto_enumTypes = make([]protoimpl.EnumInfo, 8)
-var file_habeas_consent_v1_consent_service_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
+var file_habeas_consent_v1_consent_service_proto_enumTypes = make([]protoimpl.EnumInfo, 9)
+var file_habeas_consent_v1_consent_service_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
 var file_habeas_consent_v1_consent_service_proto_goTypes = []any{
 	(Decision)(0),                     // 0: habeas.consent.v1.Decision
 	(Actor)(0),                        // 1: habeas.consent.v1.Actor
@@ -3803,124 +4201,134 @@ var file_habeas_consent_v1_consent_service_proto_goTypes = []any{
 	(Signal)(0),                       // 5: habeas.consent.v1.Signal
 	(Fact)(0),                         // 6: habeas.consent.v1.Fact
 	(Consistency)(0),                  // 7: habeas.consent.v1.Consistency
-	(*Circumstances)(nil),             // 8: habeas.consent.v1.Circumstances
-	(*RecordDecisionRequest)(nil),     // 9: habeas.consent.v1.RecordDecisionRequest
-	(*Choice)(nil),                    // 10: habeas.consent.v1.Choice
-	(*RecordDecisionResponse)(nil),    // 11: habeas.consent.v1.RecordDecisionResponse
-	(*AcceptPolicyRequest)(nil),       // 12: habeas.consent.v1.AcceptPolicyRequest
-	(*AcceptPolicyResponse)(nil),      // 13: habeas.consent.v1.AcceptPolicyResponse
-	(*ApplySignalRequest)(nil),        // 14: habeas.consent.v1.ApplySignalRequest
-	(*SignalOutcome)(nil),             // 15: habeas.consent.v1.SignalOutcome
-	(*ApplySignalResponse)(nil),       // 16: habeas.consent.v1.ApplySignalResponse
-	(*WithdrawAllRequest)(nil),        // 17: habeas.consent.v1.WithdrawAllRequest
-	(*WithdrawAllResponse)(nil),       // 18: habeas.consent.v1.WithdrawAllResponse
-	(*InvalidateConsentRequest)(nil),  // 19: habeas.consent.v1.InvalidateConsentRequest
-	(*InvalidateConsentResponse)(nil), // 20: habeas.consent.v1.InvalidateConsentResponse
-	(*AuthorizeSourceRequest)(nil),    // 21: habeas.consent.v1.AuthorizeSourceRequest
-	(*AuthorizeSourceResponse)(nil),   // 22: habeas.consent.v1.AuthorizeSourceResponse
-	(*RevokeSourceRequest)(nil),       // 23: habeas.consent.v1.RevokeSourceRequest
-	(*RevokeSourceResponse)(nil),      // 24: habeas.consent.v1.RevokeSourceResponse
-	(*Question)(nil),                  // 25: habeas.consent.v1.Question
-	(*Answer)(nil),                    // 26: habeas.consent.v1.Answer
-	(*CheckRequest)(nil),              // 27: habeas.consent.v1.CheckRequest
-	(*CheckResponse)(nil),             // 28: habeas.consent.v1.CheckResponse
-	(*BatchCheckRequest)(nil),         // 29: habeas.consent.v1.BatchCheckRequest
-	(*BatchCheckResponse)(nil),        // 30: habeas.consent.v1.BatchCheckResponse
-	(*ListDecisionsRequest)(nil),      // 31: habeas.consent.v1.ListDecisionsRequest
-	(*RecordedDecision)(nil),          // 32: habeas.consent.v1.RecordedDecision
-	(*ListDecisionsResponse)(nil),     // 33: habeas.consent.v1.ListDecisionsResponse
-	(*ApplyFactRequest)(nil),          // 34: habeas.consent.v1.ApplyFactRequest
-	(*ApplyFactResponse)(nil),         // 35: habeas.consent.v1.ApplyFactResponse
-	(*PublishPolicyRequest)(nil),      // 36: habeas.consent.v1.PublishPolicyRequest
-	(*PublishPolicyResponse)(nil),     // 37: habeas.consent.v1.PublishPolicyResponse
-	(*PostPolicyRequest)(nil),         // 38: habeas.consent.v1.PostPolicyRequest
-	(*PostPolicyResponse)(nil),        // 39: habeas.consent.v1.PostPolicyResponse
-	(*GetPolicyRequest)(nil),          // 40: habeas.consent.v1.GetPolicyRequest
-	(*GetPolicyResponse)(nil),         // 41: habeas.consent.v1.GetPolicyResponse
-	(*ListPoliciesRequest)(nil),       // 42: habeas.consent.v1.ListPoliciesRequest
-	(*PolicyVersion)(nil),             // 43: habeas.consent.v1.PolicyVersion
-	(*ListPoliciesResponse)(nil),      // 44: habeas.consent.v1.ListPoliciesResponse
-	(*timestamppb.Timestamp)(nil),     // 45: google.protobuf.Timestamp
+	(PolicyEffect)(0),                 // 8: habeas.consent.v1.PolicyEffect
+	(*Circumstances)(nil),             // 9: habeas.consent.v1.Circumstances
+	(*RecordDecisionRequest)(nil),     // 10: habeas.consent.v1.RecordDecisionRequest
+	(*Choice)(nil),                    // 11: habeas.consent.v1.Choice
+	(*RecordDecisionResponse)(nil),    // 12: habeas.consent.v1.RecordDecisionResponse
+	(*AcceptPolicyRequest)(nil),       // 13: habeas.consent.v1.AcceptPolicyRequest
+	(*AcceptPolicyResponse)(nil),      // 14: habeas.consent.v1.AcceptPolicyResponse
+	(*ApplySignalRequest)(nil),        // 15: habeas.consent.v1.ApplySignalRequest
+	(*SignalOutcome)(nil),             // 16: habeas.consent.v1.SignalOutcome
+	(*ApplySignalResponse)(nil),       // 17: habeas.consent.v1.ApplySignalResponse
+	(*WithdrawAllRequest)(nil),        // 18: habeas.consent.v1.WithdrawAllRequest
+	(*WithdrawAllResponse)(nil),       // 19: habeas.consent.v1.WithdrawAllResponse
+	(*InvalidateConsentRequest)(nil),  // 20: habeas.consent.v1.InvalidateConsentRequest
+	(*InvalidateConsentResponse)(nil), // 21: habeas.consent.v1.InvalidateConsentResponse
+	(*AuthorizeSourceRequest)(nil),    // 22: habeas.consent.v1.AuthorizeSourceRequest
+	(*AuthorizeSourceResponse)(nil),   // 23: habeas.consent.v1.AuthorizeSourceResponse
+	(*RevokeSourceRequest)(nil),       // 24: habeas.consent.v1.RevokeSourceRequest
+	(*RevokeSourceResponse)(nil),      // 25: habeas.consent.v1.RevokeSourceResponse
+	(*Question)(nil),                  // 26: habeas.consent.v1.Question
+	(*Answer)(nil),                    // 27: habeas.consent.v1.Answer
+	(*CheckRequest)(nil),              // 28: habeas.consent.v1.CheckRequest
+	(*CheckResponse)(nil),             // 29: habeas.consent.v1.CheckResponse
+	(*BatchCheckRequest)(nil),         // 30: habeas.consent.v1.BatchCheckRequest
+	(*BatchCheckResponse)(nil),        // 31: habeas.consent.v1.BatchCheckResponse
+	(*ListDecisionsRequest)(nil),      // 32: habeas.consent.v1.ListDecisionsRequest
+	(*RecordedDecision)(nil),          // 33: habeas.consent.v1.RecordedDecision
+	(*ListDecisionsResponse)(nil),     // 34: habeas.consent.v1.ListDecisionsResponse
+	(*ApplyFactRequest)(nil),          // 35: habeas.consent.v1.ApplyFactRequest
+	(*ApplyFactResponse)(nil),         // 36: habeas.consent.v1.ApplyFactResponse
+	(*PublishPolicyRequest)(nil),      // 37: habeas.consent.v1.PublishPolicyRequest
+	(*PublishPolicyResponse)(nil),     // 38: habeas.consent.v1.PublishPolicyResponse
+	(*PostPolicyRequest)(nil),         // 39: habeas.consent.v1.PostPolicyRequest
+	(*PostPolicyResponse)(nil),        // 40: habeas.consent.v1.PostPolicyResponse
+	(*GetPolicyRequest)(nil),          // 41: habeas.consent.v1.GetPolicyRequest
+	(*GetPolicyResponse)(nil),         // 42: habeas.consent.v1.GetPolicyResponse
+	(*DiffPolicyRequest)(nil),         // 43: habeas.consent.v1.DiffPolicyRequest
+	(*DiffPolicyResponse)(nil),        // 44: habeas.consent.v1.DiffPolicyResponse
+	(*PolicyDiff)(nil),                // 45: habeas.consent.v1.PolicyDiff
+	(*PolicyChange)(nil),              // 46: habeas.consent.v1.PolicyChange
+	(*ListPoliciesRequest)(nil),       // 47: habeas.consent.v1.ListPoliciesRequest
+	(*PolicyVersion)(nil),             // 48: habeas.consent.v1.PolicyVersion
+	(*ListPoliciesResponse)(nil),      // 49: habeas.consent.v1.ListPoliciesResponse
+	(*timestamppb.Timestamp)(nil),     // 50: google.protobuf.Timestamp
 }
 var file_habeas_consent_v1_consent_service_proto_depIdxs = []int32{
 	1,  // 0: habeas.consent.v1.Circumstances.actor:type_name -> habeas.consent.v1.Actor
-	10, // 1: habeas.consent.v1.RecordDecisionRequest.choices:type_name -> habeas.consent.v1.Choice
-	45, // 2: habeas.consent.v1.RecordDecisionRequest.decided_at:type_name -> google.protobuf.Timestamp
-	8,  // 3: habeas.consent.v1.RecordDecisionRequest.circumstances:type_name -> habeas.consent.v1.Circumstances
+	11, // 1: habeas.consent.v1.RecordDecisionRequest.choices:type_name -> habeas.consent.v1.Choice
+	50, // 2: habeas.consent.v1.RecordDecisionRequest.decided_at:type_name -> google.protobuf.Timestamp
+	9,  // 3: habeas.consent.v1.RecordDecisionRequest.circumstances:type_name -> habeas.consent.v1.Circumstances
 	0,  // 4: habeas.consent.v1.Choice.decision:type_name -> habeas.consent.v1.Decision
 	2,  // 5: habeas.consent.v1.Choice.expression:type_name -> habeas.consent.v1.Expression
-	45, // 6: habeas.consent.v1.Choice.expires_at:type_name -> google.protobuf.Timestamp
+	50, // 6: habeas.consent.v1.Choice.expires_at:type_name -> google.protobuf.Timestamp
 	2,  // 7: habeas.consent.v1.AcceptPolicyRequest.expression:type_name -> habeas.consent.v1.Expression
-	45, // 8: habeas.consent.v1.AcceptPolicyRequest.accepted_at:type_name -> google.protobuf.Timestamp
+	50, // 8: habeas.consent.v1.AcceptPolicyRequest.accepted_at:type_name -> google.protobuf.Timestamp
 	5,  // 9: habeas.consent.v1.ApplySignalRequest.signals:type_name -> habeas.consent.v1.Signal
-	45, // 10: habeas.consent.v1.ApplySignalRequest.received_at:type_name -> google.protobuf.Timestamp
+	50, // 10: habeas.consent.v1.ApplySignalRequest.received_at:type_name -> google.protobuf.Timestamp
 	5,  // 11: habeas.consent.v1.SignalOutcome.signal:type_name -> habeas.consent.v1.Signal
-	15, // 12: habeas.consent.v1.ApplySignalResponse.outcomes:type_name -> habeas.consent.v1.SignalOutcome
-	45, // 13: habeas.consent.v1.WithdrawAllRequest.decided_at:type_name -> google.protobuf.Timestamp
-	8,  // 14: habeas.consent.v1.WithdrawAllRequest.circumstances:type_name -> habeas.consent.v1.Circumstances
-	45, // 15: habeas.consent.v1.InvalidateConsentRequest.invalidated_at:type_name -> google.protobuf.Timestamp
-	45, // 16: habeas.consent.v1.AuthorizeSourceRequest.authorized_at:type_name -> google.protobuf.Timestamp
-	45, // 17: habeas.consent.v1.RevokeSourceRequest.revoked_at:type_name -> google.protobuf.Timestamp
+	16, // 12: habeas.consent.v1.ApplySignalResponse.outcomes:type_name -> habeas.consent.v1.SignalOutcome
+	50, // 13: habeas.consent.v1.WithdrawAllRequest.decided_at:type_name -> google.protobuf.Timestamp
+	9,  // 14: habeas.consent.v1.WithdrawAllRequest.circumstances:type_name -> habeas.consent.v1.Circumstances
+	50, // 15: habeas.consent.v1.InvalidateConsentRequest.invalidated_at:type_name -> google.protobuf.Timestamp
+	50, // 16: habeas.consent.v1.AuthorizeSourceRequest.authorized_at:type_name -> google.protobuf.Timestamp
+	50, // 17: habeas.consent.v1.RevokeSourceRequest.revoked_at:type_name -> google.protobuf.Timestamp
 	3,  // 18: habeas.consent.v1.Question.action:type_name -> habeas.consent.v1.Action
 	4,  // 19: habeas.consent.v1.Question.source:type_name -> habeas.consent.v1.Source
-	45, // 20: habeas.consent.v1.Question.collected_at:type_name -> google.protobuf.Timestamp
-	45, // 21: habeas.consent.v1.Question.at:type_name -> google.protobuf.Timestamp
-	45, // 22: habeas.consent.v1.Answer.as_of:type_name -> google.protobuf.Timestamp
-	45, // 23: habeas.consent.v1.Answer.valid_until:type_name -> google.protobuf.Timestamp
-	25, // 24: habeas.consent.v1.CheckRequest.question:type_name -> habeas.consent.v1.Question
+	50, // 20: habeas.consent.v1.Question.collected_at:type_name -> google.protobuf.Timestamp
+	50, // 21: habeas.consent.v1.Question.at:type_name -> google.protobuf.Timestamp
+	50, // 22: habeas.consent.v1.Answer.as_of:type_name -> google.protobuf.Timestamp
+	50, // 23: habeas.consent.v1.Answer.valid_until:type_name -> google.protobuf.Timestamp
+	26, // 24: habeas.consent.v1.CheckRequest.question:type_name -> habeas.consent.v1.Question
 	7,  // 25: habeas.consent.v1.CheckRequest.consistency:type_name -> habeas.consent.v1.Consistency
-	26, // 26: habeas.consent.v1.CheckResponse.answer:type_name -> habeas.consent.v1.Answer
-	25, // 27: habeas.consent.v1.BatchCheckRequest.questions:type_name -> habeas.consent.v1.Question
+	27, // 26: habeas.consent.v1.CheckResponse.answer:type_name -> habeas.consent.v1.Answer
+	26, // 27: habeas.consent.v1.BatchCheckRequest.questions:type_name -> habeas.consent.v1.Question
 	7,  // 28: habeas.consent.v1.BatchCheckRequest.consistency:type_name -> habeas.consent.v1.Consistency
-	26, // 29: habeas.consent.v1.BatchCheckResponse.answers:type_name -> habeas.consent.v1.Answer
-	45, // 30: habeas.consent.v1.ListDecisionsRequest.at:type_name -> google.protobuf.Timestamp
+	27, // 29: habeas.consent.v1.BatchCheckResponse.answers:type_name -> habeas.consent.v1.Answer
+	50, // 30: habeas.consent.v1.ListDecisionsRequest.at:type_name -> google.protobuf.Timestamp
 	0,  // 31: habeas.consent.v1.RecordedDecision.decision:type_name -> habeas.consent.v1.Decision
 	2,  // 32: habeas.consent.v1.RecordedDecision.expression:type_name -> habeas.consent.v1.Expression
-	45, // 33: habeas.consent.v1.RecordedDecision.decided_at:type_name -> google.protobuf.Timestamp
-	45, // 34: habeas.consent.v1.RecordedDecision.recorded_at:type_name -> google.protobuf.Timestamp
-	45, // 35: habeas.consent.v1.RecordedDecision.expires_at:type_name -> google.protobuf.Timestamp
-	8,  // 36: habeas.consent.v1.RecordedDecision.circumstances:type_name -> habeas.consent.v1.Circumstances
-	32, // 37: habeas.consent.v1.ListDecisionsResponse.decisions:type_name -> habeas.consent.v1.RecordedDecision
+	50, // 33: habeas.consent.v1.RecordedDecision.decided_at:type_name -> google.protobuf.Timestamp
+	50, // 34: habeas.consent.v1.RecordedDecision.recorded_at:type_name -> google.protobuf.Timestamp
+	50, // 35: habeas.consent.v1.RecordedDecision.expires_at:type_name -> google.protobuf.Timestamp
+	9,  // 36: habeas.consent.v1.RecordedDecision.circumstances:type_name -> habeas.consent.v1.Circumstances
+	33, // 37: habeas.consent.v1.ListDecisionsResponse.decisions:type_name -> habeas.consent.v1.RecordedDecision
 	6,  // 38: habeas.consent.v1.ApplyFactRequest.fact:type_name -> habeas.consent.v1.Fact
-	45, // 39: habeas.consent.v1.PostPolicyRequest.posted_at:type_name -> google.protobuf.Timestamp
-	45, // 40: habeas.consent.v1.GetPolicyResponse.posted_at:type_name -> google.protobuf.Timestamp
-	45, // 41: habeas.consent.v1.PolicyVersion.posted_at:type_name -> google.protobuf.Timestamp
-	43, // 42: habeas.consent.v1.ListPoliciesResponse.versions:type_name -> habeas.consent.v1.PolicyVersion
-	9,  // 43: habeas.consent.v1.ConsentService.RecordDecision:input_type -> habeas.consent.v1.RecordDecisionRequest
-	12, // 44: habeas.consent.v1.ConsentService.AcceptPolicy:input_type -> habeas.consent.v1.AcceptPolicyRequest
-	14, // 45: habeas.consent.v1.ConsentService.ApplySignal:input_type -> habeas.consent.v1.ApplySignalRequest
-	17, // 46: habeas.consent.v1.ConsentService.WithdrawAll:input_type -> habeas.consent.v1.WithdrawAllRequest
-	19, // 47: habeas.consent.v1.ConsentService.InvalidateConsent:input_type -> habeas.consent.v1.InvalidateConsentRequest
-	21, // 48: habeas.consent.v1.ConsentService.AuthorizeSource:input_type -> habeas.consent.v1.AuthorizeSourceRequest
-	23, // 49: habeas.consent.v1.ConsentService.RevokeSource:input_type -> habeas.consent.v1.RevokeSourceRequest
-	27, // 50: habeas.consent.v1.ConsentService.Check:input_type -> habeas.consent.v1.CheckRequest
-	29, // 51: habeas.consent.v1.ConsentService.BatchCheck:input_type -> habeas.consent.v1.BatchCheckRequest
-	31, // 52: habeas.consent.v1.ConsentService.ListDecisions:input_type -> habeas.consent.v1.ListDecisionsRequest
-	34, // 53: habeas.consent.v1.ConsentService.ApplyFact:input_type -> habeas.consent.v1.ApplyFactRequest
-	36, // 54: habeas.consent.v1.PolicyService.PublishPolicy:input_type -> habeas.consent.v1.PublishPolicyRequest
-	38, // 55: habeas.consent.v1.PolicyService.PostPolicy:input_type -> habeas.consent.v1.PostPolicyRequest
-	40, // 56: habeas.consent.v1.PolicyService.GetPolicy:input_type -> habeas.consent.v1.GetPolicyRequest
-	42, // 57: habeas.consent.v1.PolicyService.ListPolicies:input_type -> habeas.consent.v1.ListPoliciesRequest
-	11, // 58: habeas.consent.v1.ConsentService.RecordDecision:output_type -> habeas.consent.v1.RecordDecisionResponse
-	13, // 59: habeas.consent.v1.ConsentService.AcceptPolicy:output_type -> habeas.consent.v1.AcceptPolicyResponse
-	16, // 60: habeas.consent.v1.ConsentService.ApplySignal:output_type -> habeas.consent.v1.ApplySignalResponse
-	18, // 61: habeas.consent.v1.ConsentService.WithdrawAll:output_type -> habeas.consent.v1.WithdrawAllResponse
-	20, // 62: habeas.consent.v1.ConsentService.InvalidateConsent:output_type -> habeas.consent.v1.InvalidateConsentResponse
-	22, // 63: habeas.consent.v1.ConsentService.AuthorizeSource:output_type -> habeas.consent.v1.AuthorizeSourceResponse
-	24, // 64: habeas.consent.v1.ConsentService.RevokeSource:output_type -> habeas.consent.v1.RevokeSourceResponse
-	28, // 65: habeas.consent.v1.ConsentService.Check:output_type -> habeas.consent.v1.CheckResponse
-	30, // 66: habeas.consent.v1.ConsentService.BatchCheck:output_type -> habeas.consent.v1.BatchCheckResponse
-	33, // 67: habeas.consent.v1.ConsentService.ListDecisions:output_type -> habeas.consent.v1.ListDecisionsResponse
-	35, // 68: habeas.consent.v1.ConsentService.ApplyFact:output_type -> habeas.consent.v1.ApplyFactResponse
-	37, // 69: habeas.consent.v1.PolicyService.PublishPolicy:output_type -> habeas.consent.v1.PublishPolicyResponse
-	39, // 70: habeas.consent.v1.PolicyService.PostPolicy:output_type -> habeas.consent.v1.PostPolicyResponse
-	41, // 71: habeas.consent.v1.PolicyService.GetPolicy:output_type -> habeas.consent.v1.GetPolicyResponse
-	44, // 72: habeas.consent.v1.PolicyService.ListPolicies:output_type -> habeas.consent.v1.ListPoliciesResponse
-	58, // [58:73] is the sub-list for method output_type
-	43, // [43:58] is the sub-list for method input_type
-	43, // [43:43] is the sub-list for extension type_name
-	43, // [43:43] is the sub-list for extension extendee
-	0,  // [0:43] is the sub-list for field type_name
+	50, // 39: habeas.consent.v1.PostPolicyRequest.posted_at:type_name -> google.protobuf.Timestamp
+	50, // 40: habeas.consent.v1.GetPolicyResponse.posted_at:type_name -> google.protobuf.Timestamp
+	45, // 41: habeas.consent.v1.DiffPolicyResponse.diffs:type_name -> habeas.consent.v1.PolicyDiff
+	46, // 42: habeas.consent.v1.PolicyDiff.changes:type_name -> habeas.consent.v1.PolicyChange
+	8,  // 43: habeas.consent.v1.PolicyChange.effect:type_name -> habeas.consent.v1.PolicyEffect
+	50, // 44: habeas.consent.v1.PolicyVersion.posted_at:type_name -> google.protobuf.Timestamp
+	48, // 45: habeas.consent.v1.ListPoliciesResponse.versions:type_name -> habeas.consent.v1.PolicyVersion
+	10, // 46: habeas.consent.v1.ConsentService.RecordDecision:input_type -> habeas.consent.v1.RecordDecisionRequest
+	13, // 47: habeas.consent.v1.ConsentService.AcceptPolicy:input_type -> habeas.consent.v1.AcceptPolicyRequest
+	15, // 48: habeas.consent.v1.ConsentService.ApplySignal:input_type -> habeas.consent.v1.ApplySignalRequest
+	18, // 49: habeas.consent.v1.ConsentService.WithdrawAll:input_type -> habeas.consent.v1.WithdrawAllRequest
+	20, // 50: habeas.consent.v1.ConsentService.InvalidateConsent:input_type -> habeas.consent.v1.InvalidateConsentRequest
+	22, // 51: habeas.consent.v1.ConsentService.AuthorizeSource:input_type -> habeas.consent.v1.AuthorizeSourceRequest
+	24, // 52: habeas.consent.v1.ConsentService.RevokeSource:input_type -> habeas.consent.v1.RevokeSourceRequest
+	28, // 53: habeas.consent.v1.ConsentService.Check:input_type -> habeas.consent.v1.CheckRequest
+	30, // 54: habeas.consent.v1.ConsentService.BatchCheck:input_type -> habeas.consent.v1.BatchCheckRequest
+	32, // 55: habeas.consent.v1.ConsentService.ListDecisions:input_type -> habeas.consent.v1.ListDecisionsRequest
+	35, // 56: habeas.consent.v1.ConsentService.ApplyFact:input_type -> habeas.consent.v1.ApplyFactRequest
+	37, // 57: habeas.consent.v1.PolicyService.PublishPolicy:input_type -> habeas.consent.v1.PublishPolicyRequest
+	39, // 58: habeas.consent.v1.PolicyService.PostPolicy:input_type -> habeas.consent.v1.PostPolicyRequest
+	41, // 59: habeas.consent.v1.PolicyService.GetPolicy:input_type -> habeas.consent.v1.GetPolicyRequest
+	43, // 60: habeas.consent.v1.PolicyService.DiffPolicy:input_type -> habeas.consent.v1.DiffPolicyRequest
+	47, // 61: habeas.consent.v1.PolicyService.ListPolicies:input_type -> habeas.consent.v1.ListPoliciesRequest
+	12, // 62: habeas.consent.v1.ConsentService.RecordDecision:output_type -> habeas.consent.v1.RecordDecisionResponse
+	14, // 63: habeas.consent.v1.ConsentService.AcceptPolicy:output_type -> habeas.consent.v1.AcceptPolicyResponse
+	17, // 64: habeas.consent.v1.ConsentService.ApplySignal:output_type -> habeas.consent.v1.ApplySignalResponse
+	19, // 65: habeas.consent.v1.ConsentService.WithdrawAll:output_type -> habeas.consent.v1.WithdrawAllResponse
+	21, // 66: habeas.consent.v1.ConsentService.InvalidateConsent:output_type -> habeas.consent.v1.InvalidateConsentResponse
+	23, // 67: habeas.consent.v1.ConsentService.AuthorizeSource:output_type -> habeas.consent.v1.AuthorizeSourceResponse
+	25, // 68: habeas.consent.v1.ConsentService.RevokeSource:output_type -> habeas.consent.v1.RevokeSourceResponse
+	29, // 69: habeas.consent.v1.ConsentService.Check:output_type -> habeas.consent.v1.CheckResponse
+	31, // 70: habeas.consent.v1.ConsentService.BatchCheck:output_type -> habeas.consent.v1.BatchCheckResponse
+	34, // 71: habeas.consent.v1.ConsentService.ListDecisions:output_type -> habeas.consent.v1.ListDecisionsResponse
+	36, // 72: habeas.consent.v1.ConsentService.ApplyFact:output_type -> habeas.consent.v1.ApplyFactResponse
+	38, // 73: habeas.consent.v1.PolicyService.PublishPolicy:output_type -> habeas.consent.v1.PublishPolicyResponse
+	40, // 74: habeas.consent.v1.PolicyService.PostPolicy:output_type -> habeas.consent.v1.PostPolicyResponse
+	42, // 75: habeas.consent.v1.PolicyService.GetPolicy:output_type -> habeas.consent.v1.GetPolicyResponse
+	44, // 76: habeas.consent.v1.PolicyService.DiffPolicy:output_type -> habeas.consent.v1.DiffPolicyResponse
+	49, // 77: habeas.consent.v1.PolicyService.ListPolicies:output_type -> habeas.consent.v1.ListPoliciesResponse
+	62, // [62:78] is the sub-list for method output_type
+	46, // [46:62] is the sub-list for method input_type
+	46, // [46:46] is the sub-list for extension type_name
+	46, // [46:46] is the sub-list for extension extendee
+	0,  // [0:46] is the sub-list for field type_name
 }
 
 func init() { file_habeas_consent_v1_consent_service_proto_init() }
@@ -3934,8 +4342,8 @@ func file_habeas_consent_v1_consent_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_consent_v1_consent_service_proto_rawDesc), len(file_habeas_consent_v1_consent_service_proto_rawDesc)),
-			NumEnums:      8,
-			NumMessages:   37,
+			NumEnums:      9,
+			NumMessages:   41,
 			NumExtensions: 0,
 			NumServices:   2,
 		},
