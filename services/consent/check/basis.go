@@ -15,6 +15,22 @@ const (
 	dpvAnonymised = "dpv:AnonymisedData"
 )
 
+// DPV is the W3C DPV name of the basis of a purpose, as a policy describes it.
+func (b Basis) DPV() string {
+	switch b {
+	case OptIn:
+		return dpvExplicit
+	case Contract:
+		return dpvContract
+	case Legal:
+		return dpvLegal
+	case Aggregate:
+		return dpvAnonymised
+	case Described, OptOut:
+	}
+	return dpvLegitimate
+}
+
 // groundBasis is the DPV name of a ground: law obliges, everything else is an
 // interest of somebody.
 func groundBasis(id string) string {

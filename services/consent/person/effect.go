@@ -20,6 +20,20 @@ func (d Decision) At(at time.Time) Status {
 	return d.Status
 }
 
+// At is what is effective for a purpose at a moment: a decision, or at least the
+// offer of a way out. Zero: nothing.
+func (p Purpose) At(at time.Time) Status {
+	if p.Decision.Status == 0 && p.Offered {
+		return Offered
+	}
+	return p.Decision.At(at)
+}
+
+// Under are the purposes of a policy of which something was recorded, in order.
+func (s Person) Under(policy string) []Topic {
+	return slices.DeleteFunc(s.topics(func(Purpose) bool { return true }), func(t Topic) bool { return t.Policy != policy })
+}
+
 func no(d Decision) bool {
 	return d.Status == Refused || d.Status == Withdrawn || d.Status == Invalidated
 }

@@ -47,10 +47,7 @@ func TestAnActIsRecordedWhollyOrNotAtAll(t *testing.T) {
 	}
 	check(t, []decision{
 		{"all of it", nil, batch(chose("mail", person.Given, true), chose("ads", person.Refused, true)), []person.Event{event("mail", person.Given), event("ads", person.Refused)}, nil},
-		{
-			"nothing of it, if one choice is forbidden", []person.Event{before},
-			batch(chose("ads", person.Refused, true), chose("spying", person.Given, false)), refuses(person.ErrNotDescribed), person.ErrNotDescribed,
-		},
+		{"nothing of it, if one choice is forbidden", []person.Event{before}, batch(chose("ads", person.Refused, true), chose("spying", person.Given, false)), refuses(person.ErrNotDescribed), person.ErrNotDescribed},
 		{"nothing of it of somebody unknown", nil, batch(chose("ads", person.Refused, true), chose("spying", person.Given, false)), nil, person.ErrNotDescribed},
 	})
 }
@@ -66,10 +63,7 @@ func TestRenewingNeedsSomethingToRenew(t *testing.T) {
 		{"not what was withdrawn", []person.Event{act(person.Withdrawn, at)}, record(renewed), refuses(person.ErrNotGiven), person.ErrNotGiven},
 		{"not what is void", []person.Event{void(at, at, "mail")}, record(renewed), refuses(person.ErrNotGiven), person.ErrNotGiven},
 		{"not without evidence", []person.Event{given}, record(act(person.Renewed, later, unproven)), refuses(person.ErrNoEvidence), person.ErrNoEvidence},
-		{
-			"not by silence", []person.Event{given}, record(act(person.Renewed, later, func(d *person.Decision) { d.Explicit = false })),
-			refuses(person.ErrNotGiven), person.ErrNotGiven,
-		},
+		{"not by silence", []person.Event{given}, record(act(person.Renewed, later, func(d *person.Decision) { d.Explicit = false })), refuses(person.ErrNotGiven), person.ErrNotGiven},
 	})
 }
 

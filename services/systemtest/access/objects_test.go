@@ -86,6 +86,7 @@ func subjectQuestions() map[string]question {
 		"habeas.identity.v1.AgeService.RecordParentalConsent":      {"verifier", change + subject + `consent: {method: 1 evidence: "form:1"}`},
 		"habeas.identity.v1.AgeService.WithdrawParentalConsent":    {"verifier", change + subject},
 		"habeas.consent.v1.ConsentService.ListDecisions":           {"dpo", subject},
+		"habeas.consent.v1.ConsentService.GetConsentState":         {"dpo", subject},
 		"habeas.consent.v1.DisclosureService.ListDisclosures":      {"dpo", subject},
 		"habeas.consent.v1.ConsentService.WithdrawAll":             {"product", change + subject + `decided_at: ` + atNow},
 		"habeas.consent.v1.ConsentService.RevokeSource":            {"product", change + subject + shopper + `provider: "mailer" revoked_at: ` + atNow},
@@ -143,6 +144,7 @@ func objectless() map[string][]string {
 			"habeas.consent.v1.ConsentService.ApplySignal", "habeas.consent.v1.ConsentService.Check",
 			"habeas.consent.v1.ConsentService.BatchCheck", "habeas.retention.v1.RetentionService.Evaluate",
 			"habeas.consent.v1.ConsentService.AuthorizeSource", "habeas.consent.v1.ConsentService.InvalidateConsent",
+			"habeas.consent.v1.ConsentService.GetConsentReceipt",
 			"habeas.consent.v1.DisclosureService.Disclose", "habeas.identity.v1.BreakGlassService.AskBreakGlass",
 		},
 		"their names are digests, or keys, under a secret of the tenant of the call": {

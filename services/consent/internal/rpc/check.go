@@ -195,7 +195,12 @@ const maxReferences = 16
 // whole is what counts for a person at a moment, by all references that are
 // theirs then.
 func (r *round) whole(ctx context.Context, subject string, past bool, at time.Time) (whole, error) {
-	own, err := r.stateOf(ctx, subject, past, at)
+	return joined(subject, func(ref string) (person.Person, error) { return r.stateOf(ctx, ref, past, at) })
+}
+
+// joined is a person by all references that are theirs, by the state of each.
+func joined(subject string, state func(ref string) (person.Person, error)) (whole, error) {
+	own, err := state(subject)
 	if err != nil {
 		return whole{}, err
 	}
@@ -210,14 +215,14 @@ func (r *round) whole(ctx context.Context, subject string, past bool, at time.Ti
 		if seen[ref] = true; len(seen) > maxReferences {
 			return whole{}, errReferences
 		}
-		partner, err := r.stateOf(ctx, ref, past, at)
+		partner, err := state(ref)
 		if err != nil {
 			return whole{}, err
 		}
 		partners, open = append(partners, partner), append(open, partner.References()...)
 	}
 	delete(seen, subject)
-	return whole{state: person.Joined(own, partners...), others: slices.Collect(maps.Keys(seen))}, nil
+	return whole{state: person.Joined(own, partners...), others: slices.Sorted(maps.Keys(seen))}, nil
 }
 
 // whole is a person by all references that are theirs.

@@ -56,6 +56,7 @@ type Config struct {
 	Lister   Lister
 	Mirror   Mirror    // nil: every question goes to the log
 	Prover   es.Prover // of the mirror's freshness
+	Key      es.Signer // of the service, for receipts
 	Now      func() time.Time
 }
 

@@ -35,34 +35,6 @@ type method struct {
 	foreign string
 }
 
-func decision(change func(*consentv1.RecordDecisionRequest)) *consentv1.RecordDecisionRequest {
-	r := &consentv1.RecordDecisionRequest{
-		RequestId: uuid1, SubjectRef: subject, Policy: "qcera",
-		Choices: []*consentv1.Choice{
-			{Purpose: "mail.periodic", Decision: given, Expression: consentv1.Expression_EXPRESSION_EXPLICIT},
-			{Purpose: "experience.personalise", Decision: refused, Expression: consentv1.Expression_EXPRESSION_EXPLICIT},
-		},
-		Circumstances: &consentv1.Circumstances{Notice: "signup.3", Channel: "web"},
-		DecidedAt:     timestamppb.New(time.Now().Add(-time.Minute)), Evidence: "sha256:abc",
-	}
-	change(r)
-	return r
-}
-
-// choice is an act of which one choice is otherwise.
-func choice(change func(*consentv1.Choice)) *consentv1.RecordDecisionRequest {
-	return decision(func(r *consentv1.RecordDecisionRequest) { change(r.Choices[0]) })
-}
-
-func invalidation(change func(*consentv1.InvalidateConsentRequest)) *consentv1.InvalidateConsentRequest {
-	r := &consentv1.InvalidateConsentRequest{
-		RequestId: uuid1, SubjectRef: subject, Policy: "qcera", Purposes: []string{"mail.periodic"}, Ground: "notice_misleading",
-		InvalidatedAt: timestamppb.New(time.Now().Add(-time.Minute)),
-	}
-	change(r)
-	return r
-}
-
 func acceptance(change func(*consentv1.AcceptPolicyRequest)) *consentv1.AcceptPolicyRequest {
 	r := &consentv1.AcceptPolicyRequest{
 		RequestId: uuid1, SubjectRef: subject, Policy: "qcera", Version: 1, Expression: consentv1.Expression_EXPRESSION_EXPLICIT,
@@ -86,52 +58,6 @@ func consentMethods() []method {
 
 // tomorrow lies in the future.
 func tomorrow() *timestamppb.Timestamp { return timestamppb.New(time.Now().Add(24 * time.Hour)) }
-
-func decisionMethods() []method {
-	return []method{
-		{
-			name: "RecordDecision", caller: human("product"), wrong: "auditor", empty: "request_id", foreign: "POLICY_NOT_FOUND",
-			good: func() proto.Message { return decision(func(*consentv1.RecordDecisionRequest) {}) },
-			bad: map[string]proto.Message{
-				"subject_ref":              decision(func(r *consentv1.RecordDecisionRequest) { r.SubjectRef = "jane@example.org" }),
-				"policy":                   decision(func(r *consentv1.RecordDecisionRequest) { r.Policy = "a.b.>" }),
-				"choices":                  decision(func(r *consentv1.RecordDecisionRequest) { r.Choices = nil }),
-				"choices[0].purpose":       choice(func(c *consentv1.Choice) { c.Category = "visitor.email" }),
-				"choices[1].purpose":       decision(func(r *consentv1.RecordDecisionRequest) { r.Choices[1].Purpose = "mail.periodic" }),
-				"choices[0].category":      choice(func(c *consentv1.Choice) { c.Purpose, c.Category = "", "Mail" }),
-				"choices[0].decision":      choice(func(c *consentv1.Choice) { c.Decision = consentv1.Decision_DECISION_EXPIRED }),
-				"choices[0].expression":    choice(func(c *consentv1.Choice) { c.Expression = 9 }),
-				"choices[0].recipients[0]": choice(func(c *consentv1.Choice) { c.Recipients = []string{"A"} }),
-				"choices[0].expires_at":    choice(func(c *consentv1.Choice) { c.ExpiresAt = timestamppb.New(time.Unix(0, 0)) }),
-				"choices[1].expires_at":    decision(func(r *consentv1.RecordDecisionRequest) { r.Choices[1].ExpiresAt = tomorrow() }),
-				"decided_at":               decision(func(r *consentv1.RecordDecisionRequest) { r.DecidedAt = tomorrow() }),
-				"evidence":                 decision(func(r *consentv1.RecordDecisionRequest) { r.Evidence = "Jane said yes" }),
-				"circumstances.notice":     decision(func(r *consentv1.RecordDecisionRequest) { r.Circumstances.Notice = "Dear Jane" }),
-				"circumstances.text_hash":  decision(func(r *consentv1.RecordDecisionRequest) { r.Circumstances.TextHash = "abc" }),
-				"circumstances.language":   decision(func(r *consentv1.RecordDecisionRequest) { r.Circumstances.Language = "German" }),
-				"circumstances.method":     decision(func(r *consentv1.RecordDecisionRequest) { r.Circumstances.Method = "a b" }),
-				"circumstances.channel":    decision(func(r *consentv1.RecordDecisionRequest) { r.Circumstances.Channel = "jane@example.org" }),
-				"circumstances.actor":      decision(func(r *consentv1.RecordDecisionRequest) { r.Circumstances.Actor = 9 }),
-				"circumstances.actor_ref":  decision(func(r *consentv1.RecordDecisionRequest) { r.Circumstances.Actor = consentv1.Actor_ACTOR_GUARDIAN }),
-				"circumstances.steps":      decision(func(r *consentv1.RecordDecisionRequest) { r.Circumstances.Steps = proto.Uint32(1001) }),
-				"circumstances.seconds":    decision(func(r *consentv1.RecordDecisionRequest) { r.Circumstances.Seconds = proto.Uint32(86401) }),
-			},
-		},
-		{
-			name: "InvalidateConsent", caller: human("dpo"), wrong: "product", empty: "request_id", foreign: "POLICY_NOT_FOUND",
-			good: func() proto.Message { return invalidation(func(*consentv1.InvalidateConsentRequest) {}) },
-			bad: map[string]proto.Message{
-				"subject_ref":    invalidation(func(r *consentv1.InvalidateConsentRequest) { r.SubjectRef = "jane@example.org" }),
-				"policy":         invalidation(func(r *consentv1.InvalidateConsentRequest) { r.Policy = "a.b.>" }),
-				"purposes":       invalidation(func(r *consentv1.InvalidateConsentRequest) { r.Purposes = nil }),
-				"purposes[0]":    invalidation(func(r *consentv1.InvalidateConsentRequest) { r.Purposes = []string{"A"} }),
-				"ground":         invalidation(func(r *consentv1.InvalidateConsentRequest) { r.Ground = "" }),
-				"evidence":       invalidation(func(r *consentv1.InvalidateConsentRequest) { r.Evidence = "Jane said no" }),
-				"invalidated_at": invalidation(func(r *consentv1.InvalidateConsentRequest) { r.InvalidatedAt = tomorrow() }),
-			},
-		},
-	}
-}
 
 func actMethods() []method {
 	fact := func(f consentv1.Fact, cause string) *consentv1.ApplyFactRequest {
@@ -203,6 +129,21 @@ func questionMethods() []method {
 				"questions[1].at":      batch(mail(), mail(func(q *consentv1.Question) { q.At = tomorrow() })),
 				"questions[0].channel": batch(mail(func(q *consentv1.Question) { q.Channel = "E Mail" })),
 				"questions":            batch(make([]*consentv1.Question, 501)...),
+			},
+		},
+		{
+			name: "GetConsentState", caller: human("auditor"), wrong: "intake", empty: "subject_ref",
+			good: func() proto.Message { return &consentv1.GetConsentStateRequest{SubjectRef: subject} },
+			bad: map[string]proto.Message{
+				"policy": &consentv1.GetConsentStateRequest{SubjectRef: subject, Policy: "a.b.>"},
+				"at":     &consentv1.GetConsentStateRequest{SubjectRef: subject, At: tomorrow()},
+			},
+		},
+		{
+			name: "GetConsentReceipt", caller: human("dpo"), wrong: "intake", empty: "subject_ref", foreign: "POLICY_NOT_FOUND",
+			good: func() proto.Message { return &consentv1.GetConsentReceiptRequest{SubjectRef: subject, Policy: "qcera"} },
+			bad: map[string]proto.Message{
+				"policy": &consentv1.GetConsentReceiptRequest{SubjectRef: subject},
 			},
 		},
 		{

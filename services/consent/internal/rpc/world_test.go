@@ -3,6 +3,7 @@ package rpc_test
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/sha256"
 	"fmt"
@@ -92,6 +93,7 @@ type world struct {
 	addr  string
 	clock atomic.Int64 // nanoseconds ahead of the clock of tokens
 	ids   atomic.Int64
+	key   ed25519.PublicKey // of receipts
 }
 
 func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.clock.Load())) }
@@ -105,10 +107,15 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{Place: rpctest.NewPlace(t)}
 	store, ring := openMemory(t)
+	key, err := es.GenerateSigner(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.key = key.Public()
 	w.store = &counted{MemoryStore: store}
 	servers, err := rpc.New(rpc.Config{
 		Store: w.store, Verifier: ring, Digester: es.KeyedDigester("key"), Tracer: noop.NewTracerProvider().Tracer(""),
-		Random: rand.Reader, Locator: w.store, Now: w.now,
+		Random: rand.Reader, Locator: w.store, Now: w.now, Key: key,
 		Lister: listed{{Policy: "a", Version: 1, Hash: "h1"}, {Policy: "a", Version: 2, Hash: "h2"}, {Policy: "b", Version: 1, Hash: "h3"}},
 	})
 	if err != nil {

@@ -32,6 +32,8 @@ const (
 	ConsentService_Check_FullMethodName             = "/habeas.consent.v1.ConsentService/Check"
 	ConsentService_BatchCheck_FullMethodName        = "/habeas.consent.v1.ConsentService/BatchCheck"
 	ConsentService_ListDecisions_FullMethodName     = "/habeas.consent.v1.ConsentService/ListDecisions"
+	ConsentService_GetConsentState_FullMethodName   = "/habeas.consent.v1.ConsentService/GetConsentState"
+	ConsentService_GetConsentReceipt_FullMethodName = "/habeas.consent.v1.ConsentService/GetConsentReceipt"
 	ConsentService_ApplyFact_FullMethodName         = "/habeas.consent.v1.ConsentService/ApplyFact"
 )
 
@@ -75,6 +77,15 @@ type ConsentServiceClient interface {
 	BatchCheck(ctx context.Context, in *BatchCheckRequest, opts ...grpc.CallOption) (*BatchCheckResponse, error)
 	// ListDecisions returns a person's acts in the order they were recorded.
 	ListDecisions(ctx context.Context, in *ListDecisionsRequest, opts ...grpc.CallOption) (*ListDecisionsResponse, error)
+	// GetConsentState returns what every purpose's status was at a moment: as it
+	// was known then, and as it was by what has been recorded since; with the
+	// version in force and the notice that the person had seen. It names what was
+	// disclosed between a withdrawal and its recording.
+	GetConsentState(ctx context.Context, in *GetConsentStateRequest, opts ...grpc.CallOption) (*GetConsentStateResponse, error)
+	// GetConsentReceipt returns the record of a person's consent under a policy,
+	// signed: in the fields of ISO/IEC TS 27560, as JSON. It names the person by
+	// their reference alone.
+	GetConsentReceipt(ctx context.Context, in *GetConsentReceiptRequest, opts ...grpc.CallOption) (*GetConsentReceiptResponse, error)
 	// ApplyFact records what another service is about to record about a person
 	// and what must change Check before that: nobody is allowed anything by an
 	// answer that is older than the fact.
@@ -189,6 +200,26 @@ func (c *consentServiceClient) ListDecisions(ctx context.Context, in *ListDecisi
 	return out, nil
 }
 
+func (c *consentServiceClient) GetConsentState(ctx context.Context, in *GetConsentStateRequest, opts ...grpc.CallOption) (*GetConsentStateResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetConsentStateResponse)
+	err := c.cc.Invoke(ctx, ConsentService_GetConsentState_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *consentServiceClient) GetConsentReceipt(ctx context.Context, in *GetConsentReceiptRequest, opts ...grpc.CallOption) (*GetConsentReceiptResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetConsentReceiptResponse)
+	err := c.cc.Invoke(ctx, ConsentService_GetConsentReceipt_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *consentServiceClient) ApplyFact(ctx context.Context, in *ApplyFactRequest, opts ...grpc.CallOption) (*ApplyFactResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ApplyFactResponse)
@@ -239,6 +270,15 @@ type ConsentServiceServer interface {
 	BatchCheck(context.Context, *BatchCheckRequest) (*BatchCheckResponse, error)
 	// ListDecisions returns a person's acts in the order they were recorded.
 	ListDecisions(context.Context, *ListDecisionsRequest) (*ListDecisionsResponse, error)
+	// GetConsentState returns what every purpose's status was at a moment: as it
+	// was known then, and as it was by what has been recorded since; with the
+	// version in force and the notice that the person had seen. It names what was
+	// disclosed between a withdrawal and its recording.
+	GetConsentState(context.Context, *GetConsentStateRequest) (*GetConsentStateResponse, error)
+	// GetConsentReceipt returns the record of a person's consent under a policy,
+	// signed: in the fields of ISO/IEC TS 27560, as JSON. It names the person by
+	// their reference alone.
+	GetConsentReceipt(context.Context, *GetConsentReceiptRequest) (*GetConsentReceiptResponse, error)
 	// ApplyFact records what another service is about to record about a person
 	// and what must change Check before that: nobody is allowed anything by an
 	// answer that is older than the fact.
@@ -282,6 +322,12 @@ func (UnimplementedConsentServiceServer) BatchCheck(context.Context, *BatchCheck
 }
 func (UnimplementedConsentServiceServer) ListDecisions(context.Context, *ListDecisionsRequest) (*ListDecisionsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListDecisions not implemented")
+}
+func (UnimplementedConsentServiceServer) GetConsentState(context.Context, *GetConsentStateRequest) (*GetConsentStateResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetConsentState not implemented")
+}
+func (UnimplementedConsentServiceServer) GetConsentReceipt(context.Context, *GetConsentReceiptRequest) (*GetConsentReceiptResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetConsentReceipt not implemented")
 }
 func (UnimplementedConsentServiceServer) ApplyFact(context.Context, *ApplyFactRequest) (*ApplyFactResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ApplyFact not implemented")
@@ -487,6 +533,42 @@ func _ConsentService_ListDecisions_Handler(srv interface{}, ctx context.Context,
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ConsentService_GetConsentState_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetConsentStateRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ConsentServiceServer).GetConsentState(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ConsentService_GetConsentState_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ConsentServiceServer).GetConsentState(ctx, req.(*GetConsentStateRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ConsentService_GetConsentReceipt_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetConsentReceiptRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ConsentServiceServer).GetConsentReceipt(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ConsentService_GetConsentReceipt_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ConsentServiceServer).GetConsentReceipt(ctx, req.(*GetConsentReceiptRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ConsentService_ApplyFact_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ApplyFactRequest)
 	if err := dec(in); err != nil {
@@ -551,6 +633,14 @@ var ConsentService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListDecisions",
 			Handler:    _ConsentService_ListDecisions_Handler,
+		},
+		{
+			MethodName: "GetConsentState",
+			Handler:    _ConsentService_GetConsentState_Handler,
+		},
+		{
+			MethodName: "GetConsentReceipt",
+			Handler:    _ConsentService_GetConsentReceipt_Handler,
 		},
 		{
 			MethodName: "ApplyFact",

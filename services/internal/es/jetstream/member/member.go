@@ -128,6 +128,9 @@ func (m *Member) ReadLog(ctx context.Context) (*readlog.Log, error) {
 	return readlog.New(readlog.Config{Store: w, Service: m.name, Random: rand.Reader})
 }
 
+// Key is the service's own, which the log has announced as that.
+func (m *Member) Key() es.Signer { return m.service }
+
 // Close lets go of the log.
 func (m *Member) Close() {
 	m.Log.Close()
