@@ -2762,6 +2762,756 @@ func (x *ListDecisionsResponse) GetNextPageToken() string {
 	return ""
 }
 
+// GetConsentStateRequest names a person and a moment.
+type GetConsentStateRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The person.
+	SubjectRef string `protobuf:"bytes,1,opt,name=subject_ref,json=subjectRef,proto3" json:"subject_ref,omitempty"`
+	// The policy; empty for all under which something was decided.
+	Policy string `protobuf:"bytes,2,opt,name=policy,proto3" json:"policy,omitempty"`
+	// The moment; unset means now.
+	At            *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetConsentStateRequest) Reset() {
+	*x = GetConsentStateRequest{}
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetConsentStateRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetConsentStateRequest) ProtoMessage() {}
+
+func (x *GetConsentStateRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetConsentStateRequest.ProtoReflect.Descriptor instead.
+func (*GetConsentStateRequest) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *GetConsentStateRequest) GetSubjectRef() string {
+	if x != nil {
+		return x.SubjectRef
+	}
+	return ""
+}
+
+func (x *GetConsentStateRequest) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *GetConsentStateRequest) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+// GetConsentStateResponse is what counted then.
+type GetConsentStateResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The moment.
+	At *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=at,proto3" json:"at,omitempty"`
+	// By policy.
+	Policies []*PolicyState `protobuf:"bytes,2,rep,name=policies,proto3" json:"policies,omitempty"`
+	// What was refused or withdrawn by then, and recorded so late that data was
+	// disclosed meanwhile, or a minute later.
+	Late          []*LateWithdrawal `protobuf:"bytes,3,rep,name=late,proto3" json:"late,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetConsentStateResponse) Reset() {
+	*x = GetConsentStateResponse{}
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetConsentStateResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetConsentStateResponse) ProtoMessage() {}
+
+func (x *GetConsentStateResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetConsentStateResponse.ProtoReflect.Descriptor instead.
+func (*GetConsentStateResponse) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *GetConsentStateResponse) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *GetConsentStateResponse) GetPolicies() []*PolicyState {
+	if x != nil {
+		return x.Policies
+	}
+	return nil
+}
+
+func (x *GetConsentStateResponse) GetLate() []*LateWithdrawal {
+	if x != nil {
+		return x.Late
+	}
+	return nil
+}
+
+// PolicyState is what counted under one policy.
+type PolicyState struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The policy.
+	Policy string `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	// Its version in force then; zero for none.
+	Version uint32 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	// SHA-256 of the version's document, hex.
+	Hash string `protobuf:"bytes,3,opt,name=hash,proto3" json:"hash,omitempty"`
+	// SHA-256 of the text that people could read, hex.
+	TextHash string `protobuf:"bytes,4,opt,name=text_hash,json=textHash,proto3" json:"text_hash,omitempty"`
+	// When it was posted.
+	PostedAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=posted_at,json=postedAt,proto3" json:"posted_at,omitempty"`
+	// Each purpose that the version describes or on which something was decided,
+	// then each category on which something was.
+	States        []*PurposeState `protobuf:"bytes,6,rep,name=states,proto3" json:"states,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PolicyState) Reset() {
+	*x = PolicyState{}
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PolicyState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PolicyState) ProtoMessage() {}
+
+func (x *PolicyState) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PolicyState.ProtoReflect.Descriptor instead.
+func (*PolicyState) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *PolicyState) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *PolicyState) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *PolicyState) GetHash() string {
+	if x != nil {
+		return x.Hash
+	}
+	return ""
+}
+
+func (x *PolicyState) GetTextHash() string {
+	if x != nil {
+		return x.TextHash
+	}
+	return ""
+}
+
+func (x *PolicyState) GetPostedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.PostedAt
+	}
+	return nil
+}
+
+func (x *PolicyState) GetStates() []*PurposeState {
+	if x != nil {
+		return x.States
+	}
+	return nil
+}
+
+// PurposeState is the status of a purpose or a category.
+type PurposeState struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The purpose; empty when it is about a category.
+	Purpose string `protobuf:"bytes,1,opt,name=purpose,proto3" json:"purpose,omitempty"`
+	// The category; empty when it is about a purpose.
+	Category string `protobuf:"bytes,2,opt,name=category,proto3" json:"category,omitempty"`
+	// As it was known then.
+	Known *StatusThen `protobuf:"bytes,3,opt,name=known,proto3" json:"known,omitempty"`
+	// As it was, by what has been recorded since.
+	Was           *StatusThen `protobuf:"bytes,4,opt,name=was,proto3" json:"was,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PurposeState) Reset() {
+	*x = PurposeState{}
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PurposeState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PurposeState) ProtoMessage() {}
+
+func (x *PurposeState) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PurposeState.ProtoReflect.Descriptor instead.
+func (*PurposeState) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *PurposeState) GetPurpose() string {
+	if x != nil {
+		return x.Purpose
+	}
+	return ""
+}
+
+func (x *PurposeState) GetCategory() string {
+	if x != nil {
+		return x.Category
+	}
+	return ""
+}
+
+func (x *PurposeState) GetKnown() *StatusThen {
+	if x != nil {
+		return x.Known
+	}
+	return nil
+}
+
+func (x *PurposeState) GetWas() *StatusThen {
+	if x != nil {
+		return x.Was
+	}
+	return nil
+}
+
+// StatusThen is the status of a purpose at a moment, and the act that it is by.
+type StatusThen struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As a W3C DPV name; "dpv:ConsentUnknown" for nothing decided.
+	Status string `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
+	// The same as a decision.
+	Decision Decision `protobuf:"varint,2,opt,name=decision,proto3,enum=habeas.consent.v1.Decision" json:"decision,omitempty"`
+	// How it was expressed.
+	Expression Expression `protobuf:"varint,3,opt,name=expression,proto3,enum=habeas.consent.v1.Expression" json:"expression,omitempty"`
+	// Version of the policy that the person saw.
+	Version uint32 `protobuf:"varint,4,opt,name=version,proto3" json:"version,omitempty"`
+	// When the person acted.
+	DecidedAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=decided_at,json=decidedAt,proto3" json:"decided_at,omitempty"`
+	// When that was recorded.
+	RecordedAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=recorded_at,json=recordedAt,proto3" json:"recorded_at,omitempty"`
+	// When it ends or had ended by its time; unset for never.
+	ExpiresAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	// How it came about, with the notice.
+	Circumstances *Circumstances `protobuf:"bytes,8,opt,name=circumstances,proto3" json:"circumstances,omitempty"`
+	// Classes of recipients that it includes.
+	Recipients    []string `protobuf:"bytes,9,rep,name=recipients,proto3" json:"recipients,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StatusThen) Reset() {
+	*x = StatusThen{}
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StatusThen) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StatusThen) ProtoMessage() {}
+
+func (x *StatusThen) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StatusThen.ProtoReflect.Descriptor instead.
+func (*StatusThen) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *StatusThen) GetStatus() string {
+	if x != nil {
+		return x.Status
+	}
+	return ""
+}
+
+func (x *StatusThen) GetDecision() Decision {
+	if x != nil {
+		return x.Decision
+	}
+	return Decision_DECISION_UNSPECIFIED
+}
+
+func (x *StatusThen) GetExpression() Expression {
+	if x != nil {
+		return x.Expression
+	}
+	return Expression_EXPRESSION_UNSPECIFIED
+}
+
+func (x *StatusThen) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *StatusThen) GetDecidedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DecidedAt
+	}
+	return nil
+}
+
+func (x *StatusThen) GetRecordedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RecordedAt
+	}
+	return nil
+}
+
+func (x *StatusThen) GetExpiresAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpiresAt
+	}
+	return nil
+}
+
+func (x *StatusThen) GetCircumstances() *Circumstances {
+	if x != nil {
+		return x.Circumstances
+	}
+	return nil
+}
+
+func (x *StatusThen) GetRecipients() []string {
+	if x != nil {
+		return x.Recipients
+	}
+	return nil
+}
+
+// LateWithdrawal is a no that was recorded later than it was said.
+type LateWithdrawal struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The reference under which it was recorded.
+	SubjectRef string `protobuf:"bytes,1,opt,name=subject_ref,json=subjectRef,proto3" json:"subject_ref,omitempty"`
+	// The policy.
+	Policy string `protobuf:"bytes,2,opt,name=policy,proto3" json:"policy,omitempty"`
+	// The purpose.
+	Purpose string `protobuf:"bytes,3,opt,name=purpose,proto3" json:"purpose,omitempty"`
+	// What was decided, as a W3C DPV name.
+	Status string `protobuf:"bytes,4,opt,name=status,proto3" json:"status,omitempty"`
+	// When it was decided.
+	DecidedAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=decided_at,json=decidedAt,proto3" json:"decided_at,omitempty"`
+	// When that was recorded.
+	RecordedAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=recorded_at,json=recordedAt,proto3" json:"recorded_at,omitempty"`
+	// Who got data of this purpose between the two.
+	Recipients    []*LateRecipient `protobuf:"bytes,7,rep,name=recipients,proto3" json:"recipients,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LateWithdrawal) Reset() {
+	*x = LateWithdrawal{}
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LateWithdrawal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LateWithdrawal) ProtoMessage() {}
+
+func (x *LateWithdrawal) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LateWithdrawal.ProtoReflect.Descriptor instead.
+func (*LateWithdrawal) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *LateWithdrawal) GetSubjectRef() string {
+	if x != nil {
+		return x.SubjectRef
+	}
+	return ""
+}
+
+func (x *LateWithdrawal) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *LateWithdrawal) GetPurpose() string {
+	if x != nil {
+		return x.Purpose
+	}
+	return ""
+}
+
+func (x *LateWithdrawal) GetStatus() string {
+	if x != nil {
+		return x.Status
+	}
+	return ""
+}
+
+func (x *LateWithdrawal) GetDecidedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DecidedAt
+	}
+	return nil
+}
+
+func (x *LateWithdrawal) GetRecordedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RecordedAt
+	}
+	return nil
+}
+
+func (x *LateWithdrawal) GetRecipients() []*LateRecipient {
+	if x != nil {
+		return x.Recipients
+	}
+	return nil
+}
+
+// LateRecipient is somebody who got data after it was withdrawn.
+type LateRecipient struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who.
+	Recipient string `protobuf:"bytes,1,opt,name=recipient,proto3" json:"recipient,omitempty"`
+	// The organisation's name.
+	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// Where it is reached.
+	Contact string `protobuf:"bytes,3,opt,name=contact,proto3" json:"contact,omitempty"`
+	// What it got.
+	Disclosures   []*LateDisclosure `protobuf:"bytes,4,rep,name=disclosures,proto3" json:"disclosures,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LateRecipient) Reset() {
+	*x = LateRecipient{}
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LateRecipient) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LateRecipient) ProtoMessage() {}
+
+func (x *LateRecipient) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LateRecipient.ProtoReflect.Descriptor instead.
+func (*LateRecipient) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *LateRecipient) GetRecipient() string {
+	if x != nil {
+		return x.Recipient
+	}
+	return ""
+}
+
+func (x *LateRecipient) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *LateRecipient) GetContact() string {
+	if x != nil {
+		return x.Contact
+	}
+	return ""
+}
+
+func (x *LateRecipient) GetDisclosures() []*LateDisclosure {
+	if x != nil {
+		return x.Disclosures
+	}
+	return nil
+}
+
+// LateDisclosure is an entry of the person's register.
+type LateDisclosure struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its number.
+	Number uint32 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// When.
+	At *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"`
+	// Which kinds of data.
+	Categories    []string `protobuf:"bytes,3,rep,name=categories,proto3" json:"categories,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LateDisclosure) Reset() {
+	*x = LateDisclosure{}
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LateDisclosure) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LateDisclosure) ProtoMessage() {}
+
+func (x *LateDisclosure) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LateDisclosure.ProtoReflect.Descriptor instead.
+func (*LateDisclosure) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *LateDisclosure) GetNumber() uint32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *LateDisclosure) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *LateDisclosure) GetCategories() []string {
+	if x != nil {
+		return x.Categories
+	}
+	return nil
+}
+
+// GetConsentReceiptRequest names a person and a policy.
+type GetConsentReceiptRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The person.
+	SubjectRef string `protobuf:"bytes,1,opt,name=subject_ref,json=subjectRef,proto3" json:"subject_ref,omitempty"`
+	// The policy.
+	Policy        string `protobuf:"bytes,2,opt,name=policy,proto3" json:"policy,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetConsentReceiptRequest) Reset() {
+	*x = GetConsentReceiptRequest{}
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetConsentReceiptRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetConsentReceiptRequest) ProtoMessage() {}
+
+func (x *GetConsentReceiptRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetConsentReceiptRequest.ProtoReflect.Descriptor instead.
+func (*GetConsentReceiptRequest) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *GetConsentReceiptRequest) GetSubjectRef() string {
+	if x != nil {
+		return x.SubjectRef
+	}
+	return ""
+}
+
+func (x *GetConsentReceiptRequest) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+// GetConsentReceiptResponse holds a receipt.
+type GetConsentReceiptResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The signed receipt: JSON, as docs/policies.md describes it.
+	Receipt       []byte `protobuf:"bytes,1,opt,name=receipt,proto3" json:"receipt,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetConsentReceiptResponse) Reset() {
+	*x = GetConsentReceiptResponse{}
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetConsentReceiptResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetConsentReceiptResponse) ProtoMessage() {}
+
+func (x *GetConsentReceiptResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetConsentReceiptResponse.ProtoReflect.Descriptor instead.
+func (*GetConsentReceiptResponse) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *GetConsentReceiptResponse) GetReceipt() []byte {
+	if x != nil {
+		return x.Receipt
+	}
+	return nil
+}
+
 // ApplyFactRequest states a fact.
 type ApplyFactRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2784,7 +3534,7 @@ type ApplyFactRequest struct {
 
 func (x *ApplyFactRequest) Reset() {
 	*x = ApplyFactRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[26]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2796,7 +3546,7 @@ func (x *ApplyFactRequest) String() string {
 func (*ApplyFactRequest) ProtoMessage() {}
 
 func (x *ApplyFactRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[26]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2809,7 +3559,7 @@ func (x *ApplyFactRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyFactRequest.ProtoReflect.Descriptor instead.
 func (*ApplyFactRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{26}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ApplyFactRequest) GetRequestId() string {
@@ -2865,7 +3615,7 @@ type ApplyFactResponse struct {
 
 func (x *ApplyFactResponse) Reset() {
 	*x = ApplyFactResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[27]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2877,7 +3627,7 @@ func (x *ApplyFactResponse) String() string {
 func (*ApplyFactResponse) ProtoMessage() {}
 
 func (x *ApplyFactResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[27]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2890,7 +3640,7 @@ func (x *ApplyFactResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyFactResponse.ProtoReflect.Descriptor instead.
 func (*ApplyFactResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{27}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ApplyFactResponse) GetConsistencyToken() string {
@@ -2913,7 +3663,7 @@ type PublishPolicyRequest struct {
 
 func (x *PublishPolicyRequest) Reset() {
 	*x = PublishPolicyRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[28]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2925,7 +3675,7 @@ func (x *PublishPolicyRequest) String() string {
 func (*PublishPolicyRequest) ProtoMessage() {}
 
 func (x *PublishPolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[28]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2938,7 +3688,7 @@ func (x *PublishPolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishPolicyRequest.ProtoReflect.Descriptor instead.
 func (*PublishPolicyRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{28}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *PublishPolicyRequest) GetRequestId() string {
@@ -2974,7 +3724,7 @@ type PublishPolicyResponse struct {
 
 func (x *PublishPolicyResponse) Reset() {
 	*x = PublishPolicyResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[29]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2986,7 +3736,7 @@ func (x *PublishPolicyResponse) String() string {
 func (*PublishPolicyResponse) ProtoMessage() {}
 
 func (x *PublishPolicyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[29]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2999,7 +3749,7 @@ func (x *PublishPolicyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishPolicyResponse.ProtoReflect.Descriptor instead.
 func (*PublishPolicyResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{29}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *PublishPolicyResponse) GetPolicy() string {
@@ -3059,7 +3809,7 @@ type PostPolicyRequest struct {
 
 func (x *PostPolicyRequest) Reset() {
 	*x = PostPolicyRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[30]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3071,7 +3821,7 @@ func (x *PostPolicyRequest) String() string {
 func (*PostPolicyRequest) ProtoMessage() {}
 
 func (x *PostPolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[30]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3084,7 +3834,7 @@ func (x *PostPolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PostPolicyRequest.ProtoReflect.Descriptor instead.
 func (*PostPolicyRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{30}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *PostPolicyRequest) GetRequestId() string {
@@ -3140,7 +3890,7 @@ type PostPolicyResponse struct {
 
 func (x *PostPolicyResponse) Reset() {
 	*x = PostPolicyResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[31]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3152,7 +3902,7 @@ func (x *PostPolicyResponse) String() string {
 func (*PostPolicyResponse) ProtoMessage() {}
 
 func (x *PostPolicyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[31]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3165,7 +3915,7 @@ func (x *PostPolicyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PostPolicyResponse.ProtoReflect.Descriptor instead.
 func (*PostPolicyResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{31}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *PostPolicyResponse) GetConsistencyToken() string {
@@ -3188,7 +3938,7 @@ type GetPolicyRequest struct {
 
 func (x *GetPolicyRequest) Reset() {
 	*x = GetPolicyRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[32]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3200,7 +3950,7 @@ func (x *GetPolicyRequest) String() string {
 func (*GetPolicyRequest) ProtoMessage() {}
 
 func (x *GetPolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[32]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3213,7 +3963,7 @@ func (x *GetPolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPolicyRequest.ProtoReflect.Descriptor instead.
 func (*GetPolicyRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{32}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *GetPolicyRequest) GetPolicy() string {
@@ -3249,7 +3999,7 @@ type GetPolicyResponse struct {
 
 func (x *GetPolicyResponse) Reset() {
 	*x = GetPolicyResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[33]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3261,7 +4011,7 @@ func (x *GetPolicyResponse) String() string {
 func (*GetPolicyResponse) ProtoMessage() {}
 
 func (x *GetPolicyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[33]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3274,7 +4024,7 @@ func (x *GetPolicyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPolicyResponse.ProtoReflect.Descriptor instead.
 func (*GetPolicyResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{33}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *GetPolicyResponse) GetPolicy() string {
@@ -3332,7 +4082,7 @@ type DiffPolicyRequest struct {
 
 func (x *DiffPolicyRequest) Reset() {
 	*x = DiffPolicyRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[34]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3344,7 +4094,7 @@ func (x *DiffPolicyRequest) String() string {
 func (*DiffPolicyRequest) ProtoMessage() {}
 
 func (x *DiffPolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[34]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3357,7 +4107,7 @@ func (x *DiffPolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiffPolicyRequest.ProtoReflect.Descriptor instead.
 func (*DiffPolicyRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{34}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *DiffPolicyRequest) GetPolicy() string {
@@ -3408,7 +4158,7 @@ type DiffPolicyResponse struct {
 
 func (x *DiffPolicyResponse) Reset() {
 	*x = DiffPolicyResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[35]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3420,7 +4170,7 @@ func (x *DiffPolicyResponse) String() string {
 func (*DiffPolicyResponse) ProtoMessage() {}
 
 func (x *DiffPolicyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[35]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3433,7 +4183,7 @@ func (x *DiffPolicyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiffPolicyResponse.ProtoReflect.Descriptor instead.
 func (*DiffPolicyResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{35}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *DiffPolicyResponse) GetDiffs() []*PolicyDiff {
@@ -3467,7 +4217,7 @@ type PolicyDiff struct {
 
 func (x *PolicyDiff) Reset() {
 	*x = PolicyDiff{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[36]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3479,7 +4229,7 @@ func (x *PolicyDiff) String() string {
 func (*PolicyDiff) ProtoMessage() {}
 
 func (x *PolicyDiff) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[36]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3492,7 +4242,7 @@ func (x *PolicyDiff) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyDiff.ProtoReflect.Descriptor instead.
 func (*PolicyDiff) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{36}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *PolicyDiff) GetFromVersion() uint32 {
@@ -3540,7 +4290,7 @@ type PolicyChange struct {
 
 func (x *PolicyChange) Reset() {
 	*x = PolicyChange{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[37]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3552,7 +4302,7 @@ func (x *PolicyChange) String() string {
 func (*PolicyChange) ProtoMessage() {}
 
 func (x *PolicyChange) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[37]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3565,7 +4315,7 @@ func (x *PolicyChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyChange.ProtoReflect.Descriptor instead.
 func (*PolicyChange) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{37}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *PolicyChange) GetPath() string {
@@ -3609,7 +4359,7 @@ type ListPoliciesRequest struct {
 
 func (x *ListPoliciesRequest) Reset() {
 	*x = ListPoliciesRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[38]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3621,7 +4371,7 @@ func (x *ListPoliciesRequest) String() string {
 func (*ListPoliciesRequest) ProtoMessage() {}
 
 func (x *ListPoliciesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[38]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3634,7 +4384,7 @@ func (x *ListPoliciesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPoliciesRequest.ProtoReflect.Descriptor instead.
 func (*ListPoliciesRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{38}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *ListPoliciesRequest) GetPageSize() int32 {
@@ -3668,7 +4418,7 @@ type PolicyVersion struct {
 
 func (x *PolicyVersion) Reset() {
 	*x = PolicyVersion{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[39]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3680,7 +4430,7 @@ func (x *PolicyVersion) String() string {
 func (*PolicyVersion) ProtoMessage() {}
 
 func (x *PolicyVersion) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[39]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3693,7 +4443,7 @@ func (x *PolicyVersion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyVersion.ProtoReflect.Descriptor instead.
 func (*PolicyVersion) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{39}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *PolicyVersion) GetPolicy() string {
@@ -3737,7 +4487,7 @@ type ListPoliciesResponse struct {
 
 func (x *ListPoliciesResponse) Reset() {
 	*x = ListPoliciesResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[40]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3749,7 +4499,7 @@ func (x *ListPoliciesResponse) String() string {
 func (*ListPoliciesResponse) ProtoMessage() {}
 
 func (x *ListPoliciesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[40]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3762,7 +4512,7 @@ func (x *ListPoliciesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPoliciesResponse.ProtoReflect.Descriptor instead.
 func (*ListPoliciesResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{40}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *ListPoliciesResponse) GetVersions() []*PolicyVersion {
@@ -3991,7 +4741,76 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"\x06ground\x18\x11 \x01(\tR\x06ground\"\x82\x01\n" +
 	"\x15ListDecisionsResponse\x12A\n" +
 	"\tdecisions\x18\x01 \x03(\v2#.habeas.consent.v1.RecordedDecisionR\tdecisions\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xe9\x02\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xc0\x01\n" +
+	"\x16GetConsentStateRequest\x12@\n" +
+	"\vsubject_ref\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
+	"subjectRef\x128\n" +
+	"\x06policy\x18\x02 \x01(\tB \xbaH\x1dr\x1b2\x19^([a-z][a-z0-9-]{0,62})?$R\x06policy\x12*\n" +
+	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\"\xb8\x01\n" +
+	"\x17GetConsentStateResponse\x12*\n" +
+	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12:\n" +
+	"\bpolicies\x18\x02 \x03(\v2\x1e.habeas.consent.v1.PolicyStateR\bpolicies\x125\n" +
+	"\x04late\x18\x03 \x03(\v2!.habeas.consent.v1.LateWithdrawalR\x04late\"\xe2\x01\n" +
+	"\vPolicyState\x12\x16\n" +
+	"\x06policy\x18\x01 \x01(\tR\x06policy\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\rR\aversion\x12\x12\n" +
+	"\x04hash\x18\x03 \x01(\tR\x04hash\x12\x1b\n" +
+	"\ttext_hash\x18\x04 \x01(\tR\btextHash\x127\n" +
+	"\tposted_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\bpostedAt\x127\n" +
+	"\x06states\x18\x06 \x03(\v2\x1f.habeas.consent.v1.PurposeStateR\x06states\"\xaa\x01\n" +
+	"\fPurposeState\x12\x18\n" +
+	"\apurpose\x18\x01 \x01(\tR\apurpose\x12\x1a\n" +
+	"\bcategory\x18\x02 \x01(\tR\bcategory\x123\n" +
+	"\x05known\x18\x03 \x01(\v2\x1d.habeas.consent.v1.StatusThenR\x05known\x12/\n" +
+	"\x03was\x18\x04 \x01(\v2\x1d.habeas.consent.v1.StatusThenR\x03was\"\xd1\x03\n" +
+	"\n" +
+	"StatusThen\x12\x16\n" +
+	"\x06status\x18\x01 \x01(\tR\x06status\x127\n" +
+	"\bdecision\x18\x02 \x01(\x0e2\x1b.habeas.consent.v1.DecisionR\bdecision\x12=\n" +
+	"\n" +
+	"expression\x18\x03 \x01(\x0e2\x1d.habeas.consent.v1.ExpressionR\n" +
+	"expression\x12\x18\n" +
+	"\aversion\x18\x04 \x01(\rR\aversion\x129\n" +
+	"\n" +
+	"decided_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tdecidedAt\x12;\n" +
+	"\vrecorded_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"recordedAt\x129\n" +
+	"\n" +
+	"expires_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12F\n" +
+	"\rcircumstances\x18\b \x01(\v2 .habeas.consent.v1.CircumstancesR\rcircumstances\x12\x1e\n" +
+	"\n" +
+	"recipients\x18\t \x03(\tR\n" +
+	"recipients\"\xb5\x02\n" +
+	"\x0eLateWithdrawal\x12\x1f\n" +
+	"\vsubject_ref\x18\x01 \x01(\tR\n" +
+	"subjectRef\x12\x16\n" +
+	"\x06policy\x18\x02 \x01(\tR\x06policy\x12\x18\n" +
+	"\apurpose\x18\x03 \x01(\tR\apurpose\x12\x16\n" +
+	"\x06status\x18\x04 \x01(\tR\x06status\x129\n" +
+	"\n" +
+	"decided_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tdecidedAt\x12;\n" +
+	"\vrecorded_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"recordedAt\x12@\n" +
+	"\n" +
+	"recipients\x18\a \x03(\v2 .habeas.consent.v1.LateRecipientR\n" +
+	"recipients\"\xa2\x01\n" +
+	"\rLateRecipient\x12\x1c\n" +
+	"\trecipient\x18\x01 \x01(\tR\trecipient\x12\x14\n" +
+	"\x05title\x18\x02 \x01(\tR\x05title\x12\x18\n" +
+	"\acontact\x18\x03 \x01(\tR\acontact\x12C\n" +
+	"\vdisclosures\x18\x04 \x03(\v2!.habeas.consent.v1.LateDisclosureR\vdisclosures\"t\n" +
+	"\x0eLateDisclosure\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\rR\x06number\x12*\n" +
+	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x1e\n" +
+	"\n" +
+	"categories\x18\x03 \x03(\tR\n" +
+	"categories\"\x93\x01\n" +
+	"\x18GetConsentReceiptRequest\x12@\n" +
+	"\vsubject_ref\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
+	"subjectRef\x125\n" +
+	"\x06policy\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x06policy\"5\n" +
+	"\x19GetConsentReceiptResponse\x12\x18\n" +
+	"\areceipt\x18\x01 \x01(\fR\areceipt\"\xe9\x02\n" +
 	"\x10ApplyFactRequest\x12(\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\trequestId\x12@\n" +
@@ -4135,8 +4954,7 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"\x1dPOLICY_EFFECT_MORE_PROTECTIVE\x10\x01\x12!\n" +
 	"\x1dPOLICY_EFFECT_LESS_PROTECTIVE\x10\x02\x12\x1e\n" +
 	"\x1aPOLICY_EFFECT_INCOMPARABLE\x10\x03\x12\x19\n" +
-	"\x15POLICY_EFFECT_NEUTRAL\x10\x042\x83\n" +
-	"\n" +
+	"\x15POLICY_EFFECT_NEUTRAL\x10\x042\x8a\f\n" +
 	"\x0eConsentService\x12w\n" +
 	"\x0eRecordDecision\x12(.habeas.consent.v1.RecordDecisionRequest\x1a).habeas.consent.v1.RecordDecisionResponse\"\x10\x8a\xb5\x18\x06\n" +
 	"\x02\x01\v\x10\x01\x92\xb5\x18\x02 \x01\x12o\n" +
@@ -4158,6 +4976,10 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"BatchCheck\x12$.habeas.consent.v1.BatchCheckRequest\x1a%.habeas.consent.v1.BatchCheckResponse\"\x1a\x8a\xb5\x18\t\n" +
 	"\x05\x01\x02\x05\a\f\x10\x02\x92\xb5\x18\x06\b\x80\x80\x10 \x02\x90\x02\x01\x12x\n" +
 	"\rListDecisions\x12'.habeas.consent.v1.ListDecisionsRequest\x1a(.habeas.consent.v1.ListDecisionsResponse\"\x14\x8a\xb5\x18\t\n" +
+	"\x05\x01\x05\a\b\v\x10\x02\x92\xb5\x18\x00\x90\x02\x01\x12~\n" +
+	"\x0fGetConsentState\x12).habeas.consent.v1.GetConsentStateRequest\x1a*.habeas.consent.v1.GetConsentStateResponse\"\x14\x8a\xb5\x18\t\n" +
+	"\x05\x01\x05\a\b\v\x10\x02\x92\xb5\x18\x00\x90\x02\x01\x12\x84\x01\n" +
+	"\x11GetConsentReceipt\x12+.habeas.consent.v1.GetConsentReceiptRequest\x1a,.habeas.consent.v1.GetConsentReceiptResponse\"\x14\x8a\xb5\x18\t\n" +
 	"\x05\x01\x05\a\b\v\x10\x02\x92\xb5\x18\x00\x90\x02\x01\x12e\n" +
 	"\tApplyFact\x12#.habeas.consent.v1.ApplyFactRequest\x1a$.habeas.consent.v1.ApplyFactResponse\"\r\x8a\xb5\x18\x05\n" +
 	"\x01\f\x10\x01\x92\xb5\x18\x002\xcc\x04\n" +
@@ -4191,7 +5013,7 @@ func file_habeas_consent_v1_consent_service_proto_rawDescGZIP() []byte {
 }
 
 var file_habeas_consent_v1_consent_service_proto_enumTypes = make([]protoimpl.EnumInfo, 9)
-var file_habeas_consent_v1_consent_service_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
+var file_habeas_consent_v1_consent_service_proto_msgTypes = make([]protoimpl.MessageInfo, 51)
 var file_habeas_consent_v1_consent_service_proto_goTypes = []any{
 	(Decision)(0),                     // 0: habeas.consent.v1.Decision
 	(Actor)(0),                        // 1: habeas.consent.v1.Actor
@@ -4228,107 +5050,140 @@ var file_habeas_consent_v1_consent_service_proto_goTypes = []any{
 	(*ListDecisionsRequest)(nil),      // 32: habeas.consent.v1.ListDecisionsRequest
 	(*RecordedDecision)(nil),          // 33: habeas.consent.v1.RecordedDecision
 	(*ListDecisionsResponse)(nil),     // 34: habeas.consent.v1.ListDecisionsResponse
-	(*ApplyFactRequest)(nil),          // 35: habeas.consent.v1.ApplyFactRequest
-	(*ApplyFactResponse)(nil),         // 36: habeas.consent.v1.ApplyFactResponse
-	(*PublishPolicyRequest)(nil),      // 37: habeas.consent.v1.PublishPolicyRequest
-	(*PublishPolicyResponse)(nil),     // 38: habeas.consent.v1.PublishPolicyResponse
-	(*PostPolicyRequest)(nil),         // 39: habeas.consent.v1.PostPolicyRequest
-	(*PostPolicyResponse)(nil),        // 40: habeas.consent.v1.PostPolicyResponse
-	(*GetPolicyRequest)(nil),          // 41: habeas.consent.v1.GetPolicyRequest
-	(*GetPolicyResponse)(nil),         // 42: habeas.consent.v1.GetPolicyResponse
-	(*DiffPolicyRequest)(nil),         // 43: habeas.consent.v1.DiffPolicyRequest
-	(*DiffPolicyResponse)(nil),        // 44: habeas.consent.v1.DiffPolicyResponse
-	(*PolicyDiff)(nil),                // 45: habeas.consent.v1.PolicyDiff
-	(*PolicyChange)(nil),              // 46: habeas.consent.v1.PolicyChange
-	(*ListPoliciesRequest)(nil),       // 47: habeas.consent.v1.ListPoliciesRequest
-	(*PolicyVersion)(nil),             // 48: habeas.consent.v1.PolicyVersion
-	(*ListPoliciesResponse)(nil),      // 49: habeas.consent.v1.ListPoliciesResponse
-	(*timestamppb.Timestamp)(nil),     // 50: google.protobuf.Timestamp
+	(*GetConsentStateRequest)(nil),    // 35: habeas.consent.v1.GetConsentStateRequest
+	(*GetConsentStateResponse)(nil),   // 36: habeas.consent.v1.GetConsentStateResponse
+	(*PolicyState)(nil),               // 37: habeas.consent.v1.PolicyState
+	(*PurposeState)(nil),              // 38: habeas.consent.v1.PurposeState
+	(*StatusThen)(nil),                // 39: habeas.consent.v1.StatusThen
+	(*LateWithdrawal)(nil),            // 40: habeas.consent.v1.LateWithdrawal
+	(*LateRecipient)(nil),             // 41: habeas.consent.v1.LateRecipient
+	(*LateDisclosure)(nil),            // 42: habeas.consent.v1.LateDisclosure
+	(*GetConsentReceiptRequest)(nil),  // 43: habeas.consent.v1.GetConsentReceiptRequest
+	(*GetConsentReceiptResponse)(nil), // 44: habeas.consent.v1.GetConsentReceiptResponse
+	(*ApplyFactRequest)(nil),          // 45: habeas.consent.v1.ApplyFactRequest
+	(*ApplyFactResponse)(nil),         // 46: habeas.consent.v1.ApplyFactResponse
+	(*PublishPolicyRequest)(nil),      // 47: habeas.consent.v1.PublishPolicyRequest
+	(*PublishPolicyResponse)(nil),     // 48: habeas.consent.v1.PublishPolicyResponse
+	(*PostPolicyRequest)(nil),         // 49: habeas.consent.v1.PostPolicyRequest
+	(*PostPolicyResponse)(nil),        // 50: habeas.consent.v1.PostPolicyResponse
+	(*GetPolicyRequest)(nil),          // 51: habeas.consent.v1.GetPolicyRequest
+	(*GetPolicyResponse)(nil),         // 52: habeas.consent.v1.GetPolicyResponse
+	(*DiffPolicyRequest)(nil),         // 53: habeas.consent.v1.DiffPolicyRequest
+	(*DiffPolicyResponse)(nil),        // 54: habeas.consent.v1.DiffPolicyResponse
+	(*PolicyDiff)(nil),                // 55: habeas.consent.v1.PolicyDiff
+	(*PolicyChange)(nil),              // 56: habeas.consent.v1.PolicyChange
+	(*ListPoliciesRequest)(nil),       // 57: habeas.consent.v1.ListPoliciesRequest
+	(*PolicyVersion)(nil),             // 58: habeas.consent.v1.PolicyVersion
+	(*ListPoliciesResponse)(nil),      // 59: habeas.consent.v1.ListPoliciesResponse
+	(*timestamppb.Timestamp)(nil),     // 60: google.protobuf.Timestamp
 }
 var file_habeas_consent_v1_consent_service_proto_depIdxs = []int32{
 	1,  // 0: habeas.consent.v1.Circumstances.actor:type_name -> habeas.consent.v1.Actor
 	11, // 1: habeas.consent.v1.RecordDecisionRequest.choices:type_name -> habeas.consent.v1.Choice
-	50, // 2: habeas.consent.v1.RecordDecisionRequest.decided_at:type_name -> google.protobuf.Timestamp
+	60, // 2: habeas.consent.v1.RecordDecisionRequest.decided_at:type_name -> google.protobuf.Timestamp
 	9,  // 3: habeas.consent.v1.RecordDecisionRequest.circumstances:type_name -> habeas.consent.v1.Circumstances
 	0,  // 4: habeas.consent.v1.Choice.decision:type_name -> habeas.consent.v1.Decision
 	2,  // 5: habeas.consent.v1.Choice.expression:type_name -> habeas.consent.v1.Expression
-	50, // 6: habeas.consent.v1.Choice.expires_at:type_name -> google.protobuf.Timestamp
+	60, // 6: habeas.consent.v1.Choice.expires_at:type_name -> google.protobuf.Timestamp
 	2,  // 7: habeas.consent.v1.AcceptPolicyRequest.expression:type_name -> habeas.consent.v1.Expression
-	50, // 8: habeas.consent.v1.AcceptPolicyRequest.accepted_at:type_name -> google.protobuf.Timestamp
+	60, // 8: habeas.consent.v1.AcceptPolicyRequest.accepted_at:type_name -> google.protobuf.Timestamp
 	5,  // 9: habeas.consent.v1.ApplySignalRequest.signals:type_name -> habeas.consent.v1.Signal
-	50, // 10: habeas.consent.v1.ApplySignalRequest.received_at:type_name -> google.protobuf.Timestamp
+	60, // 10: habeas.consent.v1.ApplySignalRequest.received_at:type_name -> google.protobuf.Timestamp
 	5,  // 11: habeas.consent.v1.SignalOutcome.signal:type_name -> habeas.consent.v1.Signal
 	16, // 12: habeas.consent.v1.ApplySignalResponse.outcomes:type_name -> habeas.consent.v1.SignalOutcome
-	50, // 13: habeas.consent.v1.WithdrawAllRequest.decided_at:type_name -> google.protobuf.Timestamp
+	60, // 13: habeas.consent.v1.WithdrawAllRequest.decided_at:type_name -> google.protobuf.Timestamp
 	9,  // 14: habeas.consent.v1.WithdrawAllRequest.circumstances:type_name -> habeas.consent.v1.Circumstances
-	50, // 15: habeas.consent.v1.InvalidateConsentRequest.invalidated_at:type_name -> google.protobuf.Timestamp
-	50, // 16: habeas.consent.v1.AuthorizeSourceRequest.authorized_at:type_name -> google.protobuf.Timestamp
-	50, // 17: habeas.consent.v1.RevokeSourceRequest.revoked_at:type_name -> google.protobuf.Timestamp
+	60, // 15: habeas.consent.v1.InvalidateConsentRequest.invalidated_at:type_name -> google.protobuf.Timestamp
+	60, // 16: habeas.consent.v1.AuthorizeSourceRequest.authorized_at:type_name -> google.protobuf.Timestamp
+	60, // 17: habeas.consent.v1.RevokeSourceRequest.revoked_at:type_name -> google.protobuf.Timestamp
 	3,  // 18: habeas.consent.v1.Question.action:type_name -> habeas.consent.v1.Action
 	4,  // 19: habeas.consent.v1.Question.source:type_name -> habeas.consent.v1.Source
-	50, // 20: habeas.consent.v1.Question.collected_at:type_name -> google.protobuf.Timestamp
-	50, // 21: habeas.consent.v1.Question.at:type_name -> google.protobuf.Timestamp
-	50, // 22: habeas.consent.v1.Answer.as_of:type_name -> google.protobuf.Timestamp
-	50, // 23: habeas.consent.v1.Answer.valid_until:type_name -> google.protobuf.Timestamp
+	60, // 20: habeas.consent.v1.Question.collected_at:type_name -> google.protobuf.Timestamp
+	60, // 21: habeas.consent.v1.Question.at:type_name -> google.protobuf.Timestamp
+	60, // 22: habeas.consent.v1.Answer.as_of:type_name -> google.protobuf.Timestamp
+	60, // 23: habeas.consent.v1.Answer.valid_until:type_name -> google.protobuf.Timestamp
 	26, // 24: habeas.consent.v1.CheckRequest.question:type_name -> habeas.consent.v1.Question
 	7,  // 25: habeas.consent.v1.CheckRequest.consistency:type_name -> habeas.consent.v1.Consistency
 	27, // 26: habeas.consent.v1.CheckResponse.answer:type_name -> habeas.consent.v1.Answer
 	26, // 27: habeas.consent.v1.BatchCheckRequest.questions:type_name -> habeas.consent.v1.Question
 	7,  // 28: habeas.consent.v1.BatchCheckRequest.consistency:type_name -> habeas.consent.v1.Consistency
 	27, // 29: habeas.consent.v1.BatchCheckResponse.answers:type_name -> habeas.consent.v1.Answer
-	50, // 30: habeas.consent.v1.ListDecisionsRequest.at:type_name -> google.protobuf.Timestamp
+	60, // 30: habeas.consent.v1.ListDecisionsRequest.at:type_name -> google.protobuf.Timestamp
 	0,  // 31: habeas.consent.v1.RecordedDecision.decision:type_name -> habeas.consent.v1.Decision
 	2,  // 32: habeas.consent.v1.RecordedDecision.expression:type_name -> habeas.consent.v1.Expression
-	50, // 33: habeas.consent.v1.RecordedDecision.decided_at:type_name -> google.protobuf.Timestamp
-	50, // 34: habeas.consent.v1.RecordedDecision.recorded_at:type_name -> google.protobuf.Timestamp
-	50, // 35: habeas.consent.v1.RecordedDecision.expires_at:type_name -> google.protobuf.Timestamp
+	60, // 33: habeas.consent.v1.RecordedDecision.decided_at:type_name -> google.protobuf.Timestamp
+	60, // 34: habeas.consent.v1.RecordedDecision.recorded_at:type_name -> google.protobuf.Timestamp
+	60, // 35: habeas.consent.v1.RecordedDecision.expires_at:type_name -> google.protobuf.Timestamp
 	9,  // 36: habeas.consent.v1.RecordedDecision.circumstances:type_name -> habeas.consent.v1.Circumstances
 	33, // 37: habeas.consent.v1.ListDecisionsResponse.decisions:type_name -> habeas.consent.v1.RecordedDecision
-	6,  // 38: habeas.consent.v1.ApplyFactRequest.fact:type_name -> habeas.consent.v1.Fact
-	50, // 39: habeas.consent.v1.PostPolicyRequest.posted_at:type_name -> google.protobuf.Timestamp
-	50, // 40: habeas.consent.v1.GetPolicyResponse.posted_at:type_name -> google.protobuf.Timestamp
-	45, // 41: habeas.consent.v1.DiffPolicyResponse.diffs:type_name -> habeas.consent.v1.PolicyDiff
-	46, // 42: habeas.consent.v1.PolicyDiff.changes:type_name -> habeas.consent.v1.PolicyChange
-	8,  // 43: habeas.consent.v1.PolicyChange.effect:type_name -> habeas.consent.v1.PolicyEffect
-	50, // 44: habeas.consent.v1.PolicyVersion.posted_at:type_name -> google.protobuf.Timestamp
-	48, // 45: habeas.consent.v1.ListPoliciesResponse.versions:type_name -> habeas.consent.v1.PolicyVersion
-	10, // 46: habeas.consent.v1.ConsentService.RecordDecision:input_type -> habeas.consent.v1.RecordDecisionRequest
-	13, // 47: habeas.consent.v1.ConsentService.AcceptPolicy:input_type -> habeas.consent.v1.AcceptPolicyRequest
-	15, // 48: habeas.consent.v1.ConsentService.ApplySignal:input_type -> habeas.consent.v1.ApplySignalRequest
-	18, // 49: habeas.consent.v1.ConsentService.WithdrawAll:input_type -> habeas.consent.v1.WithdrawAllRequest
-	20, // 50: habeas.consent.v1.ConsentService.InvalidateConsent:input_type -> habeas.consent.v1.InvalidateConsentRequest
-	22, // 51: habeas.consent.v1.ConsentService.AuthorizeSource:input_type -> habeas.consent.v1.AuthorizeSourceRequest
-	24, // 52: habeas.consent.v1.ConsentService.RevokeSource:input_type -> habeas.consent.v1.RevokeSourceRequest
-	28, // 53: habeas.consent.v1.ConsentService.Check:input_type -> habeas.consent.v1.CheckRequest
-	30, // 54: habeas.consent.v1.ConsentService.BatchCheck:input_type -> habeas.consent.v1.BatchCheckRequest
-	32, // 55: habeas.consent.v1.ConsentService.ListDecisions:input_type -> habeas.consent.v1.ListDecisionsRequest
-	35, // 56: habeas.consent.v1.ConsentService.ApplyFact:input_type -> habeas.consent.v1.ApplyFactRequest
-	37, // 57: habeas.consent.v1.PolicyService.PublishPolicy:input_type -> habeas.consent.v1.PublishPolicyRequest
-	39, // 58: habeas.consent.v1.PolicyService.PostPolicy:input_type -> habeas.consent.v1.PostPolicyRequest
-	41, // 59: habeas.consent.v1.PolicyService.GetPolicy:input_type -> habeas.consent.v1.GetPolicyRequest
-	43, // 60: habeas.consent.v1.PolicyService.DiffPolicy:input_type -> habeas.consent.v1.DiffPolicyRequest
-	47, // 61: habeas.consent.v1.PolicyService.ListPolicies:input_type -> habeas.consent.v1.ListPoliciesRequest
-	12, // 62: habeas.consent.v1.ConsentService.RecordDecision:output_type -> habeas.consent.v1.RecordDecisionResponse
-	14, // 63: habeas.consent.v1.ConsentService.AcceptPolicy:output_type -> habeas.consent.v1.AcceptPolicyResponse
-	17, // 64: habeas.consent.v1.ConsentService.ApplySignal:output_type -> habeas.consent.v1.ApplySignalResponse
-	19, // 65: habeas.consent.v1.ConsentService.WithdrawAll:output_type -> habeas.consent.v1.WithdrawAllResponse
-	21, // 66: habeas.consent.v1.ConsentService.InvalidateConsent:output_type -> habeas.consent.v1.InvalidateConsentResponse
-	23, // 67: habeas.consent.v1.ConsentService.AuthorizeSource:output_type -> habeas.consent.v1.AuthorizeSourceResponse
-	25, // 68: habeas.consent.v1.ConsentService.RevokeSource:output_type -> habeas.consent.v1.RevokeSourceResponse
-	29, // 69: habeas.consent.v1.ConsentService.Check:output_type -> habeas.consent.v1.CheckResponse
-	31, // 70: habeas.consent.v1.ConsentService.BatchCheck:output_type -> habeas.consent.v1.BatchCheckResponse
-	34, // 71: habeas.consent.v1.ConsentService.ListDecisions:output_type -> habeas.consent.v1.ListDecisionsResponse
-	36, // 72: habeas.consent.v1.ConsentService.ApplyFact:output_type -> habeas.consent.v1.ApplyFactResponse
-	38, // 73: habeas.consent.v1.PolicyService.PublishPolicy:output_type -> habeas.consent.v1.PublishPolicyResponse
-	40, // 74: habeas.consent.v1.PolicyService.PostPolicy:output_type -> habeas.consent.v1.PostPolicyResponse
-	42, // 75: habeas.consent.v1.PolicyService.GetPolicy:output_type -> habeas.consent.v1.GetPolicyResponse
-	44, // 76: habeas.consent.v1.PolicyService.DiffPolicy:output_type -> habeas.consent.v1.DiffPolicyResponse
-	49, // 77: habeas.consent.v1.PolicyService.ListPolicies:output_type -> habeas.consent.v1.ListPoliciesResponse
-	62, // [62:78] is the sub-list for method output_type
-	46, // [46:62] is the sub-list for method input_type
-	46, // [46:46] is the sub-list for extension type_name
-	46, // [46:46] is the sub-list for extension extendee
-	0,  // [0:46] is the sub-list for field type_name
+	60, // 38: habeas.consent.v1.GetConsentStateRequest.at:type_name -> google.protobuf.Timestamp
+	60, // 39: habeas.consent.v1.GetConsentStateResponse.at:type_name -> google.protobuf.Timestamp
+	37, // 40: habeas.consent.v1.GetConsentStateResponse.policies:type_name -> habeas.consent.v1.PolicyState
+	40, // 41: habeas.consent.v1.GetConsentStateResponse.late:type_name -> habeas.consent.v1.LateWithdrawal
+	60, // 42: habeas.consent.v1.PolicyState.posted_at:type_name -> google.protobuf.Timestamp
+	38, // 43: habeas.consent.v1.PolicyState.states:type_name -> habeas.consent.v1.PurposeState
+	39, // 44: habeas.consent.v1.PurposeState.known:type_name -> habeas.consent.v1.StatusThen
+	39, // 45: habeas.consent.v1.PurposeState.was:type_name -> habeas.consent.v1.StatusThen
+	0,  // 46: habeas.consent.v1.StatusThen.decision:type_name -> habeas.consent.v1.Decision
+	2,  // 47: habeas.consent.v1.StatusThen.expression:type_name -> habeas.consent.v1.Expression
+	60, // 48: habeas.consent.v1.StatusThen.decided_at:type_name -> google.protobuf.Timestamp
+	60, // 49: habeas.consent.v1.StatusThen.recorded_at:type_name -> google.protobuf.Timestamp
+	60, // 50: habeas.consent.v1.StatusThen.expires_at:type_name -> google.protobuf.Timestamp
+	9,  // 51: habeas.consent.v1.StatusThen.circumstances:type_name -> habeas.consent.v1.Circumstances
+	60, // 52: habeas.consent.v1.LateWithdrawal.decided_at:type_name -> google.protobuf.Timestamp
+	60, // 53: habeas.consent.v1.LateWithdrawal.recorded_at:type_name -> google.protobuf.Timestamp
+	41, // 54: habeas.consent.v1.LateWithdrawal.recipients:type_name -> habeas.consent.v1.LateRecipient
+	42, // 55: habeas.consent.v1.LateRecipient.disclosures:type_name -> habeas.consent.v1.LateDisclosure
+	60, // 56: habeas.consent.v1.LateDisclosure.at:type_name -> google.protobuf.Timestamp
+	6,  // 57: habeas.consent.v1.ApplyFactRequest.fact:type_name -> habeas.consent.v1.Fact
+	60, // 58: habeas.consent.v1.PostPolicyRequest.posted_at:type_name -> google.protobuf.Timestamp
+	60, // 59: habeas.consent.v1.GetPolicyResponse.posted_at:type_name -> google.protobuf.Timestamp
+	55, // 60: habeas.consent.v1.DiffPolicyResponse.diffs:type_name -> habeas.consent.v1.PolicyDiff
+	56, // 61: habeas.consent.v1.PolicyDiff.changes:type_name -> habeas.consent.v1.PolicyChange
+	8,  // 62: habeas.consent.v1.PolicyChange.effect:type_name -> habeas.consent.v1.PolicyEffect
+	60, // 63: habeas.consent.v1.PolicyVersion.posted_at:type_name -> google.protobuf.Timestamp
+	58, // 64: habeas.consent.v1.ListPoliciesResponse.versions:type_name -> habeas.consent.v1.PolicyVersion
+	10, // 65: habeas.consent.v1.ConsentService.RecordDecision:input_type -> habeas.consent.v1.RecordDecisionRequest
+	13, // 66: habeas.consent.v1.ConsentService.AcceptPolicy:input_type -> habeas.consent.v1.AcceptPolicyRequest
+	15, // 67: habeas.consent.v1.ConsentService.ApplySignal:input_type -> habeas.consent.v1.ApplySignalRequest
+	18, // 68: habeas.consent.v1.ConsentService.WithdrawAll:input_type -> habeas.consent.v1.WithdrawAllRequest
+	20, // 69: habeas.consent.v1.ConsentService.InvalidateConsent:input_type -> habeas.consent.v1.InvalidateConsentRequest
+	22, // 70: habeas.consent.v1.ConsentService.AuthorizeSource:input_type -> habeas.consent.v1.AuthorizeSourceRequest
+	24, // 71: habeas.consent.v1.ConsentService.RevokeSource:input_type -> habeas.consent.v1.RevokeSourceRequest
+	28, // 72: habeas.consent.v1.ConsentService.Check:input_type -> habeas.consent.v1.CheckRequest
+	30, // 73: habeas.consent.v1.ConsentService.BatchCheck:input_type -> habeas.consent.v1.BatchCheckRequest
+	32, // 74: habeas.consent.v1.ConsentService.ListDecisions:input_type -> habeas.consent.v1.ListDecisionsRequest
+	35, // 75: habeas.consent.v1.ConsentService.GetConsentState:input_type -> habeas.consent.v1.GetConsentStateRequest
+	43, // 76: habeas.consent.v1.ConsentService.GetConsentReceipt:input_type -> habeas.consent.v1.GetConsentReceiptRequest
+	45, // 77: habeas.consent.v1.ConsentService.ApplyFact:input_type -> habeas.consent.v1.ApplyFactRequest
+	47, // 78: habeas.consent.v1.PolicyService.PublishPolicy:input_type -> habeas.consent.v1.PublishPolicyRequest
+	49, // 79: habeas.consent.v1.PolicyService.PostPolicy:input_type -> habeas.consent.v1.PostPolicyRequest
+	51, // 80: habeas.consent.v1.PolicyService.GetPolicy:input_type -> habeas.consent.v1.GetPolicyRequest
+	53, // 81: habeas.consent.v1.PolicyService.DiffPolicy:input_type -> habeas.consent.v1.DiffPolicyRequest
+	57, // 82: habeas.consent.v1.PolicyService.ListPolicies:input_type -> habeas.consent.v1.ListPoliciesRequest
+	12, // 83: habeas.consent.v1.ConsentService.RecordDecision:output_type -> habeas.consent.v1.RecordDecisionResponse
+	14, // 84: habeas.consent.v1.ConsentService.AcceptPolicy:output_type -> habeas.consent.v1.AcceptPolicyResponse
+	17, // 85: habeas.consent.v1.ConsentService.ApplySignal:output_type -> habeas.consent.v1.ApplySignalResponse
+	19, // 86: habeas.consent.v1.ConsentService.WithdrawAll:output_type -> habeas.consent.v1.WithdrawAllResponse
+	21, // 87: habeas.consent.v1.ConsentService.InvalidateConsent:output_type -> habeas.consent.v1.InvalidateConsentResponse
+	23, // 88: habeas.consent.v1.ConsentService.AuthorizeSource:output_type -> habeas.consent.v1.AuthorizeSourceResponse
+	25, // 89: habeas.consent.v1.ConsentService.RevokeSource:output_type -> habeas.consent.v1.RevokeSourceResponse
+	29, // 90: habeas.consent.v1.ConsentService.Check:output_type -> habeas.consent.v1.CheckResponse
+	31, // 91: habeas.consent.v1.ConsentService.BatchCheck:output_type -> habeas.consent.v1.BatchCheckResponse
+	34, // 92: habeas.consent.v1.ConsentService.ListDecisions:output_type -> habeas.consent.v1.ListDecisionsResponse
+	36, // 93: habeas.consent.v1.ConsentService.GetConsentState:output_type -> habeas.consent.v1.GetConsentStateResponse
+	44, // 94: habeas.consent.v1.ConsentService.GetConsentReceipt:output_type -> habeas.consent.v1.GetConsentReceiptResponse
+	46, // 95: habeas.consent.v1.ConsentService.ApplyFact:output_type -> habeas.consent.v1.ApplyFactResponse
+	48, // 96: habeas.consent.v1.PolicyService.PublishPolicy:output_type -> habeas.consent.v1.PublishPolicyResponse
+	50, // 97: habeas.consent.v1.PolicyService.PostPolicy:output_type -> habeas.consent.v1.PostPolicyResponse
+	52, // 98: habeas.consent.v1.PolicyService.GetPolicy:output_type -> habeas.consent.v1.GetPolicyResponse
+	54, // 99: habeas.consent.v1.PolicyService.DiffPolicy:output_type -> habeas.consent.v1.DiffPolicyResponse
+	59, // 100: habeas.consent.v1.PolicyService.ListPolicies:output_type -> habeas.consent.v1.ListPoliciesResponse
+	83, // [83:101] is the sub-list for method output_type
+	65, // [65:83] is the sub-list for method input_type
+	65, // [65:65] is the sub-list for extension type_name
+	65, // [65:65] is the sub-list for extension extendee
+	0,  // [0:65] is the sub-list for field type_name
 }
 
 func init() { file_habeas_consent_v1_consent_service_proto_init() }
@@ -4343,7 +5198,7 @@ func file_habeas_consent_v1_consent_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_consent_v1_consent_service_proto_rawDesc), len(file_habeas_consent_v1_consent_service_proto_rawDesc)),
 			NumEnums:      9,
-			NumMessages:   41,
+			NumMessages:   51,
 			NumExtensions: 0,
 			NumServices:   2,
 		},
