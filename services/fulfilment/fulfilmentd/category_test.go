@@ -23,7 +23,7 @@ func TestASlipOfThePenErasesNothingAndIsMendedByANewVersion(t *testing.T) {
 	c := w.client(t, r, "dpo", "intake", "agent")
 	shop := &fulfilmentv1.System{
 		System: "shop", Connector: fulfilmentv1.ConnectorKind_CONNECTOR_KIND_SQLITE, Connection: "shop-db", Region: "us",
-		BackupDays: 30, Dataset: []byte(strings.Replace(shopDataset, "user.financial", "user.finacial", 1)),
+		BackupDays: 30, Owner: "shop-team", Dataset: []byte(strings.Replace(shopDataset, "user.financial", "user.finacial", 1)),
 	}
 	notThere := proto.CloneOf(shop)
 	notThere.Dataset = []byte(strings.Replace(shopDataset, "name: amount", "name: sum", 1))
@@ -46,6 +46,9 @@ func TestASlipOfThePenErasesNothingAndIsMendedByANewVersion(t *testing.T) {
 		x, err := c.ExplainRequest(deadline(t), &fulfilmentv1.ExplainRequestRequest{Request: id})
 		if err == nil && x.GetReason() != "CATEGORY_UNKNOWN" {
 			return errNotExplained
+		}
+		if err == nil && (x.GetNextActor() != "system_owner" || x.GetOwner() != "shop-team" || x.GetSystem() != "shop" || x.GetCategory() != "user.finacial") {
+			t.Errorf("%s of %s has to act, for %s in %s", x.GetNextActor(), x.GetOwner(), x.GetCategory(), x.GetSystem())
 		}
 		return err
 	})

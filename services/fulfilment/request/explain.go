@@ -65,9 +65,11 @@ const (
 	ActorFulfilment = "fulfilment"
 	ActorRetention  = "retention"
 	ActorSystem     = "system"
-	ActorNobody     = "nobody"
-	ActorApprover   = "approver"
-	ActorFulfiller  = "fulfiller"
+	// ActorOwner looks after a system's description, which alone can be mended.
+	ActorOwner     = "system_owner"
+	ActorNobody    = "nobody"
+	ActorApprover  = "approver"
+	ActorFulfiller = "fulfiller"
 )
 
 // Explain says how the request stands. Every state that is not closed has an
@@ -145,6 +147,8 @@ func withFailure(s Request, x Explanation) Explanation {
 			x.Awaited, x.System, x.Reason, x.NextTryAt = string(f.Step)+".retry", cmp.Or(f.System, f.In), f.Reason, f.NextTryAt
 			x.Category = f.Category
 			switch {
+			case f.Category != "":
+				x.Actor = ActorOwner
 			case x.System != "":
 				x.Actor = ActorSystem
 			case f.Step == StepForget && f.Reason == OnHold:
@@ -180,6 +184,9 @@ func explainWork(s Request, x Explanation) Explanation {
 		}
 		x.Actor, x.Awaited, x.System, x.Reason = ActorSystem, "leaf.retry", failing.Name, f.Reason
 		x.Since, x.NextTryAt, x.Category = failing.Since, f.NextTryAt, f.Category
+		if f.Category != "" {
+			x.Actor = ActorOwner
+		}
 	case held != nil:
 		f, _ := s.failure(StepErase, held.Name)
 		x.Actor, x.Awaited, x.System, x.Reason = ActorRetention, "hold.release", held.Name, held.Deferred

@@ -20,6 +20,7 @@ type Description struct {
 	BackupDays  uint32
 	Dataset     string // YAML
 	Collections uint32
+	Owner       string // the team that looks after it; empty if nobody was named
 }
 
 // Version is a registered description.

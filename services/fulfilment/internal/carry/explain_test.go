@@ -15,7 +15,7 @@ func TestACategoryThatNobodyKnowsIsNamedWithItsSystem(t *testing.T) {
 	agg := erasure(w)
 	w.Run(soon(w))
 	x := request.Explain(w.State(agg))
-	if x.Actor != request.ActorSystem || x.System != "shop" || x.Category != "user.finacial" || x.Reason != "CATEGORY_UNKNOWN" || x.Awaited != "plan.retry" {
+	if x.Actor != request.ActorOwner || x.System != "shop" || x.Category != "user.finacial" || x.Reason != "CATEGORY_UNKNOWN" || x.Awaited != "plan.retry" {
 		t.Errorf("explained as %+v", x)
 	}
 }

@@ -144,6 +144,7 @@ func systemMethods() []method {
 				"system.connector":   registering(func(m *fulfilmentv1.System) { m.Connector = 0 }),
 				"system.connection":  registering(func(m *fulfilmentv1.System) { m.Connection = "postgres://user:secret@db" }),
 				"system.region":      registering(func(m *fulfilmentv1.System) { m.Region = "Moon" }),
+				"system.owner":       registering(func(m *fulfilmentv1.System) { m.Owner = "Ann Miller" }),
 				"system.backup_days": registering(func(m *fulfilmentv1.System) { m.BackupDays = 3661 }),
 				"system.dataset":     registering(func(m *fulfilmentv1.System) { m.Dataset = []byte("dataset: [1]") }),
 			},

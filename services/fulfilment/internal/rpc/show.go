@@ -137,6 +137,9 @@ func (s *Server) ExplainRequest(ctx context.Context, r *fulfilmentv1.ExplainRequ
 		OverdueAt: eventpb.Stamp(x.OverdueAt), NextTryAt: eventpb.Stamp(x.NextTryAt), Reason: x.Reason, Category: x.Category, History: history,
 		NeededLevel: state.Terms.Level, AssuranceLevel: state.Level,
 	}
+	if out.Owner, err = s.owner(ctx, agg.Tenant, x); err != nil {
+		return nil, err
+	}
 	s.prove(ctx, out, agg.Tenant, state)
 	for _, t := range state.Told() {
 		out.Told = append(out.Told, &fulfilmentv1.ToldChannel{Kind: t.Kind, State: t.State})
@@ -181,10 +184,25 @@ func (s *Server) blocker(ctx context.Context, agg es.Aggregate, waits request.Re
 		return nil, err
 	}
 	x := request.Explain(other)
+	owner, err := s.owner(ctx, agg.Tenant, x)
+	if err != nil {
+		return nil, err
+	}
 	return &fulfilmentv1.Blocker{
-		Request: id, NextActor: x.Actor, Awaited: x.Awaited, System: x.System, Category: x.Category, Reason: x.Reason, Since: eventpb.Stamp(x.Since),
+		Owner: owner, Request: id, NextActor: x.Actor, Awaited: x.Awaited, System: x.System, Category: x.Category, Reason: x.Reason, Since: eventpb.Stamp(x.Since),
 		OverdueAt: eventpb.Stamp(x.OverdueAt), NextTryAt: eventpb.Stamp(x.NextTryAt),
 	}, nil
+}
+
+// owner is whoever looks after the system that is waited for, by its description as
+// it is now; empty if nobody was named, or no system of the tenant's is waited for.
+func (s *Server) owner(ctx context.Context, tenant string, x request.Explanation) (string, error) {
+	if x.System == "" {
+		return "", nil
+	}
+	state, _, err := s.Systems.Load(ctx, carry.SystemOf(tenant, x.System), es.Leader)
+	latest, _ := state.Latest()
+	return latest.Owner, err
 }
 
 // steps are the lines of the history that an event makes: one for each leaf

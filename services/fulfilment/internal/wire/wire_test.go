@@ -53,7 +53,7 @@ func TestTheEventsOfSystemsStayReadable(t *testing.T) {
 	corpus(t, system.AggregateType, codec, err, []system.Event{
 		system.Registered{Version: system.Version{
 			Description: system.Description{
-				System: "shop", Connector: 3, Connection: "shop-db", Region: "us", BackupDays: 30, Dataset: "dataset: []\n", Collections: 4,
+				System: "shop", Connector: 3, Connection: "shop-db", Region: "us", BackupDays: 30, Dataset: "dataset: []\n", Collections: 4, Owner: "shop-team",
 			},
 			Number: 2, RegisteredAt: at(),
 		}, Remarks: []string{"customer.note"}},

@@ -238,12 +238,12 @@ func leafCounts(q *fulfilmentv1.Request) string {
 	return strings.Join(order, ", ")
 }
 
-// named is the category that a reason is about, behind it.
-func named(category string) string {
-	if category == "" {
+// named is what a code is about, behind it: a reason's category, an actor's team.
+func named(what string) string {
+	if what == "" {
 		return ""
 	}
-	return " " + category
+	return " " + what
 }
 
 func (a *app) requestRetry() *cobra.Command {

@@ -52,6 +52,7 @@ func (a *app) systemRegister() *cobra.Command {
 	c.Flags().StringVar(&s.Connection, "connection", "", "name of the connection in fulfilment's configuration; the system's if empty")
 	c.Flags().StringVar(&s.Region, "region", "us", "region in which the data lies")
 	c.Flags().Uint32Var(&s.BackupDays, "backup-days", 0, "days for which its backups hold what was erased")
+	c.Flags().StringVar(&s.Owner, "owner", "", "code of the team that looks after it; never a person's name")
 	c.Flags().StringVar(&file, "dataset", "", "file of the dataset, YAML")
 	return c
 }
@@ -120,9 +121,9 @@ func (a *app) systemShow() *cobra.Command {
 				}
 				s := resp.GetSystem()
 				tables := [][]string{{
-					"SYSTEM\tVERSION\tCONNECTOR\tCONNECTION\tREGION\tBACKUP DAYS\tREGISTERED",
+					"SYSTEM\tVERSION\tCONNECTOR\tCONNECTION\tREGION\tOWNER\tBACKUP DAYS\tREGISTERED",
 					cells(s.GetSystem(), resp.GetVersion(), short(s.GetConnector().String(), "CONNECTOR_KIND_"), s.GetConnection(),
-						s.GetRegion(), s.GetBackupDays(), day(resp.GetRegisteredAt())),
+						s.GetRegion(), dash(s.GetOwner()), s.GetBackupDays(), day(resp.GetRegisteredAt())),
 				}}
 				if len(resp.GetRemarks()) > 0 {
 					tables = append(tables, append([]string{"REMARKS"}, resp.GetRemarks()...))

@@ -133,11 +133,11 @@ func (a *app) requestExplain() *cobra.Command {
 				q := e.GetRequest()
 				next := []string{
 					"REQUEST\tSTATE\tNEXT\tAWAITED\tSYSTEM\tREASON\tSINCE\tOVERDUE\tNEXT TRY",
-					cells(q.GetRequest(), requestState(q.GetState()), dash(e.GetNextActor()), dash(e.GetAwaited()), dash(e.GetSystem()),
+					cells(q.GetRequest(), requestState(q.GetState()), dash(e.GetNextActor()+named(e.GetOwner())), dash(e.GetAwaited()), dash(e.GetSystem()),
 						dash(e.GetReason()+named(e.GetCategory())), day(e.GetSince()), day(e.GetOverdueAt()), day(e.GetNextTryAt())),
 				}
 				if b := e.GetBehind(); b != nil {
-					next = append(next, cells(b.GetRequest(), "goes first", dash(b.GetNextActor()), dash(b.GetAwaited()), dash(b.GetSystem()),
+					next = append(next, cells(b.GetRequest(), "goes first", dash(b.GetNextActor()+named(b.GetOwner())), dash(b.GetAwaited()), dash(b.GetSystem()),
 						dash(b.GetReason()+named(b.GetCategory())), day(b.GetSince()), day(b.GetOverdueAt()), day(b.GetNextTryAt())))
 				}
 				return a.show(e, append([][]string{next}, append(assurance(e), history(e), traces(e))...)...)

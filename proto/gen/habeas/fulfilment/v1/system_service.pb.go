@@ -96,7 +96,11 @@ type System struct {
 	// How many days its backups live: how long a copy can outlast an erasure.
 	BackupDays uint32 `protobuf:"varint,5,opt,name=backup_days,json=backupDays,proto3" json:"backup_days,omitempty"`
 	// The dataset as YAML in the fideslang shape.
-	Dataset       []byte `protobuf:"bytes,6,opt,name=dataset,proto3" json:"dataset,omitempty"`
+	Dataset []byte `protobuf:"bytes,6,opt,name=dataset,proto3" json:"dataset,omitempty"`
+	// The team that looks after it and its description, by a code of the tenant's:
+	// never a person. It has to act where the description keeps an erasure from being
+	// planned.
+	Owner         string `protobuf:"bytes,20,opt,name=owner,proto3" json:"owner,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -171,6 +175,13 @@ func (x *System) GetDataset() []byte {
 		return x.Dataset
 	}
 	return nil
+}
+
+func (x *System) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
 }
 
 // RegisterSystemRequest holds a system.
@@ -722,7 +733,7 @@ var File_habeas_fulfilment_v1_system_service_proto protoreflect.FileDescriptor
 
 const file_habeas_fulfilment_v1_system_service_proto_rawDesc = "" +
 	"\n" +
-	")habeas/fulfilment/v1/system_service.proto\x12\x14habeas.fulfilment.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fhabeas/options/v1/options.proto\"\xdb\x02\n" +
+	")habeas/fulfilment/v1/system_service.proto\x12\x14habeas.fulfilment.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fhabeas/options/v1/options.proto\"\x93\x03\n" +
 	"\x06System\x125\n" +
 	"\x06system\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x06system\x12M\n" +
 	"\tconnector\x18\x02 \x01(\x0e2#.habeas.fulfilment.v1.ConnectorKindB\n" +
@@ -733,7 +744,8 @@ const file_habeas_fulfilment_v1_system_service_proto_rawDesc = "" +
 	"\x06region\x18\x04 \x01(\tB\"\xbaH\x1fr\x1d2\x1b^[a-z]{2}(-[a-z0-9]{1,8})?$R\x06region\x12)\n" +
 	"\vbackup_days\x18\x05 \x01(\rB\b\xbaH\x05*\x03\x18\xcc\x1cR\n" +
 	"backupDays\x12%\n" +
-	"\adataset\x18\x06 \x01(\fB\v\xbaH\bz\x06\x10\x01\x18\xa0\xc2\x1eR\adataset\"~\n" +
+	"\adataset\x18\x06 \x01(\fB\v\xbaH\bz\x06\x10\x01\x18\xa0\xc2\x1eR\adataset\x126\n" +
+	"\x05owner\x18\x14 \x01(\tB \xbaH\x1dr\x1b2\x19^([a-z][a-z0-9-]{0,62})?$R\x05owner\"~\n" +
 	"\x15RegisterSystemRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12<\n" +
