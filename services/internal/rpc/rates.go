@@ -43,6 +43,15 @@ func (c *call) rated() Rated {
 	return r
 }
 
+// NetworkFrom is the network that a handler's caller calls from, as Rated has it;
+// empty for calls that come through another service.
+func NetworkFrom(ctx context.Context) string {
+	if PrincipalFrom(ctx).Service != "" {
+		return ""
+	}
+	return network(ctx)
+}
+
 // network is the caller's network: one address of IPv4, a /64 of IPv6, which
 // is what one customer gets.
 func network(ctx context.Context) string {

@@ -16,8 +16,8 @@ type Limiter interface {
 	Allow(ctx context.Context, tenant string, keys ...limit.Key) error
 }
 
-// Velocity is how often who asks may be put to the proof. Networks and callers
-// are counted with all calls. Without a Limiter nothing is counted.
+// Velocity is how often who asks may be put to the proof. Callers are counted with
+// all calls. Without a Limiter nothing is counted.
 type Velocity struct {
 	Limiter Limiter
 	// Starts is how many requests in the name of one person one caller starts in a
@@ -26,7 +26,14 @@ type Velocity struct {
 	// Attempts is how many proofs are handed in for one request within an hour,
 	// and OfTenant for all of a tenant.
 	Attempts, OfTenant int
+	// OfNetwork is how many come from one network within an hour where people call for
+	// themselves, and how many wrong codes that cancel. A product's or a desk's network
+	// is that of many people, and has as many times more as crowd says.
+	OfNetwork int
 }
+
+// crowd is how many people may be behind a network of the organisation's own.
+const crowd = 100
 
 const day = 24 * time.Hour
 
@@ -65,7 +72,32 @@ func (v Velocity) attempts(ctx context.Context, request string) error {
 	if v.Limiter == nil {
 		return nil
 	}
-	return v.Limiter.Allow(ctx, tenantOf(ctx),
+	return v.Limiter.Allow(ctx, tenantOf(ctx), append(v.network(ctx, "attempts-of-network"),
 		limit.Key{Kind: "attempts", ID: request, Rate: limit.Per(v.Attempts, time.Hour)},
-		limit.Key{Kind: "attempts-of-tenant", Rate: limit.Per(v.OfTenant, time.Hour)})
+		limit.Key{Kind: "attempts-of-tenant", Rate: limit.Per(v.OfTenant, time.Hour)})...)
+}
+
+// cancels says, before a code is looked at, whether codes that cancel may come from a
+// network, and wrong counts one that was none: the right one costs nothing. Which
+// request it was for plays no part, nor whether there is such a request.
+func (v Velocity) cancels(ctx context.Context, wrong bool) error {
+	keys := v.network(ctx, "cancels-of-network")
+	if v.Limiter == nil || len(keys) == 0 {
+		return nil
+	}
+	keys[0].Look = !wrong
+	return v.Limiter.Allow(ctx, tenantOf(ctx), keys...)
+}
+
+// network is the key of the network that somebody calls from; none where they call
+// through another service.
+func (v Velocity) network(ctx context.Context, kind string) []limit.Key {
+	id := kit.NetworkFrom(ctx)
+	switch {
+	case id == "":
+		return nil
+	case alone(ctx):
+		return []limit.Key{{Kind: kind, ID: id, Rate: limit.Per(v.OfNetwork, time.Hour)}}
+	}
+	return []limit.Key{{Kind: kind, ID: "crowd/" + id, Rate: limit.Per(v.OfNetwork*crowd, time.Hour)}}
 }

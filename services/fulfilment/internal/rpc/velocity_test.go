@@ -29,7 +29,7 @@ func limited(t *testing.T, redisAddr string) *service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.impl.Velocity = rpc.Velocity{Limiter: l, Starts: 3, AllStarts: 4, Attempts: 2, OfTenant: 3}
+	s.impl.Velocity = rpc.Velocity{Limiter: l, Starts: 3, AllStarts: 4, Attempts: 2, OfTenant: 3, OfNetwork: 1}
 	return s
 }
 
@@ -110,6 +110,70 @@ func TestProofsAreBoundedByRequestAndTenant(t *testing.T) {
 	}
 }
 
+// TestProofsAreBoundedByNetwork: whoever calls for themselves, for whichever request. A
+// desk has many people behind its network.
+func TestProofsAreBoundedByNetwork(t *testing.T) {
+	s := limited(t, "")
+	s.impl.Velocity.Attempts, s.impl.Velocity.OfTenant = 20, 20
+	verify := func(c *api, id string) string {
+		_, err := c.VerifyRequest(deadline(t), &fulfilmentv1.VerifyRequestRequest{RequestId: uuid.NewString(), Request: id, Code: "wrong"})
+		_, reason, _ := answer(err)
+		return reason
+	}
+	people := map[string]*api{}
+	requests := map[string]string{}
+	for _, name := range []string{"mallory", "malice"} { // both from one network
+		people[name] = s.as(t, fake.Tenant, name, "subject")
+		var err error
+		if requests[name], err = asking(people[name], t, fake.Jane); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Settle()
+	if reason := verify(people["mallory"], requests["mallory"]); reason != "" {
+		t.Errorf("the first is answered with %q", reason)
+	}
+	if reason := verify(people["malice"], requests["malice"]); reason != "RATE_LIMITED" {
+		t.Errorf("another from the same network is answered with %q", reason)
+	}
+	desk := s.as(t, fake.Tenant, actor, "intake")
+	for n := range 3 {
+		if reason := verify(desk, requests["malice"]); reason != "" {
+			t.Errorf("attempt %d of the desk is answered with %q", n+1, reason)
+		}
+	}
+}
+
+// TestCodesThatCancelAreBoundedByNetworkAlikeForEverybody: wrong ones are counted,
+// whether or not there is such a request; who withdraws is never withheld.
+func TestCodesThatCancelAreBoundedByNetworkAlikeForEverybody(t *testing.T) {
+	for _, there := range []bool{true, false} {
+		s := limited(t, "")
+		jane := s.as(t, fake.Tenant, "jane", "subject")
+		id, err := asking(jane, t, fake.Jane)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Settle()
+		about := id
+		if !there {
+			about = "aaaaaaaaaaaaaaaaaaaaaaaaaa"
+		}
+		mallory := s.as(t, fake.Tenant, "mallory", "subject")
+		for n, want := range []string{"CANCEL_CODE_WRONG", "RATE_LIMITED"} {
+			_, err := mallory.CancelRequest(deadline(t), &fulfilmentv1.CancelRequestRequest{
+				RequestId: uuid.NewString(), Request: about, Code: "wrong", Reason: fulfilmentv1.CancelReason_CANCEL_REASON_NOT_ME,
+			})
+			if _, reason, _ := answer(err); reason != want {
+				t.Errorf("there %t, code %d: %q, want %q", there, n+1, reason, want)
+			}
+		}
+		if _, err := jane.WithdrawRequest(deadline(t), &fulfilmentv1.WithdrawRequestRequest{RequestId: uuid.NewString(), Request: id}); err != nil {
+			t.Errorf("a withdrawal from the same network: %v", err)
+		}
+	}
+}
+
 // TestWithoutRedisNobodyIsPutToTheProofAndEverybodyMayStop: the one fails closed,
 // the other is never withheld.
 func TestWithoutRedisNobodyIsPutToTheProofAndEverybodyMayStop(t *testing.T) {
@@ -128,16 +192,16 @@ func TestWithoutRedisNobodyIsPutToTheProofAndEverybodyMayStop(t *testing.T) {
 			_, err := c.VerifyRequest(ctx, &fulfilmentv1.VerifyRequestRequest{RequestId: uuid.NewString(), Request: id, Code: "1"})
 			return err
 		},
+		"a code that cancels": func(ctx context.Context) error {
+			_, err := c.CancelRequest(ctx, &fulfilmentv1.CancelRequestRequest{
+				RequestId: uuid.NewString(), Request: id, Code: "wrong", Reason: fulfilmentv1.CancelReason_CANCEL_REASON_NOT_ME,
+			})
+			return err
+		},
 	} {
 		if code, reason, _ := answer(call(deadline(t))); code != codes.Unavailable || reason != "LIMITER_UNAVAILABLE" {
 			t.Errorf("%s: %s %s", name, code, reason)
 		}
-	}
-	_, err = c.CancelRequest(deadline(t), &fulfilmentv1.CancelRequestRequest{
-		RequestId: uuid.NewString(), Request: id, Code: "wrong", Reason: fulfilmentv1.CancelReason_CANCEL_REASON_NOT_ME,
-	})
-	if _, reason, _ := answer(err); reason != "CANCEL_CODE_WRONG" { // it was looked at
-		t.Errorf("a cancellation: %s", reason)
 	}
 	if _, err := c.WithdrawRequest(deadline(t), &fulfilmentv1.WithdrawRequestRequest{RequestId: uuid.NewString(), Request: id}); err != nil {
 		t.Errorf("a withdrawal: %v", err)
