@@ -10,7 +10,7 @@ func caseworks() []promise {
 		{id: "CW-06", show: declining(caseworksTenant, change{"features: [account, notifications]", "features: [account]"}, "account.email")},
 		{id: "CW-07", show: outsideSharing},
 		{id: "CW-08", show: newController(caseworksTenant, ask{purpose: "service.provide", category: "log.ip_address", source: "observed"}, change{"    - {kind: successor, notice: true, clause: CW-08}", "    - {kind: successor, clause: CW-08}"})},
-		{id: "CW-09"},
+		{id: "CW-09", show: groupsOnly},
 		{id: "CW-10", show: needToKnow},
 		{id: "CW-11"},
 		{id: "CW-12"},

@@ -15,7 +15,7 @@ func personnel() []promise {
 		{id: "PT-11"},
 		{id: "PT-12", show: likePractices},
 		{id: "PT-13", show: neverCombined},
-		{id: "PT-14"},
+		{id: "PT-14", show: nobodyInAggregates},
 		{id: "PT-15", show: reasonableNecessity},
 		{id: "PT-16"},
 		{id: "PT-17"},

@@ -65,6 +65,8 @@ func (v Version) allowed(purpose Purpose, d Decision, q Question) Answer {
 	switch {
 	case purpose.Basis == Contract:
 		return v.yes(ContractNeeds, dpvContract, purpose.Clause)
+	case purpose.Basis == Aggregate && q.Action == Disclose:
+		return v.no(FiguresNotCounted, v.Clauses.Aggregates)
 	case purpose.Basis == Aggregate && (v.Minimum == 0 || q.Cohort < v.Minimum || q.Complement < v.Minimum):
 		return v.no(CohortTooSmall, v.Clauses.Aggregates)
 	case purpose.Basis == Aggregate:

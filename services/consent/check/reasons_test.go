@@ -106,10 +106,14 @@ func outside() map[check.Reason]func(*asked) {
 		check.SourceNotFor:        source(check.SourceRule{Accepted: true, Personal: true, Purposes: map[string]bool{"other": true}}),
 		check.RegionNotAllowed:    func(a *asked) { a.v().Regions, a.q.Region = map[string]bool{"us": true}, "de" },
 		check.CohortTooSmall:      func(a *asked) { a.purpose(func(p *check.Purpose) { p.Basis = check.Aggregate }) },
-		check.ActionNotForGround:  func(a *asked) { a.ground(); a.q.Action = check.Collect },
-		check.GroundUnknown:       func(a *asked) { a.ground(); a.q.Purpose = "ground.no_such" },
-		check.GroundNotRecorded:   func(a *asked) { a.ground(); a.q.Ground = nil },
-		check.GroundIncomplete:    func(a *asked) { a.ground(); a.q.Ground.Belief = "" },
+		check.FiguresNotCounted: func(a *asked) {
+			a.give()
+			a.purpose(func(p *check.Purpose) { p.Basis = check.Aggregate })
+		},
+		check.ActionNotForGround: func(a *asked) { a.ground(); a.q.Action = check.Collect },
+		check.GroundUnknown:      func(a *asked) { a.ground(); a.q.Purpose = "ground.no_such" },
+		check.GroundNotRecorded:  func(a *asked) { a.ground(); a.q.Ground = nil },
+		check.GroundIncomplete:   func(a *asked) { a.ground(); a.q.Ground.Belief = "" },
 	}
 }
 

@@ -46,6 +46,7 @@ type Version struct {
 	Outage     time.Duration // how old an answer may be while the log can't be asked
 	Age        uint32        // in years from which the policy serves a person; zero: any
 	Minimum    uint64        // of a group and its complement; zero: no aggregates
+	Deidentify bool          // what was made of patients' data needs to be free of identifiers
 	Clauses    Clauses
 
 	RegionsExempt map[string]bool // kinds of recipients that may be anywhere
@@ -264,6 +265,7 @@ const (
 	PersonMinor          Reason = "PERSON_IS_MINOR"
 	AgeTooLow            Reason = "AGE_BELOW_MINIMUM"
 	CohortTooSmall       Reason = "COHORT_TOO_SMALL"
+	FiguresNotCounted    Reason = "FIGURES_NOT_COUNTED"
 	RecipientMissing     Reason = "RECIPIENT_MISSING"
 	SharingOptedOut      Reason = "SHARING_OPTED_OUT"
 	SharingNotOptedIn    Reason = "SHARING_NOT_OPTED_IN"

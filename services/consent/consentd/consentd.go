@@ -175,6 +175,7 @@ func serve(ctx context.Context, k *daemon.Kit, c rpc.Config) (*kit.Server, net.L
 		{Desc: &consentv1.PolicyService_ServiceDesc, Impl: servers.Policies},
 		{Desc: &consentv1.RecipientService_ServiceDesc, Impl: servers.Recipients},
 		{Desc: &consentv1.DisclosureService_ServiceDesc, Impl: servers.Disclosures},
+		{Desc: &consentv1.StatisticService_ServiceDesc, Impl: servers.Statistics},
 	}
 	cfg.Callers = map[string][]string{
 		consentv1.ConsentService_ServiceDesc.ServiceName:    {"identity", "fulfilment"},

@@ -51,7 +51,7 @@ func TestAnotherTenantsObjectIsAsGoodAsNone(t *testing.T) {
 	known := plant(t, s)
 	nowhere := map[string]string{
 		"subject": unknown, "request": unknown, "policy": "no-such-thing", "system": "no-such-thing", "agent": "no-such-thing",
-		"recipient": "no-such-thing", "grant": unknown, "staff": "no-such-thing", "identifier": "nobody@people.example",
+		"recipient": "no-such-thing", "statistic": "no-such-thing", "grant": unknown, "staff": "no-such-thing", "identifier": "nobody@people.example",
 	}
 	a := newAsker(t, s)
 	for object, methods := range objects() {
@@ -98,6 +98,7 @@ const (
 	agent  = "registrar"
 	staff  = "hired-here"
 	party  = "acme-mail"
+	figure = "visits"
 )
 
 // dataset describes the one system that holds people.
@@ -153,6 +154,14 @@ func plant(t *testing.T, s *stack.Stack) map[string]string {
 	if err != nil {
 		t.Fatal(stack.Answer(err))
 	}
+	_, err = s.As(tenant, "holder").Statistics.RecordCounts(stack.Deadline(t), &consentv1.RecordCountsRequest{
+		RequestId: uuid.NewString(), Statistic: figure, Counts: &consentv1.Counts{
+			Cells: []*consentv1.Cell{{Name: "all", Count: 100, Complement: 100}}, Categories: []string{"log.web_request"}, CountedAt: timestamppb.New(time.Now().Add(-time.Second)),
+		},
+	})
+	if err != nil {
+		t.Fatal(stack.Answer(err))
+	}
 	s.EmployNamed(tenant, staff, "case.handling")
 	glass, err := identityv1.NewBreakGlassServiceClient(as(s, "identity", tenant, "verifier")).AskBreakGlass(stack.Deadline(t), &identityv1.AskBreakGlassRequest{
 		RequestId: uuid.NewString(), SubjectRef: subject, Policy: policy, Ground: "law", Reason: "subpoena", Document: "case-7",
@@ -163,7 +172,7 @@ func plant(t *testing.T, s *stack.Stack) map[string]string {
 	}
 	return map[string]string{
 		"subject": subject, "policy": policy, "system": system, "request": request, "agent": agent, "staff": staff, "identifier": email,
-		"recipient": party, "grant": glass.GetBreakGlass(),
+		"recipient": party, "statistic": figure, "grant": glass.GetBreakGlass(),
 	}
 }
 

@@ -41,6 +41,10 @@ func objects() map[string]map[string]question {
 			"habeas.consent.v1.RecipientService.EndAgreement":     {"dpo", change + `recipient: "%s" reason: "over"`},
 			"habeas.consent.v1.RecipientService.RecordSuccession": {"dpo", change + `recipient: "%s" event: "merger:1" from: ` + atNow},
 		},
+		"statistic": {
+			"habeas.consent.v1.StatisticService.GetStatistic":     {"dpo", `statistic: "%s"`},
+			"habeas.consent.v1.StatisticService.ReleaseStatistic": {"dpo", change + shopper + `statistic: "%s" purpose: "aggregate.share" category: "aggregate.usage"`},
+		},
 		"agent": {
 			"habeas.identity.v1.AgentService.GetAgent":       {"dpo", `agent: "%s"`},
 			"habeas.identity.v1.AgentService.SuspendAgent":   {"dpo", change + `agent: "%s" reason: "complaints"`},
@@ -51,7 +55,7 @@ func objects() map[string]map[string]question {
 			"habeas.identity.v1.BreakGlassService.GetBreakGlass":     {"dpo", `break_glass: "%s"`},
 			"habeas.identity.v1.BreakGlassService.GrantBreakGlass":   {"dpo", change + `break_glass: "%s"`},
 			"habeas.identity.v1.BreakGlassService.DeclineBreakGlass": {"dpo", change + `break_glass: "%s" reason: "not_needed"`},
-			"habeas.identity.v1.BreakGlassService.ReviewBreakGlass":  {"dpo", change + `break_glass: "%s" outcome: BREAK_GLASS_OUTCOME_JUSTIFIED reason: "seen"`},
+			"habeas.identity.v1.BreakGlassService.ReviewBreakGlass":  {"dpo", change + `break_glass: "%s" outcome: BREAK_GLASS_OUTCOME_JUSTIFIED reason: "as_stated"`},
 			"habeas.identity.v1.BreakGlassService.CloseBreakGlass":   {"dpo", change + `break_glass: "%s"`},
 		},
 		"staff": {
@@ -138,6 +142,7 @@ func objectless() map[string][]string {
 			"habeas.identity.v1.StaffService.RecordUndertaking", "habeas.identity.v1.StaffService.GrantNeed",
 			"habeas.retention.v1.RetentionService.PutSchedule", "habeas.consent.v1.RecipientService.PutRecipient",
 			"habeas.consent.v1.DisclosureService.RecordNotice",
+			"habeas.consent.v1.StatisticService.RecordCounts", "habeas.consent.v1.StatisticService.RecordDetermination",
 		},
 		"they need a policy of the caller's own, and name the person to it": {
 			"habeas.consent.v1.ConsentService.RecordDecision", "habeas.consent.v1.ConsentService.AcceptPolicy",

@@ -37,6 +37,7 @@ type Clients struct {
 	Consent       consentv1.ConsentServiceClient
 	Recipients    consentv1.RecipientServiceClient
 	Disclosures   consentv1.DisclosureServiceClient
+	Statistics    consentv1.StatisticServiceClient
 	Retention     retentionv1.RetentionServiceClient
 	Systems       fulfilmentv1.SystemServiceClient
 	Requests      fulfilmentv1.RequestServiceClient
@@ -69,8 +70,9 @@ func (s *Stack) clients(token string) Clients {
 		Verifications: identityv1.NewVerificationServiceClient(identity), Suppression: identityv1.NewSuppressionServiceClient(identity),
 		Policies: consentv1.NewPolicyServiceClient(consent), Consent: consentv1.NewConsentServiceClient(consent),
 		Recipients: consentv1.NewRecipientServiceClient(consent), Disclosures: consentv1.NewDisclosureServiceClient(consent),
-		Retention: retentionv1.NewRetentionServiceClient(retention),
-		Systems:   fulfilmentv1.NewSystemServiceClient(fulfilment), Requests: fulfilmentv1.NewRequestServiceClient(fulfilment),
+		Statistics: consentv1.NewStatisticServiceClient(consent),
+		Retention:  retentionv1.NewRetentionServiceClient(retention),
+		Systems:    fulfilmentv1.NewSystemServiceClient(fulfilment), Requests: fulfilmentv1.NewRequestServiceClient(fulfilment),
 		Cases:  fulfilmentv1.NewCaseServiceClient(fulfilment),
 		Agents: identityv1.NewAgentServiceClient(identity), AgentRequests: fulfilmentv1.NewAgentRequestServiceClient(fulfilment),
 	}

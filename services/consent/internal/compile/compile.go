@@ -92,7 +92,7 @@ func Document(d policydoc.Document) Compiled {
 	}
 	sharing(v, d)
 	if d.Aggregates != nil {
-		v.Minimum = uint64(d.Aggregates.Minimum)
+		v.Minimum, v.Deidentify = uint64(d.Aggregates.Minimum), d.Aggregates.Deidentify
 	}
 	return out
 }

@@ -7,6 +7,7 @@ import (
 	"habeas.internal/services/consent/person"
 	"habeas.internal/services/consent/policy"
 	"habeas.internal/services/consent/recipient"
+	"habeas.internal/services/consent/statistic"
 	"habeas.internal/services/internal/es/esfault"
 	"habeas.internal/services/internal/keyclient"
 	"habeas.internal/services/internal/rpc/fault"
@@ -27,6 +28,10 @@ func Errors() fault.Table {
 		{Err: recipient.ErrUnknown, Code: codes.NotFound, Reason: "RECIPIENT_NOT_FOUND"},
 		{Err: recipient.ErrInFuture, Code: codes.InvalidArgument, Reason: fault.ReasonInvalid},
 		{Err: recipient.ErrPeriod, Code: codes.InvalidArgument, Reason: fault.ReasonInvalid},
+		{Err: statistic.ErrUnknown, Code: codes.NotFound, Reason: "STATISTIC_NOT_FOUND"},
+		{Err: statistic.ErrInFuture, Code: codes.InvalidArgument, Reason: fault.ReasonInvalid},
+		{Err: statistic.ErrPeriod, Code: codes.InvalidArgument, Reason: fault.ReasonInvalid},
+		{Err: fault.Type[statistic.Refusal](), Code: codes.FailedPrecondition},
 		{Err: fault.Type[recipient.Refusal](), Code: codes.FailedPrecondition},
 		{Err: fault.Type[disclosure.Refusal](), Code: codes.FailedPrecondition},
 		{Err: fault.Type[policy.Refusal](), Code: codes.FailedPrecondition},

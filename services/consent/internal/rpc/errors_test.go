@@ -8,7 +8,7 @@ import (
 )
 
 func TestEveryErrorOfConsentHasARow(t *testing.T) {
-	for _, dir := range []string{".", "../../policy", "../../person"} {
+	for _, dir := range []string{".", "../../policy", "../../person", "../../recipient", "../../disclosure", "../../statistic"} {
 		rpctest.TableCovers(t, rpc.Errors(), dir)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"habeas.internal/services/consent/person"
 	"habeas.internal/services/consent/policy"
 	"habeas.internal/services/consent/recipient"
+	"habeas.internal/services/consent/statistic"
 	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/es/eventpb"
 	kit "habeas.internal/services/internal/rpc"
@@ -33,6 +34,8 @@ type (
 	Recipients = es.Handler[recipient.Recipient, recipient.Command, recipient.Event]
 	// Registers runs the commands of registers of disclosures.
 	Registers = es.Handler[disclosure.Register, disclosure.Command, disclosure.Event]
+	// Statistics runs the commands of statistics.
+	Statistics = es.Handler[statistic.Statistic, statistic.Command, statistic.Event]
 )
 
 // Locator says in which stream an aggregate stands.
@@ -67,6 +70,7 @@ type log struct {
 	persons    Persons
 	recipients Recipients
 	registers  Registers
+	statistics Statistics
 	known      *keptPolicies
 }
 
@@ -76,6 +80,7 @@ type Servers struct {
 	Policies    *PolicyServer
 	Recipients  *RecipientServer
 	Disclosures *DisclosureServer
+	Statistics  *StatisticServer
 }
 
 // New makes the services of consent.
@@ -96,16 +101,21 @@ func New(cfg Config) (Servers, error) {
 	if err != nil {
 		return Servers{}, err
 	}
+	statistics, err := wire.Statistic()
+	if err != nil {
+		return Servers{}, err
+	}
 	l := &log{
 		Config: cfg, known: newKnown(),
 		policies:   handler(cfg, policies, policy.Decide, policy.Evolve, func(r string) error { return policy.Refusal(r) }),
 		persons:    handler(cfg, persons, person.Decide, person.Evolve, func(r string) error { return person.Refusal(r) }),
 		recipients: handler(cfg, recipients, recipient.Decide, recipient.Evolve, func(r string) error { return recipient.Refusal(r) }),
 		registers:  handler(cfg, registers, disclosure.Decide, disclosure.Evolve, func(r string) error { return disclosure.Refusal(r) }),
+		statistics: handler(cfg, statistics, statistic.Decide, statistic.Evolve, func(r string) error { return statistic.Refusal(r) }),
 	}
 	return Servers{
 		Consent: &ConsentServer{log: l}, Policies: &PolicyServer{log: l},
-		Recipients: &RecipientServer{log: l}, Disclosures: &DisclosureServer{log: l},
+		Recipients: &RecipientServer{log: l}, Disclosures: &DisclosureServer{log: l}, Statistics: &StatisticServer{log: l},
 	}, nil
 }
 
@@ -136,6 +146,11 @@ func recipientAggregate(ctx context.Context, id string) es.Aggregate {
 // registerAggregate is the register of a person of the caller's tenant.
 func registerAggregate(ctx context.Context, subject string) es.Aggregate {
 	return es.Aggregate{Context: Context, Tenant: kit.PrincipalFrom(ctx).Tenant, Type: disclosure.AggregateType, ID: subject}
+}
+
+// statisticAggregate is a statistic of the caller's tenant.
+func statisticAggregate(ctx context.Context, id string) es.Aggregate {
+	return es.Aggregate{Context: Context, Tenant: kit.PrincipalFrom(ctx).Tenant, Type: statistic.AggregateType, ID: id}
 }
 
 // command wraps what a client asks for. The body is the request itself.

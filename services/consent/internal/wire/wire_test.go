@@ -11,6 +11,7 @@ import (
 	"habeas.internal/services/consent/person"
 	"habeas.internal/services/consent/policy"
 	"habeas.internal/services/consent/recipient"
+	"habeas.internal/services/consent/statistic"
 	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/es/estest"
 	"habeas.internal/services/internal/es/eventpb"
@@ -124,6 +125,27 @@ func TestTheRecipientsEventsStayReadable(t *testing.T) {
 		recipient.Ended{Number: 1, Reason: "breach", At: at},
 		recipient.SuccessionRecorded{Succession: recipient.Succession{Event: "merger-1", From: at}, RecordedAt: at},
 		recipient.Refused{Reason: "RECIPIENT_KIND_FIXED"},
+	})
+}
+
+func TestTheStatisticsEventsStayReadable(t *testing.T) {
+	codec, err := wire.Statistic()
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Unix(1790000000, 0).UTC()
+	cells := []statistic.Cell{{Name: "2026-10.all", Figure: statistic.Figure{Count: 100, Complement: 90}}}
+	corpus(t, "testdata/statistic", statistic.AggregateType, codec, []statistic.Event{
+		statistic.Counted{Counts: statistic.Counts{
+			Number: 1, Cells: cells, Categories: []string{"a.b"}, Identifiers: []statistic.Identifier{statistic.FirstIdentifier, statistic.LastIdentifier},
+			Examined: true, CountedAt: at, By: "a1",
+		}, RecordedAt: at.Add(1)},
+		statistic.Determined{Determination: statistic.Determination{Document: "finding:1", Expert: "e1", From: at, Until: at.Add(1)}, RecordedAt: at},
+		statistic.Released{
+			Number: 1, Counts: 1, Policy: "p", Purpose: "a.b", Recipient: "acme", Cells: cells, At: at,
+			Verdict: statistic.Verdict{Allowed: true, Reason: "AGGREGATED", Basis: "b", Clause: "CW-09", Version: 2},
+		},
+		statistic.Refused{Policy: "p", Reason: "COHORT_TOO_SMALL"},
 	})
 }
 

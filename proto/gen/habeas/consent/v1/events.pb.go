@@ -2200,11 +2200,457 @@ func (x *PersonNotified) GetRecordedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+// StatisticCounted: a system has counted a table. Whom it counted, it keeps.
+type StatisticCounted struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of the counting, from 1.
+	Number uint32 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// The groups, by name.
+	Cells []*StatisticCell `protobuf:"bytes,2,rep,name=cells,proto3" json:"cells,omitempty"`
+	// Kinds of data that the figures were made of.
+	Categories []string `protobuf:"bytes,3,rep,name=categories,proto3" json:"categories,omitempty"`
+	// What stands in the table and may identify somebody.
+	Identifiers []IdentifyingValue `protobuf:"varint,4,rep,packed,name=identifiers,proto3,enum=habeas.consent.v1.IdentifyingValue" json:"identifiers,omitempty"`
+	// The table was searched for all of them.
+	Examined bool `protobuf:"varint,5,opt,name=examined,proto3" json:"examined,omitempty"`
+	// When it was counted.
+	CountedAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=counted_at,json=countedAt,proto3" json:"counted_at,omitempty"`
+	// The system that counted.
+	CountedBy string `protobuf:"bytes,7,opt,name=counted_by,json=countedBy,proto3" json:"counted_by,omitempty"`
+	// When that was recorded.
+	RecordedAt    *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=recorded_at,json=recordedAt,proto3" json:"recorded_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StatisticCounted) Reset() {
+	*x = StatisticCounted{}
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StatisticCounted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StatisticCounted) ProtoMessage() {}
+
+func (x *StatisticCounted) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StatisticCounted.ProtoReflect.Descriptor instead.
+func (*StatisticCounted) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *StatisticCounted) GetNumber() uint32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *StatisticCounted) GetCells() []*StatisticCell {
+	if x != nil {
+		return x.Cells
+	}
+	return nil
+}
+
+func (x *StatisticCounted) GetCategories() []string {
+	if x != nil {
+		return x.Categories
+	}
+	return nil
+}
+
+func (x *StatisticCounted) GetIdentifiers() []IdentifyingValue {
+	if x != nil {
+		return x.Identifiers
+	}
+	return nil
+}
+
+func (x *StatisticCounted) GetExamined() bool {
+	if x != nil {
+		return x.Examined
+	}
+	return false
+}
+
+func (x *StatisticCounted) GetCountedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CountedAt
+	}
+	return nil
+}
+
+func (x *StatisticCounted) GetCountedBy() string {
+	if x != nil {
+		return x.CountedBy
+	}
+	return ""
+}
+
+func (x *StatisticCounted) GetRecordedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RecordedAt
+	}
+	return nil
+}
+
+// StatisticCell is one group of a table. It is part of other events.
+type StatisticCell struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its name.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// How many people are in the group.
+	Count uint64 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	// How many of those who could be in it are not.
+	Complement    uint64 `protobuf:"varint,3,opt,name=complement,proto3" json:"complement,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StatisticCell) Reset() {
+	*x = StatisticCell{}
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StatisticCell) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StatisticCell) ProtoMessage() {}
+
+func (x *StatisticCell) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StatisticCell.ProtoReflect.Descriptor instead.
+func (*StatisticCell) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *StatisticCell) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *StatisticCell) GetCount() uint64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *StatisticCell) GetComplement() uint64 {
+	if x != nil {
+		return x.Complement
+	}
+	return 0
+}
+
+// StatisticDetermined: an expert found the risk to identify anybody very small.
+type StatisticDetermined struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Reference of the finding.
+	Document string `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"`
+	// Reference of who found it.
+	Expert string `protobuf:"bytes,2,opt,name=expert,proto3" json:"expert,omitempty"`
+	// Its beginning.
+	From *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=from,proto3" json:"from,omitempty"`
+	// Its end.
+	Until *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=until,proto3" json:"until,omitempty"`
+	// When that was recorded.
+	RecordedAt    *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=recorded_at,json=recordedAt,proto3" json:"recorded_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StatisticDetermined) Reset() {
+	*x = StatisticDetermined{}
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StatisticDetermined) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StatisticDetermined) ProtoMessage() {}
+
+func (x *StatisticDetermined) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StatisticDetermined.ProtoReflect.Descriptor instead.
+func (*StatisticDetermined) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *StatisticDetermined) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *StatisticDetermined) GetExpert() string {
+	if x != nil {
+		return x.Expert
+	}
+	return ""
+}
+
+func (x *StatisticDetermined) GetFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *StatisticDetermined) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+func (x *StatisticDetermined) GetRecordedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RecordedAt
+	}
+	return nil
+}
+
+// StatisticReleased: figures have left.
+type StatisticReleased struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of the release, from 1.
+	Number uint32 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// Number of the counting.
+	Counts uint32 `protobuf:"varint,2,opt,name=counts,proto3" json:"counts,omitempty"`
+	// The figures.
+	Cells []*StatisticCell `protobuf:"bytes,3,rep,name=cells,proto3" json:"cells,omitempty"`
+	// The policy.
+	Policy string `protobuf:"bytes,4,opt,name=policy,proto3" json:"policy,omitempty"`
+	// Its version that decided.
+	Version uint32 `protobuf:"varint,5,opt,name=version,proto3" json:"version,omitempty"`
+	// What for.
+	Purpose string `protobuf:"bytes,6,opt,name=purpose,proto3" json:"purpose,omitempty"`
+	// Who got them; empty for the public, and for ourselves.
+	Recipient string `protobuf:"bytes,7,opt,name=recipient,proto3" json:"recipient,omitempty"`
+	// Why it was allowed: a reason code.
+	Reason string `protobuf:"bytes,8,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Legal basis, as a W3C DPV name.
+	Basis string `protobuf:"bytes,9,opt,name=basis,proto3" json:"basis,omitempty"`
+	// The policy's clause.
+	Clause string `protobuf:"bytes,10,opt,name=clause,proto3" json:"clause,omitempty"`
+	// When.
+	At            *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StatisticReleased) Reset() {
+	*x = StatisticReleased{}
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StatisticReleased) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StatisticReleased) ProtoMessage() {}
+
+func (x *StatisticReleased) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StatisticReleased.ProtoReflect.Descriptor instead.
+func (*StatisticReleased) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *StatisticReleased) GetNumber() uint32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *StatisticReleased) GetCounts() uint32 {
+	if x != nil {
+		return x.Counts
+	}
+	return 0
+}
+
+func (x *StatisticReleased) GetCells() []*StatisticCell {
+	if x != nil {
+		return x.Cells
+	}
+	return nil
+}
+
+func (x *StatisticReleased) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *StatisticReleased) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *StatisticReleased) GetPurpose() string {
+	if x != nil {
+		return x.Purpose
+	}
+	return ""
+}
+
+func (x *StatisticReleased) GetRecipient() string {
+	if x != nil {
+		return x.Recipient
+	}
+	return ""
+}
+
+func (x *StatisticReleased) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *StatisticReleased) GetBasis() string {
+	if x != nil {
+		return x.Basis
+	}
+	return ""
+}
+
+func (x *StatisticReleased) GetClause() string {
+	if x != nil {
+		return x.Clause
+	}
+	return ""
+}
+
+func (x *StatisticReleased) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+// StatisticRefused: a rule kept figures back.
+type StatisticRefused struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The policy.
+	Policy string `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	// Reason code.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StatisticRefused) Reset() {
+	*x = StatisticRefused{}
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StatisticRefused) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StatisticRefused) ProtoMessage() {}
+
+func (x *StatisticRefused) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StatisticRefused.ProtoReflect.Descriptor instead.
+func (*StatisticRefused) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *StatisticRefused) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *StatisticRefused) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 var File_habeas_consent_v1_events_proto protoreflect.FileDescriptor
 
 const file_habeas_consent_v1_events_proto_rawDesc = "" +
 	"\n" +
-	"\x1ehabeas/consent/v1/events.proto\x12\x11habeas.consent.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a'habeas/consent/v1/consent_service.proto\x1a*habeas/consent/v1/disclosure_service.proto\x1a\x1fhabeas/options/v1/options.proto\"\xf9\x02\n" +
+	"\x1ehabeas/consent/v1/events.proto\x12\x11habeas.consent.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a'habeas/consent/v1/consent_service.proto\x1a*habeas/consent/v1/disclosure_service.proto\x1a)habeas/consent/v1/statistic_service.proto\x1a\x1fhabeas/options/v1/options.proto\"\xf9\x02\n" +
 	"\x0fPolicyPublished\x12\x1c\n" +
 	"\x06policy\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06policy\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\rR\aversion\x12 \n" +
@@ -2406,7 +2852,50 @@ const file_habeas_consent_v1_events_proto_rawDesc = "" +
 	"notifiedAt\x12 \n" +
 	"\bevidence\x18\x03 \x01(\tB\x04\x98\xb5\x18\x02R\bevidence\x12;\n" +
 	"\vrecorded_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"recordedAt:\x13\xa2\xb5\x18\x0fperson.notifiedB\xc1\x01\n" +
+	"recordedAt:\x13\xa2\xb5\x18\x0fperson.notified\"\x9f\x03\n" +
+	"\x10StatisticCounted\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\rR\x06number\x126\n" +
+	"\x05cells\x18\x02 \x03(\v2 .habeas.consent.v1.StatisticCellR\x05cells\x12$\n" +
+	"\n" +
+	"categories\x18\x03 \x03(\tB\x04\x98\xb5\x18\x03R\n" +
+	"categories\x12E\n" +
+	"\videntifiers\x18\x04 \x03(\x0e2#.habeas.consent.v1.IdentifyingValueR\videntifiers\x12\x1a\n" +
+	"\bexamined\x18\x05 \x01(\bR\bexamined\x129\n" +
+	"\n" +
+	"counted_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\tcountedAt\x12#\n" +
+	"\n" +
+	"counted_by\x18\a \x01(\tB\x04\x98\xb5\x18\x02R\tcountedBy\x12;\n" +
+	"\vrecorded_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"recordedAt:\x15\xa2\xb5\x18\x11statistic.counted\"_\n" +
+	"\rStatisticCell\x12\x18\n" +
+	"\x04name\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x04name\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\x04R\x05count\x12\x1e\n" +
+	"\n" +
+	"complement\x18\x03 \x01(\x04R\n" +
+	"complement\"\x8e\x02\n" +
+	"\x13StatisticDetermined\x12 \n" +
+	"\bdocument\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\bdocument\x12\x1c\n" +
+	"\x06expert\x18\x02 \x01(\tB\x04\x98\xb5\x18\x02R\x06expert\x12.\n" +
+	"\x04from\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x120\n" +
+	"\x05until\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12;\n" +
+	"\vrecorded_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"recordedAt:\x18\xa2\xb5\x18\x14statistic.determined\"\x93\x03\n" +
+	"\x11StatisticReleased\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\rR\x06number\x12\x16\n" +
+	"\x06counts\x18\x02 \x01(\rR\x06counts\x126\n" +
+	"\x05cells\x18\x03 \x03(\v2 .habeas.consent.v1.StatisticCellR\x05cells\x12\x1c\n" +
+	"\x06policy\x18\x04 \x01(\tB\x04\x98\xb5\x18\x03R\x06policy\x12\x18\n" +
+	"\aversion\x18\x05 \x01(\rR\aversion\x12\x1e\n" +
+	"\apurpose\x18\x06 \x01(\tB\x04\x98\xb5\x18\x03R\apurpose\x12\"\n" +
+	"\trecipient\x18\a \x01(\tB\x04\x98\xb5\x18\x02R\trecipient\x12\x1c\n" +
+	"\x06reason\x18\b \x01(\tB\x04\x98\xb5\x18\x03R\x06reason\x12\x1a\n" +
+	"\x05basis\x18\t \x01(\tB\x04\x98\xb5\x18\x03R\x05basis\x12\x1c\n" +
+	"\x06clause\x18\n" +
+	" \x01(\tB\x04\x98\xb5\x18\x03R\x06clause\x12*\n" +
+	"\x02at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\x02at:\x16\xa2\xb5\x18\x12statistic.released\"m\n" +
+	"\x10StatisticRefused\x12\x1c\n" +
+	"\x06policy\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06policy\x12\x1c\n" +
+	"\x06reason\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x1d\xa2\xb5\x18\x19statistic.release_refusedB\xc1\x01\n" +
 	"\x15com.habeas.consent.v1B\vEventsProtoP\x01Z5habeas.internal/proto/gen/habeas/consent/v1;consentv1\xa2\x02\x03HCX\xaa\x02\x11Habeas.Consent.V1\xca\x02\x11Habeas\\Consent\\V1\xe2\x02\x1dHabeas\\Consent\\V1\\GPBMetadata\xea\x02\x13Habeas::Consent::V1b\x06proto3"
 
 var (
@@ -2421,7 +2910,7 @@ func file_habeas_consent_v1_events_proto_rawDescGZIP() []byte {
 	return file_habeas_consent_v1_events_proto_rawDescData
 }
 
-var file_habeas_consent_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_habeas_consent_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_habeas_consent_v1_events_proto_goTypes = []any{
 	(*PolicyPublished)(nil),        // 0: habeas.consent.v1.PolicyPublished
 	(*PolicyPosted)(nil),           // 1: habeas.consent.v1.PolicyPosted
@@ -2448,67 +2937,82 @@ var file_habeas_consent_v1_events_proto_goTypes = []any{
 	(*Disclosed)(nil),              // 22: habeas.consent.v1.Disclosed
 	(*DisclosureRefused)(nil),      // 23: habeas.consent.v1.DisclosureRefused
 	(*PersonNotified)(nil),         // 24: habeas.consent.v1.PersonNotified
-	(*timestamppb.Timestamp)(nil),  // 25: google.protobuf.Timestamp
-	(Decision)(0),                  // 26: habeas.consent.v1.Decision
-	(Expression)(0),                // 27: habeas.consent.v1.Expression
-	(*Circumstances)(nil),          // 28: habeas.consent.v1.Circumstances
-	(Fact)(0),                      // 29: habeas.consent.v1.Fact
-	(Signal)(0),                    // 30: habeas.consent.v1.Signal
-	(Consideration)(0),             // 31: habeas.consent.v1.Consideration
-	(Action)(0),                    // 32: habeas.consent.v1.Action
+	(*StatisticCounted)(nil),       // 25: habeas.consent.v1.StatisticCounted
+	(*StatisticCell)(nil),          // 26: habeas.consent.v1.StatisticCell
+	(*StatisticDetermined)(nil),    // 27: habeas.consent.v1.StatisticDetermined
+	(*StatisticReleased)(nil),      // 28: habeas.consent.v1.StatisticReleased
+	(*StatisticRefused)(nil),       // 29: habeas.consent.v1.StatisticRefused
+	(*timestamppb.Timestamp)(nil),  // 30: google.protobuf.Timestamp
+	(Decision)(0),                  // 31: habeas.consent.v1.Decision
+	(Expression)(0),                // 32: habeas.consent.v1.Expression
+	(*Circumstances)(nil),          // 33: habeas.consent.v1.Circumstances
+	(Fact)(0),                      // 34: habeas.consent.v1.Fact
+	(Signal)(0),                    // 35: habeas.consent.v1.Signal
+	(Consideration)(0),             // 36: habeas.consent.v1.Consideration
+	(Action)(0),                    // 37: habeas.consent.v1.Action
+	(IdentifyingValue)(0),          // 38: habeas.consent.v1.IdentifyingValue
 }
 var file_habeas_consent_v1_events_proto_depIdxs = []int32{
-	25, // 0: habeas.consent.v1.PolicyPublished.effective_at:type_name -> google.protobuf.Timestamp
-	25, // 1: habeas.consent.v1.PolicyPublished.recorded_at:type_name -> google.protobuf.Timestamp
-	25, // 2: habeas.consent.v1.PolicyPosted.posted_at:type_name -> google.protobuf.Timestamp
-	25, // 3: habeas.consent.v1.PolicyPosted.recorded_at:type_name -> google.protobuf.Timestamp
-	26, // 4: habeas.consent.v1.DecisionRecorded.decision:type_name -> habeas.consent.v1.Decision
-	27, // 5: habeas.consent.v1.DecisionRecorded.expression:type_name -> habeas.consent.v1.Expression
-	25, // 6: habeas.consent.v1.DecisionRecorded.decided_at:type_name -> google.protobuf.Timestamp
-	25, // 7: habeas.consent.v1.DecisionRecorded.recorded_at:type_name -> google.protobuf.Timestamp
-	25, // 8: habeas.consent.v1.DecisionRecorded.expires_at:type_name -> google.protobuf.Timestamp
-	28, // 9: habeas.consent.v1.DecisionRecorded.circumstances:type_name -> habeas.consent.v1.Circumstances
-	25, // 10: habeas.consent.v1.ConsentExpired.decided_at:type_name -> google.protobuf.Timestamp
-	25, // 11: habeas.consent.v1.ConsentExpired.expired_at:type_name -> google.protobuf.Timestamp
-	25, // 12: habeas.consent.v1.ConsentExpired.recorded_at:type_name -> google.protobuf.Timestamp
-	25, // 13: habeas.consent.v1.ConsentInvalidated.invalidated_at:type_name -> google.protobuf.Timestamp
-	25, // 14: habeas.consent.v1.ConsentInvalidated.recorded_at:type_name -> google.protobuf.Timestamp
-	25, // 15: habeas.consent.v1.AllWithdrawn.decided_at:type_name -> google.protobuf.Timestamp
-	25, // 16: habeas.consent.v1.AllWithdrawn.recorded_at:type_name -> google.protobuf.Timestamp
-	28, // 17: habeas.consent.v1.AllWithdrawn.circumstances:type_name -> habeas.consent.v1.Circumstances
-	27, // 18: habeas.consent.v1.PolicyAccepted.expression:type_name -> habeas.consent.v1.Expression
-	25, // 19: habeas.consent.v1.PolicyAccepted.accepted_at:type_name -> google.protobuf.Timestamp
-	25, // 20: habeas.consent.v1.PolicyAccepted.recorded_at:type_name -> google.protobuf.Timestamp
-	29, // 21: habeas.consent.v1.FactApplied.fact:type_name -> habeas.consent.v1.Fact
-	25, // 22: habeas.consent.v1.FactApplied.recorded_at:type_name -> google.protobuf.Timestamp
-	30, // 23: habeas.consent.v1.SignalReceived.signal:type_name -> habeas.consent.v1.Signal
-	25, // 24: habeas.consent.v1.SignalReceived.received_at:type_name -> google.protobuf.Timestamp
-	25, // 25: habeas.consent.v1.SignalReceived.recorded_at:type_name -> google.protobuf.Timestamp
-	25, // 26: habeas.consent.v1.SourceAuthorized.authorized_at:type_name -> google.protobuf.Timestamp
-	25, // 27: habeas.consent.v1.SourceAuthorized.recorded_at:type_name -> google.protobuf.Timestamp
-	25, // 28: habeas.consent.v1.SourceRevoked.revoked_at:type_name -> google.protobuf.Timestamp
-	25, // 29: habeas.consent.v1.SourceRevoked.recorded_at:type_name -> google.protobuf.Timestamp
-	25, // 30: habeas.consent.v1.RecipientRegistered.recorded_at:type_name -> google.protobuf.Timestamp
-	31, // 31: habeas.consent.v1.RecipientAgreed.consideration:type_name -> habeas.consent.v1.Consideration
-	25, // 32: habeas.consent.v1.RecipientAgreed.from:type_name -> google.protobuf.Timestamp
-	25, // 33: habeas.consent.v1.RecipientAgreed.until:type_name -> google.protobuf.Timestamp
-	25, // 34: habeas.consent.v1.RecipientAgreed.confirmed_at:type_name -> google.protobuf.Timestamp
-	25, // 35: habeas.consent.v1.RecipientAgreed.mechanism_until:type_name -> google.protobuf.Timestamp
-	25, // 36: habeas.consent.v1.RecipientAgreed.recorded_at:type_name -> google.protobuf.Timestamp
-	25, // 37: habeas.consent.v1.RecipientConfirmed.confirmed_at:type_name -> google.protobuf.Timestamp
-	25, // 38: habeas.consent.v1.RecipientConfirmed.recorded_at:type_name -> google.protobuf.Timestamp
-	25, // 39: habeas.consent.v1.AgreementEnded.at:type_name -> google.protobuf.Timestamp
-	25, // 40: habeas.consent.v1.SuccessionRecorded.from:type_name -> google.protobuf.Timestamp
-	25, // 41: habeas.consent.v1.SuccessionRecorded.recorded_at:type_name -> google.protobuf.Timestamp
-	32, // 42: habeas.consent.v1.Disclosed.action:type_name -> habeas.consent.v1.Action
-	25, // 43: habeas.consent.v1.Disclosed.at:type_name -> google.protobuf.Timestamp
-	25, // 44: habeas.consent.v1.PersonNotified.notified_at:type_name -> google.protobuf.Timestamp
-	25, // 45: habeas.consent.v1.PersonNotified.recorded_at:type_name -> google.protobuf.Timestamp
-	46, // [46:46] is the sub-list for method output_type
-	46, // [46:46] is the sub-list for method input_type
-	46, // [46:46] is the sub-list for extension type_name
-	46, // [46:46] is the sub-list for extension extendee
-	0,  // [0:46] is the sub-list for field type_name
+	30, // 0: habeas.consent.v1.PolicyPublished.effective_at:type_name -> google.protobuf.Timestamp
+	30, // 1: habeas.consent.v1.PolicyPublished.recorded_at:type_name -> google.protobuf.Timestamp
+	30, // 2: habeas.consent.v1.PolicyPosted.posted_at:type_name -> google.protobuf.Timestamp
+	30, // 3: habeas.consent.v1.PolicyPosted.recorded_at:type_name -> google.protobuf.Timestamp
+	31, // 4: habeas.consent.v1.DecisionRecorded.decision:type_name -> habeas.consent.v1.Decision
+	32, // 5: habeas.consent.v1.DecisionRecorded.expression:type_name -> habeas.consent.v1.Expression
+	30, // 6: habeas.consent.v1.DecisionRecorded.decided_at:type_name -> google.protobuf.Timestamp
+	30, // 7: habeas.consent.v1.DecisionRecorded.recorded_at:type_name -> google.protobuf.Timestamp
+	30, // 8: habeas.consent.v1.DecisionRecorded.expires_at:type_name -> google.protobuf.Timestamp
+	33, // 9: habeas.consent.v1.DecisionRecorded.circumstances:type_name -> habeas.consent.v1.Circumstances
+	30, // 10: habeas.consent.v1.ConsentExpired.decided_at:type_name -> google.protobuf.Timestamp
+	30, // 11: habeas.consent.v1.ConsentExpired.expired_at:type_name -> google.protobuf.Timestamp
+	30, // 12: habeas.consent.v1.ConsentExpired.recorded_at:type_name -> google.protobuf.Timestamp
+	30, // 13: habeas.consent.v1.ConsentInvalidated.invalidated_at:type_name -> google.protobuf.Timestamp
+	30, // 14: habeas.consent.v1.ConsentInvalidated.recorded_at:type_name -> google.protobuf.Timestamp
+	30, // 15: habeas.consent.v1.AllWithdrawn.decided_at:type_name -> google.protobuf.Timestamp
+	30, // 16: habeas.consent.v1.AllWithdrawn.recorded_at:type_name -> google.protobuf.Timestamp
+	33, // 17: habeas.consent.v1.AllWithdrawn.circumstances:type_name -> habeas.consent.v1.Circumstances
+	32, // 18: habeas.consent.v1.PolicyAccepted.expression:type_name -> habeas.consent.v1.Expression
+	30, // 19: habeas.consent.v1.PolicyAccepted.accepted_at:type_name -> google.protobuf.Timestamp
+	30, // 20: habeas.consent.v1.PolicyAccepted.recorded_at:type_name -> google.protobuf.Timestamp
+	34, // 21: habeas.consent.v1.FactApplied.fact:type_name -> habeas.consent.v1.Fact
+	30, // 22: habeas.consent.v1.FactApplied.recorded_at:type_name -> google.protobuf.Timestamp
+	35, // 23: habeas.consent.v1.SignalReceived.signal:type_name -> habeas.consent.v1.Signal
+	30, // 24: habeas.consent.v1.SignalReceived.received_at:type_name -> google.protobuf.Timestamp
+	30, // 25: habeas.consent.v1.SignalReceived.recorded_at:type_name -> google.protobuf.Timestamp
+	30, // 26: habeas.consent.v1.SourceAuthorized.authorized_at:type_name -> google.protobuf.Timestamp
+	30, // 27: habeas.consent.v1.SourceAuthorized.recorded_at:type_name -> google.protobuf.Timestamp
+	30, // 28: habeas.consent.v1.SourceRevoked.revoked_at:type_name -> google.protobuf.Timestamp
+	30, // 29: habeas.consent.v1.SourceRevoked.recorded_at:type_name -> google.protobuf.Timestamp
+	30, // 30: habeas.consent.v1.RecipientRegistered.recorded_at:type_name -> google.protobuf.Timestamp
+	36, // 31: habeas.consent.v1.RecipientAgreed.consideration:type_name -> habeas.consent.v1.Consideration
+	30, // 32: habeas.consent.v1.RecipientAgreed.from:type_name -> google.protobuf.Timestamp
+	30, // 33: habeas.consent.v1.RecipientAgreed.until:type_name -> google.protobuf.Timestamp
+	30, // 34: habeas.consent.v1.RecipientAgreed.confirmed_at:type_name -> google.protobuf.Timestamp
+	30, // 35: habeas.consent.v1.RecipientAgreed.mechanism_until:type_name -> google.protobuf.Timestamp
+	30, // 36: habeas.consent.v1.RecipientAgreed.recorded_at:type_name -> google.protobuf.Timestamp
+	30, // 37: habeas.consent.v1.RecipientConfirmed.confirmed_at:type_name -> google.protobuf.Timestamp
+	30, // 38: habeas.consent.v1.RecipientConfirmed.recorded_at:type_name -> google.protobuf.Timestamp
+	30, // 39: habeas.consent.v1.AgreementEnded.at:type_name -> google.protobuf.Timestamp
+	30, // 40: habeas.consent.v1.SuccessionRecorded.from:type_name -> google.protobuf.Timestamp
+	30, // 41: habeas.consent.v1.SuccessionRecorded.recorded_at:type_name -> google.protobuf.Timestamp
+	37, // 42: habeas.consent.v1.Disclosed.action:type_name -> habeas.consent.v1.Action
+	30, // 43: habeas.consent.v1.Disclosed.at:type_name -> google.protobuf.Timestamp
+	30, // 44: habeas.consent.v1.PersonNotified.notified_at:type_name -> google.protobuf.Timestamp
+	30, // 45: habeas.consent.v1.PersonNotified.recorded_at:type_name -> google.protobuf.Timestamp
+	26, // 46: habeas.consent.v1.StatisticCounted.cells:type_name -> habeas.consent.v1.StatisticCell
+	38, // 47: habeas.consent.v1.StatisticCounted.identifiers:type_name -> habeas.consent.v1.IdentifyingValue
+	30, // 48: habeas.consent.v1.StatisticCounted.counted_at:type_name -> google.protobuf.Timestamp
+	30, // 49: habeas.consent.v1.StatisticCounted.recorded_at:type_name -> google.protobuf.Timestamp
+	30, // 50: habeas.consent.v1.StatisticDetermined.from:type_name -> google.protobuf.Timestamp
+	30, // 51: habeas.consent.v1.StatisticDetermined.until:type_name -> google.protobuf.Timestamp
+	30, // 52: habeas.consent.v1.StatisticDetermined.recorded_at:type_name -> google.protobuf.Timestamp
+	26, // 53: habeas.consent.v1.StatisticReleased.cells:type_name -> habeas.consent.v1.StatisticCell
+	30, // 54: habeas.consent.v1.StatisticReleased.at:type_name -> google.protobuf.Timestamp
+	55, // [55:55] is the sub-list for method output_type
+	55, // [55:55] is the sub-list for method input_type
+	55, // [55:55] is the sub-list for extension type_name
+	55, // [55:55] is the sub-list for extension extendee
+	0,  // [0:55] is the sub-list for field type_name
 }
 
 func init() { file_habeas_consent_v1_events_proto_init() }
@@ -2518,13 +3022,14 @@ func file_habeas_consent_v1_events_proto_init() {
 	}
 	file_habeas_consent_v1_consent_service_proto_init()
 	file_habeas_consent_v1_disclosure_service_proto_init()
+	file_habeas_consent_v1_statistic_service_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_consent_v1_events_proto_rawDesc), len(file_habeas_consent_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   25,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -162,6 +162,8 @@ const (
 	Reason_REASON_CONSENT_EXPIRED Reason = 66
 	// The controller made void what was given.
 	Reason_REASON_CONSENT_INVALIDATED Reason = 67
+	// Figures leave by ReleaseStatistic, which knows who counted them.
+	Reason_REASON_FIGURES_NOT_COUNTED Reason = 68
 )
 
 // Enum value maps for Reason.
@@ -235,6 +237,7 @@ var (
 		65: "REASON_SCOPE_NOT_AUTHORIZED",
 		66: "REASON_CONSENT_EXPIRED",
 		67: "REASON_CONSENT_INVALIDATED",
+		68: "REASON_FIGURES_NOT_COUNTED",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                          0,
@@ -305,6 +308,7 @@ var (
 		"REASON_SCOPE_NOT_AUTHORIZED":                 65,
 		"REASON_CONSENT_EXPIRED":                      66,
 		"REASON_CONSENT_INVALIDATED":                  67,
+		"REASON_FIGURES_NOT_COUNTED":                  68,
 	}
 )
 
@@ -339,7 +343,7 @@ var File_habeas_consent_v1_reasons_proto protoreflect.FileDescriptor
 
 const file_habeas_consent_v1_reasons_proto_rawDesc = "" +
 	"\n" +
-	"\x1fhabeas/consent/v1/reasons.proto\x12\x11habeas.consent.v1*\xe7\x10\n" +
+	"\x1fhabeas/consent/v1/reasons.proto\x12\x11habeas.consent.v1*\x87\x11\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14REASON_CONSENT_GIVEN\x10\x01\x12\x1c\n" +
@@ -409,7 +413,8 @@ const file_habeas_consent_v1_reasons_proto_rawDesc = "" +
 	"\x1cREASON_SOURCE_NOT_AUTHORIZED\x10@\x12\x1f\n" +
 	"\x1bREASON_SCOPE_NOT_AUTHORIZED\x10A\x12\x1a\n" +
 	"\x16REASON_CONSENT_EXPIRED\x10B\x12\x1e\n" +
-	"\x1aREASON_CONSENT_INVALIDATED\x10CB\xc2\x01\n" +
+	"\x1aREASON_CONSENT_INVALIDATED\x10C\x12\x1e\n" +
+	"\x1aREASON_FIGURES_NOT_COUNTED\x10DB\xc2\x01\n" +
 	"\x15com.habeas.consent.v1B\fReasonsProtoP\x01Z5habeas.internal/proto/gen/habeas/consent/v1;consentv1\xa2\x02\x03HCX\xaa\x02\x11Habeas.Consent.V1\xca\x02\x11Habeas\\Consent\\V1\xe2\x02\x1dHabeas\\Consent\\V1\\GPBMetadata\xea\x02\x13Habeas::Consent::V1b\x06proto3"
 
 var (
