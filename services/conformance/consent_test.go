@@ -127,12 +127,32 @@ func explicitConsentOnly(t *testing.T, w *world) {
 		all("explicit", true, "CONSENT_GIVEN")
 		p.decides(act{purpose: purpose.ID, decision: "withdrawn"})
 		all("withdrawn", false, "CONSENT_WITHDRAWN")
+		p.cannot(act{purpose: purpose.ID, decision: "renewed"}, "NOTHING_TO_RENEW")
+		all("renewed after it was withdrawn", false, "CONSENT_WITHDRAWN")
 	}
+	ended(w)
 	grounds(w)
 	mail := ask{purpose: "mail.periodic", category: "visitor.email", source: "online", channel: "email"}
 	const basis = "title: Sending periodic e-mail\n    basis: "
 	lax := w.stranger(w.tenantOf(qceraTenant, change{basis + optIn, basis + optOut}), qceraTenant)
 	lax.allowed("undecided, were the mail opt-out", mail, "NOT_OPTED_OUT")
+}
+
+// ended: what was given until a moment, or has been made void, is given no more.
+func ended(w *world) {
+	w.Helper()
+	mail := ask{purpose: "mail.periodic", category: "visitor.email", source: "online", channel: "email"}
+	soon, kept := w.stranger(qceraTenant, qceraTenant), w.stranger(qceraTenant, qceraTenant)
+	kept.grants("mail.periodic")
+	kept.allowed("without an end", mail, "CONSENT_GIVEN")
+	soon.decides(act{purpose: "mail.periodic", decision: "given", ended: true})
+	soon.denied("given until a moment that has passed", mail, "CONSENT_EXPIRED")
+	kept.void("mail.periodic")
+	kept.denied("made void", mail, "CONSENT_INVALIDATED")
+	kept.decides(act{purpose: "mail.periodic", decision: "given", earlier: true})
+	kept.denied("an older yes that was recorded after it was made void", mail, "CONSENT_INVALIDATED")
+	kept.grants("mail.periodic")
+	kept.allowed("given anew", mail, "CONSENT_GIVEN")
 }
 
 // grounds: what law has kept is kept without consent, and used for nothing; a

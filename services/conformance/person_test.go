@@ -48,6 +48,8 @@ type act struct {
 	implied           bool
 	unproven          bool
 	recipients        []string
+	ended             bool // it was given a day ago, for an hour
+	earlier           bool // the person acted a day ago
 }
 
 func (p *person) request(a act) *consentv1.RecordDecisionRequest {
@@ -57,6 +59,12 @@ func (p *person) request(a act) *consentv1.RecordDecisionRequest {
 			Purpose: a.purpose, Category: a.category, Expression: consentv1.Expression_EXPRESSION_EXPLICIT, Recipients: a.recipients,
 			Decision: consentv1.Decision(consentv1.Decision_value["DECISION_"+strings.ToUpper(a.decision)]),
 		}},
+	}
+	if a.earlier || a.ended {
+		r.DecidedAt = timestamppb.New(time.Now().Add(-24 * time.Hour))
+	}
+	if a.ended {
+		r.Choices[0].ExpiresAt = timestamppb.New(time.Now().Add(-23 * time.Hour))
 	}
 	if a.implied {
 		r.Choices[0].Expression = consentv1.Expression_EXPRESSION_IMPLIED
@@ -91,6 +99,19 @@ func (p *person) decidesBy(c stack.Clients, a act) []string {
 	}
 	p.acts = append(p.acts, told)
 	return res.GetFeaturesUnavailable()
+}
+
+// void makes what was given for a purpose void, as the controller.
+func (p *person) void(purpose string) {
+	p.w.Helper()
+	_, err := p.w.As(p.tenant, "dpo").Consent.InvalidateConsent(stack.Deadline(p.w), &consentv1.InvalidateConsentRequest{
+		RequestId: uuid.NewString(), SubjectRef: p.ref, Policy: p.policy, Purposes: []string{purpose}, Ground: "notice_misleading",
+		InvalidatedAt: timestamppb.Now(),
+	})
+	if err != nil {
+		p.w.Fatalf("make %s void: %v", purpose, err)
+	}
+	p.acts = append(p.acts, fmt.Sprintf("person.consent_invalidated %s [%s] notice_misleading", p.policy, purpose))
 }
 
 // cannot tries a decision that must be refused as a rule, and recorded as such
@@ -169,14 +190,14 @@ func tell(e audit.Event) string {
 	known := []string{
 		"policy", "purpose", "category", "decision", "expression", "version", "reason", "evidence", "purposes", "fact", "cause", "decided_at",
 		"accepted_at", "recorded_at", "signal", "honoured", "received_at", "recipients",
-		"authorization", "provider", "scopes", "authorized_at", "revoked_at",
+		"authorization", "provider", "scopes", "authorized_at", "revoked_at", "expires_at", "circumstances", "ground", "invalidated_at",
 	}
 	for name := range e.Data {
 		if !slices.Contains(known, name) {
 			return fmt.Sprintf("%s %v", e.Type, e.Data)
 		}
 	}
-	names := []string{"policy", "purpose", "category", "decision", "expression", "reason", "purposes", "fact", "recipients", "provider", "scopes", "authorization"}
+	names := []string{"policy", "purpose", "category", "decision", "expression", "reason", "purposes", "fact", "recipients", "provider", "scopes", "authorization", "ground"}
 	if e.Type == "person.policy_accepted" {
 		names = []string{"policy", "version", "expression"}
 	}

@@ -11,6 +11,7 @@ import (
 
 	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
 	"habeas.internal/services/consent/internal/mirror"
+	"habeas.internal/services/consent/internal/parity"
 	"habeas.internal/services/consent/internal/record"
 	"habeas.internal/services/consent/internal/rpc"
 	"habeas.internal/services/consent/internal/view"
@@ -71,13 +72,17 @@ func Run(ctx context.Context, cfg Config, w daemon.World) error {
 		return err
 	}
 	defer func() { _ = list.client.Close() }()
+	effort, err := openParity(ctx, m, list.client)
+	if err != nil {
+		return err
+	}
 	copied, err := openCopy(ctx, cfg, m, list.client)
 	if err != nil {
 		return err
 	}
 	server, lis, err := serve(ctx, k, rpc.Config{
 		Store: m.Log, Verifier: m.Log.Verifier(), Digester: keys.Digester(), Tracer: k.Telemetry.Tracers.Tracer(Name),
-		Random: rand.Reader, Locator: m.Log, Lister: list.lister, Mirror: copied.mirror, Prover: copied.prover, Now: time.Now, Key: m.Key(),
+		Random: rand.Reader, Locator: m.Log, Lister: list.lister, Mirror: copied.mirror, Prover: copied.prover, Now: time.Now, Key: m.Key(), Parity: effort.reports,
 	})
 	if err != nil {
 		return err
@@ -87,6 +92,7 @@ func Run(ctx context.Context, cfg Config, w daemon.World) error {
 	}
 	return k.Run(ctx,
 		member.Reader("projection", func(ctx context.Context) error { return m.Log.Project(ctx, list.projection) }),
+		member.Reader("parity", func(ctx context.Context) error { return m.Log.Project(ctx, effort.projection) }),
 		member.Reader("persons", func(ctx context.Context) error { return m.Log.Project(ctx, copied.persons) }),
 		member.Reader("mirror", func(ctx context.Context) error { return m.Log.Project(ctx, copied.memory) }),
 		member.Reader("freshness", copied.prover.Run),
@@ -159,6 +165,28 @@ func openView(ctx context.Context, cfg Config, m *member.Member) (policies, erro
 		projection: jetstream.Projection{
 			Name: model.Name, Context: rpc.Context, Sink: readmodel.NewSink(redisClient, model),
 		},
+	}, nil
+}
+
+// efforts are what giving and withdrawing consent took, and what counts it.
+type efforts struct {
+	reports    parity.Reports
+	projection jetstream.Projection
+}
+
+func openParity(ctx context.Context, m *member.Member, client redis.UniversalClient) (efforts, error) {
+	codec, err := wire.Person()
+	if err != nil {
+		return efforts{}, err
+	}
+	model := parity.Model(codec.Registry())
+	reader, err := readmodel.NewReader(ctx, client, model, m.Log, rpc.Context)
+	if err != nil {
+		return efforts{}, err
+	}
+	return efforts{
+		reports:    parity.Reports{Reader: reader, Shards: m.Shards(rpc.Context)},
+		projection: jetstream.Projection{Name: model.Name, Context: rpc.Context, Sink: readmodel.NewSink(client, model)},
 	}, nil
 }
 

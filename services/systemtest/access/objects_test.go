@@ -149,7 +149,7 @@ func objectless() map[string][]string {
 			"habeas.consent.v1.ConsentService.ApplySignal", "habeas.consent.v1.ConsentService.Check",
 			"habeas.consent.v1.ConsentService.BatchCheck", "habeas.retention.v1.RetentionService.Evaluate",
 			"habeas.consent.v1.ConsentService.AuthorizeSource", "habeas.consent.v1.ConsentService.InvalidateConsent",
-			"habeas.consent.v1.ConsentService.GetConsentReceipt",
+			"habeas.consent.v1.ConsentService.GetConsentReceipt", "habeas.consent.v1.ConsentService.GetWithdrawalParity",
 			"habeas.consent.v1.DisclosureService.Disclose", "habeas.identity.v1.BreakGlassService.AskBreakGlass",
 		},
 		"their names are digests, or keys, under a secret of the tenant of the call": {

@@ -57,6 +57,7 @@ type Config struct {
 	Random   io.Reader
 	Locator  Locator
 	Lister   Lister
+	Parity   Parity
 	Mirror   Mirror    // nil: every question goes to the log
 	Prover   es.Prover // of the mirror's freshness
 	Key      es.Signer // of the service, for receipts

@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"fmt"
@@ -87,6 +88,9 @@ func processing(d policydoc.Document, v policy.Version) receipt.Processing {
 	if len(out.Storage) == 0 {
 		out.Storage = []string{receipt.NotStated}
 	}
+	if c := d.Contact; c != nil {
+		out.Controllers[0].Contact = cmp.Or(c.Mail, c.Web, receipt.NotStated)
+	}
 	sources := map[string]bool{}
 	for _, c := range d.Categories {
 		for _, s := range c.Sources {
@@ -142,7 +146,7 @@ func receiptEvents(decisions []*consentv1.RecordedDecision, r *consentv1.GetCons
 		}
 		c := d.GetCircumstances()
 		e := receipt.Event{
-			Time: d.GetDecidedAt().AsTime(), RecordedAt: d.GetRecordedAt().AsTime(), Validity: "until withdrawn", State: d.GetStatus(),
+			Time: d.GetDecidedAt().AsTime(), RecordedAt: d.GetRecordedAt().AsTime(), Validity: lasting(d), State: d.GetStatus(),
 			Purpose: d.GetPurpose(), Category: d.GetCategory(), Version: d.GetVersion(), Notice: c.GetNotice(), TextHash: c.GetTextHash(),
 			Language: c.GetLanguage(), Method: c.GetMethod(), Channel: c.GetChannel(), Entity: r.GetSubjectRef(),
 			Type: "dpv:ExplicitlyExpressedConsent",
@@ -150,15 +154,23 @@ func receiptEvents(decisions []*consentv1.RecordedDecision, r *consentv1.GetCons
 		if d.GetExpression() == consentv1.Expression_EXPRESSION_IMPLIED {
 			e.Type = "dpv:ImpliedConsent"
 		}
-		if d.GetExpiresAt() != nil {
-			e.Validity = d.GetExpiresAt().AsTime().Format(time.RFC3339)
-		}
 		if c.GetActorRef() != "" {
 			e.Entity = c.GetActorRef()
 		}
 		out = append(out, e)
 	}
 	return out
+}
+
+// lasting is how long a decision is valid.
+func lasting(d *consentv1.RecordedDecision) string {
+	switch s := wire.Status(d.GetDecision()); {
+	case d.GetExpiresAt() != nil:
+		return "until " + d.GetExpiresAt().AsTime().Format(time.RFC3339)
+	case s == person.Given || s == person.Renewed:
+		return "until withdrawn"
+	}
+	return "until given anew"
 }
 
 // language is that in which the person was last asked.

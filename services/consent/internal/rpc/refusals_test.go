@@ -147,6 +147,11 @@ func questionMethods() []method {
 			},
 		},
 		{
+			name: "GetWithdrawalParity", caller: human("auditor"), wrong: "product", empty: "policy", foreign: "POLICY_NOT_FOUND",
+			good: func() proto.Message { return &consentv1.GetWithdrawalParityRequest{Policy: "qcera"} },
+			bad:  map[string]proto.Message{"policy": &consentv1.GetWithdrawalParityRequest{Policy: "a.b.>"}},
+		},
+		{
 			name: "ListDecisions", caller: human("auditor"), wrong: "intake", empty: "subject_ref",
 			good: func() proto.Message { return &consentv1.ListDecisionsRequest{SubjectRef: subject} },
 			bad: map[string]proto.Message{

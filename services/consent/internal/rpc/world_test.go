@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io/fs"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +18,7 @@ import (
 
 	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
 	logv1 "habeas.internal/proto/gen/habeas/log/v1"
+	"habeas.internal/services/consent/internal/parity"
 	"habeas.internal/services/consent/internal/rpc"
 	"habeas.internal/services/consent/internal/view"
 	"habeas.internal/services/internal/es"
@@ -86,6 +88,16 @@ func (l listed) List(_ context.Context, tenant string, _ es.Token) ([]view.Row, 
 	return l, nil
 }
 
+// measured is a report that doesn't change.
+type measured []parity.Row
+
+func (m measured) Report(_ context.Context, tenant, policy string, _ es.Token) ([]parity.Row, error) {
+	if tenant != "acme" || policy != "qcera" {
+		return nil, nil
+	}
+	return m, nil
+}
+
 // world is consent's server over a store in memory, with a clock of its own.
 type world struct {
 	*rpctest.Place
@@ -115,7 +127,9 @@ func newWorld(t *testing.T) *world {
 	w.store = &counted{MemoryStore: store}
 	servers, err := rpc.New(rpc.Config{
 		Store: w.store, Verifier: ring, Digester: es.KeyedDigester("key"), Tracer: noop.NewTracerProvider().Tracer(""),
-		Random: rand.Reader, Locator: w.store, Now: w.now, Key: key,
+		Random: rand.Reader, Locator: w.store, Now: w.now, Key: key, Parity: measured{
+			{Notice: "signup.3", Channel: "web", Giving: parity.Effort{Steps: 1, Seconds: math.NaN(), Acts: 2}, HarderToWithdraw: true},
+		},
 		Lister: listed{{Policy: "a", Version: 1, Hash: "h1"}, {Policy: "a", Version: 2, Hash: "h2"}, {Policy: "b", Version: 1, Hash: "h3"}},
 	})
 	if err != nil {

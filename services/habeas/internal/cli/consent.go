@@ -11,7 +11,7 @@ import (
 
 func (a *app) consent() *cobra.Command {
 	return group("consent", "what people agreed to, and what that allows",
-		a.consentRecord(), a.consentWithdraw(), a.consentInvalidate(), a.consentAccept(), a.consentSignal(), a.consentCheck(), a.consentHistory(), a.consentState(), a.consentReceipt(),
+		a.consentRecord(), a.consentWithdraw(), a.consentInvalidate(), a.consentAccept(), a.consentSignal(), a.consentCheck(), a.consentHistory(), a.consentState(), a.consentReceipt(), a.consentParity(),
 		a.consentSource())
 }
 

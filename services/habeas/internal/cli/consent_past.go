@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -33,7 +34,11 @@ may be recorded later than it was said. It names who was given data in between.`
 				if err != nil {
 					return err
 				}
-				return a.show(resp, stateRows(resp), lateRows(resp))
+				tables := [][]string{stateRows(resp)}
+				if late := lateRows(resp); late != nil {
+					tables = append(tables, late)
+				}
+				return a.show(resp, tables...)
 			})
 		},
 	}
@@ -146,4 +151,50 @@ func receiptRows(r receipt.Receipt) []string {
 		rows = append(rows, cells(e.Time.Format("2006-01-02 15:04"), e.Version, e.Purpose+e.Category, e.State, e.Validity))
 	}
 	return rows
+}
+
+func (a *app) consentParity() *cobra.Command {
+	var policy string
+	c := &cobra.Command{
+		Use: "parity", Short: "show what giving and withdrawing consent took, by notice and channel", Args: cobra.NoArgs,
+		Long: `Parity shows the medians of the steps and seconds that acts took, as they were recorded with them, and marks where
+withdrawing is harder than giving.`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.consents(func(conn *grpc.ClientConn) error {
+				resp, err := consentv1.NewConsentServiceClient(conn).GetWithdrawalParity(c.Context(), &consentv1.GetWithdrawalParityRequest{Policy: policy})
+				if err != nil {
+					return err
+				}
+				return a.show(resp, parityRows(resp))
+			})
+		},
+	}
+	c.Flags().StringVar(&policy, "policy", "", "the policy")
+	return c
+}
+
+func parityRows(r *consentv1.GetWithdrawalParityResponse) []string {
+	median := func(n *float64) string {
+		if n == nil {
+			return "-"
+		}
+		return strconv.FormatFloat(*n, 'f', -1, 64)
+	}
+	rows := []string{"NOTICE\tCHANNEL\tGIVING\tSTEPS\tSECONDS\tWITHDRAWING\tSTEPS\tSECONDS\tHARDER"}
+	for _, p := range r.GetRows() {
+		g, w := p.GetGiving(), p.GetWithdrawing()
+		rows = append(rows, cells(dash(p.GetNotice()), dash(p.GetChannel()), g.GetActs(), median(g.Steps), median(g.Seconds),
+			w.GetActs(), median(w.Steps), median(w.Seconds), verdict(p)))
+	}
+	return rows
+}
+
+func verdict(p *consentv1.ParityRow) string {
+	switch {
+	case p.GetHarderToWithdraw():
+		return "yes"
+	case p.GetWithdrawalUnknown():
+		return "not known"
+	}
+	return "no"
 }

@@ -3512,6 +3512,254 @@ func (x *GetConsentReceiptResponse) GetReceipt() []byte {
 	return nil
 }
 
+// GetWithdrawalParityRequest names a policy.
+type GetWithdrawalParityRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The policy.
+	Policy        string `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetWithdrawalParityRequest) Reset() {
+	*x = GetWithdrawalParityRequest{}
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetWithdrawalParityRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetWithdrawalParityRequest) ProtoMessage() {}
+
+func (x *GetWithdrawalParityRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetWithdrawalParityRequest.ProtoReflect.Descriptor instead.
+func (*GetWithdrawalParityRequest) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *GetWithdrawalParityRequest) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+// GetWithdrawalParityResponse is what was measured.
+type GetWithdrawalParityResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// By notice, then channel.
+	Rows          []*ParityRow `protobuf:"bytes,1,rep,name=rows,proto3" json:"rows,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetWithdrawalParityResponse) Reset() {
+	*x = GetWithdrawalParityResponse{}
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetWithdrawalParityResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetWithdrawalParityResponse) ProtoMessage() {}
+
+func (x *GetWithdrawalParityResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetWithdrawalParityResponse.ProtoReflect.Descriptor instead.
+func (*GetWithdrawalParityResponse) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *GetWithdrawalParityResponse) GetRows() []*ParityRow {
+	if x != nil {
+		return x.Rows
+	}
+	return nil
+}
+
+// ParityRow is what was measured of one notice in one channel.
+type ParityRow struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The notice, as the circumstances of acts name it; empty for not stated.
+	Notice string `protobuf:"bytes,1,opt,name=notice,proto3" json:"notice,omitempty"`
+	// The channel; empty for not stated.
+	Channel string `protobuf:"bytes,2,opt,name=channel,proto3" json:"channel,omitempty"`
+	// Giving and renewing.
+	Giving *Effort `protobuf:"bytes,3,opt,name=giving,proto3" json:"giving,omitempty"`
+	// Withdrawing one purpose, several or all.
+	Withdrawing *Effort `protobuf:"bytes,4,opt,name=withdrawing,proto3" json:"withdrawing,omitempty"`
+	// The median of steps or that of seconds is larger for withdrawing.
+	HarderToWithdraw bool `protobuf:"varint,5,opt,name=harder_to_withdraw,json=harderToWithdraw,proto3" json:"harder_to_withdraw,omitempty"`
+	// Acts of giving were measured, and none of withdrawing.
+	WithdrawalUnknown bool `protobuf:"varint,6,opt,name=withdrawal_unknown,json=withdrawalUnknown,proto3" json:"withdrawal_unknown,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
+func (x *ParityRow) Reset() {
+	*x = ParityRow{}
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ParityRow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ParityRow) ProtoMessage() {}
+
+func (x *ParityRow) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ParityRow.ProtoReflect.Descriptor instead.
+func (*ParityRow) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *ParityRow) GetNotice() string {
+	if x != nil {
+		return x.Notice
+	}
+	return ""
+}
+
+func (x *ParityRow) GetChannel() string {
+	if x != nil {
+		return x.Channel
+	}
+	return ""
+}
+
+func (x *ParityRow) GetGiving() *Effort {
+	if x != nil {
+		return x.Giving
+	}
+	return nil
+}
+
+func (x *ParityRow) GetWithdrawing() *Effort {
+	if x != nil {
+		return x.Withdrawing
+	}
+	return nil
+}
+
+func (x *ParityRow) GetHarderToWithdraw() bool {
+	if x != nil {
+		return x.HarderToWithdraw
+	}
+	return false
+}
+
+func (x *ParityRow) GetWithdrawalUnknown() bool {
+	if x != nil {
+		return x.WithdrawalUnknown
+	}
+	return false
+}
+
+// Effort is what acts took.
+type Effort struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Median of steps; unset for not known.
+	Steps *float64 `protobuf:"fixed64,1,opt,name=steps,proto3,oneof" json:"steps,omitempty"`
+	// Median of seconds, of which two digits are kept from 100 on; unset for not
+	// known.
+	Seconds *float64 `protobuf:"fixed64,2,opt,name=seconds,proto3,oneof" json:"seconds,omitempty"`
+	// Acts of which steps or seconds are known.
+	Acts          uint64 `protobuf:"varint,3,opt,name=acts,proto3" json:"acts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Effort) Reset() {
+	*x = Effort{}
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Effort) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Effort) ProtoMessage() {}
+
+func (x *Effort) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Effort.ProtoReflect.Descriptor instead.
+func (*Effort) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *Effort) GetSteps() float64 {
+	if x != nil && x.Steps != nil {
+		return *x.Steps
+	}
+	return 0
+}
+
+func (x *Effort) GetSeconds() float64 {
+	if x != nil && x.Seconds != nil {
+		return *x.Seconds
+	}
+	return 0
+}
+
+func (x *Effort) GetActs() uint64 {
+	if x != nil {
+		return x.Acts
+	}
+	return 0
+}
+
 // ApplyFactRequest states a fact.
 type ApplyFactRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3534,7 +3782,7 @@ type ApplyFactRequest struct {
 
 func (x *ApplyFactRequest) Reset() {
 	*x = ApplyFactRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[36]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3546,7 +3794,7 @@ func (x *ApplyFactRequest) String() string {
 func (*ApplyFactRequest) ProtoMessage() {}
 
 func (x *ApplyFactRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[36]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3559,7 +3807,7 @@ func (x *ApplyFactRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyFactRequest.ProtoReflect.Descriptor instead.
 func (*ApplyFactRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{36}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ApplyFactRequest) GetRequestId() string {
@@ -3615,7 +3863,7 @@ type ApplyFactResponse struct {
 
 func (x *ApplyFactResponse) Reset() {
 	*x = ApplyFactResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[37]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3627,7 +3875,7 @@ func (x *ApplyFactResponse) String() string {
 func (*ApplyFactResponse) ProtoMessage() {}
 
 func (x *ApplyFactResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[37]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3640,7 +3888,7 @@ func (x *ApplyFactResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyFactResponse.ProtoReflect.Descriptor instead.
 func (*ApplyFactResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{37}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ApplyFactResponse) GetConsistencyToken() string {
@@ -3663,7 +3911,7 @@ type PublishPolicyRequest struct {
 
 func (x *PublishPolicyRequest) Reset() {
 	*x = PublishPolicyRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[38]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3675,7 +3923,7 @@ func (x *PublishPolicyRequest) String() string {
 func (*PublishPolicyRequest) ProtoMessage() {}
 
 func (x *PublishPolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[38]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3688,7 +3936,7 @@ func (x *PublishPolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishPolicyRequest.ProtoReflect.Descriptor instead.
 func (*PublishPolicyRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{38}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *PublishPolicyRequest) GetRequestId() string {
@@ -3724,7 +3972,7 @@ type PublishPolicyResponse struct {
 
 func (x *PublishPolicyResponse) Reset() {
 	*x = PublishPolicyResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[39]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3736,7 +3984,7 @@ func (x *PublishPolicyResponse) String() string {
 func (*PublishPolicyResponse) ProtoMessage() {}
 
 func (x *PublishPolicyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[39]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3749,7 +3997,7 @@ func (x *PublishPolicyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishPolicyResponse.ProtoReflect.Descriptor instead.
 func (*PublishPolicyResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{39}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *PublishPolicyResponse) GetPolicy() string {
@@ -3809,7 +4057,7 @@ type PostPolicyRequest struct {
 
 func (x *PostPolicyRequest) Reset() {
 	*x = PostPolicyRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[40]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3821,7 +4069,7 @@ func (x *PostPolicyRequest) String() string {
 func (*PostPolicyRequest) ProtoMessage() {}
 
 func (x *PostPolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[40]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3834,7 +4082,7 @@ func (x *PostPolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PostPolicyRequest.ProtoReflect.Descriptor instead.
 func (*PostPolicyRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{40}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *PostPolicyRequest) GetRequestId() string {
@@ -3890,7 +4138,7 @@ type PostPolicyResponse struct {
 
 func (x *PostPolicyResponse) Reset() {
 	*x = PostPolicyResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[41]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3902,7 +4150,7 @@ func (x *PostPolicyResponse) String() string {
 func (*PostPolicyResponse) ProtoMessage() {}
 
 func (x *PostPolicyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[41]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3915,7 +4163,7 @@ func (x *PostPolicyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PostPolicyResponse.ProtoReflect.Descriptor instead.
 func (*PostPolicyResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{41}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *PostPolicyResponse) GetConsistencyToken() string {
@@ -3938,7 +4186,7 @@ type GetPolicyRequest struct {
 
 func (x *GetPolicyRequest) Reset() {
 	*x = GetPolicyRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[42]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3950,7 +4198,7 @@ func (x *GetPolicyRequest) String() string {
 func (*GetPolicyRequest) ProtoMessage() {}
 
 func (x *GetPolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[42]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3963,7 +4211,7 @@ func (x *GetPolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPolicyRequest.ProtoReflect.Descriptor instead.
 func (*GetPolicyRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{42}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *GetPolicyRequest) GetPolicy() string {
@@ -3999,7 +4247,7 @@ type GetPolicyResponse struct {
 
 func (x *GetPolicyResponse) Reset() {
 	*x = GetPolicyResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[43]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4011,7 +4259,7 @@ func (x *GetPolicyResponse) String() string {
 func (*GetPolicyResponse) ProtoMessage() {}
 
 func (x *GetPolicyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[43]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4024,7 +4272,7 @@ func (x *GetPolicyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPolicyResponse.ProtoReflect.Descriptor instead.
 func (*GetPolicyResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{43}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *GetPolicyResponse) GetPolicy() string {
@@ -4082,7 +4330,7 @@ type DiffPolicyRequest struct {
 
 func (x *DiffPolicyRequest) Reset() {
 	*x = DiffPolicyRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[44]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4094,7 +4342,7 @@ func (x *DiffPolicyRequest) String() string {
 func (*DiffPolicyRequest) ProtoMessage() {}
 
 func (x *DiffPolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[44]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4107,7 +4355,7 @@ func (x *DiffPolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiffPolicyRequest.ProtoReflect.Descriptor instead.
 func (*DiffPolicyRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{44}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *DiffPolicyRequest) GetPolicy() string {
@@ -4158,7 +4406,7 @@ type DiffPolicyResponse struct {
 
 func (x *DiffPolicyResponse) Reset() {
 	*x = DiffPolicyResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[45]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4170,7 +4418,7 @@ func (x *DiffPolicyResponse) String() string {
 func (*DiffPolicyResponse) ProtoMessage() {}
 
 func (x *DiffPolicyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[45]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4183,7 +4431,7 @@ func (x *DiffPolicyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiffPolicyResponse.ProtoReflect.Descriptor instead.
 func (*DiffPolicyResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{45}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *DiffPolicyResponse) GetDiffs() []*PolicyDiff {
@@ -4217,7 +4465,7 @@ type PolicyDiff struct {
 
 func (x *PolicyDiff) Reset() {
 	*x = PolicyDiff{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[46]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4229,7 +4477,7 @@ func (x *PolicyDiff) String() string {
 func (*PolicyDiff) ProtoMessage() {}
 
 func (x *PolicyDiff) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[46]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4242,7 +4490,7 @@ func (x *PolicyDiff) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyDiff.ProtoReflect.Descriptor instead.
 func (*PolicyDiff) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{46}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *PolicyDiff) GetFromVersion() uint32 {
@@ -4290,7 +4538,7 @@ type PolicyChange struct {
 
 func (x *PolicyChange) Reset() {
 	*x = PolicyChange{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[47]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4302,7 +4550,7 @@ func (x *PolicyChange) String() string {
 func (*PolicyChange) ProtoMessage() {}
 
 func (x *PolicyChange) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[47]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4315,7 +4563,7 @@ func (x *PolicyChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyChange.ProtoReflect.Descriptor instead.
 func (*PolicyChange) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{47}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *PolicyChange) GetPath() string {
@@ -4359,7 +4607,7 @@ type ListPoliciesRequest struct {
 
 func (x *ListPoliciesRequest) Reset() {
 	*x = ListPoliciesRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[48]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4371,7 +4619,7 @@ func (x *ListPoliciesRequest) String() string {
 func (*ListPoliciesRequest) ProtoMessage() {}
 
 func (x *ListPoliciesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[48]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4384,7 +4632,7 @@ func (x *ListPoliciesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPoliciesRequest.ProtoReflect.Descriptor instead.
 func (*ListPoliciesRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{48}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *ListPoliciesRequest) GetPageSize() int32 {
@@ -4418,7 +4666,7 @@ type PolicyVersion struct {
 
 func (x *PolicyVersion) Reset() {
 	*x = PolicyVersion{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[49]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4430,7 +4678,7 @@ func (x *PolicyVersion) String() string {
 func (*PolicyVersion) ProtoMessage() {}
 
 func (x *PolicyVersion) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[49]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4443,7 +4691,7 @@ func (x *PolicyVersion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyVersion.ProtoReflect.Descriptor instead.
 func (*PolicyVersion) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{49}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *PolicyVersion) GetPolicy() string {
@@ -4487,7 +4735,7 @@ type ListPoliciesResponse struct {
 
 func (x *ListPoliciesResponse) Reset() {
 	*x = ListPoliciesResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[50]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4499,7 +4747,7 @@ func (x *ListPoliciesResponse) String() string {
 func (*ListPoliciesResponse) ProtoMessage() {}
 
 func (x *ListPoliciesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[50]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4512,7 +4760,7 @@ func (x *ListPoliciesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPoliciesResponse.ProtoReflect.Descriptor instead.
 func (*ListPoliciesResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{50}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *ListPoliciesResponse) GetVersions() []*PolicyVersion {
@@ -4810,7 +5058,25 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"subjectRef\x125\n" +
 	"\x06policy\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x06policy\"5\n" +
 	"\x19GetConsentReceiptResponse\x12\x18\n" +
-	"\areceipt\x18\x01 \x01(\fR\areceipt\"\xe9\x02\n" +
+	"\areceipt\x18\x01 \x01(\fR\areceipt\"S\n" +
+	"\x1aGetWithdrawalParityRequest\x125\n" +
+	"\x06policy\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x06policy\"O\n" +
+	"\x1bGetWithdrawalParityResponse\x120\n" +
+	"\x04rows\x18\x01 \x03(\v2\x1c.habeas.consent.v1.ParityRowR\x04rows\"\x8a\x02\n" +
+	"\tParityRow\x12\x16\n" +
+	"\x06notice\x18\x01 \x01(\tR\x06notice\x12\x18\n" +
+	"\achannel\x18\x02 \x01(\tR\achannel\x121\n" +
+	"\x06giving\x18\x03 \x01(\v2\x19.habeas.consent.v1.EffortR\x06giving\x12;\n" +
+	"\vwithdrawing\x18\x04 \x01(\v2\x19.habeas.consent.v1.EffortR\vwithdrawing\x12,\n" +
+	"\x12harder_to_withdraw\x18\x05 \x01(\bR\x10harderToWithdraw\x12-\n" +
+	"\x12withdrawal_unknown\x18\x06 \x01(\bR\x11withdrawalUnknown\"l\n" +
+	"\x06Effort\x12\x19\n" +
+	"\x05steps\x18\x01 \x01(\x01H\x00R\x05steps\x88\x01\x01\x12\x1d\n" +
+	"\aseconds\x18\x02 \x01(\x01H\x01R\aseconds\x88\x01\x01\x12\x12\n" +
+	"\x04acts\x18\x03 \x01(\x04R\x04actsB\b\n" +
+	"\x06_stepsB\n" +
+	"\n" +
+	"\b_seconds\"\xe9\x02\n" +
 	"\x10ApplyFactRequest\x12(\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\trequestId\x12@\n" +
@@ -4954,7 +5220,7 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"\x1dPOLICY_EFFECT_MORE_PROTECTIVE\x10\x01\x12!\n" +
 	"\x1dPOLICY_EFFECT_LESS_PROTECTIVE\x10\x02\x12\x1e\n" +
 	"\x1aPOLICY_EFFECT_INCOMPARABLE\x10\x03\x12\x19\n" +
-	"\x15POLICY_EFFECT_NEUTRAL\x10\x042\x8a\f\n" +
+	"\x15POLICY_EFFECT_NEUTRAL\x10\x042\x94\r\n" +
 	"\x0eConsentService\x12w\n" +
 	"\x0eRecordDecision\x12(.habeas.consent.v1.RecordDecisionRequest\x1a).habeas.consent.v1.RecordDecisionResponse\"\x10\x8a\xb5\x18\x06\n" +
 	"\x02\x01\v\x10\x01\x92\xb5\x18\x02 \x01\x12o\n" +
@@ -4980,7 +5246,9 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"\x0fGetConsentState\x12).habeas.consent.v1.GetConsentStateRequest\x1a*.habeas.consent.v1.GetConsentStateResponse\"\x14\x8a\xb5\x18\t\n" +
 	"\x05\x01\x05\a\b\v\x10\x02\x92\xb5\x18\x00\x90\x02\x01\x12\x84\x01\n" +
 	"\x11GetConsentReceipt\x12+.habeas.consent.v1.GetConsentReceiptRequest\x1a,.habeas.consent.v1.GetConsentReceiptResponse\"\x14\x8a\xb5\x18\t\n" +
-	"\x05\x01\x05\a\b\v\x10\x02\x92\xb5\x18\x00\x90\x02\x01\x12e\n" +
+	"\x05\x01\x05\a\b\v\x10\x02\x92\xb5\x18\x00\x90\x02\x01\x12\x87\x01\n" +
+	"\x13GetWithdrawalParity\x12-.habeas.consent.v1.GetWithdrawalParityRequest\x1a..habeas.consent.v1.GetWithdrawalParityResponse\"\x11\x8a\xb5\x18\x06\n" +
+	"\x02\a\b\x10\x01\x92\xb5\x18\x00\x90\x02\x01\x12e\n" +
 	"\tApplyFact\x12#.habeas.consent.v1.ApplyFactRequest\x1a$.habeas.consent.v1.ApplyFactResponse\"\r\x8a\xb5\x18\x05\n" +
 	"\x01\f\x10\x01\x92\xb5\x18\x002\xcc\x04\n" +
 	"\rPolicyService\x12u\n" +
@@ -5013,177 +5281,186 @@ func file_habeas_consent_v1_consent_service_proto_rawDescGZIP() []byte {
 }
 
 var file_habeas_consent_v1_consent_service_proto_enumTypes = make([]protoimpl.EnumInfo, 9)
-var file_habeas_consent_v1_consent_service_proto_msgTypes = make([]protoimpl.MessageInfo, 51)
+var file_habeas_consent_v1_consent_service_proto_msgTypes = make([]protoimpl.MessageInfo, 55)
 var file_habeas_consent_v1_consent_service_proto_goTypes = []any{
-	(Decision)(0),                     // 0: habeas.consent.v1.Decision
-	(Actor)(0),                        // 1: habeas.consent.v1.Actor
-	(Expression)(0),                   // 2: habeas.consent.v1.Expression
-	(Action)(0),                       // 3: habeas.consent.v1.Action
-	(Source)(0),                       // 4: habeas.consent.v1.Source
-	(Signal)(0),                       // 5: habeas.consent.v1.Signal
-	(Fact)(0),                         // 6: habeas.consent.v1.Fact
-	(Consistency)(0),                  // 7: habeas.consent.v1.Consistency
-	(PolicyEffect)(0),                 // 8: habeas.consent.v1.PolicyEffect
-	(*Circumstances)(nil),             // 9: habeas.consent.v1.Circumstances
-	(*RecordDecisionRequest)(nil),     // 10: habeas.consent.v1.RecordDecisionRequest
-	(*Choice)(nil),                    // 11: habeas.consent.v1.Choice
-	(*RecordDecisionResponse)(nil),    // 12: habeas.consent.v1.RecordDecisionResponse
-	(*AcceptPolicyRequest)(nil),       // 13: habeas.consent.v1.AcceptPolicyRequest
-	(*AcceptPolicyResponse)(nil),      // 14: habeas.consent.v1.AcceptPolicyResponse
-	(*ApplySignalRequest)(nil),        // 15: habeas.consent.v1.ApplySignalRequest
-	(*SignalOutcome)(nil),             // 16: habeas.consent.v1.SignalOutcome
-	(*ApplySignalResponse)(nil),       // 17: habeas.consent.v1.ApplySignalResponse
-	(*WithdrawAllRequest)(nil),        // 18: habeas.consent.v1.WithdrawAllRequest
-	(*WithdrawAllResponse)(nil),       // 19: habeas.consent.v1.WithdrawAllResponse
-	(*InvalidateConsentRequest)(nil),  // 20: habeas.consent.v1.InvalidateConsentRequest
-	(*InvalidateConsentResponse)(nil), // 21: habeas.consent.v1.InvalidateConsentResponse
-	(*AuthorizeSourceRequest)(nil),    // 22: habeas.consent.v1.AuthorizeSourceRequest
-	(*AuthorizeSourceResponse)(nil),   // 23: habeas.consent.v1.AuthorizeSourceResponse
-	(*RevokeSourceRequest)(nil),       // 24: habeas.consent.v1.RevokeSourceRequest
-	(*RevokeSourceResponse)(nil),      // 25: habeas.consent.v1.RevokeSourceResponse
-	(*Question)(nil),                  // 26: habeas.consent.v1.Question
-	(*Answer)(nil),                    // 27: habeas.consent.v1.Answer
-	(*CheckRequest)(nil),              // 28: habeas.consent.v1.CheckRequest
-	(*CheckResponse)(nil),             // 29: habeas.consent.v1.CheckResponse
-	(*BatchCheckRequest)(nil),         // 30: habeas.consent.v1.BatchCheckRequest
-	(*BatchCheckResponse)(nil),        // 31: habeas.consent.v1.BatchCheckResponse
-	(*ListDecisionsRequest)(nil),      // 32: habeas.consent.v1.ListDecisionsRequest
-	(*RecordedDecision)(nil),          // 33: habeas.consent.v1.RecordedDecision
-	(*ListDecisionsResponse)(nil),     // 34: habeas.consent.v1.ListDecisionsResponse
-	(*GetConsentStateRequest)(nil),    // 35: habeas.consent.v1.GetConsentStateRequest
-	(*GetConsentStateResponse)(nil),   // 36: habeas.consent.v1.GetConsentStateResponse
-	(*PolicyState)(nil),               // 37: habeas.consent.v1.PolicyState
-	(*PurposeState)(nil),              // 38: habeas.consent.v1.PurposeState
-	(*StatusThen)(nil),                // 39: habeas.consent.v1.StatusThen
-	(*LateWithdrawal)(nil),            // 40: habeas.consent.v1.LateWithdrawal
-	(*LateRecipient)(nil),             // 41: habeas.consent.v1.LateRecipient
-	(*LateDisclosure)(nil),            // 42: habeas.consent.v1.LateDisclosure
-	(*GetConsentReceiptRequest)(nil),  // 43: habeas.consent.v1.GetConsentReceiptRequest
-	(*GetConsentReceiptResponse)(nil), // 44: habeas.consent.v1.GetConsentReceiptResponse
-	(*ApplyFactRequest)(nil),          // 45: habeas.consent.v1.ApplyFactRequest
-	(*ApplyFactResponse)(nil),         // 46: habeas.consent.v1.ApplyFactResponse
-	(*PublishPolicyRequest)(nil),      // 47: habeas.consent.v1.PublishPolicyRequest
-	(*PublishPolicyResponse)(nil),     // 48: habeas.consent.v1.PublishPolicyResponse
-	(*PostPolicyRequest)(nil),         // 49: habeas.consent.v1.PostPolicyRequest
-	(*PostPolicyResponse)(nil),        // 50: habeas.consent.v1.PostPolicyResponse
-	(*GetPolicyRequest)(nil),          // 51: habeas.consent.v1.GetPolicyRequest
-	(*GetPolicyResponse)(nil),         // 52: habeas.consent.v1.GetPolicyResponse
-	(*DiffPolicyRequest)(nil),         // 53: habeas.consent.v1.DiffPolicyRequest
-	(*DiffPolicyResponse)(nil),        // 54: habeas.consent.v1.DiffPolicyResponse
-	(*PolicyDiff)(nil),                // 55: habeas.consent.v1.PolicyDiff
-	(*PolicyChange)(nil),              // 56: habeas.consent.v1.PolicyChange
-	(*ListPoliciesRequest)(nil),       // 57: habeas.consent.v1.ListPoliciesRequest
-	(*PolicyVersion)(nil),             // 58: habeas.consent.v1.PolicyVersion
-	(*ListPoliciesResponse)(nil),      // 59: habeas.consent.v1.ListPoliciesResponse
-	(*timestamppb.Timestamp)(nil),     // 60: google.protobuf.Timestamp
+	(Decision)(0),                       // 0: habeas.consent.v1.Decision
+	(Actor)(0),                          // 1: habeas.consent.v1.Actor
+	(Expression)(0),                     // 2: habeas.consent.v1.Expression
+	(Action)(0),                         // 3: habeas.consent.v1.Action
+	(Source)(0),                         // 4: habeas.consent.v1.Source
+	(Signal)(0),                         // 5: habeas.consent.v1.Signal
+	(Fact)(0),                           // 6: habeas.consent.v1.Fact
+	(Consistency)(0),                    // 7: habeas.consent.v1.Consistency
+	(PolicyEffect)(0),                   // 8: habeas.consent.v1.PolicyEffect
+	(*Circumstances)(nil),               // 9: habeas.consent.v1.Circumstances
+	(*RecordDecisionRequest)(nil),       // 10: habeas.consent.v1.RecordDecisionRequest
+	(*Choice)(nil),                      // 11: habeas.consent.v1.Choice
+	(*RecordDecisionResponse)(nil),      // 12: habeas.consent.v1.RecordDecisionResponse
+	(*AcceptPolicyRequest)(nil),         // 13: habeas.consent.v1.AcceptPolicyRequest
+	(*AcceptPolicyResponse)(nil),        // 14: habeas.consent.v1.AcceptPolicyResponse
+	(*ApplySignalRequest)(nil),          // 15: habeas.consent.v1.ApplySignalRequest
+	(*SignalOutcome)(nil),               // 16: habeas.consent.v1.SignalOutcome
+	(*ApplySignalResponse)(nil),         // 17: habeas.consent.v1.ApplySignalResponse
+	(*WithdrawAllRequest)(nil),          // 18: habeas.consent.v1.WithdrawAllRequest
+	(*WithdrawAllResponse)(nil),         // 19: habeas.consent.v1.WithdrawAllResponse
+	(*InvalidateConsentRequest)(nil),    // 20: habeas.consent.v1.InvalidateConsentRequest
+	(*InvalidateConsentResponse)(nil),   // 21: habeas.consent.v1.InvalidateConsentResponse
+	(*AuthorizeSourceRequest)(nil),      // 22: habeas.consent.v1.AuthorizeSourceRequest
+	(*AuthorizeSourceResponse)(nil),     // 23: habeas.consent.v1.AuthorizeSourceResponse
+	(*RevokeSourceRequest)(nil),         // 24: habeas.consent.v1.RevokeSourceRequest
+	(*RevokeSourceResponse)(nil),        // 25: habeas.consent.v1.RevokeSourceResponse
+	(*Question)(nil),                    // 26: habeas.consent.v1.Question
+	(*Answer)(nil),                      // 27: habeas.consent.v1.Answer
+	(*CheckRequest)(nil),                // 28: habeas.consent.v1.CheckRequest
+	(*CheckResponse)(nil),               // 29: habeas.consent.v1.CheckResponse
+	(*BatchCheckRequest)(nil),           // 30: habeas.consent.v1.BatchCheckRequest
+	(*BatchCheckResponse)(nil),          // 31: habeas.consent.v1.BatchCheckResponse
+	(*ListDecisionsRequest)(nil),        // 32: habeas.consent.v1.ListDecisionsRequest
+	(*RecordedDecision)(nil),            // 33: habeas.consent.v1.RecordedDecision
+	(*ListDecisionsResponse)(nil),       // 34: habeas.consent.v1.ListDecisionsResponse
+	(*GetConsentStateRequest)(nil),      // 35: habeas.consent.v1.GetConsentStateRequest
+	(*GetConsentStateResponse)(nil),     // 36: habeas.consent.v1.GetConsentStateResponse
+	(*PolicyState)(nil),                 // 37: habeas.consent.v1.PolicyState
+	(*PurposeState)(nil),                // 38: habeas.consent.v1.PurposeState
+	(*StatusThen)(nil),                  // 39: habeas.consent.v1.StatusThen
+	(*LateWithdrawal)(nil),              // 40: habeas.consent.v1.LateWithdrawal
+	(*LateRecipient)(nil),               // 41: habeas.consent.v1.LateRecipient
+	(*LateDisclosure)(nil),              // 42: habeas.consent.v1.LateDisclosure
+	(*GetConsentReceiptRequest)(nil),    // 43: habeas.consent.v1.GetConsentReceiptRequest
+	(*GetConsentReceiptResponse)(nil),   // 44: habeas.consent.v1.GetConsentReceiptResponse
+	(*GetWithdrawalParityRequest)(nil),  // 45: habeas.consent.v1.GetWithdrawalParityRequest
+	(*GetWithdrawalParityResponse)(nil), // 46: habeas.consent.v1.GetWithdrawalParityResponse
+	(*ParityRow)(nil),                   // 47: habeas.consent.v1.ParityRow
+	(*Effort)(nil),                      // 48: habeas.consent.v1.Effort
+	(*ApplyFactRequest)(nil),            // 49: habeas.consent.v1.ApplyFactRequest
+	(*ApplyFactResponse)(nil),           // 50: habeas.consent.v1.ApplyFactResponse
+	(*PublishPolicyRequest)(nil),        // 51: habeas.consent.v1.PublishPolicyRequest
+	(*PublishPolicyResponse)(nil),       // 52: habeas.consent.v1.PublishPolicyResponse
+	(*PostPolicyRequest)(nil),           // 53: habeas.consent.v1.PostPolicyRequest
+	(*PostPolicyResponse)(nil),          // 54: habeas.consent.v1.PostPolicyResponse
+	(*GetPolicyRequest)(nil),            // 55: habeas.consent.v1.GetPolicyRequest
+	(*GetPolicyResponse)(nil),           // 56: habeas.consent.v1.GetPolicyResponse
+	(*DiffPolicyRequest)(nil),           // 57: habeas.consent.v1.DiffPolicyRequest
+	(*DiffPolicyResponse)(nil),          // 58: habeas.consent.v1.DiffPolicyResponse
+	(*PolicyDiff)(nil),                  // 59: habeas.consent.v1.PolicyDiff
+	(*PolicyChange)(nil),                // 60: habeas.consent.v1.PolicyChange
+	(*ListPoliciesRequest)(nil),         // 61: habeas.consent.v1.ListPoliciesRequest
+	(*PolicyVersion)(nil),               // 62: habeas.consent.v1.PolicyVersion
+	(*ListPoliciesResponse)(nil),        // 63: habeas.consent.v1.ListPoliciesResponse
+	(*timestamppb.Timestamp)(nil),       // 64: google.protobuf.Timestamp
 }
 var file_habeas_consent_v1_consent_service_proto_depIdxs = []int32{
 	1,  // 0: habeas.consent.v1.Circumstances.actor:type_name -> habeas.consent.v1.Actor
 	11, // 1: habeas.consent.v1.RecordDecisionRequest.choices:type_name -> habeas.consent.v1.Choice
-	60, // 2: habeas.consent.v1.RecordDecisionRequest.decided_at:type_name -> google.protobuf.Timestamp
+	64, // 2: habeas.consent.v1.RecordDecisionRequest.decided_at:type_name -> google.protobuf.Timestamp
 	9,  // 3: habeas.consent.v1.RecordDecisionRequest.circumstances:type_name -> habeas.consent.v1.Circumstances
 	0,  // 4: habeas.consent.v1.Choice.decision:type_name -> habeas.consent.v1.Decision
 	2,  // 5: habeas.consent.v1.Choice.expression:type_name -> habeas.consent.v1.Expression
-	60, // 6: habeas.consent.v1.Choice.expires_at:type_name -> google.protobuf.Timestamp
+	64, // 6: habeas.consent.v1.Choice.expires_at:type_name -> google.protobuf.Timestamp
 	2,  // 7: habeas.consent.v1.AcceptPolicyRequest.expression:type_name -> habeas.consent.v1.Expression
-	60, // 8: habeas.consent.v1.AcceptPolicyRequest.accepted_at:type_name -> google.protobuf.Timestamp
+	64, // 8: habeas.consent.v1.AcceptPolicyRequest.accepted_at:type_name -> google.protobuf.Timestamp
 	5,  // 9: habeas.consent.v1.ApplySignalRequest.signals:type_name -> habeas.consent.v1.Signal
-	60, // 10: habeas.consent.v1.ApplySignalRequest.received_at:type_name -> google.protobuf.Timestamp
+	64, // 10: habeas.consent.v1.ApplySignalRequest.received_at:type_name -> google.protobuf.Timestamp
 	5,  // 11: habeas.consent.v1.SignalOutcome.signal:type_name -> habeas.consent.v1.Signal
 	16, // 12: habeas.consent.v1.ApplySignalResponse.outcomes:type_name -> habeas.consent.v1.SignalOutcome
-	60, // 13: habeas.consent.v1.WithdrawAllRequest.decided_at:type_name -> google.protobuf.Timestamp
+	64, // 13: habeas.consent.v1.WithdrawAllRequest.decided_at:type_name -> google.protobuf.Timestamp
 	9,  // 14: habeas.consent.v1.WithdrawAllRequest.circumstances:type_name -> habeas.consent.v1.Circumstances
-	60, // 15: habeas.consent.v1.InvalidateConsentRequest.invalidated_at:type_name -> google.protobuf.Timestamp
-	60, // 16: habeas.consent.v1.AuthorizeSourceRequest.authorized_at:type_name -> google.protobuf.Timestamp
-	60, // 17: habeas.consent.v1.RevokeSourceRequest.revoked_at:type_name -> google.protobuf.Timestamp
+	64, // 15: habeas.consent.v1.InvalidateConsentRequest.invalidated_at:type_name -> google.protobuf.Timestamp
+	64, // 16: habeas.consent.v1.AuthorizeSourceRequest.authorized_at:type_name -> google.protobuf.Timestamp
+	64, // 17: habeas.consent.v1.RevokeSourceRequest.revoked_at:type_name -> google.protobuf.Timestamp
 	3,  // 18: habeas.consent.v1.Question.action:type_name -> habeas.consent.v1.Action
 	4,  // 19: habeas.consent.v1.Question.source:type_name -> habeas.consent.v1.Source
-	60, // 20: habeas.consent.v1.Question.collected_at:type_name -> google.protobuf.Timestamp
-	60, // 21: habeas.consent.v1.Question.at:type_name -> google.protobuf.Timestamp
-	60, // 22: habeas.consent.v1.Answer.as_of:type_name -> google.protobuf.Timestamp
-	60, // 23: habeas.consent.v1.Answer.valid_until:type_name -> google.protobuf.Timestamp
+	64, // 20: habeas.consent.v1.Question.collected_at:type_name -> google.protobuf.Timestamp
+	64, // 21: habeas.consent.v1.Question.at:type_name -> google.protobuf.Timestamp
+	64, // 22: habeas.consent.v1.Answer.as_of:type_name -> google.protobuf.Timestamp
+	64, // 23: habeas.consent.v1.Answer.valid_until:type_name -> google.protobuf.Timestamp
 	26, // 24: habeas.consent.v1.CheckRequest.question:type_name -> habeas.consent.v1.Question
 	7,  // 25: habeas.consent.v1.CheckRequest.consistency:type_name -> habeas.consent.v1.Consistency
 	27, // 26: habeas.consent.v1.CheckResponse.answer:type_name -> habeas.consent.v1.Answer
 	26, // 27: habeas.consent.v1.BatchCheckRequest.questions:type_name -> habeas.consent.v1.Question
 	7,  // 28: habeas.consent.v1.BatchCheckRequest.consistency:type_name -> habeas.consent.v1.Consistency
 	27, // 29: habeas.consent.v1.BatchCheckResponse.answers:type_name -> habeas.consent.v1.Answer
-	60, // 30: habeas.consent.v1.ListDecisionsRequest.at:type_name -> google.protobuf.Timestamp
+	64, // 30: habeas.consent.v1.ListDecisionsRequest.at:type_name -> google.protobuf.Timestamp
 	0,  // 31: habeas.consent.v1.RecordedDecision.decision:type_name -> habeas.consent.v1.Decision
 	2,  // 32: habeas.consent.v1.RecordedDecision.expression:type_name -> habeas.consent.v1.Expression
-	60, // 33: habeas.consent.v1.RecordedDecision.decided_at:type_name -> google.protobuf.Timestamp
-	60, // 34: habeas.consent.v1.RecordedDecision.recorded_at:type_name -> google.protobuf.Timestamp
-	60, // 35: habeas.consent.v1.RecordedDecision.expires_at:type_name -> google.protobuf.Timestamp
+	64, // 33: habeas.consent.v1.RecordedDecision.decided_at:type_name -> google.protobuf.Timestamp
+	64, // 34: habeas.consent.v1.RecordedDecision.recorded_at:type_name -> google.protobuf.Timestamp
+	64, // 35: habeas.consent.v1.RecordedDecision.expires_at:type_name -> google.protobuf.Timestamp
 	9,  // 36: habeas.consent.v1.RecordedDecision.circumstances:type_name -> habeas.consent.v1.Circumstances
 	33, // 37: habeas.consent.v1.ListDecisionsResponse.decisions:type_name -> habeas.consent.v1.RecordedDecision
-	60, // 38: habeas.consent.v1.GetConsentStateRequest.at:type_name -> google.protobuf.Timestamp
-	60, // 39: habeas.consent.v1.GetConsentStateResponse.at:type_name -> google.protobuf.Timestamp
+	64, // 38: habeas.consent.v1.GetConsentStateRequest.at:type_name -> google.protobuf.Timestamp
+	64, // 39: habeas.consent.v1.GetConsentStateResponse.at:type_name -> google.protobuf.Timestamp
 	37, // 40: habeas.consent.v1.GetConsentStateResponse.policies:type_name -> habeas.consent.v1.PolicyState
 	40, // 41: habeas.consent.v1.GetConsentStateResponse.late:type_name -> habeas.consent.v1.LateWithdrawal
-	60, // 42: habeas.consent.v1.PolicyState.posted_at:type_name -> google.protobuf.Timestamp
+	64, // 42: habeas.consent.v1.PolicyState.posted_at:type_name -> google.protobuf.Timestamp
 	38, // 43: habeas.consent.v1.PolicyState.states:type_name -> habeas.consent.v1.PurposeState
 	39, // 44: habeas.consent.v1.PurposeState.known:type_name -> habeas.consent.v1.StatusThen
 	39, // 45: habeas.consent.v1.PurposeState.was:type_name -> habeas.consent.v1.StatusThen
 	0,  // 46: habeas.consent.v1.StatusThen.decision:type_name -> habeas.consent.v1.Decision
 	2,  // 47: habeas.consent.v1.StatusThen.expression:type_name -> habeas.consent.v1.Expression
-	60, // 48: habeas.consent.v1.StatusThen.decided_at:type_name -> google.protobuf.Timestamp
-	60, // 49: habeas.consent.v1.StatusThen.recorded_at:type_name -> google.protobuf.Timestamp
-	60, // 50: habeas.consent.v1.StatusThen.expires_at:type_name -> google.protobuf.Timestamp
+	64, // 48: habeas.consent.v1.StatusThen.decided_at:type_name -> google.protobuf.Timestamp
+	64, // 49: habeas.consent.v1.StatusThen.recorded_at:type_name -> google.protobuf.Timestamp
+	64, // 50: habeas.consent.v1.StatusThen.expires_at:type_name -> google.protobuf.Timestamp
 	9,  // 51: habeas.consent.v1.StatusThen.circumstances:type_name -> habeas.consent.v1.Circumstances
-	60, // 52: habeas.consent.v1.LateWithdrawal.decided_at:type_name -> google.protobuf.Timestamp
-	60, // 53: habeas.consent.v1.LateWithdrawal.recorded_at:type_name -> google.protobuf.Timestamp
+	64, // 52: habeas.consent.v1.LateWithdrawal.decided_at:type_name -> google.protobuf.Timestamp
+	64, // 53: habeas.consent.v1.LateWithdrawal.recorded_at:type_name -> google.protobuf.Timestamp
 	41, // 54: habeas.consent.v1.LateWithdrawal.recipients:type_name -> habeas.consent.v1.LateRecipient
 	42, // 55: habeas.consent.v1.LateRecipient.disclosures:type_name -> habeas.consent.v1.LateDisclosure
-	60, // 56: habeas.consent.v1.LateDisclosure.at:type_name -> google.protobuf.Timestamp
-	6,  // 57: habeas.consent.v1.ApplyFactRequest.fact:type_name -> habeas.consent.v1.Fact
-	60, // 58: habeas.consent.v1.PostPolicyRequest.posted_at:type_name -> google.protobuf.Timestamp
-	60, // 59: habeas.consent.v1.GetPolicyResponse.posted_at:type_name -> google.protobuf.Timestamp
-	55, // 60: habeas.consent.v1.DiffPolicyResponse.diffs:type_name -> habeas.consent.v1.PolicyDiff
-	56, // 61: habeas.consent.v1.PolicyDiff.changes:type_name -> habeas.consent.v1.PolicyChange
-	8,  // 62: habeas.consent.v1.PolicyChange.effect:type_name -> habeas.consent.v1.PolicyEffect
-	60, // 63: habeas.consent.v1.PolicyVersion.posted_at:type_name -> google.protobuf.Timestamp
-	58, // 64: habeas.consent.v1.ListPoliciesResponse.versions:type_name -> habeas.consent.v1.PolicyVersion
-	10, // 65: habeas.consent.v1.ConsentService.RecordDecision:input_type -> habeas.consent.v1.RecordDecisionRequest
-	13, // 66: habeas.consent.v1.ConsentService.AcceptPolicy:input_type -> habeas.consent.v1.AcceptPolicyRequest
-	15, // 67: habeas.consent.v1.ConsentService.ApplySignal:input_type -> habeas.consent.v1.ApplySignalRequest
-	18, // 68: habeas.consent.v1.ConsentService.WithdrawAll:input_type -> habeas.consent.v1.WithdrawAllRequest
-	20, // 69: habeas.consent.v1.ConsentService.InvalidateConsent:input_type -> habeas.consent.v1.InvalidateConsentRequest
-	22, // 70: habeas.consent.v1.ConsentService.AuthorizeSource:input_type -> habeas.consent.v1.AuthorizeSourceRequest
-	24, // 71: habeas.consent.v1.ConsentService.RevokeSource:input_type -> habeas.consent.v1.RevokeSourceRequest
-	28, // 72: habeas.consent.v1.ConsentService.Check:input_type -> habeas.consent.v1.CheckRequest
-	30, // 73: habeas.consent.v1.ConsentService.BatchCheck:input_type -> habeas.consent.v1.BatchCheckRequest
-	32, // 74: habeas.consent.v1.ConsentService.ListDecisions:input_type -> habeas.consent.v1.ListDecisionsRequest
-	35, // 75: habeas.consent.v1.ConsentService.GetConsentState:input_type -> habeas.consent.v1.GetConsentStateRequest
-	43, // 76: habeas.consent.v1.ConsentService.GetConsentReceipt:input_type -> habeas.consent.v1.GetConsentReceiptRequest
-	45, // 77: habeas.consent.v1.ConsentService.ApplyFact:input_type -> habeas.consent.v1.ApplyFactRequest
-	47, // 78: habeas.consent.v1.PolicyService.PublishPolicy:input_type -> habeas.consent.v1.PublishPolicyRequest
-	49, // 79: habeas.consent.v1.PolicyService.PostPolicy:input_type -> habeas.consent.v1.PostPolicyRequest
-	51, // 80: habeas.consent.v1.PolicyService.GetPolicy:input_type -> habeas.consent.v1.GetPolicyRequest
-	53, // 81: habeas.consent.v1.PolicyService.DiffPolicy:input_type -> habeas.consent.v1.DiffPolicyRequest
-	57, // 82: habeas.consent.v1.PolicyService.ListPolicies:input_type -> habeas.consent.v1.ListPoliciesRequest
-	12, // 83: habeas.consent.v1.ConsentService.RecordDecision:output_type -> habeas.consent.v1.RecordDecisionResponse
-	14, // 84: habeas.consent.v1.ConsentService.AcceptPolicy:output_type -> habeas.consent.v1.AcceptPolicyResponse
-	17, // 85: habeas.consent.v1.ConsentService.ApplySignal:output_type -> habeas.consent.v1.ApplySignalResponse
-	19, // 86: habeas.consent.v1.ConsentService.WithdrawAll:output_type -> habeas.consent.v1.WithdrawAllResponse
-	21, // 87: habeas.consent.v1.ConsentService.InvalidateConsent:output_type -> habeas.consent.v1.InvalidateConsentResponse
-	23, // 88: habeas.consent.v1.ConsentService.AuthorizeSource:output_type -> habeas.consent.v1.AuthorizeSourceResponse
-	25, // 89: habeas.consent.v1.ConsentService.RevokeSource:output_type -> habeas.consent.v1.RevokeSourceResponse
-	29, // 90: habeas.consent.v1.ConsentService.Check:output_type -> habeas.consent.v1.CheckResponse
-	31, // 91: habeas.consent.v1.ConsentService.BatchCheck:output_type -> habeas.consent.v1.BatchCheckResponse
-	34, // 92: habeas.consent.v1.ConsentService.ListDecisions:output_type -> habeas.consent.v1.ListDecisionsResponse
-	36, // 93: habeas.consent.v1.ConsentService.GetConsentState:output_type -> habeas.consent.v1.GetConsentStateResponse
-	44, // 94: habeas.consent.v1.ConsentService.GetConsentReceipt:output_type -> habeas.consent.v1.GetConsentReceiptResponse
-	46, // 95: habeas.consent.v1.ConsentService.ApplyFact:output_type -> habeas.consent.v1.ApplyFactResponse
-	48, // 96: habeas.consent.v1.PolicyService.PublishPolicy:output_type -> habeas.consent.v1.PublishPolicyResponse
-	50, // 97: habeas.consent.v1.PolicyService.PostPolicy:output_type -> habeas.consent.v1.PostPolicyResponse
-	52, // 98: habeas.consent.v1.PolicyService.GetPolicy:output_type -> habeas.consent.v1.GetPolicyResponse
-	54, // 99: habeas.consent.v1.PolicyService.DiffPolicy:output_type -> habeas.consent.v1.DiffPolicyResponse
-	59, // 100: habeas.consent.v1.PolicyService.ListPolicies:output_type -> habeas.consent.v1.ListPoliciesResponse
-	83, // [83:101] is the sub-list for method output_type
-	65, // [65:83] is the sub-list for method input_type
-	65, // [65:65] is the sub-list for extension type_name
-	65, // [65:65] is the sub-list for extension extendee
-	0,  // [0:65] is the sub-list for field type_name
+	64, // 56: habeas.consent.v1.LateDisclosure.at:type_name -> google.protobuf.Timestamp
+	47, // 57: habeas.consent.v1.GetWithdrawalParityResponse.rows:type_name -> habeas.consent.v1.ParityRow
+	48, // 58: habeas.consent.v1.ParityRow.giving:type_name -> habeas.consent.v1.Effort
+	48, // 59: habeas.consent.v1.ParityRow.withdrawing:type_name -> habeas.consent.v1.Effort
+	6,  // 60: habeas.consent.v1.ApplyFactRequest.fact:type_name -> habeas.consent.v1.Fact
+	64, // 61: habeas.consent.v1.PostPolicyRequest.posted_at:type_name -> google.protobuf.Timestamp
+	64, // 62: habeas.consent.v1.GetPolicyResponse.posted_at:type_name -> google.protobuf.Timestamp
+	59, // 63: habeas.consent.v1.DiffPolicyResponse.diffs:type_name -> habeas.consent.v1.PolicyDiff
+	60, // 64: habeas.consent.v1.PolicyDiff.changes:type_name -> habeas.consent.v1.PolicyChange
+	8,  // 65: habeas.consent.v1.PolicyChange.effect:type_name -> habeas.consent.v1.PolicyEffect
+	64, // 66: habeas.consent.v1.PolicyVersion.posted_at:type_name -> google.protobuf.Timestamp
+	62, // 67: habeas.consent.v1.ListPoliciesResponse.versions:type_name -> habeas.consent.v1.PolicyVersion
+	10, // 68: habeas.consent.v1.ConsentService.RecordDecision:input_type -> habeas.consent.v1.RecordDecisionRequest
+	13, // 69: habeas.consent.v1.ConsentService.AcceptPolicy:input_type -> habeas.consent.v1.AcceptPolicyRequest
+	15, // 70: habeas.consent.v1.ConsentService.ApplySignal:input_type -> habeas.consent.v1.ApplySignalRequest
+	18, // 71: habeas.consent.v1.ConsentService.WithdrawAll:input_type -> habeas.consent.v1.WithdrawAllRequest
+	20, // 72: habeas.consent.v1.ConsentService.InvalidateConsent:input_type -> habeas.consent.v1.InvalidateConsentRequest
+	22, // 73: habeas.consent.v1.ConsentService.AuthorizeSource:input_type -> habeas.consent.v1.AuthorizeSourceRequest
+	24, // 74: habeas.consent.v1.ConsentService.RevokeSource:input_type -> habeas.consent.v1.RevokeSourceRequest
+	28, // 75: habeas.consent.v1.ConsentService.Check:input_type -> habeas.consent.v1.CheckRequest
+	30, // 76: habeas.consent.v1.ConsentService.BatchCheck:input_type -> habeas.consent.v1.BatchCheckRequest
+	32, // 77: habeas.consent.v1.ConsentService.ListDecisions:input_type -> habeas.consent.v1.ListDecisionsRequest
+	35, // 78: habeas.consent.v1.ConsentService.GetConsentState:input_type -> habeas.consent.v1.GetConsentStateRequest
+	43, // 79: habeas.consent.v1.ConsentService.GetConsentReceipt:input_type -> habeas.consent.v1.GetConsentReceiptRequest
+	45, // 80: habeas.consent.v1.ConsentService.GetWithdrawalParity:input_type -> habeas.consent.v1.GetWithdrawalParityRequest
+	49, // 81: habeas.consent.v1.ConsentService.ApplyFact:input_type -> habeas.consent.v1.ApplyFactRequest
+	51, // 82: habeas.consent.v1.PolicyService.PublishPolicy:input_type -> habeas.consent.v1.PublishPolicyRequest
+	53, // 83: habeas.consent.v1.PolicyService.PostPolicy:input_type -> habeas.consent.v1.PostPolicyRequest
+	55, // 84: habeas.consent.v1.PolicyService.GetPolicy:input_type -> habeas.consent.v1.GetPolicyRequest
+	57, // 85: habeas.consent.v1.PolicyService.DiffPolicy:input_type -> habeas.consent.v1.DiffPolicyRequest
+	61, // 86: habeas.consent.v1.PolicyService.ListPolicies:input_type -> habeas.consent.v1.ListPoliciesRequest
+	12, // 87: habeas.consent.v1.ConsentService.RecordDecision:output_type -> habeas.consent.v1.RecordDecisionResponse
+	14, // 88: habeas.consent.v1.ConsentService.AcceptPolicy:output_type -> habeas.consent.v1.AcceptPolicyResponse
+	17, // 89: habeas.consent.v1.ConsentService.ApplySignal:output_type -> habeas.consent.v1.ApplySignalResponse
+	19, // 90: habeas.consent.v1.ConsentService.WithdrawAll:output_type -> habeas.consent.v1.WithdrawAllResponse
+	21, // 91: habeas.consent.v1.ConsentService.InvalidateConsent:output_type -> habeas.consent.v1.InvalidateConsentResponse
+	23, // 92: habeas.consent.v1.ConsentService.AuthorizeSource:output_type -> habeas.consent.v1.AuthorizeSourceResponse
+	25, // 93: habeas.consent.v1.ConsentService.RevokeSource:output_type -> habeas.consent.v1.RevokeSourceResponse
+	29, // 94: habeas.consent.v1.ConsentService.Check:output_type -> habeas.consent.v1.CheckResponse
+	31, // 95: habeas.consent.v1.ConsentService.BatchCheck:output_type -> habeas.consent.v1.BatchCheckResponse
+	34, // 96: habeas.consent.v1.ConsentService.ListDecisions:output_type -> habeas.consent.v1.ListDecisionsResponse
+	36, // 97: habeas.consent.v1.ConsentService.GetConsentState:output_type -> habeas.consent.v1.GetConsentStateResponse
+	44, // 98: habeas.consent.v1.ConsentService.GetConsentReceipt:output_type -> habeas.consent.v1.GetConsentReceiptResponse
+	46, // 99: habeas.consent.v1.ConsentService.GetWithdrawalParity:output_type -> habeas.consent.v1.GetWithdrawalParityResponse
+	50, // 100: habeas.consent.v1.ConsentService.ApplyFact:output_type -> habeas.consent.v1.ApplyFactResponse
+	52, // 101: habeas.consent.v1.PolicyService.PublishPolicy:output_type -> habeas.consent.v1.PublishPolicyResponse
+	54, // 102: habeas.consent.v1.PolicyService.PostPolicy:output_type -> habeas.consent.v1.PostPolicyResponse
+	56, // 103: habeas.consent.v1.PolicyService.GetPolicy:output_type -> habeas.consent.v1.GetPolicyResponse
+	58, // 104: habeas.consent.v1.PolicyService.DiffPolicy:output_type -> habeas.consent.v1.DiffPolicyResponse
+	63, // 105: habeas.consent.v1.PolicyService.ListPolicies:output_type -> habeas.consent.v1.ListPoliciesResponse
+	87, // [87:106] is the sub-list for method output_type
+	68, // [68:87] is the sub-list for method input_type
+	68, // [68:68] is the sub-list for extension type_name
+	68, // [68:68] is the sub-list for extension extendee
+	0,  // [0:68] is the sub-list for field type_name
 }
 
 func init() { file_habeas_consent_v1_consent_service_proto_init() }
@@ -5192,13 +5469,14 @@ func file_habeas_consent_v1_consent_service_proto_init() {
 		return
 	}
 	file_habeas_consent_v1_consent_service_proto_msgTypes[0].OneofWrappers = []any{}
+	file_habeas_consent_v1_consent_service_proto_msgTypes[39].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_consent_v1_consent_service_proto_rawDesc), len(file_habeas_consent_v1_consent_service_proto_rawDesc)),
 			NumEnums:      9,
-			NumMessages:   51,
+			NumMessages:   55,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

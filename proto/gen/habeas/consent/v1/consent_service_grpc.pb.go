@@ -22,19 +22,20 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	ConsentService_RecordDecision_FullMethodName    = "/habeas.consent.v1.ConsentService/RecordDecision"
-	ConsentService_AcceptPolicy_FullMethodName      = "/habeas.consent.v1.ConsentService/AcceptPolicy"
-	ConsentService_ApplySignal_FullMethodName       = "/habeas.consent.v1.ConsentService/ApplySignal"
-	ConsentService_WithdrawAll_FullMethodName       = "/habeas.consent.v1.ConsentService/WithdrawAll"
-	ConsentService_InvalidateConsent_FullMethodName = "/habeas.consent.v1.ConsentService/InvalidateConsent"
-	ConsentService_AuthorizeSource_FullMethodName   = "/habeas.consent.v1.ConsentService/AuthorizeSource"
-	ConsentService_RevokeSource_FullMethodName      = "/habeas.consent.v1.ConsentService/RevokeSource"
-	ConsentService_Check_FullMethodName             = "/habeas.consent.v1.ConsentService/Check"
-	ConsentService_BatchCheck_FullMethodName        = "/habeas.consent.v1.ConsentService/BatchCheck"
-	ConsentService_ListDecisions_FullMethodName     = "/habeas.consent.v1.ConsentService/ListDecisions"
-	ConsentService_GetConsentState_FullMethodName   = "/habeas.consent.v1.ConsentService/GetConsentState"
-	ConsentService_GetConsentReceipt_FullMethodName = "/habeas.consent.v1.ConsentService/GetConsentReceipt"
-	ConsentService_ApplyFact_FullMethodName         = "/habeas.consent.v1.ConsentService/ApplyFact"
+	ConsentService_RecordDecision_FullMethodName      = "/habeas.consent.v1.ConsentService/RecordDecision"
+	ConsentService_AcceptPolicy_FullMethodName        = "/habeas.consent.v1.ConsentService/AcceptPolicy"
+	ConsentService_ApplySignal_FullMethodName         = "/habeas.consent.v1.ConsentService/ApplySignal"
+	ConsentService_WithdrawAll_FullMethodName         = "/habeas.consent.v1.ConsentService/WithdrawAll"
+	ConsentService_InvalidateConsent_FullMethodName   = "/habeas.consent.v1.ConsentService/InvalidateConsent"
+	ConsentService_AuthorizeSource_FullMethodName     = "/habeas.consent.v1.ConsentService/AuthorizeSource"
+	ConsentService_RevokeSource_FullMethodName        = "/habeas.consent.v1.ConsentService/RevokeSource"
+	ConsentService_Check_FullMethodName               = "/habeas.consent.v1.ConsentService/Check"
+	ConsentService_BatchCheck_FullMethodName          = "/habeas.consent.v1.ConsentService/BatchCheck"
+	ConsentService_ListDecisions_FullMethodName       = "/habeas.consent.v1.ConsentService/ListDecisions"
+	ConsentService_GetConsentState_FullMethodName     = "/habeas.consent.v1.ConsentService/GetConsentState"
+	ConsentService_GetConsentReceipt_FullMethodName   = "/habeas.consent.v1.ConsentService/GetConsentReceipt"
+	ConsentService_GetWithdrawalParity_FullMethodName = "/habeas.consent.v1.ConsentService/GetWithdrawalParity"
+	ConsentService_ApplyFact_FullMethodName           = "/habeas.consent.v1.ConsentService/ApplyFact"
 )
 
 // ConsentServiceClient is the client API for ConsentService service.
@@ -86,6 +87,10 @@ type ConsentServiceClient interface {
 	// signed: in the fields of ISO/IEC TS 27560, as JSON. It names the person by
 	// their reference alone.
 	GetConsentReceipt(ctx context.Context, in *GetConsentReceiptRequest, opts ...grpc.CallOption) (*GetConsentReceiptResponse, error)
+	// GetWithdrawalParity returns how many steps and seconds giving and
+	// withdrawing consent took, by notice and channel, and marks where withdrawing
+	// is the harder one.
+	GetWithdrawalParity(ctx context.Context, in *GetWithdrawalParityRequest, opts ...grpc.CallOption) (*GetWithdrawalParityResponse, error)
 	// ApplyFact records what another service is about to record about a person
 	// and what must change Check before that: nobody is allowed anything by an
 	// answer that is older than the fact.
@@ -220,6 +225,16 @@ func (c *consentServiceClient) GetConsentReceipt(ctx context.Context, in *GetCon
 	return out, nil
 }
 
+func (c *consentServiceClient) GetWithdrawalParity(ctx context.Context, in *GetWithdrawalParityRequest, opts ...grpc.CallOption) (*GetWithdrawalParityResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetWithdrawalParityResponse)
+	err := c.cc.Invoke(ctx, ConsentService_GetWithdrawalParity_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *consentServiceClient) ApplyFact(ctx context.Context, in *ApplyFactRequest, opts ...grpc.CallOption) (*ApplyFactResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ApplyFactResponse)
@@ -279,6 +294,10 @@ type ConsentServiceServer interface {
 	// signed: in the fields of ISO/IEC TS 27560, as JSON. It names the person by
 	// their reference alone.
 	GetConsentReceipt(context.Context, *GetConsentReceiptRequest) (*GetConsentReceiptResponse, error)
+	// GetWithdrawalParity returns how many steps and seconds giving and
+	// withdrawing consent took, by notice and channel, and marks where withdrawing
+	// is the harder one.
+	GetWithdrawalParity(context.Context, *GetWithdrawalParityRequest) (*GetWithdrawalParityResponse, error)
 	// ApplyFact records what another service is about to record about a person
 	// and what must change Check before that: nobody is allowed anything by an
 	// answer that is older than the fact.
@@ -328,6 +347,9 @@ func (UnimplementedConsentServiceServer) GetConsentState(context.Context, *GetCo
 }
 func (UnimplementedConsentServiceServer) GetConsentReceipt(context.Context, *GetConsentReceiptRequest) (*GetConsentReceiptResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetConsentReceipt not implemented")
+}
+func (UnimplementedConsentServiceServer) GetWithdrawalParity(context.Context, *GetWithdrawalParityRequest) (*GetWithdrawalParityResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetWithdrawalParity not implemented")
 }
 func (UnimplementedConsentServiceServer) ApplyFact(context.Context, *ApplyFactRequest) (*ApplyFactResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ApplyFact not implemented")
@@ -569,6 +591,24 @@ func _ConsentService_GetConsentReceipt_Handler(srv interface{}, ctx context.Cont
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ConsentService_GetWithdrawalParity_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetWithdrawalParityRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ConsentServiceServer).GetWithdrawalParity(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ConsentService_GetWithdrawalParity_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ConsentServiceServer).GetWithdrawalParity(ctx, req.(*GetWithdrawalParityRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ConsentService_ApplyFact_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ApplyFactRequest)
 	if err := dec(in); err != nil {
@@ -641,6 +681,10 @@ var ConsentService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetConsentReceipt",
 			Handler:    _ConsentService_GetConsentReceipt_Handler,
+		},
+		{
+			MethodName: "GetWithdrawalParity",
+			Handler:    _ConsentService_GetWithdrawalParity_Handler,
 		},
 		{
 			MethodName: "ApplyFact",
