@@ -96,7 +96,7 @@ func (w *world) destroyedWithoutRight(tenant, subject, email string) {
 	if err != nil {
 		w.Fatal(stack.Answer(err))
 	}
-	_, err = one.Tenants.OffboardTenant(stack.Deadline(w), &identityv1.OffboardTenantRequest{RequestId: uuid.NewString(), Tenant: leaving, Reason: "contract_ended", NothingOpen: true})
+	_, err = one.Tenants.OffboardTenant(stack.Deadline(w), &identityv1.OffboardTenantRequest{RequestId: uuid.NewString(), Tenant: leaving, Reason: "contract_ended"})
 	if err != nil {
 		w.Fatal(stack.Answer(err))
 	}

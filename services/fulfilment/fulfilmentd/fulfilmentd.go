@@ -23,6 +23,7 @@ import (
 	"habeas.internal/services/fulfilment/internal/wire"
 	"habeas.internal/services/internal/daemon"
 	"habeas.internal/services/internal/daemon/env"
+	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/es/jetstream"
 	"habeas.internal/services/internal/es/jetstream/member"
 	"habeas.internal/services/internal/es/readmodel"
@@ -170,8 +171,19 @@ func assemble(
 		Random: rand.Reader, Now: time.Now, Log: k.Log, Tracer: k.Telemetry.Tracers.Tracer(Name), PackageLife: cfg.Packages.Life, CancelPage: page, Crash: crash(),
 	})
 	lister := view.Lister{Reader: reader, Shards: m.Shards(carry.Context)}
+	open := func(ctx context.Context, tenant string) (uint32, error) {
+		ends, err := m.Log.Ends(ctx, carry.Context)
+		if err != nil {
+			return 0, err
+		}
+		want := es.Token{}
+		for stream, end := range ends {
+			want[stream] = end.Position
+		}
+		return lister.CountOpen(ctx, tenant, want)
+	}
 	return &service{model: model, lister: lister, agents: p.agents, floor: cfg.Verify.Floor, Server: &rpc.Server{
-		Handlers: handlers, Carrier: carrier, Lister: lister, Checker: systems, Words: words, Packages: packages, Verifications: p.Verifications,
+		Handlers: handlers, Carrier: carrier, Lister: lister, Open: open, Checker: systems, Words: words, Packages: packages, Verifications: p.Verifications,
 		Tenants: p.tenants, Checks: p.checks,
 		Velocity: rpc.Velocity{
 			Limiter: k.Limiter(), Starts: cfg.Verify.Starts, AllStarts: 100 * cfg.Verify.Starts,
@@ -212,7 +224,8 @@ func (s *service) serve(ctx context.Context, k *daemon.Kit, reads kit.ReadLog, s
 	}
 	cfg.Errors, cfg.Reads, cfg.Staff, cfg.Even = rpc.Errors(), reads, staff, kit.Even{Floor: s.floor, Methods: rpc.Even()}
 	cfg.Callers = map[string][]string{ // who is too young for a policy, identity knows
-		fulfilmentv1.RequestService_SubmitRequest_FullMethodName: {"identity"},
+		fulfilmentv1.RequestService_SubmitRequest_FullMethodName:     {"identity"},
+		fulfilmentv1.RequestService_CountOpenRequests_FullMethodName: {"identity"},
 	}
 	server, err := kit.NewServer(cfg)
 	if err != nil {

@@ -5,14 +5,9 @@ import (
 	"io/fs"
 	"sync"
 	"testing"
-	"time"
 
 	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
-	"habeas.internal/services/identity/identityd"
 	"habeas.internal/services/internal/policydoc"
-	kit "habeas.internal/services/internal/rpc"
-	"habeas.internal/services/internal/rpc/mtls"
-	"habeas.internal/services/internal/rpc/rpctest"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -35,21 +30,8 @@ type consent struct {
 // serveConsent starts it, and returns where it answers.
 func serveConsent(t *testing.T, w *world) (*consent, string) {
 	t.Helper()
-	id := w.certify(t, "consent")
-	source, err := mtls.Load(mtls.Config{
-		Cert: id.CertFile, Key: id.KeyFile, CA: id.CAFile, TrustDomain: rpctest.TrustDomain, Namespace: rpctest.Namespace,
-		Now: time.Now, Report: func(err error) { t.Error(err) },
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	c := &consent{docs: map[string][]byte{}, agreed: map[string]bool{}}
-	cfg := kit.Config{TLS: source, Callers: map[string][]string{
-		consentv1.PolicyService_ServiceDesc.ServiceName: {identityd.Name}, consentv1.ConsentService_ServiceDesc.ServiceName: {identityd.Name},
-	}}
-	cfg.Services = []kit.Service{{Desc: &consentv1.PolicyService_ServiceDesc, Impl: c}, {Desc: &consentv1.ConsentService_ServiceDesc, Impl: c}}
-	_, address := (&rpctest.Place{Issuer: w.issuer}).Serve(t, "consent", cfg)
-	return c, address
+	return c, w.serve(t, "consent", c, &consentv1.PolicyService_ServiceDesc, &consentv1.ConsentService_ServiceDesc)
 }
 
 // publish puts one of the published policies into force.

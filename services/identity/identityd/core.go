@@ -104,6 +104,7 @@ func newCore(cfg Config, k *daemon.Kit, m *member.Member, s *keys, p *peers) (*c
 	c.offboard = &offboard.Desk{
 		Directory: c.directory, Rows: s.rows, Vault: s.vault, Peppers: s.peppers, Now: time.Now,
 		Grace: cfg.Offboard.Grace, Settle: cfg.Offboard.Settle + cfg.Vault.Lease, Again: hourly,
+		Standing: p.witnesses().Standing,
 	}
 	if err = c.proving(cfg, k, m, s); err != nil {
 		return nil, err

@@ -29,6 +29,7 @@ type Config struct {
 	Page       string         `env:"LINK_PAGE" default:"" help:"https address of the page on which people confirm by a link; mails have no links without"`
 	Consent    Peer           `env:"CONSENT"`
 	Fulfilment Peer           `env:"FULFILMENT"`
+	Retention  Peer           `env:"RETENTION"`
 	Offboard   Offboard       `env:"OFFBOARD"`
 	Provider   signin.Config  `env:"PROVIDER"`
 	Verify     Verify         `env:"VERIFY"`

@@ -26,7 +26,7 @@ func (d *running) stepped(t *testing.T, who, tenant string, roles ...string) *ap
 }
 
 func offboards(change func(*identityv1.OffboardTenantRequest)) call {
-	r := &identityv1.OffboardTenantRequest{RequestId: newRequestID(), Tenant: tenant, Reason: "contract_ended", NothingOpen: true}
+	r := &identityv1.OffboardTenantRequest{RequestId: newRequestID(), Tenant: tenant, Reason: "contract_ended"}
 	change(r)
 	return func(ctx context.Context, c *api) error { _, err := c.OffboardTenant(ctx, r); return err }
 }
@@ -51,7 +51,10 @@ func stageOf(t *testing.T, c *api) *identityv1.Offboarding {
 }
 
 func TestAnOffboardingIsTakenBackRefusedAndApproved(t *testing.T) {
-	w, d := found(t)
+	w := newWorld(t)
+	w.more = w.witnessed(t)
+	d := w.start(t)
+	d.create(t, tenant)
 	d.create(t, "umbrella")
 	ann, bob := d.stepped(t, "ann", tenant, "platform_admin"), d.stepped(t, "bob", tenant, "approver")
 	good := func(*identityv1.OffboardTenantRequest) {}
@@ -59,7 +62,6 @@ func TestAnOffboardingIsTakenBackRefusedAndApproved(t *testing.T) {
 	expect(t, offboards(good)(deadline(t), d.stepped(t, "ann", tenant, "dpo")), codes.PermissionDenied, "ROLE_REQUIRED")
 	expect(t, offboards(good)(deadline(t), d.stepped(t, "ann", "umbrella", "platform_admin")), codes.InvalidArgument, "INVALID_ARGUMENT")
 	expect(t, offboards(func(r *identityv1.OffboardTenantRequest) { r.Reason = "" })(deadline(t), ann), codes.InvalidArgument, "INVALID_ARGUMENT")
-	expect(t, offboards(func(r *identityv1.OffboardTenantRequest) { r.NothingOpen = false })(deadline(t), ann), codes.FailedPrecondition, "TENANT_NOT_FREE")
 	expect(t, stays(newRequestID())(deadline(t), ann), codes.FailedPrecondition, "OFFBOARDING_NOT_BEGUN")
 	expect(t, offboards(good)(deadline(t), ann), codes.OK, "")
 	if got := stageOf(t, ann); got.GetStage() != identityv1.OffboardingStage_OFFBOARDING_STAGE_WAITING || got.GetDueAt().AsTime().Before(time.Now().Add(29*24*time.Hour)) {
@@ -89,10 +91,10 @@ func TestAnOffboardingIsTakenBackRefusedAndApproved(t *testing.T) {
 // A tenant goes while another instance holds its keys; another tenant stays.
 func TestNothingOfATenantThatIsGoneOpensAnywhere(t *testing.T) {
 	w := newWorld(t)
-	w.alone, w.more = "false", []string{
+	w.alone, w.more = "false", append(w.witnessed(t),
 		"HABEAS_OFFBOARD_GRACE=1s", "HABEAS_OFFBOARD_SETTLE=500ms", "HABEAS_OFFBOARD_MEMORY=200ms",
 		"HABEAS_LIMIT_READS=100000", "HABEAS_LIMIT_REFUSALS=100000",
-	}
+	)
 	first, second := w.start(t), w.start(t)
 	first.create(t, tenant)
 	first.create(t, "umbrella")

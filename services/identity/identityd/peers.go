@@ -5,7 +5,9 @@ import (
 
 	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
 	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
+	retentionv1 "habeas.internal/proto/gen/habeas/retention/v1"
 	"habeas.internal/services/identity/internal/facts"
+	"habeas.internal/services/identity/internal/offboard"
 	"habeas.internal/services/internal/daemon"
 	"habeas.internal/services/internal/rpc/client"
 
@@ -14,7 +16,7 @@ import (
 
 // peers are the services that identity calls.
 type peers struct {
-	consent, fulfilment *grpc.ClientConn
+	consent, fulfilment, retention *grpc.ClientConn
 }
 
 // dial connects to the peers that are configured. It waits for none of them:
@@ -36,11 +38,18 @@ func (c Config) dial(k *daemon.Kit) (*peers, error) {
 			return nil, fmt.Errorf("connect to fulfilment: %w", err)
 		}
 	}
+	if c.Retention.Target != "" {
+		out.retention, err = client.Peer{Target: c.Retention.Target}.Dial(k.RPC(), "retention", retentionv1.RetentionService_ServiceDesc.ServiceName)
+		if err != nil {
+			out.close()
+			return nil, fmt.Errorf("connect to retention: %w", err)
+		}
+	}
 	return out, nil
 }
 
 func (p *peers) close() {
-	for _, conn := range []*grpc.ClientConn{p.consent, p.fulfilment} {
+	for _, conn := range []*grpc.ClientConn{p.consent, p.fulfilment, p.retention} {
 		if conn != nil {
 			_ = conn.Close()
 		}
@@ -69,6 +78,16 @@ func (p *peers) requests() fulfilmentv1.RequestServiceClient {
 		return nil
 	}
 	return fulfilmentv1.NewRequestServiceClient(p.fulfilment)
+}
+
+// witnesses know what stands in the way of a tenant's end, as far as they are
+// connected.
+func (p *peers) witnesses() offboard.Witnesses {
+	out := offboard.Witnesses{Requests: p.requests()}
+	if p.retention != nil {
+		out.Holds = retentionv1.NewRetentionServiceClient(p.retention)
+	}
+	return out
 }
 
 // facts tells consent, if it is connected.

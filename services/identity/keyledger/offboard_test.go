@@ -1,6 +1,7 @@
 package keyledger_test
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"testing"
@@ -45,6 +46,7 @@ func (w *world) desk(t *testing.T, p *process, log keyledger.Log, verifier es.Ve
 			Refuse: func(reason string) error { return tenant.Refusal(reason) },
 		}},
 		Rows: store, Vault: p.vault, Peppers: p.peppers, Now: w.clock.Now, Grace: grace, Settle: settle,
+		Standing: func(context.Context, string) (tenant.Standing, error) { return w.standing, nil },
 	}
 }
 
@@ -60,7 +62,7 @@ func (w *world) tell(t *testing.T, d *offboard.Desk, id string, data tenant.Comm
 func (w *world) leave(t *testing.T, d *offboard.Desk) {
 	t.Helper()
 	w.tell(t, d, w.tenant, tenant.Create{Settings: tenant.Settings{DisplayName: "Acme", TimeZone: "UTC"}, At: w.clock.Now()})
-	w.tell(t, d, w.tenant, tenant.Offboard{By: "ann", Reason: "contract_ended", Free: true, Grace: grace, At: w.clock.Now()})
+	w.tell(t, d, w.tenant, tenant.Offboard{By: "ann", Reason: "contract_ended", Grace: grace, At: w.clock.Now()})
 	if err := d.Note(t.Context(), w.tenant); err != nil {
 		t.Fatal(err)
 	}

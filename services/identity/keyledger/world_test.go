@@ -13,6 +13,7 @@ import (
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 	logv1 "habeas.internal/proto/gen/habeas/log/v1"
 	"habeas.internal/services/identity/keyledger"
+	"habeas.internal/services/identity/tenant"
 	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/es/jetstream"
 	"habeas.internal/services/internal/es/jetstream/jstest"
@@ -130,6 +131,8 @@ type world struct {
 	rows   rows.Store
 	kms    kms.Store
 	clock  *sealtest.Clock
+
+	standing tenant.Standing // in the way of the tenant's end
 
 	digests time.Duration // how long digests outlive a key
 }

@@ -22,8 +22,24 @@ type Leaving struct {
 	BegunAt  time.Time
 	DueAt    time.Time // zero until it is approved
 	EndingAt time.Time
+	Standing Standing // in the way of a destruction that is due
 	Counted  Counted
 	Proof    Proof
+}
+
+// Standing is what keeps a tenant from going: legal holds, and requests that are
+// open.
+type Standing struct{ Holds, Requests uint32 }
+
+// forbids is the refusal for what stands, if anything does.
+func (s Standing) forbids() Refusal {
+	switch {
+	case s.Holds > 0:
+		return ErrHoldsStand
+	case s.Requests > 0:
+		return ErrRequestsOpen
+	}
+	return ""
 }
 
 // Ended reports whether the tenant is gone, or going for good.
@@ -51,11 +67,10 @@ type Partition struct {
 	ResidueHorizon time.Time
 }
 
-// Offboard begins the end of a tenant. Free is its author's word that no legal
-// hold stands and no request is open.
+// Offboard begins the end of a tenant in whose way something may stand.
 type Offboard struct {
 	By, Reason string
-	Free       bool
+	Standing   Standing
 	Grace      time.Duration
 	At         time.Time
 }
@@ -73,10 +88,12 @@ type Stay struct {
 	At time.Time
 }
 
-// End begins the destruction of a tenant whose time has come.
+// End begins the destruction of a tenant whose time has come, if nothing stands
+// in its way.
 type End struct {
 	Counted
-	At time.Time
+	Standing Standing
+	At       time.Time
 }
 
 // Finish records that everything is destroyed.
@@ -107,8 +124,17 @@ type OffboardingCancelled struct {
 	At time.Time
 }
 
+// DestructionDelayed says what stands in the way of a destruction that is due.
+type DestructionDelayed struct {
+	Standing
+	At time.Time
+}
+
 // DestructionBegun is the point of no return.
-type DestructionBegun End
+type DestructionBegun struct {
+	Counted
+	At time.Time
+}
 
 // Offboarded says that the tenant is gone.
 type Offboarded struct{ Proof }
@@ -119,6 +145,7 @@ type OffboardingRefused struct{ Reason string }
 func (OffboardingBegun) event()     {}
 func (OffboardingApproved) event()  {}
 func (OffboardingCancelled) event() {}
+func (DestructionDelayed) event()   {}
 func (DestructionBegun) event()     {}
 func (Offboarded) event()           {}
 func (OffboardingRefused) event()   {}
@@ -134,8 +161,10 @@ const (
 	ErrApproved = Refusal("OFFBOARDING_APPROVED")
 	// ErrSamePerson refuses the approval of whoever began it.
 	ErrSamePerson = Refusal("APPROVER_IS_AUTHOR")
-	// ErrNotFree refuses while holds may stand or requests be open.
-	ErrNotFree = Refusal("TENANT_NOT_FREE")
+	// ErrHoldsStand refuses while legal holds stand.
+	ErrHoldsStand = Refusal("HOLDS_STAND")
+	// ErrRequestsOpen refuses while requests are open.
+	ErrRequestsOpen = Refusal("REQUESTS_OPEN")
 	// ErrNotDue refuses to destroy before the time.
 	ErrNotDue = Refusal("OFFBOARDING_NOT_DUE")
 )
@@ -186,9 +215,8 @@ func (t Tenant) refuses(cmd Command) Refusal {
 			return ErrOffboarded
 		case stage != StageNone:
 			return ErrLeaving
-		case !c.Free:
-			return ErrNotFree
 		}
+		return c.Standing.forbids()
 	case Approve:
 		switch {
 		case t.Ended():
@@ -222,8 +250,12 @@ func destroy(s Tenant, cmd Command) ([]Event, error) {
 			return nil, nil
 		case s.Stage != StageWaiting || c.At.Before(s.DueAt):
 			return nil, ErrNotDue
+		case c.Standing == (Standing{}):
+			return []Event{DestructionBegun{Counted: c.Counted, At: c.At}}, nil
+		case c.Standing == s.Standing: // which is told already
+			return nil, c.Standing.forbids()
 		}
-		return []Event{DestructionBegun(c)}, nil
+		return []Event{DestructionDelayed{Standing: c.Standing, At: c.At}}, c.Standing.forbids()
 	case Finish:
 		switch {
 		case s.Stage == StageGone:
@@ -248,7 +280,10 @@ func evolveLeaving(l Leaving, ev Event) Leaving {
 		l.Stage, l.DueAt = StageWaiting, e.DueAt
 	case OffboardingCancelled:
 		l = Leaving{}
+	case DestructionDelayed:
+		l.Standing = e.Standing
 	case DestructionBegun:
+		l.Standing = Standing{}
 		l.Stage, l.EndingAt, l.Counted = StageEnding, e.At, e.Counted
 	case Offboarded:
 		l.Stage, l.Proof = StageGone, e.Proof

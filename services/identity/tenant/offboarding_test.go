@@ -20,13 +20,15 @@ func TestDecideOnOffboarding(t *testing.T) {
 	lowered := func(at time.Time) tenant.SettingsChanged {
 		return tenant.SettingsChanged{Settings: acme, Revision: 2, At: at}
 	}
-	ask := tenant.Offboard{By: "ann", Reason: "contract_ended", Free: true, Grace: month, At: noon}
+	ask := tenant.Offboard{By: "ann", Reason: "contract_ended", Grace: month, At: noon}
 	begun := tenant.OffboardingBegun{By: "ann", Reason: "contract_ended", At: noon, DueAt: due}
 	asked := tenant.OffboardingBegun{By: "ann", Reason: "contract_ended", At: noon}
 	approve := tenant.Approve{By: "bob", Grace: month, At: noon}
 	approved := tenant.OffboardingApproved{By: "bob", At: noon, DueAt: due}
 	end := tenant.End{At: due, Counted: tenant.Counted{LookupRows: 1}}
-	ending, gone := tenant.DestructionBegun(end), tenant.Offboarded{Proof: tenant.Proof{Keys: 1, At: due}}
+	ending, gone := tenant.DestructionBegun{Counted: end.Counted, At: end.At}, tenant.Offboarded{Proof: tenant.Proof{Keys: 1, At: due}}
+	blocked := tenant.End{At: due, Standing: tenant.Standing{Holds: 1}}
+	delayed := tenant.DestructionDelayed{Standing: tenant.Standing{Holds: 1}, At: due}
 	stay := tenant.Stay{By: "ann", At: noon}
 	refused := func(why tenant.Refusal) []tenant.Event {
 		return []tenant.Event{tenant.OffboardingRefused{Reason: why.Reason()}}
@@ -44,8 +46,9 @@ func TestDecideOnOffboarding(t *testing.T) {
 		{"what needs no approval is not approved", given(begun), approve, refused(tenant.ErrApproved), tenant.ErrApproved},
 		{"what has not begun is not approved", given(), approve, refused(tenant.ErrNotLeaving), tenant.ErrNotLeaving},
 		{"it begins once", given(begun), ask, refused(tenant.ErrLeaving), tenant.ErrLeaving},
-		{"nothing begins while something may be open", given(), tenant.Offboard{By: "ann", Reason: "x", Grace: month, At: noon}, refused(tenant.ErrNotFree), tenant.ErrNotFree},
-		{"without a reason nothing begins", given(), tenant.Offboard{By: "ann", Free: true, Grace: month, At: noon}, nil, tenant.ErrIncomplete},
+		{"nothing begins while a request is open", given(), tenant.Offboard{By: "ann", Reason: "x", Standing: tenant.Standing{Requests: 2}, Grace: month, At: noon}, refused(tenant.ErrRequestsOpen), tenant.ErrRequestsOpen},
+		{"or a hold stands", given(), tenant.Offboard{By: "ann", Reason: "x", Standing: tenant.Standing{Holds: 1, Requests: 2}, Grace: month, At: noon}, refused(tenant.ErrHoldsStand), tenant.ErrHoldsStand},
+		{"without a reason nothing begins", given(), tenant.Offboard{By: "ann", Grace: month, At: noon}, nil, tenant.ErrIncomplete},
 		{"a tenant that is not there does not go", nil, ask, nil, tenant.ErrNotFound},
 		{"it is taken back", given(begun), stay, []tenant.Event{tenant.OffboardingCancelled(stay)}, nil},
 		{"it is taken back before it is approved", given(approvals, asked), stay, []tenant.Event{tenant.OffboardingCancelled(stay)}, nil},
@@ -55,6 +58,12 @@ func TestDecideOnOffboarding(t *testing.T) {
 		{"and not before", given(begun), tenant.End{At: due.Add(-1)}, nil, tenant.ErrNotDue},
 		{"nor without approval", given(approvals, asked), end, nil, tenant.ErrNotDue},
 		{"nor when it was taken back", given(begun, tenant.OffboardingCancelled(stay)), end, nil, tenant.ErrNotDue},
+		{"nor while a hold stands", given(begun), blocked, []tenant.Event{delayed}, tenant.ErrHoldsStand},
+		{"which is told once", given(begun, delayed), blocked, nil, tenant.ErrHoldsStand},
+		{"and again when it is another thing", given(begun, delayed), tenant.End{At: due, Standing: tenant.Standing{Requests: 1}}, []tenant.Event{
+			tenant.DestructionDelayed{Standing: tenant.Standing{Requests: 1}, At: due},
+		}, tenant.ErrRequestsOpen},
+		{"it begins when nothing stands any more", given(begun, delayed), end, []tenant.Event{ending}, nil},
 		{"it begins once only", given(begun, ending), end, nil, nil},
 		{"from then on nothing is taken back", given(begun, ending), stay, refused(tenant.ErrOffboarded), tenant.ErrOffboarded},
 		{"the proof is recorded", given(begun, ending), tenant.Finish(gone), []tenant.Event{gone}, nil},

@@ -98,7 +98,8 @@ func (m marks) add(number []digit) (apart bool) {
 }
 
 // Part reports whether a text could be a part of a card number that is spread
-// over several fields: two to twelve digits, and usual signs.
+// over several fields: two digits or more, fewer than the longest number has, and
+// usual signs.
 func Part(text string) bool {
 	const most = 64
 	if len(text) < 2 || len(text) > most {
@@ -115,7 +116,37 @@ func Part(text string) bool {
 		}
 		at += s.size
 	}
-	return digits >= 2 && digits <= shortest
+	return digits >= 2 && digits < longest
+}
+
+// Joined finds a card number of which some of these parts, one after the other,
+// hold a piece each, and returns which: from first to before end. No number
+// is in a part alone.
+func Joined(parts []string) (first, end int, ok bool) {
+	for first = range parts {
+		digits := 0
+		for end = first; end < len(parts) && digits < longest; {
+			digits += digitsOf(parts[end])
+			end++
+			if end > first+1 && digits <= longest && Spread(parts[first:end]) {
+				return first, end, true
+			}
+		}
+	}
+	return 0, 0, false
+}
+
+// digitsOf is how many digits a text has.
+func digitsOf(text string) int {
+	digits := 0
+	for at := 0; at < len(text); {
+		s := next(text[at:], false)
+		if s.kind == number {
+			digits++
+		}
+		at += s.size
+	}
+	return digits
 }
 
 // Spread reports whether parts, one after the other, are a card number and
@@ -123,13 +154,7 @@ func Part(text string) bool {
 func Spread(parts []string) bool {
 	digits := 0
 	for _, p := range parts {
-		for at := 0; at < len(p); {
-			s := next(p[at:], false)
-			if s.kind == number {
-				digits++
-			}
-			at += s.size
-		}
+		digits += digitsOf(p)
 	}
 	if digits < shortest || digits > longest {
 		return false

@@ -249,9 +249,29 @@ func TestPartsOfANumberAreToldFromOtherNumbers(t *testing.T) {
 			t.Errorf("%v: %v", row.parts, got)
 		}
 	}
-	for _, p := range []string{"", "4", "4111x", "+4111", "4111111111111", strings.Repeat(" ", 80) + "41"} {
+	for _, p := range []string{"", "4", "4111x", "+4111", "4111111111111111111", strings.Repeat(" ", 80) + "41"} {
 		if paymentcard.Part(p) {
 			t.Errorf("%q is a part", p)
+		}
+	}
+}
+
+// TestPartsThatFollowEachOtherAreJoined, whatever stands before and after them.
+func TestPartsThatFollowEachOtherAreJoined(t *testing.T) {
+	for _, row := range []struct {
+		parts      []string
+		first, end int
+		want       bool
+	}{
+		{[]string{"4111", "1111", "1111", "1111"}, 0, 4, true},
+		{[]string{"12", "4111", "1111", "1111", "1111", "27"}, 1, 5, true},
+		{[]string{"4111111111111", "111"}, 0, 2, true},
+		{[]string{"4111", "1111", "1111", "1112"}, 0, 0, false},
+		{[]string{"4111", "1111", "27", "1111", "1111"}, 0, 0, false},
+		{nil, 0, 0, false},
+	} {
+		if first, end, ok := paymentcard.Joined(row.parts); first != row.first || end != row.end || ok != row.want {
+			t.Errorf("%v: %d to %d, %v", row.parts, first, end, ok)
 		}
 	}
 }

@@ -62,7 +62,18 @@ func disguises() []disguise {
 
 func mixtures(signs []string) []disguise {
 	scripts, hidden := values(zeros()), unseen()
+	wide := rand.New(rand.NewPCG(2026, 12)) // of its own: the others stay as they were
 	return []disguise{
+		{"a table's blanks", func(_ *rand.Rand, n string) string {
+			var b strings.Builder
+			for i, g := range printed(n) {
+				if i > 0 {
+					b.WriteString(strings.Repeat(one(wide, []string{" ", "\t", "\u00a0", " \t", "\r\n"}), 7+wide.IntN(60)))
+				}
+				b.WriteString(g)
+			}
+			return b.String()
+		}},
 		{"mixed signs", func(r *rand.Rand, n string) string {
 			var b strings.Builder
 			for i, g := range printed(n) {

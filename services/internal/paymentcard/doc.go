@@ -8,7 +8,7 @@
 //
 // What does not hide a number:
 //
-//   - White space of any kind and width, line breaks with or without a mail's
+//   - White space of any kind and width and any amount of it, line breaks with or without a mail's
 //     ">", dashes, dots, and mixtures of them, in any grouping; any other sign
 //     if all gaps are the same and groups but the last have four digits or more
 //     ("4111/1111/...").

@@ -19,8 +19,8 @@ const (
 
 // What a gap may hold.
 const (
-	mostSigns = 6  // that take room
-	mostBytes = 96 // hidden signs included
+	mostSigns = 6  // that take room; blanks in a row are one
+	mostBytes = 96 // hidden signs included, and of blanks in a row the first
 )
 
 // finder looks for card numbers in one text, and marks them, or ends with the
@@ -77,16 +77,24 @@ func (f *finder) run() {
 func (f *finder) scan() bool {
 	f.row = f.row[:0]
 	between, signs, lines := none, 0, false
+	blank, repeated := false, 0 // whether the sign before was one, and bytes of those that do not count
 	for at := 0; at < len(f.text); {
 		s := next(f.text[at:], f.escapes)
+		if s.blank && blank {
+			lines = lines || s.char == '\n'
+			repeated += s.size
+			at += s.size
+			continue
+		}
+		blank = s.blank || blank && s.kind == hidden
 		if s.kind == number {
-			if len(f.row) > 0 && (signs > mostSigns || at-int(f.row[len(f.row)-1].end) > mostBytes) {
+			if len(f.row) > 0 && (signs > mostSigns || at-int(f.row[len(f.row)-1].end)-repeated > mostBytes) {
 				if f.judge() {
 					return true
 				}
 			}
 			f.row = append(f.row, digit{s.value, between, int32(at), int32(at + s.size)})
-			between, signs, lines = none, 0, false
+			between, signs, lines, repeated = none, 0, false, 0
 			at += s.size
 			continue
 		}
@@ -99,7 +107,7 @@ func (f *finder) scan() bool {
 			if f.judge() {
 				return true
 			}
-			between, signs = none, 0
+			between, signs, repeated = none, 0, 0
 		case hidden:
 			between = max(between, unseen)
 		case usual:

@@ -23,6 +23,7 @@ type sign struct {
 	kind  kind
 	value byte // of a digit
 	char  byte // the character, if it is one of ASCII
+	blank bool // white space: any number of it, one after the other, is one sign
 	size  int  // bytes in the text
 }
 
@@ -58,7 +59,9 @@ func plainASCII(c byte) sign {
 		return sign{kind: number, value: c - '0'}
 	case c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z':
 		return sign{kind: ends}
-	case c == ' ' || c >= '\t' && c <= '\r' || c == '-' || c == '.':
+	case c == ' ' || c >= '\t' && c <= '\r':
+		return sign{kind: usual, blank: true}
+	case c == '-' || c == '.':
 		return sign{kind: usual}
 	case c < ' ' || c == 0x7f:
 		return sign{kind: hidden}
@@ -71,7 +74,7 @@ func wide(text string) sign {
 	if r == utf8.RuneError && size == 1 {
 		switch text[0] {
 		case 0xa0: // the no-break space of Latin-1
-			return sign{kind: usual, size: 1}
+			return sign{kind: usual, size: 1, blank: true}
 		case 0xad: // its soft hyphen
 			return sign{kind: hidden, size: 1}
 		}
@@ -90,7 +93,9 @@ func classify(r rune) sign {
 		return sign{kind: number, value: v}
 	}
 	switch {
-	case unicode.IsSpace(r), unicode.Is(unicode.Z, r), unicode.Is(unicode.Pd, r), strings.ContainsRune("\u2212\u2043\u00b7\u2022\u2024\u2027\u2219\u22c5\u3002\uff0e\u30fb\uff65\uff61", r):
+	case unicode.IsSpace(r), unicode.Is(unicode.Z, r):
+		return sign{kind: usual, blank: true}
+	case unicode.Is(unicode.Pd, r), strings.ContainsRune("\u2212\u2043\u00b7\u2022\u2024\u2027\u2219\u22c5\u3002\uff0e\u30fb\uff65\uff61", r):
 		return sign{kind: usual}
 	case unicode.In(r, unicode.Cf, unicode.Cc, unicode.Mn, unicode.Me):
 		return sign{kind: hidden}

@@ -1,6 +1,8 @@
 package rpc
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 
 	"google.golang.org/protobuf/proto"
@@ -106,6 +108,23 @@ func (s *searched) paths(m protoreflect.Message) []string {
 	return all
 }
 
+// pieces are texts that can be parts of one number, and the path of each.
+type pieces struct{ paths, parts []string }
+
+func (p *pieces) add(path, text string) {
+	if paymentcard.Part(text) {
+		p.paths, p.parts = append(p.paths, path), append(p.parts, text)
+	}
+}
+
+// joined are the paths of those that hold a number together.
+func (p *pieces) joined() []string {
+	if first, end, ok := paymentcard.Joined(p.parts); ok {
+		return slices.Clone(p.paths[first:end])
+	}
+	return nil
+}
+
 // holds reports whether one value that is no message holds a number.
 func (f *searchedField) holds(v protoreflect.Value) bool {
 	switch f.kind {
@@ -119,27 +138,48 @@ func (f *searchedField) holds(v protoreflect.Value) bool {
 
 func (f *searchedField) ofList(list protoreflect.List) []string {
 	var all []string
-	var parts []string
+	var items pieces
+	fields := map[string]*pieces{} // of messages, by their path in each
 	for i := range list.Len() {
-		v, name := list.Get(i), ""
-		switch {
-		case f.into != nil:
-			if found := f.into.paths(v.Message()); found != nil {
-				all = append(all, under(f.TextName()+"["+strconv.Itoa(i)+"]", found)...)
-			}
+		v, name := list.Get(i), f.TextName()+"["+strconv.Itoa(i)+"]"
+		if f.into != nil {
+			all = append(all, under(name, f.into.paths(v.Message()))...)
+			f.into.gather(v.Message(), name, "", fields)
 			continue
-		case f.holds(v):
-			name = f.TextName() + "[" + strconv.Itoa(i) + "]"
+		}
+		if f.holds(v) {
 			all = append(all, name)
 		}
-		if f.kind == protoreflect.StringKind && paymentcard.Part(v.String()) {
-			parts = append(parts, v.String())
+		if f.kind == protoreflect.StringKind {
+			items.add(name, v.String())
 		}
 	}
-	if len(parts) > 1 && paymentcard.Spread(parts) {
-		all = append(all, f.TextName())
+	all = append(all, items.joined()...)
+	for _, path := range slices.Sorted(maps.Keys(fields)) {
+		all = append(all, fields[path].joined()...)
 	}
 	return all
+}
+
+// gather adds the texts of a message, and of single messages inside, to those that
+// other items of the same list have at the same path.
+func (s *searched) gather(m protoreflect.Message, item, path string, fields map[string]*pieces) {
+	for i := range s.fields {
+		f := &s.fields[i]
+		if f.IsMap() || f.IsList() || !m.Has(f.FieldDescriptor) {
+			continue
+		}
+		at, v := path+"."+f.TextName(), m.Get(f.FieldDescriptor)
+		switch {
+		case f.into != nil:
+			f.into.gather(v.Message(), item, at, fields)
+		case f.text:
+			if fields[at] == nil {
+				fields[at] = &pieces{}
+			}
+			fields[at].add(item+at, v.String())
+		}
+	}
 }
 
 // ofMap looks at keys too. A path does not name a key, since a caller chose it.
@@ -163,20 +203,15 @@ func (f *searchedField) ofMap(entries protoreflect.Map) []string {
 // spread finds a number of which several fields of one message have a part each,
 // in the order of the contract, and names the fields.
 func (s *searched) spread(m protoreflect.Message) []string {
-	var names, parts []string
+	var all pieces
 	for i := range s.fields {
 		f := &s.fields[i]
 		if !f.text || !m.Has(f.FieldDescriptor) {
 			continue
 		}
-		if v := m.Get(f.FieldDescriptor).String(); paymentcard.Part(v) {
-			names, parts = append(names, f.TextName()), append(parts, v)
-		}
+		all.add(f.TextName(), m.Get(f.FieldDescriptor).String())
 	}
-	if !paymentcard.Spread(parts) {
-		return nil
-	}
-	return names
+	return all.joined()
 }
 
 func under(name string, paths []string) []string {

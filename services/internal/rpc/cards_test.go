@@ -103,7 +103,21 @@ func TestEveryPlaceOfAMessageIsSearched(t *testing.T) {
 			return wrapperspb.Bytes([]byte(strings.Join(strings.Split(n, ""), "\x00")))
 		}, []string{"value"}},
 		"an item of a list": {func(n string) proto.Message { return &fieldmaskpb.FieldMask{Paths: []string{"a", n}} }, []string{"paths[1]"}},
-		"several items":     {func(n string) proto.Message { return &fieldmaskpb.FieldMask{Paths: strings.Fields(n)} }, []string{"paths"}},
+		"several items":     {func(n string) proto.Message { return &fieldmaskpb.FieldMask{Paths: strings.Fields(n)} }, []string{"paths[0]", "paths[1]", "paths[2]", "paths[3]"}},
+		"items beside another number": {func(n string) proto.Message {
+			return &fieldmaskpb.FieldMask{Paths: slices.Concat([]string{"12"}, strings.Fields(n), []string{"2026"})}
+		}, []string{"paths[1]", "paths[2]", "paths[3]", "paths[4]"}},
+		"a long part and a short one": {func(n string) proto.Message {
+			digits := strings.ReplaceAll(n, " ", "")
+			return &fieldmaskpb.FieldMask{Paths: []string{digits[:13], digits[13:]}}
+		}, []string{"paths[0]", "paths[1]"}},
+		"fields of one name of messages in a list": {func(n string) proto.Message {
+			list := &structpb.ListValue{}
+			for _, part := range strings.Fields(n) {
+				list.Values = append(list.Values, text(part))
+			}
+			return list
+		}, []string{"values[0].string_value", "values[1].string_value", "values[2].string_value", "values[3].string_value"}},
 		"several fields": {func(n string) proto.Message {
 			return &samplev1.SignRequest{RequestId: n[:9], Book: n[10:14], Name: n[15:]}
 		}, []string{"request_id", "book", "name"}},
@@ -126,13 +140,14 @@ func TestEveryPlaceOfAMessageIsSearched(t *testing.T) {
 	}
 }
 
-// Fields that belong to several numbers, as a telephone's and an account's do,
-// are read one by one where they lie in different messages.
-func TestNumbersOfDifferentMessagesAreNotPutTogether(t *testing.T) {
-	list := &structpb.ListValue{}
-	for _, part := range strings.Fields(card) {
-		list.Values = append(list.Values, structpb.NewStringValue(part))
-	}
+// Fields of different messages, or with something else between them, belong to
+// several numbers, as a telephone's and an account's do.
+func TestNumbersThatDoNotFollowEachOtherAreNotPutTogether(t *testing.T) {
+	parts := strings.Fields(card)
+	list := &structpb.ListValue{Values: []*structpb.Value{
+		structpb.NewStringValue(parts[0]), structpb.NewStringValue(parts[1]),
+		structpb.NewListValue(&structpb.ListValue{Values: []*structpb.Value{structpb.NewStringValue(parts[2]), structpb.NewStringValue(parts[3])}}),
+	}}
 	if got := rpc.CardPaths(list); got != nil {
 		t.Errorf("found in %v", got)
 	}

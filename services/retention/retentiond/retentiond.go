@@ -69,6 +69,13 @@ func Run(ctx context.Context, cfg Config, w daemon.World) error {
 	s.Subjects = identityv1.NewSubjectServiceClient(p.identity)
 	s.Zone = zone.New(identityv1.NewTenantServiceClient(p.identity), time.Now).Of
 	dates := review.New(s.Persons.Registry)
+	s.Standing = func(ctx context.Context, tenant string) (uint32, error) {
+		ends, err := m.Log.Ends(ctx, rpc.Context)
+		if err != nil {
+			return 0, err
+		}
+		return dates.Standing(ctx, tenant, ends)
+	}
 	announcer := review.Announcer{Dates: dates, Persons: s.Persons, Now: time.Now, Every: cfg.ReviewEvery, Log: k.Log}
 	process, err := follow.Process(s.Schedules, consentv1.NewPolicyServiceClient(p.consent), time.Now)
 	if err != nil {
@@ -143,11 +150,13 @@ func handlers(k *daemon.Kit, m *member.Member, digester es.Digester) (*rpc.Serve
 	return &rpc.Server{Schedules: schedules, Persons: persons, Now: time.Now}, err
 }
 
-// serve opens the door. Of the services only fulfilment may come in.
+// serve opens the door. Of the services fulfilment may come in, and identity to
+// ask whether a tenant may go.
 func serve(ctx context.Context, k *daemon.Kit, s *rpc.Server) (*kit.Server, net.Listener, error) {
 	cfg := k.RPC()
 	cfg.Services = []kit.Service{{Desc: &retentionv1.RetentionService_ServiceDesc, Impl: s}}
 	cfg.Callers = map[string][]string{retentionv1.RetentionService_ServiceDesc.ServiceName: {"fulfilment"}}
+	cfg.Callers[retentionv1.RetentionService_CountHolds_FullMethodName] = []string{"identity"}
 	cfg.Errors = rpc.Errors()
 	server, err := kit.NewServer(cfg)
 	if err != nil {

@@ -129,6 +129,7 @@ func objectless() map[string][]string {
 			"habeas.consent.v1.PolicyService.ListPolicies", "habeas.fulfilment.v1.RequestService.ListRequests",
 			"habeas.fulfilment.v1.SystemService.ListSystems", "habeas.identity.v1.AgentService.ListAgents",
 			"habeas.identity.v1.BreakGlassService.ListBreakGlass",
+			"habeas.retention.v1.RetentionService.CountHolds", "habeas.fulfilment.v1.RequestService.CountOpenRequests",
 			"habeas.identity.v1.SettingsService.ConfirmSettings", "habeas.identity.v1.SettingsService.WithdrawSettings",
 			"habeas.identity.v1.SettingsService.UpdateSettings", "habeas.identity.v1.SettingsService.GetSettings",
 			"habeas.identity.v1.TenantService.GetTenant", "habeas.identity.v1.TenantService.OffboardTenant",

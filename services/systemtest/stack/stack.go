@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -45,6 +46,8 @@ type Stack struct {
 	// Connections are the connection strings of the data systems that fulfilment
 	// can reach, by tenant/name. Set them before Start.
 	Connections map[string]string
+	// More are further variables of services, by name. Set them before Start.
+	More map[string][]string
 
 	t        testing.TB
 	ca       *localca.CA
@@ -135,7 +138,7 @@ func (s *Stack) environ(name string) []string {
 		"HABEAS_EVENTLOG_KEY=" + base64.StdEncoding.EncodeToString(s.In.LogKey.Public()),
 		"HABEAS_EVENTLOG_SERVICE_KEY=" + filepath.Join(s.Dir, name+".key"), fmt.Sprintf("HABEAS_EVENTLOG_SHARDS=%d", shards),
 	}
-	return append(env, s.own(name)...)
+	return slices.Concat(env, s.own(name), s.More[name])
 }
 
 // Spans is the file that takes a service's finished spans.

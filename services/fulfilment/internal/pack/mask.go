@@ -1,6 +1,7 @@
 package pack
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -56,11 +57,11 @@ func masked(value any) (any, int) {
 	case []byte:
 		return paymentcard.MaskBytes(v)
 	case int64:
-		if v >= least {
+		if v >= least || v <= -least {
 			return paymentcard.Mask(strconv.FormatInt(v, 10))
 		}
 	case float64: // a number in the wrong type of column
-		if v >= least && v < most && v == math.Trunc(v) {
+		if size := math.Abs(v); size >= least && size < most && v == math.Trunc(v) {
 			return paymentcard.Mask(strconv.FormatFloat(v, 'f', -1, 64))
 		}
 	}
@@ -81,7 +82,7 @@ func (m *masking) spread(i int) int {
 		}
 		var parts []string
 		for k, size := range sizes {
-			if part := group(m.Columns[i+k].Value); len(part) == size {
+			if part := group(m.Columns[i+k].Value, size); len(part) == size {
 				parts = append(parts, part)
 			}
 		}
@@ -101,18 +102,26 @@ func (m *masking) spread(i int) int {
 	return 0
 }
 
-// group are the digits of a value that is nothing but a few digits.
-func group(value any) string {
-	const longest = 6
-	text := ""
+// group are the digits of a value that is nothing but a few digits. A whole number
+// has lost the zeros that its group begins with, and gets them back.
+func group(value any, size int) string {
 	switch v := value.(type) {
 	case string:
-		text = strings.TrimSpace(v)
+		if text := strings.TrimSpace(v); strings.Trim(text, "0123456789") == "" {
+			return text
+		}
 	case int64:
-		text = strconv.FormatInt(v, 10)
+		return whole(float64(v), size)
+	case float64:
+		return whole(v, size)
 	}
-	if len(text) > longest || strings.Trim(text, "0123456789") != "" {
+	return ""
+}
+
+func whole(v float64, size int) string {
+	const largest = 1e6 // more than any group has
+	if v = math.Abs(v); v >= largest || v != math.Trunc(v) {
 		return ""
 	}
-	return text
+	return fmt.Sprintf("%0*d", size, int(v))
 }

@@ -73,6 +73,42 @@ func TestWhatIsNoCardNumberIsShownAsItIs(t *testing.T) {
 	}
 }
 
+// TestANumberKeepsNeitherASignNorZerosFromBeingMasked: whole numbers lose the zeros
+// of a group, and may be negative.
+func TestANumberKeepsNeitherASignNorZerosFromBeingMasked(t *testing.T) {
+	split := func(values ...any) connector.Row {
+		r := connector.Row{Collection: "customer"}
+		for i, v := range values {
+			r.Columns = append(r.Columns, connector.Column{Name: string(rune('a' + i)), Category: "user.financial", Value: v})
+		}
+		return r
+	}
+	for _, tc := range []struct {
+		name string
+		row  connector.Row
+		want []any
+	}{
+		{"a negative number", split(int64(-4111111111111111)), []any{"-************1111"}},
+		{"a negative fraction's whole", split(-4111111111111111.0), []any{"-************1111"}},
+		{"groups that begin with zeros", split(int64(4000), int64(12), int64(3456), int64(7899)), []any{"****", "****", "****", "7899"}},
+		{"the last of them too", split(int64(4539), int64(5787), int64(6362), int64(9)), []any{"****", "****", "****", "0009"}},
+		{"in columns of fractions", split(4000.0, 12.0, 3456.0, 7899.0), []any{"****", "****", "****", "7899"}},
+		{"a group that is not whole", split(4000.0, 12.5, 3456.0, 7899.0), []any{4000.0, 12.5, 3456.0, 7899.0}},
+		{"the twin: a digit that does not fit", split(int64(4000), int64(12), int64(3456), int64(7898)), []any{4000.0, 12.0, 3456.0, 7898.0}},
+	} {
+		files, _ := archived(t, tc.row)
+		var rows []map[string]any
+		if err := json.Unmarshal([]byte(files["1-shop/1-customer.json"]), &rows); err != nil {
+			t.Fatal(err)
+		}
+		for i, want := range tc.want {
+			if got := rows[0][string(rune('a'+i))]; got != want {
+				t.Errorf("%s: column %d is %v, want %v", tc.name, i, got, want)
+			}
+		}
+	}
+}
+
 func TestTheRowOfAConnectorIsNotChanged(t *testing.T) {
 	r := row("6")
 	archived(t, r)

@@ -212,6 +212,15 @@ func (s *Server) ListRequests(ctx context.Context, r *fulfilmentv1.ListRequestsR
 	return out, nil
 }
 
+// CountOpenRequests says how many requests of the tenant are not finished.
+func (s *Server) CountOpenRequests(ctx context.Context, _ *fulfilmentv1.CountOpenRequestsRequest) (*fulfilmentv1.CountOpenRequestsResponse, error) {
+	n, err := s.Open(ctx, tenantOf(ctx))
+	if err != nil {
+		return nil, err
+	}
+	return &fulfilmentv1.CountOpenRequestsResponse{Requests: n}, nil
+}
+
 // DownloadPackage records the read and then gives the archive out, chunk by
 // chunk.
 func (s *Server) DownloadPackage(r *fulfilmentv1.DownloadPackageRequest, out grpc.ServerStreamingServer[fulfilmentv1.DownloadPackageResponse]) error {

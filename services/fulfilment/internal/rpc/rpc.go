@@ -51,8 +51,10 @@ type Server struct {
 	fulfilmentv1.UnimplementedSystemServiceServer
 	fulfilmentv1.UnimplementedCaseServiceServer
 	carry.Handlers
-	Carrier       *carry.Carrier
-	Lister        Lister
+	Carrier *carry.Carrier
+	Lister  Lister
+	// Open is how many requests of a tenant are not finished, as of now.
+	Open          func(ctx context.Context, tenant string) (uint32, error)
 	Words         carry.Words
 	Pinner        Pinner
 	Checker       Checker

@@ -228,6 +228,31 @@ func line(at string, row map[string]string) (Line, error) {
 	}, nil
 }
 
+// CountOpen is how many requests of a tenant are not finished, once the model has
+// reached want.
+func (l Lister) CountOpen(ctx context.Context, tenant string, want es.Token) (uint32, error) {
+	var n uint32
+	for _, shard := range l.Shards {
+		var open *redis.StringSliceCmd
+		_, err := l.Reader.Read(ctx, shard, want, func(p redis.Pipeliner, key func(string) string) {
+			open = p.ZRange(ctx, key(keyOpen), 0, -1)
+		})
+		if err != nil {
+			return 0, err
+		}
+		for _, subject := range open.Val() {
+			agg, err := es.ParseSubject(subject)
+			if err != nil {
+				return 0, fmt.Errorf("row of the list: %w", err)
+			}
+			if agg.Tenant == tenant {
+				n++
+			}
+		}
+	}
+	return n, nil
+}
+
 // Open lists a timer for every request that is not finished, for the sweep.
 func (l Lister) Open(now func() time.Time) func(ctx context.Context) iter.Seq2[jetstream.Timer, error] {
 	return func(ctx context.Context) iter.Seq2[jetstream.Timer, error] {

@@ -16,7 +16,8 @@ func (a *app) tenantOffboard() *cobra.Command {
 	req := &identityv1.OffboardTenantRequest{}
 	c := &cobra.Command{
 		Use: "offboard TENANT", Short: "begin the end of the tenant: every key is destroyed after a time", Args: cobra.ExactArgs(1),
-		Long: "Offboard begins the end of the token's tenant. The role platform_admin and a step-up are needed.",
+		Long: "Offboard begins the end of the token's tenant, unless a legal hold stands or a request is open. The role platform_admin\n" +
+			"and a step-up are needed.",
 		RunE: func(c *cobra.Command, args []string) error {
 			r.fill()
 			req.RequestId, req.Tenant = r.id, args[0]
@@ -35,7 +36,6 @@ func (a *app) tenantOffboard() *cobra.Command {
 	}
 	r.flags(c.Flags(), "")
 	c.Flags().StringVar(&req.Reason, "reason", "contract_ended", "code of the reason")
-	c.Flags().BoolVar(&req.NothingOpen, "nothing-open", false, "no legal hold stands and no request is open; refused without")
 	return c
 }
 
@@ -83,6 +83,9 @@ func (a *app) tenantProof() *cobra.Command {
 					return err
 				}
 				p := t.GetOffboarding().GetProof()
+				if o := t.GetOffboarding(); o.GetHolds()+o.GetRequests() > 0 {
+					return a.show(o, []string{"STAGE\tDUE\tWAITS FOR HOLDS\tOPEN REQUESTS", cells(o.GetStage(), day(o.GetDueAt()), o.GetHolds(), o.GetRequests())})
+				}
 				return a.show(t.GetOffboarding(), []string{
 					"STAGE\tKEYS\tBEFORE\tPEPPERS\tLOOKUPS\tRESIDUE ENDS\tDIGEST",
 					cells(t.GetOffboarding().GetStage().String(), count(p.GetKeys()), count(p.GetKeysBefore()), count(p.GetPeppers()),

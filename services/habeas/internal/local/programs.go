@@ -24,10 +24,11 @@ func programs(ahead map[string]string) []program {
 		{name: "identity", run: configured(identityd.Run), own: func(in *Installation) []string {
 			return append(in.smtp(), "HABEAS_VAULT_KEYS="+in.places.keks(), "HABEAS_VAULT_ALONE=true",
 				"HABEAS_VAULT_LEASE=2s", // a restart waits out the leases of the run before
-				"HABEAS_CONSENT_TARGET="+ahead["consent"], "HABEAS_FULFILMENT_TARGET="+ahead["fulfilment"])
+				"HABEAS_CONSENT_TARGET="+ahead["consent"], "HABEAS_FULFILMENT_TARGET="+ahead["fulfilment"],
+				"HABEAS_RETENTION_TARGET="+ahead["retention"])
 		}},
 		{name: "consent", listen: ahead["consent"], run: configured(consentd.Run), own: func(in *Installation) []string { return in.peers("identity") }},
-		{name: "retention", run: configured(retentiond.Run), own: func(in *Installation) []string { return in.peers("identity", "consent") }},
+		{name: "retention", listen: ahead["retention"], run: configured(retentiond.Run), own: func(in *Installation) []string { return in.peers("identity", "consent") }},
 		{name: "fulfilment", listen: ahead["fulfilment"], run: configured(fulfilmentd.Run), own: func(in *Installation) []string {
 			packages := url.URL{Scheme: "file", Path: in.places.packages()}
 			own := append(in.smtp(), in.peers("identity", "consent", "retention")...)

@@ -98,7 +98,7 @@ func (s *service) end() error {
 func (in *Installation) startServices(ctx context.Context) error {
 	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
 	in.stop = stop
-	ahead, err := reserve(ctx, "consent", "fulfilment")
+	ahead, err := reserve(ctx, "consent", "retention", "fulfilment")
 	if err != nil {
 		return fmt.Errorf("reserve addresses: %w", err)
 	}

@@ -51,6 +51,10 @@ func hints(reason string) hint {
 		return hint{"id_token", "hand in a code, or set the provider of the tenant's settings"}
 	case "PROVIDER_LEVEL_TWICE", "PROVIDER_LEVEL_OF_METHOD":
 		return hint{"settings.provider.levels", "name each value once, and level 4 for values of acr alone"}
+	case "HOLDS_STAND":
+		return hint{"tenant", "`habeas hold list SUBJECT` shows the holds of a person; each has to be released first"}
+	case "REQUESTS_OPEN":
+		return hint{"tenant", "`habeas request list` shows which; each has to end first"}
 	case "POLICY_LEVEL_TWICE":
 		return hint{"settings.assurance.policies", "name each policy once"}
 	case "VERIFICATION_NOT_NEEDED", "VERIFICATIONS_TOO_MANY":

@@ -38,8 +38,11 @@ type Desk struct {
 	Rows      rows.Store
 	Vault     *vault.Vault
 	Peppers   *pepper.Keeper
-	Now       func() time.Time
-	Grace     time.Duration // in which it can be taken back
+	// Standing is what stands in the way of a tenant's end, as of now; an error while
+	// nobody knows.
+	Standing func(ctx context.Context, tenant string) (tenant.Standing, error)
+	Now      func() time.Time
+	Grace    time.Duration // in which it can be taken back
 	// Settle is how long a call from before the point of no return may still be
 	// under way, and a pepper be used: longer than memory, lease and deadline.
 	Settle time.Duration
@@ -98,7 +101,7 @@ func (d *Desk) Go(ctx context.Context, id string) error {
 		if d.Now().Before(t.DueAt) {
 			return nil
 		}
-		if t, err = d.begin(ctx, id); err != nil {
+		if t, err = d.begin(ctx, id); err != nil || t.Stage != tenant.StageEnding {
 			return err
 		}
 	case tenant.StageEnding:
@@ -123,8 +126,13 @@ func (d *Desk) handle(ctx context.Context, id, step string, data tenant.Command)
 	return res.State, err
 }
 
-// begin is the point of no return.
+// begin is the point of no return, unless something stands in the way: that is
+// recorded, and looked at again the next time.
 func (d *Desk) begin(ctx context.Context, id string) (tenant.Tenant, error) {
+	standing, err := d.Standing(ctx, id)
+	if err != nil {
+		return tenant.Tenant{}, err
+	}
 	lookups, err := rows.Count(ctx, d.Rows, lookupRows(id))
 	if err != nil {
 		return tenant.Tenant{}, err
@@ -133,9 +141,14 @@ func (d *Desk) begin(ctx context.Context, id string) (tenant.Tenant, error) {
 	if err != nil {
 		return tenant.Tenant{}, err
 	}
-	return d.handle(ctx, id, "begin", tenant.End{
-		Counted: tenant.Counted{LookupRows: lookups, SuppressionRows: suppressed}, At: d.Now(),
+	step := fmt.Sprintf("begin/%d/%d", standing.Holds, standing.Requests) // another question each time that something else stands
+	t, err := d.handle(ctx, id, step, tenant.End{
+		Counted: tenant.Counted{LookupRows: lookups, SuppressionRows: suppressed}, Standing: standing, At: d.Now(),
 	})
+	if errors.Is(err, tenant.ErrHoldsStand) || errors.Is(err, tenant.ErrRequestsOpen) {
+		return t, nil
+	}
+	return t, err
 }
 
 func lookupRows(id string) string      { return rows.VaultSubject("*", "lookup", id, ">") }

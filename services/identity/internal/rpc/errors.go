@@ -10,6 +10,7 @@ import (
 	"habeas.internal/services/identity/internal/ages"
 	"habeas.internal/services/identity/internal/facts"
 	"habeas.internal/services/identity/internal/mandates"
+	"habeas.internal/services/identity/internal/offboard"
 	"habeas.internal/services/identity/internal/signin"
 	"habeas.internal/services/identity/mandate"
 	"habeas.internal/services/identity/staff"
@@ -40,6 +41,8 @@ func domain() fault.Table {
 		{Err: tenant.ErrNotFound, Code: codes.NotFound, Reason: "TENANT_NOT_FOUND"},
 		{Err: tenant.ErrIncomplete, Code: codes.InvalidArgument, Reason: "TENANT_INCOMPLETE"},
 		{Err: tenant.ErrExists, Code: codes.AlreadyExists, Reason: "TENANT_EXISTS", Text: "tenant exists already"},
+		{Err: offboard.ErrUnknown, Code: codes.Unavailable, Reason: "STANDING_UNKNOWN", Retry: time.Second},
+		{Err: offboard.ErrNotConnected, Code: codes.FailedPrecondition, Reason: "PEERS_NOT_CONNECTED"},
 		{Err: fault.Type[tenant.Refusal](), Code: codes.FailedPrecondition},
 		{Err: subject.ErrNotFound, Code: codes.NotFound, Reason: "SUBJECT_NOT_FOUND"},
 		{Err: subject.ErrNoIdentifier, Code: codes.InvalidArgument, Reason: "IDENTIFIER_REQUIRED"},

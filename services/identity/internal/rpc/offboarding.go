@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"errors"
 
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 	"habeas.internal/services/identity/internal/tenants"
@@ -9,6 +10,8 @@ import (
 	"habeas.internal/services/internal/es"
 	kit "habeas.internal/services/internal/rpc"
 	"habeas.internal/services/internal/rpc/fault"
+
+	"google.golang.org/grpc/codes"
 )
 
 // OffboardTenant begins the end of the caller's tenant. What makes sure that a
@@ -21,17 +24,33 @@ func (s *Tenants) OffboardTenant(ctx context.Context, r *identityv1.OffboardTena
 	if err != nil {
 		return nil, err
 	}
+	standing, err := s.Leaving.Standing(ctx, tenantOf(ctx))
+	if err != nil {
+		return nil, err
+	}
 	cmd.Data = tenant.Offboard{
-		By: kit.PrincipalFrom(ctx).Subject, Reason: r.GetReason(), Free: r.GetNothingOpen(), Grace: s.Leaving.Grace, At: cmd.At,
+		By: kit.PrincipalFrom(ctx).Subject, Reason: r.GetReason(), Standing: standing, Grace: s.Leaving.Grace, At: cmd.At,
 	}
 	if err := s.Leaving.Note(ctx, tenantOf(ctx)); err != nil {
 		return nil, err
 	}
 	res, err := s.leave(ctx, cmd)
 	if err != nil {
-		return nil, err
+		return nil, stands(err, standing)
 	}
 	return &identityv1.OffboardTenantResponse{DueAt: stamp(res.State.DueAt), ConsistencyToken: res.Token().Encode()}, nil
+}
+
+// stands adds to a refusal how much stands in the way.
+func stands(err error, standing tenant.Standing) error {
+	for why, text := range map[tenant.Refusal]string{tenant.ErrHoldsStand: "legal holds stand", tenant.ErrRequestsOpen: "requests are open"} {
+		if errors.Is(err, why) {
+			return fault.Counted(codes.FailedPrecondition, why.Reason(), text, map[string]uint64{
+				"holds": uint64(standing.Holds), "requests": uint64(standing.Requests),
+			})
+		}
+	}
+	return err
 }
 
 // ApproveOffboarding is a second person's word.
@@ -75,6 +94,7 @@ func leaving(l tenant.Leaving) *identityv1.Offboarding {
 	}
 	out := &identityv1.Offboarding{
 		Stage: identityv1.OffboardingStage(l.Stage), Reason: l.Reason, BegunAt: stamp(l.BegunAt), DueAt: stamp(l.DueAt),
+		Holds: l.Standing.Holds, Requests: l.Standing.Requests,
 	}
 	if l.Stage != tenant.StageGone {
 		return out

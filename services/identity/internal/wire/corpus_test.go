@@ -71,12 +71,13 @@ func TestTenantsEventsStayReadable(t *testing.T) {
 		tenant.OffboardingBegun{By: "actor-1", Reason: "contract_ended", At: noon, DueAt: noon.AddDate(0, 0, 30)},
 		tenant.OffboardingApproved{By: "actor-2", At: noon, DueAt: noon.AddDate(0, 0, 30)},
 		tenant.OffboardingCancelled{By: "actor-1", At: noon},
+		tenant.DestructionDelayed{Standing: tenant.Standing{Holds: 1, Requests: 2}, At: noon},
 		tenant.DestructionBegun{At: noon, Counted: tenant.Counted{LookupRows: 2, SuppressionRows: 1}},
 		tenant.Offboarded{Proof: tenant.Proof{
 			Keys: 2, KeysBefore: 1, Digest: [32]byte{1, 2}, Peppers: 3, ResidueHorizon: noon.AddDate(0, 0, 8), At: noon,
 			Partitions: []tenant.Partition{{Name: "7f", Epoch: 3, ResidueHorizon: noon.AddDate(0, 0, 8)}},
 		}},
-		tenant.OffboardingRefused{Reason: "TENANT_NOT_FREE"},
+		tenant.OffboardingRefused{Reason: "HOLDS_STAND"},
 	})
 }
 

@@ -34,6 +34,16 @@ func unpackStayed(_ *eventpb.Reader, m *identityv1.TenantOffboardingCancelled) t
 	return tenant.OffboardingCancelled{By: m.GetBy(), At: eventpb.Moment(m.GetCancelledAt())}
 }
 
+func packDelayed(_ *eventpb.Writer, e tenant.DestructionDelayed) *identityv1.TenantDestructionDelayed {
+	return &identityv1.TenantDestructionDelayed{Holds: e.Holds, Requests: e.Requests, SeenAt: eventpb.Stamp(e.At)}
+}
+
+func unpackDelayed(_ *eventpb.Reader, m *identityv1.TenantDestructionDelayed) tenant.DestructionDelayed {
+	return tenant.DestructionDelayed{
+		Standing: tenant.Standing{Holds: m.GetHolds(), Requests: m.GetRequests()}, At: eventpb.Moment(m.GetSeenAt()),
+	}
+}
+
 func packEnding(_ *eventpb.Writer, e tenant.DestructionBegun) *identityv1.TenantDestructionBegun {
 	return &identityv1.TenantDestructionBegun{
 		BegunAt: eventpb.Stamp(e.At), LookupRows: e.LookupRows, SuppressionRows: e.SuppressionRows,

@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"strconv"
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -36,6 +37,16 @@ func New(code codes.Code, reason, text string) *Fault {
 // Later makes a fault that says when to come back. The text must be constant.
 func Later(code codes.Code, reason, text string, retry time.Duration) *Fault {
 	return build(code, reason, text, nil, retryAfter(code, max(retry, time.Millisecond)))
+}
+
+// Counted makes a fault that says how many there are of what the reason is about.
+// The text and the names must be constant.
+func Counted(code codes.Code, reason, text string, counts map[string]uint64) *Fault {
+	about := make(map[string]string, len(counts))
+	for name, n := range counts {
+		about[name] = strconv.FormatUint(n, 10)
+	}
+	return build(code, reason, text, about, retryAfter(code, 0))
 }
 
 // Internal makes the answer to an unexpected error. The trace's id, if there is

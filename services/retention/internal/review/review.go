@@ -24,7 +24,9 @@ type Dates struct {
 
 	mu   sync.Mutex
 	read map[place]es.Checkpoint
-	open map[hold]time.Time
+	open map[hold]time.Time // those that nobody was called to look at
+	// stand is how many holds of a tenant bind.
+	stand map[string]uint32
 }
 
 type place struct{ stream, epoch string }
@@ -36,7 +38,7 @@ type hold struct {
 
 // New makes an empty list.
 func New(registry es.Registry[person.Event]) *Dates {
-	return &Dates{registry: registry, read: map[place]es.Checkpoint{}, open: map[hold]time.Time{}}
+	return &Dates{registry: registry, read: map[place]es.Checkpoint{}, open: map[hold]time.Time{}, stand: map[string]uint32{}}
 }
 
 // Projection keeps the list up to date.
@@ -86,15 +88,46 @@ func (d *Dates) Apply(_ context.Context, from es.Checkpoint, batch []es.Recorded
 func (d *Dates) note(agg es.Aggregate, ev person.Event) {
 	switch e := ev.(type) {
 	case person.HoldPlaced:
+		d.stand[agg.Tenant]++
 		d.open[hold{agg, e.Hold}] = e.ReviewAt
 	case person.HoldReviewed:
 		d.open[hold{agg, e.Hold}] = e.ReviewAt
 	case person.HoldReviewDue:
 		delete(d.open, hold{agg, e.Hold})
 	case person.HoldReleased:
+		d.stand[agg.Tenant]--
 		delete(d.open, hold{agg, e.Hold})
 	case person.PermitGiven, person.PermitRefused, person.PermitEnded:
 	}
+}
+
+// lookAgain is how often Standing looks whether the list has caught up.
+const lookAgain = 10 * time.Millisecond
+
+// Standing is how many holds of a tenant bind, once the list has reached these
+// ends; es.ErrBehind if it does not before ctx ends.
+func (d *Dates) Standing(ctx context.Context, tenant string, ends map[string]es.Checkpoint) (uint32, error) {
+	for {
+		if n, ok := d.standing(tenant, ends); ok {
+			return n, nil
+		}
+		select {
+		case <-ctx.Done():
+			return 0, es.ErrBehind
+		case <-time.After(lookAgain):
+		}
+	}
+}
+
+func (d *Dates) standing(tenant string, ends map[string]es.Checkpoint) (uint32, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, end := range ends {
+		if d.read[place{end.Stream, end.Epoch}].Seq < end.Seq {
+			return 0, false
+		}
+	}
+	return d.stand[tenant], true
 }
 
 // passed lists the holds whose date is not after a moment.

@@ -30,6 +30,8 @@ type Server struct {
 	Zone func(ctx context.Context, tenant string) (*time.Location, error)
 	// Subjects says whether a person for whom a hold is asked is known.
 	Subjects Subjects
+	// Standing is how many holds of a tenant bind, as of now.
+	Standing func(ctx context.Context, tenant string) (uint32, error)
 	Now      func() time.Time
 }
 
@@ -87,6 +89,15 @@ func (s *Server) GetSchedule(ctx context.Context, r *retentionv1.GetScheduleRequ
 		})
 	}
 	return out, nil
+}
+
+// CountHolds says how many legal holds stand in the tenant.
+func (s *Server) CountHolds(ctx context.Context, _ *retentionv1.CountHoldsRequest) (*retentionv1.CountHoldsResponse, error) {
+	n, err := s.Standing(ctx, tenant(ctx))
+	if err != nil {
+		return nil, err
+	}
+	return &retentionv1.CountHoldsResponse{Holds: n}, nil
 }
 
 // Evaluate says of each item whether it may be erased.

@@ -69,6 +69,7 @@ func newWorld(t *testing.T) *world {
 	w.server = &rpc.Server{
 		Schedules: schedules, Persons: persons, Now: w.now,
 		Subjects: &w.people,
+		Standing: func(context.Context, string) (uint32, error) { return 0, nil },
 		Zone:     func(context.Context, string) (*time.Location, error) { return time.UTC, nil },
 	}
 	_, w.addr = w.Serve(t, "retention", kit.Config{

@@ -1789,6 +1789,89 @@ func (x *GetRequestResponse) GetRequest() *Request {
 	return nil
 }
 
+// CountOpenRequestsRequest asks for the caller's own tenant.
+type CountOpenRequestsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CountOpenRequestsRequest) Reset() {
+	*x = CountOpenRequestsRequest{}
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CountOpenRequestsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CountOpenRequestsRequest) ProtoMessage() {}
+
+func (x *CountOpenRequestsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CountOpenRequestsRequest.ProtoReflect.Descriptor instead.
+func (*CountOpenRequestsRequest) Descriptor() ([]byte, []int) {
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{18}
+}
+
+// CountOpenRequestsResponse says how many.
+type CountOpenRequestsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Requests that are not finished, whoever asks and whatever for.
+	Requests      uint32 `protobuf:"varint,1,opt,name=requests,proto3" json:"requests,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CountOpenRequestsResponse) Reset() {
+	*x = CountOpenRequestsResponse{}
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CountOpenRequestsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CountOpenRequestsResponse) ProtoMessage() {}
+
+func (x *CountOpenRequestsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CountOpenRequestsResponse.ProtoReflect.Descriptor instead.
+func (*CountOpenRequestsResponse) Descriptor() ([]byte, []int) {
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *CountOpenRequestsResponse) GetRequests() uint32 {
+	if x != nil {
+		return x.Requests
+	}
+	return 0
+}
+
 // ListRequestsRequest says which.
 type ListRequestsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1806,7 +1889,7 @@ type ListRequestsRequest struct {
 
 func (x *ListRequestsRequest) Reset() {
 	*x = ListRequestsRequest{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[18]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1818,7 +1901,7 @@ func (x *ListRequestsRequest) String() string {
 func (*ListRequestsRequest) ProtoMessage() {}
 
 func (x *ListRequestsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[18]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1831,7 +1914,7 @@ func (x *ListRequestsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRequestsRequest.ProtoReflect.Descriptor instead.
 func (*ListRequestsRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{18}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ListRequestsRequest) GetState() RequestState {
@@ -1886,7 +1969,7 @@ type RequestSummary struct {
 
 func (x *RequestSummary) Reset() {
 	*x = RequestSummary{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[19]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1898,7 +1981,7 @@ func (x *RequestSummary) String() string {
 func (*RequestSummary) ProtoMessage() {}
 
 func (x *RequestSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[19]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1911,7 +1994,7 @@ func (x *RequestSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestSummary.ProtoReflect.Descriptor instead.
 func (*RequestSummary) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{19}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *RequestSummary) GetRequest() string {
@@ -1976,7 +2059,7 @@ type ListRequestsResponse struct {
 
 func (x *ListRequestsResponse) Reset() {
 	*x = ListRequestsResponse{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[20]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1988,7 +2071,7 @@ func (x *ListRequestsResponse) String() string {
 func (*ListRequestsResponse) ProtoMessage() {}
 
 func (x *ListRequestsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[20]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2001,7 +2084,7 @@ func (x *ListRequestsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRequestsResponse.ProtoReflect.Descriptor instead.
 func (*ListRequestsResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{20}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ListRequestsResponse) GetRequests() []*RequestSummary {
@@ -2029,7 +2112,7 @@ type WatchRequestRequest struct {
 
 func (x *WatchRequestRequest) Reset() {
 	*x = WatchRequestRequest{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[21]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2041,7 +2124,7 @@ func (x *WatchRequestRequest) String() string {
 func (*WatchRequestRequest) ProtoMessage() {}
 
 func (x *WatchRequestRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[21]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2054,7 +2137,7 @@ func (x *WatchRequestRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequestRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequestRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{21}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *WatchRequestRequest) GetRequest() string {
@@ -2075,7 +2158,7 @@ type WatchRequestResponse struct {
 
 func (x *WatchRequestResponse) Reset() {
 	*x = WatchRequestResponse{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[22]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2087,7 +2170,7 @@ func (x *WatchRequestResponse) String() string {
 func (*WatchRequestResponse) ProtoMessage() {}
 
 func (x *WatchRequestResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[22]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2100,7 +2183,7 @@ func (x *WatchRequestResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequestResponse.ProtoReflect.Descriptor instead.
 func (*WatchRequestResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{22}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *WatchRequestResponse) GetRequest() *Request {
@@ -2121,7 +2204,7 @@ type ExplainRequestRequest struct {
 
 func (x *ExplainRequestRequest) Reset() {
 	*x = ExplainRequestRequest{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[23]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2133,7 +2216,7 @@ func (x *ExplainRequestRequest) String() string {
 func (*ExplainRequestRequest) ProtoMessage() {}
 
 func (x *ExplainRequestRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[23]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2146,7 +2229,7 @@ func (x *ExplainRequestRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainRequestRequest.ProtoReflect.Descriptor instead.
 func (*ExplainRequestRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{23}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ExplainRequestRequest) GetRequest() string {
@@ -2177,7 +2260,7 @@ type Step struct {
 
 func (x *Step) Reset() {
 	*x = Step{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[24]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2189,7 +2272,7 @@ func (x *Step) String() string {
 func (*Step) ProtoMessage() {}
 
 func (x *Step) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[24]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2202,7 +2285,7 @@ func (x *Step) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Step.ProtoReflect.Descriptor instead.
 func (*Step) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{24}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Step) GetAt() *timestamppb.Timestamp {
@@ -2300,7 +2383,7 @@ type ExplainRequestResponse struct {
 
 func (x *ExplainRequestResponse) Reset() {
 	*x = ExplainRequestResponse{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[25]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2312,7 +2395,7 @@ func (x *ExplainRequestResponse) String() string {
 func (*ExplainRequestResponse) ProtoMessage() {}
 
 func (x *ExplainRequestResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[25]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2325,7 +2408,7 @@ func (x *ExplainRequestResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainRequestResponse.ProtoReflect.Descriptor instead.
 func (*ExplainRequestResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{25}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ExplainRequestResponse) GetRequest() *Request {
@@ -2471,7 +2554,7 @@ type SignIn struct {
 
 func (x *SignIn) Reset() {
 	*x = SignIn{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[26]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2483,7 +2566,7 @@ func (x *SignIn) String() string {
 func (*SignIn) ProtoMessage() {}
 
 func (x *SignIn) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[26]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2496,7 +2579,7 @@ func (x *SignIn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignIn.ProtoReflect.Descriptor instead.
 func (*SignIn) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{26}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *SignIn) GetIssuer() string {
@@ -2541,7 +2624,7 @@ type ToldChannel struct {
 
 func (x *ToldChannel) Reset() {
 	*x = ToldChannel{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[27]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2553,7 +2636,7 @@ func (x *ToldChannel) String() string {
 func (*ToldChannel) ProtoMessage() {}
 
 func (x *ToldChannel) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[27]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2566,7 +2649,7 @@ func (x *ToldChannel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ToldChannel.ProtoReflect.Descriptor instead.
 func (*ToldChannel) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{27}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ToldChannel) GetKind() string {
@@ -2613,7 +2696,7 @@ type Blocker struct {
 
 func (x *Blocker) Reset() {
 	*x = Blocker{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[28]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2625,7 +2708,7 @@ func (x *Blocker) String() string {
 func (*Blocker) ProtoMessage() {}
 
 func (x *Blocker) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[28]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2638,7 +2721,7 @@ func (x *Blocker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Blocker.ProtoReflect.Descriptor instead.
 func (*Blocker) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{28}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Blocker) GetRequest() string {
@@ -2722,7 +2805,7 @@ type DownloadPackageRequest struct {
 
 func (x *DownloadPackageRequest) Reset() {
 	*x = DownloadPackageRequest{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[29]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2734,7 +2817,7 @@ func (x *DownloadPackageRequest) String() string {
 func (*DownloadPackageRequest) ProtoMessage() {}
 
 func (x *DownloadPackageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[29]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2747,7 +2830,7 @@ func (x *DownloadPackageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadPackageRequest.ProtoReflect.Descriptor instead.
 func (*DownloadPackageRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{29}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *DownloadPackageRequest) GetRequest() string {
@@ -2768,7 +2851,7 @@ type DownloadPackageResponse struct {
 
 func (x *DownloadPackageResponse) Reset() {
 	*x = DownloadPackageResponse{}
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[30]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2780,7 +2863,7 @@ func (x *DownloadPackageResponse) String() string {
 func (*DownloadPackageResponse) ProtoMessage() {}
 
 func (x *DownloadPackageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[30]
+	mi := &file_habeas_fulfilment_v1_request_service_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2793,7 +2876,7 @@ func (x *DownloadPackageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadPackageResponse.ProtoReflect.Descriptor instead.
 func (*DownloadPackageResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{30}
+	return file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *DownloadPackageResponse) GetData() []byte {
@@ -2922,7 +3005,10 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\x06due_on\x18\x10 \x01(\tR\x05dueOn\x12\x14\n" +
 	"\x05agent\x18\x1e \x01(\tR\x05agent\"M\n" +
 	"\x12GetRequestResponse\x127\n" +
-	"\arequest\x18\x01 \x01(\v2\x1d.habeas.fulfilment.v1.RequestR\arequest\"\xe2\x01\n" +
+	"\arequest\x18\x01 \x01(\v2\x1d.habeas.fulfilment.v1.RequestR\arequest\"\x1a\n" +
+	"\x18CountOpenRequestsRequest\"7\n" +
+	"\x19CountOpenRequestsResponse\x12\x1a\n" +
+	"\brequests\x18\x01 \x01(\rR\brequests\"\xe2\x01\n" +
 	"\x13ListRequestsRequest\x12B\n" +
 	"\x05state\x18\x01 \x01(\x0e2\".habeas.fulfilment.v1.RequestStateB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05state\x12'\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\n" +
@@ -3048,7 +3134,7 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\fCancelReason\x12\x1d\n" +
 	"\x19CANCEL_REASON_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14CANCEL_REASON_NOT_ME\x10\x01\x12\x1e\n" +
-	"\x1aCANCEL_REASON_CHANGED_MIND\x10\x022\x90\f\n" +
+	"\x1aCANCEL_REASON_CHANGED_MIND\x10\x022\x99\r\n" +
 	"\x0eRequestService\x12z\n" +
 	"\rSubmitRequest\x12*.habeas.fulfilment.v1.SubmitRequestRequest\x1a+.habeas.fulfilment.v1.SubmitRequestResponse\"\x10\x8a\xb5\x18\b\n" +
 	"\x04\x01\x03\v\f\x10\x01\x92\xb5\x18\x00\x12z\n" +
@@ -3068,7 +3154,9 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"GetRequest\x12'.habeas.fulfilment.v1.GetRequestRequest\x1a(.habeas.fulfilment.v1.GetRequestResponse\"\x17\x8a\xb5\x18\f\n" +
 	"\b\x01\x03\x04\x05\x06\a\b\v\x10\x02\x92\xb5\x18\x00\x90\x02\x01\x12{\n" +
 	"\fListRequests\x12).habeas.fulfilment.v1.ListRequestsRequest\x1a*.habeas.fulfilment.v1.ListRequestsResponse\"\x14\x8a\xb5\x18\t\n" +
-	"\x05\x03\x05\x06\a\b\x10\x02\x92\xb5\x18\x00\x90\x02\x01\x12\x83\x01\n" +
+	"\x05\x03\x05\x06\a\b\x10\x02\x92\xb5\x18\x00\x90\x02\x01\x12\x86\x01\n" +
+	"\x11CountOpenRequests\x12..habeas.fulfilment.v1.CountOpenRequestsRequest\x1a/.habeas.fulfilment.v1.CountOpenRequestsResponse\"\x10\x8a\xb5\x18\x05\n" +
+	"\x01\f\x10\x02\x92\xb5\x18\x00\x90\x02\x01\x12\x83\x01\n" +
 	"\fWatchRequest\x12).habeas.fulfilment.v1.WatchRequestRequest\x1a*.habeas.fulfilment.v1.WatchRequestResponse\"\x1a\x8a\xb5\x18\n" +
 	"\n" +
 	"\x06\x01\x03\x05\a\b\v\x10\x02\x92\xb5\x18\x05\x1a\x03\b\x90\x1c\x90\x02\x010\x01\x12\x84\x01\n" +
@@ -3092,7 +3180,7 @@ func file_habeas_fulfilment_v1_request_service_proto_rawDescGZIP() []byte {
 }
 
 var file_habeas_fulfilment_v1_request_service_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_habeas_fulfilment_v1_request_service_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
+var file_habeas_fulfilment_v1_request_service_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_habeas_fulfilment_v1_request_service_proto_goTypes = []any{
 	(Right)(0),                        // 0: habeas.fulfilment.v1.Right
 	(RequestState)(0),                 // 1: habeas.fulfilment.v1.RequestState
@@ -3118,68 +3206,70 @@ var file_habeas_fulfilment_v1_request_service_proto_goTypes = []any{
 	(*Leaf)(nil),                      // 21: habeas.fulfilment.v1.Leaf
 	(*Request)(nil),                   // 22: habeas.fulfilment.v1.Request
 	(*GetRequestResponse)(nil),        // 23: habeas.fulfilment.v1.GetRequestResponse
-	(*ListRequestsRequest)(nil),       // 24: habeas.fulfilment.v1.ListRequestsRequest
-	(*RequestSummary)(nil),            // 25: habeas.fulfilment.v1.RequestSummary
-	(*ListRequestsResponse)(nil),      // 26: habeas.fulfilment.v1.ListRequestsResponse
-	(*WatchRequestRequest)(nil),       // 27: habeas.fulfilment.v1.WatchRequestRequest
-	(*WatchRequestResponse)(nil),      // 28: habeas.fulfilment.v1.WatchRequestResponse
-	(*ExplainRequestRequest)(nil),     // 29: habeas.fulfilment.v1.ExplainRequestRequest
-	(*Step)(nil),                      // 30: habeas.fulfilment.v1.Step
-	(*ExplainRequestResponse)(nil),    // 31: habeas.fulfilment.v1.ExplainRequestResponse
-	(*SignIn)(nil),                    // 32: habeas.fulfilment.v1.SignIn
-	(*ToldChannel)(nil),               // 33: habeas.fulfilment.v1.ToldChannel
-	(*Blocker)(nil),                   // 34: habeas.fulfilment.v1.Blocker
-	(*DownloadPackageRequest)(nil),    // 35: habeas.fulfilment.v1.DownloadPackageRequest
-	(*DownloadPackageResponse)(nil),   // 36: habeas.fulfilment.v1.DownloadPackageResponse
-	(*v1.Identifier)(nil),             // 37: habeas.identity.v1.Identifier
-	(*timestamppb.Timestamp)(nil),     // 38: google.protobuf.Timestamp
-	(v1.VerificationState)(0),         // 39: habeas.identity.v1.VerificationState
-	(*v1.Check)(nil),                  // 40: habeas.identity.v1.Check
+	(*CountOpenRequestsRequest)(nil),  // 24: habeas.fulfilment.v1.CountOpenRequestsRequest
+	(*CountOpenRequestsResponse)(nil), // 25: habeas.fulfilment.v1.CountOpenRequestsResponse
+	(*ListRequestsRequest)(nil),       // 26: habeas.fulfilment.v1.ListRequestsRequest
+	(*RequestSummary)(nil),            // 27: habeas.fulfilment.v1.RequestSummary
+	(*ListRequestsResponse)(nil),      // 28: habeas.fulfilment.v1.ListRequestsResponse
+	(*WatchRequestRequest)(nil),       // 29: habeas.fulfilment.v1.WatchRequestRequest
+	(*WatchRequestResponse)(nil),      // 30: habeas.fulfilment.v1.WatchRequestResponse
+	(*ExplainRequestRequest)(nil),     // 31: habeas.fulfilment.v1.ExplainRequestRequest
+	(*Step)(nil),                      // 32: habeas.fulfilment.v1.Step
+	(*ExplainRequestResponse)(nil),    // 33: habeas.fulfilment.v1.ExplainRequestResponse
+	(*SignIn)(nil),                    // 34: habeas.fulfilment.v1.SignIn
+	(*ToldChannel)(nil),               // 35: habeas.fulfilment.v1.ToldChannel
+	(*Blocker)(nil),                   // 36: habeas.fulfilment.v1.Blocker
+	(*DownloadPackageRequest)(nil),    // 37: habeas.fulfilment.v1.DownloadPackageRequest
+	(*DownloadPackageResponse)(nil),   // 38: habeas.fulfilment.v1.DownloadPackageResponse
+	(*v1.Identifier)(nil),             // 39: habeas.identity.v1.Identifier
+	(*timestamppb.Timestamp)(nil),     // 40: google.protobuf.Timestamp
+	(v1.VerificationState)(0),         // 41: habeas.identity.v1.VerificationState
+	(*v1.Check)(nil),                  // 42: habeas.identity.v1.Check
 }
 var file_habeas_fulfilment_v1_request_service_proto_depIdxs = []int32{
 	0,  // 0: habeas.fulfilment.v1.SubmitRequestRequest.right:type_name -> habeas.fulfilment.v1.Right
-	37, // 1: habeas.fulfilment.v1.SubmitRequestRequest.identifier:type_name -> habeas.identity.v1.Identifier
+	39, // 1: habeas.fulfilment.v1.SubmitRequestRequest.identifier:type_name -> habeas.identity.v1.Identifier
 	4,  // 2: habeas.fulfilment.v1.SubmitRequestRequest.channel:type_name -> habeas.fulfilment.v1.RequestChannel
-	38, // 3: habeas.fulfilment.v1.SubmitRequestRequest.received_at:type_name -> google.protobuf.Timestamp
-	38, // 4: habeas.fulfilment.v1.SubmitRequestResponse.due_at:type_name -> google.protobuf.Timestamp
-	39, // 5: habeas.fulfilment.v1.VerifyRequestResponse.state:type_name -> habeas.identity.v1.VerificationState
-	40, // 6: habeas.fulfilment.v1.CheckPersonRequest.check:type_name -> habeas.identity.v1.Check
-	39, // 7: habeas.fulfilment.v1.CheckPersonResponse.state:type_name -> habeas.identity.v1.VerificationState
-	38, // 8: habeas.fulfilment.v1.CheckPersonResponse.evidence_ends_at:type_name -> google.protobuf.Timestamp
+	40, // 3: habeas.fulfilment.v1.SubmitRequestRequest.received_at:type_name -> google.protobuf.Timestamp
+	40, // 4: habeas.fulfilment.v1.SubmitRequestResponse.due_at:type_name -> google.protobuf.Timestamp
+	41, // 5: habeas.fulfilment.v1.VerifyRequestResponse.state:type_name -> habeas.identity.v1.VerificationState
+	42, // 6: habeas.fulfilment.v1.CheckPersonRequest.check:type_name -> habeas.identity.v1.Check
+	41, // 7: habeas.fulfilment.v1.CheckPersonResponse.state:type_name -> habeas.identity.v1.VerificationState
+	40, // 8: habeas.fulfilment.v1.CheckPersonResponse.evidence_ends_at:type_name -> google.protobuf.Timestamp
 	5,  // 9: habeas.fulfilment.v1.CancelRequestRequest.reason:type_name -> habeas.fulfilment.v1.CancelReason
 	3,  // 10: habeas.fulfilment.v1.Leaf.outcome:type_name -> habeas.fulfilment.v1.LeafOutcome
-	38, // 11: habeas.fulfilment.v1.Leaf.until:type_name -> google.protobuf.Timestamp
+	40, // 11: habeas.fulfilment.v1.Leaf.until:type_name -> google.protobuf.Timestamp
 	0,  // 12: habeas.fulfilment.v1.Request.right:type_name -> habeas.fulfilment.v1.Right
 	1,  // 13: habeas.fulfilment.v1.Request.state:type_name -> habeas.fulfilment.v1.RequestState
 	2,  // 14: habeas.fulfilment.v1.Request.outcome:type_name -> habeas.fulfilment.v1.Outcome
-	38, // 15: habeas.fulfilment.v1.Request.received_at:type_name -> google.protobuf.Timestamp
-	38, // 16: habeas.fulfilment.v1.Request.due_at:type_name -> google.protobuf.Timestamp
-	38, // 17: habeas.fulfilment.v1.Request.closed_at:type_name -> google.protobuf.Timestamp
+	40, // 15: habeas.fulfilment.v1.Request.received_at:type_name -> google.protobuf.Timestamp
+	40, // 16: habeas.fulfilment.v1.Request.due_at:type_name -> google.protobuf.Timestamp
+	40, // 17: habeas.fulfilment.v1.Request.closed_at:type_name -> google.protobuf.Timestamp
 	21, // 18: habeas.fulfilment.v1.Request.leaves:type_name -> habeas.fulfilment.v1.Leaf
-	38, // 19: habeas.fulfilment.v1.Request.package_expires_at:type_name -> google.protobuf.Timestamp
+	40, // 19: habeas.fulfilment.v1.Request.package_expires_at:type_name -> google.protobuf.Timestamp
 	22, // 20: habeas.fulfilment.v1.GetRequestResponse.request:type_name -> habeas.fulfilment.v1.Request
 	1,  // 21: habeas.fulfilment.v1.ListRequestsRequest.state:type_name -> habeas.fulfilment.v1.RequestState
 	0,  // 22: habeas.fulfilment.v1.RequestSummary.right:type_name -> habeas.fulfilment.v1.Right
 	1,  // 23: habeas.fulfilment.v1.RequestSummary.state:type_name -> habeas.fulfilment.v1.RequestState
 	2,  // 24: habeas.fulfilment.v1.RequestSummary.outcome:type_name -> habeas.fulfilment.v1.Outcome
-	38, // 25: habeas.fulfilment.v1.RequestSummary.received_at:type_name -> google.protobuf.Timestamp
-	38, // 26: habeas.fulfilment.v1.RequestSummary.due_at:type_name -> google.protobuf.Timestamp
-	25, // 27: habeas.fulfilment.v1.ListRequestsResponse.requests:type_name -> habeas.fulfilment.v1.RequestSummary
+	40, // 25: habeas.fulfilment.v1.RequestSummary.received_at:type_name -> google.protobuf.Timestamp
+	40, // 26: habeas.fulfilment.v1.RequestSummary.due_at:type_name -> google.protobuf.Timestamp
+	27, // 27: habeas.fulfilment.v1.ListRequestsResponse.requests:type_name -> habeas.fulfilment.v1.RequestSummary
 	22, // 28: habeas.fulfilment.v1.WatchRequestResponse.request:type_name -> habeas.fulfilment.v1.Request
-	38, // 29: habeas.fulfilment.v1.Step.at:type_name -> google.protobuf.Timestamp
+	40, // 29: habeas.fulfilment.v1.Step.at:type_name -> google.protobuf.Timestamp
 	22, // 30: habeas.fulfilment.v1.ExplainRequestResponse.request:type_name -> habeas.fulfilment.v1.Request
-	38, // 31: habeas.fulfilment.v1.ExplainRequestResponse.since:type_name -> google.protobuf.Timestamp
-	38, // 32: habeas.fulfilment.v1.ExplainRequestResponse.overdue_at:type_name -> google.protobuf.Timestamp
-	38, // 33: habeas.fulfilment.v1.ExplainRequestResponse.next_try_at:type_name -> google.protobuf.Timestamp
-	30, // 34: habeas.fulfilment.v1.ExplainRequestResponse.history:type_name -> habeas.fulfilment.v1.Step
-	34, // 35: habeas.fulfilment.v1.ExplainRequestResponse.behind:type_name -> habeas.fulfilment.v1.Blocker
-	32, // 36: habeas.fulfilment.v1.ExplainRequestResponse.sign_in:type_name -> habeas.fulfilment.v1.SignIn
-	33, // 37: habeas.fulfilment.v1.ExplainRequestResponse.told:type_name -> habeas.fulfilment.v1.ToldChannel
-	38, // 38: habeas.fulfilment.v1.ExplainRequestResponse.held_until:type_name -> google.protobuf.Timestamp
-	38, // 39: habeas.fulfilment.v1.SignIn.expires_at:type_name -> google.protobuf.Timestamp
-	38, // 40: habeas.fulfilment.v1.Blocker.since:type_name -> google.protobuf.Timestamp
-	38, // 41: habeas.fulfilment.v1.Blocker.overdue_at:type_name -> google.protobuf.Timestamp
-	38, // 42: habeas.fulfilment.v1.Blocker.next_try_at:type_name -> google.protobuf.Timestamp
+	40, // 31: habeas.fulfilment.v1.ExplainRequestResponse.since:type_name -> google.protobuf.Timestamp
+	40, // 32: habeas.fulfilment.v1.ExplainRequestResponse.overdue_at:type_name -> google.protobuf.Timestamp
+	40, // 33: habeas.fulfilment.v1.ExplainRequestResponse.next_try_at:type_name -> google.protobuf.Timestamp
+	32, // 34: habeas.fulfilment.v1.ExplainRequestResponse.history:type_name -> habeas.fulfilment.v1.Step
+	36, // 35: habeas.fulfilment.v1.ExplainRequestResponse.behind:type_name -> habeas.fulfilment.v1.Blocker
+	34, // 36: habeas.fulfilment.v1.ExplainRequestResponse.sign_in:type_name -> habeas.fulfilment.v1.SignIn
+	35, // 37: habeas.fulfilment.v1.ExplainRequestResponse.told:type_name -> habeas.fulfilment.v1.ToldChannel
+	40, // 38: habeas.fulfilment.v1.ExplainRequestResponse.held_until:type_name -> google.protobuf.Timestamp
+	40, // 39: habeas.fulfilment.v1.SignIn.expires_at:type_name -> google.protobuf.Timestamp
+	40, // 40: habeas.fulfilment.v1.Blocker.since:type_name -> google.protobuf.Timestamp
+	40, // 41: habeas.fulfilment.v1.Blocker.overdue_at:type_name -> google.protobuf.Timestamp
+	40, // 42: habeas.fulfilment.v1.Blocker.next_try_at:type_name -> google.protobuf.Timestamp
 	6,  // 43: habeas.fulfilment.v1.RequestService.SubmitRequest:input_type -> habeas.fulfilment.v1.SubmitRequestRequest
 	8,  // 44: habeas.fulfilment.v1.RequestService.VerifyRequest:input_type -> habeas.fulfilment.v1.VerifyRequestRequest
 	10, // 45: habeas.fulfilment.v1.RequestService.RenewVerification:input_type -> habeas.fulfilment.v1.RenewVerificationRequest
@@ -3188,24 +3278,26 @@ var file_habeas_fulfilment_v1_request_service_proto_depIdxs = []int32{
 	16, // 48: habeas.fulfilment.v1.RequestService.WithdrawRequest:input_type -> habeas.fulfilment.v1.WithdrawRequestRequest
 	18, // 49: habeas.fulfilment.v1.RequestService.RetryRequest:input_type -> habeas.fulfilment.v1.RetryRequestRequest
 	20, // 50: habeas.fulfilment.v1.RequestService.GetRequest:input_type -> habeas.fulfilment.v1.GetRequestRequest
-	24, // 51: habeas.fulfilment.v1.RequestService.ListRequests:input_type -> habeas.fulfilment.v1.ListRequestsRequest
-	27, // 52: habeas.fulfilment.v1.RequestService.WatchRequest:input_type -> habeas.fulfilment.v1.WatchRequestRequest
-	29, // 53: habeas.fulfilment.v1.RequestService.ExplainRequest:input_type -> habeas.fulfilment.v1.ExplainRequestRequest
-	35, // 54: habeas.fulfilment.v1.RequestService.DownloadPackage:input_type -> habeas.fulfilment.v1.DownloadPackageRequest
-	7,  // 55: habeas.fulfilment.v1.RequestService.SubmitRequest:output_type -> habeas.fulfilment.v1.SubmitRequestResponse
-	9,  // 56: habeas.fulfilment.v1.RequestService.VerifyRequest:output_type -> habeas.fulfilment.v1.VerifyRequestResponse
-	11, // 57: habeas.fulfilment.v1.RequestService.RenewVerification:output_type -> habeas.fulfilment.v1.RenewVerificationResponse
-	13, // 58: habeas.fulfilment.v1.RequestService.CheckPerson:output_type -> habeas.fulfilment.v1.CheckPersonResponse
-	15, // 59: habeas.fulfilment.v1.RequestService.CancelRequest:output_type -> habeas.fulfilment.v1.CancelRequestResponse
-	17, // 60: habeas.fulfilment.v1.RequestService.WithdrawRequest:output_type -> habeas.fulfilment.v1.WithdrawRequestResponse
-	19, // 61: habeas.fulfilment.v1.RequestService.RetryRequest:output_type -> habeas.fulfilment.v1.RetryRequestResponse
-	23, // 62: habeas.fulfilment.v1.RequestService.GetRequest:output_type -> habeas.fulfilment.v1.GetRequestResponse
-	26, // 63: habeas.fulfilment.v1.RequestService.ListRequests:output_type -> habeas.fulfilment.v1.ListRequestsResponse
-	28, // 64: habeas.fulfilment.v1.RequestService.WatchRequest:output_type -> habeas.fulfilment.v1.WatchRequestResponse
-	31, // 65: habeas.fulfilment.v1.RequestService.ExplainRequest:output_type -> habeas.fulfilment.v1.ExplainRequestResponse
-	36, // 66: habeas.fulfilment.v1.RequestService.DownloadPackage:output_type -> habeas.fulfilment.v1.DownloadPackageResponse
-	55, // [55:67] is the sub-list for method output_type
-	43, // [43:55] is the sub-list for method input_type
+	26, // 51: habeas.fulfilment.v1.RequestService.ListRequests:input_type -> habeas.fulfilment.v1.ListRequestsRequest
+	24, // 52: habeas.fulfilment.v1.RequestService.CountOpenRequests:input_type -> habeas.fulfilment.v1.CountOpenRequestsRequest
+	29, // 53: habeas.fulfilment.v1.RequestService.WatchRequest:input_type -> habeas.fulfilment.v1.WatchRequestRequest
+	31, // 54: habeas.fulfilment.v1.RequestService.ExplainRequest:input_type -> habeas.fulfilment.v1.ExplainRequestRequest
+	37, // 55: habeas.fulfilment.v1.RequestService.DownloadPackage:input_type -> habeas.fulfilment.v1.DownloadPackageRequest
+	7,  // 56: habeas.fulfilment.v1.RequestService.SubmitRequest:output_type -> habeas.fulfilment.v1.SubmitRequestResponse
+	9,  // 57: habeas.fulfilment.v1.RequestService.VerifyRequest:output_type -> habeas.fulfilment.v1.VerifyRequestResponse
+	11, // 58: habeas.fulfilment.v1.RequestService.RenewVerification:output_type -> habeas.fulfilment.v1.RenewVerificationResponse
+	13, // 59: habeas.fulfilment.v1.RequestService.CheckPerson:output_type -> habeas.fulfilment.v1.CheckPersonResponse
+	15, // 60: habeas.fulfilment.v1.RequestService.CancelRequest:output_type -> habeas.fulfilment.v1.CancelRequestResponse
+	17, // 61: habeas.fulfilment.v1.RequestService.WithdrawRequest:output_type -> habeas.fulfilment.v1.WithdrawRequestResponse
+	19, // 62: habeas.fulfilment.v1.RequestService.RetryRequest:output_type -> habeas.fulfilment.v1.RetryRequestResponse
+	23, // 63: habeas.fulfilment.v1.RequestService.GetRequest:output_type -> habeas.fulfilment.v1.GetRequestResponse
+	28, // 64: habeas.fulfilment.v1.RequestService.ListRequests:output_type -> habeas.fulfilment.v1.ListRequestsResponse
+	25, // 65: habeas.fulfilment.v1.RequestService.CountOpenRequests:output_type -> habeas.fulfilment.v1.CountOpenRequestsResponse
+	30, // 66: habeas.fulfilment.v1.RequestService.WatchRequest:output_type -> habeas.fulfilment.v1.WatchRequestResponse
+	33, // 67: habeas.fulfilment.v1.RequestService.ExplainRequest:output_type -> habeas.fulfilment.v1.ExplainRequestResponse
+	38, // 68: habeas.fulfilment.v1.RequestService.DownloadPackage:output_type -> habeas.fulfilment.v1.DownloadPackageResponse
+	56, // [56:69] is the sub-list for method output_type
+	43, // [43:56] is the sub-list for method input_type
 	43, // [43:43] is the sub-list for extension type_name
 	43, // [43:43] is the sub-list for extension extendee
 	0,  // [0:43] is the sub-list for field type_name
@@ -3222,7 +3314,7 @@ func file_habeas_fulfilment_v1_request_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_fulfilment_v1_request_service_proto_rawDesc), len(file_habeas_fulfilment_v1_request_service_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   31,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -31,6 +31,7 @@ const (
 	RequestService_RetryRequest_FullMethodName      = "/habeas.fulfilment.v1.RequestService/RetryRequest"
 	RequestService_GetRequest_FullMethodName        = "/habeas.fulfilment.v1.RequestService/GetRequest"
 	RequestService_ListRequests_FullMethodName      = "/habeas.fulfilment.v1.RequestService/ListRequests"
+	RequestService_CountOpenRequests_FullMethodName = "/habeas.fulfilment.v1.RequestService/CountOpenRequests"
 	RequestService_WatchRequest_FullMethodName      = "/habeas.fulfilment.v1.RequestService/WatchRequest"
 	RequestService_ExplainRequest_FullMethodName    = "/habeas.fulfilment.v1.RequestService/ExplainRequest"
 	RequestService_DownloadPackage_FullMethodName   = "/habeas.fulfilment.v1.RequestService/DownloadPackage"
@@ -75,6 +76,9 @@ type RequestServiceClient interface {
 	GetRequest(ctx context.Context, in *GetRequestRequest, opts ...grpc.CallOption) (*GetRequestResponse, error)
 	// ListRequests lists requests, newest first.
 	ListRequests(ctx context.Context, in *ListRequestsRequest, opts ...grpc.CallOption) (*ListRequestsResponse, error)
+	// CountOpenRequests says how many requests of the tenant are not finished, as of
+	// now.
+	CountOpenRequests(ctx context.Context, in *CountOpenRequestsRequest, opts ...grpc.CallOption) (*CountOpenRequestsResponse, error)
 	// WatchRequest sends a request's state now and after each change, until it
 	// is closed.
 	WatchRequest(ctx context.Context, in *WatchRequestRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchRequestResponse], error)
@@ -185,6 +189,16 @@ func (c *requestServiceClient) ListRequests(ctx context.Context, in *ListRequest
 	return out, nil
 }
 
+func (c *requestServiceClient) CountOpenRequests(ctx context.Context, in *CountOpenRequestsRequest, opts ...grpc.CallOption) (*CountOpenRequestsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CountOpenRequestsResponse)
+	err := c.cc.Invoke(ctx, RequestService_CountOpenRequests_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *requestServiceClient) WatchRequest(ctx context.Context, in *WatchRequestRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchRequestResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	stream, err := c.cc.NewStream(ctx, &RequestService_ServiceDesc.Streams[0], RequestService_WatchRequest_FullMethodName, cOpts...)
@@ -272,6 +286,9 @@ type RequestServiceServer interface {
 	GetRequest(context.Context, *GetRequestRequest) (*GetRequestResponse, error)
 	// ListRequests lists requests, newest first.
 	ListRequests(context.Context, *ListRequestsRequest) (*ListRequestsResponse, error)
+	// CountOpenRequests says how many requests of the tenant are not finished, as of
+	// now.
+	CountOpenRequests(context.Context, *CountOpenRequestsRequest) (*CountOpenRequestsResponse, error)
 	// WatchRequest sends a request's state now and after each change, until it
 	// is closed.
 	WatchRequest(*WatchRequestRequest, grpc.ServerStreamingServer[WatchRequestResponse]) error
@@ -318,6 +335,9 @@ func (UnimplementedRequestServiceServer) GetRequest(context.Context, *GetRequest
 }
 func (UnimplementedRequestServiceServer) ListRequests(context.Context, *ListRequestsRequest) (*ListRequestsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListRequests not implemented")
+}
+func (UnimplementedRequestServiceServer) CountOpenRequests(context.Context, *CountOpenRequestsRequest) (*CountOpenRequestsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CountOpenRequests not implemented")
 }
 func (UnimplementedRequestServiceServer) WatchRequest(*WatchRequestRequest, grpc.ServerStreamingServer[WatchRequestResponse]) error {
 	return status.Error(codes.Unimplemented, "method WatchRequest not implemented")
@@ -511,6 +531,24 @@ func _RequestService_ListRequests_Handler(srv interface{}, ctx context.Context, 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _RequestService_CountOpenRequests_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CountOpenRequestsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RequestServiceServer).CountOpenRequests(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RequestService_CountOpenRequests_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RequestServiceServer).CountOpenRequests(ctx, req.(*CountOpenRequestsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _RequestService_WatchRequest_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(WatchRequestRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -593,6 +631,10 @@ var RequestService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListRequests",
 			Handler:    _RequestService_ListRequests_Handler,
+		},
+		{
+			MethodName: "CountOpenRequests",
+			Handler:    _RequestService_CountOpenRequests_Handler,
 		},
 		{
 			MethodName: "ExplainRequest",

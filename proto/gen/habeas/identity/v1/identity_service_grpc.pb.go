@@ -496,7 +496,9 @@ type TenantServiceClient interface {
 	GetTenant(ctx context.Context, in *GetTenantRequest, opts ...grpc.CallOption) (*GetTenantResponse, error)
 	// OffboardTenant begins the end of the caller's tenant: after a time in which
 	// it can be taken back, every key is destroyed. Where the tenant's settings
-	// ask for an approver, that time begins with the approval.
+	// ask for an approver, that time begins with the approval. It is refused while
+	// a legal hold stands (HOLDS_STAND) or a request is open (REQUESTS_OPEN), with
+	// the numbers of both, and while nobody knows; and so is the destruction itself.
 	OffboardTenant(ctx context.Context, in *OffboardTenantRequest, opts ...grpc.CallOption) (*OffboardTenantResponse, error)
 	// ApproveOffboarding is the word of a second person.
 	ApproveOffboarding(ctx context.Context, in *ApproveOffboardingRequest, opts ...grpc.CallOption) (*ApproveOffboardingResponse, error)
@@ -576,7 +578,9 @@ type TenantServiceServer interface {
 	GetTenant(context.Context, *GetTenantRequest) (*GetTenantResponse, error)
 	// OffboardTenant begins the end of the caller's tenant: after a time in which
 	// it can be taken back, every key is destroyed. Where the tenant's settings
-	// ask for an approver, that time begins with the approval.
+	// ask for an approver, that time begins with the approval. It is refused while
+	// a legal hold stands (HOLDS_STAND) or a request is open (REQUESTS_OPEN), with
+	// the numbers of both, and while nobody knows; and so is the destruction itself.
 	OffboardTenant(context.Context, *OffboardTenantRequest) (*OffboardTenantResponse, error)
 	// ApproveOffboarding is the word of a second person.
 	ApproveOffboarding(context.Context, *ApproveOffboardingRequest) (*ApproveOffboardingResponse, error)

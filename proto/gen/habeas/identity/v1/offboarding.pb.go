@@ -92,10 +92,7 @@ type OffboardTenantRequest struct {
 	// The tenant, once more: it has to be the token's.
 	Tenant string `protobuf:"bytes,2,opt,name=tenant,proto3" json:"tenant,omitempty"`
 	// Code of the reason, such as contract_ended.
-	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
-	// The caller has made sure that no legal hold stands and no request is open.
-	// Nothing is destroyed without.
-	NothingOpen   bool `protobuf:"varint,4,opt,name=nothing_open,json=nothingOpen,proto3" json:"nothing_open,omitempty"`
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -149,13 +146,6 @@ func (x *OffboardTenantRequest) GetReason() string {
 		return x.Reason
 	}
 	return ""
-}
-
-func (x *OffboardTenantRequest) GetNothingOpen() bool {
-	if x != nil {
-		return x.NothingOpen
-	}
-	return false
 }
 
 // OffboardTenantResponse says until when it can be taken back.
@@ -418,7 +408,11 @@ type Offboarding struct {
 	// When destruction begins, or began at the earliest.
 	DueAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=due_at,json=dueAt,proto3" json:"due_at,omitempty"`
 	// What was destroyed; once it is gone.
-	Proof         *OffboardingProof `protobuf:"bytes,5,opt,name=proof,proto3" json:"proof,omitempty"`
+	Proof *OffboardingProof `protobuf:"bytes,5,opt,name=proof,proto3" json:"proof,omitempty"`
+	// Legal holds that stood when destruction was due: it waits for them.
+	Holds uint32 `protobuf:"varint,6,opt,name=holds,proto3" json:"holds,omitempty"`
+	// Requests that were open then.
+	Requests      uint32 `protobuf:"varint,7,opt,name=requests,proto3" json:"requests,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -486,6 +480,20 @@ func (x *Offboarding) GetProof() *OffboardingProof {
 		return x.Proof
 	}
 	return nil
+}
+
+func (x *Offboarding) GetHolds() uint32 {
+	if x != nil {
+		return x.Holds
+	}
+	return 0
+}
+
+func (x *Offboarding) GetRequests() uint32 {
+	if x != nil {
+		return x.Requests
+	}
+	return 0
 }
 
 // OffboardingProof says what was destroyed. Each key's end is an event of its
@@ -676,13 +684,12 @@ var File_habeas_identity_v1_offboarding_proto protoreflect.FileDescriptor
 
 const file_habeas_identity_v1_offboarding_proto_rawDesc = "" +
 	"\n" +
-	"$habeas/identity/v1/offboarding.proto\x12\x12habeas.identity.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd6\x01\n" +
+	"$habeas/identity/v1/offboarding.proto\x12\x12habeas.identity.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb3\x01\n" +
 	"\x15OffboardTenantRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12:\n" +
 	"\x06tenant\x18\x02 \x01(\tB\"\xbaH\x1fr\x1d2\x1b^[a-z0-9-][a-z0-9_-]{0,63}$R\x06tenant\x125\n" +
-	"\x06reason\x18\x03 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9_]{0,39}$R\x06reason\x12!\n" +
-	"\fnothing_open\x18\x04 \x01(\bR\vnothingOpen\"x\n" +
+	"\x06reason\x18\x03 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9_]{0,39}$R\x06reason\"x\n" +
 	"\x16OffboardTenantResponse\x121\n" +
 	"\x06due_at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05dueAt\x12+\n" +
 	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\"D\n" +
@@ -696,13 +703,15 @@ const file_habeas_identity_v1_offboarding_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\"H\n" +
 	"\x19CancelOffboardingResponse\x12+\n" +
-	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\x87\x02\n" +
+	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\xb9\x02\n" +
 	"\vOffboarding\x12:\n" +
 	"\x05stage\x18\x01 \x01(\x0e2$.habeas.identity.v1.OffboardingStageR\x05stage\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x125\n" +
 	"\bbegun_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\abegunAt\x121\n" +
 	"\x06due_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05dueAt\x12:\n" +
-	"\x05proof\x18\x05 \x01(\v2$.habeas.identity.v1.OffboardingProofR\x05proof\"\x95\x03\n" +
+	"\x05proof\x18\x05 \x01(\v2$.habeas.identity.v1.OffboardingProofR\x05proof\x12\x14\n" +
+	"\x05holds\x18\x06 \x01(\rR\x05holds\x12\x1a\n" +
+	"\brequests\x18\a \x01(\rR\brequests\"\x95\x03\n" +
 	"\x10OffboardingProof\x12?\n" +
 	"\roffboarded_at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\foffboardedAt\x12\x12\n" +
 	"\x04keys\x18\x02 \x01(\rR\x04keys\x12\x1f\n" +

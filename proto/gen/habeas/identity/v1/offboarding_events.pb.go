@@ -215,6 +215,70 @@ func (x *TenantOffboardingCancelled) GetCancelledAt() *timestamppb.Timestamp {
 	return nil
 }
 
+// TenantDestructionDelayed: destruction is due, and something stands in its way.
+type TenantDestructionDelayed struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Legal holds that stand.
+	Holds uint32 `protobuf:"varint,1,opt,name=holds,proto3" json:"holds,omitempty"`
+	// Requests that are open.
+	Requests uint32 `protobuf:"varint,2,opt,name=requests,proto3" json:"requests,omitempty"`
+	// When that was seen.
+	SeenAt        *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=seen_at,json=seenAt,proto3" json:"seen_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TenantDestructionDelayed) Reset() {
+	*x = TenantDestructionDelayed{}
+	mi := &file_habeas_identity_v1_offboarding_events_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TenantDestructionDelayed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TenantDestructionDelayed) ProtoMessage() {}
+
+func (x *TenantDestructionDelayed) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_offboarding_events_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TenantDestructionDelayed.ProtoReflect.Descriptor instead.
+func (*TenantDestructionDelayed) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_offboarding_events_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *TenantDestructionDelayed) GetHolds() uint32 {
+	if x != nil {
+		return x.Holds
+	}
+	return 0
+}
+
+func (x *TenantDestructionDelayed) GetRequests() uint32 {
+	if x != nil {
+		return x.Requests
+	}
+	return 0
+}
+
+func (x *TenantDestructionDelayed) GetSeenAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SeenAt
+	}
+	return nil
+}
+
 // TenantDestructionBegun: from here on nothing is taken back, no key is made
 // for the tenant, and none is lent whose row was not read before.
 type TenantDestructionBegun struct {
@@ -231,7 +295,7 @@ type TenantDestructionBegun struct {
 
 func (x *TenantDestructionBegun) Reset() {
 	*x = TenantDestructionBegun{}
-	mi := &file_habeas_identity_v1_offboarding_events_proto_msgTypes[3]
+	mi := &file_habeas_identity_v1_offboarding_events_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -243,7 +307,7 @@ func (x *TenantDestructionBegun) String() string {
 func (*TenantDestructionBegun) ProtoMessage() {}
 
 func (x *TenantDestructionBegun) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_offboarding_events_proto_msgTypes[3]
+	mi := &file_habeas_identity_v1_offboarding_events_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -256,7 +320,7 @@ func (x *TenantDestructionBegun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TenantDestructionBegun.ProtoReflect.Descriptor instead.
 func (*TenantDestructionBegun) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_offboarding_events_proto_rawDescGZIP(), []int{3}
+	return file_habeas_identity_v1_offboarding_events_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *TenantDestructionBegun) GetBegunAt() *timestamppb.Timestamp {
@@ -295,7 +359,7 @@ type TenantPartition struct {
 
 func (x *TenantPartition) Reset() {
 	*x = TenantPartition{}
-	mi := &file_habeas_identity_v1_offboarding_events_proto_msgTypes[4]
+	mi := &file_habeas_identity_v1_offboarding_events_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -307,7 +371,7 @@ func (x *TenantPartition) String() string {
 func (*TenantPartition) ProtoMessage() {}
 
 func (x *TenantPartition) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_offboarding_events_proto_msgTypes[4]
+	mi := &file_habeas_identity_v1_offboarding_events_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -320,7 +384,7 @@ func (x *TenantPartition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TenantPartition.ProtoReflect.Descriptor instead.
 func (*TenantPartition) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_offboarding_events_proto_rawDescGZIP(), []int{4}
+	return file_habeas_identity_v1_offboarding_events_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *TenantPartition) GetPartition() string {
@@ -368,7 +432,7 @@ type TenantOffboarded struct {
 
 func (x *TenantOffboarded) Reset() {
 	*x = TenantOffboarded{}
-	mi := &file_habeas_identity_v1_offboarding_events_proto_msgTypes[5]
+	mi := &file_habeas_identity_v1_offboarding_events_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -380,7 +444,7 @@ func (x *TenantOffboarded) String() string {
 func (*TenantOffboarded) ProtoMessage() {}
 
 func (x *TenantOffboarded) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_offboarding_events_proto_msgTypes[5]
+	mi := &file_habeas_identity_v1_offboarding_events_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -393,7 +457,7 @@ func (x *TenantOffboarded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TenantOffboarded.ProtoReflect.Descriptor instead.
 func (*TenantOffboarded) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_offboarding_events_proto_rawDescGZIP(), []int{5}
+	return file_habeas_identity_v1_offboarding_events_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *TenantOffboarded) GetOffboardedAt() *timestamppb.Timestamp {
@@ -456,7 +520,7 @@ type TenantOffboardingRefused struct {
 
 func (x *TenantOffboardingRefused) Reset() {
 	*x = TenantOffboardingRefused{}
-	mi := &file_habeas_identity_v1_offboarding_events_proto_msgTypes[6]
+	mi := &file_habeas_identity_v1_offboarding_events_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -468,7 +532,7 @@ func (x *TenantOffboardingRefused) String() string {
 func (*TenantOffboardingRefused) ProtoMessage() {}
 
 func (x *TenantOffboardingRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_offboarding_events_proto_msgTypes[6]
+	mi := &file_habeas_identity_v1_offboarding_events_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -481,7 +545,7 @@ func (x *TenantOffboardingRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TenantOffboardingRefused.ProtoReflect.Descriptor instead.
 func (*TenantOffboardingRefused) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_offboarding_events_proto_rawDescGZIP(), []int{6}
+	return file_habeas_identity_v1_offboarding_events_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *TenantOffboardingRefused) GetReason() string {
@@ -508,7 +572,11 @@ const file_habeas_identity_v1_offboarding_events_proto_rawDesc = "" +
 	"\x06due_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05dueAt:\x1f\xa2\xb5\x18\x1btenant.offboarding_approved\"\x93\x01\n" +
 	"\x1aTenantOffboardingCancelled\x12\x14\n" +
 	"\x02by\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\x02by\x12=\n" +
-	"\fcancelled_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\vcancelledAt: \xa2\xb5\x18\x1ctenant.offboarding_cancelled\"\xb9\x01\n" +
+	"\fcancelled_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\vcancelledAt: \xa2\xb5\x18\x1ctenant.offboarding_cancelled\"\xa1\x01\n" +
+	"\x18TenantDestructionDelayed\x12\x14\n" +
+	"\x05holds\x18\x01 \x01(\rR\x05holds\x12\x1a\n" +
+	"\brequests\x18\x02 \x01(\rR\brequests\x123\n" +
+	"\aseen_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x06seenAt:\x1e\xa2\xb5\x18\x1atenant.destruction_delayed\"\xb9\x01\n" +
 	"\x16TenantDestructionBegun\x125\n" +
 	"\bbegun_at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\abegunAt\x12\x1f\n" +
 	"\vlookup_rows\x18\x02 \x01(\rR\n" +
@@ -545,33 +613,35 @@ func file_habeas_identity_v1_offboarding_events_proto_rawDescGZIP() []byte {
 	return file_habeas_identity_v1_offboarding_events_proto_rawDescData
 }
 
-var file_habeas_identity_v1_offboarding_events_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_habeas_identity_v1_offboarding_events_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_habeas_identity_v1_offboarding_events_proto_goTypes = []any{
 	(*TenantOffboardingBegun)(nil),     // 0: habeas.identity.v1.TenantOffboardingBegun
 	(*TenantOffboardingApproved)(nil),  // 1: habeas.identity.v1.TenantOffboardingApproved
 	(*TenantOffboardingCancelled)(nil), // 2: habeas.identity.v1.TenantOffboardingCancelled
-	(*TenantDestructionBegun)(nil),     // 3: habeas.identity.v1.TenantDestructionBegun
-	(*TenantPartition)(nil),            // 4: habeas.identity.v1.TenantPartition
-	(*TenantOffboarded)(nil),           // 5: habeas.identity.v1.TenantOffboarded
-	(*TenantOffboardingRefused)(nil),   // 6: habeas.identity.v1.TenantOffboardingRefused
-	(*timestamppb.Timestamp)(nil),      // 7: google.protobuf.Timestamp
+	(*TenantDestructionDelayed)(nil),   // 3: habeas.identity.v1.TenantDestructionDelayed
+	(*TenantDestructionBegun)(nil),     // 4: habeas.identity.v1.TenantDestructionBegun
+	(*TenantPartition)(nil),            // 5: habeas.identity.v1.TenantPartition
+	(*TenantOffboarded)(nil),           // 6: habeas.identity.v1.TenantOffboarded
+	(*TenantOffboardingRefused)(nil),   // 7: habeas.identity.v1.TenantOffboardingRefused
+	(*timestamppb.Timestamp)(nil),      // 8: google.protobuf.Timestamp
 }
 var file_habeas_identity_v1_offboarding_events_proto_depIdxs = []int32{
-	7,  // 0: habeas.identity.v1.TenantOffboardingBegun.begun_at:type_name -> google.protobuf.Timestamp
-	7,  // 1: habeas.identity.v1.TenantOffboardingBegun.due_at:type_name -> google.protobuf.Timestamp
-	7,  // 2: habeas.identity.v1.TenantOffboardingApproved.approved_at:type_name -> google.protobuf.Timestamp
-	7,  // 3: habeas.identity.v1.TenantOffboardingApproved.due_at:type_name -> google.protobuf.Timestamp
-	7,  // 4: habeas.identity.v1.TenantOffboardingCancelled.cancelled_at:type_name -> google.protobuf.Timestamp
-	7,  // 5: habeas.identity.v1.TenantDestructionBegun.begun_at:type_name -> google.protobuf.Timestamp
-	7,  // 6: habeas.identity.v1.TenantPartition.residue_horizon:type_name -> google.protobuf.Timestamp
-	7,  // 7: habeas.identity.v1.TenantOffboarded.offboarded_at:type_name -> google.protobuf.Timestamp
-	7,  // 8: habeas.identity.v1.TenantOffboarded.residue_horizon:type_name -> google.protobuf.Timestamp
-	4,  // 9: habeas.identity.v1.TenantOffboarded.partitions:type_name -> habeas.identity.v1.TenantPartition
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	8,  // 0: habeas.identity.v1.TenantOffboardingBegun.begun_at:type_name -> google.protobuf.Timestamp
+	8,  // 1: habeas.identity.v1.TenantOffboardingBegun.due_at:type_name -> google.protobuf.Timestamp
+	8,  // 2: habeas.identity.v1.TenantOffboardingApproved.approved_at:type_name -> google.protobuf.Timestamp
+	8,  // 3: habeas.identity.v1.TenantOffboardingApproved.due_at:type_name -> google.protobuf.Timestamp
+	8,  // 4: habeas.identity.v1.TenantOffboardingCancelled.cancelled_at:type_name -> google.protobuf.Timestamp
+	8,  // 5: habeas.identity.v1.TenantDestructionDelayed.seen_at:type_name -> google.protobuf.Timestamp
+	8,  // 6: habeas.identity.v1.TenantDestructionBegun.begun_at:type_name -> google.protobuf.Timestamp
+	8,  // 7: habeas.identity.v1.TenantPartition.residue_horizon:type_name -> google.protobuf.Timestamp
+	8,  // 8: habeas.identity.v1.TenantOffboarded.offboarded_at:type_name -> google.protobuf.Timestamp
+	8,  // 9: habeas.identity.v1.TenantOffboarded.residue_horizon:type_name -> google.protobuf.Timestamp
+	5,  // 10: habeas.identity.v1.TenantOffboarded.partitions:type_name -> habeas.identity.v1.TenantPartition
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_habeas_identity_v1_offboarding_events_proto_init() }
@@ -585,7 +655,7 @@ func file_habeas_identity_v1_offboarding_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_identity_v1_offboarding_events_proto_rawDesc), len(file_habeas_identity_v1_offboarding_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1214,6 +1214,89 @@ func (x *ReviewHoldResponse) GetConsistencyToken() string {
 	return ""
 }
 
+// CountHoldsRequest asks for the caller's own tenant.
+type CountHoldsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CountHoldsRequest) Reset() {
+	*x = CountHoldsRequest{}
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CountHoldsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CountHoldsRequest) ProtoMessage() {}
+
+func (x *CountHoldsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CountHoldsRequest.ProtoReflect.Descriptor instead.
+func (*CountHoldsRequest) Descriptor() ([]byte, []int) {
+	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{16}
+}
+
+// CountHoldsResponse says how many.
+type CountHoldsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Holds that bind.
+	Holds         uint32 `protobuf:"varint,1,opt,name=holds,proto3" json:"holds,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CountHoldsResponse) Reset() {
+	*x = CountHoldsResponse{}
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CountHoldsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CountHoldsResponse) ProtoMessage() {}
+
+func (x *CountHoldsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CountHoldsResponse.ProtoReflect.Descriptor instead.
+func (*CountHoldsResponse) Descriptor() ([]byte, []int) {
+	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *CountHoldsResponse) GetHolds() uint32 {
+	if x != nil {
+		return x.Holds
+	}
+	return 0
+}
+
 // GetPersonRequest names a person.
 type GetPersonRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1225,7 +1308,7 @@ type GetPersonRequest struct {
 
 func (x *GetPersonRequest) Reset() {
 	*x = GetPersonRequest{}
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[16]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1237,7 +1320,7 @@ func (x *GetPersonRequest) String() string {
 func (*GetPersonRequest) ProtoMessage() {}
 
 func (x *GetPersonRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[16]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1250,7 +1333,7 @@ func (x *GetPersonRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPersonRequest.ProtoReflect.Descriptor instead.
 func (*GetPersonRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{16}
+	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *GetPersonRequest) GetSubjectRef() string {
@@ -1283,7 +1366,7 @@ type Hold struct {
 
 func (x *Hold) Reset() {
 	*x = Hold{}
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[17]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1295,7 +1378,7 @@ func (x *Hold) String() string {
 func (*Hold) ProtoMessage() {}
 
 func (x *Hold) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[17]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1308,7 +1391,7 @@ func (x *Hold) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hold.ProtoReflect.Descriptor instead.
 func (*Hold) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{17}
+	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Hold) GetHold() string {
@@ -1381,7 +1464,7 @@ type Permit struct {
 
 func (x *Permit) Reset() {
 	*x = Permit{}
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[18]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1393,7 +1476,7 @@ func (x *Permit) String() string {
 func (*Permit) ProtoMessage() {}
 
 func (x *Permit) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[18]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1406,7 +1489,7 @@ func (x *Permit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Permit.ProtoReflect.Descriptor instead.
 func (*Permit) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{18}
+	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Permit) GetPermit() string {
@@ -1464,7 +1547,7 @@ type GetPersonResponse struct {
 
 func (x *GetPersonResponse) Reset() {
 	*x = GetPersonResponse{}
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[19]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1476,7 +1559,7 @@ func (x *GetPersonResponse) String() string {
 func (*GetPersonResponse) ProtoMessage() {}
 
 func (x *GetPersonResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[19]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1489,7 +1572,7 @@ func (x *GetPersonResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPersonResponse.ProtoReflect.Descriptor instead.
 func (*GetPersonResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{19}
+	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *GetPersonResponse) GetHolds() []*Hold {
@@ -1526,7 +1609,7 @@ type RequestPermitRequest struct {
 
 func (x *RequestPermitRequest) Reset() {
 	*x = RequestPermitRequest{}
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[20]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1538,7 +1621,7 @@ func (x *RequestPermitRequest) String() string {
 func (*RequestPermitRequest) ProtoMessage() {}
 
 func (x *RequestPermitRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[20]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1551,7 +1634,7 @@ func (x *RequestPermitRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestPermitRequest.ProtoReflect.Descriptor instead.
 func (*RequestPermitRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{20}
+	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *RequestPermitRequest) GetRequestId() string {
@@ -1603,7 +1686,7 @@ type RequestPermitResponse struct {
 
 func (x *RequestPermitResponse) Reset() {
 	*x = RequestPermitResponse{}
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[21]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1615,7 +1698,7 @@ func (x *RequestPermitResponse) String() string {
 func (*RequestPermitResponse) ProtoMessage() {}
 
 func (x *RequestPermitResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[21]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1628,7 +1711,7 @@ func (x *RequestPermitResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestPermitResponse.ProtoReflect.Descriptor instead.
 func (*RequestPermitResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{21}
+	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *RequestPermitResponse) GetPermit() string {
@@ -1662,7 +1745,7 @@ type EndPermitRequest struct {
 
 func (x *EndPermitRequest) Reset() {
 	*x = EndPermitRequest{}
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[22]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1674,7 +1757,7 @@ func (x *EndPermitRequest) String() string {
 func (*EndPermitRequest) ProtoMessage() {}
 
 func (x *EndPermitRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[22]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1687,7 +1770,7 @@ func (x *EndPermitRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndPermitRequest.ProtoReflect.Descriptor instead.
 func (*EndPermitRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{22}
+	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *EndPermitRequest) GetRequestId() string {
@@ -1727,7 +1810,7 @@ type EndPermitResponse struct {
 
 func (x *EndPermitResponse) Reset() {
 	*x = EndPermitResponse{}
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[23]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1739,7 +1822,7 @@ func (x *EndPermitResponse) String() string {
 func (*EndPermitResponse) ProtoMessage() {}
 
 func (x *EndPermitResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[23]
+	mi := &file_habeas_retention_v1_retention_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1752,7 +1835,7 @@ func (x *EndPermitResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndPermitResponse.ProtoReflect.Descriptor instead.
 func (*EndPermitResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{23}
+	return file_habeas_retention_v1_retention_service_proto_rawDescGZIP(), []int{25}
 }
 
 var File_habeas_retention_v1_retention_service_proto protoreflect.FileDescriptor
@@ -1847,7 +1930,10 @@ const file_habeas_retention_v1_retention_service_proto_rawDesc = "" +
 	"\x04hold\x18\x03 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\x04hold\x12?\n" +
 	"\treview_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\breviewAt\"A\n" +
 	"\x12ReviewHoldResponse\x12+\n" +
-	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"T\n" +
+	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\x13\n" +
+	"\x11CountHoldsRequest\"*\n" +
+	"\x12CountHoldsResponse\x12\x14\n" +
+	"\x05holds\x18\x01 \x01(\rR\x05holds\"T\n" +
 	"\x10GetPersonRequest\x12@\n" +
 	"\vsubject_ref\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
 	"subjectRef\"\x9e\x02\n" +
@@ -1896,7 +1982,7 @@ const file_habeas_retention_v1_retention_service_proto_rawDesc = "" +
 	"\x13VERDICT_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rVERDICT_ERASE\x10\x01\x12\x10\n" +
 	"\fVERDICT_KEEP\x10\x02\x12\x10\n" +
-	"\fVERDICT_HOLD\x10\x032\x8b\b\n" +
+	"\fVERDICT_HOLD\x10\x032\xfc\b\n" +
 	"\x10RetentionService\x12t\n" +
 	"\vPutSchedule\x12'.habeas.retention.v1.PutScheduleRequest\x1a(.habeas.retention.v1.PutScheduleResponse\"\x12\x8a\xb5\x18\x06\n" +
 	"\x02\a\f\x10\x01\x92\xb5\x18\x04\b\x80\x80 \x12v\n" +
@@ -1912,7 +1998,10 @@ const file_habeas_retention_v1_retention_service_proto_rawDesc = "" +
 	"ReviewHold\x12&.habeas.retention.v1.ReviewHoldRequest\x1a'.habeas.retention.v1.ReviewHoldResponse\"\r\x8a\xb5\x18\x05\n" +
 	"\x01\a\x10\x01\x92\xb5\x18\x00\x12o\n" +
 	"\tGetPerson\x12%.habeas.retention.v1.GetPersonRequest\x1a&.habeas.retention.v1.GetPersonResponse\"\x13\x8a\xb5\x18\b\n" +
-	"\x04\x05\a\b\f\x10\x02\x92\xb5\x18\x00\x90\x02\x01\x12u\n" +
+	"\x04\x05\a\b\f\x10\x02\x92\xb5\x18\x00\x90\x02\x01\x12o\n" +
+	"\n" +
+	"CountHolds\x12&.habeas.retention.v1.CountHoldsRequest\x1a'.habeas.retention.v1.CountHoldsResponse\"\x10\x8a\xb5\x18\x05\n" +
+	"\x01\f\x10\x02\x92\xb5\x18\x00\x90\x02\x01\x12u\n" +
 	"\rRequestPermit\x12).habeas.retention.v1.RequestPermitRequest\x1a*.habeas.retention.v1.RequestPermitResponse\"\r\x8a\xb5\x18\x05\n" +
 	"\x01\f\x10\x01\x92\xb5\x18\x00\x12i\n" +
 	"\tEndPermit\x12%.habeas.retention.v1.EndPermitRequest\x1a&.habeas.retention.v1.EndPermitResponse\"\r\x8a\xb5\x18\x05\n" +
@@ -1932,7 +2021,7 @@ func file_habeas_retention_v1_retention_service_proto_rawDescGZIP() []byte {
 }
 
 var file_habeas_retention_v1_retention_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_habeas_retention_v1_retention_service_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_habeas_retention_v1_retention_service_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_habeas_retention_v1_retention_service_proto_goTypes = []any{
 	(Verdict)(0),                  // 0: habeas.retention.v1.Verdict
 	(*PutScheduleRequest)(nil),    // 1: habeas.retention.v1.PutScheduleRequest
@@ -1951,60 +2040,64 @@ var file_habeas_retention_v1_retention_service_proto_goTypes = []any{
 	(*ReleaseHoldResponse)(nil),   // 14: habeas.retention.v1.ReleaseHoldResponse
 	(*ReviewHoldRequest)(nil),     // 15: habeas.retention.v1.ReviewHoldRequest
 	(*ReviewHoldResponse)(nil),    // 16: habeas.retention.v1.ReviewHoldResponse
-	(*GetPersonRequest)(nil),      // 17: habeas.retention.v1.GetPersonRequest
-	(*Hold)(nil),                  // 18: habeas.retention.v1.Hold
-	(*Permit)(nil),                // 19: habeas.retention.v1.Permit
-	(*GetPersonResponse)(nil),     // 20: habeas.retention.v1.GetPersonResponse
-	(*RequestPermitRequest)(nil),  // 21: habeas.retention.v1.RequestPermitRequest
-	(*RequestPermitResponse)(nil), // 22: habeas.retention.v1.RequestPermitResponse
-	(*EndPermitRequest)(nil),      // 23: habeas.retention.v1.EndPermitRequest
-	(*EndPermitResponse)(nil),     // 24: habeas.retention.v1.EndPermitResponse
-	(*timestamppb.Timestamp)(nil), // 25: google.protobuf.Timestamp
+	(*CountHoldsRequest)(nil),     // 17: habeas.retention.v1.CountHoldsRequest
+	(*CountHoldsResponse)(nil),    // 18: habeas.retention.v1.CountHoldsResponse
+	(*GetPersonRequest)(nil),      // 19: habeas.retention.v1.GetPersonRequest
+	(*Hold)(nil),                  // 20: habeas.retention.v1.Hold
+	(*Permit)(nil),                // 21: habeas.retention.v1.Permit
+	(*GetPersonResponse)(nil),     // 22: habeas.retention.v1.GetPersonResponse
+	(*RequestPermitRequest)(nil),  // 23: habeas.retention.v1.RequestPermitRequest
+	(*RequestPermitResponse)(nil), // 24: habeas.retention.v1.RequestPermitResponse
+	(*EndPermitRequest)(nil),      // 25: habeas.retention.v1.EndPermitRequest
+	(*EndPermitResponse)(nil),     // 26: habeas.retention.v1.EndPermitResponse
+	(*timestamppb.Timestamp)(nil), // 27: google.protobuf.Timestamp
 }
 var file_habeas_retention_v1_retention_service_proto_depIdxs = []int32{
 	2,  // 0: habeas.retention.v1.PutScheduleRequest.rules:type_name -> habeas.retention.v1.Rule
-	25, // 1: habeas.retention.v1.PutScheduleRequest.from:type_name -> google.protobuf.Timestamp
+	27, // 1: habeas.retention.v1.PutScheduleRequest.from:type_name -> google.protobuf.Timestamp
 	2,  // 2: habeas.retention.v1.GetScheduleResponse.rules:type_name -> habeas.retention.v1.Rule
-	25, // 3: habeas.retention.v1.GetScheduleResponse.from:type_name -> google.protobuf.Timestamp
-	25, // 4: habeas.retention.v1.Item.started_at:type_name -> google.protobuf.Timestamp
+	27, // 3: habeas.retention.v1.GetScheduleResponse.from:type_name -> google.protobuf.Timestamp
+	27, // 4: habeas.retention.v1.Item.started_at:type_name -> google.protobuf.Timestamp
 	6,  // 5: habeas.retention.v1.EvaluateRequest.items:type_name -> habeas.retention.v1.Item
-	25, // 6: habeas.retention.v1.EvaluateRequest.at:type_name -> google.protobuf.Timestamp
+	27, // 6: habeas.retention.v1.EvaluateRequest.at:type_name -> google.protobuf.Timestamp
 	0,  // 7: habeas.retention.v1.ItemVerdict.verdict:type_name -> habeas.retention.v1.Verdict
-	25, // 8: habeas.retention.v1.ItemVerdict.until:type_name -> google.protobuf.Timestamp
+	27, // 8: habeas.retention.v1.ItemVerdict.until:type_name -> google.protobuf.Timestamp
 	9,  // 9: habeas.retention.v1.ItemVerdict.beneath:type_name -> habeas.retention.v1.RulesVerdict
 	0,  // 10: habeas.retention.v1.RulesVerdict.verdict:type_name -> habeas.retention.v1.Verdict
-	25, // 11: habeas.retention.v1.RulesVerdict.until:type_name -> google.protobuf.Timestamp
+	27, // 11: habeas.retention.v1.RulesVerdict.until:type_name -> google.protobuf.Timestamp
 	8,  // 12: habeas.retention.v1.EvaluateResponse.verdicts:type_name -> habeas.retention.v1.ItemVerdict
-	25, // 13: habeas.retention.v1.PlaceHoldRequest.review_at:type_name -> google.protobuf.Timestamp
-	25, // 14: habeas.retention.v1.PlaceHoldResponse.effective_by:type_name -> google.protobuf.Timestamp
-	25, // 15: habeas.retention.v1.ReviewHoldRequest.review_at:type_name -> google.protobuf.Timestamp
-	25, // 16: habeas.retention.v1.Hold.placed_at:type_name -> google.protobuf.Timestamp
-	25, // 17: habeas.retention.v1.Hold.review_at:type_name -> google.protobuf.Timestamp
-	25, // 18: habeas.retention.v1.Hold.released_at:type_name -> google.protobuf.Timestamp
-	25, // 19: habeas.retention.v1.Permit.expires_at:type_name -> google.protobuf.Timestamp
-	18, // 20: habeas.retention.v1.GetPersonResponse.holds:type_name -> habeas.retention.v1.Hold
-	19, // 21: habeas.retention.v1.GetPersonResponse.permits:type_name -> habeas.retention.v1.Permit
-	25, // 22: habeas.retention.v1.RequestPermitResponse.expires_at:type_name -> google.protobuf.Timestamp
+	27, // 13: habeas.retention.v1.PlaceHoldRequest.review_at:type_name -> google.protobuf.Timestamp
+	27, // 14: habeas.retention.v1.PlaceHoldResponse.effective_by:type_name -> google.protobuf.Timestamp
+	27, // 15: habeas.retention.v1.ReviewHoldRequest.review_at:type_name -> google.protobuf.Timestamp
+	27, // 16: habeas.retention.v1.Hold.placed_at:type_name -> google.protobuf.Timestamp
+	27, // 17: habeas.retention.v1.Hold.review_at:type_name -> google.protobuf.Timestamp
+	27, // 18: habeas.retention.v1.Hold.released_at:type_name -> google.protobuf.Timestamp
+	27, // 19: habeas.retention.v1.Permit.expires_at:type_name -> google.protobuf.Timestamp
+	20, // 20: habeas.retention.v1.GetPersonResponse.holds:type_name -> habeas.retention.v1.Hold
+	21, // 21: habeas.retention.v1.GetPersonResponse.permits:type_name -> habeas.retention.v1.Permit
+	27, // 22: habeas.retention.v1.RequestPermitResponse.expires_at:type_name -> google.protobuf.Timestamp
 	1,  // 23: habeas.retention.v1.RetentionService.PutSchedule:input_type -> habeas.retention.v1.PutScheduleRequest
 	4,  // 24: habeas.retention.v1.RetentionService.GetSchedule:input_type -> habeas.retention.v1.GetScheduleRequest
 	7,  // 25: habeas.retention.v1.RetentionService.Evaluate:input_type -> habeas.retention.v1.EvaluateRequest
 	11, // 26: habeas.retention.v1.RetentionService.PlaceHold:input_type -> habeas.retention.v1.PlaceHoldRequest
 	13, // 27: habeas.retention.v1.RetentionService.ReleaseHold:input_type -> habeas.retention.v1.ReleaseHoldRequest
 	15, // 28: habeas.retention.v1.RetentionService.ReviewHold:input_type -> habeas.retention.v1.ReviewHoldRequest
-	17, // 29: habeas.retention.v1.RetentionService.GetPerson:input_type -> habeas.retention.v1.GetPersonRequest
-	21, // 30: habeas.retention.v1.RetentionService.RequestPermit:input_type -> habeas.retention.v1.RequestPermitRequest
-	23, // 31: habeas.retention.v1.RetentionService.EndPermit:input_type -> habeas.retention.v1.EndPermitRequest
-	3,  // 32: habeas.retention.v1.RetentionService.PutSchedule:output_type -> habeas.retention.v1.PutScheduleResponse
-	5,  // 33: habeas.retention.v1.RetentionService.GetSchedule:output_type -> habeas.retention.v1.GetScheduleResponse
-	10, // 34: habeas.retention.v1.RetentionService.Evaluate:output_type -> habeas.retention.v1.EvaluateResponse
-	12, // 35: habeas.retention.v1.RetentionService.PlaceHold:output_type -> habeas.retention.v1.PlaceHoldResponse
-	14, // 36: habeas.retention.v1.RetentionService.ReleaseHold:output_type -> habeas.retention.v1.ReleaseHoldResponse
-	16, // 37: habeas.retention.v1.RetentionService.ReviewHold:output_type -> habeas.retention.v1.ReviewHoldResponse
-	20, // 38: habeas.retention.v1.RetentionService.GetPerson:output_type -> habeas.retention.v1.GetPersonResponse
-	22, // 39: habeas.retention.v1.RetentionService.RequestPermit:output_type -> habeas.retention.v1.RequestPermitResponse
-	24, // 40: habeas.retention.v1.RetentionService.EndPermit:output_type -> habeas.retention.v1.EndPermitResponse
-	32, // [32:41] is the sub-list for method output_type
-	23, // [23:32] is the sub-list for method input_type
+	19, // 29: habeas.retention.v1.RetentionService.GetPerson:input_type -> habeas.retention.v1.GetPersonRequest
+	17, // 30: habeas.retention.v1.RetentionService.CountHolds:input_type -> habeas.retention.v1.CountHoldsRequest
+	23, // 31: habeas.retention.v1.RetentionService.RequestPermit:input_type -> habeas.retention.v1.RequestPermitRequest
+	25, // 32: habeas.retention.v1.RetentionService.EndPermit:input_type -> habeas.retention.v1.EndPermitRequest
+	3,  // 33: habeas.retention.v1.RetentionService.PutSchedule:output_type -> habeas.retention.v1.PutScheduleResponse
+	5,  // 34: habeas.retention.v1.RetentionService.GetSchedule:output_type -> habeas.retention.v1.GetScheduleResponse
+	10, // 35: habeas.retention.v1.RetentionService.Evaluate:output_type -> habeas.retention.v1.EvaluateResponse
+	12, // 36: habeas.retention.v1.RetentionService.PlaceHold:output_type -> habeas.retention.v1.PlaceHoldResponse
+	14, // 37: habeas.retention.v1.RetentionService.ReleaseHold:output_type -> habeas.retention.v1.ReleaseHoldResponse
+	16, // 38: habeas.retention.v1.RetentionService.ReviewHold:output_type -> habeas.retention.v1.ReviewHoldResponse
+	22, // 39: habeas.retention.v1.RetentionService.GetPerson:output_type -> habeas.retention.v1.GetPersonResponse
+	18, // 40: habeas.retention.v1.RetentionService.CountHolds:output_type -> habeas.retention.v1.CountHoldsResponse
+	24, // 41: habeas.retention.v1.RetentionService.RequestPermit:output_type -> habeas.retention.v1.RequestPermitResponse
+	26, // 42: habeas.retention.v1.RetentionService.EndPermit:output_type -> habeas.retention.v1.EndPermitResponse
+	33, // [33:43] is the sub-list for method output_type
+	23, // [23:33] is the sub-list for method input_type
 	23, // [23:23] is the sub-list for extension type_name
 	23, // [23:23] is the sub-list for extension extendee
 	0,  // [0:23] is the sub-list for field type_name
@@ -2021,7 +2114,7 @@ func file_habeas_retention_v1_retention_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_retention_v1_retention_service_proto_rawDesc), len(file_habeas_retention_v1_retention_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   24,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -29,6 +29,7 @@ const (
 	RetentionService_ReleaseHold_FullMethodName   = "/habeas.retention.v1.RetentionService/ReleaseHold"
 	RetentionService_ReviewHold_FullMethodName    = "/habeas.retention.v1.RetentionService/ReviewHold"
 	RetentionService_GetPerson_FullMethodName     = "/habeas.retention.v1.RetentionService/GetPerson"
+	RetentionService_CountHolds_FullMethodName    = "/habeas.retention.v1.RetentionService/CountHolds"
 	RetentionService_RequestPermit_FullMethodName = "/habeas.retention.v1.RetentionService/RequestPermit"
 	RetentionService_EndPermit_FullMethodName     = "/habeas.retention.v1.RetentionService/EndPermit"
 )
@@ -62,6 +63,8 @@ type RetentionServiceClient interface {
 	// GetPerson returns the holds and permits of a person, by all references that
 	// were merged.
 	GetPerson(ctx context.Context, in *GetPersonRequest, opts ...grpc.CallOption) (*GetPersonResponse, error)
+	// CountHolds says how many legal holds stand in the tenant, as of now.
+	CountHolds(ctx context.Context, in *CountHoldsRequest, opts ...grpc.CallOption) (*CountHoldsResponse, error)
 	// RequestPermit asks to destroy for the next minute at most. A person under
 	// a hold gets PERSON_ON_HOLD, and nothing may be touched. A request has one
 	// open permit a system: another is refused, PERMIT_OPEN. A repeat gets the
@@ -153,6 +156,16 @@ func (c *retentionServiceClient) GetPerson(ctx context.Context, in *GetPersonReq
 	return out, nil
 }
 
+func (c *retentionServiceClient) CountHolds(ctx context.Context, in *CountHoldsRequest, opts ...grpc.CallOption) (*CountHoldsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CountHoldsResponse)
+	err := c.cc.Invoke(ctx, RetentionService_CountHolds_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *retentionServiceClient) RequestPermit(ctx context.Context, in *RequestPermitRequest, opts ...grpc.CallOption) (*RequestPermitResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(RequestPermitResponse)
@@ -202,6 +215,8 @@ type RetentionServiceServer interface {
 	// GetPerson returns the holds and permits of a person, by all references that
 	// were merged.
 	GetPerson(context.Context, *GetPersonRequest) (*GetPersonResponse, error)
+	// CountHolds says how many legal holds stand in the tenant, as of now.
+	CountHolds(context.Context, *CountHoldsRequest) (*CountHoldsResponse, error)
 	// RequestPermit asks to destroy for the next minute at most. A person under
 	// a hold gets PERSON_ON_HOLD, and nothing may be touched. A request has one
 	// open permit a system: another is refused, PERMIT_OPEN. A repeat gets the
@@ -243,6 +258,9 @@ func (UnimplementedRetentionServiceServer) ReviewHold(context.Context, *ReviewHo
 }
 func (UnimplementedRetentionServiceServer) GetPerson(context.Context, *GetPersonRequest) (*GetPersonResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetPerson not implemented")
+}
+func (UnimplementedRetentionServiceServer) CountHolds(context.Context, *CountHoldsRequest) (*CountHoldsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CountHolds not implemented")
 }
 func (UnimplementedRetentionServiceServer) RequestPermit(context.Context, *RequestPermitRequest) (*RequestPermitResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RequestPermit not implemented")
@@ -397,6 +415,24 @@ func _RetentionService_GetPerson_Handler(srv interface{}, ctx context.Context, d
 	return interceptor(ctx, in, info, handler)
 }
 
+func _RetentionService_CountHolds_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CountHoldsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RetentionServiceServer).CountHolds(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RetentionService_CountHolds_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RetentionServiceServer).CountHolds(ctx, req.(*CountHoldsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _RetentionService_RequestPermit_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(RequestPermitRequest)
 	if err := dec(in); err != nil {
@@ -467,6 +503,10 @@ var RetentionService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetPerson",
 			Handler:    _RetentionService_GetPerson_Handler,
+		},
+		{
+			MethodName: "CountHolds",
+			Handler:    _RetentionService_CountHolds_Handler,
 		},
 		{
 			MethodName: "RequestPermit",
