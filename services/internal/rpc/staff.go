@@ -86,12 +86,12 @@ var (
 	errStaffUnknown = fault.New(codes.Unavailable, "STAFF_CHECK_UNAVAILABLE", "whether you may see this can't be found out now")
 )
 
-// permit asks, for a person who wants to see others' data, whether they may. A
-// service that calls for itself, and a person who comes for their own data, need
-// no undertaking.
+// permit asks, for a person who wants to see others' data, whether they may, also
+// where they come through a service. A service that calls for itself, and a person
+// who comes for their own data, need no undertaking.
 func (c *call) permit() error {
 	p := c.principal
-	if !c.method.logged() || p.Service != "" || c.forThemselves() {
+	if !c.method.logged() || p.Service != "" && p.Subject == "" || c.forThemselves() {
 		return nil
 	}
 	may, err := c.server.cfg.Staff.Check(c, c.look())

@@ -222,3 +222,21 @@ func TestAPersonsOwnRequestIsTheirWordForItsCase(t *testing.T) {
 		})
 	}
 }
+
+// TestAPersonWhoComesThroughAServiceIsStaff: whoever has a service's certificate has
+// not yet the undertaking of the person whose token they pass on.
+func TestAPersonWhoComesThroughAServiceIsStaff(t *testing.T) {
+	d, log := &desk{may: rpc.Permission{Refusal: "UNDERTAKING_REQUIRED"}}, &rpctest.Reads{}
+	w := newWorld(t, func(c *rpc.Config) {
+		c.Reads, c.Staff = log, d
+		c.Services = append(c.Services, subjects(&people{saw: func(ctx context.Context) { rpc.Saw(ctx, "jane") }}))
+		c.Callers["habeas.identity.v1.SubjectService"] = []string{"consentd"}
+	})
+	if _, err := client(t, w, "consentd").ListIdentifiers(because(w.as(t, "verifier")), whose()); err == nil {
+		t.Error("a person without an undertaking sees Jane's data through a service")
+	}
+	d.may = rpc.Permission{}
+	if _, err := client(t, w, "consentd").ListIdentifiers(because(w.as(t, "verifier")), whose()); err != nil {
+		t.Errorf("the twin, with one: %v", err)
+	}
+}
