@@ -39,7 +39,7 @@ func TestASmokeRunMeasuresEverything(t *testing.T) {
 	}
 	_, missing := servers.PostgresPrograms()
 	r := smoke(t, missing == nil)
-	for _, e := range eventlog.Catalogue() {
+	for _, e := range catalogue() {
 		if missing == nil || !strings.HasPrefix(e.Variant, "PostgreSQL") {
 			checkMeasured(t, r, e)
 		}

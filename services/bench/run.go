@@ -17,6 +17,7 @@ import (
 
 	"habeas.internal/services/bench/internal/eventlog"
 	"habeas.internal/services/bench/internal/host"
+	"habeas.internal/services/bench/internal/keys"
 	"habeas.internal/services/bench/internal/measure"
 	"habeas.internal/services/bench/internal/report"
 	"habeas.internal/services/bench/internal/servers"
@@ -152,10 +153,32 @@ func measureAll(ctx context.Context, o options, in eventlog.Settings, r *report.
 		}
 	}
 	if o.wants("load") || o.wants("rebuild") {
-		return measureReads(ctx, o, in, r)
+		if err := measureReads(ctx, o, in, r); err != nil {
+			return err
+		}
+	}
+	return measureGuards(ctx, o, in, r)
+}
+
+// measureGuards measures what stands before calls: keys, their fence, and counting.
+func measureGuards(ctx context.Context, o options, in eventlog.Settings, r *report.Report) error {
+	for _, part := range []struct {
+		name string
+		make func(context.Context, eventlog.Settings) (*eventlog.Section, error)
+	}{{"keys", keys.Section}, {"fence", keys.FenceSection}, {"limiter", keys.LimiterSection}} {
+		if !o.wants(part.name) {
+			continue
+		}
+		s, err := part.make(ctx, in)
+		if err := o.section(ctx, s, err, r); err != nil {
+			return err
+		}
 	}
 	return nil
 }
+
+// catalogue lists every variant of every section.
+func catalogue() []eventlog.Entry { return append(eventlog.Catalogue(), keys.Catalogue()...) }
 
 func measureAppends(ctx context.Context, o options, in eventlog.Settings, r *report.Report) error {
 	s, err := eventlog.AppendSection(ctx, in)
@@ -185,7 +208,7 @@ func measureReads(ctx context.Context, o options, in eventlog.Settings, r *repor
 
 // wants says whether any variant of a section was asked for.
 func (o options) wants(section string) bool {
-	return slices.ContainsFunc(eventlog.Catalogue(), func(e eventlog.Entry) bool {
+	return slices.ContainsFunc(catalogue(), func(e eventlog.Entry) bool {
 		return e.Section == section && o.asked(e)
 	})
 }

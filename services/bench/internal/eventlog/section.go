@@ -65,7 +65,14 @@ func (s *Section) Close() error {
 
 func (s *Section) closing(f func() error) { s.closers = append(s.closers, f) }
 
-// startNATS starts a server that ends with the section.
+// Closing has Close call f, before what was named earlier.
+func (s *Section) Closing(f func() error) { s.closing(f) }
+
+// StartNATS starts a server that ends with the section.
+func (s *Section) StartNATS(ctx context.Context, in Settings, name string) (*servers.NATS, error) {
+	return s.startNATS(ctx, in, name)
+}
+
 func (s *Section) startNATS(ctx context.Context, in Settings, name string) (*servers.NATS, error) {
 	n, err := servers.StartNATS(ctx, in.Self, filepath.Join(in.Dir, s.Name+"-"+name))
 	if err != nil {

@@ -85,6 +85,12 @@ func userKeys(dir string) (all, service natsd.UserKey, err error) {
 	return all, service, nil
 }
 
+// URL is where the server answers.
+func (n *NATS) URL() string { return n.url }
+
+// Seed is the file of the user in the account of the streams.
+func (n *NATS) Seed() string { return n.seed }
+
 // Connect opens a connection of its own, in the account of the streams.
 func (n *NATS) Connect() (*nats.Conn, error) { return n.connect(n.seed) }
 
