@@ -202,7 +202,9 @@ func TestNothingThatIsRecordedLateGivesAgain(t *testing.T) {
 		s := fold(rapid.SliceOfN(anything(), 0, 8).Draw(t, "before")...)
 		at := noon().Add(6 * time.Hour)
 		stop := rapid.SampledFrom([]person.Command{
-			person.WithdrawAll{DecidedAt: at, At: at}, record(act(person.Withdrawn, at)), invalidate(at, at),
+			person.WithdrawAll{DecidedAt: at, At: at},
+			record(act(person.Withdrawn, at)),
+			invalidate(at, at),
 			person.Apply{Fact: person.Erased, Cause: "c", At: at},
 		}).Draw(t, "stop")
 		events, err := person.Decide(s, stop)

@@ -116,6 +116,7 @@ func (d *differ) purpose(a at, from, to policydoc.Purpose) {
 		}
 		d.changes = append(d.changes, c)
 	}
+	d.longer(a.key("expires"), from.Expires, to.Expires, "How long consent to "+what+" lasts")
 	d.permits(a.key("features"), from.Features, to.Features, "Without "+what+" you do without")
 }
 
