@@ -10,7 +10,7 @@ func qcera() []promise {
 		{id: "QC-06"},
 		{id: "QC-07", show: helpersOnly},
 		{id: "QC-08", show: lawRightsOrSafety},
-		{id: "QC-09"},
+		{id: "QC-09", show: sevenPrinciples},
 		{id: "QC-10", show: noneUnderThirteen},
 		{id: "QC-11", show: onlineOnly},
 		{id: "QC-12", show: modificationDates},

@@ -28,7 +28,8 @@ type Agreement struct {
 	Confirmed    time.Time // when it was seen that the recipient's practices are like ours; zero: never
 	Associate    bool      // it binds a business associate, as HIPAA means it
 	// Mechanism is what allows data from these regions to leave for the
-	// recipient's, until its end.
+	// recipient's, until its end, as far as the law lets its kind.
+	MechanismKind  string
 	Mechanism      map[string]bool
 	MechanismUntil time.Time
 }
@@ -142,6 +143,9 @@ func (v Version) placed(q Question) Answer {
 	a := q.To.Agreement
 	if q.Origin == "" || !a.Mechanism[q.Origin] || !a.MechanismUntil.IsZero() && !q.At.Before(a.MechanismUntil) {
 		return v.no(MechanismMissing, ban.Clause)
+	}
+	if !carries(a.MechanismKind, q.Origin, q.To.Region, q.At) {
+		return v.no(MechanismInvalid, ban.Clause)
 	}
 	return Answer{}
 }

@@ -18,7 +18,7 @@ func complete(kind string, q check.Question) check.Recipient {
 	}
 	r := check.Recipient{Kind: kind, Region: "us", Agreement: check.Agreement{
 		From: day(1), Undertakings: all, Confirmed: day(2), Associate: true,
-		Categories: map[string]bool{}, Purposes: map[string]bool{q.Purpose: true}, Mechanism: map[string]bool{"us": true},
+		Categories: map[string]bool{}, Purposes: map[string]bool{q.Purpose: true}, Mechanism: map[string]bool{"us": true}, MechanismKind: "standard_contractual_clauses",
 	}}
 	for _, c := range q.Categories {
 		r.Agreement.Categories[c] = true
@@ -116,6 +116,7 @@ func TestSharingNeedsWhatThePersonSaid(t *testing.T) {
 		{"QC-09 the wrong country", qc, named("leave.operate", "helper"), of("leave.operate", "leave.absence", online, to("helper", func(r *check.Recipient) {
 			r.Region, r.Agreement.Mechanism = "de", map[string]bool{"fr": true}
 		})), check.MechanismMissing, "QC-09", false},
+		{"QC-09 one that the law has ended", qc, named("leave.operate", "helper"), of("leave.operate", "leave.absence", online, to("helper", func(r *check.Recipient) { r.Region, r.Agreement.MechanismKind = "de", "safe_harbor" })), check.MechanismInvalid, "QC-09", false},
 		{"QC-09 an ended one", qc, named("leave.operate", "helper"), of("leave.operate", "leave.absence", online, to("helper", func(r *check.Recipient) { r.Region, r.Agreement.MechanismUntil = "de", day(20) })), check.MechanismMissing, "QC-09", false},
 		{"QC-09 a valid one", qc, named("leave.operate", "helper"), of("leave.operate", "leave.absence", online, to("helper", func(r *check.Recipient) { r.Region = "de" })), check.ConsentGiven, "QC-15", true},
 		{"CW-07 a third party, consented", cw, named("marketing.partner", "third_party"), of("marketing.partner", "log.ip_address", observed, to("third_party")), check.ConsentGiven, "CW-04", true},

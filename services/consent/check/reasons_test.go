@@ -187,6 +187,7 @@ func ofTheRecipient() map[check.Reason]func(*asked) {
 		check.RecipientElsewhere:     to(func(a *asked) { a.v().Regions, a.q.To.Region = map[string]bool{"us": true}, "de" }),
 		check.ClientInformation:      ban(check.BanClient, func(a *asked) { a.category(func(c *check.Category) { c.Client = true }) }),
 		check.SaleForbidden:          ban(check.BanSale, func(a *asked) { a.q.To.Agreement.Value = true }),
+		check.MechanismInvalid:       ban(check.BanTransfer, func(a *asked) { a.q.To.Region, a.q.To.Agreement.MechanismKind = "de", "handshake" }),
 		check.MechanismMissing:       ban(check.BanTransfer, func(a *asked) { a.q.To.Region, a.q.To.Agreement.Mechanism = "de", nil }),
 		check.AgreementMissing:       agreed(func(g *check.Agreement) { g.From = day(21) }),
 		check.AgreementEnded:         agreed(func(g *check.Agreement) { g.Until = day(19) }),

@@ -285,6 +285,7 @@ const (
 	AssociateMissing       Reason = "BUSINESS_ASSOCIATE_AGREEMENT_MISSING"
 	RecipientElsewhere     Reason = "RECIPIENT_REGION_NOT_ALLOWED"
 	MechanismMissing       Reason = "TRANSFER_MECHANISM_MISSING"
+	MechanismInvalid       Reason = "TRANSFER_MECHANISM_INVALID"
 	SuccessionNotRecorded  Reason = "SUCCESSION_NOT_RECORDED"
 	NoticeMissing          Reason = "NOTICE_MISSING"
 	CombinationForbidden   Reason = "COMBINATION_FORBIDDEN"

@@ -180,7 +180,7 @@ func known(s recipient.Recipient) check.Recipient {
 		Succession: s.Succession.From, Agreement: check.Agreement{
 			From: a.From, Until: a.Until, Undertakings: set(a.Undertakings), Categories: set(a.Categories), Purposes: set(a.Purposes),
 			Value:     a.Number > 0 && a.Consideration != recipient.Nothing,
-			Confirmed: a.ConfirmedAt, Associate: a.Associate, Mechanism: set(a.Mechanism.Origins), MechanismUntil: a.Mechanism.Until,
+			Confirmed: a.ConfirmedAt, Associate: a.Associate, Mechanism: set(a.Mechanism.Origins), MechanismKind: a.Mechanism.Kind, MechanismUntil: a.Mechanism.Until,
 		},
 	}
 }
