@@ -97,6 +97,7 @@ func (a *app) runUp(ctx context.Context, f upFlags) (err error) {
 	}
 	defer func() { err = errors.Join(err, in.Stop()) }()
 	out := upOf(in, f.data)
+	out.once = f.once
 	if folder != "" {
 		story, err := a.playDemo(ctx, in, folder)
 		if err != nil && ctx.Err() != nil {
@@ -107,10 +108,11 @@ func (a *app) runUp(ctx context.Context, f upFlags) (err error) {
 		}
 		out.Demo = &story
 	}
-	if err := a.printUp(out, f.once); err != nil || f.once {
+	out.employed = a.employ(ctx, in)
+	if err := a.printUp(out); err != nil || f.once {
 		return err
 	}
-	return serveUp(ctx, in)
+	return serveUp(ctx, in, out.employed)
 }
 
 // prepareDemo makes the demo's systems, unless none is wanted, and returns
@@ -148,11 +150,24 @@ const renewEvery = 5 * time.Minute
 // employEvery is how often it is looked whether the developer's tenant has come.
 const employEvery = time.Second
 
+// employ lets the developer see personal data before they are told to look, and
+// reports whether they may. They may not before there is a tenant.
+func (a *app) employ(ctx context.Context, in *local.Installation) bool {
+	err := in.Employ(ctx)
+	if err != nil && !errors.Is(err, local.ErrNoTenant) && ctx.Err() == nil {
+		a.warn(err.Error())
+	}
+	return err == nil
+}
+
 // serveUp waits until it is asked to stop or a service ends by itself.
-func serveUp(ctx context.Context, in *local.Installation) error {
+func serveUp(ctx context.Context, in *local.Installation, employed bool) error {
 	tick, employ := time.NewTicker(renewEvery), time.NewTicker(employEvery)
 	defer tick.Stop()
 	defer employ.Stop()
+	if employed {
+		employ.Stop()
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -179,6 +194,9 @@ type upResult struct {
 	Log       string            `json:"log"`
 	Spans     string            `json:"spans"`
 	Demo      *demo.Story       `json:"demo,omitempty"`
+
+	once     bool // it stops after this
+	employed bool // there is a tenant, and the developer may see personal data
 }
 
 func upOf(in *local.Installation, data string) upResult {
@@ -189,7 +207,7 @@ func upOf(in *local.Installation, data string) upResult {
 	}
 }
 
-func (a *app) printUp(out upResult, ends bool) error {
+func (a *app) printUp(out upResult) error {
 	rows := []string{"SERVICE\tADDRESS"}
 	for _, name := range local.Services() {
 		if addr := out.Endpoints[name]; addr != "" {
@@ -200,17 +218,19 @@ func (a *app) printUp(out upResult, ends bool) error {
 	if out.Demo != nil && a.set.output == outputTable {
 		_, _ = fmt.Fprintln(a.Out) // the story stands above
 	}
-	tables := [][]string{rows, files, {
-		"Once the tenant is there, the developer's token is bound to confidentiality and may see personal data for the purpose " + local.Purpose + ".",
-		"An erasure takes no second person's approval, as the tenant's settings don't ask for one.",
-	}}
-	if !ends {
+	bound := "The developer's token is bound to confidentiality and may see personal data for the purpose " + local.Purpose + "."
+	if !out.employed {
+		bound = "The tenant " + out.Tenant + " is not there yet. Once it is, the developer's token is bound to confidentiality\n" +
+			"and may see personal data for the purpose " + local.Purpose + "."
+	}
+	tables := [][]string{rows, files, {bound, "An erasure takes a second person's approval if the tenant's settings ask for one: `habeas settings show`."}}
+	if !out.once {
 		tables = append(append(tables, next(out)...), []string{"It serves until Ctrl-C, which stops it. The next start takes up what is there."})
 	}
 	return a.print(out, tables...)
 }
 
-// next says what to try.
+// next says what to try: commands that work as they stand here.
 func next(out upResult) [][]string {
 	var config string
 	if out.Client != filepath.Join(defaultData, local.ClientFile) {
@@ -228,9 +248,12 @@ func next(out upResult) [][]string {
 					"  trace "+q.Request+"\tits spans across the services")
 			}
 		}
-	} else {
-		lines = append(lines, "  tenant create "+out.Tenant+"\tmake the tenant that your token is for, unless it is there",
-			"  policy publish FILE\tpublish a policy; docs/policies.md")
+	}
+	if !out.employed {
+		lines = append(lines, "  tenant create "+out.Tenant+"\tmake the tenant that your token is for")
+	}
+	if out.Demo == nil {
+		lines = append(lines, "  policy publish --help\tpublish a policy; docs/policies.md")
 	}
 	return [][]string{append(lines, "  request list\twhat people asked for", "  doctor\twhether all is well", "  help\tall commands")}
 }
