@@ -159,7 +159,7 @@ func (e *Error) Advice() string {
 	case codes.FailedPrecondition, codes.OutOfRange:
 		return "a rule forbids it: the same command again changes nothing"
 	case codes.AlreadyExists:
-		return "if you meant to repeat a command, repeat it unchanged; if not, leave out --request-id"
+		return "it is there already: look at it before you make another"
 	case codes.Internal, codes.DataLoss, codes.Unknown:
 		return "look for the trace in the service's log"
 	default:

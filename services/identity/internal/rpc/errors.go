@@ -51,6 +51,7 @@ func domain() fault.Table {
 		{Err: subject.ErrTaken, Code: codes.AlreadyExists, Reason: "IDENTIFIER_TAKEN", Text: "identifier is held by somebody"},
 		{Err: subject.ErrMerging, Code: codes.Aborted, Reason: "MERGE_UNDER_WAY", Retry: time.Second},
 		{Err: subject.ErrParting, Code: codes.Aborted, Reason: "SEPARATION_WAITS", Retry: time.Minute},
+		{Err: subject.ErrMergeUnknown, Code: codes.NotFound, Reason: "MERGE_NOT_FOUND", Text: "the person has no such merge"},
 		{Err: fault.Type[subject.Refusal](), Code: codes.FailedPrecondition},
 		{Err: ages.ErrBirthDate, Code: codes.InvalidArgument, Reason: "BIRTH_DATE_INVALID"},
 		{Err: ages.ErrPolicy, Code: codes.FailedPrecondition, Reason: "POLICY_NOT_IN_FORCE", Text: "the tenant has no such policy in force"},
