@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -47,6 +48,9 @@ func (a *app) glassAsk() *cobra.Command {
 		Use: "ask", Short: "ask for a grant; a second person has to agree", Args: cobra.NoArgs,
 		Long: "Ask asks for a grant. An undertaking of confidentiality and a step-up are needed, and a ground that the policy\nallows staff to look on, with what that ground requires.",
 		RunE: func(c *cobra.Command, _ []string) error {
+			if (req.GetSubjectRef() == "") == (req.GetCaseId() == "") {
+				return usageError{errors.New("either --subject or --case is needed")}
+			}
 			return a.glass(&r, func(g glassClient) (proto.Message, []string, error) {
 				req.RequestId, req.Period = r.id, durationpb.New(period)
 				resp, err := g.AskBreakGlass(c.Context(), req)

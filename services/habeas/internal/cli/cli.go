@@ -142,7 +142,7 @@ func isRefusal(err error) bool {
 		errors.Is(err, keyfile.ErrExposed) || errors.Is(err, keyfile.ErrMalformed)
 }
 
-const about = `habeas runs an installation, speaks to its services, and looks after its event log.
+const about = `Habeas runs an installation, speaks to its services, and looks after its event log.
 
 Every flag that names a variable can be set by it. Commands of people speak to the services by a client
 configuration, which "habeas up" writes; those of operators speak to the log as its administrator.
@@ -172,6 +172,9 @@ func newRoot(s Streams) (*cobra.Command, error) {
 		a.hold(), a.staff(),
 		a.audit(), a.trace(), a.login(), a.logout(), a.whoami(), a.token(), a.provision(), a.export(), a.importing(), a.doctor(), a.parked(), a.version())
 	root.AddCommand(a.agent())
+	if err := shape(root); err != nil {
+		return nil, err
+	}
 	return strict(root), nil
 }
 
@@ -182,7 +185,7 @@ func strict(c *cobra.Command) *cobra.Command {
 			if err := check(c, args); err != nil {
 				return usageError{err}
 			}
-			return nil
+			return lacking(c)
 		}
 	}
 	for _, sub := range c.Commands() {

@@ -169,16 +169,20 @@ func jsonOf(m proto.Message) ([]byte, error) {
 func enum[E ~int32](flag, text, prefix string, values map[string]int32) (E, error) {
 	v, ok := values[prefix+strings.ToUpper(strings.ReplaceAll(text, "-", "_"))]
 	if !ok || v == 0 {
-		var names []string
-		for name, n := range values {
-			if n != 0 {
-				names = append(names, short(name, prefix))
-			}
-		}
-		sortByValue(names, prefix, values)
-		return 0, usageError{fmt.Errorf("%s is one of %s", flag, strings.Join(names, ", "))}
+		return 0, usageError{fmt.Errorf("%s is one of %s", flag, strings.Join(namesOf(prefix, values), ", "))}
 	}
 	return E(v), nil
+}
+
+// namesOf are the short names of an enum's values, in the order of their numbers.
+func namesOf(prefix string, values map[string]int32) (names []string) {
+	for name, n := range values {
+		if n != 0 {
+			names = append(names, short(name, prefix))
+		}
+	}
+	sortByValue(names, prefix, values)
+	return names
 }
 
 // short is an enum value's name as a person types it.

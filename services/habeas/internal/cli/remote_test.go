@@ -297,7 +297,7 @@ func TestMistakesAreFoundBeforeAnythingIsSent(t *testing.T) {
 		{"a version that is none", []string{"policy", "post", "p", "first", "--text-hash", "x"}, "number"},
 		{"a text and its hash", []string{"policy", "post", "p", "1", "--text-hash", "x", "--text", "y"}, "one of --text"},
 		{"a policy that is not there", []string{"policy", "publish", "nowhere.yaml"}, "nowhere.yaml"},
-		{"a connector that there is not", []string{"system", "register", "s", "--connector", "paper"}, "postgresql, mysql, sqlite"},
+		{"a connector that there is not", []string{"system", "register", "s", "--connector", "paper", "--dataset", "x"}, "postgresql, mysql, sqlite"},
 		{"an argument that is missing", []string{"hold", "release", ref}, "accepts 2 arg(s)"},
 		{"a state that there is not", []string{"request", "list", "--state", "lost"}, "received"},
 		{"a service without an endpoint", []string{"request", "get", ref}, "no endpoint of fulfilment"},
