@@ -117,7 +117,10 @@ func TestWhoEndsWhatIsNotThereIsTold(t *testing.T) {
 		on   *answering
 		line string
 	}{
-		{i, "staff end verra"}, {i, "staff revoke vera --purpose request-fullfilment"}, {i, "age withdraw " + ref}, {i, "mandate end " + ref},
+		{i, "staff end verra"},
+		{i, "staff revoke vera --purpose request-fullfilment"},
+		{i, "age withdraw " + ref},
+		{i, "mandate end " + ref},
 		{s, "request unassign r approver"},
 	} {
 		for _, form := range []string{"table", "json"} {
