@@ -109,6 +109,18 @@ func Explain(s Request) Explanation {
 	return withFailure(s, x)
 }
 
+// MandateRevoked is the reason of a request that ends with the time for its proof, or
+// as soon as the proof is there: the person has taken back what its agent may ask.
+const MandateRevoked = "MANDATE_REVOKED"
+
+// Stopped explains an agent's request, not placed yet, whose mandate is gone.
+func Stopped(s Request) Explanation {
+	return Explanation{
+		Actor: ActorFulfilment, Awaited: "verification.end", Reason: MandateRevoked, Since: s.Since, OverdueAt: s.Terms.DueAt,
+		NextTryAt: cmp.Or(s.DelayUntil, s.proveBy()),
+	}
+}
+
 // left are the steps after the closing that have failed and are tried again. That
 // nobody can be written to tells whether somebody is known, and is not told while
 // nobody has proven who asks.

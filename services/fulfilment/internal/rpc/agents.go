@@ -237,6 +237,17 @@ func ended(s request.Request) (told drp.Status, details string) {
 	return drp.Status{Status: drp.StatusFulfilled}, ""
 }
 
+// stopped reports whether the person has taken back what the agent of a request may
+// ask. Before anybody has proven who asks, nobody knows whose docket would say so,
+// and to look for it would tell who is known.
+func (s *Server) stopped(ctx context.Context, agg es.Aggregate, state request.Request) (bool, error) {
+	if state.Agent == "" || state.SubjectRef == "" || state.Placed || state.Closed {
+		return false, nil
+	}
+	d, _, err := s.Dockets.Load(ctx, carry.DocketOf(agg.Tenant, state.SubjectRef), es.Leader)
+	return d.Stops(state.Agent, state.ReceivedAt), err
+}
+
 // RevokeAgent takes back what an agent may ask for a person.
 func (s *Agents) RevokeAgent(ctx context.Context, r *fulfilmentv1.RevokeAgentRequest) (*fulfilmentv1.RevokeAgentResponse, error) {
 	at := s.Now().Truncate(time.Microsecond)

@@ -225,6 +225,50 @@ func TestAnOptOutIsNoRequestOfThisService(t *testing.T) {
 	}
 }
 
+// TestAMandateThatIsGoneIsExplained, once it is known whose request it is: nobody is
+// told to bring a better proof of what goes no further. Before, it is explained as
+// the request of somebody unknown.
+func TestAMandateThatIsGoneIsExplained(t *testing.T) {
+	for name, row := range map[string]struct {
+		proven, revoked bool
+		reason          string
+	}{
+		"proven too little":                          {true, false, "ASSURANCE_TOO_LOW"},
+		"proven too little, and the mandate is gone": {true, true, "MANDATE_REVOKED"},
+		"not proven, and the mandate is gone":        {false, true, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := serve(t)
+			s.Peers.Set(func(p *fake.Peers) { p.Level = 2 })
+			c := agentAPI(t, s)
+			res, err := c.SubmitAgentRequest(deadline(t), handsIn(key1, message("1", drp.Deletion, fake.Jane)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			agg := carry.RequestOf(fake.Tenant, res.GetStatus().GetRequest())
+			s.Settle()
+			if row.proven {
+				s.Verify(agg)
+				s.Settle()
+			}
+			if row.revoked {
+				revoke := &fulfilmentv1.RevokeAgentRequest{RequestId: key2, SubjectRef: s.Peers.Known[fake.Jane], Agent: "ACME"}
+				if _, err := c.RevokeAgent(deadline(t), revoke); err != nil {
+					t.Fatal(err)
+				}
+			}
+			x, err := s.as(t, fake.Tenant, actor, "dpo").ExplainRequest(deadline(t), &fulfilmentv1.ExplainRequestRequest{Request: agg.ID})
+			if err != nil {
+				t.Fatal(err)
+			}
+			gone := row.reason == "MANDATE_REVOKED"
+			if x.GetReason() != row.reason || (x.GetNextActor() == "person") == gone || (len(x.GetSuffices()) == 0) != gone || gone && x.GetNextTryAt() == nil {
+				t.Errorf("explained as %v", x)
+			}
+		})
+	}
+}
+
 // TestWhoTakesAMandateBackStopsWhatItAskedFor: before it has a place in the
 // docket, and when it has one; what is asked later stands on its own.
 func TestWhoTakesAMandateBackStopsWhatItAskedFor(t *testing.T) {

@@ -128,6 +128,13 @@ func (s *Server) ExplainRequest(ctx context.Context, r *fulfilmentv1.ExplainRequ
 		history = uniform(history)
 	}
 	x := request.Explain(state)
+	stopped, err := s.stopped(ctx, agg, state)
+	if err != nil {
+		return nil, err
+	}
+	if stopped {
+		x = request.Stopped(state)
+	}
 	behind, err := s.blocker(ctx, agg, state)
 	if err != nil {
 		return nil, err
@@ -140,7 +147,9 @@ func (s *Server) ExplainRequest(ctx context.Context, r *fulfilmentv1.ExplainRequ
 	if out.Owner, err = s.owner(ctx, agg.Tenant, x); err != nil {
 		return nil, err
 	}
-	s.prove(ctx, out, agg.Tenant, state)
+	if !stopped {
+		s.prove(ctx, out, agg.Tenant, state)
+	}
 	for _, t := range state.Told() {
 		out.Told = append(out.Told, &fulfilmentv1.ToldChannel{Kind: t.Kind, State: t.State})
 	}

@@ -138,7 +138,7 @@ func (a *app) changing(use, about, done string, why bool, do func(ctx context.Co
 }
 
 func (a *app) agentSuspend() *cobra.Command {
-	return a.changing("suspend", "refuse what an agent asks, for now", "the agent is suspended", true,
+	return a.changing("suspend", "refuse what an agent asks, for now; what it has asked before goes on if the person proves themselves", "the agent is suspended", true,
 		func(ctx context.Context, to identityv1.AgentServiceClient, id, agent, reason string) (proto.Message, error) {
 			return to.SuspendAgent(ctx, &identityv1.SuspendAgentRequest{RequestId: id, Agent: agent, Reason: reason})
 		})
@@ -152,7 +152,7 @@ func (a *app) agentReinstate() *cobra.Command {
 }
 
 func (a *app) agentRemove() *cobra.Command {
-	return a.changing("remove", "refuse what an agent asks, for good", "the agent is removed", true,
+	return a.changing("remove", "refuse what an agent asks, for good; what it has asked before goes on if the person proves themselves", "the agent is removed", true,
 		func(ctx context.Context, to identityv1.AgentServiceClient, id, agent, reason string) (proto.Message, error) {
 			return to.RemoveAgent(ctx, &identityv1.RemoveAgentRequest{RequestId: id, Agent: agent, Reason: reason})
 		})
@@ -259,6 +259,8 @@ func (a *app) agentRevoke() *cobra.Command {
 	var r repeat
 	c := &cobra.Command{
 		Use: "revoke AGENT SUBJECT", Short: "take back, at a person's wish, what an agent may ask for them", Args: cobra.ExactArgs(2),
+		Long: "Revoke stops what the agent has asked for the person before. A request whose proof is still awaited can't be told apart\n" +
+			"from one about somebody else, so it stands as it is until they answer, or the time for that is over; then it ends as withdrawn.",
 		RunE: func(c *cobra.Command, args []string) error {
 			r.fill()
 			return a.fulfilment(func(conn *grpc.ClientConn) error {
@@ -267,7 +269,10 @@ func (a *app) agentRevoke() *cobra.Command {
 				if err != nil {
 					return r.failed(err, false)
 				}
-				return a.show(resp, []string{"what the agent has asked for them goes no further"})
+				return a.show(resp, []string{
+					"what the agent has asked for them goes no further",
+					"where their proof is still awaited, it ends when they answer, or with the time for that: before, nobody knows whose request it is",
+				})
 			})
 		},
 	}

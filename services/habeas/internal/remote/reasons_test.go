@@ -167,7 +167,7 @@ func told(n ast.Node) []ast.Expr {
 			if of, ok := f.X.(*ast.Ident); ok && of.Name == "fault" && (f.Sel.Name == "New" || f.Sel.Name == "Later") {
 				return n.Args[1:2]
 			}
-			if f.Sel.Name == "Because" || f.Sel.Name == "Unmet" {
+			if f.Sel.Name == "Because" || f.Sel.Name == "Unmet" || len(n.Args) == 1 && (f.Sel.Name == "Refusal" || f.Sel.Name == "Error") {
 				return n.Args[:1]
 			}
 		case *ast.Ident:
