@@ -79,6 +79,28 @@ func (s Subject) block(policy string, b *Block) Subject {
 	return s
 }
 
+// Facts that can let a policy serve whom it does not serve.
+const (
+	LiftAge      = "age"
+	LiftMandate  = "mandate"
+	LiftParental = "parental_consent"
+)
+
+// Lifts are the facts, all of which together would let a rule's policy serve the
+// person whom it does not serve. None: only time does, or another age.
+func (s Subject) Lifts(r Rule) (facts []string) {
+	if s.Age.Source == AgeAlleged {
+		return []string{LiftAge}
+	}
+	if r.Cures && r.Representative && !s.Mandate.Stands() {
+		facts = append(facts, LiftMandate)
+	}
+	if r.Cures && !s.Parental.Stands() {
+		facts = append(facts, LiftParental)
+	}
+	return facts
+}
+
 // Served reports whether a rule lets its policy serve the person on a day, whose
 // date of birth is given if it is known. Whose age nobody knows is served.
 func (s Subject) Served(r Rule, born, day time.Time) bool {

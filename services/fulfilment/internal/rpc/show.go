@@ -127,11 +127,11 @@ func (s *Server) ExplainRequest(ctx context.Context, r *fulfilmentv1.ExplainRequ
 	if !state.Assured() {
 		history = uniform(history)
 	}
-	x := request.Explain(state)
 	stopped, err := s.stopped(ctx, agg, state)
 	if err != nil {
 		return nil, err
 	}
+	x := request.Explain(state)
 	if stopped {
 		x = request.Stopped(state)
 	}

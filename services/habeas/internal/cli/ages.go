@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"strings"
 
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
@@ -108,14 +109,33 @@ func (a *app) ageStatus() *cobra.Command {
 				}
 				facts := []string{"AGE\tMANDATE\tPARENT", cells(known(short(s.GetSource().String(), "AGE_SOURCE_")),
 					known(short(s.GetMandate().GetKind().String(), "MANDATE_KIND_")), known(short(s.GetConsent().GetMethod().String(), "CONSENT_METHOD_")))}
-				served := []string{"NOT SERVED BY\tSINCE\tREQUEST"}
+				served := []string{"NOT SERVED BY\tSINCE\tREQUEST\tLIFTED BY"}
 				for _, b := range s.GetBlocks() {
-					served = append(served, cells(b.GetPolicy(), day(b.GetSince()), dash(b.GetRequest())))
+					served = append(served, cells(b.GetPolicy(), day(b.GetSince()), dash(b.GetRequest()), lifted(b)))
 				}
 				return a.show(s, facts, served)
 			})
 		},
 	}
+}
+
+// lifted says what would let a policy serve a person.
+func lifted(b *identityv1.Block) string {
+	if b.GetMinimumAge() == 0 {
+		return "-"
+	}
+	facts := map[string]string{
+		"age": "an age that is recorded, in place of what was said", "mandate": "a mandate, habeas mandate record", "parental_consent": "a parent's consent, habeas age consent",
+	}
+	var ways []string
+	for _, fact := range b.GetLiftedBy() {
+		ways = append(ways, facts[fact])
+	}
+	way := strings.Join(ways, " and ")
+	if way != "" {
+		way += "; or "
+	}
+	return fmt.Sprintf("%sthe age of %d", way, b.GetMinimumAge())
 }
 
 // known is a fact, or nothing where none stands.

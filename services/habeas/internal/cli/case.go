@@ -130,6 +130,8 @@ func caseTables(got *fulfilmentv1.GetCaseResponse) [][]string {
 		state = "awaited"
 	case got.GetApprovalNeeded():
 		state = "approved"
+	case got.GetManifestDigest() == "":
+		state = "not yet known: there is no manifest"
 	}
 	return [][]string{duties, {
 		"APPROVAL\tSINCE\tAPPROVED BY\tAPPROVED", cells(state, day(got.GetAwaitedSince()), dash(got.GetApprovedBy()), day(got.GetApprovedAt())),

@@ -82,18 +82,30 @@ func (a *app) tenantProof() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				p := t.GetOffboarding().GetProof()
-				if o := t.GetOffboarding(); o.GetHolds()+o.GetRequests() > 0 {
-					return a.show(o, []string{"STAGE\tDUE\tWAITS FOR HOLDS\tOPEN REQUESTS", cells(o.GetStage(), day(o.GetDueAt()), o.GetHolds(), o.GetRequests())})
-				}
-				return a.show(t.GetOffboarding(), []string{
-					"STAGE\tKEYS\tBEFORE\tPEPPERS\tLOOKUPS\tRESIDUE ENDS\tDIGEST",
-					cells(t.GetOffboarding().GetStage().String(), count(p.GetKeys()), count(p.GetKeysBefore()), count(p.GetPeppers()),
-						count(p.GetLookupRows()), day(p.GetResidueHorizon()), fmt.Sprintf("%x", p.GetDigest())),
-				})
+				return a.show(t.GetOffboarding(), offboardingTables(t.GetOffboarding())...)
 			})
 		},
 	}
+}
+
+// offboardingTables are how far a tenant's end got and, once it is over, its proof.
+func offboardingTables(o *identityv1.Offboarding) [][]string {
+	stage := short(o.GetStage().String(), "OFFBOARDING_STAGE_")
+	if o.GetStage() == identityv1.OffboardingStage_OFFBOARDING_STAGE_UNSPECIFIED {
+		stage = "none" // as after it was taken back
+	}
+	tables := [][]string{{"STAGE\tREASON\tBEGUN\tDUE", cells(stage, dash(o.GetReason()), day(o.GetBegunAt()), day(o.GetDueAt()))}}
+	if o.GetHolds()+o.GetRequests() > 0 {
+		tables = append(tables, []string{"WAITS FOR HOLDS\tOPEN REQUESTS", cells(o.GetHolds(), o.GetRequests())})
+	}
+	if p := o.GetProof(); p != nil {
+		tables = append(tables, []string{
+			"ENDED\tKEYS\tBEFORE\tPEPPERS\tLOOKUPS\tRESIDUE ENDS\tDIGEST",
+			cells(day(p.GetOffboardedAt()), count(p.GetKeys()), count(p.GetKeysBefore()), count(p.GetPeppers()), count(p.GetLookupRows()),
+				day(p.GetResidueHorizon()), fmt.Sprintf("%x", p.GetDigest())),
+		})
+	}
+	return tables
 }
 
 func count(n uint32) string { return strconv.FormatUint(uint64(n), 10) }

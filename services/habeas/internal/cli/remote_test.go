@@ -39,6 +39,9 @@ type answering struct {
 	err     error
 	allowed bool
 	nothing bool // was there to end
+	request *fulfilmentv1.Request
+	person  *identityv1.GetSubjectResponse
+	tenant  *identityv1.GetTenantResponse
 	calls   int
 	id      string
 	token   string
@@ -58,6 +61,9 @@ func (s *answering) CreateTenant(_ context.Context, r *identityv1.CreateTenantRe
 func (s *answering) GetTenant(ctx context.Context, _ *identityv1.GetTenantRequest) (*identityv1.GetTenantResponse, error) {
 	md, _ := metadata.FromIncomingContext(ctx)
 	s.token = strings.Join(md.Get("authorization"), "")
+	if s.tenant != nil {
+		return s.tenant, s.err
+	}
 	return &identityv1.GetTenantResponse{Tenant: "demo", DisplayName: "Demo", TimeZone: "UTC"}, s.err
 }
 
@@ -68,6 +74,9 @@ func (s *answering) RegisterSubject(_ context.Context, r *identityv1.RegisterSub
 }
 
 func (s *answering) GetSubject(context.Context, *identityv1.GetSubjectRequest) (*identityv1.GetSubjectResponse, error) {
+	if s.person != nil {
+		return s.person, s.err
+	}
 	return &identityv1.GetSubjectResponse{
 		State: identityv1.SubjectState_SUBJECT_STATE_ACTIVE, RegisteredAt: timestamppb.New(timeOf(2026, 1, 2)),
 		Kinds: []identityv1.IdentifierKind{identityv1.IdentifierKind_IDENTIFIER_KIND_EMAIL},

@@ -137,6 +137,14 @@ func leafOutcome(l *fulfilmentv1.Leaf) string {
 	return "open"
 }
 
+// counted are the rows of a leaf; a dash before anybody has counted them.
+func counted(l *fulfilmentv1.Leaf) string {
+	if l.GetRowsFound() == 0 && l.GetOutcome() == fulfilmentv1.LeafOutcome_LEAF_OUTCOME_UNSPECIFIED {
+		return "-"
+	}
+	return fmt.Sprint(l.GetRowsFound())
+}
+
 func (a *app) requestGet() *cobra.Command {
 	return &cobra.Command{
 		Use: "get REQUEST", Short: "show a request, its manifest and its leaves", Args: cobra.ExactArgs(1),
@@ -162,7 +170,7 @@ func requestTables(q *fulfilmentv1.Request) [][]string {
 	if len(q.GetLeaves()) > 0 {
 		rows := []string{"LEAF\tSYSTEM\tCOLLECTION\tCATEGORY\tROWS\tOUTCOME\tREASON\tAUTHORITY\tUNTIL"}
 		for _, l := range q.GetLeaves() {
-			rows = append(rows, cells(l.GetLeaf(), l.GetSystem(), l.GetCollection(), l.GetCategory(), l.GetRowsFound(),
+			rows = append(rows, cells(l.GetLeaf(), l.GetSystem(), l.GetCollection(), l.GetCategory(), counted(l),
 				leafOutcome(l), dash(l.GetReason()), dash(l.GetAuthority()), day(l.GetUntil())))
 		}
 		tables = append(tables, rows)

@@ -62,7 +62,7 @@ func (s *answering) WithdrawParentalConsent(_ context.Context, r *identityv1.Wit
 func (s *answering) GetAgeStatus(context.Context, *identityv1.GetAgeStatusRequest) (*identityv1.GetAgeStatusResponse, error) {
 	return &identityv1.GetAgeStatusResponse{
 		Source: identityv1.AgeSource_AGE_SOURCE_DOCUMENT, Mandate: &identityv1.Mandate{Kind: identityv1.MandateKind_MANDATE_KIND_PARENT, Evidence: "form:7"},
-		Blocks: []*identityv1.Block{{Policy: "qcera", Since: timestamppb.New(timeOf(2026, 11, 22))}},
+		Blocks: []*identityv1.Block{{Policy: "qcera", Since: timestamppb.New(timeOf(2026, 11, 22)), LiftedBy: []string{"mandate", "parental_consent"}, MinimumAge: 18}},
 	}, s.err
 }
 
@@ -163,7 +163,7 @@ func TestAgesMandatesAndParentsAreRecorded(t *testing.T) {
 			t.Errorf("%v: exit code %d, sent %v\n%s%s", tc.args, r.code, s.sent, r.out, r.err)
 		}
 	}
-	if r := s.run(t, "", "age", "status", ref); r.code != cli.ExitOK || !strings.Contains(r.out, "document  parent   -") || !strings.Contains(r.out, "qcera") {
+	if r := s.run(t, "", "age", "status", ref); r.code != cli.ExitOK || !strings.Contains(r.out, "document  parent   -") || !strings.Contains(r.out, "a mandate, habeas mandate record and a parent's consent, habeas age consent; or the age of 18") {
 		t.Errorf("exit code %d\n%s%s", r.code, r.out, r.err)
 	}
 }

@@ -84,6 +84,9 @@ func (o casesOf) DeclineApproval(_ context.Context, r *fulfilmentv1.DeclineAppro
 }
 
 func (o casesOf) GetCase(context.Context, *fulfilmentv1.GetCaseRequest) (*fulfilmentv1.GetCaseResponse, error) {
+	if o.s.nothing {
+		return &fulfilmentv1.GetCaseResponse{}, o.s.err
+	}
 	return &fulfilmentv1.GetCaseResponse{
 		Assignments: []*fulfilmentv1.Assignment{{Duty: fulfilmentv1.Duty_DUTY_APPROVER, Actor: strings.Repeat("a", 26)}}, ApprovalNeeded: true,
 		ApprovalAwaited: true, AwaitedSince: timestamppb.New(timeOf(2026, 11, 22)), ManifestDigest: "00ff",

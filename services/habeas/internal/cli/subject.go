@@ -76,11 +76,26 @@ func (a *app) subjectShow() *cobra.Command {
 				for _, k := range s.GetKinds() {
 					kinds = append(kinds, short(k.String(), "IDENTIFIER_KIND_"))
 				}
-				return a.show(s, []string{
+				tables := [][]string{{
 					"SUBJECT\tSTATE\tKNOWN BY\tSINCE",
-					cells(args[0], short(s.GetState().String(), "SUBJECT_STATE_"), dash(strings.Join(kinds, " ")), day(s.GetRegisteredAt())),
-				})
+					cells(args[0], standsAs(s), dash(strings.Join(kinds, " ")), day(s.GetRegisteredAt())),
+				}}
+				if len(s.GetMergedRefs()) > 0 {
+					tables = append(tables, append([]string{"FOUND AS THIS ONE"}, s.GetMergedRefs()...))
+				}
+				return a.show(s, tables...)
 			})
 		},
 	}
+}
+
+// standsAs is a person's state; of one who was merged away, as whom they are found.
+func standsAs(s *identityv1.GetSubjectResponse) string {
+	switch {
+	case s.GetMergedInto() != "":
+		return "merged into " + s.GetMergedInto()
+	case s.GetMergingInto() != "":
+		return "being merged into " + s.GetMergingInto()
+	}
+	return short(s.GetState().String(), "SUBJECT_STATE_")
 }

@@ -38,6 +38,9 @@ func pending() *fulfilmentv1.Request {
 }
 
 func (s *answering) GetRequest(context.Context, *fulfilmentv1.GetRequestRequest) (*fulfilmentv1.GetRequestResponse, error) {
+	if s.request != nil {
+		return &fulfilmentv1.GetRequestResponse{Request: s.request}, s.err
+	}
 	return &fulfilmentv1.GetRequestResponse{Request: pending()}, s.err
 }
 

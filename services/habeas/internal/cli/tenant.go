@@ -66,7 +66,8 @@ func (a *app) runTenantGet(ctx context.Context) error {
 			return err
 		}
 		return a.show(t, []string{
-			"TENANT\tNAME\tZONE\tCALENDAR", cells(t.GetTenant(), t.GetDisplayName(), t.GetTimeZone(), dash(t.GetCalendar())),
+			"TENANT\tNAME\tZONE\tCALENDAR\tDELAY\tCHANNEL AGE", cells(t.GetTenant(), t.GetDisplayName(), t.GetTimeZone(), dash(t.GetCalendar()),
+				t.GetSafeguards().GetDelay().AsDuration(), t.GetSafeguards().GetChannelAge().AsDuration()),
 		})
 	})
 }

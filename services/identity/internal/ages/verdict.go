@@ -73,6 +73,19 @@ func (v verdicts) same(told verdicts, s subject.Subject) bool {
 	return true
 }
 
+// Rules are what the tenant's policies in force say about ages, by policy.
+func (d Desk) Rules(ctx context.Context, tenant string) (map[string]subject.Rule, error) {
+	if err := d.connected(); err != nil {
+		return nil, err
+	}
+	p, err := d.posted(ctx, tenant)
+	out := map[string]subject.Rule{}
+	for _, r := range p.rules {
+		out[r.Policy] = r
+	}
+	return out, err
+}
+
 // verdicts says of every policy whether it serves a person.
 func (d Desk) verdicts(ctx context.Context, tenant, ref string, s subject.Subject, p posted) (verdicts, error) {
 	if s.Phase != subject.Active {

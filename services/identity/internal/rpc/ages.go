@@ -141,8 +141,16 @@ func (s *Ages) GetAgeStatus(ctx context.Context, r *identityv1.GetAgeStatusReque
 		method := identityv1.ConsentMethod(identityv1.ConsentMethod_value["CONSENT_METHOD_"+strings.ToUpper(c.How)])
 		out.Consent = &identityv1.ParentalConsent{Method: method, Evidence: c.Evidence}
 	}
+	rules, err := s.Desk.Rules(ctx, tenantOf(ctx))
+	if err != nil {
+		rules = nil // what would lift a block is not known now; that it stands is
+	}
 	for policy, b := range who.Blocks {
-		out.Blocks = append(out.Blocks, &identityv1.Block{Policy: policy, Since: stamp(b.Since), Request: b.Request})
+		m := &identityv1.Block{Policy: policy, Since: stamp(b.Since), Request: b.Request}
+		if r, known := rules[policy]; known {
+			m.LiftedBy, m.MinimumAge = who.Lifts(r), uint32(max(r.Minimum, 0)) //nolint:gosec // an age in years
+		}
+		out.Blocks = append(out.Blocks, m)
 	}
 	slices.SortFunc(out.Blocks, func(a, b *identityv1.Block) int { return strings.Compare(a.GetPolicy(), b.GetPolicy()) })
 	return out, nil

@@ -998,7 +998,14 @@ type Block struct {
 	Since *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=since,proto3" json:"since,omitempty"`
 	// The request for erasure that the system has made; empty if it has made none by
 	// this policy.
-	Request       string `protobuf:"bytes,3,opt,name=request,proto3" json:"request,omitempty"`
+	Request string `protobuf:"bytes,3,opt,name=request,proto3" json:"request,omitempty"`
+	// Facts which, all together, would let the policy serve them: "age" (of whom it is
+	// only said that they are a minor), "mandate", "parental_consent". Empty if only
+	// time does, or another age, and while the policies can't be asked.
+	LiftedBy []string `protobuf:"bytes,4,rep,name=lifted_by,json=liftedBy,proto3" json:"lifted_by,omitempty"`
+	// Age in years from which the policy serves everybody; zero while the policies
+	// can't be asked.
+	MinimumAge    uint32 `protobuf:"varint,5,opt,name=minimum_age,json=minimumAge,proto3" json:"minimum_age,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1052,6 +1059,20 @@ func (x *Block) GetRequest() string {
 		return x.Request
 	}
 	return ""
+}
+
+func (x *Block) GetLiftedBy() []string {
+	if x != nil {
+		return x.LiftedBy
+	}
+	return nil
+}
+
+func (x *Block) GetMinimumAge() uint32 {
+	if x != nil {
+		return x.MinimumAge
+	}
+	return 0
 }
 
 // GetAgeStatusResponse holds no date of birth.
@@ -1191,11 +1212,14 @@ const file_habeas_identity_v1_age_service_proto_rawDesc = "" +
 	"\x05ended\x18\x03 \x01(\bR\x05ended\"W\n" +
 	"\x13GetAgeStatusRequest\x12@\n" +
 	"\vsubject_ref\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
-	"subjectRef\"k\n" +
+	"subjectRef\"\xa9\x01\n" +
 	"\x05Block\x12\x16\n" +
 	"\x06policy\x18\x01 \x01(\tR\x06policy\x120\n" +
 	"\x05since\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12\x18\n" +
-	"\arequest\x18\x03 \x01(\tR\arequest\"\xf6\x01\n" +
+	"\arequest\x18\x03 \x01(\tR\arequest\x12\x1b\n" +
+	"\tlifted_by\x18\x04 \x03(\tR\bliftedBy\x12\x1f\n" +
+	"\vminimum_age\x18\x05 \x01(\rR\n" +
+	"minimumAge\"\xf6\x01\n" +
 	"\x14GetAgeStatusResponse\x125\n" +
 	"\x06source\x18\x01 \x01(\x0e2\x1d.habeas.identity.v1.AgeSourceR\x06source\x125\n" +
 	"\amandate\x18\x02 \x01(\v2\x1b.habeas.identity.v1.MandateR\amandate\x12=\n" +
