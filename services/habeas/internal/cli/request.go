@@ -60,7 +60,8 @@ func (a *app) requestSubmit() *cobra.Command {
 				if err != nil {
 					return r.failed(err, given)
 				}
-				return a.show(resp, []string{"REQUEST\tDUE", cells(resp.GetRequest(), dash(resp.GetDueOn()))})
+				return a.show(resp, []string{"REQUEST\tDUE", cells(resp.GetRequest(), dash(resp.GetDueOn()))},
+					[]string{"tell the person the number and the day: a message goes to an address that is known, and to no other"})
 			})
 		},
 	}
