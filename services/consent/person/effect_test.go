@@ -184,7 +184,8 @@ func TestNoOrderDuplicationOrInterleavingGivesMore(t *testing.T) {
 		mail := person.Topic{Policy: "p", Name: "mail"}
 		now := noon().Add(time.Duration(rapid.IntRange(0, 6).Draw(t, "now")) * time.Hour)
 		a, b := one.Purposes[mail].Decision, other.Purposes[mail].Decision
-		if yes(a, now) != yes(b, now) || a.Explicit != b.Explicit || !slices.Equal(a.Recipients, b.Recipients) || !a.ExpiresAt.Equal(b.ExpiresAt) {
+		alike := a.Explicit == b.Explicit && slices.Equal(a.Recipients, b.Recipients) && a.ExpiresAt.Equal(b.ExpiresAt)
+		if yes(a, now) != yes(b, now) || yes(a, now) && !alike { // which of two noes of one moment stands, matters to nobody
 			t.Fatalf("-one +other:\n%s", cmp.Diff(a, b))
 		}
 		if want := oracle(events, now); yes(a, now) != want {
