@@ -10,6 +10,7 @@ import (
 	"time"
 
 	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
+	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 	"habeas.internal/services/consent/internal/mirror"
 	"habeas.internal/services/consent/internal/parity"
 	"habeas.internal/services/consent/internal/record"
@@ -57,7 +58,7 @@ func Run(ctx context.Context, cfg Config, w daemon.World) error {
 		return err
 	}
 	defer m.Close()
-	identity, err := cfg.Identity.Dial(k.RPC(), "identity", keyclient.ServiceName)
+	identity, err := cfg.Identity.Dial(k.RPC(), "identity", keyclient.ServiceName, identityv1.SubjectService_ServiceDesc.ServiceName)
 	if err != nil {
 		return fmt.Errorf("connect to identity: %w", err)
 	}
@@ -82,7 +83,8 @@ func Run(ctx context.Context, cfg Config, w daemon.World) error {
 	}
 	server, lis, err := serve(ctx, k, rpc.Config{
 		Store: m.Log, Verifier: m.Log.Verifier(), Digester: keys.Digester(), Tracer: k.Telemetry.Tracers.Tracer(Name),
-		Random: rand.Reader, Locator: m.Log, Lister: list.lister, Mirror: copied.mirror, Prover: copied.prover, Now: time.Now, Key: m.Key(), Parity: effort.reports,
+		Random: rand.Reader, Locator: m.Log, Lister: list.lister, Mirror: copied.mirror, Prover: copied.prover, Now: time.Now, Key: m.Key(),
+		Parity: effort.reports, Subjects: identityv1.NewSubjectServiceClient(identity),
 	})
 	if err != nil {
 		return err
@@ -200,6 +202,7 @@ func serve(ctx context.Context, k *daemon.Kit, c rpc.Config) (*kit.Server, net.L
 	cfg := k.RPC()
 	cfg.Services = []kit.Service{
 		{Desc: &consentv1.ConsentService_ServiceDesc, Impl: servers.Consent},
+		{Desc: &consentv1.AnswerService_ServiceDesc, Impl: servers.Answers},
 		{Desc: &consentv1.PolicyService_ServiceDesc, Impl: servers.Policies},
 		{Desc: &consentv1.RecipientService_ServiceDesc, Impl: servers.Recipients},
 		{Desc: &consentv1.DisclosureService_ServiceDesc, Impl: servers.Disclosures},
@@ -211,7 +214,7 @@ func serve(ctx context.Context, k *daemon.Kit, c rpc.Config) (*kit.Server, net.L
 		consentv1.RecipientService_ServiceDesc.ServiceName:  {"fulfilment"},
 		consentv1.DisclosureService_ServiceDesc.ServiceName: {"fulfilment"},
 	}
-	cfg.Errors = rpc.Errors()
+	cfg.Errors, cfg.Even = rpc.Errors(), rpc.Even()
 	server, err := kit.NewServer(cfg)
 	if err != nil {
 		return nil, nil, err

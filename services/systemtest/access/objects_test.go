@@ -148,7 +148,8 @@ func objectless() map[string][]string {
 		"they need a policy of the caller's own, and name the person to it": {
 			"habeas.consent.v1.ConsentService.RecordDecision", "habeas.consent.v1.ConsentService.AcceptPolicy",
 			"habeas.consent.v1.ConsentService.ApplySignal", "habeas.consent.v1.ConsentService.Check",
-			"habeas.consent.v1.ConsentService.BatchCheck", "habeas.retention.v1.RetentionService.Evaluate",
+			"habeas.consent.v1.ConsentService.BatchCheck", "habeas.consent.v1.AnswerService.Explain",
+			"habeas.consent.v1.AnswerService.CheckByIdentifier", "habeas.retention.v1.RetentionService.Evaluate",
 			"habeas.consent.v1.ConsentService.AuthorizeSource", "habeas.consent.v1.ConsentService.InvalidateConsent",
 			"habeas.consent.v1.ConsentService.GetConsentReceipt", "habeas.consent.v1.ConsentService.GetWithdrawalParity",
 			"habeas.consent.v1.DisclosureService.Disclose", "habeas.identity.v1.BreakGlassService.AskBreakGlass",

@@ -16,6 +16,7 @@ type Compiled struct {
 	Signals  map[string]Signal // by name
 	// Expires is how long consent to a purpose lasts, where the policy says so.
 	Expires map[string]policydoc.Period
+	Says    map[string]string // what a clause says, by its id
 }
 
 // Signal is what a policy says to a browser's signal.
@@ -51,7 +52,10 @@ func Document(d policydoc.Document) Compiled {
 		Categories: map[string]check.Category{}, Purposes: map[string]check.Purpose{},
 		Sources: map[check.Source]check.SourceRule{}, Grounds: map[string]check.Ground{},
 		Clauses: clauses(d),
-	}, Signals: map[string]Signal{}, Expires: map[string]policydoc.Period{}}
+	}, Signals: map[string]Signal{}, Expires: map[string]policydoc.Period{}, Says: map[string]string{}}
+	for _, c := range d.Clauses {
+		out.Says[c.ID] = c.Says
+	}
 	v := &out.Version
 	v.Outage = outage
 	if n := d.Consent.OutageSeconds; n != nil {

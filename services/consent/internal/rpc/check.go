@@ -17,11 +17,12 @@ import (
 	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/es/eventpb"
 	kit "habeas.internal/services/internal/rpc"
+	"habeas.internal/services/internal/rpc/fault"
 )
 
 // Check answers one question.
 func (s *ConsentServer) Check(ctx context.Context, r *consentv1.CheckRequest) (*consentv1.CheckResponse, error) {
-	round, err := s.round(ctx, r)
+	round, err := s.log.round(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +35,7 @@ func (s *ConsentServer) Check(ctx context.Context, r *consentv1.CheckRequest) (*
 
 // BatchCheck answers several questions about one moment.
 func (s *ConsentServer) BatchCheck(ctx context.Context, r *consentv1.BatchCheckRequest) (*consentv1.BatchCheckResponse, error) {
-	round, err := s.round(ctx, r)
+	round, err := s.log.round(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -63,6 +64,7 @@ type round struct {
 	started  time.Time
 	relaxed  bool          // what is a second old will do
 	age      time.Duration // of the oldest that was read
+	exact    bool          // persons are read from the log, act by act
 }
 
 // asking is a request of either method.
@@ -72,7 +74,7 @@ type asking interface {
 }
 
 // round starts one; the token of the request and that of the call both count.
-func (s *ConsentServer) round(ctx context.Context, r asking) (*round, error) {
+func (l *log) round(ctx context.Context, r asking) (*round, error) {
 	asked, err := es.ParseToken(r.GetConsistencyToken())
 	if err != nil {
 		return nil, err
@@ -83,7 +85,7 @@ func (s *ConsentServer) round(ctx context.Context, r asking) (*round, error) {
 	}
 	want = asked.Merge(want)
 	return &round{
-		log: s.log, now: s.log.Now(), want: want, seen: es.Token{},
+		log: l, now: l.Now(), want: want, seen: es.Token{},
 		policies: map[string]rules{}, persons: map[string][]act{}, states: map[string]person.Person{},
 		started: time.Now(), relaxed: relaxed(r.GetConsistency()),
 	}, nil
@@ -115,6 +117,11 @@ type judged struct {
 	to     recipient.Recipient
 	sides  map[string]string // of a disclosure: what may not come together
 	others []disclosure.Set  // what the recipient holds under other references
+
+	rules  rules
+	policy check.Policy
+	who    check.Person
+	asked  check.Question
 }
 
 // judge answers a question; a use on a ground is judged by its record.
@@ -123,6 +130,9 @@ func (r *round) judge(ctx context.Context, field string, q *consentv1.Question, 
 	if q.GetAt() != nil {
 		at = q.GetAt().AsTime()
 	}
+	if q.GetSubjectRef() == "" {
+		return judged{}, fault.FieldErrors{{Field: field + ".subject_ref", Rule: "REQUIRED", Text: "says who it is about"}}
+	}
 	if at.After(r.now) {
 		return judged{}, inFuture(field + ".at")
 	}
@@ -130,26 +140,25 @@ func (r *round) judge(ctx context.Context, field string, q *consentv1.Question, 
 	if err != nil {
 		return judged{}, err
 	}
-	v := judged{at: at}
-	if v.whole, err = r.whole(ctx, q.GetSubjectRef(), q.GetAt() != nil, at); err != nil {
+	v := judged{at: at, rules: rules, policy: rules.at(q.GetPolicy(), at), asked: question(q, at)}
+	if v.whole, err = r.whole(ctx, q.GetSubjectRef(), r.exact || q.GetAt() != nil, at); err != nil {
 		return judged{}, err
 	}
-	policy, asked := rules.at(q.GetPolicy(), at), question(q, at)
-	asked.Ground = ground
+	v.asked.Ground = ground
 	if v.to, err = r.recipient(ctx, q.GetRecipient(), at); err != nil {
 		return judged{}, err
 	}
-	asked.To = known(v.to)
-	if r.tooOld(policy, asked) {
+	v.asked.To = known(v.to)
+	if r.tooOld(v.policy, v.asked) {
 		return judged{}, errStale
 	}
-	who := under(q.GetPolicy(), v.whole.state)
-	who.Notified = v.whole.state.Notified[q.GetRecipient()]
-	v.answer, v.until = check.Ask(policy, who, asked), check.Until(policy, who, asked)
-	if !v.answer.Allowed || asked.Action != check.Disclose {
+	v.who = under(q.GetPolicy(), v.whole.state)
+	v.who.Notified = v.whole.state.Notified[q.GetRecipient()]
+	v.answer, v.until = check.Ask(v.policy, v.who, v.asked), check.Until(v.policy, v.who, v.asked)
+	if !v.answer.Allowed || v.asked.Action != check.Disclose {
 		return v, nil
 	}
-	return v, r.apart(ctx, &v, policy, who, asked, q, at)
+	return v, r.apart(ctx, &v, q)
 }
 
 func (r *round) policy(ctx context.Context, id string) (rules, error) {

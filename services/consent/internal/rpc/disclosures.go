@@ -28,7 +28,7 @@ func (s *DisclosureServer) Disclose(ctx context.Context, r *consentv1.DiscloseRe
 	if err := disclosable(r); err != nil {
 		return nil, err
 	}
-	round, err := (&ConsentServer{log: s.log}).round(ctx, &consentv1.CheckRequest{})
+	round, err := s.log.round(ctx, &consentv1.CheckRequest{})
 	if err != nil {
 		return nil, err
 	}
@@ -94,8 +94,8 @@ func entry(r *consentv1.DiscloseRequest, v judged) disclosure.Entry {
 
 // apart adds to an answer what the recipient holds already: what must stay apart
 // may not come together there.
-func (r *round) apart(ctx context.Context, v *judged, p check.Policy, who check.Person, asked check.Question, q *consentv1.Question, at time.Time) error {
-	sides, clause := p.Apart(who, asked)
+func (r *round) apart(ctx context.Context, v *judged, q *consentv1.Question) error {
+	sides, clause := v.policy.Apart(v.who, v.asked)
 	if len(sides) == 0 {
 		return nil
 	}
@@ -104,13 +104,13 @@ func (r *round) apart(ctx context.Context, v *judged, p check.Policy, who check.
 		v.sides[category] = string(side)
 	}
 	for _, ref := range v.whole.others {
-		held, err := r.held(ctx, ref, q.GetRecipient(), at)
+		held, err := r.held(ctx, ref, q.GetRecipient(), v.at)
 		if err != nil {
 			return err
 		}
 		v.others = append(v.others, held...)
 	}
-	own, err := r.held(ctx, q.GetSubjectRef(), q.GetRecipient(), at)
+	own, err := r.held(ctx, q.GetSubjectRef(), q.GetRecipient(), v.at)
 	if err != nil {
 		return err
 	}

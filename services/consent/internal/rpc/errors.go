@@ -22,6 +22,7 @@ func Errors() fault.Table {
 		{Err: policy.ErrNoVersion, Code: codes.NotFound, Reason: "POLICY_NOT_FOUND"},
 		{Err: ErrNotInForce, Code: codes.FailedPrecondition, Reason: "POLICY_NOT_IN_FORCE"},
 		{Err: errStale, Code: codes.Unavailable, Reason: "FRESHNESS_UNPROVEN"},
+		{Err: errIdentity, Code: codes.Unavailable, Reason: "IDENTITY_UNAVAILABLE", Text: "who holds the identifier can't be found out now"},
 		{Err: ErrNotOwn, Code: codes.PermissionDenied, Reason: "NOT_OWN_DATA"},
 		{Err: policy.ErrInFuture, Code: codes.InvalidArgument, Reason: fault.ReasonInvalid},
 		{Err: person.ErrInFuture, Code: codes.InvalidArgument, Reason: fault.ReasonInvalid},

@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 	"habeas.internal/services/consent/disclosure"
 	"habeas.internal/services/consent/internal/view"
 	"habeas.internal/services/consent/internal/wire"
@@ -62,6 +63,8 @@ type Config struct {
 	Prover   es.Prover // of the mirror's freshness
 	Key      es.Signer // of the service, for receipts
 	Now      func() time.Time
+	// Subjects is identity, which knows who holds an identifier.
+	Subjects identityv1.SubjectServiceClient
 }
 
 // log is the event log as the handlers use it.
@@ -78,6 +81,7 @@ type log struct {
 // Servers are the services of consent.
 type Servers struct {
 	Consent     *ConsentServer
+	Answers     *AnswerServer
 	Policies    *PolicyServer
 	Recipients  *RecipientServer
 	Disclosures *DisclosureServer
@@ -115,7 +119,7 @@ func New(cfg Config) (Servers, error) {
 		statistics: handler(cfg, statistics, statistic.Decide, statistic.Evolve, func(r string) error { return statistic.Refusal(r) }),
 	}
 	return Servers{
-		Consent: &ConsentServer{log: l}, Policies: &PolicyServer{log: l},
+		Consent: &ConsentServer{log: l}, Answers: &AnswerServer{log: l}, Policies: &PolicyServer{log: l},
 		Recipients: &RecipientServer{log: l}, Disclosures: &DisclosureServer{log: l}, Statistics: &StatisticServer{log: l},
 	}, nil
 }
@@ -211,6 +215,7 @@ func (l *log) sameHistory(agg es.Aggregate, want es.Token) error {
 // act is one commit of a person, as the history is read.
 type act struct {
 	at     time.Time
+	where  es.Position
 	events []person.Event
 }
 
@@ -220,7 +225,7 @@ func (l *log) history(ctx context.Context, agg es.Aggregate) (acts []act, token 
 		acts = nil
 		return es.Fold(ctx, l.Verifier, es.Head{}, l.Store.Load(ctx, agg, 0, es.Leader), func(r es.Recorded) error {
 			events, err := l.persons.Registry.DecodeAll(r.Commit)
-			acts = append(acts, act{at: r.Time, events: events})
+			acts = append(acts, act{at: r.Time, where: r.Position, events: events})
 			return err
 		})
 	})

@@ -27,7 +27,7 @@ func (s *ConsentServer) GetConsentReceipt(ctx context.Context, r *consentv1.GetC
 	if err := own(ctx, r.GetSubjectRef()); err != nil {
 		return nil, err
 	}
-	round, err := s.round(ctx, &consentv1.CheckRequest{})
+	round, err := s.log.round(ctx, &consentv1.CheckRequest{})
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,7 @@ func (s *ConsentServer) GetConsentState(ctx context.Context, r *consentv1.GetCon
 	if err := own(ctx, r.GetSubjectRef()); err != nil {
 		return nil, err
 	}
-	round, err := s.round(ctx, &consentv1.CheckRequest{})
+	round, err := s.log.round(ctx, &consentv1.CheckRequest{})
 	if err != nil {
 		return nil, err
 	}

@@ -102,6 +102,7 @@ func (m measured) Report(_ context.Context, tenant, policy string, _ es.Token) (
 type world struct {
 	*rpctest.Place
 	store *counted
+	known *holders
 	addr  string
 	clock atomic.Int64 // nanoseconds ahead of the clock of tokens
 	ids   atomic.Int64
@@ -117,7 +118,7 @@ func (w *world) id() string { return fmt.Sprintf("00000000-0000-4000-8000-%012d"
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{Place: rpctest.NewPlace(t)}
+	w := &world{Place: rpctest.NewPlace(t), known: &holders{refs: map[string]string{}}}
 	store, ring := openMemory(t)
 	key, err := es.GenerateSigner(rand.Reader)
 	if err != nil {
@@ -127,7 +128,7 @@ func newWorld(t *testing.T) *world {
 	w.store = &counted{MemoryStore: store}
 	servers, err := rpc.New(rpc.Config{
 		Store: w.store, Verifier: ring, Digester: es.KeyedDigester("key"), Tracer: noop.NewTracerProvider().Tracer(""),
-		Random: rand.Reader, Locator: w.store, Now: w.now, Key: key, Parity: measured{
+		Random: rand.Reader, Locator: w.store, Now: w.now, Key: key, Subjects: w.known, Parity: measured{
 			{Notice: "signup.3", Channel: "web", Giving: parity.Effort{Steps: 1, Seconds: math.NaN(), Acts: 2}, HarderToWithdraw: true},
 		},
 		Lister: listed{{Policy: "a", Version: 1, Hash: "h1"}, {Policy: "a", Version: 2, Hash: "h2"}, {Policy: "b", Version: 1, Hash: "h3"}},
@@ -138,6 +139,7 @@ func newWorld(t *testing.T) *world {
 	_, w.addr = w.Serve(t, "consent", kit.Config{
 		Services: []kit.Service{
 			{Desc: &consentv1.ConsentService_ServiceDesc, Impl: servers.Consent},
+			{Desc: &consentv1.AnswerService_ServiceDesc, Impl: servers.Answers},
 			{Desc: &consentv1.PolicyService_ServiceDesc, Impl: servers.Policies},
 			{Desc: &consentv1.RecipientService_ServiceDesc, Impl: servers.Recipients},
 			{Desc: &consentv1.DisclosureService_ServiceDesc, Impl: servers.Disclosures},
@@ -148,7 +150,7 @@ func newWorld(t *testing.T) *world {
 			consentv1.RecipientService_ServiceDesc.ServiceName:  {"fulfilment"},
 			consentv1.DisclosureService_ServiceDesc.ServiceName: {"fulfilment"},
 		},
-		Errors: rpc.Errors(),
+		Errors: rpc.Errors(), Even: rpc.Even(),
 	})
 	return w
 }

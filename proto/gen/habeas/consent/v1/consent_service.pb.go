@@ -1904,7 +1904,7 @@ func (x *RevokeSourceResponse) GetConsistencyToken() string {
 // Question is everything that an answer depends on.
 type Question struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The person.
+	// The person. Unset where something else says who it is about.
 	SubjectRef string `protobuf:"bytes,1,opt,name=subject_ref,json=subjectRef,proto3" json:"subject_ref,omitempty"`
 	// The policy.
 	Policy string `protobuf:"bytes,2,opt,name=policy,proto3" json:"policy,omitempty"`
@@ -4902,9 +4902,9 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"\n" +
 	"revoked_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\trevokedAt\"C\n" +
 	"\x14RevokeSourceResponse\x12+\n" +
-	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\x94\b\n" +
-	"\bQuestion\x12@\n" +
-	"\vsubject_ref\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
+	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\x97\b\n" +
+	"\bQuestion\x12C\n" +
+	"\vsubject_ref\x18\x01 \x01(\tB\"\xbaH\x1fr\x1d2\x1b^([a-z2-7]{25}[aeimquy4])?$R\n" +
 	"subjectRef\x125\n" +
 	"\x06policy\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x06policy\x12=\n" +
 	"\x06action\x18\x03 \x01(\x0e2\x19.habeas.consent.v1.ActionB\n" +
