@@ -39,8 +39,7 @@ func (s *PolicyServer) DiffPolicy(ctx context.Context, r *consentv1.DiffPolicyRe
 	if err := oneEach(r); err != nil {
 		return nil, err
 	}
-	consent := &ConsentServer{log: s.log}
-	round, err := consent.round(ctx, &consentv1.CheckRequest{Consistency: consentv1.Consistency_CONSISTENCY_FULL})
+	round, err := s.log.round(ctx, &consentv1.CheckRequest{Consistency: consentv1.Consistency_CONSISTENCY_FULL})
 	if err != nil {
 		return nil, err
 	}
