@@ -56,6 +56,7 @@ func Explain(p Policy, who Person, q Question, a Answer) Explanation {
 		for _, v := range deciding(inForce, who, q) {
 			out.Versions = append(out.Versions, v.Number)
 		}
+		slices.Sort(out.Versions)
 	}
 	out.Conflict = conflict(p, who, q, out)
 	return out
@@ -67,20 +68,16 @@ func ground(p Policy, who Person, q Question, a Answer) VersionGround {
 	if len(inForce) == 0 || slices.Contains([]Reason{CollectedLater, NoCategories}, a.Reason) {
 		return ""
 	}
-	said := deciding(inForce, who, q)
-	current, first, collected := inForce[len(inForce)-1], said[0].Number, collectedUnder(inForce, q)
-	binds := collected
-	if current.Accepted {
-		binds = acceptedUnder(inForce, who, collected)
-	}
+	binds := inForce[bound(inForce, who, collectedUnder(inForce, q))]
+	first, current := deciding(inForce, who, q)[0].Number, inForce[len(inForce)-1]
 	switch {
 	case len(inForce) == 1:
 		return OnlyVersion
-	case a.Version != first:
+	case a.Version > first:
 		return Narrows
-	case inForce[binds].Number != first:
+	case a.Version == first && binds.Number != first:
 		return WasGranted
-	case current.Accepted && who.Accepted == first:
+	case current.Accepted && who.Accepted == binds.Number:
 		return WasAccepted
 	case current.Accepted:
 		return CameUnder

@@ -117,6 +117,9 @@ type copied struct {
 	memory, persons jetstream.Projection
 }
 
+// changes is how many are held for those who watch: some fifteen megabytes.
+const changes = 100_000
+
 // patience is how long memory waits for the read model before it asks the log.
 const patience = 100 * time.Millisecond
 
@@ -131,7 +134,7 @@ func openCopy(ctx context.Context, cfg Config, m *member.Member, client redis.Un
 	}
 	registry, prover := codec.Registry(), m.Log.Prover(rpc.Context)
 	c := copied{prover: prover, mirror: mirror.New(mirror.Config{
-		Registry: registry, Redis: client, Locator: m.Log, Prover: prover, Max: cfg.Memory, Patience: patience,
+		Registry: registry, Redis: client, Locator: m.Log, Prover: prover, Max: cfg.Memory, Changes: changes, Patience: patience,
 	}, ends)}
 	c.memory = jetstream.Projection{Name: "mirror", Context: rpc.Context, Sink: c.mirror}
 	model := record.Model(registry)

@@ -16,6 +16,7 @@ import (
 	"habeas.internal/services/consent/internal/record"
 	"habeas.internal/services/consent/person"
 	"habeas.internal/services/consent/policy"
+	"habeas.internal/services/consent/recipient"
 	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/es/readmodel"
 
@@ -39,6 +40,9 @@ type Config struct {
 	Prover   es.Prover
 	// Max is the most persons in memory, in all shards together.
 	Max int
+	// Changes is how many are held, at least, in all shards together, for those
+	// who follow.
+	Changes int
 	// Patience bounds a question to the read model.
 	Patience time.Duration
 }
@@ -50,6 +54,8 @@ type Mirror struct {
 	model  readmodel.Folded
 	code   *base32.Encoding // of references
 	shards map[string]*shard
+
+	followers followers
 }
 
 var _ es.Sink = (*Mirror)(nil)
@@ -63,7 +69,7 @@ func New(cfg Config, ends map[string]es.Checkpoint) *Mirror {
 	for stream, at := range ends {
 		m.shards[stream] = &shard{
 			at: at, moved: make(chan struct{}), people: map[id]entry{}, loading: map[id]*load{}, changed: map[es.Aggregate]uint64{},
-			most: max(cfg.Max/len(ends), 1),
+			most: max(cfg.Max/len(ends), 1), since: at.Seq, held: max(cfg.Changes/len(ends), 1),
 		}
 	}
 	return m
@@ -79,7 +85,11 @@ type shard struct {
 	fresh   time.Time     // everything that was acknowledged before is in here
 	people  map[id]entry
 	loading map[id]*load
-	changed map[es.Aggregate]uint64 // where a policy was last changed, since the mirror began
+	changed map[es.Aggregate]uint64 // where a policy or a recipient was last changed, since the mirror began
+
+	held   int      // how many changes are, at least
+	recent []change // the last ones, by sequence
+	since  uint64   // all after this are there
 }
 
 // entry is a person, as of a sequence of the stream and everything applied
@@ -127,16 +137,18 @@ func (m *Mirror) Apply(_ context.Context, from es.Checkpoint, batch []es.Recorde
 			return errors.Join(es.ErrUnprojectable, err)
 		}
 	}
+	s.note(batch)
 	s.at = es.CheckpointAt(batch[len(batch)-1])
 	s.prove(m.cfg.Prover.Latest(from.Stream))
 	close(s.moved)
 	s.moved = make(chan struct{})
+	m.followers.wake()
 	return nil
 }
 
 func (m *Mirror) apply(s *shard, r es.Recorded) error {
 	switch r.Aggregate.Type {
-	case policy.AggregateType:
+	case policy.AggregateType, recipient.AggregateType:
 		s.changed[r.Aggregate] = r.Position.Seq
 	case person.AggregateType:
 		who, ok := m.identify(r.Aggregate)
@@ -223,7 +235,7 @@ func (m *Mirror) Reach(ctx context.Context, agg es.Aggregate, want es.Position) 
 	}
 }
 
-// Unchanged reports whether a policy that was read up to a sequence, since the
+// Unchanged reports whether a policy or a recipient that was read up to a sequence, since the
 // mirror began, is still the same as far as the mirror got.
 func (m *Mirror) Unchanged(agg es.Aggregate, seq uint64) bool {
 	s, _, err := m.locate(agg)

@@ -22,8 +22,9 @@ import (
 )
 
 const (
-	stream = "S"
-	epoch  = "E"
+	stream      = "S"
+	changesHeld = 4
+	epoch       = "E"
 )
 
 func somebody(n int) es.Aggregate {
@@ -93,7 +94,7 @@ func newWorld(t fataler, server *miniredis.Miniredis, most int) (*world, func())
 	client.AddHook(w)
 	w.model = readmodel.NewFoldSink(client, record.Model(codec.Registry()))
 	w.mirror = mirror.New(mirror.Config{
-		Registry: codec.Registry(), Redis: client, Locator: w, Prover: w, Max: most, Patience: time.Second,
+		Registry: codec.Registry(), Redis: client, Locator: w, Prover: w, Max: most, Changes: changesHeld, Patience: time.Second,
 	}, map[string]es.Checkpoint{stream: at})
 	return w, func() { _ = client.Close() }
 }

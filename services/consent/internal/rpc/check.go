@@ -104,7 +104,7 @@ func (v judged) show() *consentv1.Answer {
 	a := v.answer
 	return &consentv1.Answer{
 		Allowed: a.Allowed, Reason: string(a.Reason), Basis: a.Basis, Clause: a.Clause, Version: a.Version, Authorization: a.Authorisation,
-		AsOf: eventpb.Stamp(v.at), ValidUntil: eventpb.Stamp(v.until),
+		AsOf: eventpb.Stamp(v.at), ValidUntil: eventpb.Stamp(v.until), Joined: len(v.whole.others) > 0,
 	}
 }
 

@@ -22,8 +22,11 @@ type Mirror interface {
 	// Person is a state not older than a Fresh before; mirror.ErrAbsent sends
 	// to the log.
 	Person(ctx context.Context, agg es.Aggregate) (person.Person, error)
-	// Unchanged reports whether a policy stands as it was read up to a sequence.
+	// Unchanged reports whether a policy or a recipient stands as it was read up
+	// to a sequence.
 	Unchanged(agg es.Aggregate, seq uint64) bool
+	// Follow begins to tell what changes of a tenant's.
+	Follow(tenant string, from es.Token) (*mirror.Follower, error)
 }
 
 // bound is how old an answer may be while proofs of freshness arrive. While

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"habeas.internal/services/consent/disclosure"
+	"habeas.internal/services/consent/internal/mirror"
 	"habeas.internal/services/consent/person"
 	"habeas.internal/services/consent/policy"
 	"habeas.internal/services/consent/recipient"
@@ -22,6 +23,8 @@ func Errors() fault.Table {
 		{Err: policy.ErrNoVersion, Code: codes.NotFound, Reason: "POLICY_NOT_FOUND"},
 		{Err: ErrNotInForce, Code: codes.FailedPrecondition, Reason: "POLICY_NOT_IN_FORCE"},
 		{Err: errStale, Code: codes.Unavailable, Reason: "FRESHNESS_UNPROVEN"},
+		{Err: mirror.ErrGone, Code: codes.OutOfRange, Reason: "WATCH_POSITION_GONE", Text: "what has changed since is not held any more: begin anew"},
+		{Err: mirror.ErrSlow, Code: codes.Aborted, Reason: "WATCH_TOO_SLOW", Text: "the watch was read too slowly: go on from the last position"},
 		{Err: errIdentity, Code: codes.Unavailable, Reason: "IDENTITY_UNAVAILABLE", Text: "who holds the identifier can't be found out now"},
 		{Err: ErrNotOwn, Code: codes.PermissionDenied, Reason: "NOT_OWN_DATA"},
 		{Err: policy.ErrInFuture, Code: codes.InvalidArgument, Reason: fault.ReasonInvalid},

@@ -62,6 +62,7 @@ func (s *AnswerServer) CheckByIdentifier(ctx context.Context, r *consentv1.Check
 	if err != nil {
 		return nil, err
 	}
+	a.Joined = false // says that somebody is known
 	return &consentv1.CheckByIdentifierResponse{Answer: a}, nil
 }
 

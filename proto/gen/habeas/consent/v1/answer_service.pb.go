@@ -10,6 +10,7 @@ import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	v1 "habeas.internal/proto/gen/habeas/identity/v1"
 	_ "habeas.internal/proto/gen/habeas/options/v1"
@@ -441,6 +442,63 @@ func (x RemedyActor) Number() protoreflect.EnumNumber {
 // Deprecated: Use RemedyActor.Descriptor instead.
 func (RemedyActor) EnumDescriptor() ([]byte, []int) {
 	return file_habeas_consent_v1_answer_service_proto_rawDescGZIP(), []int{4}
+}
+
+// ChangeKind is what has changed.
+type ChangeKind int32
+
+const (
+	// Nothing.
+	ChangeKind_CHANGE_KIND_UNSPECIFIED ChangeKind = 0
+	// A person: what they decided, or what is known of them.
+	ChangeKind_CHANGE_KIND_PERSON ChangeKind = 1
+	// A policy: a version was published or posted.
+	ChangeKind_CHANGE_KIND_POLICY ChangeKind = 2
+	// A recipient, or what is agreed with it.
+	ChangeKind_CHANGE_KIND_RECIPIENT ChangeKind = 3
+)
+
+// Enum value maps for ChangeKind.
+var (
+	ChangeKind_name = map[int32]string{
+		0: "CHANGE_KIND_UNSPECIFIED",
+		1: "CHANGE_KIND_PERSON",
+		2: "CHANGE_KIND_POLICY",
+		3: "CHANGE_KIND_RECIPIENT",
+	}
+	ChangeKind_value = map[string]int32{
+		"CHANGE_KIND_UNSPECIFIED": 0,
+		"CHANGE_KIND_PERSON":      1,
+		"CHANGE_KIND_POLICY":      2,
+		"CHANGE_KIND_RECIPIENT":   3,
+	}
+)
+
+func (x ChangeKind) Enum() *ChangeKind {
+	p := new(ChangeKind)
+	*p = x
+	return p
+}
+
+func (x ChangeKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ChangeKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_habeas_consent_v1_answer_service_proto_enumTypes[5].Descriptor()
+}
+
+func (ChangeKind) Type() protoreflect.EnumType {
+	return &file_habeas_consent_v1_answer_service_proto_enumTypes[5]
+}
+
+func (x ChangeKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ChangeKind.Descriptor instead.
+func (ChangeKind) EnumDescriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_answer_service_proto_rawDescGZIP(), []int{5}
 }
 
 // CheckByIdentifierRequest asks one question about whoever holds an identifier.
@@ -958,11 +1016,199 @@ func (x *ExplainedFact) GetCount() uint32 {
 	return 0
 }
 
+// WatchRequest begins a watch, and then asks how old it is.
+type WatchRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of the first message: where a watch before had got to, at whichever replica;
+	// empty to begin now. WATCH_POSITION_GONE if that is too long ago: then forget
+	// what was learned by watching, and begin now.
+	Position string `protobuf:"bytes,1,opt,name=position,proto3" json:"position,omitempty"`
+	// Of each message but the first: a number of the caller's, above zero.
+	Ping          uint64 `protobuf:"varint,2,opt,name=ping,proto3" json:"ping,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchRequest) Reset() {
+	*x = WatchRequest{}
+	mi := &file_habeas_consent_v1_answer_service_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchRequest) ProtoMessage() {}
+
+func (x *WatchRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_answer_service_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
+func (*WatchRequest) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_answer_service_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *WatchRequest) GetPosition() string {
+	if x != nil {
+		return x.Position
+	}
+	return ""
+}
+
+func (x *WatchRequest) GetPing() uint64 {
+	if x != nil {
+		return x.Ping
+	}
+	return 0
+}
+
+// WatchResponse tells what has changed. The first one only says where the watch
+// begins: everything acknowledged later is told, and whatever is asked with
+// CONSISTENCY_FULL after it came knows everything earlier.
+type WatchResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What has changed, at most 1000.
+	Changes []*Change `protobuf:"bytes,1,rep,name=changes,proto3" json:"changes,omitempty"`
+	// Where the watch has got to with this message.
+	Position string `protobuf:"bytes,2,opt,name=position,proto3" json:"position,omitempty"`
+	// The last ping, if this answers one.
+	Ping uint64 `protobuf:"varint,3,opt,name=ping,proto3" json:"ping,omitempty"`
+	// Of an answer to a ping: everything was told that was acknowledged before the
+	// ping came, but for this time. A ping that can't be answered is not.
+	Age           *durationpb.Duration `protobuf:"bytes,4,opt,name=age,proto3" json:"age,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchResponse) Reset() {
+	*x = WatchResponse{}
+	mi := &file_habeas_consent_v1_answer_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchResponse) ProtoMessage() {}
+
+func (x *WatchResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_answer_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchResponse.ProtoReflect.Descriptor instead.
+func (*WatchResponse) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_answer_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *WatchResponse) GetChanges() []*Change {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+func (x *WatchResponse) GetPosition() string {
+	if x != nil {
+		return x.Position
+	}
+	return ""
+}
+
+func (x *WatchResponse) GetPing() uint64 {
+	if x != nil {
+		return x.Ping
+	}
+	return 0
+}
+
+func (x *WatchResponse) GetAge() *durationpb.Duration {
+	if x != nil {
+		return x.Age
+	}
+	return nil
+}
+
+// Change names what has changed, and not how.
+type Change struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What it is.
+	Kind ChangeKind `protobuf:"varint,1,opt,name=kind,proto3,enum=habeas.consent.v1.ChangeKind" json:"kind,omitempty"`
+	// The subject_ref, the policy's id or the recipient's.
+	Id            string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Change) Reset() {
+	*x = Change{}
+	mi := &file_habeas_consent_v1_answer_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Change) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Change) ProtoMessage() {}
+
+func (x *Change) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_answer_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Change.ProtoReflect.Descriptor instead.
+func (*Change) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_answer_service_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Change) GetKind() ChangeKind {
+	if x != nil {
+		return x.Kind
+	}
+	return ChangeKind_CHANGE_KIND_UNSPECIFIED
+}
+
+func (x *Change) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
 var File_habeas_consent_v1_answer_service_proto protoreflect.FileDescriptor
 
 const file_habeas_consent_v1_answer_service_proto_rawDesc = "" +
 	"\n" +
-	"&habeas/consent/v1/answer_service.proto\x12\x11habeas.consent.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a'habeas/consent/v1/consent_service.proto\x1a\x1fhabeas/consent/v1/reasons.proto\x1a)habeas/identity/v1/identity_service.proto\x1a\x1fhabeas/options/v1/options.proto\"\xef\x01\n" +
+	"&habeas/consent/v1/answer_service.proto\x12\x11habeas.consent.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a'habeas/consent/v1/consent_service.proto\x1a\x1fhabeas/consent/v1/reasons.proto\x1a)habeas/identity/v1/identity_service.proto\x1a\x1fhabeas/options/v1/options.proto\"\xef\x01\n" +
 	"\x18CheckByIdentifierRequest\x12F\n" +
 	"\n" +
 	"identifier\x18\x01 \x01(\v2\x1e.habeas.identity.v1.IdentifierB\x06\xbaH\x03\xc8\x01\x01R\n" +
@@ -1001,7 +1247,18 @@ const file_habeas_consent_v1_answer_service_proto_rawDesc = "" +
 	"\x0fother_reference\x18\x03 \x01(\bR\x0eotherReference\"W\n" +
 	"\rExplainedFact\x120\n" +
 	"\x04fact\x18\x01 \x01(\x0e2\x1c.habeas.consent.v1.KnownFactR\x04fact\x12\x14\n" +
-	"\x05count\x18\x02 \x01(\rR\x05count*\xfc\x01\n" +
+	"\x05count\x18\x02 \x01(\rR\x05count\"H\n" +
+	"\fWatchRequest\x12$\n" +
+	"\bposition\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80@R\bposition\x12\x12\n" +
+	"\x04ping\x18\x02 \x01(\x04R\x04ping\"\xa1\x01\n" +
+	"\rWatchResponse\x123\n" +
+	"\achanges\x18\x01 \x03(\v2\x19.habeas.consent.v1.ChangeR\achanges\x12\x1a\n" +
+	"\bposition\x18\x02 \x01(\tR\bposition\x12\x12\n" +
+	"\x04ping\x18\x03 \x01(\x04R\x04ping\x12+\n" +
+	"\x03age\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x03age\"K\n" +
+	"\x06Change\x121\n" +
+	"\x04kind\x18\x01 \x01(\x0e2\x1d.habeas.consent.v1.ChangeKindR\x04kind\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id*\xfc\x01\n" +
 	"\rVersionGround\x12\x1e\n" +
 	"\x1aVERSION_GROUND_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13VERSION_GROUND_ONLY\x10\x01\x12\x1d\n" +
@@ -1060,12 +1317,20 @@ const file_habeas_consent_v1_answer_service_proto_rawDesc = "" +
 	"\x13REMEDY_ACTOR_NOBODY\x10\x01\x12\x17\n" +
 	"\x13REMEDY_ACTOR_PERSON\x10\x02\x12\x17\n" +
 	"\x13REMEDY_ACTOR_CALLER\x10\x03\x12\x1b\n" +
-	"\x17REMEDY_ACTOR_CONTROLLER\x10\x042\xfe\x01\n" +
+	"\x17REMEDY_ACTOR_CONTROLLER\x10\x04*t\n" +
+	"\n" +
+	"ChangeKind\x12\x1b\n" +
+	"\x17CHANGE_KIND_UNSPECIFIED\x10\x00\x12\x16\n" +
+	"\x12CHANGE_KIND_PERSON\x10\x01\x12\x16\n" +
+	"\x12CHANGE_KIND_POLICY\x10\x02\x12\x19\n" +
+	"\x15CHANGE_KIND_RECIPIENT\x10\x032\xe0\x02\n" +
 	"\rAnswerService\x12\x85\x01\n" +
 	"\x11CheckByIdentifier\x12+.habeas.consent.v1.CheckByIdentifierRequest\x1a,.habeas.consent.v1.CheckByIdentifierResponse\"\x15\x8a\xb5\x18\b\n" +
 	"\x04\x01\x02\x05\a\x10\x02\x92\xb5\x18\x02 \x02\x90\x02\x01\x12e\n" +
 	"\aExplain\x12!.habeas.consent.v1.ExplainRequest\x1a\".habeas.consent.v1.ExplainResponse\"\x13\x8a\xb5\x18\b\n" +
-	"\x04\x01\x05\a\b\x10\x02\x92\xb5\x18\x00\x90\x02\x01B\xc8\x01\n" +
+	"\x04\x01\x05\a\b\x10\x02\x92\xb5\x18\x00\x90\x02\x01\x12`\n" +
+	"\x05Watch\x12\x1f.habeas.consent.v1.WatchRequest\x1a .habeas.consent.v1.WatchResponse\"\x10\x8a\xb5\x18\x06\n" +
+	"\x02\x01\x02\x10\x02\x92\xb5\x18\x02 \x02(\x010\x01B\xc8\x01\n" +
 	"\x15com.habeas.consent.v1B\x12AnswerServiceProtoP\x01Z5habeas.internal/proto/gen/habeas/consent/v1;consentv1\xa2\x02\x03HCX\xaa\x02\x11Habeas.Consent.V1\xca\x02\x11Habeas\\Consent\\V1\xe2\x02\x1dHabeas\\Consent\\V1\\GPBMetadata\xea\x02\x13Habeas::Consent::V1b\x06proto3"
 
 var (
@@ -1080,57 +1345,67 @@ func file_habeas_consent_v1_answer_service_proto_rawDescGZIP() []byte {
 	return file_habeas_consent_v1_answer_service_proto_rawDescData
 }
 
-var file_habeas_consent_v1_answer_service_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_habeas_consent_v1_answer_service_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_habeas_consent_v1_answer_service_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
+var file_habeas_consent_v1_answer_service_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_habeas_consent_v1_answer_service_proto_goTypes = []any{
 	(VersionGround)(0),                // 0: habeas.consent.v1.VersionGround
 	(ConflictRule)(0),                 // 1: habeas.consent.v1.ConflictRule
 	(KnownFact)(0),                    // 2: habeas.consent.v1.KnownFact
 	(Remedy)(0),                       // 3: habeas.consent.v1.Remedy
 	(RemedyActor)(0),                  // 4: habeas.consent.v1.RemedyActor
-	(*CheckByIdentifierRequest)(nil),  // 5: habeas.consent.v1.CheckByIdentifierRequest
-	(*CheckByIdentifierResponse)(nil), // 6: habeas.consent.v1.CheckByIdentifierResponse
-	(*ExplainRequest)(nil),            // 7: habeas.consent.v1.ExplainRequest
-	(*ExplainResponse)(nil),           // 8: habeas.consent.v1.ExplainResponse
-	(*ExplainedVersion)(nil),          // 9: habeas.consent.v1.ExplainedVersion
-	(*ExplainedAct)(nil),              // 10: habeas.consent.v1.ExplainedAct
-	(*ExplainedFact)(nil),             // 11: habeas.consent.v1.ExplainedFact
-	(*v1.Identifier)(nil),             // 12: habeas.identity.v1.Identifier
-	(*Question)(nil),                  // 13: habeas.consent.v1.Question
-	(Consistency)(0),                  // 14: habeas.consent.v1.Consistency
-	(*Answer)(nil),                    // 15: habeas.consent.v1.Answer
-	(Reason)(0),                       // 16: habeas.consent.v1.Reason
-	(*timestamppb.Timestamp)(nil),     // 17: google.protobuf.Timestamp
-	(*RecordedDecision)(nil),          // 18: habeas.consent.v1.RecordedDecision
+	(ChangeKind)(0),                   // 5: habeas.consent.v1.ChangeKind
+	(*CheckByIdentifierRequest)(nil),  // 6: habeas.consent.v1.CheckByIdentifierRequest
+	(*CheckByIdentifierResponse)(nil), // 7: habeas.consent.v1.CheckByIdentifierResponse
+	(*ExplainRequest)(nil),            // 8: habeas.consent.v1.ExplainRequest
+	(*ExplainResponse)(nil),           // 9: habeas.consent.v1.ExplainResponse
+	(*ExplainedVersion)(nil),          // 10: habeas.consent.v1.ExplainedVersion
+	(*ExplainedAct)(nil),              // 11: habeas.consent.v1.ExplainedAct
+	(*ExplainedFact)(nil),             // 12: habeas.consent.v1.ExplainedFact
+	(*WatchRequest)(nil),              // 13: habeas.consent.v1.WatchRequest
+	(*WatchResponse)(nil),             // 14: habeas.consent.v1.WatchResponse
+	(*Change)(nil),                    // 15: habeas.consent.v1.Change
+	(*v1.Identifier)(nil),             // 16: habeas.identity.v1.Identifier
+	(*Question)(nil),                  // 17: habeas.consent.v1.Question
+	(Consistency)(0),                  // 18: habeas.consent.v1.Consistency
+	(*Answer)(nil),                    // 19: habeas.consent.v1.Answer
+	(Reason)(0),                       // 20: habeas.consent.v1.Reason
+	(*timestamppb.Timestamp)(nil),     // 21: google.protobuf.Timestamp
+	(*RecordedDecision)(nil),          // 22: habeas.consent.v1.RecordedDecision
+	(*durationpb.Duration)(nil),       // 23: google.protobuf.Duration
 }
 var file_habeas_consent_v1_answer_service_proto_depIdxs = []int32{
-	12, // 0: habeas.consent.v1.CheckByIdentifierRequest.identifier:type_name -> habeas.identity.v1.Identifier
-	13, // 1: habeas.consent.v1.CheckByIdentifierRequest.question:type_name -> habeas.consent.v1.Question
-	14, // 2: habeas.consent.v1.CheckByIdentifierRequest.consistency:type_name -> habeas.consent.v1.Consistency
-	15, // 3: habeas.consent.v1.CheckByIdentifierResponse.answer:type_name -> habeas.consent.v1.Answer
-	13, // 4: habeas.consent.v1.ExplainRequest.question:type_name -> habeas.consent.v1.Question
-	15, // 5: habeas.consent.v1.ExplainResponse.answer:type_name -> habeas.consent.v1.Answer
-	16, // 6: habeas.consent.v1.ExplainResponse.reason:type_name -> habeas.consent.v1.Reason
-	9,  // 7: habeas.consent.v1.ExplainResponse.version:type_name -> habeas.consent.v1.ExplainedVersion
+	16, // 0: habeas.consent.v1.CheckByIdentifierRequest.identifier:type_name -> habeas.identity.v1.Identifier
+	17, // 1: habeas.consent.v1.CheckByIdentifierRequest.question:type_name -> habeas.consent.v1.Question
+	18, // 2: habeas.consent.v1.CheckByIdentifierRequest.consistency:type_name -> habeas.consent.v1.Consistency
+	19, // 3: habeas.consent.v1.CheckByIdentifierResponse.answer:type_name -> habeas.consent.v1.Answer
+	17, // 4: habeas.consent.v1.ExplainRequest.question:type_name -> habeas.consent.v1.Question
+	19, // 5: habeas.consent.v1.ExplainResponse.answer:type_name -> habeas.consent.v1.Answer
+	20, // 6: habeas.consent.v1.ExplainResponse.reason:type_name -> habeas.consent.v1.Reason
+	10, // 7: habeas.consent.v1.ExplainResponse.version:type_name -> habeas.consent.v1.ExplainedVersion
 	0,  // 8: habeas.consent.v1.ExplainResponse.version_ground:type_name -> habeas.consent.v1.VersionGround
 	1,  // 9: habeas.consent.v1.ExplainResponse.conflict_rule:type_name -> habeas.consent.v1.ConflictRule
-	10, // 10: habeas.consent.v1.ExplainResponse.acts:type_name -> habeas.consent.v1.ExplainedAct
-	11, // 11: habeas.consent.v1.ExplainResponse.facts:type_name -> habeas.consent.v1.ExplainedFact
+	11, // 10: habeas.consent.v1.ExplainResponse.acts:type_name -> habeas.consent.v1.ExplainedAct
+	12, // 11: habeas.consent.v1.ExplainResponse.facts:type_name -> habeas.consent.v1.ExplainedFact
 	3,  // 12: habeas.consent.v1.ExplainResponse.remedy:type_name -> habeas.consent.v1.Remedy
 	4,  // 13: habeas.consent.v1.ExplainResponse.remedy_actor:type_name -> habeas.consent.v1.RemedyActor
-	17, // 14: habeas.consent.v1.ExplainedVersion.posted_at:type_name -> google.protobuf.Timestamp
-	17, // 15: habeas.consent.v1.ExplainedVersion.in_force_from:type_name -> google.protobuf.Timestamp
-	18, // 16: habeas.consent.v1.ExplainedAct.act:type_name -> habeas.consent.v1.RecordedDecision
+	21, // 14: habeas.consent.v1.ExplainedVersion.posted_at:type_name -> google.protobuf.Timestamp
+	21, // 15: habeas.consent.v1.ExplainedVersion.in_force_from:type_name -> google.protobuf.Timestamp
+	22, // 16: habeas.consent.v1.ExplainedAct.act:type_name -> habeas.consent.v1.RecordedDecision
 	2,  // 17: habeas.consent.v1.ExplainedFact.fact:type_name -> habeas.consent.v1.KnownFact
-	5,  // 18: habeas.consent.v1.AnswerService.CheckByIdentifier:input_type -> habeas.consent.v1.CheckByIdentifierRequest
-	7,  // 19: habeas.consent.v1.AnswerService.Explain:input_type -> habeas.consent.v1.ExplainRequest
-	6,  // 20: habeas.consent.v1.AnswerService.CheckByIdentifier:output_type -> habeas.consent.v1.CheckByIdentifierResponse
-	8,  // 21: habeas.consent.v1.AnswerService.Explain:output_type -> habeas.consent.v1.ExplainResponse
-	20, // [20:22] is the sub-list for method output_type
-	18, // [18:20] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	15, // 18: habeas.consent.v1.WatchResponse.changes:type_name -> habeas.consent.v1.Change
+	23, // 19: habeas.consent.v1.WatchResponse.age:type_name -> google.protobuf.Duration
+	5,  // 20: habeas.consent.v1.Change.kind:type_name -> habeas.consent.v1.ChangeKind
+	6,  // 21: habeas.consent.v1.AnswerService.CheckByIdentifier:input_type -> habeas.consent.v1.CheckByIdentifierRequest
+	8,  // 22: habeas.consent.v1.AnswerService.Explain:input_type -> habeas.consent.v1.ExplainRequest
+	13, // 23: habeas.consent.v1.AnswerService.Watch:input_type -> habeas.consent.v1.WatchRequest
+	7,  // 24: habeas.consent.v1.AnswerService.CheckByIdentifier:output_type -> habeas.consent.v1.CheckByIdentifierResponse
+	9,  // 25: habeas.consent.v1.AnswerService.Explain:output_type -> habeas.consent.v1.ExplainResponse
+	14, // 26: habeas.consent.v1.AnswerService.Watch:output_type -> habeas.consent.v1.WatchResponse
+	24, // [24:27] is the sub-list for method output_type
+	21, // [21:24] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_habeas_consent_v1_answer_service_proto_init() }
@@ -1145,8 +1420,8 @@ func file_habeas_consent_v1_answer_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_consent_v1_answer_service_proto_rawDesc), len(file_habeas_consent_v1_answer_service_proto_rawDesc)),
-			NumEnums:      5,
-			NumMessages:   7,
+			NumEnums:      6,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -21,6 +21,7 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	AnswerService_CheckByIdentifier_FullMethodName = "/habeas.consent.v1.AnswerService/CheckByIdentifier"
 	AnswerService_Explain_FullMethodName           = "/habeas.consent.v1.AnswerService/Explain"
+	AnswerService_Watch_FullMethodName             = "/habeas.consent.v1.AnswerService/Watch"
 )
 
 // AnswerServiceClient is the client API for AnswerService service.
@@ -28,7 +29,8 @@ const (
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
 // AnswerService answers what ConsentService.Check answers, in other ways: about
-// somebody of whom only an identifier is known, and with the whole chain of why.
+// somebody of whom only an identifier is known, with the whole chain of why, and for
+// those who keep answers.
 type AnswerServiceClient interface {
 	// CheckByIdentifier is Check about whoever holds an identifier. It asks
 	// identity once. About somebody whom nobody knows the answer is the one about
@@ -37,6 +39,11 @@ type AnswerServiceClient interface {
 	// Explain answers a question with everything that the answer was made of. It
 	// reads the log, and is as fresh as CONSISTENCY_FULL.
 	Explain(ctx context.Context, in *ExplainRequest, opts ...grpc.CallOption) (*ExplainResponse, error)
+	// Watch tells which persons, policies and recipients have changed, from a
+	// position on: so that answers can be kept, and forgotten in time. It names
+	// them, and says nothing about them. Whoever reads too slowly is sent away with
+	// WATCH_TOO_SLOW, and goes on from the last position.
+	Watch(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[WatchRequest, WatchResponse], error)
 }
 
 type answerServiceClient struct {
@@ -67,12 +74,26 @@ func (c *answerServiceClient) Explain(ctx context.Context, in *ExplainRequest, o
 	return out, nil
 }
 
+func (c *answerServiceClient) Watch(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[WatchRequest, WatchResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &AnswerService_ServiceDesc.Streams[0], AnswerService_Watch_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchRequest, WatchResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type AnswerService_WatchClient = grpc.BidiStreamingClient[WatchRequest, WatchResponse]
+
 // AnswerServiceServer is the server API for AnswerService service.
 // All implementations must embed UnimplementedAnswerServiceServer
 // for forward compatibility.
 //
 // AnswerService answers what ConsentService.Check answers, in other ways: about
-// somebody of whom only an identifier is known, and with the whole chain of why.
+// somebody of whom only an identifier is known, with the whole chain of why, and for
+// those who keep answers.
 type AnswerServiceServer interface {
 	// CheckByIdentifier is Check about whoever holds an identifier. It asks
 	// identity once. About somebody whom nobody knows the answer is the one about
@@ -81,6 +102,11 @@ type AnswerServiceServer interface {
 	// Explain answers a question with everything that the answer was made of. It
 	// reads the log, and is as fresh as CONSISTENCY_FULL.
 	Explain(context.Context, *ExplainRequest) (*ExplainResponse, error)
+	// Watch tells which persons, policies and recipients have changed, from a
+	// position on: so that answers can be kept, and forgotten in time. It names
+	// them, and says nothing about them. Whoever reads too slowly is sent away with
+	// WATCH_TOO_SLOW, and goes on from the last position.
+	Watch(grpc.BidiStreamingServer[WatchRequest, WatchResponse]) error
 	mustEmbedUnimplementedAnswerServiceServer()
 }
 
@@ -96,6 +122,9 @@ func (UnimplementedAnswerServiceServer) CheckByIdentifier(context.Context, *Chec
 }
 func (UnimplementedAnswerServiceServer) Explain(context.Context, *ExplainRequest) (*ExplainResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Explain not implemented")
+}
+func (UnimplementedAnswerServiceServer) Watch(grpc.BidiStreamingServer[WatchRequest, WatchResponse]) error {
+	return status.Error(codes.Unimplemented, "method Watch not implemented")
 }
 func (UnimplementedAnswerServiceServer) mustEmbedUnimplementedAnswerServiceServer() {}
 func (UnimplementedAnswerServiceServer) testEmbeddedByValue()                       {}
@@ -154,6 +183,13 @@ func _AnswerService_Explain_Handler(srv interface{}, ctx context.Context, dec fu
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AnswerService_Watch_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(AnswerServiceServer).Watch(&grpc.GenericServerStream[WatchRequest, WatchResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type AnswerService_WatchServer = grpc.BidiStreamingServer[WatchRequest, WatchResponse]
+
 // AnswerService_ServiceDesc is the grpc.ServiceDesc for AnswerService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -170,6 +206,13 @@ var AnswerService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _AnswerService_Explain_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "Watch",
+			Handler:       _AnswerService_Watch_Handler,
+			ServerStreams: true,
+			ClientStreams: true,
+		},
+	},
 	Metadata: "habeas/consent/v1/answer_service.proto",
 }

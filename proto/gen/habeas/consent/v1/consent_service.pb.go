@@ -2124,7 +2124,10 @@ type Answer struct {
 	AsOf *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
 	// From this moment on the answer may be another one although nothing is
 	// recorded meanwhile; unset when no such moment is known.
-	ValidUntil    *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=valid_until,json=validUntil,proto3" json:"valid_until,omitempty"`
+	ValidUntil *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=valid_until,json=validUntil,proto3" json:"valid_until,omitempty"`
+	// Other references count for the person, too: what changes of theirs may
+	// change the answer.
+	Joined        bool `protobuf:"varint,12,opt,name=joined,proto3" json:"joined,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2213,6 +2216,13 @@ func (x *Answer) GetValidUntil() *timestamppb.Timestamp {
 		return x.ValidUntil
 	}
 	return nil
+}
+
+func (x *Answer) GetJoined() bool {
+	if x != nil {
+		return x.Joined
+	}
+	return false
 }
 
 // CheckRequest asks one question.
@@ -4928,7 +4938,7 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"\x06origin\x18\x0f \x01(\tB%\xbaH\"r 2\x1e^([a-z]{2}(-[a-z0-9]{1,8})?)?$R\x06origin\x12=\n" +
 	"\x04keys\x18\x10 \x03(\tB)\xbaH&\x92\x01#\x10\x10\x18\x01\"\x1dr\x1b2\x19^[a-z][a-z0-9_.:-]{0,63}$R\x04keys\x12>\n" +
 	"\bprovider\x18\x11 \x01(\tB\"\xbaH\x1fr\x1d2\x1b^([a-z][a-z0-9_.-]{0,62})?$R\bprovider\x12A\n" +
-	"\x05scope\x18\x12 \x01(\tB+\xbaH(r&2$^([A-Za-z][A-Za-z0-9_.:/-]{0,126})?$R\x05scope\"\x96\x02\n" +
+	"\x05scope\x18\x12 \x01(\tB+\xbaH(r&2$^([A-Za-z][A-Za-z0-9_.:/-]{0,126})?$R\x05scope\"\xae\x02\n" +
 	"\x06Answer\x12\x18\n" +
 	"\aallowed\x18\x01 \x01(\bR\aallowed\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x14\n" +
@@ -4939,7 +4949,8 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"\x05as_of\x18\n" +
 	" \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12;\n" +
 	"\vvalid_until\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"validUntil\"\xd2\x01\n" +
+	"validUntil\x12\x16\n" +
+	"\x06joined\x18\f \x01(\bR\x06joined\"\xd2\x01\n" +
 	"\fCheckRequest\x12?\n" +
 	"\bquestion\x18\x01 \x01(\v2\x1b.habeas.consent.v1.QuestionB\x06\xbaH\x03\xc8\x01\x01R\bquestion\x125\n" +
 	"\x11consistency_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80@R\x10consistencyToken\x12J\n" +
