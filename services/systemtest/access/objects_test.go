@@ -135,6 +135,7 @@ func objectless() map[string][]string {
 			"habeas.identity.v1.TenantService.GetTenant", "habeas.identity.v1.TenantService.OffboardTenant",
 			"habeas.identity.v1.TenantService.ApproveOffboarding", "habeas.identity.v1.TenantService.CancelOffboarding",
 			"habeas.identity.v1.KeyService.GetDigestKeys", "habeas.identity.v1.KeyService.FollowDrops",
+			"habeas.consent.v1.AnswerService.Watch",
 		},
 		"they make something new in the tenant of the call": {
 			"habeas.consent.v1.PolicyService.PublishPolicy", "habeas.fulfilment.v1.RequestService.SubmitRequest",
