@@ -48,7 +48,7 @@ func Parse(document []byte) (Compiled, error) {
 func Document(d policydoc.Document) Compiled {
 	out := Compiled{Version: check.Version{
 		Number: uint32(d.Version), Accepted: d.Versions.Binds == "accepted", Closed: d.Undescribed.Mode != "offer",
-		Implied:    set[string](d.Consent.Expressions)["implied"],
+		Implied:    Set[string](d.Consent.Expressions)["implied"],
 		Categories: map[string]check.Category{}, Purposes: map[string]check.Purpose{},
 		Sources: map[check.Source]check.SourceRule{}, Grounds: map[string]check.Ground{},
 		Clauses: clauses(d),
@@ -65,7 +65,7 @@ func Document(d policydoc.Document) Compiled {
 		v.Categories[c.ID] = check.Category{
 			Personal: c.Personal, Sensitive: c.Sensitive, Registration: c.Registration,
 			Side: check.Side(c.Side), Associate: c.Associate, Client: c.Client,
-			CollectedFor: set[string](c.CollectedFor), Sources: set[check.Source](c.Sources), Clause: c.Clause,
+			CollectedFor: Set[string](c.CollectedFor), Sources: Set[check.Source](c.Sources), Clause: c.Clause,
 		}
 		for _, f := range c.Features {
 			out.Features = append(out.Features, Feature{Name: f, Category: c.ID})
@@ -85,14 +85,14 @@ func Document(d policydoc.Document) Compiled {
 	}
 	for _, s := range d.Sources {
 		v.Sources[check.Source(s.Source)] = check.SourceRule{
-			Accepted: s.Accepted, Personal: s.Personal, Purposes: set[string](s.Purposes), Clause: s.Clause,
+			Accepted: s.Accepted, Personal: s.Personal, Purposes: Set[string](s.Purposes), Clause: s.Clause,
 		}
 	}
 	for _, s := range d.Signals {
 		out.Signals[s.Signal] = Signal{Honoured: s.Honoured, Clause: s.Clause}
 	}
 	for _, g := range d.Grounds {
-		v.Grounds[g.ID] = check.Ground{Actions: set[check.Action](g.Actions), Requires: g.Requires, Clause: g.Clause}
+		v.Grounds[g.ID] = check.Ground{Actions: Set[check.Action](g.Actions), Requires: g.Requires, Clause: g.Clause}
 	}
 	sharing(v, d)
 	if d.Aggregates != nil {
@@ -110,15 +110,15 @@ func sharing(v *check.Version, d policydoc.Document) {
 		}
 	}
 	for _, f := range d.Sharing.Forbidden {
-		v.Bans[f.What] = check.Ban{Exempt: set[string](f.Exempt), Clause: f.Clause}
+		v.Bans[f.What] = check.Ban{Exempt: Set[string](f.Exempt), Clause: f.Clause}
 	}
 	if len(d.Regions.Allowed) > 0 {
-		v.Regions, v.RegionsExempt = set[string](d.Regions.Allowed), set[string](d.Regions.Exempt)
+		v.Regions, v.RegionsExempt = Set[string](d.Regions.Allowed), Set[string](d.Regions.Exempt)
 	}
 }
 
 func purpose(p policydoc.Purpose) check.Purpose {
-	actions := set[check.Action](p.Actions)
+	actions := Set[check.Action](p.Actions)
 	if len(actions) == 0 {
 		actions = map[check.Action]bool{check.Collect: true, check.Access: true, check.Use: true, check.Preserve: true}
 		if p.Basis != string(check.Legal) {
@@ -126,8 +126,8 @@ func purpose(p policydoc.Purpose) check.Purpose {
 		}
 	}
 	return check.Purpose{
-		Basis: check.Basis(p.Basis), Offer: p.Offer, Categories: set[string](p.Categories), Actions: actions,
-		Channels: set[string](p.Channels), Clause: p.Clause,
+		Basis: check.Basis(p.Basis), Offer: p.Offer, Categories: Set[string](p.Categories), Actions: actions,
+		Channels: Set[string](p.Channels), Clause: p.Clause,
 	}
 }
 
@@ -152,7 +152,8 @@ func clauses(d policydoc.Document) check.Clauses {
 	return c
 }
 
-func set[T ~string](words []string) map[T]bool {
+// Set is the words as a set.
+func Set[T ~string](words []string) map[T]bool {
 	out := make(map[T]bool, len(words))
 	for _, w := range words {
 		out[T(w)] = true

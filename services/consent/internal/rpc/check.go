@@ -145,7 +145,7 @@ func (r *round) judge(ctx context.Context, field string, q *consentv1.Question, 
 		return judged{}, err
 	}
 	v.asked.Ground = ground
-	if v.to, err = r.recipient(ctx, q.GetRecipient(), at); err != nil {
+	if v.to, err = r.recipient(ctx, q, at); err != nil {
 		return judged{}, err
 	}
 	v.asked.To = known(v.to)

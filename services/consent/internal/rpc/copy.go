@@ -111,11 +111,18 @@ func (r *round) fromCopy(ctx context.Context, agg es.Aggregate) (person.Person, 
 // kept is a policy as it was read before, if it has not changed since.
 func (r *round) kept(ctx context.Context, agg es.Aggregate) (rules, bool, error) {
 	p := r.log.known.get(agg)
-	if p.head.Commits == 0 {
-		return rules{}, false, nil
+	ok, err := r.unchanged(ctx, agg, p.head)
+	return p, ok, err
+}
+
+// unchanged reports whether what was read up to a head still stands, as far as
+// the call wants to know.
+func (r *round) unchanged(ctx context.Context, agg es.Aggregate, head es.Head) (bool, error) {
+	if head.Commits == 0 {
+		return false, nil
 	}
 	ok, err := r.reached(ctx, agg)
-	return p, ok && r.log.Mirror.Unchanged(agg, p.head.Seq), err
+	return ok && err == nil && r.log.Mirror.Unchanged(agg, head.Seq), err
 }
 
 // tooOld reports whether what was read is too old for a question.

@@ -217,11 +217,11 @@ func (s *DisclosureServer) describe(ctx context.Context, rows []disclosure.Discl
 			row.Ground = &consentv1.GroundUse{Belief: g.Belief, BelievedBy: g.BelievedBy, Document: g.Document, Imminent: g.Imminent}
 		}
 		if profiles[e.Recipient] == nil && e.Recipient != "" {
-			to, err := s.log.recipientAt(ctx, recipientAggregate(ctx, e.Recipient), s.log.Now(), nil)
+			to, _, err := s.log.recipientAt(ctx, recipientAggregate(ctx, e.Recipient), time.Time{})
 			if err != nil {
 				return err
 			}
-			profiles[e.Recipient] = &consentv1.Disclosure{Title: to.Profile.Title, Contact: to.Profile.Contact}
+			profiles[e.Recipient] = &consentv1.Disclosure{Title: to.state.Profile.Title, Contact: to.state.Profile.Contact}
 		}
 		row.Title, row.Contact = profiles[e.Recipient].GetTitle(), profiles[e.Recipient].GetContact()
 		out.Disclosures = append(out.Disclosures, row)

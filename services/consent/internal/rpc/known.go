@@ -8,21 +8,33 @@ import (
 	"habeas.internal/services/consent/check"
 	"habeas.internal/services/consent/internal/compile"
 	"habeas.internal/services/consent/policy"
+	"habeas.internal/services/consent/recipient"
 	"habeas.internal/services/internal/es"
 )
 
-// keptPolicies are policies that were read, so that a document is read and compiled
-// once. What is kept is only where reading goes on: every use asks the leader
-// for what came after.
-type keptPolicies struct {
+// keeper keeps what was read, so that it is read and folded once. What it keeps
+// is only where reading goes on: every use asks whether it has changed since.
+type keeper[T interface{ commits() uint64 }] struct {
 	mu  sync.Mutex
-	all map[es.Aggregate]rules
+	all map[es.Aggregate]T
 }
 
 // maxKnown bounds what is kept; a policy has up to half a megabyte a version.
 const maxKnown = 128
 
-func newKnown() *keptPolicies { return &keptPolicies{all: map[es.Aggregate]rules{}} }
+func newKeeper[T interface{ commits() uint64 }]() *keeper[T] {
+	return &keeper[T]{all: map[es.Aggregate]T{}}
+}
+
+// keptRecipient is a recipient up to a head.
+type keptRecipient struct {
+	head  es.Head
+	state recipient.Recipient
+}
+
+func (k keptRecipient) commits() uint64 { return k.head.Commits }
+
+func (r rules) commits() uint64 { return r.head.Commits }
 
 // rules is a policy up to a head. It is never changed.
 type rules struct {
@@ -31,15 +43,15 @@ type rules struct {
 	compiled []compile.Compiled // by number, from 1
 }
 
-func (k *keptPolicies) get(agg es.Aggregate) rules {
+func (k *keeper[T]) get(agg es.Aggregate) T {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.all[agg]
 }
 
-func (k *keptPolicies) put(agg es.Aggregate, r rules) {
-	if r.head.Commits == 0 {
-		return // a policy that isn't there takes no room
+func (k *keeper[T]) put(agg es.Aggregate, r T) {
+	if r.commits() == 0 {
+		return // what isn't there takes no room
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -75,7 +75,9 @@ type log struct {
 	recipients Recipients
 	registers  Registers
 	statistics Statistics
-	known      *keptPolicies
+	known      *keeper[rules]
+
+	knownRecipients *keeper[keptRecipient]
 }
 
 // Servers are the services of consent.
@@ -111,7 +113,7 @@ func New(cfg Config) (Servers, error) {
 		return Servers{}, err
 	}
 	l := &log{
-		Config: cfg, known: newKnown(),
+		Config: cfg, known: newKeeper[rules](), knownRecipients: newKeeper[keptRecipient](),
 		policies:   handler(cfg, policies, policy.Decide, policy.Evolve, func(r string) error { return policy.Refusal(r) }),
 		persons:    handler(cfg, persons, person.Decide, person.Evolve, func(r string) error { return person.Refusal(r) }),
 		recipients: handler(cfg, recipients, recipient.Decide, recipient.Evolve, func(r string) error { return recipient.Refusal(r) }),

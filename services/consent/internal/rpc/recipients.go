@@ -7,6 +7,7 @@ import (
 
 	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
 	"habeas.internal/services/consent/check"
+	"habeas.internal/services/consent/internal/compile"
 	"habeas.internal/services/consent/internal/wire"
 	"habeas.internal/services/consent/recipient"
 	"habeas.internal/services/internal/es"
@@ -111,10 +112,11 @@ func (s *RecipientServer) GetRecipient(ctx context.Context, r *consentv1.GetReci
 	if err := s.log.sameToken(ctx, agg); err != nil {
 		return nil, err
 	}
-	state, err := s.log.recipientAt(ctx, agg, s.log.Now(), nil)
+	read, _, err := s.log.recipientAt(ctx, agg, time.Time{})
 	if err != nil {
 		return nil, err
 	}
+	state := read.state
 	if state.Profile.Kind == "" {
 		return nil, recipient.ErrUnknown
 	}
@@ -138,38 +140,51 @@ func (s *RecipientServer) GetRecipient(ctx context.Context, r *consentv1.GetReci
 	return out, nil
 }
 
-// recipientAt is a recipient as it was known at a moment. seen takes how far
-// the log was read, if it is given.
-func (l *log) recipientAt(ctx context.Context, agg es.Aggregate, at time.Time, seen *es.Token) (state recipient.Recipient, err error) {
-	token, err := l.proven(ctx, agg, func() (es.Head, error) {
-		state = recipient.Recipient{}
-		return es.Fold(ctx, l.Verifier, es.Head{}, l.Store.Load(ctx, agg, 0, es.Leader), func(r es.Recorded) error {
-			if r.Time.After(at) {
+// recipientAt is a recipient as it was known at a moment; zero: as it stands.
+func (l *log) recipientAt(ctx context.Context, agg es.Aggregate, at time.Time) (out keptRecipient, token es.Token, err error) {
+	token, err = l.proven(ctx, agg, func() (es.Head, error) {
+		var err error
+		out = keptRecipient{}
+		out.head, err = es.Fold(ctx, l.Verifier, es.Head{}, l.Store.Load(ctx, agg, 0, es.Leader), func(r es.Recorded) error {
+			if !at.IsZero() && r.Time.After(at) {
 				return nil
 			}
 			events, err := l.recipients.Registry.DecodeAll(r.Commit)
 			for _, ev := range events {
-				state = recipient.Evolve(state, ev)
+				out.state = recipient.Evolve(out.state, ev)
 			}
 			return err
 		})
+		return out.head, err
 	})
-	if seen != nil {
-		*seen = seen.Merge(token)
-	}
-	return state, err
+	return out, token, err
 }
 
-// recipient is the one that a question names, if it names any.
-func (r *round) recipient(ctx context.Context, id string, at time.Time) (recipient.Recipient, error) {
-	if id == "" {
+// recipient is the one that a question names, if it names any. As it stands it
+// is kept, as policies are, until the copy says that it has changed.
+func (r *round) recipient(ctx context.Context, q *consentv1.Question, at time.Time) (recipient.Recipient, error) {
+	if q.GetRecipient() == "" {
 		return recipient.Recipient{}, nil
 	}
-	agg := recipientAggregate(ctx, id)
+	agg := recipientAggregate(ctx, q.GetRecipient())
 	if err := r.log.sameHistory(agg, r.want); err != nil {
 		return recipient.Recipient{}, err
 	}
-	return r.log.recipientAt(ctx, agg, at, &r.seen)
+	if q.GetAt() == nil {
+		at = time.Time{}
+		k := r.log.knownRecipients.get(agg)
+		if ok, err := r.unchanged(ctx, agg, k.head); ok || err != nil {
+			return k.state, err
+		}
+	}
+	read, token, err := r.log.recipientAt(ctx, agg, at)
+	if err != nil {
+		return recipient.Recipient{}, err
+	}
+	if r.seen = r.seen.Merge(token); q.GetAt() == nil {
+		r.log.knownRecipients.put(agg, read)
+	}
+	return read.state, nil
 }
 
 // known is a recipient in the words of check.
@@ -178,17 +193,9 @@ func known(s recipient.Recipient) check.Recipient {
 	return check.Recipient{
 		Kind: s.Profile.Kind, Region: s.Profile.Region, OwnUse: s.Profile.OwnUse, Hosting: s.Profile.Hosting,
 		Succession: s.Succession.From, Agreement: check.Agreement{
-			From: a.From, Until: a.Until, Undertakings: set(a.Undertakings), Categories: set(a.Categories), Purposes: set(a.Purposes),
+			From: a.From, Until: a.Until, Undertakings: compile.Set[string](a.Undertakings), Categories: compile.Set[string](a.Categories), Purposes: compile.Set[string](a.Purposes),
 			Value:     a.Number > 0 && a.Consideration != recipient.Nothing,
-			Confirmed: a.ConfirmedAt, Associate: a.Associate, Mechanism: set(a.Mechanism.Origins), MechanismKind: a.Mechanism.Kind, MechanismUntil: a.Mechanism.Until,
+			Confirmed: a.ConfirmedAt, Associate: a.Associate, Mechanism: compile.Set[string](a.Mechanism.Origins), MechanismKind: a.Mechanism.Kind, MechanismUntil: a.Mechanism.Until,
 		},
 	}
-}
-
-func set(words []string) map[string]bool {
-	out := make(map[string]bool, len(words))
-	for _, w := range words {
-		out[w] = true
-	}
-	return out
 }

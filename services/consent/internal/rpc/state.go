@@ -298,7 +298,7 @@ func (no refusal) late(ref string, register []disclosure.Disclosed) *consentv1.L
 func (r *round) describeGaps(ctx context.Context, late []*consentv1.LateWithdrawal) error {
 	for _, w := range late {
 		for _, to := range w.GetRecipients() {
-			who, err := r.recipient(ctx, to.GetRecipient(), r.now)
+			who, err := r.recipient(ctx, &consentv1.Question{Recipient: to.GetRecipient()}, r.now)
 			if err != nil {
 				return err
 			}
