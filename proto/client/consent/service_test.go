@@ -227,7 +227,9 @@ func TestAnAnswerThatAChangeHasOvertakenIsNotKept(t *testing.T) {
 		done := make(chan struct{})
 		go func() { defer close(done); c.answers(t, question(jane), "CONSENT_GIVEN") }()
 		<-s.holding // the service has looked, and has not answered
-		s.set(func() { s.hold, s.answer = nil, &consentv1.Answer{Reason: "CONSENT_WITHDRAWN", AsOf: timestamppb.Now()} })
+		s.set(func() {
+			s.hold, s.answer = nil, &consentv1.Answer{Reason: "CONSENT_WITHDRAWN", AsOf: timestamppb.Now()}
+		})
 		want := "CONSENT_GIVEN"
 		if tc.who != "" {
 			before := c.part(jane).changes()
