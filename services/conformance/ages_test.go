@@ -1,12 +1,15 @@
 package conformance_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
+	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 	"habeas.internal/services/audit"
+	"habeas.internal/services/internal/devmail"
 	"habeas.internal/services/systemtest/stack"
 
 	"github.com/google/uuid"
@@ -116,12 +119,34 @@ func (p *person) isErased(h *holder, email string, a ask) {
 		p.w.Fatalf("blocked: %v, by request %q", blocked, request)
 	}
 	p.w.Closed(p.tenant, request)
+	p.promptly(request, email)
 	p.w.isTold(p.tenant, request, "request.submitted", "request.verified", "request.manifest_committed", "request.closed")
 	if n := h.rowsOf(p.w, email); n != 0 {
 		p.w.Errorf("%d rows are left of who was erased", n)
 	}
 	p.denied("somebody who was erased", a, "PERSON_ERASED")
 	p.w.factFirst(p.tenant, p.ref)
+}
+
+// promptly: the policy's own clock for age counts, anybody can see the day, and the
+// person is told why.
+func (p *person) promptly(request, email string) {
+	p.w.Helper()
+	res, err := p.w.As(p.tenant, "agent").Requests.ExplainRequest(stack.Deadline(p.w), &fulfilmentv1.ExplainRequestRequest{Request: request})
+	if err != nil {
+		p.w.Fatal(err)
+	}
+	r := res.GetRequest()
+	clause := map[string]string{personnelTenant: "PT-19"}[p.policy]
+	if clause == "" {
+		clause = "QC-10"
+	}
+	if days := r.GetDueAt().AsTime().Sub(r.GetReceivedAt().AsTime()); days <= 9*24*time.Hour || days > 11*24*time.Hour || r.GetDueBy() != clause {
+		p.w.Errorf("the erasure of a minor is due after %v by %s, want 10 days by %s", days, r.GetDueBy(), clause)
+	}
+	p.w.Mail.Wait(p.w, email, func(m devmail.Message) bool {
+		return strings.Contains(m.Text, "You are below the age that this service is for")
+	})
 }
 
 // rowsOf counts the rows about an address.

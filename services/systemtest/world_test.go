@@ -56,7 +56,10 @@ func newWorld(t *testing.T) *world {
 	w.spans = filepath.Join(w.dir, "spans.jsonl")
 	w.in = jstest.New(t, shards, 1, sampled.Context, jetstream.ContextAccess)
 	w.in.Name = sampled.Name
-	rights := jetstream.RightsOf(w.in.Topology, jetstream.Grant{Name: sampled.Name, Owns: []string{sampled.Context}, Vault: true, Logs: true})
+	rights := jetstream.RightsOf(w.in.Topology, jetstream.Grant{
+		Name: sampled.Name, Owns: []string{sampled.Context}, Vault: true, Logs: true,
+		Processes: map[string][]string{sampled.Context: {"announce"}}, Alarms: []string{"books"},
+	})
 	w.nats = testserver.NATS(t, testserver.WithUser(sampled.Name, rights.Publish, rights.Subscribe))
 	w.in.Provision(t, w.nats.Connect(t, testserver.Admin))
 	ca, err := localca.Open(filepath.Join(w.dir, "ca"), rpctest.TrustDomain)

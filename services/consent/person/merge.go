@@ -75,8 +75,9 @@ func (s Person) References() []string {
 }
 
 // Joined is what counts for a person who is known by several references: their
-// own decisions, but for those in whose place a no of a partner stands, and the
-// facts of all that deny. Who withdraws everything by one reference withdraws what
+// own decisions, but for those in whose place a no of a partner stands, and what
+// signals, ages, restrictions, erasures and sources of all deny. Accounts are each
+// reference's own: one that is closed denies nothing to another. Who withdraws everything by one reference withdraws what
 // was given by all of them. No yes passes over.
 func Joined(s Person, partners ...Person) Person {
 	for _, p := range partners {

@@ -60,7 +60,10 @@ func newWorld(t *testing.T) *world {
 	w.peers.Known[fake.Jane], w.peers.Keep["user.financial"] = fake.JaneRef, true
 	w.in = jstest.New(t, 2, 1, "fulfilment", "retention", jetstream.ContextAccess)
 	w.in.Name = fulfilmentd.Name
-	rights := jetstream.RightsOf(w.in.Topology, jetstream.Grant{Name: fulfilmentd.Name, Owns: []string{"fulfilment"}, Reads: []string{"retention"}, Logs: true})
+	rights := jetstream.RightsOf(w.in.Topology, jetstream.Grant{
+		Name: fulfilmentd.Name, Owns: []string{"fulfilment"}, Reads: []string{"retention"}, Logs: true,
+		Processes: map[string][]string{"fulfilment": {"carry"}, "retention": {"fulfilment-holds"}}, Alarms: []string{"carry"},
+	})
 	w.nats = testserver.NATS(t, testserver.WithUser(fulfilmentd.Name, rights.Publish, rights.Subscribe))
 	w.in.Provision(t, w.nats.Connect(t, testserver.Admin))
 	var err error

@@ -223,6 +223,10 @@ func (s Request) Holders() []string {
 	return s.Package.Refs
 }
 
+// ChannelAge is how the erasure of somebody comes in whom a policy does not serve,
+// for their age: by identity itself, without anybody's asking.
+const ChannelAge = "system.age"
+
 // Request is the state of one request.
 type Request struct {
 	Events     int // folded so far; numbers the commands of its process

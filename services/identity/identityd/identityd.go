@@ -34,6 +34,7 @@ type Config struct {
 	Provider   signin.Config  `env:"PROVIDER"`
 	Verify     Verify         `env:"VERIFY"`
 	Settings   Settings       `env:"SETTINGS"`
+	Sweep      Sweep          `env:"SWEEP"`
 	Platform   string         `env:"PLATFORM_TENANT" default:"" help:"the platform's own tenant: a platform_admin of it makes other tenants; without, everybody makes their token's tenant alone"`
 }
 
@@ -65,6 +66,7 @@ type Vault struct {
 	KMS    []string      `env:"KMS" default:"" help:"key store: file:///folder, hcvault://host:port/mount?..., aws-kms://arn?..., gcp-kms://name?...; two for two regions"`
 	Former []string      `env:"KMS_FORMER" default:"" help:"root keys of a cloud's key store that may still wrap something"`
 	Lease  time.Duration `env:"LEASE" default:"30s" min:"100ms" max:"5m" help:"how long a process may use a key after it asked for it"`
+	Before time.Duration `env:"LEASE_BEFORE" default:"5m" max:"5m" help:"longest lease that any process of identity gave before this one started; destructions wait it out once"`
 	Alone  bool          `env:"ALONE" default:"false" help:"no other instance of identity runs: destructions need not wait out a lease when every holder answers"`
 	Epoch  time.Duration `env:"EPOCH" default:"168h" min:"1m" help:"how long a key-encryption key outlives the first destroyed key under it"`
 	Window time.Duration `env:"WINDOW" default:"24h" min:"1s" help:"what re-wrapping and the key store's own delay may add to that"`
@@ -127,7 +129,7 @@ func Run(ctx context.Context, cfg Config, w daemon.World) error {
 		member.Reader("reactions", func(ctx context.Context) error { return m.Log.RunProcess(ctx, reactions) }),
 		{Name: "evidence", Run: func(ctx context.Context) error { return m.Log.RunAlarm(ctx, core.checks.Alarm()) }},
 	}
-	parts = append(parts, upkeepParts(k, m, keys, core)...)
+	parts = append(parts, upkeepParts(cfg, k, m, keys, core)...)
 	return k.Run(ctx, append(parts, grpcPart(server, lis, leaving))...)
 }
 

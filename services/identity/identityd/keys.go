@@ -99,7 +99,7 @@ func (s *keys) open(ctx context.Context, cfg Vault, k *daemon.Kit, m *member.Mem
 	if err != nil {
 		return err
 	}
-	s.fence, err = fence.New(fence.Config{Lease: cfg.Lease, Slack: slack, Alone: cfg.Alone, Now: time.Now})
+	s.fence, err = fence.New(fence.Config{Lease: cfg.Lease, Before: cfg.Before, Slack: slack, Alone: cfg.Alone, Now: time.Now})
 	if err != nil {
 		return err
 	}

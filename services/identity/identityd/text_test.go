@@ -23,7 +23,7 @@ func texting(t *testing.T) (*world, *running, *smstest.Gateway) {
 	w, g := newWorld(t), smstest.Serve(t)
 	w.more = g.Environ()
 	d := w.start(t)
-	must(d.as(t, tenant, "platform_admin").CreateTenant(deadline(t), &identityv1.CreateTenantRequest{
+	must(d.stepped(t, "ann", tenant, "platform_admin").CreateTenant(deadline(t), &identityv1.CreateTenantRequest{
 		RequestId: newRequestID(), Tenant: tenant, DisplayName: "Acme", TimeZone: "UTC",
 		Safeguards: &identityv1.Safeguards{Delay: durationpb.New(0), ChannelAge: durationpb.New(0)},
 	}))(t)

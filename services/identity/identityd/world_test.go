@@ -66,7 +66,10 @@ func newWorld(t *testing.T) *world {
 	w.spans = filepath.Join(w.dir, "spans.jsonl")
 	w.in = jstest.New(t, shards, 1, identityd.Context, jetstream.ContextAccess)
 	w.in.Name = identityd.Name
-	rights := jetstream.RightsOf(w.in.Topology, jetstream.Grant{Name: identityd.Name, Owns: []string{identityd.Context}, Vault: true, Logs: true})
+	rights := jetstream.RightsOf(w.in.Topology, jetstream.Grant{
+		Name: identityd.Name, Owns: []string{identityd.Context}, Vault: true, Logs: true,
+		Processes: map[string][]string{"identity": {"identity-reactions"}}, Alarms: []string{"evidence"},
+	})
 	w.nats = testserver.NATS(t, testserver.WithUser(identityd.Name, rights.Publish, rights.Subscribe))
 	w.in.Provision(t, w.nats.Connect(t, testserver.Admin))
 	var err error
@@ -109,7 +112,7 @@ func (w *world) environ(t *testing.T) []string {
 		"HABEAS_NATS_URL=" + w.nats.URL(), "HABEAS_NATS_SEED=" + w.nats.SeedFile(identityd.Name),
 		"HABEAS_EVENTLOG_KEY=" + base64.StdEncoding.EncodeToString(w.in.LogKey.Public()), "HABEAS_EVENTLOG_SERVICE_KEY=" + serviceKey,
 		"HABEAS_EVENTLOG_SHARDS=2", "HABEAS_VAULT_KMS=" + cmp.Or(w.kms, "file://"+filepath.Join(w.dir, "keks")),
-		"HABEAS_VAULT_LEASE=" + lease.String(), "HABEAS_VAULT_ALONE=" + w.alone,
+		"HABEAS_VAULT_LEASE=" + lease.String(), "HABEAS_VAULT_LEASE_BEFORE=" + lease.String(), "HABEAS_VAULT_ALONE=" + w.alone,
 		"HABEAS_SMTP_ADDR=" + w.mails.addr, "HABEAS_LINK_PAGE=https://privacy.acme.example/confirm", "HABEAS_SMTP_FROM=privacy@acme.example", "HABEAS_SMTP_TLS=none",
 	}, w.more...)
 }

@@ -19,7 +19,8 @@ type Merge struct {
 	Ended    time.Time // zero while it stands
 	Reason   string    // why it ended
 	Reads    uint32    // how often the identifiers of both were shown
-	Touches  []Touch   // what was done by the link
+	Touches  []Touch   // what was done by the link, the first MaxTouches
+	Unlisted uint32    // how often more was told
 }
 
 // Into is the merge in which a subject goes. Until it is done the subject still
@@ -139,7 +140,8 @@ type SeparationDelayed struct {
 type Separated struct {
 	Merge, Other, Reason string
 	Reads                uint32
-	Touches              uint32
+	Touches              uint32 // all of them
+	Truncated            bool   // not all of them are listed
 	At                   time.Time
 }
 

@@ -41,6 +41,26 @@ func TestDecideOnTheOneWhoGoes(t *testing.T) {
 	})
 }
 
+func TestTouchesBeyondThoseListedAreRecordedAndCounted(t *testing.T) {
+	s := fold(jane(merged("m")))
+	for n := range subject.MaxTouches + 5 {
+		events, err := subject.Decide(s, subject.RecordTouch{Touch: subject.Touch{Kind: subject.TouchPackage, Reference: fmt.Sprint(n), At: noon}})
+		if err != nil || len(events) != 1 {
+			t.Fatalf("touch %d: %v, %v", n, events, err)
+		}
+		s = subject.Evolve(s, events[0])
+	}
+	m, _ := s.MergeOf("m")
+	if len(m.Touches) != subject.MaxTouches || m.Touched() != subject.MaxTouches+5 {
+		t.Errorf("%d are listed of %d", len(m.Touches), m.Touched())
+	}
+	parted, err := subject.Decide(s, subject.Separate{Merge: "m", Reason: "wrong_person", At: noon})
+	want := []subject.Event{subject.Separated{Merge: "m", Other: "b", Reason: "wrong_person", Touches: subject.MaxTouches + 5, Truncated: true, At: noon}}
+	if diff := cmp.Diff(want, parted); err != nil || diff != "" {
+		t.Errorf("separated, %v (-want +got):\n%s", err, diff)
+	}
+}
+
 func TestDecideOnTheOneWhoStays(t *testing.T) {
 	absorb := subject.Absorb{Merge: "m", Other: "b", Evidence: "e", At: noon}
 	declined := func(why subject.Refusal) []subject.Event {

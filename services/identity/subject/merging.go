@@ -108,13 +108,13 @@ func separate(s Subject, c Separate) ([]Event, error) {
 		return []Event{SeparationDelayed{Merge: m.ID, At: c.At}}, ErrFixed
 	}
 	return []Event{Separated{
-		Merge: m.ID, Other: m.Other, Reason: c.Reason, Reads: m.Reads, Touches: uint32(len(m.Touches)), At: c.At,
+		Merge: m.ID, Other: m.Other, Reason: c.Reason, Reads: m.Reads, Touches: m.Touched(), Truncated: m.Unlisted > 0, At: c.At,
 	}}, nil
 }
 
 func touched(s Subject, c RecordTouch) ([]Event, error) {
 	news := slices.ContainsFunc(s.Standing(), func(m Merge) bool {
-		return len(m.Touches) < MaxTouches && !slices.ContainsFunc(m.Touches, c.Touch.same)
+		return !slices.ContainsFunc(m.Touches, c.Touch.same)
 	})
 	if !news {
 		return nil, nil
@@ -124,6 +124,23 @@ func touched(s Subject, c RecordTouch) ([]Event, error) {
 
 // same: of one thing, whenever it was told.
 func (t Touch) same(other Touch) bool { return t.Kind == other.Kind && t.Reference == other.Reference }
+
+// Touched is how often something was done by the link. Beyond what is listed,
+// something that is told twice counts twice.
+func (m Merge) Touched() uint32 { return uint32(len(m.Touches)) + m.Unlisted }
+
+// touched is the merge with one touch more. Each stands in the log by itself; the
+// first ones are listed, the others counted.
+func (m Merge) touched(t Touch) Merge {
+	switch {
+	case slices.ContainsFunc(m.Touches, t.same):
+	case len(m.Touches) < MaxTouches:
+		m.Touches = append(slices.Clip(m.Touches), t)
+	default:
+		m.Unlisted++
+	}
+	return m
+}
 
 // Standing are the merges that have not ended.
 func (s Subject) Standing() []Merge {
@@ -167,10 +184,7 @@ func merged(s Subject, ev Event) Subject {
 		s = s.loosen(func(f Fixing) bool { return f.Named == e.Other }).askAnew()
 	case Touched:
 		s = s.touch(func(m Merge) Merge {
-			if len(m.Touches) < MaxTouches && !slices.ContainsFunc(m.Touches, e.Touch.same) {
-				m.Touches = append(slices.Clip(m.Touches), e.Touch)
-			}
-			return m
+			return m.touched(e.Touch)
 		})
 	}
 	return s

@@ -15,6 +15,14 @@ const accountInfo = "$JS.API.INFO"
 // OwnAccount is the account of a restricted user of this name.
 func OwnAccount(user string) string { return Account + "_" + strings.ToUpper(user) }
 
+// feedRoot begins the subjects that streams are delivered to. A user that
+// subscribes to one hears it from Account.
+const feedRoot = "_FEED_"
+
+func feeds(u User) []string {
+	return slices.DeleteFunc(slices.Clone(u.Subscribe), func(subject string) bool { return !strings.HasPrefix(subject, feedRoot) })
+}
+
 // export is a subject of Account, and the accounts that may send to it.
 type export struct {
 	Subject  string

@@ -78,7 +78,8 @@ type User struct {
 	PublicKey string
 	// Publish and Subscribe are the subjects allowed; an empty list allows none.
 	// What is published reaches Account, what is subscribed stays in the
-	// user's own.
+	// user's own, but for subjects that begin with _FEED_: what Account's
+	// streams deliver there is heard.
 	Publish, Subscribe []string
 	// Unrestricted lifts both lists. It is for provisioning, not for a service.
 	Unrestricted bool

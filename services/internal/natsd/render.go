@@ -133,6 +133,9 @@ accounts {
 {{- range exports .Users}}
       { service: {{quote .Subject}}, {{if .Many}}response_type: stream, {{end}}accounts: [{{range $i, $a := .Accounts}}{{if $i}}, {{end}}{{$a}}{{end}}] }
 {{- end}}
+{{- range .Users}}{{if not .Unrestricted}}{{$own := own .Name}}{{range feeds .}}
+      { stream: {{quote .}}, accounts: [{{$own}}] }
+{{- end}}{{end}}{{end}}
     ]
   }
 {{- range .Users}}{{if not .Unrestricted}}
@@ -147,6 +150,9 @@ accounts {
       { service: { account: {{account}}, subject: {{quote info}} } }
 {{- range .Publish}}
       { service: { account: {{account}}, subject: {{quote .}} } }
+{{- end}}
+{{- range feeds .}}
+      { stream: { account: {{account}}, subject: {{quote .}} } }
 {{- end}}
     ]
   }
@@ -197,6 +203,7 @@ func render(n Node, folder string) (string, error) {
 		"account": func() string { return Account },
 		"system":  func() string { return SystemAccount },
 		"own":     OwnAccount,
+		"feeds":   feeds,
 		"exports": exports,
 		"info":    func() string { return accountInfo },
 	}).Parse(configuration)

@@ -59,7 +59,10 @@ func newWorld(t *testing.T) *world {
 	w := &world{Place: rpctest.NewPlace(t), dir: t.TempDir(), out: new(lines), policies: &policies{documents: map[uint32]string{}}}
 	w.in = jstest.New(t, shards, 1, "retention", "consent")
 	w.in.Name = retentiond.Name
-	rights := jetstream.RightsOf(w.in.Topology, jetstream.Grant{Name: retentiond.Name, Owns: []string{"retention"}, Reads: []string{"consent"}})
+	rights := jetstream.RightsOf(w.in.Topology, jetstream.Grant{
+		Name: retentiond.Name, Owns: []string{"retention"}, Reads: []string{"consent"},
+		Processes: map[string][]string{"consent": {"schedules"}},
+	})
 	w.nats = testserver.NATS(t, testserver.WithUser(retentiond.Name, rights.Publish, rights.Subscribe))
 	w.in.Provision(t, w.nats.Connect(t, testserver.Admin))
 	w.log = w.in.Open(t, w.nats.Connect(t, testserver.Admin))

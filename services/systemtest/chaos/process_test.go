@@ -125,6 +125,12 @@ const user = "service"
 
 func service(in jstest.Installation) testserver.Option {
 	rights := jetstream.RightsOf(in.Topology, jetstream.Grant{Name: user, Owns: []string{domain}})
+	for k := range in.Topology.Shards { // campaigns run processes of any name
+		stream := jetstream.StreamName(domain, k)
+		for _, request := range []string{"$JS.API.CONSUMER.INFO.", "$JS.API.CONSUMER.DELETE.", "$JS.API.CONSUMER.MSG.NEXT.", "$JS.ACK."} {
+			rights.Publish = append(rights.Publish, request+stream+".>")
+		}
+	}
 	return testserver.WithUser(user, rights.Publish, rights.Subscribe)
 }
 

@@ -1,6 +1,7 @@
 package merge_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -111,13 +112,22 @@ func (w world) refuses(ref string) {
 
 func (w world) answers(ref, want string) {
 	w.Helper()
+	if err := w.expect(ref, want); err != nil {
+		w.Error(err)
+	}
+}
+
+// expect asks consent about a person, and is an error if the reason is another one.
+func (w world) expect(ref, want string) error {
+	w.Helper()
 	res, err := w.As(tenant, "product").Consent.Check(stack.Deadline(w), &consentv1.CheckRequest{Question: &consentv1.Question{
 		SubjectRef: ref, Policy: tenant, Purpose: "trends.track", Categories: []string{"cookie.browser_id"},
 		Action: consentv1.Action_ACTION_USE, Source: consentv1.Source_SOURCE_COOKIE,
 	}})
 	if err != nil || res.GetAnswer().GetReason() != want {
-		w.Errorf("got %s, %v; want %s", res.GetAnswer().GetReason(), err, want)
+		return fmt.Errorf("got %s, %w; want %s", res.GetAnswer().GetReason(), err, want)
 	}
+	return nil
 }
 
 func (w world) identifiers(ref string) []string {

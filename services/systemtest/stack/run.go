@@ -45,7 +45,7 @@ func (s *Stack) own(name string) []string {
 	identity := "HABEAS_IDENTITY_TARGET=" + s.services["identity"].listen
 	switch name {
 	case "identity":
-		return append(append(smtp, s.Texts.Environ()...), "HABEAS_VAULT_KEYS="+filepath.Join(s.Dir, "keks"), "HABEAS_VAULT_LEASE=2s", "HABEAS_VAULT_ALONE=true",
+		return append(append(smtp, s.Texts.Environ()...), "HABEAS_VAULT_KEYS="+filepath.Join(s.Dir, "keks"), "HABEAS_VAULT_LEASE=2s", "HABEAS_VAULT_LEASE_BEFORE=2s", "HABEAS_VAULT_ALONE=true",
 			"HABEAS_CONSENT_TARGET="+s.services["consent"].listen, "HABEAS_FULFILMENT_TARGET="+s.services["fulfilment"].listen,
 			"HABEAS_RETENTION_TARGET="+s.services["retention"].listen,
 			"HABEAS_LINK_PAGE=https://privacy.habeas.example/confirm", "HABEAS_PROVIDER_CA="+s.Provider.CA, "HABEAS_PROVIDER_LOOPBACK=true")

@@ -129,7 +129,7 @@ func facts(id string, s request.Request, now time.Time) (mail.Facts, error) {
 	f := mail.Facts{
 		Request: id, Zone: zone, Erasure: s.Right == request.Erasure, ReceivedAt: s.ReceivedAt, DueAt: s.Terms.DueAt,
 		Late: !now.Before(s.Terms.DueAt), ExpiresAt: s.Package.ExpiresAt, Other: s.DuplicateOf,
-		HeldUntil: s.DelayUntil, ProveBy: request.Explain(s).OverdueAt,
+		HeldUntil: s.DelayUntil, ProveBy: request.Explain(s).OverdueAt, Age: s.Channel == request.ChannelAge,
 	}
 	if f.Other == "" {
 		f.Other = s.After

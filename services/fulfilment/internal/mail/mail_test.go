@@ -56,6 +56,26 @@ func TestEveryNoticeHasATextAndAPage(t *testing.T) {
 	}
 }
 
+// Nobody has asked, and the person is a child: they are told why, and that it is
+// not an answer to anything.
+func TestWhoIsErasedForTheirAgeIsToldWhy(t *testing.T) {
+	facts := mail.Facts{Request: "rrrr", Erasure: true, Age: true, ReceivedAt: time.Unix(1790000000, 0), DueAt: time.Unix(1792000000, 0)}
+	for _, name := range []string{"acknowledged", "erased", "nothing_held", "incomplete"} {
+		m, err := mail.Render(name, facts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(m.Text, "You are below the age that this service is for") || strings.Contains(m.Subject+m.Text, "our request") {
+			t.Errorf("%s: %s\n%s", name, m.Subject, m.Text)
+		}
+		facts.Age = false
+		if asked, err := mail.Render(name, facts); err != nil || strings.Contains(asked.Text, "below the age") {
+			t.Errorf("%s tells somebody who asked about their age, error %v", name, err)
+		}
+		facts.Age = true
+	}
+}
+
 // TestANoticeSaysWhoseItIsAndWhoAsked: people are known to several organisations, and
 // an agent that asks in their name is what they decide by.
 func TestANoticeSaysWhoseItIsAndWhoAsked(t *testing.T) {

@@ -31,6 +31,7 @@ type Facts struct {
 	Agent      string
 	Request    string
 	Erasure    bool           // else access
+	Age        bool           // nobody asked: the person is below the age that the service is for
 	Zone       *time.Location // of the tenant; its days are named
 	ReceivedAt time.Time
 	DueAt      time.Time // the moment at which the last day has ended
@@ -55,13 +56,16 @@ type text struct{ subject, body string }
 // texts are all notices.
 func texts() map[string]text {
 	return map[string]text{
-		"acknowledged": {"We have received your request", `{{if .Agent}}The agent {{.Agent}} has asked us, in your name, {{right .}} on {{day .ReceivedAt}}.{{else}}We have received your request {{right .}} on {{day .ReceivedAt}}.{{end}}
+		"acknowledged": {"{{if .Age}}We have to erase your data{{else}}We have received your request{{end}}", `{{if .Age}}You are below the age that this service is for. We may not keep what we hold about you, and erase it
+without anybody having asked. The number of this erasure is {{.Request}}. {{if .Late}}It was due by {{last .DueAt}}, and is late.{{else}}It is done by {{last .DueAt}}.{{end}}
+
+If this is wrong, answer this message at once: we can check your age by other means.{{else}}{{if .Agent}}The agent {{.Agent}} has asked us, in your name, {{right .}} on {{day .ReceivedAt}}.{{else}}We have received your request {{right .}} on {{day .ReceivedAt}}.{{end}}
 
 Its number is {{.Request}}. {{if .Late}}Our answer was due by {{last .DueAt}}, and is late.{{else}}You will have our answer by {{last .DueAt}}.{{end}}
 
 If we know you, you get a code in a message of its own, to show that it is you who asks{{if .Agent}} the
-agent to do this{{end}}. Until then nothing is looked up and nothing is changed. If you did not ask for this, you need not do anything.`},
-		"erased": {"Your data has been erased{{if .Kept}}, but for what must be kept{{end}}", `Your request {{.Request}} is done. Your data was erased from our systems{{if .Kept}}, but for what is
+agent to do this{{end}}. Until then nothing is looked up and nothing is changed. If you did not ask for this, you need not do anything.{{end}}`},
+		"erased": {"Your data has been erased{{if .Kept}}, but for what must be kept{{end}}", `{{template "done" .}} Your data was erased from our systems{{if .Kept}}, but for what is
 named here{{end}}, and we have looked again to be sure that it is gone.
 {{if .Kept}}
 This is kept, because a law, a duty or the rights of others say so, and used for nothing else:
@@ -73,7 +77,8 @@ to us or to a supervisory authority.
 {{end}}
 Copies in backups are not used and end with the backups. We keep a record that this request was made and answered; it
 does not say who you are.`},
-		"incomplete": {"Your request could not be finished", `We could not finish your request {{.Request}} {{right .}}. We can't look for some of it any more, and can't say whether
+		"incomplete": {"{{if .Age}}The erasure of your data{{else}}Your request{{end}} could not be finished", `{{if .Age}}You are below the age that this service is for, so that we have to erase what we hold about you. We could not
+finish the erasure {{.Request}}.{{else}}We could not finish your request {{.Request}} {{right .}}.{{end}} We can't look for some of it any more, and can't say whether
 anything is left of this:
 {{range .Lost}}
 - {{.Category}} ({{.System}}, {{.Collection}}): {{words .Ground}}{{end}}
@@ -99,7 +104,7 @@ This was kept then, because a law, a duty or the rights of others say so, and is
 It is not erased by itself on that day: we have to decide on it then. We no longer keep by what we could find it as
 yours, so there is no copy of it. If you think that this is wrong, you
 can complain to us or to a supervisory authority.`},
-		"nothing_held": {"We hold nothing about you", `Your request {{.Request}} is done. None of our systems holds anything about you.`},
+		"nothing_held": {"We hold nothing about you", `{{template "done" .}} None of our systems holds anything about you.`},
 		"not_verified": {"Your request could not be confirmed", `We could not confirm that you made your request {{.Request}} of {{day .ReceivedAt}}: the code that we sent you
 was not handed in, or not in time, or is not enough for what was asked. Nothing was looked up and nothing was changed.
 
@@ -145,6 +150,8 @@ If somebody else made it in your name, change the password of the e-mail account
 // Whoever is known to several organisations must see whose message it is, and
 // everybody how to answer.
 const (
+	begun = `{{define "done"}}{{if .Age}}You are below the age that this service is for, so that we had to erase what we hold about you, without
+anybody having asked. The erasure {{.Request}} is done.{{else}}Your request {{.Request}} is done.{{end}}{{end}}`
 	opening = "{{with .Organisation}}This is a message of {{.}}.\n\n{{end}}"
 	closing = "\n\nIf you have a question, or need help with this, {{if .Contact}}you reach us here: {{.Contact}}" +
 		"{{else}}answer this message{{with .Organisation}}: it reaches {{.}}{{end}}.{{end}}"
@@ -193,7 +200,7 @@ func fill(name, body string, f Facts) (string, error) {
 		"proof":  proof,
 		"right":  right,
 		"moment": func(t time.Time) string { return t.In(zone).Format("15:04 MST on 2 January 2006") },
-	}).Parse(body)
+	}).Parse(begun + body)
 	if err != nil {
 		return "", fmt.Errorf("parse notice: %w", err)
 	}

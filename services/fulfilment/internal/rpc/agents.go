@@ -9,6 +9,7 @@ import (
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 	"habeas.internal/services/fulfilment/docket"
 	"habeas.internal/services/fulfilment/internal/carry"
+	"habeas.internal/services/fulfilment/internal/terms"
 	"habeas.internal/services/fulfilment/request"
 	"habeas.internal/services/internal/drp"
 	"habeas.internal/services/internal/es"
@@ -50,7 +51,7 @@ func (s *Agents) SubmitAgentRequest(
 		Channel: agentChannel, Agent: r.GetAgent(), TakenBy: staff(ctx), ReceivedAt: now, At: now,
 	}
 	if asks {
-		if submit.Terms, err = s.Pinner.Pin(ctx, tenant, right, r.GetPolicy(), now); err != nil {
+		if submit.Terms, err = s.Pinner.Pin(ctx, tenant, terms.Asked{Right: right, Policy: r.GetPolicy(), ReceivedAt: now}); err != nil {
 			return nil, err
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 	"habeas.internal/services/fulfilment/internal/carry"
 	"habeas.internal/services/fulfilment/internal/pack"
+	"habeas.internal/services/fulfilment/internal/terms"
 	"habeas.internal/services/fulfilment/request"
 	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/es/eventpb"
@@ -47,13 +48,13 @@ func (s *Server) SubmitRequest(ctx context.Context, r *fulfilmentv1.SubmitReques
 		return nil, err
 	}
 	right := request.Right(r.GetRight())
-	terms, err := s.Pinner.Pin(ctx, tenant, right, r.GetPolicy(), received)
+	pinned, err := s.Pinner.Pin(ctx, tenant, terms.Asked{Right: right, Policy: r.GetPolicy(), Channel: channelCode(r.GetChannel()), ReceivedAt: received})
 	if err != nil {
 		return nil, err
 	}
 	submit := request.Submit{
 		Right: right, Kind: uint8(r.GetIdentifier().GetKind()), Identifier: personal.Clear(who),
-		Channel: channelCode(r.GetChannel()), Terms: terms, Service: service, ReceivedAt: received, At: now,
+		Channel: channelCode(r.GetChannel()), Terms: pinned, Service: service, ReceivedAt: received, At: now,
 	}
 	if alone(ctx) {
 		submit.Submitter = mark(agg, kit.PrincipalFrom(ctx).Subject)

@@ -16,6 +16,7 @@ import (
 	optionsv1 "habeas.internal/proto/gen/habeas/options/v1"
 	"habeas.internal/services/fulfilment/internal/carry"
 	"habeas.internal/services/fulfilment/internal/pack"
+	"habeas.internal/services/fulfilment/internal/terms"
 	"habeas.internal/services/fulfilment/internal/view"
 	"habeas.internal/services/fulfilment/request"
 	"habeas.internal/services/fulfilment/system"
@@ -32,7 +33,7 @@ type Lister interface {
 
 // Pinner fixes the terms that a request is answered by.
 type Pinner interface {
-	Pin(ctx context.Context, tenant string, right request.Right, policy string, received time.Time) (request.Terms, error)
+	Pin(ctx context.Context, tenant string, asked terms.Asked) (request.Terms, error)
 }
 
 // Checker compares a tenant's description with the system itself.

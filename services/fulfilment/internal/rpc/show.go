@@ -25,7 +25,7 @@ func show(id string, s request.Request) *fulfilmentv1.Request {
 	m := &fulfilmentv1.Request{
 		Request: id, Right: fulfilmentv1.Right(s.Right), State: fulfilmentv1.RequestState(s.Stage()),
 		Outcome: fulfilmentv1.Outcome(s.Outcome), SubjectRef: s.SubjectRef, Policy: s.Terms.Policy,
-		PolicyVersion: s.Terms.PolicyVersion, RulePack: s.Terms.Pack, ReceivedAt: timestamppb.New(s.ReceivedAt),
+		PolicyVersion: s.Terms.PolicyVersion, RulePack: s.Terms.Pack, DueBy: s.Terms.Rule, ReceivedAt: timestamppb.New(s.ReceivedAt),
 		DueAt: timestamppb.New(s.Terms.DueAt), ClosedAt: eventpb.Stamp(s.ClosedAt), DuplicateOf: cmp.Or(s.DuplicateOf, s.After),
 		DueOn: dueOn(s.Terms), Agent: s.Agent,
 	}

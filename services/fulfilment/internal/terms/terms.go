@@ -42,9 +42,18 @@ type Pinner struct {
 	Packs    []law.Pack
 }
 
-// Pin is the terms of a request that was received at a moment. policy may be
-// empty for the tenant's only one.
-func (p Pinner) Pin(ctx context.Context, tenant string, right request.Right, policy string, received time.Time) (request.Terms, error) {
+// Asked is a request as its terms depend on it. Policy may be empty for the
+// tenant's only one.
+type Asked struct {
+	Right      request.Right
+	Policy     string
+	Channel    string // for age, the policy has a clock of its own
+	ReceivedAt time.Time
+}
+
+// Pin is the terms of a request.
+func (p Pinner) Pin(ctx context.Context, tenant string, asked Asked) (request.Terms, error) {
+	policy := asked.Policy
 	ctx = client.WithTenant(ctx, tenant)
 	t, err := p.Tenants.GetTenant(ctx, &identityv1.GetTenantRequest{})
 	if status.Code(err) == codes.NotFound {
@@ -65,7 +74,7 @@ func (p Pinner) Pin(ctx context.Context, tenant string, right request.Right, pol
 	if err != nil {
 		return request.Terms{}, fmt.Errorf("get policy: %w", err)
 	}
-	return p.due(right, received, t, doc)
+	return p.due(asked, t, doc)
 }
 
 // Reason is the reason that another service has given for an error.
@@ -105,9 +114,7 @@ func (p Pinner) only(ctx context.Context) (string, error) {
 	return "", ErrWhichPolicy
 }
 
-func (p Pinner) due(
-	right request.Right, received time.Time, t *identityv1.GetTenantResponse, doc *consentv1.GetPolicyResponse,
-) (request.Terms, error) {
+func (p Pinner) due(from Asked, t *identityv1.GetTenantResponse, doc *consentv1.GetPolicyResponse) (request.Terms, error) {
 	zone, err := time.LoadLocation(t.GetTimeZone())
 	if err != nil || t.GetTimeZone() == "" { // empty would be taken for UTC
 		return request.Terms{}, ErrSettings
@@ -120,16 +127,16 @@ func (p Pinner) due(
 	if !ok {
 		return request.Terms{}, ErrSettings
 	}
-	clocks, err := promised(doc.GetDocument())
+	clocks, err := promised(doc.GetDocument(), from)
 	if err != nil {
 		return request.Terms{}, err
 	}
 	asked := law.Access
-	if right == request.Erasure {
+	if from.Right == request.Erasure {
 		asked = law.Erasure
 	}
 	a, err := law.Due(law.Question{
-		Right: asked, ReceivedAt: received, Zone: zone, Calendar: calendar, Packs: p.Packs, PolicyClocks: clocks,
+		Right: asked, ReceivedAt: from.ReceivedAt, Zone: zone, Calendar: calendar, Packs: p.Packs, PolicyClocks: clocks,
 	})
 	if err != nil {
 		return request.Terms{}, ErrSettings
@@ -137,7 +144,7 @@ func (p Pinner) due(
 	out := request.Terms{
 		Policy: doc.GetPolicy(), PolicyVersion: doc.GetVersion(), Pack: a.Pack, Rule: a.Rule, Calendar: code,
 		Zone: t.GetTimeZone(), DueAt: a.DueAt, AcknowledgeBy: a.AckBy,
-		Level: request.NeededFor(request.DeedOf(right), wished(right, doc.GetPolicy(), t)), Delay: t.GetSafeguards().GetDelay().AsDuration(),
+		Level: request.NeededFor(request.DeedOf(from.Right), wished(from.Right, doc.GetPolicy(), t)), Delay: t.GetSafeguards().GetDelay().AsDuration(),
 	}
 	for _, pack := range p.Packs {
 		if pack.Ref() == a.Pack {
@@ -180,17 +187,27 @@ func Offers(t *identityv1.GetTenantResponse) request.Offers {
 	return request.Offers{SignIn: best}
 }
 
-// promised are the clocks of a policy's own document.
-func promised(document []byte) ([]law.PolicyClock, error) {
+// clock is a period that a policy promises for a right.
+type clock struct {
+	Right  string `yaml:"right"`
+	Period string `yaml:"period"`
+	Clause string `yaml:"clause"`
+}
+
+// promised are the clocks of a policy's own document for a request.
+func promised(document []byte, from Asked) ([]law.PolicyClock, error) {
 	var doc struct {
-		Clocks []struct {
-			Right  string `yaml:"right"`
-			Period string `yaml:"period"`
+		Clocks []clock `yaml:"clocks"`
+		Ages   struct {
+			Erase  string `yaml:"erase"`
 			Clause string `yaml:"clause"`
-		} `yaml:"clocks"`
+		} `yaml:"ages"`
 	}
 	if err := yaml.Unmarshal(document, &doc); err != nil {
 		return nil, ErrSettings
+	}
+	if from.Channel == request.ChannelAge && doc.Ages.Erase != "" {
+		doc.Clocks = append(doc.Clocks, clock{Right: string(law.Erasure), Period: doc.Ages.Erase, Clause: doc.Ages.Clause})
 	}
 	var out []law.PolicyClock
 	for _, c := range doc.Clocks {

@@ -87,7 +87,9 @@ func TestALevelIsThePolicysOrElseTheTenants(t *testing.T) {
 				Tenants:  tenants{zone: "Europe/Berlin", calendar: "de", assurance: tc.wants},
 				Policies: policies{posted: []string{"shop", "app"}}, Packs: packs,
 			}
-			got, err := p.Pin(t.Context(), fake.Tenant, tc.right, tc.policy, time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC))
+			got, err := p.Pin(t.Context(), fake.Tenant, terms.Asked{
+				Right: tc.right, Policy: tc.policy, ReceivedAt: time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC),
+			})
 			if err != nil || got.Level != tc.level {
 				t.Errorf("level %d, %v; want %d", got.Level, err, tc.level)
 			}
@@ -127,7 +129,7 @@ func TestTermsArePinned(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			p := terms.Pinner{Tenants: tc.tenant, Policies: tc.policies, Packs: packs}
-			got, err := p.Pin(t.Context(), fake.Tenant, request.Erasure, tc.asked, received)
+			got, err := p.Pin(t.Context(), fake.Tenant, terms.Asked{Right: request.Erasure, Policy: tc.asked, ReceivedAt: received})
 			if !errors.Is(err, tc.err) {
 				t.Fatalf("error %v, want %v", err, tc.err)
 			}
@@ -144,11 +146,35 @@ func TestTermsArePinned(t *testing.T) {
 	}
 }
 
+func TestAnErasureForAgeHasThePolicysOwnClock(t *testing.T) {
+	packs, err := rulepack.Load("gdpr")
+	if err != nil {
+		t.Fatal(err)
+	}
+	document := "ages: {minimum: 13, erase: P10D, clause: QC-10}\nclocks:\n  - {right: erasure, period: P20D, clause: PT-17}\n"
+	p := terms.Pinner{
+		Tenants: tenants{zone: "Europe/Berlin", calendar: "de"}, Packs: packs, Policies: policies{posted: []string{"shop"}, document: document},
+	}
+	received := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
+	for channel, want := range map[string]struct {
+		rule string
+		days int
+	}{request.ChannelAge: {"QC-10", 10}, "web": {"PT-17", 20}} {
+		got, err := p.Pin(t.Context(), fake.Tenant, terms.Asked{Right: request.Erasure, Channel: channel, ReceivedAt: received})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if last := got.DueAt.Add(-time.Second).Sub(received); got.Rule != want.rule || int(last.Hours()/24) != want.days {
+			t.Errorf("%s: due %v by %s, want %d days by %s", channel, got.DueAt, got.Rule, want.days, want.rule)
+		}
+	}
+}
+
 func TestAPeerThatIsAwayGivesNoTerms(t *testing.T) {
 	peers := fake.NewPeers(fake.NewClock(time.Now()), new(eventpbtest.Keys))
 	for _, method := range []string{"GetTenant", "ListPolicies", "GetPolicy"} {
 		peers.Away = map[string]bool{method: true}
-		if _, err := (terms.Pinner{Tenants: peers, Policies: peers}).Pin(t.Context(), fake.Tenant, request.Access, "", time.Now()); err == nil {
+		if _, err := (terms.Pinner{Tenants: peers, Policies: peers}).Pin(t.Context(), fake.Tenant, terms.Asked{Right: request.Access, ReceivedAt: time.Now()}); err == nil {
 			t.Errorf("without %s: no error", method)
 		}
 	}

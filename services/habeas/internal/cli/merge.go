@@ -82,6 +82,9 @@ func touches(m *identityv1.Merge) []string {
 	for _, t := range m.GetTouches() {
 		rows = append(rows, cells(short(t.GetKind().String(), "TOUCH_KIND_"), t.GetReference(), day(t.GetAt())))
 	}
+	if m.GetTruncated() {
+		rows = append(rows, cells(fmt.Sprint(int(m.GetTouchCount())-len(m.GetTouches()), " more"), "see: habeas audit replay", ""))
+	}
 	return append(rows, cells("shown", fmt.Sprint(m.GetReads(), " times"), ""))
 }
 
@@ -97,7 +100,7 @@ func (a *app) subjectMerges() *cobra.Command {
 				rows := []string{"MERGE\tSTAYS\tWENT\tSINCE\tUNTIL\tTOUCHES"}
 				for _, m := range resp.GetMerges() {
 					rows = append(rows, cells(m.GetMerge(), m.GetSubjectRef(), m.GetOtherRef(), day(m.GetMergedAt()),
-						dash(day(m.GetUnmergedAt())), fmt.Sprint(len(m.GetTouches()))))
+						dash(day(m.GetUnmergedAt())), fmt.Sprint(m.GetTouchCount())))
 				}
 				return a.show(resp, rows)
 			})

@@ -23,7 +23,7 @@ func programs(ahead map[string]string) []program {
 	return []program{
 		{name: "identity", run: configured(identityd.Run), own: func(in *Installation) []string {
 			return append(in.smtp(), "HABEAS_VAULT_KEYS="+in.places.keks(), "HABEAS_VAULT_ALONE=true",
-				"HABEAS_VAULT_LEASE=2s", // a restart waits out the leases of the run before
+				"HABEAS_VAULT_LEASE=2s", "HABEAS_VAULT_LEASE_BEFORE=2s", // a restart waits out the leases of the run before
 				"HABEAS_CONSENT_TARGET="+ahead["consent"], "HABEAS_FULFILMENT_TARGET="+ahead["fulfilment"],
 				"HABEAS_RETENTION_TARGET="+ahead["retention"])
 		}},

@@ -87,6 +87,7 @@ func shown(ref string, m subject.Merge) *identityv1.Merge {
 	out := &identityv1.Merge{
 		Merge: m.ID, SubjectRef: ref, OtherRef: m.Other, Evidence: m.Evidence, MergedAt: stamp(m.At),
 		UnmergedAt: stamp(m.Ended), Reason: m.Reason, Reads: m.Reads,
+		TouchCount: m.Touched(), Truncated: m.Unlisted > 0,
 	}
 	for _, t := range m.Touches {
 		out.Touches = append(out.Touches, &identityv1.Touch{Kind: touchFrom(t.Kind), Reference: t.Reference, At: stamp(t.At)})

@@ -182,6 +182,10 @@ func (s *Subjects) GetSubject(ctx context.Context, r *identityv1.GetSubjectReque
 	return out, nil
 }
 
+// purposeShow is the purpose of the leases under which values are shown: whatever
+// the caller states is in the read log, and is no name for a lease.
+const purposeShow = "show"
+
 // ListIdentifiers records the read, then opens what is held.
 func (s *Subjects) ListIdentifiers(ctx context.Context, r *identityv1.ListIdentifiersRequest) (*identityv1.ListIdentifiersResponse, error) {
 	caller, tenant := kit.PrincipalFrom(ctx), tenantOf(ctx)
@@ -196,7 +200,7 @@ func (s *Subjects) ListIdentifiers(ctx context.Context, r *identityv1.ListIdenti
 	}
 	out := &identityv1.ListIdentifiersResponse{}
 	for _, i := range held {
-		v, err := s.Registry.Open(ctx, kit.PurposeFrom(ctx), tenant, i.Ref, i.Identifier)
+		v, err := s.Registry.Open(ctx, purposeShow, tenant, i.Ref, i.Identifier)
 		if errors.Is(err, seal.ErrErased) {
 			return nil, subject.ErrForgotten
 		}

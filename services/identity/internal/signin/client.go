@@ -63,6 +63,10 @@ func (c Config) control(_, address string, _ syscall.RawConn) error {
 }
 
 func (c Config) mayAsk(ip netip.Addr) bool {
+	inside, special := carried(ip)
+	if inside.IsValid() {
+		return c.mayAsk(inside)
+	}
 	shared := netip.PrefixFrom(netip.AddrFrom4([4]byte{100, 64, 0, 0}), 10) // RFC 6598
 	switch {
 	case ip.IsLoopback():
@@ -70,5 +74,35 @@ func (c Config) mayAsk(ip netip.Addr) bool {
 	case ip.IsPrivate(), shared.Contains(ip):
 		return c.Private
 	}
-	return ip.IsGlobalUnicast() // and no link-local, multicast or unspecified one
+	return ip.IsGlobalUnicast() && !special // and no link-local, multicast or unspecified one
+}
+
+// carried is the IPv4 address to which one that carries it leads, if it does, and
+// whether the address is of a range that is nobody's on the internet.
+func carried(ip netip.Addr) (inside netip.Addr, special bool) {
+	for _, p := range specials() {
+		if p.Contains(ip) {
+			return netip.Addr{}, true
+		}
+	}
+	b := ip.As16()
+	for prefix, at := range map[string]int{"64:ff9b::/96": 12, "2002::/16": 2, "::/96": 12} { // NAT64, 6to4, IPv4-compatible
+		if ip.Is6() && !ip.IsLoopback() && !ip.IsUnspecified() && netip.MustParsePrefix(prefix).Contains(ip) {
+			return netip.AddrFrom4([4]byte(b[at : at+4])), false
+		}
+	}
+	return netip.Addr{}, false
+}
+
+// specials are the ranges of RFC 6890 and its successors that net/netip takes for
+// ordinary ones; those for documentation lead nowhere and are left to routers.
+func specials() []netip.Prefix {
+	var out []netip.Prefix
+	for _, p := range []string{
+		"0.0.0.0/8", "192.0.0.0/24", "192.88.99.0/24", "198.18.0.0/15", "240.0.0.0/4",
+		"64:ff9b:1::/48", "100::/64", "2001::/23", "5f00::/16", "fec0::/10",
+	} {
+		out = append(out, netip.MustParsePrefix(p))
+	}
+	return out
 }

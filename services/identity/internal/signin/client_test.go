@@ -22,6 +22,22 @@ func TestAProviderIsAskedOnlyWhereAnybodyCanReachIt(t *testing.T) {
 		{"nor a neighbour's", "fe80::1", false, false, false},
 		{"nor everybody's", "224.0.0.1", false, false, false},
 		{"nor nobody's", "0.0.0.0", false, false, false},
+		{"a translated one is what it leads to", "64:ff9b::a9fe:a9fe", false, false, false},
+		{"also on this machine", "64:ff9b::7f00:1", false, false, true},
+		{"also on a private network", "64:ff9b::a01:203", false, true, false},
+		{"also on the internet", "64:ff9b::cb00:7209", true, true, true},
+		{"one that a network translates by itself is not", "64:ff9b:1::a01:203", false, false, false},
+		{"a tunnel leads to its end", "2002:a01:203::1", false, true, false},
+		{"also to a cloud's own", "2002:a9fe:a9fe::1", false, false, false},
+		{"so does an address with the other in it", "::10.1.2.3", false, true, false},
+		{"a tunnel through a server is not", "2001::1", false, false, false},
+		{"nor a site's of old", "fec0::1", false, false, false},
+		{"nor a bench's", "198.18.0.1", false, false, false},
+		{"nor a protocol's", "192.0.0.192", false, false, false},
+		{"nor what is reserved", "240.0.0.1", false, false, false},
+		{"nor this network", "0.0.0.1", false, false, false},
+		{"nor everybody here", "255.255.255.255", false, false, false},
+		{"nor what is thrown away", "100::1", false, false, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			address := netip.AddrPortFrom(netip.MustParseAddr(tc.ip), 443).String()

@@ -85,13 +85,13 @@ func unpackMerged(_ *eventpb.Reader, m *identityv1.SubjectsMerged) subject.Merge
 
 func packSeparated(_ *eventpb.Writer, e subject.Separated) *identityv1.SubjectsSeparated {
 	return &identityv1.SubjectsSeparated{
-		Merge: e.Merge, Other: e.Other, Reason: e.Reason, Reads: e.Reads, Touches: e.Touches, SeparatedAt: eventpb.Stamp(e.At),
+		Merge: e.Merge, Other: e.Other, Reason: e.Reason, Reads: e.Reads, Touches: e.Touches, Truncated: e.Truncated, SeparatedAt: eventpb.Stamp(e.At),
 	}
 }
 
 func unpackSeparated(_ *eventpb.Reader, m *identityv1.SubjectsSeparated) subject.Separated {
 	return subject.Separated{
-		Merge: m.GetMerge(), Other: m.GetOther(), Reason: m.GetReason(), Reads: m.GetReads(), Touches: m.GetTouches(),
+		Merge: m.GetMerge(), Other: m.GetOther(), Reason: m.GetReason(), Reads: m.GetReads(), Touches: m.GetTouches(), Truncated: m.GetTruncated(),
 		At: eventpb.Moment(m.GetSeparatedAt()),
 	}
 }

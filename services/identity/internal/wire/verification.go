@@ -33,7 +33,7 @@ const pathCode = "code"
 func packStarted(w *eventpb.Writer, e verification.Started) *identityv1.VerificationStarted {
 	return &identityv1.VerificationStarted{
 		Request: e.Request, SubjectRef: e.Subject, ExpiresAt: eventpb.Stamp(e.ExpiresAt), Nonce: e.Nonce,
-		Code: w.Seal(seal.Request, e.Request, sealv1.KeyClass_KEY_CLASS_EVIDENCE, pathCode, e.Code),
+		Code: w.Seal(seal.Request, e.Request, sealv1.KeyClass_KEY_CLASS_REQUEST, pathCode, e.Code),
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 // reports that to the connection and not to the request, which would
 // otherwise look as if nobody answered.
 type denials struct {
+	user    string
 	mu      sync.Mutex
 	waiting map[string]map[*waiter]struct{} // by subject
 }
@@ -26,7 +27,7 @@ type waiter struct{ cancel context.CancelCauseFunc }
 // watchDenials hears what the connection is told, and passes it on to whoever
 // heard it before.
 func watchDenials(nc *nats.Conn) *denials {
-	d := &denials{waiting: map[string]map[*waiter]struct{}{}}
+	d := &denials{user: nc.Opts.Name, waiting: map[string]map[*waiter]struct{}{}}
 	before := nc.ErrorHandler()
 	nc.SetErrorHandler(func(nc *nats.Conn, sub *nats.Subscription, err error) {
 		if errors.Is(err, nats.ErrPermissionViolation) {
@@ -46,7 +47,7 @@ func (d *denials) report(err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for w := range d.waiting[subject] {
-		w.cancel(fmt.Errorf("%s: %w", subject, es.ErrForbidden))
+		w.cancel(fmt.Errorf("user %s, %s: %w", d.user, subject, es.ErrForbidden))
 	}
 }
 
@@ -74,10 +75,24 @@ func (d *denials) watch(ctx context.Context, subject string) (watched context.Co
 
 // denied is err, or that the server refused the subject.
 func denied(ctx context.Context, err error) error {
-	if cause := context.Cause(ctx); err != nil && errors.Is(cause, es.ErrForbidden) {
+	if cause := forbidden(ctx); err != nil && cause != nil {
 		return cause
 	}
 	return err
+}
+
+// forbidden is why a watched context ended, if that was a refusal.
+func forbidden(ctx context.Context) error {
+	if cause := context.Cause(ctx); errors.Is(cause, es.ErrForbidden) {
+		return cause
+	}
+	return nil
+}
+
+// pulling returns a context that ends when the server refuses to hand out what a
+// consumer has.
+func (c *conn) pulling(ctx context.Context, stream, consumer string) (watched context.Context, done func()) {
+	return c.denials.watch(ctx, apiRoot+"CONSUMER.MSG.NEXT."+stream+"."+consumer)
 }
 
 // publish stores a message, or says that the server refuses its subject.
@@ -86,6 +101,23 @@ func (c *conn) publish(ctx context.Context, js jetstream.JetStream, m *nats.Msg,
 	defer done()
 	ack, err := js.PublishMsg(ctx, m, options...)
 	return ack, denied(ctx, err)
+}
+
+// asking makes a request of the library's, whose subject is known, or says that
+// the server refuses it.
+func (c *conn) asking(ctx context.Context, subject string, ask func(context.Context) error) error {
+	ctx, done := c.denials.watch(ctx, subject)
+	defer done()
+	return denied(ctx, ask(ctx))
+}
+
+// stream looks a stream up, or says that the server refuses that.
+func (c *conn) stream(ctx context.Context, js jetstream.JetStream, name string) (s jetstream.Stream, err error) {
+	err = c.asking(ctx, apiRoot+"STREAM.INFO."+name, func(ctx context.Context) error {
+		s, err = js.Stream(ctx, name)
+		return err
+	})
+	return s, err
 }
 
 // unavailable marks an error as one that another try may change, but for a

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -64,7 +65,9 @@ func (f *follower) follow(ctx context.Context, c jetstream.Consumer) error {
 	if err := f.recheck(ctx, c.CachedInfo()); err != nil {
 		return err
 	}
-	g, ctx := errgroup.WithContext(ctx)
+	allowed, done := f.log.conn.pulling(ctx, f.sh.name, c.CachedInfo().Name)
+	defer done()
+	g, ctx := errgroup.WithContext(allowed)
 	f.sure = c.CachedInfo().AckFloor.Stream
 	queues := make([]chan delivery, f.p.Workers)
 	for i := range queues {
@@ -93,7 +96,7 @@ func (f *follower) follow(ctx context.Context, c jetstream.Consumer) error {
 	}
 	defer cc.Stop()
 	g.Go(func() error { return f.look(ctx, c, cc.Closed(), broken) })
-	return g.Wait()
+	return errors.Join(g.Wait(), forbidden(allowed))
 }
 
 // recheck verifies what was delivered before and not acknowledged: if one of
@@ -236,8 +239,8 @@ func (f *follower) lookOnce(ctx context.Context, c jetstream.Consumer) error {
 	if err := f.log.sound(ctx, f.sh); err != nil || f.busy.Swap(false) {
 		return err
 	}
-	if _, err := c.Info(ctx); errors.Is(err, jetstream.ErrConsumerNotFound) {
-		return errConsumerGone
+	if err := f.untouched(ctx, c); err != nil {
+		return err
 	}
 	s, err := f.log.stream(ctx, f.sh.name)
 	if err != nil {
@@ -247,4 +250,29 @@ func (f *follower) lookOnce(ctx context.Context, c jetstream.Consumer) error {
 	ahead := min(f.sure+lookAhead, s.CachedInfo().State.LastSeq)
 	f.mu.Unlock()
 	return f.assure(ctx, ahead, ahead)
+}
+
+// untouched makes sure that the consumer is there and as it was made. Whoever may
+// read the stream may change a consumer whose name they know, so that it passes
+// over messages: such a one is removed, and made again from the beginning.
+func (f *follower) untouched(ctx context.Context, c jetstream.Consumer) error {
+	info, err := c.Info(ctx)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		return errConsumerGone
+	}
+	if err != nil || !info.Paused && sameWork(info.Config, f.p.consumer(f.sh.name)) {
+		return nil // who can't be asked now is asked again
+	}
+	f.log.cfg.Logger.ErrorContext(ctx, "somebody else has changed the consumer of a process", slog.String("process", f.p.Name),
+		slog.String("stream", f.sh.name))
+	if err := f.log.js.DeleteConsumer(ctx, f.sh.name, info.Config.Durable); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
+		return fmt.Errorf("remove consumer: %w", unavailable(err))
+	}
+	return errConsumerGone
+}
+
+// sameWork compares what decides which messages come, and how often.
+func sameWork(have, want jetstream.ConsumerConfig) bool {
+	return have.FilterSubject == want.FilterSubject && slices.Equal(have.FilterSubjects, want.FilterSubjects) && have.AckWait == want.AckWait &&
+		have.MaxDeliver == want.MaxDeliver && have.MaxAckPending == want.MaxAckPending && len(have.BackOff) == 0 && have.InactiveThreshold == 0
 }

@@ -117,7 +117,7 @@ func (l *Log) bind(ctx context.Context, c string, k int) (*shard, error) {
 		return nil, es.ErrMissingStream
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", es.ErrUnavailable, err)
+		return nil, unavailable(err)
 	}
 	info := s.CachedInfo()
 	sh := &shard{context: c, name: info.Config.Name, index: k, epoch: info.Config.Metadata[metaEpoch]}
@@ -130,7 +130,7 @@ func (l *Log) bind(ctx context.Context, c string, k int) (*shard, error) {
 // lookup is the stream of that name, or jetstream.ErrStreamNotFound.
 func (l *Log) lookup(ctx context.Context, name string) (s jetstream.Stream, err error) {
 	err = l.ask(ctx, func(ctx context.Context) error {
-		s, err = l.js.Stream(ctx, name)
+		s, err = l.conn.stream(ctx, l.js, name)
 		return err
 	})
 	return s, err

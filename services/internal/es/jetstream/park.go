@@ -50,9 +50,9 @@ func (l *Log) park(ctx context.Context, p Process, sh *shard, m jetstream.Msg, c
 
 // Parked lists what is parked, oldest first.
 func (l *Log) Parked(ctx context.Context) ([]ParkedMessage, error) {
-	s, err := l.js.Stream(ctx, StreamPark)
+	s, err := l.conn.stream(ctx, l.js, StreamPark)
 	if err != nil {
-		return nil, fmt.Errorf("list parked: %w: %w", es.ErrUnavailable, err)
+		return nil, fmt.Errorf("list parked: %w", unavailable(err))
 	}
 	state := s.CachedInfo().State
 	var out []ParkedMessage
@@ -128,7 +128,7 @@ func (l *Log) Replay(ctx context.Context, p Process, m ParkedMessage) error {
 
 // unpark removes every record of the place.
 func (l *Log) unpark(ctx context.Context, m ParkedMessage) error {
-	s, err := l.js.Stream(ctx, StreamPark)
+	s, err := l.conn.stream(ctx, l.js, StreamPark)
 	if err != nil {
 		return fmt.Errorf("unpark: %w", err)
 	}

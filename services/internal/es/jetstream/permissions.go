@@ -21,34 +21,62 @@ type Grant struct {
 	Reads []string // further contexts that it follows
 	Vault bool     // keys, lookup rows and the suppression set: identity alone
 	Logs  bool     // appends to the read log, under its own name
+	// Processes are the names of the processes that it runs, by the context
+	// that they follow, and Alarms the names of those on its own timers.
+	Processes map[string][]string
+	Alarms    []string
 }
 
 // Grants is what each service does in an installation of all of them.
 func Grants() []Grant {
 	return []Grant{
-		{Name: "identity", Owns: []string{"identity"}, Vault: true, Logs: true},
+		{
+			Name: "identity", Owns: []string{"identity"}, Vault: true, Logs: true,
+			Processes: map[string][]string{"identity": {"identity-reactions"}}, Alarms: []string{"evidence"},
+		},
 		{Name: "consent", Owns: []string{"consent"}, Reads: []string{"identity"}},
-		{Name: "retention", Owns: []string{"retention"}, Reads: []string{"identity", "consent", "fulfilment"}},
-		{Name: "fulfilment", Owns: []string{"fulfilment"}, Reads: []string{"identity", "consent", "retention"}, Logs: true},
+		{
+			Name: "retention", Owns: []string{"retention"}, Reads: []string{"identity", "consent", "fulfilment"},
+			Processes: map[string][]string{"consent": {"schedules"}},
+		},
+		{
+			Name: "fulfilment", Owns: []string{"fulfilment"}, Reads: []string{"identity", "consent", "retention"}, Logs: true,
+			Processes: map[string][]string{"fulfilment": {"carry"}, "retention": {"fulfilment-holds"}}, Alarms: []string{"carry"},
+		},
 		{Name: "audit", Reads: Contexts()},
 	}
 }
 
+// Roots of the subjects on which a service hears answers, and what it reads.
+const (
+	inboxRoot = "_INBOX"
+	feedRoot  = "_FEED"
+)
+
 // InboxPrefix is the prefix of a user's reply subjects. With one of its own,
 // no user can read another's replies.
-func InboxPrefix(user string) string { return "_INBOX_" + user }
+func InboxPrefix(user string) string { return inboxRoot + "_" + user }
+
+// FeedPrefix is the prefix of the subjects to which streams are delivered that a
+// user reads. The server passes them from the streams' account to the user's.
+func FeedPrefix(user string) string { return feedRoot + "_" + user }
 
 // RightsOf lists the rights of a service in a topology.
 func RightsOf(t Topology, g Grant) Rights {
-	r := Rights{Subscribe: []string{InboxPrefix(g.Name) + ".>"}}
+	r := Rights{Subscribe: []string{InboxPrefix(g.Name) + ".>", FeedPrefix(g.Name) + ".>"}}
 	for _, c := range g.Owns {
 		r.Publish = append(r.Publish, "habeas.ev."+c+".>", timerRoot+c+".>")
-		r.Publish = append(r.Publish, readRights(TimersStream(c))...)
 		r.Publish = append(r.Publish, rowRights(TimersStream(c))...)
+		for _, name := range g.Alarms {
+			r.Publish = append(r.Publish, workRights(TimersStream(c), alarmDurable(name, c))...)
+		}
 	}
 	for _, c := range slices.Concat(g.Owns, g.Reads) {
 		for k := range t.Shards {
 			r.Publish = append(r.Publish, readRights(StreamName(c, k))...)
+			for _, name := range g.Processes[c] {
+				r.Publish = append(r.Publish, workRights(StreamName(c, k), processDurable(name, StreamName(c, k)))...)
+			}
 		}
 	}
 	if g.Logs { // what it has written there it can't read
@@ -69,18 +97,27 @@ func RightsOf(t Topology, g Grant) Rights {
 	return r
 }
 
-// readRights are for a stream that is loaded, followed and projected.
+// readRights are for a stream that is loaded and projected.
 func readRights(stream string) []string {
 	return []string{
 		apiRoot + "STREAM.INFO." + stream,
 		apiRoot + "STREAM.MSG.GET." + stream,
 		apiRoot + "DIRECT.GET." + stream,
 		apiRoot + "DIRECT.GET." + stream + ".>",
-		apiRoot + "CONSUMER.CREATE." + stream + ".>",
-		apiRoot + "CONSUMER.INFO." + stream + ".>",
-		apiRoot + "CONSUMER.DELETE." + stream + ".>",
-		apiRoot + "CONSUMER.MSG.NEXT." + stream + ".>",
-		"$JS.ACK." + stream + ".>",
+		apiRoot + "CONSUMER.CREATE." + stream + ".*", // of a feed
+		"$JS.FC." + stream + ".>",
+	}
+}
+
+// workRights are for a durable consumer, whose messages are worked off.
+func workRights(stream, durable string) []string {
+	return []string{
+		apiRoot + "CONSUMER.CREATE." + stream + "." + durable,
+		apiRoot + "CONSUMER.CREATE." + stream + "." + durable + ".>", // with a filter
+		apiRoot + "CONSUMER.INFO." + stream + "." + durable,
+		apiRoot + "CONSUMER.DELETE." + stream + "." + durable,
+		apiRoot + "CONSUMER.MSG.NEXT." + stream + "." + durable,
+		"$JS.ACK." + stream + "." + durable + ".>",
 	}
 }
 

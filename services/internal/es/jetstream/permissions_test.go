@@ -23,6 +23,7 @@ type alone struct {
 	nc      *nats.Conn
 	admin   *nats.Conn
 	refused chan error
+	in      jstest.Installation
 }
 
 func consentAlone(t *testing.T) alone {
@@ -31,7 +32,7 @@ func consentAlone(t *testing.T) alone {
 	grant := jetstream.Grant{Name: "consent", Owns: []string{"consent"}, Reads: []string{"identity"}}
 	rights := jetstream.RightsOf(in.Topology, grant)
 	srv := testserver.NATS(t, testserver.WithUser(grant.Name, rights.Publish, rights.Subscribe))
-	a := alone{admin: srv.Connect(t, testserver.Admin), refused: make(chan error, 64)}
+	a := alone{in: in, admin: srv.Connect(t, testserver.Admin), refused: make(chan error, 64)}
 	in.Provision(t, a.admin)
 	a.nc = srv.Connect(t, grant.Name, nats.CustomInboxPrefix(jetstream.InboxPrefix(grant.Name)),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { a.refused <- err }))

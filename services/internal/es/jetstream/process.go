@@ -89,16 +89,26 @@ func (l *Log) RunProcess(ctx context.Context, p Process) error {
 	return g.Wait()
 }
 
+// processDurable is the name of a process's consumer on a stream.
+func processDurable(name, stream string) string { return name + "-" + strings.ToLower(stream) }
+
 func (p Process) consumer(stream string) jetstream.ConsumerConfig {
 	return jetstream.ConsumerConfig{
-		Durable: p.Name + "-" + strings.ToLower(stream), AckPolicy: jetstream.AckExplicitPolicy,
+		Durable: processDurable(p.Name, stream), AckPolicy: jetstream.AckExplicitPolicy,
 		DeliverPolicy: jetstream.DeliverAllPolicy, AckWait: p.AckWait, MaxAckPending: maxUnacked,
 		MaxDeliver: -1, // the server passes over nothing: parking is the process's own
 	}
 }
 
-func (l *Log) durable(ctx context.Context, stream string, cfg jetstream.ConsumerConfig) (jetstream.Consumer, error) {
-	c, err := l.js.CreateOrUpdateConsumer(ctx, stream, cfg)
+func (l *Log) durable(ctx context.Context, stream string, cfg jetstream.ConsumerConfig) (c jetstream.Consumer, err error) {
+	subject := apiRoot + "CONSUMER.CREATE." + stream + "." + cfg.Durable
+	if cfg.FilterSubject != "" {
+		subject += "." + cfg.FilterSubject
+	}
+	err = l.conn.asking(ctx, subject, func(ctx context.Context) error {
+		c, err = l.js.CreateOrUpdateConsumer(ctx, stream, cfg)
+		return err
+	})
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return nil, fmt.Errorf("%s: %w", stream, es.ErrMissingStream)
 	}

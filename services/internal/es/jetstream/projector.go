@@ -101,13 +101,12 @@ func (r *reader) from(ctx context.Context) error {
 	r.read, r.idle = r.at.Seq, 0
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	arrived := make(chan jetstream.Msg, 2*r.p.BatchSize)
-	stop, err := r.log.consume(ctx, r.sh, r.at.Seq+1, arrived)
+	arrived := make(chan stored, 2*r.p.BatchSize)
+	ended, err := r.log.consume(ctx, r.sh, r.at.Seq+1, arrived)
 	if err != nil {
 		return err
 	}
-	defer func() { go stop() }() // it waits for a consumer that may be gone
-	return r.apply(ctx, arrived)
+	return r.apply(ctx, arrived, ended)
 }
 
 // pulls are the options of a consumer that is told within two seconds when
@@ -119,33 +118,15 @@ func pulls(messages int) []jetstream.PullConsumeOpt {
 	}
 }
 
-// consume delivers the stream's messages from a sequence on, in order.
-func (l *Log) consume(ctx context.Context, sh *shard, from uint64, to chan<- jetstream.Msg) (stop func(), err error) {
-	c, err := l.js.OrderedConsumer(ctx, sh.name, jetstream.OrderedConsumerConfig{
-		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: from, InactiveThreshold: 30 * time.Second,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("open consumer on %s: %w", sh.name, err)
-	}
-	cc, err := c.Consume(func(m jetstream.Msg) {
-		select {
-		case to <- m:
-		case <-ctx.Done():
-		}
-	}, pulls(2000)...)
-	if err != nil {
-		return nil, fmt.Errorf("consume %s: %w", sh.name, err)
-	}
-	return cc.Stop, nil
-}
-
-func (r *reader) apply(ctx context.Context, arrived <-chan jetstream.Msg) error {
+func (r *reader) apply(ctx context.Context, arrived <-chan stored, ended <-chan error) error {
 	tick := time.NewTicker(r.p.ProbeEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case err := <-ended:
+			return err
 		case <-r.sh.report.alarm():
 			if err := r.sh.report.now(); err != nil {
 				return err
@@ -194,7 +175,7 @@ func (r *reader) check(ctx context.Context) error {
 
 // take applies what has arrived. Where another reader of the same model was
 // faster, it goes on behind that one.
-func (r *reader) take(ctx context.Context, m jetstream.Msg, arrived <-chan jetstream.Msg) error {
+func (r *reader) take(ctx context.Context, m stored, arrived <-chan stored) error {
 	r.idle = 0
 	if err := r.log.sound(ctx, r.sh); err != nil {
 		return err
@@ -237,10 +218,10 @@ func after(batch []es.Recorded, seq uint64) []es.Recorded {
 
 // batch takes what has arrived and was not applied, checks that no sequence is
 // missing, and that what is new was signed by an announced key.
-func (r *reader) batch(ctx context.Context, m jetstream.Msg, arrived <-chan jetstream.Msg) ([]es.Recorded, error) {
+func (r *reader) batch(ctx context.Context, m stored, arrived <-chan stored) ([]es.Recorded, error) {
 	var out []es.Recorded
 	for {
-		rec, err := r.sh.read(m)
+		rec, err := r.sh.decode(m)
 		if err != nil {
 			return nil, err
 		}
@@ -342,9 +323,9 @@ func (l *Log) Locate(agg es.Aggregate) (es.Position, error) {
 func (l *Log) End(ctx context.Context, domain string) (es.Token, error) {
 	t := es.Token{}
 	for _, sh := range l.shards[domain] {
-		s, err := l.js.Stream(ctx, sh.name)
+		s, err := l.conn.stream(ctx, l.js, sh.name)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w: %w", sh.name, es.ErrUnavailable, err)
+			return nil, fmt.Errorf("%s: %w", sh.name, unavailable(err))
 		}
 		t[sh.name] = sh.position(s.CachedInfo().State.LastSeq)
 	}

@@ -91,12 +91,12 @@ func rowStreams(t Topology) []jetstream.StreamConfig {
 }
 
 func (r *Rows) check(ctx context.Context, want jetstream.StreamConfig) error {
-	s, err := r.js.Stream(ctx, want.Name)
+	s, err := r.conn.stream(ctx, r.js, want.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return es.ErrMissingStream
 	}
 	if err != nil {
-		return fmt.Errorf("%w: %w", es.ErrUnavailable, err)
+		return unavailable(err)
 	}
 	have := s.CachedInfo().Config
 	lasting := have.Retention == jetstream.LimitsPolicy && have.MaxAge == 0 && !have.AllowRollup &&

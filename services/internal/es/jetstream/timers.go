@@ -92,9 +92,9 @@ func (l *Log) CancelTimer(ctx context.Context, t Timer) error {
 	if err != nil || !ok {
 		return err
 	}
-	s, err := l.js.Stream(ctx, stream)
+	s, err := l.conn.stream(ctx, l.js, stream)
 	if err != nil {
-		return fmt.Errorf("cancel timer: %w: %w", es.ErrUnavailable, err)
+		return fmt.Errorf("cancel timer: %w", unavailable(err))
 	}
 	if err := s.DeleteMsg(ctx, m.seq); err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) && !notFound(err) {
 		return fmt.Errorf("cancel timer: %w: %w", es.ErrUnavailable, err)
@@ -171,6 +171,9 @@ type Alarm struct {
 // extended while it waits or is handled here.
 const alarmWait = 30 * time.Second
 
+// alarmDurable is the name of an alarm's consumer.
+func alarmDurable(name, context string) string { return name + "-" + context + "-due" }
+
 // RunAlarm hands due timers to the alarm until ctx ends. A timer that fails
 // comes again for as long as it is kept; the sweep covers the rest.
 func (l *Log) RunAlarm(ctx context.Context, a Alarm) error {
@@ -195,13 +198,15 @@ func (l *Log) RunAlarm(ctx context.Context, a Alarm) error {
 // listen hands due timers on until ctx ends or the consumer is gone.
 func (l *Log) listen(ctx context.Context, a Alarm) error {
 	c, err := l.durable(ctx, TimersStream(a.Context), jetstream.ConsumerConfig{
-		Durable: a.Name + "-" + a.Context + "-due", AckPolicy: jetstream.AckExplicitPolicy, DeliverPolicy: jetstream.DeliverAllPolicy,
+		Durable: alarmDurable(a.Name, a.Context), AckPolicy: jetstream.AckExplicitPolicy, DeliverPolicy: jetstream.DeliverAllPolicy,
 		AckWait: alarmWait, MaxAckPending: maxUnacked, FilterSubject: dueRoot + a.Context + ".>",
 	})
 	if err != nil {
 		return err
 	}
-	g, ctx := errgroup.WithContext(ctx)
+	allowed, done := l.conn.pulling(ctx, TimersStream(a.Context), c.CachedInfo().Name)
+	defer done()
+	g, ctx := errgroup.WithContext(allowed)
 	queues := make([]chan delivery, a.Workers)
 	for i := range queues {
 		queues[i] = make(chan delivery, maxUnacked)
@@ -228,7 +233,7 @@ func (l *Log) listen(ctx context.Context, a Alarm) error {
 			return errConsumerGone
 		}
 	})
-	return g.Wait()
+	return errors.Join(g.Wait(), forbidden(allowed))
 }
 
 // due hands one timer to the alarm; one that fails comes again.

@@ -237,7 +237,7 @@ func (l *Log) stream(ctx context.Context, name string) (jetstream.Stream, error)
 	var s jetstream.Stream
 	gone, err := insist(ctx, func() (bool, error) {
 		var err error
-		s, err = l.js.Stream(ctx, name)
+		s, err = l.conn.stream(ctx, l.js, name)
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
 			return true, nil
 		}
@@ -247,7 +247,7 @@ func (l *Log) stream(ctx context.Context, name string) (jetstream.Stream, error)
 		return nil, fmt.Errorf("%s: %w", name, es.ErrMissingStream)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("look up %s: %w: %w", name, es.ErrUnavailable, err)
+		return nil, fmt.Errorf("look up %s: %w", name, unavailable(err))
 	}
 	return s, nil
 }

@@ -27,6 +27,9 @@ type Member interface {
 type Config struct {
 	// Lease is how long a key may be used after it was asked for.
 	Lease time.Duration
+	// Before is the longest lease under which a key may have been handed out
+	// before this registry was made, by whomever; zero is Lease.
+	Before time.Duration
 	// Slack is added to every wait, for clocks of other machines that run
 	// slower.
 	Slack time.Duration
@@ -53,7 +56,7 @@ func New(cfg Config) (*Registry, error) {
 	if cfg.Lease <= 0 || cfg.Slack < 0 || cfg.Now == nil {
 		return nil, errors.New("fence: configuration is incomplete")
 	}
-	return &Registry{cfg: cfg, members: map[string]Member{}, strangers: cfg.Now().Add(cfg.Lease)}, nil
+	return &Registry{cfg: cfg, members: map[string]Member{}, strangers: cfg.Now().Add(max(cfg.Lease, cfg.Before))}, nil
 }
 
 // Lease is how long a key may be used after it was asked for.
@@ -105,8 +108,8 @@ func (r *Registry) Fence(ctx context.Context, id seal.KeyID) (Report, error) {
 	began := r.cfg.Now()
 	bound := began.Add(r.cfg.Lease + r.cfg.Slack)
 	members, strangers := r.holders()
-	if !r.cfg.Alone {
-		strangers = began.Add(r.cfg.Lease)
+	if end := began.Add(r.cfg.Lease); !r.cfg.Alone && end.After(strangers) {
+		strangers = end
 	}
 	var report Report
 	report.Acked = r.tell(ctx, bound, id, members)

@@ -104,6 +104,25 @@ func TestAMemberThatVanishedIsAStranger(t *testing.T) {
 	})
 }
 
+// Whoever was lent a key under a longer lease than today's, and is cut off, has it
+// until that lease ends.
+func TestALongerLeaseFromBeforeTheStartIsWaitedOutOnce(t *testing.T) {
+	for _, alone := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			r, err := fence.New(fence.Config{Lease: lease, Before: 5 * time.Minute, Slack: slack, Alone: alone, Now: time.Now})
+			if err != nil {
+				t.Fatal(err)
+			}
+			expect(t, r, fence.Report{Expired: 1, Took: 5*time.Minute + slack})
+			after := fence.Report{}
+			if !alone {
+				after = fence.Report{Expired: 1, Took: lease + slack}
+			}
+			expect(t, r, after)
+		})
+	}
+}
+
 func TestLeasesFromBeforeTheStartAreWaitedOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		expect(t, newRegistry(t, true), fence.Report{Expired: 1, Took: lease + slack})

@@ -17,6 +17,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"sync"
 	"time"
 
@@ -75,6 +76,25 @@ type entry struct {
 type lease struct {
 	asked time.Time
 	lasts time.Duration
+}
+
+// MaxPurposes is for how many purposes a key is kept at a time.
+const MaxPurposes = 32
+
+// lease keeps one for a purpose. What has ended goes, and the oldest where there
+// are too many: their next use asks anew.
+func (e *entry) lease(purpose string, l lease, now time.Time) {
+	maps.DeleteFunc(e.leases, func(_ string, l lease) bool { return !l.valid(now) })
+	for len(e.leases) >= MaxPurposes {
+		oldest := ""
+		for p, have := range e.leases {
+			if oldest == "" || have.asked.Before(e.leases[oldest].asked) {
+				oldest = p
+			}
+		}
+		delete(e.leases, oldest)
+	}
+	e.leases[purpose] = l
 }
 
 // valid holds against both clocks: the monotonic one stands still while a
@@ -262,7 +282,7 @@ func (c *Cache) renew(el *list.Element, purpose string, key *seal.Key, l lease) 
 		clear(e.leases)
 	}
 	key.Destroy()
-	e.leases[purpose] = l
+	e.lease(purpose, l, c.cfg.Now())
 	c.order.MoveToFront(el)
 	return e.key
 }
@@ -301,4 +321,14 @@ func (c *Cache) Len() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.order.Len()
+}
+
+// Leases is the number of leases of all keys held.
+func (c *Cache) Leases() (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for el := c.order.Front(); el != nil; el = el.Next() {
+		n += len(entryOf(el).leases)
+	}
+	return n
 }

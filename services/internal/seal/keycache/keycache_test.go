@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -162,6 +163,22 @@ func TestEveryPurposeAsksForItself(t *testing.T) {
 	b.open(purpose, s)
 	b.expectQuestions("another", 1)
 	b.expectQuestions(purpose, 1)
+}
+
+func TestThePurposesThatACallerMakesUpDoNotPileUp(t *testing.T) {
+	b := newBench(t, 10)
+	s := b.seal(b.id())
+	for i := range 3 * keycache.MaxPurposes {
+		b.open(fmt.Sprintf("made up %d", i), s)
+	}
+	if n := b.cache.Leases(); n != keycache.MaxPurposes {
+		t.Errorf("%d leases are kept, want %d", n, keycache.MaxPurposes)
+	}
+	b.clock.advance(lasts)
+	b.open(purpose, s)
+	if n := b.cache.Leases(); n != 1 {
+		t.Errorf("%d leases are kept when all but one have ended", n)
+	}
 }
 
 func TestADroppedKeyIsZeroedAndAskedForAgain(t *testing.T) {

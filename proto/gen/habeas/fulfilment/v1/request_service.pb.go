@@ -1589,7 +1589,9 @@ type Request struct {
 	// 2006-01-02. due_at is the moment at which that day has ended.
 	DueOn string `protobuf:"bytes,16,opt,name=due_on,json=dueOn,proto3" json:"due_on,omitempty"`
 	// The authorised agent that asked in the person's name; empty if none did.
-	Agent         string `protobuf:"bytes,30,opt,name=agent,proto3" json:"agent,omitempty"`
+	Agent string `protobuf:"bytes,30,opt,name=agent,proto3" json:"agent,omitempty"`
+	// The provision by which it is due: of the rule pack, or a clause of the policy.
+	DueBy         string `protobuf:"bytes,17,opt,name=due_by,json=dueBy,proto3" json:"due_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1739,6 +1741,13 @@ func (x *Request) GetDueOn() string {
 func (x *Request) GetAgent() string {
 	if x != nil {
 		return x.Agent
+	}
+	return ""
+}
+
+func (x *Request) GetDueBy() string {
+	if x != nil {
+		return x.DueBy
 	}
 	return ""
 }
@@ -2981,7 +2990,7 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\x05until\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x1a\n" +
 	"\battempts\x18\n" +
 	" \x01(\rR\battempts\x12!\n" +
-	"\fcards_masked\x18\v \x01(\x04R\vcardsMasked\"\xde\x05\n" +
+	"\fcards_masked\x18\v \x01(\x04R\vcardsMasked\"\xf5\x05\n" +
 	"\aRequest\x12\x18\n" +
 	"\arequest\x18\x01 \x01(\tR\arequest\x121\n" +
 	"\x05right\x18\x02 \x01(\x0e2\x1b.habeas.fulfilment.v1.RightR\x05right\x128\n" +
@@ -3003,7 +3012,8 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\x12package_expires_at\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x10packageExpiresAt\x12!\n" +
 	"\fduplicate_of\x18\x0f \x01(\tR\vduplicateOf\x12\x15\n" +
 	"\x06due_on\x18\x10 \x01(\tR\x05dueOn\x12\x14\n" +
-	"\x05agent\x18\x1e \x01(\tR\x05agent\"M\n" +
+	"\x05agent\x18\x1e \x01(\tR\x05agent\x12\x15\n" +
+	"\x06due_by\x18\x11 \x01(\tR\x05dueBy\"M\n" +
 	"\x12GetRequestResponse\x127\n" +
 	"\arequest\x18\x01 \x01(\v2\x1d.habeas.fulfilment.v1.RequestR\arequest\"\x1a\n" +
 	"\x18CountOpenRequestsRequest\"7\n" +

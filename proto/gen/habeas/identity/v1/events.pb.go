@@ -2157,7 +2157,9 @@ type SubjectsSeparated struct {
 	// How many touches there were.
 	Touches uint32 `protobuf:"varint,5,opt,name=touches,proto3" json:"touches,omitempty"`
 	// When.
-	SeparatedAt   *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=separated_at,json=separatedAt,proto3" json:"separated_at,omitempty"`
+	SeparatedAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=separated_at,json=separatedAt,proto3" json:"separated_at,omitempty"`
+	// There were more than are listed one by one; all stand in the log.
+	Truncated     bool `protobuf:"varint,7,opt,name=truncated,proto3" json:"truncated,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2232,6 +2234,13 @@ func (x *SubjectsSeparated) GetSeparatedAt() *timestamppb.Timestamp {
 		return x.SeparatedAt
 	}
 	return nil
+}
+
+func (x *SubjectsSeparated) GetTruncated() bool {
+	if x != nil {
+		return x.Truncated
+	}
+	return false
 }
 
 // MergeUndone: a subject that went is found by itself again.
@@ -3645,14 +3654,15 @@ const file_habeas_identity_v1_events_proto_rawDesc = "" +
 	"\x05merge\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\x05merge:\x1b\xa2\xb5\x18\x17subject.merge_completed\"g\n" +
 	"\x0eMergeAbandoned\x12\x1a\n" +
 	"\x05merge\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\x05merge\x12\x1c\n" +
-	"\x06reason\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x1b\xa2\xb5\x18\x17subject.merge_abandoned\"\xef\x01\n" +
+	"\x06reason\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x1b\xa2\xb5\x18\x17subject.merge_abandoned\"\x8d\x02\n" +
 	"\x11SubjectsSeparated\x12\x1a\n" +
 	"\x05merge\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\x05merge\x12\x1a\n" +
 	"\x05other\x18\x02 \x01(\tB\x04\x98\xb5\x18\x02R\x05other\x12\x1c\n" +
 	"\x06reason\x18\x03 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason\x12\x14\n" +
 	"\x05reads\x18\x04 \x01(\rR\x05reads\x12\x18\n" +
 	"\atouches\x18\x05 \x01(\rR\atouches\x12=\n" +
-	"\fseparated_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\vseparatedAt:\x15\xa2\xb5\x18\x11subject.separated\"C\n" +
+	"\fseparated_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\vseparatedAt\x12\x1c\n" +
+	"\ttruncated\x18\a \x01(\bR\ttruncated:\x15\xa2\xb5\x18\x11subject.separated\"C\n" +
 	"\vMergeUndone\x12\x1a\n" +
 	"\x05merge\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\x05merge:\x18\xa2\xb5\x18\x14subject.merge_undone\"\xa4\x01\n" +
 	"\x14MergedSubjectTouched\x12\x18\n" +

@@ -166,10 +166,15 @@ type Merge struct {
 	UnmergedAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=unmerged_at,json=unmergedAt,proto3" json:"unmerged_at,omitempty"`
 	// Why it was undone.
 	Reason string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
-	// What was done by it.
+	// What was done by it: the first 1,000.
 	Touches []*Touch `protobuf:"bytes,8,rep,name=touches,proto3" json:"touches,omitempty"`
 	// How often the identifiers of both were shown.
-	Reads         uint32 `protobuf:"varint,9,opt,name=reads,proto3" json:"reads,omitempty"`
+	Reads uint32 `protobuf:"varint,9,opt,name=reads,proto3" json:"reads,omitempty"`
+	// How many touches there were; beyond those listed, what was told twice counts
+	// twice.
+	TouchCount uint32 `protobuf:"varint,10,opt,name=touch_count,json=touchCount,proto3" json:"touch_count,omitempty"`
+	// There were more than are listed: the others stand in the history alone.
+	Truncated     bool `protobuf:"varint,11,opt,name=truncated,proto3" json:"truncated,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -265,6 +270,20 @@ func (x *Merge) GetReads() uint32 {
 		return x.Reads
 	}
 	return 0
+}
+
+func (x *Merge) GetTouchCount() uint32 {
+	if x != nil {
+		return x.TouchCount
+	}
+	return 0
+}
+
+func (x *Merge) GetTruncated() bool {
+	if x != nil {
+		return x.Truncated
+	}
+	return false
 }
 
 // SignUpRequest names a visit and the person that it became.
@@ -853,7 +872,7 @@ const file_habeas_identity_v1_merge_service_proto_rawDesc = "" +
 	"\x05Touch\x121\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x1d.habeas.identity.v1.TouchKindR\x04kind\x12\x1c\n" +
 	"\treference\x18\x02 \x01(\tR\treference\x12*\n" +
-	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\"\xd0\x02\n" +
+	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\"\x8f\x03\n" +
 	"\x05Merge\x12\x14\n" +
 	"\x05merge\x18\x01 \x01(\tR\x05merge\x12\x1f\n" +
 	"\vsubject_ref\x18\x02 \x01(\tR\n" +
@@ -865,7 +884,11 @@ const file_habeas_identity_v1_merge_service_proto_rawDesc = "" +
 	"unmergedAt\x12\x16\n" +
 	"\x06reason\x18\a \x01(\tR\x06reason\x123\n" +
 	"\atouches\x18\b \x03(\v2\x19.habeas.identity.v1.TouchR\atouches\x12\x14\n" +
-	"\x05reads\x18\t \x01(\rR\x05reads\"\xc0\x01\n" +
+	"\x05reads\x18\t \x01(\rR\x05reads\x12\x1f\n" +
+	"\vtouch_count\x18\n" +
+	" \x01(\rR\n" +
+	"touchCount\x12\x1c\n" +
+	"\ttruncated\x18\v \x01(\bR\ttruncated\"\xc0\x01\n" +
 	"\rSignUpRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12D\n" +
