@@ -21,7 +21,7 @@ func caseworks() []promise {
 		{id: "CW-17"},
 		{id: "CW-18"},
 		{id: "CW-19"},
-		{id: "CW-20"},
+		{id: "CW-20", show: neverReduced},
 		{id: "CW-21", show: cookiesRefused},
 		{id: "CW-22", show: guarded(caseworksTenant, "account.email")},
 		{id: "CW-23", show: everyProduct},

@@ -255,6 +255,8 @@ func (v Version) category(p Policy, who Person, q Question, name string) Answer 
 	switch {
 	case !described && v.Closed:
 		return v.no(PurposeNotDescribed, v.Clauses.Undescribed)
+	case q.Action == Collect && v.Clauses.Need != "" && !v.needed(name):
+		return v.no(NoPurpose, v.Clauses.Need)
 	case described && !purpose.Actions[q.Action]:
 		return v.no(ActionNotFor, purpose.Clause)
 	case described && !v.channel(purpose, q):
@@ -271,6 +273,17 @@ func (v Version) category(p Policy, who Person, q Question, name string) Answer 
 		return v.optOut(who, q, true, v.Clauses.Undescribed)
 	}
 	return v.basis(p, who, q, name)
+}
+
+// needed reports whether a purpose that people live with needs a category. What
+// only law has kept is not collected for it.
+func (v Version) needed(category string) bool {
+	for _, p := range v.Purposes {
+		if p.Basis != Legal && p.Categories[category] {
+			return true
+		}
+	}
+	return false
 }
 
 // imported is the answer for content that comes in from an account which the

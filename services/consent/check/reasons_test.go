@@ -110,6 +110,10 @@ func outside() map[check.Reason]func(*asked) {
 			a.give()
 			a.purpose(func(p *check.Purpose) { p.Basis = check.Aggregate })
 		},
+		check.NoPurpose: func(a *asked) {
+			a.q.Action, a.v().Clauses.Need = check.Collect, "N"
+			a.purpose(func(p *check.Purpose) { p.Categories = nil })
+		},
 		check.ActionNotForGround: func(a *asked) { a.ground(); a.q.Action = check.Collect },
 		check.GroundUnknown:      func(a *asked) { a.ground(); a.q.Purpose = "ground.no_such" },
 		check.GroundNotRecorded:  func(a *asked) { a.ground(); a.q.Ground = nil },

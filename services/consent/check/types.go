@@ -57,6 +57,7 @@ type Version struct {
 type Clauses struct {
 	Scope, Versions, Consent, Registration, Sensitive, Undescribed string
 	Matrix, Decline, Remainder, Sharing, Regions, Aggregates, Ages string
+	Need                                                           string
 }
 
 // Category is a kind of data.
@@ -234,6 +235,7 @@ const (
 	CategoryUnknown      Reason = "CATEGORY_UNKNOWN"
 	PurposeNotDescribed  Reason = "PURPOSE_NOT_DESCRIBED"
 	PurposeNotFor        Reason = "PURPOSE_NOT_FOR_CATEGORY"
+	NoPurpose            Reason = "CATEGORY_WITHOUT_PURPOSE"
 	ActionNotFor         Reason = "ACTION_NOT_FOR_PURPOSE"
 	ActionNotForGround   Reason = "ACTION_NOT_FOR_GROUND"
 	ChannelNotFor        Reason = "CHANNEL_NOT_FOR_PURPOSE"

@@ -40,6 +40,10 @@ var (
 	hashPattern   = regexp.MustCompile(`^[0-9a-f]{64}$`)
 	regionPattern = regexp.MustCompile(`^[a-z]{2}(-[a-z0-9]{1,8})?$`)
 	clausePattern = regexp.MustCompile(`^[A-Z]{2,8}-[0-9]{1,3}$`)
+	fidesPattern  = regexp.MustCompile(`^(user|system)(\.[a-z][a-z0-9_]*)*$`)
+	dpvPattern    = regexp.MustCompile(`^dpv(-pd)?:[A-Z][A-Za-z]+$`)
+	mailPattern   = regexp.MustCompile(`^[^@\s]+@[^@\s]+$`)
+	webPattern    = regexp.MustCompile(`^https?://[^\s]+$`)
 	zonePattern   = regexp.MustCompile(`^[A-Za-z_]+(/[A-Za-z_+-]+){0,2}$`)
 )
 
@@ -66,6 +70,8 @@ func lint(doc Document, tree *yaml.Node) Problems {
 	l.lintLimits()
 	l.lintRequests()
 	l.lintRetention()
+	l.lintVocabularies()
+	l.lintFloors()
 	l.references("", reflect.ValueOf(doc))
 	return l.problems
 }
@@ -179,8 +185,12 @@ func (l *linter) references(path string, v reflect.Value) {
 		}
 		for i := range v.NumField() {
 			name := v.Type().Field(i).Tag.Get("yaml")
-			if name == "clause" {
+			switch name {
+			case "clause":
 				l.clause(join(path, name), v.Field(i).String())
+				continue
+			case "serves":
+				l.known(join(path, name), v.Field(i).Interface().([]string), l.clauses, CodeClauseUnknown)
 				continue
 			}
 			l.references(join(path, name), v.Field(i))

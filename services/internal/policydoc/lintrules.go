@@ -1,6 +1,7 @@
 package policydoc
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -81,6 +82,34 @@ func (l *linter) head() {
 	}
 	for i, c := range d.Clauses {
 		l.given(item("clauses", i)+".says", c.Says)
+	}
+}
+
+// may checks what need not be given.
+func (l *linter) may(path, value string, pattern *regexp.Regexp) {
+	if value != "" {
+		l.match(path, value, pattern)
+	}
+}
+
+// lintVocabularies: what a document means in words that others know.
+func (l *linter) lintVocabularies() {
+	for i, c := range l.doc.Categories {
+		l.may(item("categories", i)+".fides", c.Fides, fidesPattern)
+		l.may(item("categories", i)+".dpv", c.DPV, dpvPattern)
+	}
+	for i, p := range l.doc.Purposes {
+		l.may(item("purposes", i)+".dpv", p.DPV, dpvPattern)
+	}
+	if c := l.doc.Contact; c != nil {
+		l.may("contact.mail", c.Mail, mailPattern)
+		l.may("contact.web", c.Web, webPattern)
+	}
+	if c := l.doc.Complaints; c != nil {
+		l.oneOf("complaints.to", c.To, "mail", "web", "letter")
+	}
+	if s := l.doc.Consent.Steps; s != nil && (s.Give < 1 || s.Withdraw < 1) {
+		l.fail("consent.steps", CodeMalformed, "steps count from 1")
 	}
 }
 
@@ -236,11 +265,14 @@ func (l *linter) lintRequests() {
 			}
 		}
 	}
+	seen = nil
 	for i, c := range l.doc.Clocks {
 		at := item("clocks", i)
+		seen = append(seen, c.Right)
 		l.oneOf(at+".right", c.Right, rights()...)
 		l.period(at+".period", c.Period)
 	}
+	l.unique("clocks", seen)
 }
 
 func (l *linter) lintRetention() {

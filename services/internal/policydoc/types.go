@@ -76,6 +76,7 @@ type Versions struct {
 type Consent struct {
 	Expressions  []string `yaml:"expressions"` // explicit, implied
 	Clause       string   `yaml:"clause"`
+	Serves       []string `yaml:"serves"`       // further clauses
 	Registration *Clause  `yaml:"registration"` // other purposes need a grant
 	Sensitive    *Clause  `yaml:"sensitive"`    // undescribed purposes and sharing need one
 	// OutageSeconds is how old an answer about data that is not sensitive may

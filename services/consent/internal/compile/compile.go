@@ -140,6 +140,9 @@ func clauses(d policydoc.Document) check.Clauses {
 	if d.Consent.Registration != nil {
 		c.Registration = d.Consent.Registration.Clause
 	}
+	if d.Need != nil {
+		c.Need = d.Need.Clause
+	}
 	if d.Consent.Sensitive != nil {
 		c.Sensitive = d.Consent.Sensitive.Clause
 	}
