@@ -8,6 +8,7 @@ import (
 	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
@@ -121,5 +122,22 @@ func TestADifferenceStartsFromWhatBindsThePerson(t *testing.T) {
 	}
 	if from, reduces := diff(subject); !slices.Equal(from, []uint32{2}) || reduces {
 		t.Errorf("for somebody who has accepted the second: from %v, reduces %v", from, reduces)
+	}
+}
+
+// diffing is what is refused of DiffPolicy: doc is another policy.
+func diffing(t *testing.T, doc []byte) method {
+	t.Helper()
+	return method{
+		name: "DiffPolicy", caller: human("auditor"), wrong: "intake", empty: "policy", foreign: "POLICY_NOT_FOUND", limit: 512 << 10,
+		good: func() proto.Message { return &consentv1.DiffPolicyRequest{Policy: "qcera"} },
+		bad: map[string]proto.Message{
+			"policy":          &consentv1.DiffPolicyRequest{Policy: "Q"},
+			"subject_ref":     &consentv1.DiffPolicyRequest{Policy: "qcera", SubjectRef: "somebody"},
+			"from_version":    &consentv1.DiffPolicyRequest{Policy: "qcera", SubjectRef: subject, FromVersion: 1},
+			"to_version":      &consentv1.DiffPolicyRequest{Policy: "qcera", Document: document(t, "qcera"), ToVersion: 1},
+			"document":        &consentv1.DiffPolicyRequest{Policy: "qcera", Document: []byte("policy: [")},
+			"document.policy": &consentv1.DiffPolicyRequest{Policy: "qcera", Document: doc},
+		},
 	}
 }

@@ -196,18 +196,7 @@ func policyMethods(t *testing.T) []method {
 			good: func() proto.Message { return &consentv1.GetPolicyRequest{Policy: "qcera"} },
 			bad:  map[string]proto.Message{"policy": &consentv1.GetPolicyRequest{Policy: "q*"}},
 		},
-		{
-			name: "DiffPolicy", caller: human("auditor"), wrong: "intake", empty: "policy", foreign: "POLICY_NOT_FOUND", limit: 512 << 10,
-			good: func() proto.Message { return &consentv1.DiffPolicyRequest{Policy: "qcera"} },
-			bad: map[string]proto.Message{
-				"policy":          &consentv1.DiffPolicyRequest{Policy: "Q"},
-				"subject_ref":     &consentv1.DiffPolicyRequest{Policy: "qcera", SubjectRef: "somebody"},
-				"from_version":    &consentv1.DiffPolicyRequest{Policy: "qcera", SubjectRef: subject, FromVersion: 1},
-				"to_version":      &consentv1.DiffPolicyRequest{Policy: "qcera", Document: document(t, "qcera"), ToVersion: 1},
-				"document":        &consentv1.DiffPolicyRequest{Policy: "qcera", Document: []byte("policy: [")},
-				"document.policy": &consentv1.DiffPolicyRequest{Policy: "qcera", Document: doc},
-			},
-		},
+		diffing(t, doc),
 		{
 			name: "ListPolicies", caller: human("auditor"), wrong: "subject",
 			good: func() proto.Message { return &consentv1.ListPoliciesRequest{} },
