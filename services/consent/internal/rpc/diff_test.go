@@ -141,3 +141,48 @@ func diffing(t *testing.T, doc []byte) method {
 		},
 	}
 }
+
+func policyMethods(t *testing.T) []method {
+	t.Helper()
+	doc := document(t, "caseworks")
+	publish := func(b []byte) *consentv1.PublishPolicyRequest {
+		return &consentv1.PublishPolicyRequest{RequestId: uuid1, Document: b}
+	}
+	post := func(policy, hash string, at *timestamppb.Timestamp) *consentv1.PostPolicyRequest {
+		return &consentv1.PostPolicyRequest{RequestId: uuid1, Policy: policy, Version: 1, TextHash: hash, PostedAt: at}
+	}
+	hash := textHash(t, document(t, "qcera"))
+	return []method{
+		{
+			name: "PublishPolicy", caller: human("dpo"), wrong: "product", empty: "request_id", limit: 512 << 10,
+			good: func() proto.Message { return publish(doc) },
+			bad: map[string]proto.Message{
+				"document":                   publish([]byte("policy: [")),
+				"document.modified":          publish(document(t, "caseworks", "modified: 2012-01-01 # house\n", "")),
+				"document.purposes[0].basis": publish(document(t, "caseworks", "basis: contract", "basis: hope")),
+			},
+		},
+		{
+			name: "PostPolicy", caller: human("dpo"), wrong: "product", empty: "request_id", foreign: "POLICY_NOT_FOUND",
+			good: func() proto.Message { return post("qcera", hash, timestamppb.Now()) },
+			bad: map[string]proto.Message{
+				"policy":    post("Qcera", hash, timestamppb.Now()),
+				"text_hash": post("qcera", "abc", timestamppb.Now()),
+				"posted_at": post("qcera", hash, timestamppb.New(time.Now().Add(time.Hour))),
+			},
+		},
+		{
+			name: "GetPolicy", caller: human("auditor"), wrong: "subject", empty: "policy", foreign: "POLICY_NOT_FOUND",
+			good: func() proto.Message { return &consentv1.GetPolicyRequest{Policy: "qcera"} },
+			bad:  map[string]proto.Message{"policy": &consentv1.GetPolicyRequest{Policy: "q*"}},
+		},
+		diffing(t, doc),
+		{
+			name: "ListPolicies", caller: human("auditor"), wrong: "subject",
+			good: func() proto.Message { return &consentv1.ListPoliciesRequest{} },
+			bad: map[string]proto.Message{
+				"page_size": &consentv1.ListPoliciesRequest{PageSize: -1}, "page_token": &consentv1.ListPoliciesRequest{PageToken: "%"},
+			},
+		},
+	}
+}
