@@ -17,6 +17,6 @@ func qcera() []promise {
 		{id: "QC-13", show: storedSafely},
 		{id: "QC-14", show: usingTheSite},
 		{id: "QC-15", show: fiveUses},
-		{id: "QC-16"},
+		{id: "QC-16", show: basicRights},
 	}
 }
