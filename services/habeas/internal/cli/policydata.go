@@ -3,13 +3,13 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 
 	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
 	"habeas.internal/services/internal/policydiff"
 	"habeas.internal/services/internal/policydoc"
+	"habeas.internal/services/internal/wholefile"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
@@ -27,7 +27,7 @@ func (a *app) policyLint() *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			wrong := false
 			for _, name := range args {
-				text, err := os.ReadFile(name)
+				text, err := wholefile.Read(name, wholefile.Usual)
 				if err != nil {
 					return usageError{fmt.Errorf("read policy: %w", err)}
 				}
@@ -111,7 +111,7 @@ func published(name string) (policy string, version uint32, ok bool) {
 }
 
 func document(name string) ([]byte, policydoc.Document, error) {
-	text, err := os.ReadFile(name)
+	text, err := wholefile.Read(name, wholefile.Usual)
 	if err != nil {
 		return nil, policydoc.Document{}, usageError{fmt.Errorf("read policy: %w", err)}
 	}

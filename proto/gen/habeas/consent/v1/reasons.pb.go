@@ -167,6 +167,8 @@ const (
 	// The law does not let that mechanism carry data between these places at that
 	// time.
 	Reason_REASON_TRANSFER_MECHANISM_INVALID Reason = 69
+	// No purpose needs the data, and only what is needed is collected.
+	Reason_REASON_CATEGORY_WITHOUT_PURPOSE Reason = 70
 )
 
 // Enum value maps for Reason.
@@ -242,6 +244,7 @@ var (
 		67: "REASON_CONSENT_INVALIDATED",
 		68: "REASON_FIGURES_NOT_COUNTED",
 		69: "REASON_TRANSFER_MECHANISM_INVALID",
+		70: "REASON_CATEGORY_WITHOUT_PURPOSE",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                          0,
@@ -314,6 +317,7 @@ var (
 		"REASON_CONSENT_INVALIDATED":                  67,
 		"REASON_FIGURES_NOT_COUNTED":                  68,
 		"REASON_TRANSFER_MECHANISM_INVALID":           69,
+		"REASON_CATEGORY_WITHOUT_PURPOSE":             70,
 	}
 )
 
@@ -348,7 +352,7 @@ var File_habeas_consent_v1_reasons_proto protoreflect.FileDescriptor
 
 const file_habeas_consent_v1_reasons_proto_rawDesc = "" +
 	"\n" +
-	"\x1fhabeas/consent/v1/reasons.proto\x12\x11habeas.consent.v1*\xae\x11\n" +
+	"\x1fhabeas/consent/v1/reasons.proto\x12\x11habeas.consent.v1*\xd3\x11\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14REASON_CONSENT_GIVEN\x10\x01\x12\x1c\n" +
@@ -420,7 +424,8 @@ const file_habeas_consent_v1_reasons_proto_rawDesc = "" +
 	"\x16REASON_CONSENT_EXPIRED\x10B\x12\x1e\n" +
 	"\x1aREASON_CONSENT_INVALIDATED\x10C\x12\x1e\n" +
 	"\x1aREASON_FIGURES_NOT_COUNTED\x10D\x12%\n" +
-	"!REASON_TRANSFER_MECHANISM_INVALID\x10EB\xc2\x01\n" +
+	"!REASON_TRANSFER_MECHANISM_INVALID\x10E\x12#\n" +
+	"\x1fREASON_CATEGORY_WITHOUT_PURPOSE\x10FB\xc2\x01\n" +
 	"\x15com.habeas.consent.v1B\fReasonsProtoP\x01Z5habeas.internal/proto/gen/habeas/consent/v1;consentv1\xa2\x02\x03HCX\xaa\x02\x11Habeas.Consent.V1\xca\x02\x11Habeas\\Consent\\V1\xe2\x02\x1dHabeas\\Consent\\V1\\GPBMetadata\xea\x02\x13Habeas::Consent::V1b\x06proto3"
 
 var (
