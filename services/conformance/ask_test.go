@@ -18,7 +18,7 @@ type ask struct {
 	policy                    string // the person's own if empty
 	channel, recipient        string
 	provider, scope           string // of an account elsewhere
-	region                    string
+	region, origin            string
 	cohort, complement        uint64
 	collected, at             time.Time
 }
@@ -34,7 +34,7 @@ func (p *person) question(a ask) *consentv1.Question {
 		SubjectRef: p.ref, Policy: a.policy, Purpose: a.purpose, Categories: []string{a.category},
 		Action:   consentv1.Action(consentv1.Action_value["ACTION_"+strings.ToUpper(a.action)]),
 		Source:   consentv1.Source(consentv1.Source_value["SOURCE_"+strings.ToUpper(a.source)]),
-		Provider: a.provider, Scope: a.scope, Channel: a.channel, Recipient: a.recipient, Region: a.region, Cohort: a.cohort, Complement: a.complement,
+		Provider: a.provider, Scope: a.scope, Channel: a.channel, Recipient: a.recipient, Region: a.region, Origin: a.origin, Cohort: a.cohort, Complement: a.complement,
 	}
 	if !a.collected.IsZero() {
 		q.CollectedAt = timestamppb.New(a.collected)

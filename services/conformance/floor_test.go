@@ -49,14 +49,14 @@ func basicRights(t *testing.T, w *world) {
 	}
 	law, long, short := asked(), asked(change{clocked, months("P80D", ", no_extension: true")}), asked(change{clocked, months("P10D", "")})
 	for what, r := range map[string]*fulfilmentv1.Request{"a policy that is silent": law, "a policy that says eighty days": long} {
-		if left := r.GetDueAt().AsTime().Sub(time.Now()); left < 27*24*time.Hour || left > 32*24*time.Hour || r.GetRulePack() == "" {
+		if left := time.Until(r.GetDueAt().AsTime()); left < 27*24*time.Hour || left > 32*24*time.Hour || r.GetRulePack() == "" {
 			t.Errorf("%s: due in %v by %q", what, left, r.GetRulePack())
 		}
 	}
 	if long.GetRulePack() != law.GetRulePack() {
 		t.Errorf("the law says %q beside a long promise, %q beside none", long.GetRulePack(), law.GetRulePack())
 	}
-	if left := short.GetDueAt().AsTime().Sub(time.Now()); left > 12*24*time.Hour {
+	if left := time.Until(short.GetDueAt().AsTime()); left > 12*24*time.Hour {
 		t.Errorf("a shorter promise: due in %v", left)
 	}
 }

@@ -4,7 +4,7 @@ func personnel() []promise {
 	return []promise{
 		{id: "PT-01", show: kindsOfData(personnelTenant)},
 		{id: "PT-02", show: declining(personnelTenant, change{"features: [account, text_alerts]", "features: [account]"}, "personal.mobile_phone")},
-		{id: "PT-03"},
+		{id: "PT-03", part: askedAtEachSync},
 		{id: "PT-04", show: asAuthorised},
 		{id: "PT-05"},
 		{id: "PT-06", show: neverTogether},
@@ -26,7 +26,7 @@ func personnel() []promise {
 		{id: "PT-22", show: impliedConsent},
 		{id: "PT-23", show: inForceAtCollection},
 		{id: "PT-24", show: internalPurposesOnly},
-		{id: "PT-25"},
+		{id: "PT-25", show: shownToConnections},
 		{id: "PT-26", show: cookiesImpersonal},
 		{id: "PT-27", show: heldUnderThisPolicy},
 		{id: "PT-28", show: guarded(personnelTenant, "personal.email")},

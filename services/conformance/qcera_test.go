@@ -3,11 +3,11 @@ package conformance_test
 func qcera() []promise {
 	return []promise{
 		{id: "QC-01", show: anonymousVisit},
-		{id: "QC-02"},
-		{id: "QC-03"},
+		{id: "QC-02", show: leaveKinds},
+		{id: "QC-03", part: instructedAndConsented},
 		{id: "QC-04", show: explicitConsentOnly},
 		{id: "QC-05"},
-		{id: "QC-06"},
+		{id: "QC-06", show: allowedCookies},
 		{id: "QC-07", show: helpersOnly},
 		{id: "QC-08", show: lawRightsOrSafety},
 		{id: "QC-09", show: sevenPrinciples},

@@ -35,6 +35,7 @@ type Clients struct {
 	Suppression   identityv1.SuppressionServiceClient
 	Policies      consentv1.PolicyServiceClient
 	Consent       consentv1.ConsentServiceClient
+	Answers       consentv1.AnswerServiceClient
 	Recipients    consentv1.RecipientServiceClient
 	Disclosures   consentv1.DisclosureServiceClient
 	Statistics    consentv1.StatisticServiceClient
@@ -71,6 +72,7 @@ func (s *Stack) clients(token string) Clients {
 		Policies: consentv1.NewPolicyServiceClient(consent), Consent: consentv1.NewConsentServiceClient(consent),
 		Recipients: consentv1.NewRecipientServiceClient(consent), Disclosures: consentv1.NewDisclosureServiceClient(consent),
 		Statistics: consentv1.NewStatisticServiceClient(consent),
+		Answers:    consentv1.NewAnswerServiceClient(consent),
 		Retention:  retentionv1.NewRetentionServiceClient(retention),
 		Systems:    fulfilmentv1.NewSystemServiceClient(fulfilment), Requests: fulfilmentv1.NewRequestServiceClient(fulfilment),
 		Cases:  fulfilmentv1.NewCaseServiceClient(fulfilment),
