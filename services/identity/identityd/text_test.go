@@ -67,7 +67,7 @@ func TestACodeByTextMessageGoesToAKnownNumberAndProvesLittle(t *testing.T) {
 // gateway knows.
 func TestANumberThatChangedLatelyGetsNoCode(t *testing.T) {
 	w, d, g := texting(t)
-	other := d.as(t, "young", "platform_admin") // with the usual safeguards
+	other := d.stepped(t, "ann", "young", "platform_admin") // with the usual safeguards
 	must(other.CreateTenant(deadline(t), &identityv1.CreateTenantRequest{
 		RequestId: newRequestID(), Tenant: "young", DisplayName: "Young", TimeZone: "UTC",
 	}))(t)

@@ -138,7 +138,7 @@ func (i *identity) environ(ctx context.Context) ([]string, error) {
 		"HABEAS_NATS_URL=" + i.server.URL(), "HABEAS_NATS_SEED=" + i.server.Seed(),
 		"HABEAS_EVENTLOG_KEY=" + base64.StdEncoding.EncodeToString(logKey.Public()), "HABEAS_EVENTLOG_SERVICE_KEY=" + serviceKey,
 		fmt.Sprintf("HABEAS_EVENTLOG_SHARDS=%d", shards), "HABEAS_VAULT_KMS=file://" + filepath.Join(i.dir, "keks"), "HABEAS_VAULT_ALONE=true",
-		"HABEAS_VAULT_LEASE=" + i.lease.String(),
+		"HABEAS_VAULT_LEASE=" + i.lease.String(), "HABEAS_VAULT_LEASE_BEFORE=" + i.lease.String(),
 	}, nil
 }
 

@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
 	"habeas.internal/services/internal/es/keyfile"
 	"habeas.internal/services/internal/receipt"
+	"habeas.internal/services/internal/wholefile"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
@@ -128,7 +128,7 @@ you trust, and not from the receipt: --key, or consent.pub in a folder of keys. 
 			if err != nil {
 				return err
 			}
-			file, err := os.ReadFile(args[0])
+			file, err := wholefile.Read(args[0], wholefile.Usual)
 			if err != nil {
 				return usageError{err}
 			}
