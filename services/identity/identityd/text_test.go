@@ -54,6 +54,13 @@ func TestACodeByTextMessageGoesToAKnownNumberAndProvesLittle(t *testing.T) {
 	if got.GetMethod() != "text_message" || got.GetBetterFrom() != nil {
 		t.Errorf("proven by %q, better from %v", got.GetMethod(), got.GetBetterFrom())
 	}
+	must(d.as(t, tenant, "product").LinkIdentifier(deadline(t), &identityv1.LinkIdentifierRequest{
+		RequestId: newRequestID(), SubjectRef: got.GetSubjectRef(), Identifier: email("later@example.com"),
+	}))(t)
+	got = must(d.service(t, "fulfilment", tenant).GetVerification(deadline(t), &identityv1.GetVerificationRequest{Verification: id}))(t)
+	if got.GetBetterFrom() == nil {
+		t.Error("a code to an address that is known meanwhile would prove more, and nobody is told")
+	}
 	both := d.verify(t, "step-2", d.register(t, phone("+493022222222"), email("jane@example.com")))
 	if got := check(both, w.mails.code(t, "jane@example.com", 1)); got.GetAssuranceLevel() != 3 {
 		t.Errorf("a mail reaches %d", got.GetAssuranceLevel())

@@ -51,7 +51,7 @@ func (s *Agents) SubmitAgentRequest(
 		Channel: agentChannel, Agent: r.GetAgent(), TakenBy: staff(ctx), ReceivedAt: now, At: now,
 	}
 	if asks {
-		if submit.Terms, err = s.Pinner.Pin(ctx, tenant, terms.Asked{Right: right, Policy: r.GetPolicy(), ReceivedAt: now}); err != nil {
+		if submit.Terms, err = s.Pinner.Pin(ctx, tenant, terms.Asked{Right: right, Policy: r.GetPolicy(), Theirs: true, ReceivedAt: now}); err != nil {
 			return nil, err
 		}
 	}

@@ -134,12 +134,14 @@ func (s *Server) CancelRequest(ctx context.Context, r *fulfilmentv1.CancelReques
 	if err != nil {
 		return nil, err
 	}
-	right, err := s.cancels(ctx, agg, state, r.GetCode())
-	if err != nil {
-		return nil, err
+	right := false
+	if state.Submitted {
+		if right, err = s.Carrier.Cancels(client.WithTenant(ctx, agg.Tenant), agg, state, r.GetCode()); err != nil {
+			return nil, err
+		}
 	}
 	if alone(ctx) && !right && (theirs(ctx, agg, state) != nil) && state.Cancelled == "" {
-		return nil, request.ErrCancelCode
+		return nil, s.Velocity.wrongCancel(ctx)
 	}
 	reason := strings.TrimPrefix(r.GetReason().String(), "CANCEL_REASON_")
 	cmd, err := command[request.Command](s, r.GetRequestId(), r, request.Cancel{Right: right, Reason: reason, At: s.Now()})
@@ -151,21 +153,4 @@ func (s *Server) CancelRequest(ctx context.Context, r *fulfilmentv1.CancelReques
 		return nil, err
 	}
 	return &fulfilmentv1.CancelRequestResponse{ConsistencyToken: res.Token().Encode()}, nil
-}
-
-// cancels reports whether a code cancels a request. Wrong ones are counted by network;
-// past what one may have none is looked at.
-func (s *Server) cancels(ctx context.Context, agg es.Aggregate, state request.Request, typed string) (right bool, err error) {
-	if err := s.Velocity.cancels(ctx, false); err != nil {
-		return false, err
-	}
-	if state.Submitted {
-		if right, err = s.Carrier.Cancels(client.WithTenant(ctx, agg.Tenant), agg, state, typed); err != nil {
-			return false, err
-		}
-	}
-	if !right {
-		err = s.Velocity.cancels(ctx, true)
-	}
-	return right, err
 }

@@ -48,7 +48,9 @@ func (s *Server) SubmitRequest(ctx context.Context, r *fulfilmentv1.SubmitReques
 		return nil, err
 	}
 	right := request.Right(r.GetRight())
-	pinned, err := s.Pinner.Pin(ctx, tenant, terms.Asked{Right: right, Policy: r.GetPolicy(), Channel: channelCode(r.GetChannel()), ReceivedAt: received})
+	pinned, err := s.Pinner.Pin(ctx, tenant, terms.Asked{
+		Right: right, Policy: r.GetPolicy(), Theirs: alone(ctx), Channel: channelCode(r.GetChannel()), ReceivedAt: received,
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	optionsv1 "habeas.internal/proto/gen/habeas/options/v1"
+	"habeas.internal/services/fulfilment/request"
 	"habeas.internal/services/internal/es"
 	kit "habeas.internal/services/internal/rpc"
 	"habeas.internal/services/internal/rpc/limit"
@@ -14,6 +15,8 @@ import (
 // Limiter counts, for all replicas together.
 type Limiter interface {
 	Allow(ctx context.Context, tenant string, keys ...limit.Key) error
+	// AllowOpen counts in this process where the others can't be asked.
+	AllowOpen(ctx context.Context, tenant string, keys ...limit.Key) error
 }
 
 // Velocity is how often who asks may be put to the proof. Callers are counted with
@@ -77,16 +80,16 @@ func (v Velocity) attempts(ctx context.Context, request string) error {
 		limit.Key{Kind: "attempts-of-tenant", Rate: limit.Per(v.OfTenant, time.Hour)})...)
 }
 
-// cancels says, before a code is looked at, whether codes that cancel may come from a
-// network, and wrong counts one that was none: the right one costs nothing. Which
+// wrongCancel counts a code that cancels nothing, and is its answer. The right one is
+// neither counted nor withheld: it protects a person, and nobody guesses 130 bits. Which
 // request it was for plays no part, nor whether there is such a request.
-func (v Velocity) cancels(ctx context.Context, wrong bool) error {
-	keys := v.network(ctx, "cancels-of-network")
-	if v.Limiter == nil || len(keys) == 0 {
-		return nil
+func (v Velocity) wrongCancel(ctx context.Context) error {
+	if keys := v.network(ctx, "cancels-of-network"); v.Limiter != nil && len(keys) > 0 {
+		if err := v.Limiter.AllowOpen(ctx, tenantOf(ctx), keys...); err != nil {
+			return err
+		}
 	}
-	keys[0].Look = !wrong
-	return v.Limiter.Allow(ctx, tenantOf(ctx), keys...)
+	return request.ErrCancelCode
 }
 
 // network is the key of the network that somebody calls from; none where they call

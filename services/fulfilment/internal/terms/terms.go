@@ -47,6 +47,7 @@ type Pinner struct {
 type Asked struct {
 	Right      request.Right
 	Policy     string
+	Theirs     bool   // whoever asks has chosen the policy
 	Channel    string // for age, the policy has a clock of its own
 	ReceivedAt time.Time
 }
@@ -144,7 +145,7 @@ func (p Pinner) due(from Asked, t *identityv1.GetTenantResponse, doc *consentv1.
 	out := request.Terms{
 		Policy: doc.GetPolicy(), PolicyVersion: doc.GetVersion(), Pack: a.Pack, Rule: a.Rule, Calendar: code,
 		Zone: t.GetTimeZone(), DueAt: a.DueAt, AcknowledgeBy: a.AckBy,
-		Level: request.NeededFor(request.DeedOf(from.Right), wished(from.Right, doc.GetPolicy(), t)), Delay: t.GetSafeguards().GetDelay().AsDuration(),
+		Level: request.NeededFor(request.DeedOf(from.Right), wished(from, doc.GetPolicy(), t)), Delay: t.GetSafeguards().GetDelay().AsDuration(),
 	}
 	for _, pack := range p.Packs {
 		if pack.Ref() == a.Pack {
@@ -154,24 +155,33 @@ func (p Pinner) due(from Asked, t *identityv1.GetTenantResponse, doc *consentv1.
 	return out, nil
 }
 
-// wished is the level of assurance that a tenant asks for under a policy.
-func wished(right request.Right, policy string, t *identityv1.GetTenantResponse) uint32 {
-	of := func(l interface {
-		GetAccess() uint32
-		GetErasure() uint32
-	},
-	) uint32 {
-		if right == request.Erasure {
+// levels are those for access and erasure, of a tenant or of one of its policies.
+type levels interface {
+	GetAccess() uint32
+	GetErasure() uint32
+}
+
+// wished is the level of assurance that a tenant asks for under a policy. An answer
+// is about everything, whichever policy was named: so who asks gets by with no less
+// than any policy wants by naming another.
+func wished(from Asked, policy string, t *identityv1.GetTenantResponse) uint32 {
+	of := func(l levels) uint32 {
+		if from.Right == request.Erasure {
 			return l.GetErasure()
 		}
 		return l.GetAccess()
 	}
+	level, most := of(t.GetAssurance()), of(t.GetAssurance())
 	for _, p := range t.GetAssurance().GetPolicies() {
+		most = max(most, of(p))
 		if p.GetPolicy() == policy && of(p) > 0 {
-			return of(p)
+			level = of(p)
 		}
 	}
-	return of(t.GetAssurance())
+	if from.Theirs {
+		return most
+	}
+	return level
 }
 
 // Offers are the proofs that a tenant can take beside codes and links.

@@ -57,7 +57,8 @@ func (t tenants) GetTenant(context.Context, *identityv1.GetTenantRequest, ...grp
 	return &identityv1.GetTenantResponse{TimeZone: t.zone, Calendar: t.calendar, Assurance: t.assurance}, nil
 }
 
-// TestALevelIsThePolicysOrElseTheTenants, and never below the law's.
+// TestALevelIsThePolicysOrElseTheTenants, and never below the law's. Who asks does not
+// get by with less by naming another policy.
 func TestALevelIsThePolicysOrElseTheTenants(t *testing.T) {
 	packs, err := rulepack.Load("gdpr")
 	if err != nil {
@@ -72,26 +73,29 @@ func TestALevelIsThePolicysOrElseTheTenants(t *testing.T) {
 		policy string
 		right  request.Right
 		level  uint32
+		theirs uint32 // where who asks has chosen the policy
 	}{
-		{"nobody asks for more", nil, "shop", request.Erasure, 3},
-		{"the tenant does", &identityv1.Assurance{Erasure: 4}, "shop", request.Erasure, 4},
-		{"for the other right", &identityv1.Assurance{Erasure: 4}, "shop", request.Access, 3},
-		{"the policy does", &identityv1.Assurance{Policies: []*identityv1.PolicyAssurance{shop(0, 4)}}, "shop", request.Erasure, 4},
-		{"for the other right", &identityv1.Assurance{Policies: []*identityv1.PolicyAssurance{shop(0, 4)}}, "shop", request.Access, 3},
-		{"another policy does", &identityv1.Assurance{Policies: []*identityv1.PolicyAssurance{shop(4, 4)}}, "app", request.Erasure, 3},
-		{"the policy asks for less than the tenant", &identityv1.Assurance{Erasure: 4, Policies: []*identityv1.PolicyAssurance{shop(0, 3)}}, "shop", request.Erasure, 3},
-		{"the policy says nothing of it", &identityv1.Assurance{Erasure: 4, Policies: []*identityv1.PolicyAssurance{shop(4, 0)}}, "shop", request.Erasure, 4},
+		{"nobody asks for more", nil, "shop", request.Erasure, 3, 3},
+		{"the tenant does", &identityv1.Assurance{Erasure: 4}, "shop", request.Erasure, 4, 4},
+		{"for the other right", &identityv1.Assurance{Erasure: 4}, "shop", request.Access, 3, 3},
+		{"the policy does", &identityv1.Assurance{Policies: []*identityv1.PolicyAssurance{shop(0, 4)}}, "shop", request.Erasure, 4, 4},
+		{"for the other right", &identityv1.Assurance{Policies: []*identityv1.PolicyAssurance{shop(0, 4)}}, "shop", request.Access, 3, 3},
+		{"another policy does", &identityv1.Assurance{Policies: []*identityv1.PolicyAssurance{shop(4, 4)}}, "app", request.Erasure, 3, 4},
+		{"the policy asks for less than the tenant", &identityv1.Assurance{Erasure: 4, Policies: []*identityv1.PolicyAssurance{shop(0, 3)}}, "shop", request.Erasure, 3, 4},
+		{"the policy says nothing of it", &identityv1.Assurance{Erasure: 4, Policies: []*identityv1.PolicyAssurance{shop(4, 0)}}, "shop", request.Erasure, 4, 4},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			p := terms.Pinner{
 				Tenants:  tenants{zone: "Europe/Berlin", calendar: "de", assurance: tc.wants},
 				Policies: policies{posted: []string{"shop", "app"}}, Packs: packs,
 			}
-			got, err := p.Pin(t.Context(), fake.Tenant, terms.Asked{
-				Right: tc.right, Policy: tc.policy, ReceivedAt: time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC),
-			})
-			if err != nil || got.Level != tc.level {
-				t.Errorf("level %d, %v; want %d", got.Level, err, tc.level)
+			for theirs, want := range map[bool]uint32{false: tc.level, true: tc.theirs} {
+				got, err := p.Pin(t.Context(), fake.Tenant, terms.Asked{
+					Right: tc.right, Policy: tc.policy, Theirs: theirs, ReceivedAt: time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC),
+				})
+				if err != nil || got.Level != want {
+					t.Errorf("chosen by who asks %t: level %d, %v; want %d", theirs, got.Level, err, want)
+				}
 			}
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"habeas.internal/services/identity/subject"
@@ -61,10 +62,10 @@ func (d Delivery) channel(ctx context.Context, tenant, ref string) (channel, err
 	return none, nil
 }
 
-// BetterFrom is from when another code over the channel of a verification would
-// prove more than its own did; zero if it never would, or if none was sent.
+// BetterFrom is from when another code would prove more than a verification did; zero
+// if none ever would. One by text message never does.
 func (d Delivery) BetterFrom(ctx context.Context, tenant string, v verification.Verification) (time.Time, error) {
-	if v.Subject == "" || v.Channel == 0 || v.Settled || v.Telephone {
+	if v.Subject == "" || v.Level >= verification.LevelSettled || d.Mail == nil {
 		return time.Time{}, nil
 	}
 	t, err := d.Tenant(ctx, tenant)
@@ -78,5 +79,9 @@ func (d Delivery) BetterFrom(ctx context.Context, tenant string, v verification.
 	if err != nil {
 		return time.Time{}, fmt.Errorf("load subject: %w", err)
 	}
-	return s.SettledAt(v.Channel, t.Safeguards.InForce().ChannelAge), nil
+	i := slices.IndexFunc(s.Held, func(i subject.Identifier) bool { return i.Kind == kindEmail })
+	if i < 0 {
+		return time.Time{}, nil
+	}
+	return s.SettledAt(s.Held[i].Number, t.Safeguards.InForce().ChannelAge), nil
 }

@@ -139,6 +139,13 @@ func TestAFeedCanNotBeSentWhereTheServiceMayNotWrite(t *testing.T) {
 	if _, err := a.log.Append(t.Context(), es.Head{}, estest.NewCommit(t, agg, 1)); err != nil {
 		t.Fatal(err)
 	}
+	js, err := natsjs.New(a.nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := js.Publish(t.Context(), "habeas.ev.consent.00.t.counter.raw", []byte("no header names the stream")); err != nil {
+		t.Fatal(err)
+	}
 	before := streams(t, a.admin)
 	for i, to := range []string{
 		"$JS.API.STREAM.DELETE." + jetstream.VaultStream(0), "$JS.API.STREAM.PURGE." + jetstream.VaultStream(0), "habeas.vault.00.key.t.h.c",
@@ -179,8 +186,16 @@ func (a alone) feed(t *testing.T, stream, name string, config map[string]any) {
 	}
 }
 
-// A consumer is changed by making it again, which is a right that readers need.
+// A consumer is changed by making it again, which is a right that readers need. One
+// that still delivers what somebody else writes all the time is found out, too.
 func TestAProcessWhoseConsumerIsChangedBeginsAnew(t *testing.T) {
+	for name, busy := range map[string]bool{"to deliver nothing": false, "to deliver one aggregate's": true} {
+		t.Run(name, func(t *testing.T) { changedConsumer(t, busy) })
+	}
+}
+
+func changedConsumer(t *testing.T, busy bool) {
+	t.Helper()
 	a := consentAlone(t)
 	js, err := natsjs.New(a.admin)
 	if err != nil {
@@ -191,19 +206,28 @@ func TestAProcessWhoseConsumerIsChangedBeginsAnew(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	stopped, seen := make(chan struct{}), make(chan string, 100)
 	t.Cleanup(func() { cancel(); <-stopped })
+	agg, other := inShard(t, 0), inShard(t, 0)
+	other.Tenant = "busy"
 	go func() {
 		defer close(stopped)
 		_ = log.RunProcess(ctx, jetstream.Process{
 			Name: "identity-reactions", Context: "identity", AckWait: time.Minute,
-			React: func(_ context.Context, r es.Recorded) error { seen <- r.Aggregate.ID; return nil },
+			React: func(_ context.Context, r es.Recorded) error {
+				if r.Aggregate.Tenant == agg.Tenant {
+					seen <- r.Aggregate.ID
+				}
+				return nil
+			},
 		})
 	}()
 	bound := func() error { _, err := js.Consumer(ctx, stream, durable); return err }
 	testwait.For(t, 60*time.Second, bound)
 	a.feed(t, stream, durable, map[string]any{
-		"durable_name": durable, "ack_policy": "explicit", "ack_wait": time.Minute, "max_ack_pending": 256, "max_deliver": -1, "filter_subject": "habeas.ev.identity.00.nobody.>",
+		"durable_name": durable, "ack_policy": "explicit", "ack_wait": time.Minute, "max_ack_pending": 256, "max_deliver": -1, "filter_subject": "habeas.ev.identity.*.busy.>",
 	})
-	agg := inShard(t, 0)
+	if busy {
+		go write(ctx, t, log, other)
+	}
 	if _, err := log.Append(t.Context(), es.Head{}, estest.NewCommit(t, agg, 1)); err != nil {
 		t.Fatal(err)
 	}
@@ -214,6 +238,24 @@ func TestAProcessWhoseConsumerIsChangedBeginsAnew(t *testing.T) {
 		}
 	case <-time.After(60 * time.Second):
 		t.Error("what was passed over meanwhile is never reacted to")
+	}
+}
+
+// write appends to one aggregate after the other until ctx ends.
+func write(ctx context.Context, t *testing.T, log *jetstream.Log, agg es.Aggregate) {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for i := 0; ; i++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			agg.ID = fmt.Sprintf("w%d", i)
+			if _, err := log.Append(ctx, es.Head{}, estest.NewCommit(t, agg, 1)); err != nil && ctx.Err() == nil {
+				t.Errorf("append: %v", err)
+				return
+			}
+		}
 	}
 }
 

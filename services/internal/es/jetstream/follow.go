@@ -30,6 +30,7 @@ type follower struct {
 	mu   sync.Mutex
 	sure uint64      // every sequence up to here was delivered or can be read
 	busy atomic.Bool // something was delivered since the last look
+	late int         // looks since the consumer was last compared
 }
 
 var errConsumerGone = errors.New("consumer is gone")
@@ -210,6 +211,9 @@ func (f *follower) assure(ctx context.Context, to, unseen uint64) error {
 const (
 	lookEvery = time.Second
 	lookAhead = 100
+	// compareAfter is after how many looks the consumer is compared, however much it
+	// delivers: it may be made to deliver one tenant's alone.
+	compareAfter = 5
 )
 
 // look ends with what keeps the follower from going on.
@@ -236,11 +240,18 @@ func (f *follower) look(ctx context.Context, c jetstream.Consumer, closed <-chan
 }
 
 func (f *follower) lookOnce(ctx context.Context, c jetstream.Consumer) error {
-	if err := f.log.sound(ctx, f.sh); err != nil || f.busy.Swap(false) {
+	if err := f.log.sound(ctx, f.sh); err != nil {
 		return err
 	}
-	if err := f.untouched(ctx, c); err != nil {
-		return err
+	busy := f.busy.Swap(false)
+	if f.late++; !busy || f.late >= compareAfter {
+		f.late = 0
+		if err := f.untouched(ctx, c); err != nil {
+			return err
+		}
+	}
+	if busy {
+		return nil
 	}
 	s, err := f.log.stream(ctx, f.sh.name)
 	if err != nil {
@@ -274,5 +285,7 @@ func (f *follower) untouched(ctx context.Context, c jetstream.Consumer) error {
 // sameWork compares what decides which messages come, and how often.
 func sameWork(have, want jetstream.ConsumerConfig) bool {
 	return have.FilterSubject == want.FilterSubject && slices.Equal(have.FilterSubjects, want.FilterSubjects) && have.AckWait == want.AckWait &&
-		have.MaxDeliver == want.MaxDeliver && have.MaxAckPending == want.MaxAckPending && len(have.BackOff) == 0 && have.InactiveThreshold == 0
+		have.MaxDeliver == want.MaxDeliver && have.MaxAckPending == want.MaxAckPending && len(have.BackOff) == 0 && have.InactiveThreshold == 0 &&
+		!have.HeadersOnly && have.DeliverSubject == want.DeliverSubject && have.RateLimit == want.RateLimit && have.MaxRequestBatch == want.MaxRequestBatch &&
+		have.MaxRequestMaxBytes == want.MaxRequestMaxBytes && have.MaxRequestExpires == want.MaxRequestExpires
 }

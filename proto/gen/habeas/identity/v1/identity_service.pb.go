@@ -1906,8 +1906,8 @@ type GetVerificationResponse struct {
 	Method string `protobuf:"bytes,6,opt,name=method,proto3" json:"method,omitempty"`
 	// What an ID token has to carry as its nonce; empty unless open.
 	Nonce string `protobuf:"bytes,7,opt,name=nonce,proto3" json:"nonce,omitempty"`
-	// From when another code over the same channel would prove more; unset if it never
-	// would, if none was sent, and unless passed.
+	// From when another code would prove more; unset if it never would, and unless
+	// passed.
 	BetterFrom *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=better_from,json=betterFrom,proto3" json:"better_from,omitempty"`
 	// Who of staff has checked it last, by the id of the read log; empty if nobody.
 	CheckedBy     string `protobuf:"bytes,15,opt,name=checked_by,json=checkedBy,proto3" json:"checked_by,omitempty"`
