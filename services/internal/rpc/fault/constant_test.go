@@ -45,6 +45,7 @@ func TestTextsForCallersAreConstant(t *testing.T) {
 // reviewed are the files whose texts are not literals, and what they are.
 func reviewed() map[string]string {
 	return map[string]string{
+		"consent/internal/rpc/decisions.go":      "one of the literals below it",
 		"consent/internal/rpc/policies.go":       "a line of a policy and what is wrong with it, in a literal of policydoc",
 		"internal/policydoc/decode.go":           "passes on a literal",
 		"internal/policydoc/lint.go":             "passes on a literal",
