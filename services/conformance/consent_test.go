@@ -132,7 +132,7 @@ func explicitConsentOnly(t *testing.T, w *world) {
 	}
 	ended(w)
 	grounds(w)
-	mail := ask{purpose: "mail.periodic", category: "visitor.email", source: "online", channel: "email"}
+	mail := ask{purpose: "mail.periodic", category: "visitor.email", source: "online", action: "access"}
 	const basis = "title: Sending periodic e-mail\n    basis: "
 	lax := w.stranger(w.tenantOf(qceraTenant, change{basis + optIn, basis + optOut}), qceraTenant)
 	lax.allowed("undecided, were the mail opt-out", mail, "NOT_OPTED_OUT")
@@ -141,7 +141,7 @@ func explicitConsentOnly(t *testing.T, w *world) {
 // ended: what was given until a moment, or has been made void, is given no more.
 func ended(w *world) {
 	w.Helper()
-	mail := ask{purpose: "mail.periodic", category: "visitor.email", source: "online", channel: "email"}
+	mail := ask{purpose: "mail.periodic", category: "visitor.email", source: "online", action: "access"}
 	soon, kept := w.stranger(qceraTenant, qceraTenant), w.stranger(qceraTenant, qceraTenant)
 	kept.grants("mail.periodic")
 	kept.allowed("without an end", mail, "CONSENT_GIVEN")

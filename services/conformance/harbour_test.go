@@ -124,8 +124,8 @@ func principleSecurity(_ *testing.T, w *world) {
 func principleIntegrity(t *testing.T, w *world) {
 	p := w.stranger(qceraTenant, qceraTenant)
 	p.decides(act{purpose: "mail.periodic", decision: "given"})
-	p.allowed("what it is for", ask{purpose: "mail.periodic", category: "visitor.email", source: "online", channel: "email"}, "CONSENT_GIVEN")
-	p.denied("anything else", ask{purpose: "mail.periodic", category: "visitor.phone", source: "online", channel: "email"}, "PURPOSE_NOT_FOR_CATEGORY")
+	p.allowed("what it is for", ask{purpose: "mail.periodic", category: "visitor.email", source: "online", action: "access"}, "CONSENT_GIVEN")
+	p.denied("anything else", ask{purpose: "mail.periodic", category: "visitor.phone", source: "online", action: "access"}, "PURPOSE_NOT_FOR_CATEGORY")
 	tenant := w.tenantOf(qceraTenant)
 	const phone = "    features: [inquiry]\n    ends: {after: last_used, period: P2Y, house: true}\n    clause: QC-01\n  - id: employee.name"
 	endless := change{phone, strings.Replace(phone, "    ends: {after: last_used, period: P2Y, house: true}\n", "", 1)}

@@ -84,6 +84,9 @@ func reading(p policydoc.Purpose, c policydoc.Category) ask {
 	if len(p.Actions) > 0 && !slices.Contains(p.Actions, a.action) {
 		a.action = p.Actions[len(p.Actions)-1]
 	}
+	if p.Periodic { // sending needs more than an answer
+		a.action = "access"
+	}
 	if len(p.Channels) > 0 {
 		a.channel = p.Channels[0]
 	}

@@ -252,13 +252,13 @@ func modificationDates(t *testing.T, w *world) {
 	}
 	late.grants("mail.periodic", "leave.operate")
 	fresh := time.Now()
-	phone := ask{purpose: "mail.periodic", category: "visitor.phone", source: "online", channel: "email", collected: fresh}
+	phone := ask{purpose: "mail.periodic", category: "visitor.phone", source: "online", action: "access", collected: fresh}
 	p.denied("a purpose that has grown, granted before", phone, "CONSENT_DOES_NOT_COVER")
 	late.allowed("granted since", phone, "CONSENT_GIVEN")
 	invited := ask{purpose: "survey.invite", category: "visitor.email", source: "online", collected: fresh}
 	p.denied("a new purpose", invited, "CONSENT_MISSING")
 	p.grants("survey.invite")
 	p.allowed("a new purpose, granted", invited, "CONSENT_GIVEN")
-	address := ask{purpose: "mail.periodic", category: "visitor.email", source: "online", channel: "email", collected: fresh}
+	address := ask{purpose: "mail.periodic", category: "visitor.email", source: "online", action: "access", collected: fresh}
 	p.allowed("what was granted before, as it was", address, "CONSENT_GIVEN")
 }

@@ -122,7 +122,9 @@ func TestEveryPairOfAPublishedPolicyIsJudgedByItsMatrix(t *testing.T) {
 					{"refused", decided(p.ID, check.Decision{Status: check.Refused, Explicit: true}), refused},
 					{"erased", check.Person{Erased: true, Purposes: map[string]check.Decision{p.ID: grant(1)}}, refused},
 				} {
-					got := check.Ask(pol, tc.who, ask(d, c, p))
+					q := ask(d, c, p)
+					q.Stoppable = true
+					got := check.Ask(pol, tc.who, q)
 					if got.Allowed != tc.want || got.Clause == "" || got.Version != 1 || got.Reason == "" || (got.Basis != "") != got.Allowed {
 						t.Errorf("%s: %s for %s, %s: %+v, want %v", id, c.ID, p.ID, tc.name, got, tc.want)
 					}

@@ -30,6 +30,9 @@ func doing(a check.Action) func(*check.Question) { return func(q *check.Question
 
 func by(channel string) func(*check.Question) { return func(q *check.Question) { q.Channel = channel } }
 
+// stoppable makes it one about a message that says how to stop its like.
+func stoppable(q *check.Question) { q.Stoppable = true }
+
 // to makes the question one about giving the data to a recipient of a kind, which
 // has agreed to all that any policy asks, but for the changes.
 func to(kind string, change ...func(*check.Recipient)) func(*check.Question) {
@@ -191,7 +194,7 @@ func TestQceraKeepsItsPromises(t *testing.T) {
 	for _, purpose := range []string{"experience.personalise", "website.improve", "customer_service.improve", "mail.periodic"} {
 		run(t, []twin{
 			{"QC-15 undecided " + purpose, qc, undecided, of(purpose, "visitor.email", online, by("email")), check.ConsentMissing, "", false},
-			{"QC-15 granted " + purpose, qc, decided(purpose, grant(1)), of(purpose, "visitor.email", online, by("email")), check.ConsentGiven, "", true},
+			{"QC-15 granted " + purpose, qc, decided(purpose, grant(1)), of(purpose, "visitor.email", online, by("email"), stoppable), check.ConsentGiven, "", true},
 		})
 	}
 }

@@ -96,6 +96,7 @@ func outside() map[check.Reason]func(*asked) {
 		check.CategoryUnknown:     func(a *asked) { a.q.Categories = []string{"no.such"} },
 		check.PurposeNotDescribed: func(a *asked) { a.q.Purpose = "no.such" },
 		check.PurposeNotFor:       func(a *asked) { a.purpose(func(p *check.Purpose) { p.Categories = nil }) },
+		check.UnsubscribeRequired: func(a *asked) { a.purpose(func(p *check.Purpose) { p.Periodic = true }) },
 		check.ActionNotFor:        func(a *asked) { a.q.Action = check.Access },
 		check.ChannelNotFor:       func(a *asked) { a.q.Channel = "sms" },
 		check.BasisUnknown:        func(a *asked) { a.purpose(func(p *check.Purpose) { p.Basis = "whim" }) },

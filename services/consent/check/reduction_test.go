@@ -123,7 +123,7 @@ func TestAGrantSpeaksForItsPurposeAndForNothingElseOfTheVersion(t *testing.T) {
 }
 
 func TestAGrantCoversNoActionAndNoChannelThatCameLater(t *testing.T) {
-	const one = "    basis: opt_in\n    categories: [visitor.email]\n    channels: [email]\n"
+	const one = "    basis: opt_in\n    categories: [visitor.email]\n    channels: [email]\n    periodic: true\n"
 	p := policy(pack(t, qc), pack(t, qc, one, "    basis: opt_in\n    categories: [visitor.email]\n    channels: [email, post]\n"))
 	q := of("mail.periodic", "visitor.email", online, by("post"), collected(day(3)))
 	wants(t, "granted before there was post", check.Ask(p, decided("mail.periodic", grant(1)), q), false, check.ConsentNarrower, 2)

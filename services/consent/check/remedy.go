@@ -24,6 +24,7 @@ const (
 	RecordSuccession   Remedy = "RECORD_SUCCESSION"
 	NotifyPerson       Remedy = "NOTIFY_PERSON"
 	AuthorizeSource    Remedy = "AUTHORIZE_SOURCE"
+	PrepareMessage     Remedy = "PREPARE_MESSAGE"
 )
 
 // Actor is who can make a no a yes.
@@ -52,6 +53,8 @@ func remedy(a Answer) (Remedy, Actor) {
 		return RecordGround, ByCaller
 	case ConsentUnproven:
 		return RecordEvidence, ByCaller
+	case UnsubscribeRequired:
+		return PrepareMessage, ByCaller
 	case CohortTooSmall:
 		return EnlargeGroup, ByCaller
 	case ConsentMissing, ConsentImplied, ConsentRefused, ConsentWithdrawn, ConsentExpired, ConsentInvalidated, ConsentNarrower,

@@ -93,6 +93,7 @@ type Purpose struct {
 	Categories map[string]bool
 	Actions    map[Action]bool
 	Channels   map[string]bool // empty: any
+	Periodic   bool            // each message says how to stop them
 	Clause     string
 }
 
@@ -199,6 +200,8 @@ type Question struct {
 	Complement  uint64
 	Age         uint32 // that was declared in the session; zero: none
 	At          time.Time
+	// Stoppable: what is sent will say how to stop it.
+	Stoppable bool
 }
 
 // Answer is yes or no, and why.
@@ -234,6 +237,7 @@ const (
 	ActionUnknown        Reason = "ACTION_UNKNOWN"
 	CategoryUnknown      Reason = "CATEGORY_UNKNOWN"
 	PurposeNotDescribed  Reason = "PURPOSE_NOT_DESCRIBED"
+	UnsubscribeRequired  Reason = "UNSUBSCRIBE_REQUIRED"
 	PurposeNotFor        Reason = "PURPOSE_NOT_FOR_CATEGORY"
 	NoPurpose            Reason = "CATEGORY_WITHOUT_PURPOSE"
 	ActionNotFor         Reason = "ACTION_NOT_FOR_PURPOSE"

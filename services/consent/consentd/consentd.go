@@ -84,7 +84,7 @@ func Run(ctx context.Context, cfg Config, w daemon.World) error {
 	server, lis, err := serve(ctx, k, rpc.Config{
 		Store: m.Log, Verifier: m.Log.Verifier(), Digester: keys.Digester(), Tracer: k.Telemetry.Tracers.Tracer(Name),
 		Random: rand.Reader, Locator: m.Log, Lister: list.lister, Mirror: copied.mirror, Prover: copied.prover, Now: time.Now, Key: m.Key(),
-		Parity: effort.reports, Subjects: identityv1.NewSubjectServiceClient(identity),
+		Parity: effort.reports, Keys: keys, Subjects: identityv1.NewSubjectServiceClient(identity),
 	})
 	if err != nil {
 		return err
@@ -103,8 +103,8 @@ func Run(ctx context.Context, cfg Config, w daemon.World) error {
 	)
 }
 
-// openKeys makes the client of identity's keys. No event of consent is sealed:
-// only the digests of commands need a key.
+// openKeys makes the client of identity's keys. No event of consent is sealed: the
+// digests of commands need keys, and the tokens by which people unsubscribe.
 func openKeys(k *daemon.Kit, identity *grpc.ClientConn) (*keyclient.Client, error) {
 	return keyclient.New(keyclient.Config{Conn: identity, Reader: Name, Now: time.Now, Random: rand.Reader, Logger: k.Log})
 }
@@ -210,6 +210,7 @@ func serve(ctx context.Context, k *daemon.Kit, c rpc.Config) (*kit.Server, net.L
 		{Desc: &consentv1.RecipientService_ServiceDesc, Impl: servers.Recipients},
 		{Desc: &consentv1.DisclosureService_ServiceDesc, Impl: servers.Disclosures},
 		{Desc: &consentv1.StatisticService_ServiceDesc, Impl: servers.Statistics},
+		{Desc: &consentv1.UnsubscribeService_ServiceDesc, Impl: servers.Unsubscribe},
 	}
 	cfg.Callers = map[string][]string{
 		consentv1.ConsentService_ServiceDesc.ServiceName:    {"identity", "fulfilment"},

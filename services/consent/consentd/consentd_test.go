@@ -47,7 +47,7 @@ func request(n int) string { return fmt.Sprintf("00000000-0000-4000-8000-%012d",
 
 func mail() *consentv1.CheckRequest {
 	return &consentv1.CheckRequest{Question: &consentv1.Question{
-		SubjectRef: subject, Policy: "qcera", Action: consentv1.Action_ACTION_USE, Purpose: "mail.periodic",
+		SubjectRef: subject, Policy: "qcera", Action: consentv1.Action_ACTION_ACCESS, Purpose: "mail.periodic",
 		Categories: []string{"visitor.email"}, Source: consentv1.Source_SOURCE_ONLINE, Channel: "email",
 	}}
 }

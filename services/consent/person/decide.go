@@ -1,6 +1,9 @@
 package person
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Decide returns the events that cmd causes. A repeated fact causes none.
 func Decide(s Person, cmd Command) ([]Event, error) {
@@ -9,6 +12,8 @@ func Decide(s Person, cmd Command) ([]Event, error) {
 		return record(s, c)
 	case WithdrawAll:
 		return withdrawAll(s, c)
+	case Unsubscribe:
+		return unsubscribe(s, c), nil
 	case Invalidate:
 		return invalidate(s, c)
 	case Accept:
@@ -114,6 +119,24 @@ func withdrawAll(s Person, c WithdrawAll) ([]Event, error) {
 	return append(expired(s, c.At), AllWithdrawn{
 		Purposes: topics, DecidedAt: c.DecidedAt, RecordedAt: c.At, Circumstances: c.Circumstances,
 	}), nil
+}
+
+// unsubscribe is never refused, and says nothing that was said before.
+func unsubscribe(s Person, c Unsubscribe) []Event {
+	var out []Event
+	for _, name := range slices.Sorted(slices.Values(c.Purposes)) {
+		if no(s.Purposes[Topic{c.Policy, name}].Decision) {
+			continue
+		}
+		out = append(out, DecisionRecorded{
+			Policy: c.Policy, Purpose: name, Circumstances: c.Circumstances,
+			Decision: Decision{Status: Withdrawn, Explicit: true, Version: c.Version, DecidedAt: c.At, RecordedAt: c.At},
+		})
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	return append(expired(s, c.At), out...)
 }
 
 // stands reports whether there is something to withdraw.

@@ -96,7 +96,7 @@ const (
 	OptOut
 )
 
-// Command is Record, WithdrawAll, Invalidate, Accept, Receive, Apply, Inherit,
+// Command is Record, WithdrawAll, Unsubscribe, Invalidate, Accept, Receive, Apply, Inherit,
 // Notify, Authorize or Revoke.
 //
 //sumtype:decl
@@ -149,6 +149,15 @@ const (
 type WithdrawAll struct {
 	DecidedAt, At time.Time
 	Circumstances Circumstances
+}
+
+// Unsubscribe withdraws periodic purposes, by what stood in a message.
+type Unsubscribe struct {
+	Policy        string
+	Version       uint32 // in force now
+	Purposes      []string
+	Circumstances Circumstances
+	At            time.Time
 }
 
 // Invalidate makes void what was given for purposes until a moment.
@@ -204,6 +213,7 @@ type Notify struct {
 func (Notify) command()      {}
 func (Record) command()      {}
 func (WithdrawAll) command() {}
+func (Unsubscribe) command() {}
 func (Invalidate) command()  {}
 func (Accept) command()      {}
 func (Receive) command()     {}

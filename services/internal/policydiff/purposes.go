@@ -116,6 +116,7 @@ func (d *differ) purpose(a at, from, to policydoc.Purpose) {
 		}
 		d.changes = append(d.changes, c)
 	}
+	d.better(a.key("periodic"), from.Periodic, to.Periodic, "Messages of "+what+" need not say how to stop them.", "Each message of "+what+" says how to stop them.")
 	d.longer(a.key("expires"), from.Expires, to.Expires, "How long consent to "+what+" lasts")
 	d.permits(a.key("features"), from.Features, to.Features, "Without "+what+" you do without")
 }

@@ -28,6 +28,7 @@ const (
 	CodeNotPersonal         = "SENSITIVE_NOT_PERSONAL"
 	CodeOfferWithoutOptOut  = "OFFER_WITHOUT_OPT_OUT"
 	CodeReservedName        = "NAME_RESERVED"
+	CodePeriodicUnstoppable = "PERIODIC_UNSTOPPABLE"
 	CodeFeeForbidden        = "FEE_FORBIDDEN"
 	CodeDeclineForbidden    = "DECLINE_FORBIDDEN"
 	CodeSignalBound         = "SIGNAL_BOUND_BY_LAW"

@@ -166,6 +166,9 @@ func (l *linter) lintPurposes() {
 			l.match(item(at+".channels", j), c, dottedPattern)
 		}
 		l.unique(at+".channels", p.Channels)
+		if p.Periodic && (len(p.Channels) != 1 || p.Basis == "legal") {
+			l.fail(at+".periodic", CodePeriodicUnstoppable, "periodic messages go by one channel, and a person can stop them")
+		}
 		if p.Offer && p.Basis != "opt_out" {
 			l.fail(at+".offer", CodeOfferWithoutOptOut, "only what can be opted out of is offered")
 		}

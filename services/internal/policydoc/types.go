@@ -156,12 +156,15 @@ type Purpose struct {
 	Categories []string `yaml:"categories"`
 	Actions    []string `yaml:"actions"`  // empty: all but disclose
 	Channels   []string `yaml:"channels"` // empty: any
-	Features   []string `yaml:"features"` // that need it
-	Offer      bool     `yaml:"offer"`    // opt_out: denied until offered
-	Expires    string   `yaml:"expires"`  // how long consent lasts, such as "P2Y"; empty: until it is withdrawn
-	Clause     string   `yaml:"clause"`
-	Serves     []string `yaml:"serves"` // further clauses
-	House      bool     `yaml:"house"`
+	// Periodic: messages go out again and again, by the one channel that is named,
+	// and each says how to stop them.
+	Periodic bool     `yaml:"periodic"`
+	Features []string `yaml:"features"` // that need it
+	Offer    bool     `yaml:"offer"`    // opt_out: denied until offered
+	Expires  string   `yaml:"expires"`  // how long consent lasts, such as "P2Y"; empty: until it is withdrawn
+	Clause   string   `yaml:"clause"`
+	Serves   []string `yaml:"serves"` // further clauses
+	House    bool     `yaml:"house"`
 }
 
 // Source limits data by how it came in.

@@ -36,6 +36,7 @@ type Clients struct {
 	Policies      consentv1.PolicyServiceClient
 	Consent       consentv1.ConsentServiceClient
 	Answers       consentv1.AnswerServiceClient
+	Unsubscribe   consentv1.UnsubscribeServiceClient
 	Recipients    consentv1.RecipientServiceClient
 	Disclosures   consentv1.DisclosureServiceClient
 	Statistics    consentv1.StatisticServiceClient
@@ -70,7 +71,8 @@ func (s *Stack) clients(token string) Clients {
 		Ages:          identityv1.NewAgeServiceClient(identity),
 		Verifications: identityv1.NewVerificationServiceClient(identity), Suppression: identityv1.NewSuppressionServiceClient(identity),
 		Policies: consentv1.NewPolicyServiceClient(consent), Consent: consentv1.NewConsentServiceClient(consent),
-		Recipients: consentv1.NewRecipientServiceClient(consent), Disclosures: consentv1.NewDisclosureServiceClient(consent),
+		Unsubscribe: consentv1.NewUnsubscribeServiceClient(consent),
+		Recipients:  consentv1.NewRecipientServiceClient(consent), Disclosures: consentv1.NewDisclosureServiceClient(consent),
 		Statistics: consentv1.NewStatisticServiceClient(consent),
 		Answers:    consentv1.NewAnswerServiceClient(consent),
 		Retention:  retentionv1.NewRetentionServiceClient(retention),

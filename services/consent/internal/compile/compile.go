@@ -127,7 +127,7 @@ func purpose(p policydoc.Purpose) check.Purpose {
 	}
 	return check.Purpose{
 		Basis: check.Basis(p.Basis), Offer: p.Offer, Categories: Set[string](p.Categories), Actions: actions,
-		Channels: Set[string](p.Channels), Clause: p.Clause,
+		Channels: Set[string](p.Channels), Periodic: p.Periodic, Clause: p.Clause,
 	}
 }
 

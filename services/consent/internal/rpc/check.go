@@ -65,6 +65,7 @@ type round struct {
 	relaxed  bool          // what is a second old will do
 	age      time.Duration // of the oldest that was read
 	exact    bool          // persons are read from the log, act by act
+	sending  bool          // what is sent will say how to stop it
 }
 
 // asking is a request of either method.
@@ -144,7 +145,7 @@ func (r *round) judge(ctx context.Context, field string, q *consentv1.Question, 
 	if v.whole, err = r.whole(ctx, q.GetSubjectRef(), r.exact || q.GetAt() != nil, at); err != nil {
 		return judged{}, err
 	}
-	v.asked.Ground = ground
+	v.asked.Ground, v.asked.Stoppable = ground, r.sending
 	if v.to, err = r.recipient(ctx, q, at); err != nil {
 		return judged{}, err
 	}

@@ -5,6 +5,7 @@ import (
 
 	"habeas.internal/services/consent/disclosure"
 	"habeas.internal/services/consent/internal/mirror"
+	"habeas.internal/services/consent/internal/unsubscribe"
 	"habeas.internal/services/consent/person"
 	"habeas.internal/services/consent/policy"
 	"habeas.internal/services/consent/recipient"
@@ -26,6 +27,7 @@ func Errors() fault.Table {
 		{Err: mirror.ErrGone, Code: codes.OutOfRange, Reason: "WATCH_POSITION_GONE", Text: "what has changed since is not held any more: begin anew"},
 		{Err: mirror.ErrSlow, Code: codes.Aborted, Reason: "WATCH_TOO_SLOW", Text: "the watch was read too slowly: go on from the last position"},
 		{Err: errIdentity, Code: codes.Unavailable, Reason: "IDENTITY_UNAVAILABLE", Text: "who holds the identifier can't be found out now"},
+		{Err: unsubscribe.ErrToken, Code: codes.InvalidArgument, Reason: "UNSUBSCRIBE_TOKEN_INVALID"},
 		{Err: ErrNotOwn, Code: codes.PermissionDenied, Reason: "NOT_OWN_DATA"},
 		{Err: policy.ErrInFuture, Code: codes.InvalidArgument, Reason: fault.ReasonInvalid},
 		{Err: person.ErrInFuture, Code: codes.InvalidArgument, Reason: fault.ReasonInvalid},

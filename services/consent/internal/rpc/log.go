@@ -9,6 +9,7 @@ import (
 
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 	"habeas.internal/services/consent/disclosure"
+	"habeas.internal/services/consent/internal/unsubscribe"
 	"habeas.internal/services/consent/internal/view"
 	"habeas.internal/services/consent/internal/wire"
 	"habeas.internal/services/consent/person"
@@ -63,6 +64,8 @@ type Config struct {
 	Prover   es.Prover // of the mirror's freshness
 	Key      es.Signer // of the service, for receipts
 	Now      func() time.Time
+	// Keys are those of the tenants' tokens that unsubscribe.
+	Keys unsubscribe.Keys
 	// Subjects is identity, which knows who holds an identifier.
 	Subjects identityv1.SubjectServiceClient
 }
@@ -88,6 +91,7 @@ type Servers struct {
 	Recipients  *RecipientServer
 	Disclosures *DisclosureServer
 	Statistics  *StatisticServer
+	Unsubscribe *UnsubscribeServer
 }
 
 // New makes the services of consent.
@@ -123,6 +127,7 @@ func New(cfg Config) (Servers, error) {
 	return Servers{
 		Consent: &ConsentServer{log: l}, Answers: &AnswerServer{log: l}, Policies: &PolicyServer{log: l},
 		Recipients: &RecipientServer{log: l}, Disclosures: &DisclosureServer{log: l}, Statistics: &StatisticServer{log: l},
+		Unsubscribe: &UnsubscribeServer{log: l, tokens: unsubscribe.Tokens{Keys: cfg.Keys, Now: cfg.Now}},
 	}, nil
 }
 

@@ -21,10 +21,11 @@ const (
 	withdrawn = consentv1.Decision_DECISION_WITHDRAWN
 )
 
-// mail asks whether periodic e-mail may be sent under Qcera's policy.
+// mail asks whether an address may be looked at for periodic e-mail under Qcera's
+// policy. Sending it needs more.
 func mail(change ...func(*consentv1.Question)) *consentv1.Question {
 	q := &consentv1.Question{
-		SubjectRef: subject, Policy: "qcera", Action: consentv1.Action_ACTION_USE, Purpose: "mail.periodic",
+		SubjectRef: subject, Policy: "qcera", Action: consentv1.Action_ACTION_ACCESS, Purpose: "mail.periodic",
 		Categories: []string{"visitor.email"}, Source: consentv1.Source_SOURCE_ONLINE, Channel: "email",
 	}
 	for _, c := range change {

@@ -22,6 +22,7 @@ import (
 	"habeas.internal/services/consent/internal/rpc"
 	"habeas.internal/services/consent/internal/view"
 	"habeas.internal/services/internal/es"
+	"habeas.internal/services/internal/es/eventpb/eventpbtest"
 	"habeas.internal/services/internal/policydoc"
 	kit "habeas.internal/services/internal/rpc"
 	"habeas.internal/services/internal/rpc/rpctest"
@@ -107,6 +108,7 @@ type world struct {
 	clock atomic.Int64 // nanoseconds ahead of the clock of tokens
 	ids   atomic.Int64
 	key   ed25519.PublicKey // of receipts
+	keys  eventpbtest.Keys
 }
 
 func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.clock.Load())) }
@@ -128,7 +130,7 @@ func newWorld(t *testing.T) *world {
 	w.store = &counted{MemoryStore: store}
 	servers, err := rpc.New(rpc.Config{
 		Store: w.store, Verifier: ring, Digester: es.KeyedDigester("key"), Tracer: noop.NewTracerProvider().Tracer(""),
-		Random: rand.Reader, Locator: w.store, Now: w.now, Key: key, Subjects: w.known, Parity: measured{
+		Keys: &w.keys, Random: rand.Reader, Locator: w.store, Now: w.now, Key: key, Subjects: w.known, Parity: measured{
 			{Notice: "signup.3", Channel: "web", Giving: parity.Effort{Steps: 1, Seconds: math.NaN(), Acts: 2}, HarderToWithdraw: true},
 		},
 		Lister: listed{{Policy: "a", Version: 1, Hash: "h1"}, {Policy: "a", Version: 2, Hash: "h2"}, {Policy: "b", Version: 1, Hash: "h3"}},
@@ -140,6 +142,7 @@ func newWorld(t *testing.T) *world {
 		Services: []kit.Service{
 			{Desc: &consentv1.ConsentService_ServiceDesc, Impl: servers.Consent},
 			{Desc: &consentv1.AnswerService_ServiceDesc, Impl: servers.Answers},
+			{Desc: &consentv1.UnsubscribeService_ServiceDesc, Impl: servers.Unsubscribe},
 			{Desc: &consentv1.PolicyService_ServiceDesc, Impl: servers.Policies},
 			{Desc: &consentv1.RecipientService_ServiceDesc, Impl: servers.Recipients},
 			{Desc: &consentv1.DisclosureService_ServiceDesc, Impl: servers.Disclosures},

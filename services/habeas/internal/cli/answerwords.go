@@ -87,6 +87,7 @@ func sharingWords() map[consentv1.Reason]string {
 		consentv1.Reason_REASON_COMBINATION_FORBIDDEN:                "together with what the recipient holds it would identify the person",
 		consentv1.Reason_REASON_SOURCE_NOT_AUTHORIZED:                "the person authorised no import from that provider",
 		consentv1.Reason_REASON_SCOPE_NOT_AUTHORIZED:                 "the person did not authorise that part of the account",
+		consentv1.Reason_REASON_UNSUBSCRIBE_REQUIRED:                 "a periodic message has to say how to stop them, and a question alone sends none",
 	}
 }
 
@@ -142,6 +143,7 @@ func remedyWords() map[consentv1.Remedy]string {
 		consentv1.Remedy_REMEDY_RECORD_SUCCESSION:    "record the succession",
 		consentv1.Remedy_REMEDY_NOTIFY_PERSON:        "tell the person who will be the controller",
 		consentv1.Remedy_REMEDY_AUTHORIZE_SOURCE:     "authorise the provider and the part of the account",
+		consentv1.Remedy_REMEDY_PREPARE_MESSAGE:      "send it by PrepareMessage, with the token in the message",
 	}
 }
 

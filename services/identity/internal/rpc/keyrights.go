@@ -27,10 +27,12 @@ type keyRight struct {
 
 // keyRights is who gets which keys. A service that is taken over opens what
 // stands here and nothing else; what it seals for nobody else needs no row of
-// anybody else's. Identity itself asks its vault and not this service. Consent
-// and retention keep no personal data: they have keys for digests alone.
+// anybody else's. Identity itself asks its vault and not this service. Retention
+// keeps no personal data: it has keys for digests alone. Consent has those of the
+// tokens by which people unsubscribe besides.
 func keyRights() map[string][]keyRight {
 	return map[string][]keyRight{
+		"consent": {{seal.Conversation, sealv1.KeyClass_KEY_CLASS_MESSAGE, []string{"unsubscribe"}}},
 		"fulfilment": {
 			{seal.Request, sealv1.KeyClass_KEY_CLASS_REQUEST, []string{"record", "fulfilment"}},
 			{seal.Request, sealv1.KeyClass_KEY_CLASS_PACKAGE, []string{"package"}},

@@ -306,6 +306,8 @@ const (
 	Remedy_REMEDY_NOTIFY_PERSON Remedy = 18
 	// Authorise the provider and the scope.
 	Remedy_REMEDY_AUTHORIZE_SOURCE Remedy = 19
+	// Send it by PrepareMessage.
+	Remedy_REMEDY_PREPARE_MESSAGE Remedy = 20
 )
 
 // Enum value maps for Remedy.
@@ -331,6 +333,7 @@ var (
 		17: "REMEDY_RECORD_SUCCESSION",
 		18: "REMEDY_NOTIFY_PERSON",
 		19: "REMEDY_AUTHORIZE_SOURCE",
+		20: "REMEDY_PREPARE_MESSAGE",
 	}
 	Remedy_value = map[string]int32{
 		"REMEDY_UNSPECIFIED":          0,
@@ -353,6 +356,7 @@ var (
 		"REMEDY_RECORD_SUCCESSION":    17,
 		"REMEDY_NOTIFY_PERSON":        18,
 		"REMEDY_AUTHORIZE_SOURCE":     19,
+		"REMEDY_PREPARE_MESSAGE":      20,
 	}
 )
 
@@ -1289,7 +1293,7 @@ const file_habeas_consent_v1_answer_service_proto_rawDesc = "" +
 	"\x11KNOWN_FACT_ERASED\x10\x03\x12\x14\n" +
 	"\x10KNOWN_FACT_MINOR\x10\x04\x12\x15\n" +
 	"\x11KNOWN_FACT_MERGED\x10\x05\x12\x18\n" +
-	"\x14KNOWN_FACT_SIGNALLED\x10\x06*\xa5\x04\n" +
+	"\x14KNOWN_FACT_SIGNALLED\x10\x06*\xc1\x04\n" +
 	"\x06Remedy\x12\x16\n" +
 	"\x12REMEDY_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vREMEDY_NONE\x10\x01\x12\x1b\n" +
@@ -1311,7 +1315,8 @@ const file_habeas_consent_v1_answer_service_proto_rawDesc = "" +
 	"\x18REMEDY_CONFIRM_PRACTICES\x10\x10\x12\x1c\n" +
 	"\x18REMEDY_RECORD_SUCCESSION\x10\x11\x12\x18\n" +
 	"\x14REMEDY_NOTIFY_PERSON\x10\x12\x12\x1b\n" +
-	"\x17REMEDY_AUTHORIZE_SOURCE\x10\x13*\x93\x01\n" +
+	"\x17REMEDY_AUTHORIZE_SOURCE\x10\x13\x12\x1a\n" +
+	"\x16REMEDY_PREPARE_MESSAGE\x10\x14*\x93\x01\n" +
 	"\vRemedyActor\x12\x1c\n" +
 	"\x18REMEDY_ACTOR_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13REMEDY_ACTOR_NOBODY\x10\x01\x12\x17\n" +

@@ -169,6 +169,9 @@ const (
 	Reason_REASON_TRANSFER_MECHANISM_INVALID Reason = 69
 	// No purpose needs the data, and only what is needed is collected.
 	Reason_REASON_CATEGORY_WITHOUT_PURPOSE Reason = 70
+	// A periodic message has to say how to stop them: PrepareMessage hands out what
+	// stands in it.
+	Reason_REASON_UNSUBSCRIBE_REQUIRED Reason = 71
 )
 
 // Enum value maps for Reason.
@@ -245,6 +248,7 @@ var (
 		68: "REASON_FIGURES_NOT_COUNTED",
 		69: "REASON_TRANSFER_MECHANISM_INVALID",
 		70: "REASON_CATEGORY_WITHOUT_PURPOSE",
+		71: "REASON_UNSUBSCRIBE_REQUIRED",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                          0,
@@ -318,6 +322,7 @@ var (
 		"REASON_FIGURES_NOT_COUNTED":                  68,
 		"REASON_TRANSFER_MECHANISM_INVALID":           69,
 		"REASON_CATEGORY_WITHOUT_PURPOSE":             70,
+		"REASON_UNSUBSCRIBE_REQUIRED":                 71,
 	}
 )
 
@@ -352,7 +357,7 @@ var File_habeas_consent_v1_reasons_proto protoreflect.FileDescriptor
 
 const file_habeas_consent_v1_reasons_proto_rawDesc = "" +
 	"\n" +
-	"\x1fhabeas/consent/v1/reasons.proto\x12\x11habeas.consent.v1*\xd3\x11\n" +
+	"\x1fhabeas/consent/v1/reasons.proto\x12\x11habeas.consent.v1*\xf4\x11\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14REASON_CONSENT_GIVEN\x10\x01\x12\x1c\n" +
@@ -425,7 +430,8 @@ const file_habeas_consent_v1_reasons_proto_rawDesc = "" +
 	"\x1aREASON_CONSENT_INVALIDATED\x10C\x12\x1e\n" +
 	"\x1aREASON_FIGURES_NOT_COUNTED\x10D\x12%\n" +
 	"!REASON_TRANSFER_MECHANISM_INVALID\x10E\x12#\n" +
-	"\x1fREASON_CATEGORY_WITHOUT_PURPOSE\x10FB\xc2\x01\n" +
+	"\x1fREASON_CATEGORY_WITHOUT_PURPOSE\x10F\x12\x1f\n" +
+	"\x1bREASON_UNSUBSCRIBE_REQUIRED\x10GB\xc2\x01\n" +
 	"\x15com.habeas.consent.v1B\fReasonsProtoP\x01Z5habeas.internal/proto/gen/habeas/consent/v1;consentv1\xa2\x02\x03HCX\xaa\x02\x11Habeas.Consent.V1\xca\x02\x11Habeas\\Consent\\V1\xe2\x02\x1dHabeas\\Consent\\V1\\GPBMetadata\xea\x02\x13Habeas::Consent::V1b\x06proto3"
 
 var (
