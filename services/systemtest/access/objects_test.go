@@ -154,9 +154,10 @@ func objectless() map[string][]string {
 			"habeas.consent.v1.ConsentService.AuthorizeSource", "habeas.consent.v1.ConsentService.InvalidateConsent",
 			"habeas.consent.v1.ConsentService.GetConsentReceipt", "habeas.consent.v1.ConsentService.GetWithdrawalParity",
 			"habeas.consent.v1.DisclosureService.Disclose", "habeas.identity.v1.BreakGlassService.AskBreakGlass",
+			"habeas.consent.v1.UnsubscribeService.PrepareMessage",
 		},
 		"their names are digests, or keys, under a secret of the tenant of the call": {
-			"habeas.identity.v1.KeyService.GetKeys", "habeas.identity.v1.KeyService.DestroyKeys",
+			"habeas.consent.v1.UnsubscribeService.Unsubscribe", "habeas.identity.v1.KeyService.GetKeys", "habeas.identity.v1.KeyService.DestroyKeys",
 			"habeas.identity.v1.SuppressionService.Suppress", "habeas.identity.v1.SuppressionService.CheckSuppressed",
 		},
 		"they answer the same about whom they don't know": {
