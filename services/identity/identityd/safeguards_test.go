@@ -38,12 +38,12 @@ func TestWhatLowersASafeguardWaitsForASecondPersonAndIsToldTheOfficers(t *testin
 	w, d := found(t)
 	ann, bob := d.stepped(t, "ann", tenant, "dpo"), d.stepped(t, "bob", tenant, "approver")
 	expect(t, updates("UTC", 0)(deadline(t), d.as(t, tenant, "dpo")), codes.PermissionDenied, "STEP_UP_REQUIRED")
-	if got := set(t, ann, guard); got.GetDueAt() != nil || got.GetRevision() != 1 {
+	if got := set(t, ann, guard); got.GetDueAt() != nil || got.GetNumber() != 0 || got.GetRevision() != 1 {
 		t.Errorf("what raises a safeguard waits: %v", got)
 	}
 	got := set(t, ann, unguard)
 	want := []identityv1.Safeguard{identityv1.Safeguard_SAFEGUARD_APPROVAL}
-	if diff := cmp.Diff(want, got.GetLowers()); diff != "" || got.GetRevision() != 1 || got.GetDueAt().AsTime().Before(time.Now().Add(23*time.Hour)) {
+	if diff := cmp.Diff(want, got.GetLowers()); diff != "" || got.GetRevision() != 1 || got.GetNumber() != 1 || got.GetDueAt().AsTime().Before(time.Now().Add(23*time.Hour)) {
 		t.Errorf("got %v\n%s", got, diff)
 	}
 	now := settingsOf(t, bob)

@@ -105,7 +105,7 @@ func sayError(w io.Writer, root *cobra.Command, err error) {
 	}
 	text, err := json.MarshalIndent(map[string]any{"error": map[string]any{
 		"code": answer.Code.String(), "reason": answer.Reason, "message": answer.Message, "fields": answer.Fields,
-		"advice": answer.Advice(), "again": answer.Again,
+		"advice": answer.Advice(), "again": answer.Again, "counts": answer.Counts, "roles": answer.Roles,
 	}}, "", "  ")
 	if err == nil {
 		_, _ = fmt.Fprintf(w, "%s\n", text)
@@ -120,7 +120,7 @@ func exitCode(err error) int {
 	case errors.As(err, &coded):
 		return coded.code
 	case answer != nil:
-		return remoteExit(answer.Code)
+		return remoteExit(answer)
 	case errors.Is(err, login.ErrConfig), errors.As(err, &usage), errors.As(err, &problem):
 		return ExitUsage
 	case errors.Is(err, login.ErrEnded), errors.Is(err, login.ErrRefused):
@@ -148,7 +148,7 @@ Every flag that names a variable can be set by it. Commands of people speak to t
 configuration, which "habeas up" writes; those of operators speak to the log as its administrator.
 
 Exit codes: 0 done, well or allowed; 1 failed or needing attention; 2 usage, configuration or a value that is not
-valid; 3 not reachable, run it again; 4 refused: by a rule, or damaged, foreign or unsigned; 5 not allowed by the
+valid; 3 not reachable or too often, run it again; 4 refused: by a rule, or damaged, foreign or unsigned; 5 not allowed by the
 token; 6 not found.`
 
 func newRoot(s Streams) (*cobra.Command, error) {
@@ -165,7 +165,7 @@ func newRoot(s Streams) (*cobra.Command, error) {
 	root.SetIn(s.In)
 	root.SetOut(s.Out)
 	root.SetErr(s.Err)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return misused(c, err) })
 	set.common(root.PersistentFlags())
 	a := &app{Streams: s, set: set}
 	root.AddCommand(a.up(), a.tenant(), a.settings(), a.policy(), a.subject(), a.age(), a.mandate(), a.consent(), a.request(), a.breakGlass(), a.system(),
@@ -183,7 +183,7 @@ func strict(c *cobra.Command) *cobra.Command {
 	if check := c.Args; check != nil {
 		c.Args = func(c *cobra.Command, args []string) error {
 			if err := check(c, args); err != nil {
-				return usageError{err}
+				return misused(c, err)
 			}
 			return lacking(c)
 		}
@@ -192,6 +192,14 @@ func strict(c *cobra.Command) *cobra.Command {
 		strict(sub)
 	}
 	return c
+}
+
+// misused says what a command is like that was given what it does not take.
+func misused(c *cobra.Command, err error) error {
+	if c.HasSubCommands() {
+		return usageError{fmt.Errorf("%w; `%s --help` lists what there is", err, c.CommandPath())}
+	}
+	return usageError{fmt.Errorf("%w; it is `%s`, and `%s --help` says more", err, c.UseLine(), c.CommandPath())}
 }
 
 // app is what all commands share.

@@ -174,10 +174,11 @@ func enum[E ~int32](flag, text, prefix string, values map[string]int32) (E, erro
 	return E(v), nil
 }
 
-// namesOf are the short names of an enum's values, in the order of their numbers.
+// namesOf are the short names of an enum's values, in the order of their numbers,
+// without those that services alone may say.
 func namesOf(prefix string, values map[string]int32) (names []string) {
 	for name, n := range values {
-		if n != 0 {
+		if n != 0 && !strings.HasPrefix(name, prefix+"SYSTEM_") {
 			names = append(names, short(name, prefix))
 		}
 	}
@@ -217,9 +218,14 @@ func group(use, about string, subs ...*cobra.Command) *cobra.Command {
 }
 
 // remoteExit is the exit code of a service's answer.
-func remoteExit(c codes.Code) int {
-	switch c {
-	case codes.InvalidArgument, codes.ResourceExhausted: // the latter is a request that is too large
+func remoteExit(answer *remote.Error) int {
+	switch answer.Code {
+	case codes.ResourceExhausted: // too often now, or a request that is too large
+		if answer.Retry > 0 {
+			return ExitUnavailable
+		}
+		return ExitUsage
+	case codes.InvalidArgument:
 		return ExitUsage
 	case codes.FailedPrecondition, codes.AlreadyExists, codes.Aborted, codes.OutOfRange, codes.DataLoss:
 		return ExitRefused

@@ -20,6 +20,7 @@ func (a *app) holdPlace() *cobra.Command {
 	req := &retentionv1.PlaceHoldRequest{}
 	c := &cobra.Command{
 		Use: "place SUBJECT", Short: "keep everything of a person until released", Args: cobra.ExactArgs(1),
+		Long: "Place keeps everything of a person: nothing of them is destroyed until `habeas hold release`. The role dpo is needed.",
 		RunE: func(c *cobra.Command, args []string) (err error) {
 			r.fill()
 			req.RequestId, req.SubjectRef = r.id, args[0]
@@ -50,6 +51,7 @@ func (a *app) holdRelease() *cobra.Command {
 	var r repeat
 	c := &cobra.Command{
 		Use: "release SUBJECT HOLD", Short: "end a hold; what waited for it goes on by itself", Args: cobra.ExactArgs(2),
+		Long: "Release ends a hold; `habeas hold list` shows its number. What waited for it goes on by itself. The role dpo is needed.",
 		RunE: func(c *cobra.Command, args []string) error {
 			r.fill()
 			return a.retention(func(conn *grpc.ClientConn) error {

@@ -18,7 +18,7 @@ func updatedRows(r *identityv1.UpdateSettingsResponse) []string {
 	}
 	return []string{
 		"LOWERS\tIN FORCE FROM\tOR AT ONCE BY",
-		cells(guardsText(r.GetLowers()), day(r.GetDueAt()), "habeas settings confirm, run by somebody else"),
+		cells(guardsText(r.GetLowers()), day(r.GetDueAt()), fmt.Sprintf("habeas settings confirm %d, run by somebody else", r.GetNumber())),
 	}
 }
 

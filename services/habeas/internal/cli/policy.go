@@ -36,7 +36,7 @@ func (a *app) policyPublish() *cobra.Command {
 				if err != nil {
 					return r.failed(err, false)
 				}
-				return a.show(p, []string{"POLICY\tVERSION\tHASH\tREDUCES", cells(p.GetPolicy(), p.GetVersion(), p.GetHash(), numbers(p.GetReduces()))})
+				return a.show(p, []string{"POLICY\tVERSION\tHASH\tREDUCES", cells(p.GetPolicy(), p.GetVersion(), p.GetHash(), dash(numbers(p.GetReduces())))})
 			})
 		},
 	}

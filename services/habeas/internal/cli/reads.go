@@ -95,6 +95,6 @@ func readRow(w *tabwriter.Writer, r audit.Reading) error {
 	if r.BreakGlass != "" {
 		answer += " by break-glass " + r.BreakGlass
 	}
-	_, err := fmt.Fprintln(w, cells(r.At.Format("2006-01-02 15:04:05.000"), r.Tenant, by, strings.Join(r.Roles, ","), r.Method, r.Purpose, r.Case, people, answer))
+	_, err := fmt.Fprintln(w, cells(r.At.Format("2006-01-02 15:04:05.000"), r.Tenant, by, dash(strings.Join(r.Roles, ",")), r.Method, dash(r.Purpose), dash(r.Case), dash(people), answer))
 	return err
 }

@@ -38,7 +38,8 @@ type answering struct {
 
 	err     error
 	allowed bool
-	nothing bool // was there to end
+	nothing bool   // was there to end
+	waits   uint32 // number of settings that would lower a safeguard
 	request *fulfilmentv1.Request
 	person  *identityv1.GetSubjectResponse
 	tenant  *identityv1.GetTenantResponse

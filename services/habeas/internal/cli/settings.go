@@ -104,6 +104,9 @@ func (s *settings) check() error {
 	if s.output != outputTable && s.output != outputJSON {
 		return usageError{errors.New("--output is table or json")}
 	}
+	if s.timeout <= 0 {
+		return usageError{errors.New("--timeout is longer than nothing, such as 30s")}
+	}
 	return nil
 }
 

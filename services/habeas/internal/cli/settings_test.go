@@ -31,6 +31,9 @@ func (s *answering) GetSettings(context.Context, *identityv1.GetSettingsRequest)
 func (s *answering) UpdateSettings(_ context.Context, r *identityv1.UpdateSettingsRequest) (*identityv1.UpdateSettingsResponse, error) {
 	s.sent = r
 	_ = s.did(r) // which is said by the answer's own error
+	if s.waits > 0 {
+		return &identityv1.UpdateSettingsResponse{DueAt: timestamppb.New(timeOf(2026, 11, 23)), Number: s.waits}, s.err
+	}
 	return &identityv1.UpdateSettingsResponse{Revision: r.GetRevision() + 1}, s.err
 }
 

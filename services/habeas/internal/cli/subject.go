@@ -17,17 +17,20 @@ func (a *app) subject() *cobra.Command {
 func (a *app) subjectRegister() *cobra.Command {
 	var r repeat
 	var by identifiers
+	req := &identityv1.RegisterSubjectRequest{}
 	c := &cobra.Command{
 		Use: "register", Short: "register a person by what they are known by", Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
+		RunE: func(c *cobra.Command, _ []string) (err error) {
 			r.fill()
-			known, err := by.read(a)
-			if err != nil {
+			req.RequestId = r.id
+			if req.Identifiers, err = by.read(a); err != nil {
+				return err
+			}
+			if req.BirthDate, err = a.typed(req.GetBirthDate()); err != nil {
 				return err
 			}
 			return a.identity(func(conn *grpc.ClientConn) error {
-				resp, err := identityv1.NewSubjectServiceClient(conn).RegisterSubject(c.Context(),
-					&identityv1.RegisterSubjectRequest{RequestId: r.id, Identifiers: known})
+				resp, err := identityv1.NewSubjectServiceClient(conn).RegisterSubject(c.Context(), req)
 				if err != nil {
 					return r.failed(err, false)
 				}
@@ -37,6 +40,8 @@ func (a *app) subjectRegister() *cobra.Command {
 	}
 	r.flags(c.Flags(), "")
 	by.flags(c.Flags())
+	c.Flags().StringVar(&req.Policy, "policy", "", "the policy under which they register; empty for all that the tenant has. Only those erase whom they don't serve at their age")
+	c.Flags().StringVar(&req.BirthDate, "born", "", "date of birth, year-month-day, where the policy asks for it; - reads it from standard input, which no process list shows")
 	return c
 }
 

@@ -25,8 +25,8 @@ func (a *app) requestVerify() *cobra.Command {
 			"proven is not enough, --again asks for a better proof, with another code.",
 		RunE: func(c *cobra.Command, args []string) error {
 			if staff.on {
-				if len(args) == 2 || tokenFile != "" {
-					return usageError{errors.New("--staff-check goes without a code and without --id-token-file")}
+				if len(args) == 2 || tokenFile != "" || again {
+					return usageError{errors.New("--staff-check goes without a code, --id-token-file and --again")}
 				}
 				r.fill()
 				return a.checkPerson(c, &r, &staff, args[0])

@@ -3,6 +3,8 @@ package remote
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +22,10 @@ type Error struct {
 	Retry   time.Duration // when to come back; zero if the service does not say
 	// Again are the flags that make a repetition the same command.
 	Again string
+	// Counts are how many there are of what the reason is about, by name.
+	Counts map[string]string
+	// Roles let a caller in, where it was a role that lacked.
+	Roles []string
 }
 
 // Field is one field of the request and what is wrong with it.
@@ -31,19 +37,23 @@ type Field struct {
 
 // Of reads a service's error; nil and what is no answer stay as they are.
 func Of(err error) error {
-	s, ok := status.FromError(err)
-	if err == nil || !ok {
-		return err
+	if s, ok := status.FromError(err); err != nil && ok && As(err) == nil {
+		return read(s)
 	}
+	return err
+}
+
+func read(s *status.Status) *Error {
 	e := &Error{Code: s.Code(), Message: s.Message()}
 	defer e.point()
 	for _, d := range s.Details() {
 		switch d := d.(type) {
 		case *errdetails.ErrorInfo:
-			e.Reason = d.GetReason()
+			e.Reason, e.Counts = d.GetReason(), d.GetMetadata()
+			delete(e.Counts, "trace_id") // an id, and no count
 		case *errdetails.BadRequest:
 			for _, v := range d.GetFieldViolations() {
-				e.Fields = append(e.Fields, Field{v.GetField(), v.GetReason(), v.GetDescription()})
+				e.Fields = append(e.Fields, Field{v.GetField(), v.GetReason(), inWords(v.GetDescription())})
 			}
 		case *errdetails.RetryInfo:
 			e.Retry = d.GetRetryDelay().AsDuration()
@@ -59,6 +69,9 @@ func (e *Error) point() {
 	}
 }
 
+// GRPCStatus makes an answer that was read still one to gRPC.
+func (e *Error) GRPCStatus() *status.Status { return status.New(e.Code, e.Message) }
+
 // As returns the service's answer within err, or nil.
 func As(err error) *Error {
 	var e *Error
@@ -71,6 +84,9 @@ func As(err error) *Error {
 // Error is all of it, a line each.
 func (e *Error) Error() string {
 	lines := []string{e.headline()}
+	for _, name := range slices.Sorted(maps.Keys(e.Counts)) {
+		lines = append(lines, fmt.Sprintf("  %s: %s", name, e.Counts[name]))
+	}
 	for _, f := range e.Fields {
 		lines = append(lines, fmt.Sprintf("  field %s: %s", f.Name, text(f)))
 	}
@@ -88,6 +104,8 @@ func (e *Error) worthRepeating() bool {
 	switch e.Code {
 	case codes.Unavailable, codes.DeadlineExceeded, codes.Aborted, codes.Internal, codes.Unknown, codes.Canceled:
 		return true
+	case codes.ResourceExhausted:
+		return e.Retry > 0
 	default:
 		return false
 	}
@@ -135,7 +153,17 @@ func codeText(c codes.Code) string {
 
 // Advice is what the caller can do about it; empty when nothing is known.
 func (e *Error) Advice() string {
+	switch len(e.Roles) {
+	case 0:
+	case 1:
+		return fmt.Sprintf("use a token with the role %s: `habeas whoami` shows yours", e.Roles[0])
+	default:
+		return fmt.Sprintf("use a token with one of the roles %s: `habeas whoami` shows yours", strings.Join(e.Roles, ", "))
+	}
 	if h := hints(e.Reason); h.advice != "" {
+		if e.Code == codes.ResourceExhausted && e.Retry > 0 {
+			return fmt.Sprintf("%s: in %s", h.advice, e.Retry)
+		}
 		return h.advice
 	}
 	switch e.Code {

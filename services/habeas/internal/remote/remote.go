@@ -129,7 +129,7 @@ func (c *Conns) call(
 	for try := 0; ; try++ {
 		err := invoke(ctx, method, request, answer, conn, options...)
 		if status.Code(err) != codes.Unavailable || try == tries-1 || !pause(ctx, try) {
-			return err
+			return lacksRole(err, method)
 		}
 	}
 }

@@ -59,9 +59,9 @@ func (s *Settings) UpdateSettings(ctx context.Context, r *identityv1.UpdateSetti
 	if err != nil {
 		return nil, err
 	}
+	p := showPending(res.State)
 	return &identityv1.UpdateSettingsResponse{
-		Revision: res.State.Revision, ConsistencyToken: res.Token().Encode(),
-		DueAt: stamp(res.State.Pending.DueAt), Lowers: lowers(res.State.Pending.Lowers),
+		Revision: res.State.Revision, ConsistencyToken: res.Token().Encode(), DueAt: p.GetDueAt(), Lowers: p.GetLowers(), Number: p.GetNumber(),
 	}, nil
 }
 

@@ -125,9 +125,9 @@ func Notice(t tenant.Tenant) mail.Message {
 		Subject: t.DisplayName + ": a safeguard is to be lowered",
 		Text: "Somebody has asked for settings of " + t.DisplayName + " that would lower what protects people:\n\n" + list.String() +
 			fmt.Sprintf("\nThey are number %d, and asked for by %s. ", t.Pending.Number, t.Pending.By) +
-			"They will be in force at " + t.Pending.DueAt.UTC().Format(time.RFC3339) + ",\n" +
-			"or as soon as a second person confirms them. Until then anyone of the officers, the approvers and the\n" +
-			"administrators can withdraw them:\n\n    habeas settings withdraw\n\n" +
-			"`habeas settings show` shows what is wanted.\n",
+			"They will be in force at " + t.Pending.DueAt.UTC().Format("15:04 MST on 2 January 2006") + ",\n" +
+			fmt.Sprintf("or as soon as a second person confirms them:\n\n    habeas settings confirm %d\n\n", t.Pending.Number) +
+			"Until then anyone of the officers, the approvers and the administrators can withdraw them:\n\n" +
+			"    habeas settings withdraw\n\n`habeas settings show` shows what is wanted.\n",
 	}
 }

@@ -829,7 +829,9 @@ type UpdateSettingsResponse struct {
 	// When the settings are in force, if they wait.
 	DueAt *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=due_at,json=dueAt,proto3" json:"due_at,omitempty"`
 	// What they would lower, if they wait.
-	Lowers        []Safeguard `protobuf:"varint,4,rep,packed,name=lowers,proto3,enum=habeas.identity.v1.Safeguard" json:"lowers,omitempty"`
+	Lowers []Safeguard `protobuf:"varint,4,rep,packed,name=lowers,proto3,enum=habeas.identity.v1.Safeguard" json:"lowers,omitempty"`
+	// Their number, if they wait: what ConfirmSettings asks for.
+	Number        uint32 `protobuf:"varint,5,opt,name=number,proto3" json:"number,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -890,6 +892,13 @@ func (x *UpdateSettingsResponse) GetLowers() []Safeguard {
 		return x.Lowers
 	}
 	return nil
+}
+
+func (x *UpdateSettingsResponse) GetNumber() uint32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
 }
 
 // ConfirmSettingsRequest is a second person's word.
@@ -1252,12 +1261,13 @@ const file_habeas_identity_v1_settings_service_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\rR\brevision\x12@\n" +
-	"\bsettings\x18\x03 \x01(\v2\x1c.habeas.identity.v1.SettingsB\x06\xbaH\x03\xc8\x01\x01R\bsettings\"\xcb\x01\n" +
+	"\bsettings\x18\x03 \x01(\v2\x1c.habeas.identity.v1.SettingsB\x06\xbaH\x03\xc8\x01\x01R\bsettings\"\xe3\x01\n" +
 	"\x16UpdateSettingsResponse\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\rR\brevision\x12+\n" +
 	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\x121\n" +
 	"\x06due_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05dueAt\x125\n" +
-	"\x06lowers\x18\x04 \x03(\x0e2\x1d.habeas.identity.v1.SafeguardR\x06lowers\"b\n" +
+	"\x06lowers\x18\x04 \x03(\x0e2\x1d.habeas.identity.v1.SafeguardR\x06lowers\x12\x16\n" +
+	"\x06number\x18\x05 \x01(\rR\x06number\"b\n" +
 	"\x16ConfirmSettingsRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12\x1f\n" +
