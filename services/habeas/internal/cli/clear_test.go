@@ -16,19 +16,20 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 )
 
-// TestARefusalSaysWhatAPersonCanDo: which roles would do, how many stand in the
-// way, when to come back, and what is wrong with a field in words.
-func TestARefusalSaysWhatAPersonCanDo(t *testing.T) {
-	for _, tc := range []struct {
-		name    string
-		code    codes.Code
-		reason  string
-		details []protoadapt.MessageV1
-		counts  map[string]string
-		exit    int
-		want    []string
-		never   string
-	}{
+// saidRefusal is a refusal, and what a person is told of it.
+type saidRefusal struct {
+	name    string
+	code    codes.Code
+	reason  string
+	details []protoadapt.MessageV1
+	counts  map[string]string
+	exit    int
+	want    []string
+	never   string
+}
+
+func saidRefusals() []saidRefusal {
+	return []saidRefusal{
 		{
 			name: "the roles that the contract lets in, and no service", code: codes.PermissionDenied, reason: "ROLE_REQUIRED",
 			exit: cli.ExitDenied, want: []string{"one of the roles ", "intake", "product"}, never: "service",
@@ -64,7 +65,13 @@ func TestARefusalSaysWhatAPersonCanDo(t *testing.T) {
 			details: []protoadapt.MessageV1{violation("odd", "does not match regex pattern `^x$`")},
 			exit:    cli.ExitUsage, want: []string{"field odd: does not match regex pattern `^x$`"},
 		},
-	} {
+	}
+}
+
+// TestARefusalSaysWhatAPersonCanDo: which roles would do, how many stand in the
+// way, when to come back, and what is wrong with a field in words.
+func TestARefusalSaysWhatAPersonCanDo(t *testing.T) {
+	for _, tc := range saidRefusals() {
 		t.Run(tc.name, func(t *testing.T) {
 			s := serve(t, "identity")
 			st, err := status.New(tc.code, "no").WithDetails(append(tc.details, &errdetails.ErrorInfo{Reason: tc.reason, Metadata: tc.counts})...)

@@ -35,8 +35,8 @@ const (
 	ExitFailed = 1
 	// ExitUsage: the command was not understood or its configuration is wrong.
 	ExitUsage = 2
-	// ExitUnavailable: the log or a service could not be reached, or did not
-	// answer in time. The same command may be run again.
+	// ExitUnavailable: the log or a service could not be reached, did not answer in
+	// time, or was asked too often. The same command may be run again.
 	ExitUnavailable = 3
 	// ExitRefused: a rule forbids it, or the answer is no; or what was found is
 	// damaged, belongs to something else or is not what was signed. Running the
