@@ -99,8 +99,8 @@ func violation(field, text string) *errdetails.BadRequest {
 // TestACommandThatIsMisusedSaysWhatItIsLike and calls nobody.
 func TestACommandThatIsMisusedSaysWhatItIsLike(t *testing.T) {
 	for line, want := range map[string]string{
-		"request verify":                         "`habeas request verify REQUEST [CODE] [flags]`",
-		"settings confirm":                       "`habeas settings confirm NUMBER [flags]`",
+		"request verify":                         "`habeas request verify REQUEST [CODE]`",
+		"settings confirm":                       "`habeas settings confirm NUMBER`",
 		"settings show --nope":                   "`habeas settings show --help`",
 		"reqest":                                 "`habeas --help` lists",
 		"settings shw":                           "`habeas settings --help` lists",

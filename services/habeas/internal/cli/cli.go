@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"strings"
 
 	"habeas.internal/services/habeas/internal/local"
 	"habeas.internal/services/habeas/internal/login"
@@ -165,7 +166,9 @@ func newRoot(s Streams) (*cobra.Command, error) {
 	root.SetIn(s.In)
 	root.SetOut(s.Out)
 	root.SetErr(s.Err)
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return misused(c, err) })
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usageError{fmt.Errorf("%w; `%s --help` lists the flags", err, c.CommandPath())}
+	})
 	set.common(root.PersistentFlags())
 	a := &app{Streams: s, set: set}
 	root.AddCommand(a.up(), a.tenant(), a.settings(), a.policy(), a.subject(), a.age(), a.mandate(), a.consent(), a.request(), a.breakGlass(), a.system(),
@@ -199,7 +202,7 @@ func misused(c *cobra.Command, err error) error {
 	if c.HasSubCommands() {
 		return usageError{fmt.Errorf("%w; `%s --help` lists what there is", err, c.CommandPath())}
 	}
-	return usageError{fmt.Errorf("%w; it is `%s`, and `%s --help` says more", err, c.UseLine(), c.CommandPath())}
+	return usageError{fmt.Errorf("%w; it is `%s`, and `%s --help` says more", err, strings.TrimSuffix(c.UseLine(), " [flags]"), c.CommandPath())}
 }
 
 // app is what all commands share.
