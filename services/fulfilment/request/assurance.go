@@ -142,7 +142,18 @@ func (s Request) proveBy() time.Time {
 
 // delays reports whether the request has to be held while the person is told.
 func (s Request) delays() bool {
-	return s.Terms.Delay > 0 && s.Terms.Level >= LevelSteppedUp && s.Method != MethodSystem && s.DelayUntil.IsZero() && !s.Placed
+	return s.Terms.Delay > 0 && s.Terms.Level >= LevelSteppedUp && s.DelayUntil.IsZero() && !s.Placed
+}
+
+// heldFrom is until when a request is held from a moment on. What the system itself
+// asks for is held as well, so that a wrong fact can be corrected before anything is
+// destroyed; but it is due by law, and is held for half of what is left at most.
+func (s Request) heldFrom(at time.Time) time.Time {
+	delay := s.Terms.Delay
+	if left := s.Terms.DueAt.Sub(at) / 2; s.Method == MethodSystem && !s.Terms.DueAt.IsZero() {
+		delay = min(delay, max(left, 0))
+	}
+	return at.Add(delay)
 }
 
 // DelayedTo is the message that tells the channel of a number, from 0, that the
@@ -190,7 +201,7 @@ func beginDelay(s Request, c BeginDelay) ([]Event, error) {
 	case !s.delays():
 		return nil, nil
 	}
-	return []Event{DelayBegun{Until: c.At.Add(s.Terms.Delay), Code: c.Code, Channels: c.Channels, Phones: c.Phones, Unreached: c.Unreached, At: c.At}}, nil
+	return []Event{DelayBegun{Until: s.heldFrom(c.At), Code: c.Code, Channels: c.Channels, Phones: c.Phones, Unreached: c.Unreached, At: c.At}}, nil
 }
 
 // cancel decides whether somebody who was told may end the request. A wrong code

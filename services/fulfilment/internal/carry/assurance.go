@@ -71,6 +71,9 @@ func (j *journey) delay(ctx context.Context) error {
 // by: telephone numbers where no text messages are sent, and what goes beyond the
 // most that are told.
 func (j *journey) channels(ctx context.Context) (out []string, phones uint32, unreached []string, err error) {
+	if j.s.Method == request.MethodSystem { // nobody may cancel it, and who is concerned has been told
+		return nil, 0, nil, nil
+	}
 	people, err := j.identifiers(ctx)
 	if errors.Is(err, failForgotten) {
 		people, err = []connector.Identifier{}, nil
