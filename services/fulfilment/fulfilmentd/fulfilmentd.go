@@ -130,6 +130,21 @@ type service struct {
 	floor  time.Duration
 }
 
+// open counts a tenant's open requests, by all that the log holds at that moment.
+func open(m *member.Member, lister view.Lister) func(ctx context.Context, tenant string) (uint32, error) {
+	return func(ctx context.Context, tenant string) (uint32, error) {
+		ends, err := m.Log.Ends(ctx, carry.Context)
+		if err != nil {
+			return 0, err
+		}
+		want := es.Token{}
+		for stream, end := range ends {
+			want[stream] = end.Position
+		}
+		return lister.CountOpen(ctx, tenant, want)
+	}
+}
+
 func assemble(
 	ctx context.Context, cfg Config, k *daemon.Kit, m *member.Member, p *peers, packages *pack.Store, redisClient redis.UniversalClient,
 ) (*service, error) {
@@ -171,19 +186,8 @@ func assemble(
 		Random: rand.Reader, Now: time.Now, Log: k.Log, Tracer: k.Telemetry.Tracers.Tracer(Name), PackageLife: cfg.Packages.Life, CancelPage: page, Crash: crash(),
 	})
 	lister := view.Lister{Reader: reader, Shards: m.Shards(carry.Context)}
-	open := func(ctx context.Context, tenant string) (uint32, error) {
-		ends, err := m.Log.Ends(ctx, carry.Context)
-		if err != nil {
-			return 0, err
-		}
-		want := es.Token{}
-		for stream, end := range ends {
-			want[stream] = end.Position
-		}
-		return lister.CountOpen(ctx, tenant, want)
-	}
 	return &service{model: model, lister: lister, agents: p.agents, floor: cfg.Verify.Floor, Server: &rpc.Server{
-		Handlers: handlers, Carrier: carrier, Lister: lister, Open: open, Checker: systems, Words: words, Packages: packages, Verifications: p.Verifications,
+		Handlers: handlers, Carrier: carrier, Lister: lister, Open: open(m, lister), Checker: systems, Words: words, Packages: packages, Verifications: p.Verifications,
 		Tenants: p.tenants, Checks: p.checks,
 		Velocity: rpc.Velocity{
 			Limiter: k.Limiter(), Starts: cfg.Verify.Starts, AllStarts: 100 * cfg.Verify.Starts,

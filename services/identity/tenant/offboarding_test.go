@@ -60,9 +60,7 @@ func TestDecideOnOffboarding(t *testing.T) {
 		{"nor when it was taken back", given(begun, tenant.OffboardingCancelled(stay)), end, nil, tenant.ErrNotDue},
 		{"nor while a hold stands", given(begun), blocked, []tenant.Event{delayed}, tenant.ErrHoldsStand},
 		{"which is told once", given(begun, delayed), blocked, nil, tenant.ErrHoldsStand},
-		{"and again when it is another thing", given(begun, delayed), tenant.End{At: due, Standing: tenant.Standing{Requests: 1}}, []tenant.Event{
-			tenant.DestructionDelayed{Standing: tenant.Standing{Requests: 1}, At: due},
-		}, tenant.ErrRequestsOpen},
+		{"and again when it is another thing", given(begun, delayed), tenant.End{At: due, Standing: tenant.Standing{Requests: 1}}, []tenant.Event{tenant.DestructionDelayed{Standing: tenant.Standing{Requests: 1}, At: due}}, tenant.ErrRequestsOpen},
 		{"it begins when nothing stands any more", given(begun, delayed), end, []tenant.Event{ending}, nil},
 		{"it begins once only", given(begun, ending), end, nil, nil},
 		{"from then on nothing is taken back", given(begun, ending), stay, refused(tenant.ErrOffboarded), tenant.ErrOffboarded},

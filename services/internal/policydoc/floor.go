@@ -33,23 +33,28 @@ func deadlineFloors() []floor {
 	month := limit{P: "P1M", utmost: "P3M"}
 	return []floor{
 		{
-			[]string{"gdpr", "uk-gdpr"}, "GDPR Art. 12(3)", "answer within a month, or within three where it is never extended further",
+			[]string{"gdpr", "uk-gdpr"},
+			"GDPR Art. 12(3)", "answer within a month, or within three where it is never extended further",
 			late(month, "access", "portability", "erasure", "rectification", "restriction", "objection"),
 		},
 		{
-			[]string{"ccpa"}, "Cal. Civ. Code 1798.130(a)(2)", "answer within 45 days, or within 90 where it is never extended further",
+			[]string{"ccpa"},
+			"Cal. Civ. Code 1798.130(a)(2)", "answer within 45 days, or within 90 where it is never extended further",
 			late(limit{"P45D", "P90D"}, "access", "portability", "erasure", "rectification"),
 		},
 		{
-			[]string{"ccpa"}, "11 CCR 7026(f)", "act on an opt-out within 15 business days, which are 21 days",
+			[]string{"ccpa"},
+			"11 CCR 7026(f)", "act on an opt-out within 15 business days, which are 21 days",
 			late(limit{"P21D", "P21D"}, "opt_out"),
 		},
 		{
-			[]string{"hipaa"}, "45 CFR 164.524(b)(2)", "answer within 30 days, or within 60 where it is never extended further",
+			[]string{"hipaa"},
+			"45 CFR 164.524(b)(2)", "answer within 30 days, or within 60 where it is never extended further",
 			late(limit{"P30D", "P60D"}, "access", "portability"),
 		},
 		{
-			[]string{"cal-1798-83"}, "Cal. Civ. Code 1798.83(b)", "answer within 30 days",
+			[]string{"cal-1798-83"},
+			"Cal. Civ. Code 1798.83(b)", "answer within 30 days",
 			late(limit{"P30D", "P30D"}, "disclosure_list"),
 		},
 		{
@@ -96,7 +101,8 @@ func longer(a, b string) bool {
 func consentFloors() []floor {
 	return []floor{
 		{
-			[]string{"gdpr", "uk-gdpr", "hipaa"}, "GDPR Art. 7(3), 45 CFR 164.508(b)(5)",
+			[]string{"gdpr", "uk-gdpr", "hipaa"},
+			"GDPR Art. 7(3), 45 CFR 164.508(b)(5)",
 			"list the right of withdrawal: consent that can't be taken back is none",
 			func(d Document) []string {
 				asks := slices.ContainsFunc(d.Purposes, func(p Purpose) bool { return p.Basis == "opt_in" })
@@ -104,7 +110,8 @@ func consentFloors() []floor {
 			},
 		},
 		{
-			[]string{"gdpr", "uk-gdpr"}, "GDPR Art. 7(3)", "let people withdraw in no more steps than they gave",
+			[]string{"gdpr", "uk-gdpr"},
+			"GDPR Art. 7(3)", "let people withdraw in no more steps than they gave",
 			func(d Document) []string {
 				s := d.Consent.Steps
 				return unless(s == nil || s.Withdraw <= s.Give, "consent.steps.withdraw")
@@ -114,19 +121,23 @@ func consentFloors() []floor {
 			nil, "GDPR Art. 7(3), 11 CCR 7026(d), 16 CFR 316.5", "ask for no proof, fee or approval before somebody's no counts", unhindered,
 		},
 		{
-			[]string{"gdpr", "uk-gdpr"}, "GDPR Art. 9(2)(a)", "ask for consent to what is sensitive; a way out is not enough",
+			[]string{"gdpr", "uk-gdpr"},
+			"GDPR Art. 9(2)(a)", "ask for consent to what is sensitive; a way out is not enough",
 			optedOut(func(c Category) bool { return c.Sensitive }),
 		},
 		{
-			[]string{"hipaa"}, "45 CFR 164.508(a)(3)", "ask for an authorisation for patients' data; a way out is not enough",
+			[]string{"hipaa"},
+			"45 CFR 164.508(a)(3)", "ask for an authorisation for patients' data; a way out is not enough",
 			optedOut(func(c Category) bool { return c.Associate }),
 		},
 		{
-			[]string{"coppa"}, "16 CFR 312.5", "name the least age; below 13 a parent consents",
+			[]string{"coppa"},
+			"16 CFR 312.5", "name the least age; below 13 a parent consents",
 			func(d Document) []string { return unless(d.Ages != nil && d.Ages.Minimum >= 13, "ages") },
 		},
 		{
-			[]string{"gdpr", "uk-gdpr"}, "GDPR Art. 8(1)", "set the least age to 13 or more; below it a parent consents",
+			[]string{"gdpr", "uk-gdpr"},
+			"GDPR Art. 8(1)", "set the least age to 13 or more; below it a parent consents",
 			func(d Document) []string { return unless(d.Ages == nil || d.Ages.Minimum >= 13, "ages.minimum") },
 		},
 	}
@@ -169,17 +180,20 @@ func optedOut(is func(Category) bool) func(Document) []string {
 func sharingFloors() []floor {
 	return []floor{
 		{
-			[]string{"ccpa"}, "Cal. Civ. Code 1798.120(a), 1798.135", "forbid sale, or list the right of opt_out",
+			[]string{"ccpa"},
+			"Cal. Civ. Code 1798.120(a), 1798.135", "forbid sale, or list the right of opt_out",
 			func(d Document) []string { return unless(!d.sells() || d.right("opt_out") >= 0, "sharing.forbidden") },
 		},
 		{
-			[]string{"ccpa"}, "Cal. Civ. Code 1798.120(c)", "forbid sale, or serve nobody below 16 without their opt-in",
+			[]string{"ccpa"},
+			"Cal. Civ. Code 1798.120(c)", "forbid sale, or serve nobody below 16 without their opt-in",
 			func(d Document) []string {
 				return unless(!d.sells() || d.Ages != nil && d.Ages.Minimum >= 16, "sharing.forbidden")
 			},
 		},
 		{
-			[]string{"cal-1798-83"}, "Cal. Civ. Code 1798.83(b)", "list the right of disclosure_list and say where it is asked for",
+			[]string{"cal-1798-83"},
+			"Cal. Civ. Code 1798.83(b)", "list the right of disclosure_list and say where it is asked for",
 			func(d Document) []string {
 				i := d.right("disclosure_list")
 				return unless(i >= 0 && d.Requests.Rights[i].AskedFor != "", "requests.rights")
@@ -208,14 +222,16 @@ func (d Document) right(name string) int {
 func noticeFloors() []floor {
 	return []floor{
 		{
-			[]string{"gdpr", "uk-gdpr", "ccpa", "hipaa"}, "GDPR Art. 13(1)(a), 11 CCR 7011(e)(3), 45 CFR 164.520(b)(1)(vii)",
+			[]string{"gdpr", "uk-gdpr", "ccpa", "hipaa"},
+			"GDPR Art. 13(1)(a), 11 CCR 7011(e)(3), 45 CFR 164.520(b)(1)(vii)",
 			"say where questions go: a mail address or a page",
 			func(d Document) []string {
 				return unless(d.Contact != nil && (d.Contact.Mail != "" || d.Contact.Web != ""), "contact")
 			},
 		},
 		{
-			[]string{"gdpr", "uk-gdpr", "hipaa"}, "GDPR Art. 13(2)(d), 45 CFR 164.520(b)(1)(vi)", "say where complaints go, and to which authority they go on",
+			[]string{"gdpr", "uk-gdpr", "hipaa"},
+			"GDPR Art. 13(2)(d), 45 CFR 164.520(b)(1)(vi)", "say where complaints go, and to which authority they go on",
 			func(d Document) []string {
 				return unless(d.Complaints != nil && d.Complaints.To != "" && d.Complaints.Authority != "", "complaints")
 			},

@@ -154,14 +154,7 @@ func plant(t *testing.T, s *stack.Stack) map[string]string {
 	if err != nil {
 		t.Fatal(stack.Answer(err))
 	}
-	_, err = s.As(tenant, "holder").Statistics.RecordCounts(stack.Deadline(t), &consentv1.RecordCountsRequest{
-		RequestId: uuid.NewString(), Statistic: figure, Counts: &consentv1.Counts{
-			Cells: []*consentv1.Cell{{Name: "all", Count: 100, Complement: 100}}, Categories: []string{"log.web_request"}, CountedAt: timestamppb.New(time.Now().Add(-time.Second)),
-		},
-	})
-	if err != nil {
-		t.Fatal(stack.Answer(err))
-	}
+	count(t, s)
 	s.EmployNamed(tenant, staff, "case.handling")
 	glass, err := identityv1.NewBreakGlassServiceClient(as(s, "identity", tenant, "verifier")).AskBreakGlass(stack.Deadline(t), &identityv1.AskBreakGlassRequest{
 		RequestId: uuid.NewString(), SubjectRef: subject, Policy: policy, Ground: "law", Reason: "subpoena", Document: "case-7",
@@ -173,6 +166,19 @@ func plant(t *testing.T, s *stack.Stack) map[string]string {
 	return map[string]string{
 		"subject": subject, "policy": policy, "system": system, "request": request, "agent": agent, "staff": staff, "identifier": email,
 		"recipient": party, "statistic": figure, "grant": glass.GetBreakGlass(),
+	}
+}
+
+// count makes a statistic.
+func count(t *testing.T, s *stack.Stack) {
+	t.Helper()
+	_, err := s.As(tenant, "holder").Statistics.RecordCounts(stack.Deadline(t), &consentv1.RecordCountsRequest{
+		RequestId: uuid.NewString(), Statistic: figure, Counts: &consentv1.Counts{
+			Cells: []*consentv1.Cell{{Name: "all", Count: 100, Complement: 100}}, Categories: []string{"log.web_request"}, CountedAt: timestamppb.New(time.Now().Add(-time.Second)),
+		},
+	})
+	if err != nil {
+		t.Fatal(stack.Answer(err))
 	}
 }
 

@@ -140,7 +140,9 @@ func TestAHoldThatComesInTheMeantimeStopsTheDestruction(t *testing.T) {
 // TestNobodyKnowsIsANo: what can't be asked may stand in the way.
 func TestNobodyKnowsIsANo(t *testing.T) {
 	w := newWorld(t, time.Hour)
-	w.StopOne("retention")
+	if err := w.StopOne("retention"); err != nil {
+		t.Fatal(err)
+	}
 	if _, reason, _ := stack.Answer(w.offboard()); reason != "STANDING_UNKNOWN" {
 		t.Errorf("without retention: %q", reason)
 	}
