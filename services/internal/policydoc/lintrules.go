@@ -157,6 +157,9 @@ func (l *linter) lintPurposes() {
 		if p.Expires != "" {
 			l.period(at+".expires", p.Expires)
 		}
+		if p.HIPAA != "" {
+			l.oneOf(at+".hipaa", p.HIPAA, "treatment", "payment", "operations")
+		}
 		if len(p.Categories) == 0 {
 			l.fail(at+".categories", CodeMissing, "must be given")
 		}

@@ -39,6 +39,7 @@ func words() map[string][]string {
 		"Beyond.mode": {"closed", "offer"}, "Category.sources": sources, "Category.side": {"person", "device"},
 		"End.after":     {"collected", "last_used", "account_closed", "purpose_ended", "delivered", "case_closed", "consent_withdrawn"},
 		"Purpose.basis": {"described", "contract", "opt_in", "opt_out", "legal", "aggregate"}, "Purpose.actions": actions,
+		"Purpose.hipaa": {"treatment", "payment", "operations"},
 		"Source.source": sources, "Signal.signal": {"gpc", "dnt"}, "Ground.actions": actions, "Complaints.to": {"mail", "web", "letter"},
 		"Ground.requires": {"belief", "believed_by", "categories", "recipient", "document", "imminent"},
 		"Forbidden.what":  {"sale", "personal_with_address_or_device", "aggregate_of_patients", "client_information", "transfer_without_mechanism"},

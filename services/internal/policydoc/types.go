@@ -161,6 +161,7 @@ type Purpose struct {
 	Periodic bool     `yaml:"periodic"`
 	Features []string `yaml:"features"` // that need it
 	Offer    bool     `yaml:"offer"`    // opt_out: denied until offered
+	HIPAA    string   `yaml:"hipaa"`    // treatment, payment or operations: not accounted for (45 CFR 164.528); empty: none of them
 	Expires  string   `yaml:"expires"`  // how long consent lasts, such as "P2Y"; empty: until it is withdrawn
 	Clause   string   `yaml:"clause"`
 	Serves   []string `yaml:"serves"` // further clauses

@@ -80,7 +80,7 @@ func TestAnotherTenantsObjectIsAsGoodAsNone(t *testing.T) {
 func alike(method string) bool {
 	return slices.Contains([]string{
 		"WithdrawAll", "RevokeSource", "ListMerges", "GetPerson", "GetAgeStatus", "ReleaseHold", "PlaceHold", "ReviewHold", "EndPermit", "StartVerification",
-		"ListDisclosures",
+		"ListDisclosures", "ListAccounting", "ListRecipientsOf", "ListMarketingDisclosures",
 	}, method[strings.LastIndex(method, ".")+1:])
 }
 

@@ -17,6 +17,10 @@ type Compiled struct {
 	// Expires is how long consent to a purpose lasts, where the policy says so.
 	Expires map[string]policydoc.Period
 	Says    map[string]string // what a clause says, by its id
+	// Unaccounted are the purposes for which nobody accounts: treatment, payment
+	// and operations, as HIPAA means them.
+	Unaccounted map[string]bool
+	Zone        string // IANA time zone of the publisher
 }
 
 // Signal is what a policy says to a browser's signal.
@@ -52,7 +56,7 @@ func Document(d policydoc.Document) Compiled {
 		Categories: map[string]check.Category{}, Purposes: map[string]check.Purpose{},
 		Sources: map[check.Source]check.SourceRule{}, Grounds: map[string]check.Ground{},
 		Clauses: clauses(d),
-	}, Signals: map[string]Signal{}, Expires: map[string]policydoc.Period{}, Says: map[string]string{}}
+	}, Signals: map[string]Signal{}, Expires: map[string]policydoc.Period{}, Says: map[string]string{}, Unaccounted: map[string]bool{}, Zone: d.Zone}
 	for _, c := range d.Clauses {
 		out.Says[c.ID] = c.Says
 	}
@@ -73,6 +77,7 @@ func Document(d policydoc.Document) Compiled {
 	}
 	for _, p := range d.Purposes {
 		v.Purposes[p.ID] = purpose(p)
+		out.Unaccounted[p.ID] = p.HIPAA != ""
 		if lasts, err := policydoc.ParsePeriod(p.Expires); err == nil { // none, or the linter has found it a period
 			out.Expires[p.ID] = lasts
 		}

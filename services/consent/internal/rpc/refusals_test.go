@@ -182,7 +182,7 @@ func TestEveryMethodRefusesWhatIsWrongAndStoresNothing(t *testing.T) {
 		{consentv1.ConsentService_ServiceDesc, consentMethods()},
 		{consentv1.PolicyService_ServiceDesc, policyMethods(t)},
 		{consentv1.RecipientService_ServiceDesc, recipientMethods()},
-		{consentv1.DisclosureService_ServiceDesc, disclosureMethods()},
+		{consentv1.DisclosureService_ServiceDesc, slices.Concat(disclosureMethods(), registerMethods())},
 	} {
 		for _, m := range s.methods {
 			t.Run(m.name, func(t *testing.T) { w.refuses(t, s.desc.ServiceName, m) })

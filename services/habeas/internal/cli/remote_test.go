@@ -114,6 +114,8 @@ func serve(t *testing.T, as string) *answering {
 	identityv1.RegisterAgeServiceServer(server, s)
 	identityv1.RegisterSettingsServiceServer(server, s)
 	consentv1.RegisterConsentServiceServer(server, s)
+	consentv1.RegisterDisclosureServiceServer(server, registerOf{s: s})
+	consentv1.RegisterRecipientServiceServer(server, recipientsOf{s: s})
 	fulfilmentv1.RegisterRequestServiceServer(server, s)
 	fulfilmentv1.RegisterSystemServiceServer(server, s)
 	identityv1.RegisterStaffServiceServer(server, staffOf{s: s})

@@ -1717,6 +1717,472 @@ func (x *ListDisclosuresResponse) GetNextPageToken() string {
 	return ""
 }
 
+// Holding is what a recipient got of a person.
+type Holding struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who got it.
+	Recipient string `protobuf:"bytes,1,opt,name=recipient,proto3" json:"recipient,omitempty"`
+	// Its kind, name and contact, as they are now.
+	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	// The organisation's name.
+	Title string `protobuf:"bytes,3,opt,name=title,proto3" json:"title,omitempty"`
+	// Where people reach it.
+	Contact string `protobuf:"bytes,4,opt,name=contact,proto3" json:"contact,omitempty"`
+	// Which kinds of data.
+	Categories []string `protobuf:"bytes,5,rep,name=categories,proto3" json:"categories,omitempty"`
+	// What for.
+	Purposes []string `protobuf:"bytes,6,rep,name=purposes,proto3" json:"purposes,omitempty"`
+	// How many times.
+	Disclosures uint32 `protobuf:"varint,7,opt,name=disclosures,proto3" json:"disclosures,omitempty"`
+	// When first.
+	First *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=first,proto3" json:"first,omitempty"`
+	// When last.
+	Last          *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=last,proto3" json:"last,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Holding) Reset() {
+	*x = Holding{}
+	mi := &file_habeas_consent_v1_disclosure_service_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Holding) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Holding) ProtoMessage() {}
+
+func (x *Holding) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_disclosure_service_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Holding.ProtoReflect.Descriptor instead.
+func (*Holding) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_disclosure_service_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *Holding) GetRecipient() string {
+	if x != nil {
+		return x.Recipient
+	}
+	return ""
+}
+
+func (x *Holding) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Holding) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *Holding) GetContact() string {
+	if x != nil {
+		return x.Contact
+	}
+	return ""
+}
+
+func (x *Holding) GetCategories() []string {
+	if x != nil {
+		return x.Categories
+	}
+	return nil
+}
+
+func (x *Holding) GetPurposes() []string {
+	if x != nil {
+		return x.Purposes
+	}
+	return nil
+}
+
+func (x *Holding) GetDisclosures() uint32 {
+	if x != nil {
+		return x.Disclosures
+	}
+	return 0
+}
+
+func (x *Holding) GetFirst() *timestamppb.Timestamp {
+	if x != nil {
+		return x.First
+	}
+	return nil
+}
+
+func (x *Holding) GetLast() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Last
+	}
+	return nil
+}
+
+// ListMarketingDisclosuresRequest names a person and a year.
+type ListMarketingDisclosuresRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The person.
+	SubjectRef string `protobuf:"bytes,1,opt,name=subject_ref,json=subjectRef,proto3" json:"subject_ref,omitempty"`
+	// The policy: its zone says when a year begins and ends.
+	Policy string `protobuf:"bytes,2,opt,name=policy,proto3" json:"policy,omitempty"`
+	// A calendar year that is over; zero for the last one.
+	Year          uint32 `protobuf:"varint,3,opt,name=year,proto3" json:"year,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListMarketingDisclosuresRequest) Reset() {
+	*x = ListMarketingDisclosuresRequest{}
+	mi := &file_habeas_consent_v1_disclosure_service_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListMarketingDisclosuresRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListMarketingDisclosuresRequest) ProtoMessage() {}
+
+func (x *ListMarketingDisclosuresRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_disclosure_service_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListMarketingDisclosuresRequest.ProtoReflect.Descriptor instead.
+func (*ListMarketingDisclosuresRequest) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_disclosure_service_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *ListMarketingDisclosuresRequest) GetSubjectRef() string {
+	if x != nil {
+		return x.SubjectRef
+	}
+	return ""
+}
+
+func (x *ListMarketingDisclosuresRequest) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *ListMarketingDisclosuresRequest) GetYear() uint32 {
+	if x != nil {
+		return x.Year
+	}
+	return 0
+}
+
+// ListMarketingDisclosuresResponse is the list of a year.
+type ListMarketingDisclosuresResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The year.
+	Year uint32 `protobuf:"varint,1,opt,name=year,proto3" json:"year,omitempty"`
+	// IANA time zone in which it is one.
+	Zone string `protobuf:"bytes,2,opt,name=zone,proto3" json:"zone,omitempty"`
+	// By id of the recipient; empty if there was none.
+	Recipients    []*Holding `protobuf:"bytes,3,rep,name=recipients,proto3" json:"recipients,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListMarketingDisclosuresResponse) Reset() {
+	*x = ListMarketingDisclosuresResponse{}
+	mi := &file_habeas_consent_v1_disclosure_service_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListMarketingDisclosuresResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListMarketingDisclosuresResponse) ProtoMessage() {}
+
+func (x *ListMarketingDisclosuresResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_disclosure_service_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListMarketingDisclosuresResponse.ProtoReflect.Descriptor instead.
+func (*ListMarketingDisclosuresResponse) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_disclosure_service_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *ListMarketingDisclosuresResponse) GetYear() uint32 {
+	if x != nil {
+		return x.Year
+	}
+	return 0
+}
+
+func (x *ListMarketingDisclosuresResponse) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
+func (x *ListMarketingDisclosuresResponse) GetRecipients() []*Holding {
+	if x != nil {
+		return x.Recipients
+	}
+	return nil
+}
+
+// ListAccountingRequest names a person.
+type ListAccountingRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The person.
+	SubjectRef string `protobuf:"bytes,1,opt,name=subject_ref,json=subjectRef,proto3" json:"subject_ref,omitempty"`
+	// Most entries to return; default 100, at most 1000.
+	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// Where the page before ended.
+	PageToken     string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListAccountingRequest) Reset() {
+	*x = ListAccountingRequest{}
+	mi := &file_habeas_consent_v1_disclosure_service_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListAccountingRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListAccountingRequest) ProtoMessage() {}
+
+func (x *ListAccountingRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_disclosure_service_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListAccountingRequest.ProtoReflect.Descriptor instead.
+func (*ListAccountingRequest) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_disclosure_service_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *ListAccountingRequest) GetSubjectRef() string {
+	if x != nil {
+		return x.SubjectRef
+	}
+	return ""
+}
+
+func (x *ListAccountingRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListAccountingRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// ListAccountingResponse is a page of an accounting.
+type ListAccountingResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Oldest first.
+	Disclosures []*Disclosure `protobuf:"bytes,1,rep,name=disclosures,proto3" json:"disclosures,omitempty"`
+	// Since when it accounts.
+	From *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	// Pass it to get the next page; empty at the end.
+	NextPageToken string `protobuf:"bytes,3,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListAccountingResponse) Reset() {
+	*x = ListAccountingResponse{}
+	mi := &file_habeas_consent_v1_disclosure_service_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListAccountingResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListAccountingResponse) ProtoMessage() {}
+
+func (x *ListAccountingResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_disclosure_service_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListAccountingResponse.ProtoReflect.Descriptor instead.
+func (*ListAccountingResponse) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_disclosure_service_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *ListAccountingResponse) GetDisclosures() []*Disclosure {
+	if x != nil {
+		return x.Disclosures
+	}
+	return nil
+}
+
+func (x *ListAccountingResponse) GetFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *ListAccountingResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// ListRecipientsOfRequest names a person.
+type ListRecipientsOfRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The person.
+	SubjectRef    string `protobuf:"bytes,1,opt,name=subject_ref,json=subjectRef,proto3" json:"subject_ref,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListRecipientsOfRequest) Reset() {
+	*x = ListRecipientsOfRequest{}
+	mi := &file_habeas_consent_v1_disclosure_service_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListRecipientsOfRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListRecipientsOfRequest) ProtoMessage() {}
+
+func (x *ListRecipientsOfRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_disclosure_service_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListRecipientsOfRequest.ProtoReflect.Descriptor instead.
+func (*ListRecipientsOfRequest) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_disclosure_service_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *ListRecipientsOfRequest) GetSubjectRef() string {
+	if x != nil {
+		return x.SubjectRef
+	}
+	return ""
+}
+
+// ListRecipientsOfResponse is everybody who holds something.
+type ListRecipientsOfResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// By id of the recipient; empty if there is none.
+	Recipients    []*Holding `protobuf:"bytes,1,rep,name=recipients,proto3" json:"recipients,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListRecipientsOfResponse) Reset() {
+	*x = ListRecipientsOfResponse{}
+	mi := &file_habeas_consent_v1_disclosure_service_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListRecipientsOfResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListRecipientsOfResponse) ProtoMessage() {}
+
+func (x *ListRecipientsOfResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_disclosure_service_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListRecipientsOfResponse.ProtoReflect.Descriptor instead.
+func (*ListRecipientsOfResponse) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_disclosure_service_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *ListRecipientsOfResponse) GetRecipients() []*Holding {
+	if x != nil {
+		return x.Recipients
+	}
+	return nil
+}
+
 var File_habeas_consent_v1_disclosure_service_proto protoreflect.FileDescriptor
 
 const file_habeas_consent_v1_disclosure_service_proto_rawDesc = "" +
@@ -1855,7 +2321,48 @@ const file_habeas_consent_v1_disclosure_service_proto_rawDesc = "" +
 	"\x06ground\x18\x0f \x01(\v2\x1c.habeas.consent.v1.GroundUseR\x06ground\"\x82\x01\n" +
 	"\x17ListDisclosuresResponse\x12?\n" +
 	"\vdisclosures\x18\x01 \x03(\v2\x1d.habeas.consent.v1.DisclosureR\vdisclosures\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken*~\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xab\x02\n" +
+	"\aHolding\x12\x1c\n" +
+	"\trecipient\x18\x01 \x01(\tR\trecipient\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x14\n" +
+	"\x05title\x18\x03 \x01(\tR\x05title\x12\x18\n" +
+	"\acontact\x18\x04 \x01(\tR\acontact\x12\x1e\n" +
+	"\n" +
+	"categories\x18\x05 \x03(\tR\n" +
+	"categories\x12\x1a\n" +
+	"\bpurposes\x18\x06 \x03(\tR\bpurposes\x12 \n" +
+	"\vdisclosures\x18\a \x01(\rR\vdisclosures\x120\n" +
+	"\x05first\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x05first\x12.\n" +
+	"\x04last\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x04last\"\xb8\x01\n" +
+	"\x1fListMarketingDisclosuresRequest\x12@\n" +
+	"\vsubject_ref\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
+	"subjectRef\x125\n" +
+	"\x06policy\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x06policy\x12\x1c\n" +
+	"\x04year\x18\x03 \x01(\rB\b\xbaH\x05*\x03\x18\x8fNR\x04year\"\x86\x01\n" +
+	" ListMarketingDisclosuresResponse\x12\x12\n" +
+	"\x04year\x18\x01 \x01(\rR\x04year\x12\x12\n" +
+	"\x04zone\x18\x02 \x01(\tR\x04zone\x12:\n" +
+	"\n" +
+	"recipients\x18\x03 \x03(\v2\x1a.habeas.consent.v1.HoldingR\n" +
+	"recipients\"\xab\x01\n" +
+	"\x15ListAccountingRequest\x12@\n" +
+	"\vsubject_ref\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
+	"subjectRef\x12'\n" +
+	"\tpage_size\x18\x02 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12'\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\tpageToken\"\xb1\x01\n" +
+	"\x16ListAccountingResponse\x12?\n" +
+	"\vdisclosures\x18\x01 \x03(\v2\x1d.habeas.consent.v1.DisclosureR\vdisclosures\x12.\n" +
+	"\x04from\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x12&\n" +
+	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\"[\n" +
+	"\x17ListRecipientsOfRequest\x12@\n" +
+	"\vsubject_ref\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
+	"subjectRef\"V\n" +
+	"\x18ListRecipientsOfResponse\x12:\n" +
+	"\n" +
+	"recipients\x18\x01 \x03(\v2\x1a.habeas.consent.v1.HoldingR\n" +
+	"recipients*~\n" +
 	"\rConsideration\x12\x1d\n" +
 	"\x19CONSIDERATION_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12CONSIDERATION_NONE\x10\x01\x12\x17\n" +
@@ -1873,13 +2380,19 @@ const file_habeas_consent_v1_disclosure_service_proto_rawDesc = "" +
 	"\x10RecordSuccession\x12*.habeas.consent.v1.RecordSuccessionRequest\x1a+.habeas.consent.v1.RecordSuccessionResponse\"\r\x8a\xb5\x18\x05\n" +
 	"\x01\a\x10\x01\x92\xb5\x18\x00\x12u\n" +
 	"\fGetRecipient\x12&.habeas.consent.v1.GetRecipientRequest\x1a'.habeas.consent.v1.GetRecipientResponse\"\x14\x8a\xb5\x18\t\n" +
-	"\x05\x01\x05\a\b\f\x10\x01\x92\xb5\x18\x00\x90\x02\x012\xec\x02\n" +
+	"\x05\x01\x05\a\b\f\x10\x01\x92\xb5\x18\x00\x90\x02\x012\x89\x06\n" +
 	"\x11DisclosureService\x12f\n" +
 	"\bDisclose\x12\".habeas.consent.v1.DiscloseRequest\x1a#.habeas.consent.v1.DiscloseResponse\"\x11\x8a\xb5\x18\t\n" +
 	"\x05\x01\x02\x05\a\f\x10\x02\x92\xb5\x18\x00\x12o\n" +
 	"\fRecordNotice\x12&.habeas.consent.v1.RecordNoticeRequest\x1a'.habeas.consent.v1.RecordNoticeResponse\"\x0e\x8a\xb5\x18\x06\n" +
 	"\x02\x01\a\x10\x01\x92\xb5\x18\x00\x12~\n" +
 	"\x0fListDisclosures\x12).habeas.consent.v1.ListDisclosuresRequest\x1a*.habeas.consent.v1.ListDisclosuresResponse\"\x14\x8a\xb5\x18\t\n" +
+	"\x05\x05\a\b\f\v\x10\x02\x92\xb5\x18\x00\x90\x02\x01\x12\x99\x01\n" +
+	"\x18ListMarketingDisclosures\x122.habeas.consent.v1.ListMarketingDisclosuresRequest\x1a3.habeas.consent.v1.ListMarketingDisclosuresResponse\"\x14\x8a\xb5\x18\t\n" +
+	"\x05\x05\a\b\f\v\x10\x02\x92\xb5\x18\x00\x90\x02\x01\x12{\n" +
+	"\x0eListAccounting\x12(.habeas.consent.v1.ListAccountingRequest\x1a).habeas.consent.v1.ListAccountingResponse\"\x14\x8a\xb5\x18\t\n" +
+	"\x05\x05\a\b\f\v\x10\x02\x92\xb5\x18\x00\x90\x02\x01\x12\x81\x01\n" +
+	"\x10ListRecipientsOf\x12*.habeas.consent.v1.ListRecipientsOfRequest\x1a+.habeas.consent.v1.ListRecipientsOfResponse\"\x14\x8a\xb5\x18\t\n" +
 	"\x05\x05\a\b\f\v\x10\x02\x92\xb5\x18\x00\x90\x02\x01B\xcc\x01\n" +
 	"\x15com.habeas.consent.v1B\x16DisclosureServiceProtoP\x01Z5habeas.internal/proto/gen/habeas/consent/v1;consentv1\xa2\x02\x03HCX\xaa\x02\x11Habeas.Consent.V1\xca\x02\x11Habeas\\Consent\\V1\xe2\x02\x1dHabeas\\Consent\\V1\\GPBMetadata\xea\x02\x13Habeas::Consent::V1b\x06proto3"
 
@@ -1896,84 +2409,103 @@ func file_habeas_consent_v1_disclosure_service_proto_rawDescGZIP() []byte {
 }
 
 var file_habeas_consent_v1_disclosure_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_habeas_consent_v1_disclosure_service_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_habeas_consent_v1_disclosure_service_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_habeas_consent_v1_disclosure_service_proto_goTypes = []any{
-	(Consideration)(0),               // 0: habeas.consent.v1.Consideration
-	(*RecipientProfile)(nil),         // 1: habeas.consent.v1.RecipientProfile
-	(*TransferMechanism)(nil),        // 2: habeas.consent.v1.TransferMechanism
-	(*Agreement)(nil),                // 3: habeas.consent.v1.Agreement
-	(*PutRecipientRequest)(nil),      // 4: habeas.consent.v1.PutRecipientRequest
-	(*PutRecipientResponse)(nil),     // 5: habeas.consent.v1.PutRecipientResponse
-	(*RecordAgreementRequest)(nil),   // 6: habeas.consent.v1.RecordAgreementRequest
-	(*RecordAgreementResponse)(nil),  // 7: habeas.consent.v1.RecordAgreementResponse
-	(*ConfirmPracticesRequest)(nil),  // 8: habeas.consent.v1.ConfirmPracticesRequest
-	(*ConfirmPracticesResponse)(nil), // 9: habeas.consent.v1.ConfirmPracticesResponse
-	(*EndAgreementRequest)(nil),      // 10: habeas.consent.v1.EndAgreementRequest
-	(*EndAgreementResponse)(nil),     // 11: habeas.consent.v1.EndAgreementResponse
-	(*RecordSuccessionRequest)(nil),  // 12: habeas.consent.v1.RecordSuccessionRequest
-	(*RecordSuccessionResponse)(nil), // 13: habeas.consent.v1.RecordSuccessionResponse
-	(*GetRecipientRequest)(nil),      // 14: habeas.consent.v1.GetRecipientRequest
-	(*GetRecipientResponse)(nil),     // 15: habeas.consent.v1.GetRecipientResponse
-	(*GroundUse)(nil),                // 16: habeas.consent.v1.GroundUse
-	(*DiscloseRequest)(nil),          // 17: habeas.consent.v1.DiscloseRequest
-	(*DiscloseResponse)(nil),         // 18: habeas.consent.v1.DiscloseResponse
-	(*RecordNoticeRequest)(nil),      // 19: habeas.consent.v1.RecordNoticeRequest
-	(*RecordNoticeResponse)(nil),     // 20: habeas.consent.v1.RecordNoticeResponse
-	(*ListDisclosuresRequest)(nil),   // 21: habeas.consent.v1.ListDisclosuresRequest
-	(*Disclosure)(nil),               // 22: habeas.consent.v1.Disclosure
-	(*ListDisclosuresResponse)(nil),  // 23: habeas.consent.v1.ListDisclosuresResponse
-	(*timestamppb.Timestamp)(nil),    // 24: google.protobuf.Timestamp
-	(*Question)(nil),                 // 25: habeas.consent.v1.Question
-	(*Answer)(nil),                   // 26: habeas.consent.v1.Answer
-	(Action)(0),                      // 27: habeas.consent.v1.Action
+	(Consideration)(0),                       // 0: habeas.consent.v1.Consideration
+	(*RecipientProfile)(nil),                 // 1: habeas.consent.v1.RecipientProfile
+	(*TransferMechanism)(nil),                // 2: habeas.consent.v1.TransferMechanism
+	(*Agreement)(nil),                        // 3: habeas.consent.v1.Agreement
+	(*PutRecipientRequest)(nil),              // 4: habeas.consent.v1.PutRecipientRequest
+	(*PutRecipientResponse)(nil),             // 5: habeas.consent.v1.PutRecipientResponse
+	(*RecordAgreementRequest)(nil),           // 6: habeas.consent.v1.RecordAgreementRequest
+	(*RecordAgreementResponse)(nil),          // 7: habeas.consent.v1.RecordAgreementResponse
+	(*ConfirmPracticesRequest)(nil),          // 8: habeas.consent.v1.ConfirmPracticesRequest
+	(*ConfirmPracticesResponse)(nil),         // 9: habeas.consent.v1.ConfirmPracticesResponse
+	(*EndAgreementRequest)(nil),              // 10: habeas.consent.v1.EndAgreementRequest
+	(*EndAgreementResponse)(nil),             // 11: habeas.consent.v1.EndAgreementResponse
+	(*RecordSuccessionRequest)(nil),          // 12: habeas.consent.v1.RecordSuccessionRequest
+	(*RecordSuccessionResponse)(nil),         // 13: habeas.consent.v1.RecordSuccessionResponse
+	(*GetRecipientRequest)(nil),              // 14: habeas.consent.v1.GetRecipientRequest
+	(*GetRecipientResponse)(nil),             // 15: habeas.consent.v1.GetRecipientResponse
+	(*GroundUse)(nil),                        // 16: habeas.consent.v1.GroundUse
+	(*DiscloseRequest)(nil),                  // 17: habeas.consent.v1.DiscloseRequest
+	(*DiscloseResponse)(nil),                 // 18: habeas.consent.v1.DiscloseResponse
+	(*RecordNoticeRequest)(nil),              // 19: habeas.consent.v1.RecordNoticeRequest
+	(*RecordNoticeResponse)(nil),             // 20: habeas.consent.v1.RecordNoticeResponse
+	(*ListDisclosuresRequest)(nil),           // 21: habeas.consent.v1.ListDisclosuresRequest
+	(*Disclosure)(nil),                       // 22: habeas.consent.v1.Disclosure
+	(*ListDisclosuresResponse)(nil),          // 23: habeas.consent.v1.ListDisclosuresResponse
+	(*Holding)(nil),                          // 24: habeas.consent.v1.Holding
+	(*ListMarketingDisclosuresRequest)(nil),  // 25: habeas.consent.v1.ListMarketingDisclosuresRequest
+	(*ListMarketingDisclosuresResponse)(nil), // 26: habeas.consent.v1.ListMarketingDisclosuresResponse
+	(*ListAccountingRequest)(nil),            // 27: habeas.consent.v1.ListAccountingRequest
+	(*ListAccountingResponse)(nil),           // 28: habeas.consent.v1.ListAccountingResponse
+	(*ListRecipientsOfRequest)(nil),          // 29: habeas.consent.v1.ListRecipientsOfRequest
+	(*ListRecipientsOfResponse)(nil),         // 30: habeas.consent.v1.ListRecipientsOfResponse
+	(*timestamppb.Timestamp)(nil),            // 31: google.protobuf.Timestamp
+	(*Question)(nil),                         // 32: habeas.consent.v1.Question
+	(*Answer)(nil),                           // 33: habeas.consent.v1.Answer
+	(Action)(0),                              // 34: habeas.consent.v1.Action
 }
 var file_habeas_consent_v1_disclosure_service_proto_depIdxs = []int32{
-	24, // 0: habeas.consent.v1.TransferMechanism.until:type_name -> google.protobuf.Timestamp
+	31, // 0: habeas.consent.v1.TransferMechanism.until:type_name -> google.protobuf.Timestamp
 	0,  // 1: habeas.consent.v1.Agreement.consideration:type_name -> habeas.consent.v1.Consideration
-	24, // 2: habeas.consent.v1.Agreement.from:type_name -> google.protobuf.Timestamp
-	24, // 3: habeas.consent.v1.Agreement.until:type_name -> google.protobuf.Timestamp
-	24, // 4: habeas.consent.v1.Agreement.confirmed_at:type_name -> google.protobuf.Timestamp
+	31, // 2: habeas.consent.v1.Agreement.from:type_name -> google.protobuf.Timestamp
+	31, // 3: habeas.consent.v1.Agreement.until:type_name -> google.protobuf.Timestamp
+	31, // 4: habeas.consent.v1.Agreement.confirmed_at:type_name -> google.protobuf.Timestamp
 	2,  // 5: habeas.consent.v1.Agreement.mechanism:type_name -> habeas.consent.v1.TransferMechanism
 	1,  // 6: habeas.consent.v1.PutRecipientRequest.profile:type_name -> habeas.consent.v1.RecipientProfile
 	3,  // 7: habeas.consent.v1.RecordAgreementRequest.agreement:type_name -> habeas.consent.v1.Agreement
-	24, // 8: habeas.consent.v1.ConfirmPracticesRequest.confirmed_at:type_name -> google.protobuf.Timestamp
-	24, // 9: habeas.consent.v1.RecordSuccessionRequest.from:type_name -> google.protobuf.Timestamp
+	31, // 8: habeas.consent.v1.ConfirmPracticesRequest.confirmed_at:type_name -> google.protobuf.Timestamp
+	31, // 9: habeas.consent.v1.RecordSuccessionRequest.from:type_name -> google.protobuf.Timestamp
 	1,  // 10: habeas.consent.v1.GetRecipientResponse.profile:type_name -> habeas.consent.v1.RecipientProfile
 	3,  // 11: habeas.consent.v1.GetRecipientResponse.agreement:type_name -> habeas.consent.v1.Agreement
-	24, // 12: habeas.consent.v1.GetRecipientResponse.succession_from:type_name -> google.protobuf.Timestamp
-	25, // 13: habeas.consent.v1.DiscloseRequest.question:type_name -> habeas.consent.v1.Question
+	31, // 12: habeas.consent.v1.GetRecipientResponse.succession_from:type_name -> google.protobuf.Timestamp
+	32, // 13: habeas.consent.v1.DiscloseRequest.question:type_name -> habeas.consent.v1.Question
 	16, // 14: habeas.consent.v1.DiscloseRequest.ground:type_name -> habeas.consent.v1.GroundUse
-	26, // 15: habeas.consent.v1.DiscloseResponse.answer:type_name -> habeas.consent.v1.Answer
-	24, // 16: habeas.consent.v1.RecordNoticeRequest.notified_at:type_name -> google.protobuf.Timestamp
-	24, // 17: habeas.consent.v1.ListDisclosuresRequest.from:type_name -> google.protobuf.Timestamp
-	24, // 18: habeas.consent.v1.ListDisclosuresRequest.to:type_name -> google.protobuf.Timestamp
-	24, // 19: habeas.consent.v1.Disclosure.at:type_name -> google.protobuf.Timestamp
-	27, // 20: habeas.consent.v1.Disclosure.action:type_name -> habeas.consent.v1.Action
+	33, // 15: habeas.consent.v1.DiscloseResponse.answer:type_name -> habeas.consent.v1.Answer
+	31, // 16: habeas.consent.v1.RecordNoticeRequest.notified_at:type_name -> google.protobuf.Timestamp
+	31, // 17: habeas.consent.v1.ListDisclosuresRequest.from:type_name -> google.protobuf.Timestamp
+	31, // 18: habeas.consent.v1.ListDisclosuresRequest.to:type_name -> google.protobuf.Timestamp
+	31, // 19: habeas.consent.v1.Disclosure.at:type_name -> google.protobuf.Timestamp
+	34, // 20: habeas.consent.v1.Disclosure.action:type_name -> habeas.consent.v1.Action
 	16, // 21: habeas.consent.v1.Disclosure.ground:type_name -> habeas.consent.v1.GroundUse
 	22, // 22: habeas.consent.v1.ListDisclosuresResponse.disclosures:type_name -> habeas.consent.v1.Disclosure
-	4,  // 23: habeas.consent.v1.RecipientService.PutRecipient:input_type -> habeas.consent.v1.PutRecipientRequest
-	6,  // 24: habeas.consent.v1.RecipientService.RecordAgreement:input_type -> habeas.consent.v1.RecordAgreementRequest
-	8,  // 25: habeas.consent.v1.RecipientService.ConfirmPractices:input_type -> habeas.consent.v1.ConfirmPracticesRequest
-	10, // 26: habeas.consent.v1.RecipientService.EndAgreement:input_type -> habeas.consent.v1.EndAgreementRequest
-	12, // 27: habeas.consent.v1.RecipientService.RecordSuccession:input_type -> habeas.consent.v1.RecordSuccessionRequest
-	14, // 28: habeas.consent.v1.RecipientService.GetRecipient:input_type -> habeas.consent.v1.GetRecipientRequest
-	17, // 29: habeas.consent.v1.DisclosureService.Disclose:input_type -> habeas.consent.v1.DiscloseRequest
-	19, // 30: habeas.consent.v1.DisclosureService.RecordNotice:input_type -> habeas.consent.v1.RecordNoticeRequest
-	21, // 31: habeas.consent.v1.DisclosureService.ListDisclosures:input_type -> habeas.consent.v1.ListDisclosuresRequest
-	5,  // 32: habeas.consent.v1.RecipientService.PutRecipient:output_type -> habeas.consent.v1.PutRecipientResponse
-	7,  // 33: habeas.consent.v1.RecipientService.RecordAgreement:output_type -> habeas.consent.v1.RecordAgreementResponse
-	9,  // 34: habeas.consent.v1.RecipientService.ConfirmPractices:output_type -> habeas.consent.v1.ConfirmPracticesResponse
-	11, // 35: habeas.consent.v1.RecipientService.EndAgreement:output_type -> habeas.consent.v1.EndAgreementResponse
-	13, // 36: habeas.consent.v1.RecipientService.RecordSuccession:output_type -> habeas.consent.v1.RecordSuccessionResponse
-	15, // 37: habeas.consent.v1.RecipientService.GetRecipient:output_type -> habeas.consent.v1.GetRecipientResponse
-	18, // 38: habeas.consent.v1.DisclosureService.Disclose:output_type -> habeas.consent.v1.DiscloseResponse
-	20, // 39: habeas.consent.v1.DisclosureService.RecordNotice:output_type -> habeas.consent.v1.RecordNoticeResponse
-	23, // 40: habeas.consent.v1.DisclosureService.ListDisclosures:output_type -> habeas.consent.v1.ListDisclosuresResponse
-	32, // [32:41] is the sub-list for method output_type
-	23, // [23:32] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	31, // 23: habeas.consent.v1.Holding.first:type_name -> google.protobuf.Timestamp
+	31, // 24: habeas.consent.v1.Holding.last:type_name -> google.protobuf.Timestamp
+	24, // 25: habeas.consent.v1.ListMarketingDisclosuresResponse.recipients:type_name -> habeas.consent.v1.Holding
+	22, // 26: habeas.consent.v1.ListAccountingResponse.disclosures:type_name -> habeas.consent.v1.Disclosure
+	31, // 27: habeas.consent.v1.ListAccountingResponse.from:type_name -> google.protobuf.Timestamp
+	24, // 28: habeas.consent.v1.ListRecipientsOfResponse.recipients:type_name -> habeas.consent.v1.Holding
+	4,  // 29: habeas.consent.v1.RecipientService.PutRecipient:input_type -> habeas.consent.v1.PutRecipientRequest
+	6,  // 30: habeas.consent.v1.RecipientService.RecordAgreement:input_type -> habeas.consent.v1.RecordAgreementRequest
+	8,  // 31: habeas.consent.v1.RecipientService.ConfirmPractices:input_type -> habeas.consent.v1.ConfirmPracticesRequest
+	10, // 32: habeas.consent.v1.RecipientService.EndAgreement:input_type -> habeas.consent.v1.EndAgreementRequest
+	12, // 33: habeas.consent.v1.RecipientService.RecordSuccession:input_type -> habeas.consent.v1.RecordSuccessionRequest
+	14, // 34: habeas.consent.v1.RecipientService.GetRecipient:input_type -> habeas.consent.v1.GetRecipientRequest
+	17, // 35: habeas.consent.v1.DisclosureService.Disclose:input_type -> habeas.consent.v1.DiscloseRequest
+	19, // 36: habeas.consent.v1.DisclosureService.RecordNotice:input_type -> habeas.consent.v1.RecordNoticeRequest
+	21, // 37: habeas.consent.v1.DisclosureService.ListDisclosures:input_type -> habeas.consent.v1.ListDisclosuresRequest
+	25, // 38: habeas.consent.v1.DisclosureService.ListMarketingDisclosures:input_type -> habeas.consent.v1.ListMarketingDisclosuresRequest
+	27, // 39: habeas.consent.v1.DisclosureService.ListAccounting:input_type -> habeas.consent.v1.ListAccountingRequest
+	29, // 40: habeas.consent.v1.DisclosureService.ListRecipientsOf:input_type -> habeas.consent.v1.ListRecipientsOfRequest
+	5,  // 41: habeas.consent.v1.RecipientService.PutRecipient:output_type -> habeas.consent.v1.PutRecipientResponse
+	7,  // 42: habeas.consent.v1.RecipientService.RecordAgreement:output_type -> habeas.consent.v1.RecordAgreementResponse
+	9,  // 43: habeas.consent.v1.RecipientService.ConfirmPractices:output_type -> habeas.consent.v1.ConfirmPracticesResponse
+	11, // 44: habeas.consent.v1.RecipientService.EndAgreement:output_type -> habeas.consent.v1.EndAgreementResponse
+	13, // 45: habeas.consent.v1.RecipientService.RecordSuccession:output_type -> habeas.consent.v1.RecordSuccessionResponse
+	15, // 46: habeas.consent.v1.RecipientService.GetRecipient:output_type -> habeas.consent.v1.GetRecipientResponse
+	18, // 47: habeas.consent.v1.DisclosureService.Disclose:output_type -> habeas.consent.v1.DiscloseResponse
+	20, // 48: habeas.consent.v1.DisclosureService.RecordNotice:output_type -> habeas.consent.v1.RecordNoticeResponse
+	23, // 49: habeas.consent.v1.DisclosureService.ListDisclosures:output_type -> habeas.consent.v1.ListDisclosuresResponse
+	26, // 50: habeas.consent.v1.DisclosureService.ListMarketingDisclosures:output_type -> habeas.consent.v1.ListMarketingDisclosuresResponse
+	28, // 51: habeas.consent.v1.DisclosureService.ListAccounting:output_type -> habeas.consent.v1.ListAccountingResponse
+	30, // 52: habeas.consent.v1.DisclosureService.ListRecipientsOf:output_type -> habeas.consent.v1.ListRecipientsOfResponse
+	41, // [41:53] is the sub-list for method output_type
+	29, // [29:41] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_habeas_consent_v1_disclosure_service_proto_init() }
@@ -1988,7 +2520,7 @@ func file_habeas_consent_v1_disclosure_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_consent_v1_disclosure_service_proto_rawDesc), len(file_habeas_consent_v1_disclosure_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   23,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -335,9 +335,12 @@ var RecipientService_ServiceDesc = grpc.ServiceDesc{
 }
 
 const (
-	DisclosureService_Disclose_FullMethodName        = "/habeas.consent.v1.DisclosureService/Disclose"
-	DisclosureService_RecordNotice_FullMethodName    = "/habeas.consent.v1.DisclosureService/RecordNotice"
-	DisclosureService_ListDisclosures_FullMethodName = "/habeas.consent.v1.DisclosureService/ListDisclosures"
+	DisclosureService_Disclose_FullMethodName                 = "/habeas.consent.v1.DisclosureService/Disclose"
+	DisclosureService_RecordNotice_FullMethodName             = "/habeas.consent.v1.DisclosureService/RecordNotice"
+	DisclosureService_ListDisclosures_FullMethodName          = "/habeas.consent.v1.DisclosureService/ListDisclosures"
+	DisclosureService_ListMarketingDisclosures_FullMethodName = "/habeas.consent.v1.DisclosureService/ListMarketingDisclosures"
+	DisclosureService_ListAccounting_FullMethodName           = "/habeas.consent.v1.DisclosureService/ListAccounting"
+	DisclosureService_ListRecipientsOf_FullMethodName         = "/habeas.consent.v1.DisclosureService/ListRecipientsOf"
 )
 
 // DisclosureServiceClient is the client API for DisclosureService service.
@@ -356,6 +359,19 @@ type DisclosureServiceClient interface {
 	// accounting of disclosures (45 CFR 164.528), or those for the recipients' own
 	// direct marketing (Cal. Civ. Code 1798.83).
 	ListDisclosures(ctx context.Context, in *ListDisclosuresRequest, opts ...grpc.CallOption) (*ListDisclosuresResponse, error)
+	// ListMarketingDisclosures says who got which kinds of a person's data for
+	// direct marketing of their own in a calendar year of the policy's zone,
+	// affiliates included, and how to reach them (Cal. Civ. Code 1798.83). An empty
+	// list is an answer: nobody did.
+	ListMarketingDisclosures(ctx context.Context, in *ListMarketingDisclosuresRequest, opts ...grpc.CallOption) (*ListMarketingDisclosuresResponse, error)
+	// ListAccounting is the accounting of disclosures of patients' data in the last
+	// six years (45 CFR 164.528), oldest first: not for treatment, payment and
+	// operations, as the policy marks its purposes.
+	ListAccounting(ctx context.Context, in *ListAccountingRequest, opts ...grpc.CallOption) (*ListAccountingResponse, error)
+	// ListRecipientsOf says who holds which data of a person, so that they can be
+	// told of a rectification, an erasure or a restriction (GDPR Art. 19). What was
+	// given under a reference that was merged with the person's counts too.
+	ListRecipientsOf(ctx context.Context, in *ListRecipientsOfRequest, opts ...grpc.CallOption) (*ListRecipientsOfResponse, error)
 }
 
 type disclosureServiceClient struct {
@@ -396,6 +412,36 @@ func (c *disclosureServiceClient) ListDisclosures(ctx context.Context, in *ListD
 	return out, nil
 }
 
+func (c *disclosureServiceClient) ListMarketingDisclosures(ctx context.Context, in *ListMarketingDisclosuresRequest, opts ...grpc.CallOption) (*ListMarketingDisclosuresResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListMarketingDisclosuresResponse)
+	err := c.cc.Invoke(ctx, DisclosureService_ListMarketingDisclosures_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *disclosureServiceClient) ListAccounting(ctx context.Context, in *ListAccountingRequest, opts ...grpc.CallOption) (*ListAccountingResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListAccountingResponse)
+	err := c.cc.Invoke(ctx, DisclosureService_ListAccounting_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *disclosureServiceClient) ListRecipientsOf(ctx context.Context, in *ListRecipientsOfRequest, opts ...grpc.CallOption) (*ListRecipientsOfResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListRecipientsOfResponse)
+	err := c.cc.Invoke(ctx, DisclosureService_ListRecipientsOf_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // DisclosureServiceServer is the server API for DisclosureService service.
 // All implementations must embed UnimplementedDisclosureServiceServer
 // for forward compatibility.
@@ -412,6 +458,19 @@ type DisclosureServiceServer interface {
 	// accounting of disclosures (45 CFR 164.528), or those for the recipients' own
 	// direct marketing (Cal. Civ. Code 1798.83).
 	ListDisclosures(context.Context, *ListDisclosuresRequest) (*ListDisclosuresResponse, error)
+	// ListMarketingDisclosures says who got which kinds of a person's data for
+	// direct marketing of their own in a calendar year of the policy's zone,
+	// affiliates included, and how to reach them (Cal. Civ. Code 1798.83). An empty
+	// list is an answer: nobody did.
+	ListMarketingDisclosures(context.Context, *ListMarketingDisclosuresRequest) (*ListMarketingDisclosuresResponse, error)
+	// ListAccounting is the accounting of disclosures of patients' data in the last
+	// six years (45 CFR 164.528), oldest first: not for treatment, payment and
+	// operations, as the policy marks its purposes.
+	ListAccounting(context.Context, *ListAccountingRequest) (*ListAccountingResponse, error)
+	// ListRecipientsOf says who holds which data of a person, so that they can be
+	// told of a rectification, an erasure or a restriction (GDPR Art. 19). What was
+	// given under a reference that was merged with the person's counts too.
+	ListRecipientsOf(context.Context, *ListRecipientsOfRequest) (*ListRecipientsOfResponse, error)
 	mustEmbedUnimplementedDisclosureServiceServer()
 }
 
@@ -430,6 +489,15 @@ func (UnimplementedDisclosureServiceServer) RecordNotice(context.Context, *Recor
 }
 func (UnimplementedDisclosureServiceServer) ListDisclosures(context.Context, *ListDisclosuresRequest) (*ListDisclosuresResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListDisclosures not implemented")
+}
+func (UnimplementedDisclosureServiceServer) ListMarketingDisclosures(context.Context, *ListMarketingDisclosuresRequest) (*ListMarketingDisclosuresResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListMarketingDisclosures not implemented")
+}
+func (UnimplementedDisclosureServiceServer) ListAccounting(context.Context, *ListAccountingRequest) (*ListAccountingResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListAccounting not implemented")
+}
+func (UnimplementedDisclosureServiceServer) ListRecipientsOf(context.Context, *ListRecipientsOfRequest) (*ListRecipientsOfResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListRecipientsOf not implemented")
 }
 func (UnimplementedDisclosureServiceServer) mustEmbedUnimplementedDisclosureServiceServer() {}
 func (UnimplementedDisclosureServiceServer) testEmbeddedByValue()                           {}
@@ -506,6 +574,60 @@ func _DisclosureService_ListDisclosures_Handler(srv interface{}, ctx context.Con
 	return interceptor(ctx, in, info, handler)
 }
 
+func _DisclosureService_ListMarketingDisclosures_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListMarketingDisclosuresRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DisclosureServiceServer).ListMarketingDisclosures(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DisclosureService_ListMarketingDisclosures_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DisclosureServiceServer).ListMarketingDisclosures(ctx, req.(*ListMarketingDisclosuresRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DisclosureService_ListAccounting_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListAccountingRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DisclosureServiceServer).ListAccounting(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DisclosureService_ListAccounting_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DisclosureServiceServer).ListAccounting(ctx, req.(*ListAccountingRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DisclosureService_ListRecipientsOf_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListRecipientsOfRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DisclosureServiceServer).ListRecipientsOf(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DisclosureService_ListRecipientsOf_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DisclosureServiceServer).ListRecipientsOf(ctx, req.(*ListRecipientsOfRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // DisclosureService_ServiceDesc is the grpc.ServiceDesc for DisclosureService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -524,6 +646,18 @@ var DisclosureService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListDisclosures",
 			Handler:    _DisclosureService_ListDisclosures_Handler,
+		},
+		{
+			MethodName: "ListMarketingDisclosures",
+			Handler:    _DisclosureService_ListMarketingDisclosures_Handler,
+		},
+		{
+			MethodName: "ListAccounting",
+			Handler:    _DisclosureService_ListAccounting_Handler,
+		},
+		{
+			MethodName: "ListRecipientsOf",
+			Handler:    _DisclosureService_ListRecipientsOf_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
