@@ -103,8 +103,11 @@ func TestWhoWasGivenDataIsShown(t *testing.T) {
 		}
 	}
 	for _, args := range [][]string{
-		{"disclosure", "list", subject, "--marketing"}, {"disclosure", "list", subject, "--year", "2025"}, {"recipient", "put", "acme-mail"},
-		{"recipient", "agree", "acme-mail", "--from", "soon", "--document", "d"}, {"recipient", "end", "acme-mail"},
+		{"disclosure", "list", subject, "--marketing"},
+		{"disclosure", "list", subject, "--year", "2025"},
+		{"recipient", "put", "acme-mail"},
+		{"recipient", "agree", "acme-mail", "--from", "soon", "--document", "d"},
+		{"recipient", "end", "acme-mail"},
 		{"recipient", "agree", "acme-mail", "--from", "2025-01-01", "--document", "d", "--consideration", "favours"},
 	} {
 		if got := s.run(t, "", args...); got.code != cli.ExitUsage {
