@@ -122,6 +122,9 @@ func TestSettingsThatWaitAreConfirmedByTheCommandThatIsPrinted(t *testing.T) {
 	if r := s.run(t, "", "settings", "set", "--delay", "1h"); r.code != cli.ExitOK || !strings.Contains(r.out, "habeas settings confirm 7, run by somebody else") {
 		t.Errorf("exit code %d: %s%s", r.code, r.out, r.err)
 	}
+	if r := s.run(t, "", "settings", "show"); !strings.Contains(r.out, "number 7,") || !strings.Contains(r.out, "then levels    qcera: access usual, erasure usual") {
+		t.Errorf("what is taken back is not shown: %s%s", r.out, r.err)
+	}
 }
 
 // TestSomebodyIsRegisteredUnderAPolicyAndWithTheirAge.

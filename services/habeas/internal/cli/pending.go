@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -47,6 +48,12 @@ func pendingRows(got *identityv1.GetSettingsResponse) []string {
 	for _, row := range settingRows(p.GetSettings()) {
 		if !now[row] {
 			rows = append(rows, "then "+row)
+		}
+	}
+	for _, of := range got.GetSettings().GetAssurance().GetPolicies() {
+		taken := func(p *identityv1.PolicyAssurance) bool { return p.GetPolicy() == of.GetPolicy() }
+		if !slices.ContainsFunc(p.GetSettings().GetAssurance().GetPolicies(), taken) {
+			rows = append(rows, cells("then levels", levelsText(&identityv1.PolicyAssurance{Policy: of.GetPolicy()})))
 		}
 	}
 	return rows

@@ -25,7 +25,12 @@ func present() *identityv1.GetSettingsResponse {
 }
 
 func (s *answering) GetSettings(context.Context, *identityv1.GetSettingsRequest) (*identityv1.GetSettingsResponse, error) {
-	return present(), nil
+	got := present()
+	if s.waits > 0 {
+		got.Settings.Assurance.Policies = []*identityv1.PolicyAssurance{{Policy: "qcera", Access: 4}}
+		got.Pending = &identityv1.PendingSettings{Number: s.waits, Settings: present().GetSettings(), Lowers: []identityv1.Safeguard{identityv1.Safeguard_SAFEGUARD_ASSURANCE}}
+	}
+	return got, nil
 }
 
 func (s *answering) UpdateSettings(_ context.Context, r *identityv1.UpdateSettingsRequest) (*identityv1.UpdateSettingsResponse, error) {

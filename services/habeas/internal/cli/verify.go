@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
+	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 
 	"github.com/spf13/cobra"
 )
@@ -84,7 +85,11 @@ func (a *app) renew(ctx context.Context, r *repeat, request string) error {
 // verified shows what became of a proof.
 func (a *app) verified(resp *fulfilmentv1.VerifyRequestResponse) error {
 	state := short(resp.GetState().String(), "VERIFICATION_STATE_")
-	err := a.show(resp, []string{"STATE\tATTEMPTS LEFT\tLEVEL\tNEEDED\tREASON\tWOULD DO", cells(state, resp.GetAttemptsLeft(),
+	left := "-" // there is nothing to try any more
+	if resp.GetState() == identityv1.VerificationState_VERIFICATION_STATE_OPEN {
+		left = fmt.Sprint(resp.GetAttemptsLeft())
+	}
+	err := a.show(resp, []string{"STATE\tATTEMPTS LEFT\tLEVEL\tNEEDED\tREASON\tWOULD DO", cells(state, left,
 		level(resp.GetAssuranceLevel()), level(resp.GetNeededLevel()), dash(resp.GetReason()), dash(strings.Join(resp.GetSuffices(), ", ")))})
 	if err == nil && state != "passed" {
 		err = codedError{errAlreadySaid, ExitRefused}
