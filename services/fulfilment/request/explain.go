@@ -59,6 +59,10 @@ const PermitOpen = "PERMIT_OPEN"
 // can cancel it.
 const DelayRuns = "SAFEGUARD_DELAY"
 
+// NoSystems is the reason of a request in whose tenant no system is registered:
+// where to look is not known, so that nothing is planned.
+const NoSystems = "NO_SYSTEMS"
+
 // Who acts.
 const (
 	ActorPerson     = "person"
@@ -163,6 +167,8 @@ func withFailure(s Request, x Explanation) Explanation {
 				x.Actor = ActorOwner
 			case x.System != "":
 				x.Actor = ActorSystem
+			case f.Reason == NoSystems:
+				x.Actor, x.Awaited = ActorOwner, "system.register"
 			case f.Step == StepForget && f.Reason == OnHold:
 				x.Actor, x.Awaited = ActorRetention, "hold.release"
 			}

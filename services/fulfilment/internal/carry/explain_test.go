@@ -20,6 +20,20 @@ func TestACategoryThatNobodyKnowsIsNamedWithItsSystem(t *testing.T) {
 	}
 }
 
+func TestWhereNoSystemIsRegisteredItsOwnersAreWaitedFor(t *testing.T) {
+	w := fake.NewWorld(t)
+	agg := erasure(w)
+	w.Run(soon(w))
+	if x := request.Explain(w.State(agg)); x.Actor != request.ActorOwner || x.Awaited != "system.register" || x.Reason != request.NoSystems || x.NextTryAt.IsZero() {
+		t.Errorf("explained as %+v", x)
+	}
+	w.AddSystem("shop")
+	w.Run(w.Clock.Now().Add(time.Hour))
+	if s := w.State(agg); !s.Closed || len(s.Leaves) == 0 {
+		t.Errorf("once there is a system: %s; %+v", outcomes(s), request.Explain(s))
+	}
+}
+
 func TestAnAccessNamesTheSystemThatItCannotBeCollectedFrom(t *testing.T) {
 	for _, reason := range []connector.Error{connector.ErrUnreachable, connector.ErrBusy} {
 		w, _, crm := world(t)

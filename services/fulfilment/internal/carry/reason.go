@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"habeas.internal/services/fulfilment/internal/connector"
+	"habeas.internal/services/fulfilment/request"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
@@ -22,7 +23,7 @@ func (f Failure) Reason() string { return string(f) }
 
 // Why steps fail.
 const (
-	failNoSystems   = Failure("NO_SYSTEMS")
+	failNoSystems   = Failure(request.NoSystems)
 	failRowsRemain  = Failure("ROWS_REMAIN")
 	failPermitShort = Failure("PERMIT_TOO_SHORT")
 	failVerdict     = Failure("VERDICT_UNKNOWN")

@@ -2347,7 +2347,8 @@ type ExplainRequestResponse struct {
 	// Who must act: "person", "fulfilment", "retention", "system", "system_owner",
 	// "approver", "fulfiller", "nobody". "system_owner": the system's description does
 	// not say clearly enough what its columns are, and nobody who works on the request
-	// can change that; "category" names what it is about.
+	// can change that; "category" names what it is about. Or no system is registered
+	// at all ("system.register" is awaited).
 	NextActor string `protobuf:"bytes,2,opt,name=next_actor,json=nextActor,proto3" json:"next_actor,omitempty"`
 	// What is awaited: a code, such as "verification.code" or "leaf.retry".
 	Awaited string `protobuf:"bytes,3,opt,name=awaited,proto3" json:"awaited,omitempty"`
