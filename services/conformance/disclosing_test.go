@@ -7,6 +7,7 @@ import (
 	"time"
 
 	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
+	"habeas.internal/services/internal/rpc"
 	"habeas.internal/services/systemtest/stack"
 
 	"github.com/google/uuid"
@@ -164,7 +165,7 @@ func neverTogether(_ *testing.T, w *world) {
 	q.gives("a host with uses of its own, the address", own, address, false, "COMBINATION_FORBIDDEN", "email")
 	law := address
 	law.purpose = "ground.law"
-	q.given("compelled", own.id, law, &consentv1.GroundUse{Belief: "subpoena_served", BelievedBy: "counsel-1", Document: "case:1"}, true, "LEGAL_GROUND", "email")
+	q.given("compelled", own.id, law, &consentv1.GroundUse{Belief: "subpoena_served", Document: "case:1"}, true, "LEGAL_GROUND", "email")
 	lax := w.tenantOf(personnelTenant, change{"    - {what: personal_with_address_or_device, exempt: [law, hosting], clause: PT-06}\n", ""})
 	free := w.stranger(lax, personnelTenant)
 	to = w.party(lax, "service_provider", name, both)
@@ -281,7 +282,7 @@ func helpersOnly(_ *testing.T, w *world) {
 func reasonableNecessity(_ *testing.T, w *world) {
 	w.groundsOf(personnelTenant, provided("personal.email"), "rights_or_property")
 	for _, e := range w.people[len(w.people)-1].register() {
-		if e.GetGround().GetBelievedBy() != belief.GetBelievedBy() {
+		if e.GetGround().GetBelievedBy() != rpc.ActorID(personnelTenant, counsel) {
 			w.Errorf("nobody believed entry %s", fmt.Sprint(e.GetNumber()))
 		}
 	}

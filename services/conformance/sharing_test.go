@@ -106,7 +106,11 @@ func (p *person) given(what, to string, a ask, ground *consentv1.GroundUse, yes 
 		p.w.expect(what+", asked", res.GetAnswer(), yes, reason)
 	}
 	before := len(p.register())
-	res, err := p.product.Disclosures.Disclose(stack.Deadline(p.w), &consentv1.DiscloseRequest{RequestId: uuid.NewString(), Question: q, Ground: ground})
+	by := p.product
+	if strings.HasPrefix(a.purpose, "ground.") {
+		by = p.w.Proven(p.tenant, counsel, "product")
+	}
+	res, err := by.Disclosures.Disclose(stack.Deadline(p.w), &consentv1.DiscloseRequest{RequestId: uuid.NewString(), Question: q, Ground: ground})
 	code, got, _ := stack.Answer(err)
 	if yes && (err != nil || res.GetAnswer().GetReason() != reason) {
 		p.w.Errorf("%s: %v, error %v, want %s", what, res.GetAnswer(), err, reason)
@@ -135,7 +139,10 @@ func (p *person) register() []*consentv1.Disclosure {
 	return res.GetDisclosures()
 }
 
-var belief = consentv1.GroundUse{Belief: "subpoena_served", BelievedBy: "counsel-1", Document: "case:1", Imminent: true}
+// counsel is who discloses on grounds, and so believes that they are there.
+const counsel = "counsel-1"
+
+var belief = consentv1.GroundUse{Belief: "subpoena_served", Document: "case:1", Imminent: true}
 
 // groundsOf gives data to a court on each ground that the policy has, once with
 // its whole record and once without each field.
@@ -148,26 +155,24 @@ func (w *world) groundsOf(tenant string, a ask, foreign string) {
 		a.purpose = "ground." + g.ID
 		p.given(g.ID, "court", a, nil, false, "GROUND_NOT_RECORDED")
 		for _, field := range g.Requires {
-			short := &consentv1.GroundUse{Belief: belief.GetBelief(), BelievedBy: belief.GetBelievedBy(), Document: belief.GetDocument(), Imminent: true}
+			short := &consentv1.GroundUse{Belief: belief.GetBelief(), Document: belief.GetDocument(), Imminent: true}
 			switch field {
 			case "belief":
 				short.Belief = ""
-			case "believed_by":
-				short.BelievedBy = ""
 			case "document":
 				short.Document = ""
 			case "imminent":
 				short.Imminent = false
 			default:
-				continue
+				continue // among them believed_by, which nobody can leave out: it is who calls
 			}
 			p.given(g.ID+" without "+field, "court", a, short, false, "GROUND_RECORD_INCOMPLETE")
 		}
-		whole := &consentv1.GroundUse{Belief: belief.GetBelief(), BelievedBy: belief.GetBelievedBy(), Document: belief.GetDocument(), Imminent: true}
+		whole := &consentv1.GroundUse{Belief: belief.GetBelief(), Document: belief.GetDocument(), Imminent: true}
 		p.given(g.ID+", recorded", "court", a, whole, true, "LEGAL_GROUND")
 	}
 	a.purpose = "ground." + foreign
-	p.given("a ground of another policy", "court", a, &consentv1.GroundUse{Belief: "b", BelievedBy: "c", Document: "d", Imminent: true}, false, "GROUND_UNKNOWN")
+	p.given("a ground of another policy", "court", a, &consentv1.GroundUse{Belief: "b", Document: "d", Imminent: true}, false, "GROUND_UNKNOWN")
 }
 
 func undecidedPurpose(tenant string) string {

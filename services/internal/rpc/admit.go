@@ -149,6 +149,17 @@ func (s *Server) authorise(c *call) error {
 	return nil
 }
 
+// NeedStepUp refuses a person who has not proven themselves anew a moment ago: for
+// methods that need it of some calls only. A service that calls for nobody has
+// nothing but its certificate to prove itself by.
+func NeedStepUp(ctx context.Context) error {
+	c := callFrom(ctx)
+	if c == nil || c.principal.Subject != "" && !fresh(c.principal.StepUpAt, c.server.cfg.Now()) {
+		return errStepUpRequired
+	}
+	return nil
+}
+
 func fresh(at, now time.Time) bool {
 	age := now.Sub(at)
 	return !at.IsZero() && age <= stepUpAge && age >= -clockSkew

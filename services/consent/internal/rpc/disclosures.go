@@ -13,6 +13,7 @@ import (
 	"habeas.internal/services/consent/person"
 	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/es/eventpb"
+	kit "habeas.internal/services/internal/rpc"
 	"habeas.internal/services/internal/rpc/fault"
 )
 
@@ -28,16 +29,20 @@ func (s *DisclosureServer) Disclose(ctx context.Context, r *consentv1.DiscloseRe
 	if err := disclosable(r); err != nil {
 		return nil, err
 	}
+	ground, err := groundUse(ctx, r)
+	if err != nil {
+		return nil, err
+	}
 	round, err := s.log.round(ctx, &consentv1.CheckRequest{})
 	if err != nil {
 		return nil, err
 	}
-	v, err := round.judge(ctx, "question", q, groundUse(r.GetGround()))
+	v, err := round.judge(ctx, "question", q, ground)
 	if err != nil {
 		return nil, err
 	}
 	cmd, err := command[disclosure.Command](r.GetRequestId(), r, round.now, disclosure.Disclose{
-		Entry: entry(r, v), Verdict: disclosure.Verdict{Allowed: v.answer.Allowed, Reason: string(v.answer.Reason)},
+		Entry: entry(r, v, ground), Verdict: disclosure.Verdict{Allowed: v.answer.Allowed, Reason: string(v.answer.Reason)},
 		Sides: v.sides, Others: v.others, Known: !v.whole.state.Since.IsZero(), At: round.now,
 	})
 	if err != nil {
@@ -75,21 +80,43 @@ func disclosable(r *consentv1.DiscloseRequest) error {
 	return nil
 }
 
-func groundUse(g *consentv1.GroundUse) *check.GroundUse {
-	if g == nil {
-		return nil
+// groundUse is the record of the use on a ground. Who calls is who believes it, and
+// has proven that it is them a moment ago; a service says for whom it calls. The
+// register has the id by which that person is known elsewhere.
+func groundUse(ctx context.Context, r *consentv1.DiscloseRequest) (*check.GroundUse, error) {
+	if !strings.HasPrefix(r.GetQuestion().GetPurpose(), check.GroundPrefix) {
+		return nil, nil //nolint:nilnil // the purpose is no ground, and needs no record of one
 	}
-	return &check.GroundUse{Belief: g.GetBelief(), BelievedBy: g.GetBelievedBy(), Document: g.GetDocument(), Imminent: g.GetImminent()}
+	if err := kit.NeedStepUp(ctx); err != nil {
+		return nil, err
+	}
+	g, caller := r.GetGround(), kit.PrincipalFrom(ctx)
+	if g == nil {
+		return nil, nil //nolint:nilnil // it is the policy that says what comes of that
+	}
+	by := caller.Subject
+	switch {
+	case by == "":
+		by = g.GetBelievedBy()
+	case g.GetBelievedBy() != "":
+		return nil, fault.FieldErrors{{Field: "ground.believed_by", Rule: "MUST_BE_UNSET", Text: "who calls is who believes it; only a service says for whom it calls"}}
+	}
+	return &check.GroundUse{
+		Belief: g.GetBelief(), BelievedBy: kit.ActorID(caller.Tenant, by), Document: g.GetDocument(), Imminent: g.GetImminent(),
+	}, nil
 }
 
-func entry(r *consentv1.DiscloseRequest, v judged) disclosure.Entry {
-	q, g := r.GetQuestion(), r.GetGround()
-	return disclosure.Entry{
+func entry(r *consentv1.DiscloseRequest, v judged, g *check.GroundUse) disclosure.Entry {
+	q := r.GetQuestion()
+	e := disclosure.Entry{
 		Recipient: q.GetRecipient(), Action: string(wire.Action(q.GetAction())), Policy: q.GetPolicy(), Version: v.answer.Version,
 		Purpose: q.GetPurpose(), Categories: q.GetCategories(), Keys: q.GetKeys(), Agreement: v.to.Agreement.Number,
 		Marketing: r.GetMarketing(), Reason: string(v.answer.Reason), Basis: v.answer.Basis, Clause: v.answer.Clause,
-		Ground: disclosure.Ground{Belief: g.GetBelief(), BelievedBy: g.GetBelievedBy(), Document: g.GetDocument(), Imminent: g.GetImminent()},
 	}
+	if g != nil {
+		e.Ground = disclosure.Ground{Belief: g.Belief, BelievedBy: g.BelievedBy, Document: g.Document, Imminent: g.Imminent}
+	}
+	return e
 }
 
 // apart adds to an answer what the recipient holds already: what must stay apart

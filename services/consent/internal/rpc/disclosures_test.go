@@ -6,6 +6,7 @@ import (
 	"time"
 
 	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
+	kit "habeas.internal/services/internal/rpc"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
@@ -127,10 +128,13 @@ func TestARegisterIsShownToWhomItIsAbout(t *testing.T) {
 	}
 	law := w.give("personal.email")
 	law.Question.Purpose, law.Question.Recipient = "ground.law", "court"
-	_, err := c.Disclose(deadline(t), law)
+	proven := human("product")
+	proven.proven = true
+	sure := w.disclosures(t, proven)
+	_, err := sure.Disclose(deadline(t), law)
 	expect(t, "a ground without a record", err, codes.FailedPrecondition, "GROUND_NOT_RECORDED")
-	law.RequestId, law.Ground = w.id(), &consentv1.GroundUse{Belief: "subpoena", BelievedBy: "a1", Document: "case:1"}
-	if _, err := c.Disclose(deadline(t), law); err != nil {
+	law.RequestId, law.Ground = w.id(), &consentv1.GroundUse{Belief: "subpoena", Document: "case:1"}
+	if _, err := sure.Disclose(deadline(t), law); err != nil {
 		t.Fatalf("on a ground: %v", err)
 	}
 	self := caller{tenant: "acme", subject: subject, roles: []string{"subject"}}
@@ -166,6 +170,68 @@ func TestARegisterIsShownToWhomItIsAbout(t *testing.T) {
 	stranger := caller{tenant: "acme", subject: another, roles: []string{"subject"}}
 	_, err = w.disclosures(t, stranger).ListDisclosures(deadline(t), &consentv1.ListDisclosuresRequest{SubjectRef: subject})
 	expect(t, "somebody else's", err, codes.PermissionDenied, "NOT_OWN_DATA")
+}
+
+// TestWhoCallsIsWhoBelievesItNecessary: nobody discloses on a ground in somebody else's
+// name, nor by a token that was left open. A service, which is nobody, says for whom.
+// The twin is any other disclosure: it needs neither.
+func TestWhoCallsIsWhoBelievesItNecessary(t *testing.T) {
+	w := newWorld(t)
+	w.publish(t, document(t, "personnel-technology"))
+	w.provides(t, "service_provider")
+	proven := human("product")
+	proven.proven = true
+	law := func(by string) *consentv1.DiscloseRequest {
+		r := w.give("personal.email")
+		r.Question.Purpose, r.Question.Recipient = "ground.law", "court"
+		r.Ground = &consentv1.GroundUse{Belief: "subpoena", BelievedBy: by, Document: "case:1"}
+		return r
+	}
+	for name, tc := range map[string]struct {
+		who    caller
+		by     string
+		code   codes.Code
+		reason string
+		want   string
+	}{
+		"without a step-up":              {human("product"), "", codes.PermissionDenied, "STEP_UP_REQUIRED", ""},
+		"with one":                       {proven, "", codes.OK, "", "actor-1"},
+		"in somebody else's name":        {proven, "counsel-1", codes.InvalidArgument, "INVALID_ARGUMENT", ""},
+		"a service, for nobody":          {service("fulfilment"), "", codes.FailedPrecondition, "GROUND_RECORD_INCOMPLETE", ""},
+		"a service, for whom it answers": {service("fulfilment"), "counsel-1", codes.OK, "", "counsel-1"},
+	} {
+		res, err := w.disclosures(t, tc.who).Disclose(deadline(t), law(tc.by))
+		if tc.want == "" {
+			expect(t, name, err, tc.code, tc.reason)
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if got := w.believed(t, res.GetNumber()); got != kit.ActorID("acme", tc.want) {
+			t.Errorf("%s: believed by %q", name, got)
+		}
+	}
+	if _, err := w.disclosures(t, human("product")).Disclose(deadline(t), w.give("personal.email", "email")); err != nil {
+		t.Errorf("what is on no ground: %v", err)
+	}
+}
+
+// believed is who believed an entry of the register to be necessary.
+func (w *world) believed(t *testing.T, number uint32) string {
+	t.Helper()
+	self := caller{tenant: "acme", subject: subject, roles: []string{"subject"}}
+	res, err := w.disclosures(t, self).ListDisclosures(deadline(t), &consentv1.ListDisclosuresRequest{SubjectRef: subject})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range res.GetDisclosures() {
+		if d.GetNumber() == number {
+			return d.GetGround().GetBelievedBy()
+		}
+	}
+	return ""
 }
 
 func TestAControllerToComeIsGivenTheDataOfThoseWhoWereTold(t *testing.T) {

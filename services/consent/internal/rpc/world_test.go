@@ -188,6 +188,7 @@ type caller struct {
 	subject string
 	roles   []string
 	service string
+	proven  bool // by a stronger means, a moment ago
 }
 
 func human(roles ...string) caller { return caller{tenant: "acme", subject: "actor-1", roles: roles} }
@@ -209,6 +210,9 @@ func (w *world) dial(t *testing.T, c caller) *grpc.ClientConn {
 	}
 	if len(c.roles) > 0 {
 		claims := rpctest.With(rpctest.With(rpctest.Claims(time.Now(), c.roles...), "tenant", c.tenant), "sub", c.subject)
+		if c.proven {
+			claims = rpctest.With(rpctest.With(claims, "acr", "phr"), "auth_time", time.Now().Unix())
+		}
 		options = append(options, grpc.WithPerRPCCredentials(bearer(w.Issuer.Sign(claims))))
 	}
 	conn, err := grpc.NewClient(w.addr, append(options, grpc.WithTransportCredentials(credentials.NewTLS(config)))...)

@@ -1066,7 +1066,10 @@ type GroundUse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What was believed to be necessary: a reason code.
 	Belief string `protobuf:"bytes,1,opt,name=belief,proto3" json:"belief,omitempty"`
-	// Who believed it: a reference, such as the id of staff.
+	// Who believed it. In a request it is unset, as who calls is who believes it,
+	// and needs a step-up; only a service that calls for nobody else says whose
+	// belief it is, by the subject of their tokens. In the register it is the id by
+	// which that person is known in the read log and as staff.
 	BelievedBy string `protobuf:"bytes,2,opt,name=believed_by,json=believedBy,proto3" json:"believed_by,omitempty"`
 	// The document that demands it: a reference.
 	Document string `protobuf:"bytes,3,opt,name=document,proto3" json:"document,omitempty"`
