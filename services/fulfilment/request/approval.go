@@ -19,6 +19,7 @@ type Approval struct {
 	At       time.Time
 	Declined string // reason code, until the manifest is evaluated anew
 	Review   bool   // it is to be evaluated anew
+	Sought   string // digest of what the person is looked for by, as it was approved or is to be
 }
 
 // Approve approves the manifest.
@@ -46,9 +47,17 @@ type ApprovalBy struct {
 // NoteReview records that the manifest was evaluated anew.
 type NoteReview struct{ At time.Time }
 
-func (Approve) command()    {}
-func (Decline) command()    {}
-func (NoteReview) command() {}
+// OutdateManifest records that the person is looked for by something else than when
+// the manifest was made, or last evaluated.
+type OutdateManifest struct {
+	Sought string
+	At     time.Time
+}
+
+func (Approve) command()         {}
+func (Decline) command()         {}
+func (NoteReview) command()      {}
+func (OutdateManifest) command() {}
 
 // Approved says that a second person has approved the manifest.
 type Approved struct {
@@ -65,9 +74,16 @@ type Declined struct {
 // Reviewed says that the manifest was evaluated anew and waits for approval.
 type Reviewed struct{ At time.Time }
 
-func (Approved) event() {}
-func (Declined) event() {}
-func (Reviewed) event() {}
+// ManifestOutdated says that the manifest is about somebody else than it was.
+type ManifestOutdated struct {
+	Sought string
+	At     time.Time
+}
+
+func (Approved) event()         {}
+func (Declined) event()         {}
+func (Reviewed) event()         {}
+func (ManifestOutdated) event() {}
 
 // What a caller who approves may be told.
 const (
@@ -92,6 +108,9 @@ func (s Request) AwaitsApproval() bool {
 // same if their texts are.
 func (s Request) Manifest() string {
 	var b strings.Builder
+	if s.Approval.Sought != "" {
+		fmt.Fprintf(&b, "%x\n", s.Approval.Sought)
+	}
 	for _, l := range s.Leaves {
 		p := l.Planned
 		fmt.Fprintf(&b, "%d %q %d %q %q %d %d %q %q %d %q\n", p.Leaf, p.System, p.Version, p.Collection, p.Category, p.Decision,
@@ -129,6 +148,11 @@ func approving(s Request, cmd Command) ([]Event, error) {
 		return once(s.Approval.Declined != "", Declined{Reason: c.Reason, By: c.By, At: c.At})
 	case NoteReview:
 		return once(!s.Approval.Review, Reviewed(c))
+	case OutdateManifest:
+		if s.over() || !s.Active || !s.Planned || s.Forgotten {
+			return nil, ErrOutOfStep
+		}
+		return once(!s.Approval.Needed || s.Approval.Sought == c.Sought, ManifestOutdated(c))
 	}
 	return nil, errUnknown
 }
@@ -162,7 +186,10 @@ func evolveApproval(s Request, ev Event) Request {
 	case Reviewed:
 		a.Review, a.Declined, a.Since, s.Since = false, "", e.At, e.At
 	case ManifestCommitted:
-		a.Needed, a.Revision, a.Since = e.Approval, 1, e.At
+		a.Needed, a.Revision, a.Since, a.Sought = e.Approval, 1, e.At, e.Sought
+	case ManifestOutdated:
+		a.Revision++
+		a.Sought, a.Review, a.Declined, a.Since, s.Since = e.Sought, true, "", e.At, e.At
 	case LeavesDecided:
 		a.Revision++
 		a.Since = e.At

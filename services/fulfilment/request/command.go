@@ -19,13 +19,15 @@ type Submit struct {
 	Identifier personal.Text
 	Channel    string
 	Terms      Terms
-	Submitter  string
+	Submitter  string // digest of who asks for themselves, under SubmitterKey
 	TakenBy    string // who of the staff took it in
 	Agent      string // that asks in the person's name; empty if none does
 	Mandate    string // by which it does
 	Service    string // that submits it for itself; empty if somebody else does
-	ReceivedAt time.Time
-	At         time.Time
+	// SubmitterKey is random, and this request's own.
+	SubmitterKey personal.Text
+	ReceivedAt   time.Time
+	At           time.Time
 }
 
 // NoteVerification records that identity was asked to verify the person.
@@ -111,11 +113,13 @@ type Freeze struct{ At time.Time }
 // CommitManifest fixes the scope. DigestKey is the random key of the digests of
 // row keys. After is the erasure that left what the manifest states, if nobody
 // can be looked for any more. Approval: the tenant asks for a second person's word.
+// Sought is a digest of what the person is looked for by, if so.
 type CommitManifest struct {
 	Leaves    []Planned
 	Schedule  uint32
 	After     string
 	Approval  bool
+	Sought    string
 	DigestKey personal.Text
 	At        time.Time
 }

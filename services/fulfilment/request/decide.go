@@ -52,7 +52,7 @@ func Decide(s Request, cmd Command) ([]Event, error) {
 		return packaging(s, c)
 	case Assign, Unassign, NoteNeed, NoteNeedEnded:
 		return staffing(s, c)
-	case Approve, Decline, NoteReview:
+	case Approve, Decline, NoteReview, OutdateManifest:
 		return approving(s, c)
 	case TellRecipients, NoteForgotten, EndRestriction, OweNotice, EndNotice:
 		return ending(s, c)

@@ -14,18 +14,19 @@ type Event interface{ event() }
 
 // Submitted says that the request was received.
 type Submitted struct {
-	Right      Right
-	Kind       uint8
-	Identifier personal.Text
-	Channel    string
-	Terms      Terms
-	Submitter  string
-	TakenBy    string
-	Agent      string // that asks in the person's name; empty if none does
-	Mandate    string // by which it does
-	Service    string
-	ReceivedAt time.Time
-	At         time.Time
+	Right        Right
+	Kind         uint8
+	Identifier   personal.Text
+	Channel      string
+	Terms        Terms
+	Submitter    string
+	TakenBy      string
+	Agent        string // that asks in the person's name; empty if none does
+	Mandate      string // by which it does
+	Service      string
+	SubmitterKey personal.Text
+	ReceivedAt   time.Time
+	At           time.Time
 }
 
 // NoticeOwed says that a message is owed.
@@ -87,6 +88,7 @@ type ManifestCommitted struct {
 	Schedule  uint32
 	After     string
 	Approval  bool
+	Sought    string
 	DigestKey personal.Text
 	At        time.Time
 }

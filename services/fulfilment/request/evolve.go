@@ -13,7 +13,7 @@ func Evolve(s Request, ev Event) Request {
 		s.Submitted, s.Right, s.Kind, s.Identifier = true, e.Right, e.Kind, e.Identifier
 		s.Channel, s.Terms, s.ReceivedAt, s.Submitter, s.Since = e.Channel, e.Terms, e.ReceivedAt, e.Submitter, e.At
 		s.Case.TakenBy = e.TakenBy
-		s.Agent, s.Mandate, s.Service = e.Agent, e.Mandate, e.Service
+		s.Agent, s.Mandate, s.Service, s.SubmitterKey = e.Agent, e.Mandate, e.Service, e.SubmitterKey
 	case NoticeOwed:
 		s.Notices = append(slices.Clip(s.Notices), Notice{ID: e.Notice, Template: e.Template})
 		s.Failures = others(others(s.Failures, StepAcknowledge, ""), StepMore, "")
@@ -60,7 +60,7 @@ func Evolve(s Request, ev Event) Request {
 		s.RestrictionEnded = true
 	case ManifestCommitted, LeavesDecided, LeavesStarted, ValuesSuppressed, ChangesAnnounced, LeavesCompleted, StepFailed, LeavesDeferred, Resumed:
 		s = evolveApproval(evolveWork(s, e), e)
-	case Assigned, Unassigned, NeedGranted, NeedEnded, Approved, Declined, Reviewed:
+	case Assigned, Unassigned, NeedGranted, NeedEnded, Approved, Declined, Reviewed, ManifestOutdated:
 		s = evolveApproval(evolveCase(s, e), e)
 	case CommandRefused:
 	}
@@ -112,7 +112,7 @@ func evolveWork(s Request, ev Event) Request {
 		for _, p := range e.Leaves {
 			s.Leaves = changed(s.Leaves, func(l *Leaf) {
 				if l.Leaf == p.Leaf {
-					l.Planned = p
+					l.Planned, l.Cut = p, false
 				}
 			})
 		}
@@ -169,7 +169,7 @@ func started(s Request, e LeavesStarted) Request {
 	for _, f := range e.Leaves {
 		s.Leaves = changed(s.Leaves, func(l *Leaf) {
 			if l.Leaf == f.Leaf {
-				l.Started, l.RowsFound = true, max(l.RowsFound, f.Rows)
+				l.Started, l.RowsFound, l.Digest = true, max(l.RowsFound, f.Rows), string(f.Digest)
 			}
 		})
 	}
@@ -180,7 +180,7 @@ func announced(leaves []Leaf, e ChangesAnnounced) []Leaf {
 	for _, d := range e.Leaves {
 		leaves = changed(leaves, func(l *Leaf) {
 			if l.Leaf == d.Leaf {
-				l.Announced = d.most(l.Announced)
+				l.Announced, l.Cut = d.most(l.Announced), l.Cut || d.destroys()
 			}
 		})
 	}

@@ -56,10 +56,17 @@ func (p Planned) same(o Planned) bool {
 		p.Collection == o.Collection && p.Category == o.Category
 }
 
-// Uncounted reports whether a part that is to be erased holds more than what a second
-// person is to approve, or has approved: that is destroyed by no word of theirs.
-func (s Request) Uncounted(l, now Planned) bool {
-	return s.Approval.Needed && l.Decision == Erase && now.Decision == Erase && now.Rows > l.Rows
+// Uncounted reports whether a part that is to be erased may hold what a second person
+// has not counted who is to approve it, or has approved it: more rows, or others than
+// those that an attempt began with which was cut off. That is destroyed by no word of
+// theirs. Digest is that of the rows that are there now.
+func (s Request) Uncounted(l Leaf, now Planned, digest string) bool {
+	return s.recounts(l, now) && (now.Rows > l.Rows || digest != l.Digest)
+}
+
+// recounts reports whether what is there now of a part is counted anew.
+func (s Request) recounts(l Leaf, now Planned) bool {
+	return s.Approval.Needed && l.Decision == Erase && now.Decision == Erase && (now.Rows > l.Rows || l.Cut && now.Rows > 0)
 }
 
 // keepMore decides anew what has been decided: what was to be erased may turn out
@@ -72,7 +79,7 @@ func keepMore(s Request, c DecideLeaves, mine []Leaf) ([]Event, error) {
 		switch {
 		case !l.same(p):
 			return nil, ErrNotInManifest
-		case l.Decision != Erase || p.Decision != Keep && !s.Uncounted(l.Planned, p) || l.Ended():
+		case l.Decision != Erase || p.Decision != Keep && !s.recounts(l, p) || l.Ended():
 		case !s.fits(p, ""):
 			return nil, ErrNotInManifest
 		default:

@@ -192,6 +192,9 @@ func working(s Request, now time.Time) []Effect {
 		return one(StepCollect)
 	}
 	if s.Approval.Review {
+		if slices.ContainsFunc(s.Systems, func(y System) bool { return y.busy(now) && !allEnded(s.of(y.Name)) }) {
+			return nil // what is approved there is being carried out
+		}
 		return one(StepReview)
 	}
 	var out []Effect

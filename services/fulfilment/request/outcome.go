@@ -224,6 +224,9 @@ func (d Done) most(o Done) Done {
 	}
 }
 
+// destroys reports whether d says that anything was taken away.
+func (d Done) destroys() bool { return d.Deleted+d.Masked > 0 }
+
 // tells reports whether d says something that was not said before: rows of a
 // kind for the first time, or twice as many.
 func (d Done) tells(before Done) bool {

@@ -101,6 +101,11 @@ type Leaf struct {
 	Kept      uint64
 	// Announced is what the attempts so far may have done; the most of each.
 	Announced Done
+	// Cut: some attempt may have destroyed rows of it since its rows were counted for
+	// the manifest. Those are not known one by one.
+	Cut bool
+	// Digest is that of the rows that were there at the last start.
+	Digest string
 	// Because says why something is kept that was to be erased.
 	Because Because
 }
@@ -229,19 +234,20 @@ const ChannelAge = "system.age"
 
 // Request is the state of one request.
 type Request struct {
-	Events     int // folded so far; numbers the commands of its process
-	Submitted  bool
-	Right      Right
-	Kind       uint8 // of the identifier; the contract's number
-	Identifier personal.Text
-	Terms      Terms
-	Channel    string
-	ReceivedAt time.Time
-	Submitter  string
-	Service    string // that submitted it for itself
-	Case       Case
-	Agent      string // that asks in the person's name; empty if none does
-	Mandate    string // by which it does
+	Events       int // folded so far; numbers the commands of its process
+	Submitted    bool
+	Right        Right
+	Kind         uint8 // of the identifier; the contract's number
+	Identifier   personal.Text
+	Terms        Terms
+	Channel      string
+	ReceivedAt   time.Time
+	Submitter    string // digest of who asked for themselves, under SubmitterKey
+	SubmitterKey personal.Text
+	Service      string // that submitted it for itself
+	Case         Case
+	Agent        string // that asks in the person's name; empty if none does
+	Mandate      string // by which it does
 
 	Verification   string
 	VerificationAt time.Time // its end

@@ -139,7 +139,7 @@ func announce(s Request, c AnnounceChanges) ([]Event, error) {
 			return nil, ErrNotInManifest
 		case l.Ended() || !l.Started:
 			return nil, ErrOutOfStep
-		case d.tells(l.Announced):
+		case d.tells(l.Announced), s.Approval.Needed && d.destroys() && !l.Cut:
 			ev.Leaves = append(ev.Leaves, d)
 		}
 	}

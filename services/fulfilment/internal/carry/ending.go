@@ -96,6 +96,9 @@ func (j *journey) forgetUnder(ctx context.Context, permit *retentionv1.RequestPe
 	if _, err := j.search(ctx); err != nil {
 		return nil, err
 	}
+	if err := j.approved(ctx); err != nil {
+		return nil, err
+	}
 	if err := j.endPackages(ctx); err != nil {
 		return nil, err
 	}
@@ -264,8 +267,11 @@ func (j *journey) destroy(ctx context.Context, step, reason string, classes ...s
 // destroyKey ends what the request said about its requester, and the codes that
 // identity sealed to verify them.
 func (j *journey) destroyKey(ctx context.Context) error {
-	ends, err := j.destroy(ctx, "destroy-request-keys", "request-closed",
-		sealv1.KeyClass_KEY_CLASS_REQUEST, sealv1.KeyClass_KEY_CLASS_EVIDENCE)
+	classes := []sealv1.KeyClass{sealv1.KeyClass_KEY_CLASS_REQUEST, sealv1.KeyClass_KEY_CLASS_EVIDENCE}
+	if j.s.Package.Name == "" || j.s.Package.Expired { // nobody comes back for anything
+		classes = append(classes, sealv1.KeyClass_KEY_CLASS_PACKAGE)
+	}
+	ends, err := j.destroy(ctx, "destroy-request-keys", "request-closed", classes...)
 	if err != nil {
 		return err
 	}

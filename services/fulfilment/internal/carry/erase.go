@@ -68,6 +68,9 @@ func (j *journey) erase(ctx context.Context, name string) error {
 	if x.person, err = j.person(ctx); err != nil {
 		return err
 	}
+	if changed, err := j.outdated(ctx, x.person); changed || err != nil {
+		return err
+	}
 	if x.sys, err = j.cfg.Connect.Open(ctx, x.agg.Tenant, x.version.Description); err != nil {
 		return err
 	}

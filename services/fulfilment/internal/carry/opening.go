@@ -17,6 +17,7 @@ import (
 	"habeas.internal/services/internal/es/eventpb"
 	"habeas.internal/services/internal/personal"
 	"habeas.internal/services/internal/rpc/client"
+	"habeas.internal/services/internal/seal"
 
 	"google.golang.org/protobuf/types/known/durationpb"
 )
@@ -33,6 +34,20 @@ func (j *journey) identifier(ctx context.Context) (*identityv1.Identifier, error
 		return nil, fmt.Errorf("open identifier: %w", err)
 	}
 	return &identityv1.Identifier{Kind: identityv1.IdentifierKind(j.s.Kind), Value: value}, nil
+}
+
+// SubmitterKey is the key of the mark by which a request knows who submitted it for
+// themselves; empty once it is destroyed. ctx must name the tenant for calls to other
+// services.
+func (c *Carrier) SubmitterKey(ctx context.Context, agg es.Aggregate, s request.Request) (string, error) {
+	key, err := eventpb.Open(ctx, c.cfg.Opener, "package", agg, s.SubmitterKey)
+	if errors.Is(err, seal.ErrErased) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("open submitter key: %w", err)
+	}
+	return key, nil
 }
 
 // verify asks identity to verify the person. Whether anybody is known is not

@@ -31,7 +31,7 @@ func (x *erasure) reconsider(ctx context.Context) (changed bool, err error) {
 		return false, err
 	}
 	for k, p := range ask {
-		changed = changed || p.Decision == request.Keep || x.s.Uncounted(x.leaves[asked[k]].Planned, p)
+		changed = changed || p.Decision == request.Keep || x.s.Uncounted(x.leaves[asked[k]], p, string(sc.found[k].Digest[:]))
 		leaves[asked[k]] = p
 	}
 	if !changed {

@@ -141,11 +141,17 @@ func (j *journey) plan(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	sought := ""
+	if approval {
+		if sought, err = j.sought(ctx, person); err != nil {
+			return err
+		}
+	}
 	if err := j.point(PointPlanned); err != nil {
 		return err
 	}
 	return j.note(ctx, request.StepPlan, request.CommitManifest{
-		Leaves: leaves, Schedule: schedule, DigestKey: personal.Clear(key), Approval: approval, At: j.cfg.Now(),
+		Leaves: leaves, Schedule: schedule, DigestKey: personal.Clear(key), Approval: approval, Sought: sought, At: j.cfg.Now(),
 	})
 }
 

@@ -140,7 +140,7 @@ func (h *Holder) Locate(_ context.Context, p connector.Person) ([]connector.Foun
 }
 
 func (h *Holder) found(p connector.Person, part connector.Part) connector.Found {
-	f := connector.Found{Part: part}
+	f, rows := connector.Found{Part: part}, []string{}
 	for _, r := range h.Rows {
 		switch {
 		case !h.has(p, r, part):
@@ -148,10 +148,11 @@ func (h *Holder) found(p connector.Person, part connector.Part) connector.Found 
 			f.Shared++
 		default:
 			f.Rows++
+			rows = append(rows, r.Values[part.Category])
 		}
 	}
 	if f.Rows > 0 {
-		f.Digest = sha256.Sum256(fmt.Append(p.Key, part, f.Rows))
+		f.Digest = sha256.Sum256(fmt.Append(p.Key, part, rows))
 	}
 	return f
 }

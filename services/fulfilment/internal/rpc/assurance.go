@@ -140,7 +140,7 @@ func (s *Server) CancelRequest(ctx context.Context, r *fulfilmentv1.CancelReques
 			return nil, err
 		}
 	}
-	if alone(ctx) && !right && (theirs(ctx, agg, state) != nil) && state.Cancelled == "" {
+	if alone(ctx) && !right && s.theirs(ctx, agg, state) != nil && state.Cancelled == "" {
 		return nil, s.Velocity.wrongCancel(ctx)
 	}
 	reason := strings.TrimPrefix(r.GetReason().String(), "CANCEL_REASON_")

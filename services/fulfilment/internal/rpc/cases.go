@@ -28,8 +28,12 @@ func (s *Server) AssignRequest(ctx context.Context, r *fulfilmentv1.AssignReques
 	if err != nil {
 		return nil, err
 	}
+	own, err := s.submitted(ctx, agg, state, r.GetStaff())
+	if err != nil {
+		return nil, err
+	}
 	res, err := s.change(ctx, r.GetRequest(), r.GetRequestId(), r, request.Assign{
-		Duty: request.Duty(r.GetDuty()), Staff: kit.ActorID(tenantOf(ctx), r.GetStaff()), Own: submitted(agg, state, r.GetStaff()),
+		Duty: request.Duty(r.GetDuty()), Staff: kit.ActorID(tenantOf(ctx), r.GetStaff()), Own: own,
 		By: staff(ctx), At: s.Now(),
 	})
 	if err != nil {
@@ -97,9 +101,13 @@ func (s *Server) approver(ctx context.Context, id, seen string) (request.Approva
 	if err != nil {
 		return request.ApprovalBy{}, "", err
 	}
+	own, err := s.submitted(ctx, agg, state, kit.PrincipalFrom(ctx).Subject)
+	if err != nil {
+		return request.ApprovalBy{}, "", err
+	}
 	digest := digestOf(state)
 	return request.ApprovalBy{
-		By: staff(ctx), Own: submitted(agg, state, kit.PrincipalFrom(ctx).Subject),
+		By: staff(ctx), Own: own,
 		Revision: state.Approval.Revision, Seen: subtle.ConstantTimeCompare([]byte(digest), []byte(seen)) == 1, At: s.Now(),
 	}, digest, nil
 }

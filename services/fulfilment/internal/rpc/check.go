@@ -58,8 +58,12 @@ func (s *Server) CheckPerson(ctx context.Context, r *fulfilmentv1.CheckPersonReq
 		return nil, err
 	}
 	by := staff(ctx)
+	own, err := s.submitted(ctx, agg, state, kit.PrincipalFrom(ctx).Subject)
+	if err != nil {
+		return nil, err
+	}
 	cmd, err := command[request.Command](s, r.GetRequestId(), r, request.CheckPerson{
-		By: by, Own: submitted(agg, state, kit.PrincipalFrom(ctx).Subject),
+		By: by, Own: own,
 	})
 	if err != nil {
 		return nil, err

@@ -1,6 +1,9 @@
 package rpc_test
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"slices"
 	"testing"
 	"time"
@@ -10,6 +13,7 @@ import (
 	"habeas.internal/services/fulfilment/internal/carry"
 	"habeas.internal/services/fulfilment/internal/fake"
 	"habeas.internal/services/fulfilment/request"
+	"habeas.internal/services/internal/es"
 	kit "habeas.internal/services/internal/rpc"
 
 	"github.com/google/uuid"
@@ -163,5 +167,48 @@ func checkMethod(id string) method {
 			"check.doubt":    checking(id, func(c *identityv1.Check) { c.Method = identityv1.CheckMethod_CHECK_METHOD_DOCUMENT_COPY }),
 			"check.evidence": checking(id, func(c *identityv1.Check) { c.Evidence = make([]byte, 1<<20+1) }),
 		},
+	}
+}
+
+// TestTheLogAloneDoesNotTellWhoSubmitted: the mark by which a request knows them is
+// keyed, and its key lies in the vault. The twin has the key, and finds them by trying.
+func TestTheLogAloneDoesNotTellWhoSubmitted(t *testing.T) {
+	const jane = "jane"
+	s := serve(t)
+	s.AddSystem("shop")
+	id := submit(t, s.as(t, fake.Tenant, jane, "subject"), key1, fulfilmentv1.Right_RIGHT_ERASURE)
+	state, agg := s.State(carry.RequestOf(fake.Tenant, id)), carry.RequestOf(fake.Tenant, id)
+	if _, inClear := state.SubmitterKey.Reveal(); inClear || state.Submitter == "" {
+		t.Fatalf("the key is in clear: %t; the mark is %q", inClear, state.Submitter)
+	}
+	found := func(key string) bool {
+		for _, who := range []string{"mallory", jane, "dora"} {
+			mac := hmac.New(sha256.New, []byte(key))
+			mac.Write([]byte(who))
+			if state.Submitter == hex.EncodeToString(mac.Sum(nil)) || state.Submitter == es.DeriveID(fake.Tenant, "actor/"+id, who) {
+				return true
+			}
+		}
+		return false
+	}
+	key, err := s.Carrier.SubmitterKey(deadline(t), agg, state)
+	if err != nil || found("") || found(fake.Tenant) || found(id) || !found(key) {
+		t.Errorf("found without the key, or not with it: %v", err)
+	}
+	for who, reason := range map[string]string{jane: "", "mallory": "REQUEST_NOT_FOUND"} {
+		_, err := s.as(t, fake.Tenant, who, "subject").GetRequest(deadline(t), &fulfilmentv1.GetRequestRequest{Request: id})
+		if _, got, _ := answer(err); got != reason {
+			t.Errorf("%s: %v", who, err)
+		}
+	}
+	s.Settle()
+	s.Verify(agg)
+	s.Run(s.Clock.Now().Add(90 * 24 * time.Hour))
+	if !s.State(agg).Finished {
+		t.Fatal("it is not finished")
+	}
+	_, err = s.as(t, fake.Tenant, jane, "subject").GetRequest(deadline(t), &fulfilmentv1.GetRequestRequest{Request: id})
+	if _, got, _ := answer(err); got != "REQUEST_NOT_FOUND" {
+		t.Errorf("when it is over, with its keys: %v", err)
 	}
 }

@@ -59,7 +59,11 @@ func (s *Server) SubmitRequest(ctx context.Context, r *fulfilmentv1.SubmitReques
 		Channel: channelCode(r.GetChannel()), Terms: pinned, Service: service, ReceivedAt: received, At: now,
 	}
 	if alone(ctx) {
-		submit.Submitter = mark(agg, kit.PrincipalFrom(ctx).Subject)
+		key, err := es.NewID(s.Random)
+		if err != nil {
+			return nil, err
+		}
+		submit.Submitter, submit.SubmitterKey = mark(key, kit.PrincipalFrom(ctx).Subject), personal.Clear(key)
 	} else {
 		submit.TakenBy = staff(ctx)
 	}
@@ -254,9 +258,13 @@ func (s *Server) DownloadPackage(r *fulfilmentv1.DownloadPackageRequest, out grp
 	if err != nil {
 		return err
 	}
+	reader := ""
+	if !alone(ctx) {
+		reader = staff(ctx)
+	}
 	_, err = s.Requests.Handle(ctx, agg, es.Command[request.Command]{
 		ID: id, At: s.Now(), Meta: es.Meta{Correlation: agg.ID}, Data: request.ReadPackage{
-			Purpose: kit.PurposeFrom(ctx), Roles: roles(ctx), Reader: mark(agg, kit.PrincipalFrom(ctx).Subject),
+			Purpose: kit.PurposeFrom(ctx), Roles: roles(ctx), Reader: reader,
 			Separated: separated, At: s.Now(),
 		},
 	})

@@ -5,6 +5,10 @@ package rpc
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"slices"
@@ -22,6 +26,7 @@ import (
 	"habeas.internal/services/fulfilment/system"
 	"habeas.internal/services/internal/es"
 	kit "habeas.internal/services/internal/rpc"
+	"habeas.internal/services/internal/rpc/client"
 
 	"google.golang.org/protobuf/proto"
 )
@@ -81,15 +86,25 @@ func command[C any](s *Server, id string, r proto.Message, data C) (es.Command[C
 	return es.Command[C]{ID: id, Client: true, Body: body, At: s.Now(), Meta: es.Meta{Correlation: id}, Data: data}, nil
 }
 
-// mark is how a request remembers a person who acts for themselves: comparable,
-// and of no use anywhere else.
-func mark(agg es.Aggregate, subject string) string {
-	return es.DeriveID(agg.Tenant, "actor/"+agg.ID, subject)
+// mark is how a request remembers a person who acts for themselves: comparable by
+// who has its key.
+func mark(key, subject string) string {
+	mac := hmac.New(sha256.New, []byte(key))
+	mac.Write([]byte(subject))
+	return hex.EncodeToString(mac.Sum(nil))
 }
 
-// submitted reports whether somebody has submitted a request for themselves.
-func submitted(agg es.Aggregate, state request.Request, subject string) bool {
-	return state.Submitter != "" && state.Submitter == mark(agg, subject)
+// submitted reports whether somebody has submitted a request for themselves. Once
+// the key of its mark is destroyed nobody has.
+func (s *Server) submitted(ctx context.Context, agg es.Aggregate, state request.Request, subject string) (bool, error) {
+	if state.Submitter == "" || subject == "" {
+		return false, nil
+	}
+	key, err := s.Carrier.SubmitterKey(client.WithTenant(ctx, agg.Tenant), agg, state)
+	if err != nil || key == "" {
+		return false, err
+	}
+	return subtle.ConstantTimeCompare([]byte(state.Submitter), []byte(mark(key, subject))) == 1, nil
 }
 
 // alone reports whether the caller may be here only as the person concerned.
@@ -119,15 +134,19 @@ func (s *Server) load(ctx context.Context, id string) (es.Aggregate, request.Req
 	if err != nil {
 		return agg, state, err
 	}
-	return agg, state, theirs(ctx, agg, state)
+	return agg, state, s.theirs(ctx, agg, state)
 }
 
-func theirs(ctx context.Context, agg es.Aggregate, state request.Request) error {
+func (s *Server) theirs(ctx context.Context, agg es.Aggregate, state request.Request) error {
 	if !state.Submitted {
 		return request.ErrNoRequest
 	}
-	if alone(ctx) && !submitted(agg, state, kit.PrincipalFrom(ctx).Subject) {
-		return request.ErrNoRequest
+	if !alone(ctx) {
+		return nil
 	}
-	return nil
+	own, err := s.submitted(ctx, agg, state, kit.PrincipalFrom(ctx).Subject)
+	if err == nil && !own {
+		err = request.ErrNoRequest
+	}
+	return err
 }

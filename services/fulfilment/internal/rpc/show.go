@@ -121,7 +121,7 @@ func (s *Server) ExplainRequest(ctx context.Context, r *fulfilmentv1.ExplainRequ
 	if err != nil {
 		return nil, err
 	}
-	if err := theirs(ctx, agg, state); err != nil {
+	if err := s.theirs(ctx, agg, state); err != nil {
 		return nil, err
 	}
 	if !state.Assured() {

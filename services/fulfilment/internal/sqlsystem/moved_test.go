@@ -2,9 +2,11 @@ package sqlsystem_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 
 	"habeas.internal/services/fulfilment/internal/connector"
+	"habeas.internal/services/fulfilment/internal/sqlsystem"
 	"habeas.internal/services/internal/sqltest"
 )
 
@@ -54,5 +56,34 @@ INSERT INTO customer VALUES (1, 'ada@example.org'), (2, 'bob@example.org');`+c.b
 				t.Errorf("it ends with %v, want %v; %d rows are left", err, c.want, left)
 			}
 		})
+	}
+}
+
+// TestRowsThatComeBetweenChunksAreNotErasedInPlaceOfOthers: no more is deleted, over
+// all chunks, than was judged. The twin gets no row in between, and is erased whole.
+func TestRowsThatComeBetweenChunksAreNotErasedInPlaceOfOthers(t *testing.T) {
+	for more, want := range map[int]error{0: nil, 4: connector.ErrMoved} {
+		db := sqltest.SQLite(t, `CREATE TABLE customer (id INTEGER PRIMARY KEY, email VARCHAR(80));
+CREATE TABLE invoice (id INTEGER PRIMARY KEY, customer INTEGER NOT NULL REFERENCES customer(id), issued DATETIME, total INTEGER);
+INSERT INTO customer VALUES (1, 'ada@example.org');
+INSERT INTO invoice SELECT value, 1, '2010-01-01', 9 FROM json_each('[1,2,3,4,5,6,7,8,9,10]');`)
+		s := opened(t, db, moved, func(c *sqlsystem.Config) { c.Rows, c.Chunk = 5, 4 })
+		who := person("ada@example.org")
+		var orders []connector.Order
+		for _, f := range locate(t, s, who) {
+			orders = append(orders, connector.Order{Part: f.Part, Erase: true, Rows: f.Rows, Since: f.Since})
+		}
+		chunks := 0
+		s.AfterChunk(func() {
+			for i := range more * (1 - min(chunks, 1)) { // as many as the first chunk has deleted
+				db.Run(t, fmt.Sprintf("INSERT INTO invoice VALUES (%d, 1, '2010-01-01', 9)", 100+i))
+			}
+			chunks++
+		})
+		_, err := s.Erase(t.Context(), who, orders, unheard)
+		left := len(db.Rows(t, "SELECT * FROM invoice"))
+		if chunks == 0 || !errors.Is(err, want) || (want == nil) != (left == 0) {
+			t.Errorf("%d rows more: after %d chunks it ends with %v, want %v; %d rows are left", more, chunks, err, want, left)
+		}
 	}
 }

@@ -44,5 +44,10 @@ func staffing() []entry {
 		}, func(_ *eventpb.Reader, m *fulfilmentv1.ManifestReviewed) request.Reviewed {
 			return request.Reviewed{At: eventpb.Moment(m.GetAt())}
 		}),
+		eventpb.Of[request.Event](func(_ *eventpb.Writer, e request.ManifestOutdated) *fulfilmentv1.ManifestOutdated {
+			return &fulfilmentv1.ManifestOutdated{Sought: []byte(e.Sought), At: eventpb.Stamp(e.At)}
+		}, func(_ *eventpb.Reader, m *fulfilmentv1.ManifestOutdated) request.ManifestOutdated {
+			return request.ManifestOutdated{Sought: string(m.GetSought()), At: eventpb.Moment(m.GetAt())}
+		}),
 	}
 }

@@ -5,6 +5,7 @@ import (
 
 	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+	sealv1 "habeas.internal/proto/gen/habeas/seal/v1"
 	"habeas.internal/services/fulfilment/request"
 	"habeas.internal/services/internal/es/eventpb"
 	"habeas.internal/services/internal/seal"
@@ -77,6 +78,7 @@ func opening() []entry {
 const (
 	pathIdentifier = "identifier"
 	pathDigestKey  = "digest_key"
+	pathSubmitter  = "submitter_key"
 )
 
 func packSubmitted(w *eventpb.Writer, e request.Submitted) *fulfilmentv1.RequestSubmitted {
@@ -88,6 +90,7 @@ func packSubmitted(w *eventpb.Writer, e request.Submitted) *fulfilmentv1.Request
 		Rule: e.Terms.Rule, Calendar: e.Terms.Calendar, Zone: e.Terms.Zone,
 		DueAt: eventpb.Stamp(e.Terms.DueAt), AcknowledgeBy: eventpb.Stamp(e.Terms.AcknowledgeBy), Submitter: e.Submitter,
 		NeededLevel: e.Terms.Level, Delay: span(e.Terms.Delay), TakenBy: e.TakenBy, Agent: e.Agent, Mandate: e.Mandate, Service: e.Service,
+		SubmitterKey: w.Seal(seal.Request, w.Aggregate().ID, sealv1.KeyClass_KEY_CLASS_PACKAGE, pathSubmitter, e.SubmitterKey),
 	}
 }
 
@@ -102,6 +105,7 @@ func unpackSubmitted(r *eventpb.Reader, m *fulfilmentv1.RequestSubmitted) reques
 			Level: m.GetNeededLevel(), Delay: m.GetDelay().AsDuration(),
 		},
 		Submitter: m.GetSubmitter(), TakenBy: m.GetTakenBy(), Agent: m.GetAgent(), Mandate: m.GetMandate(), Service: m.GetService(),
+		SubmitterKey: r.Text(m.GetSubmitterKey(), pathSubmitter),
 	}
 }
 
@@ -134,12 +138,12 @@ func working() []entry {
 		eventpb.Of[request.Event](func(w *eventpb.Writer, e request.ManifestCommitted) *fulfilmentv1.ManifestCommitted {
 			return &fulfilmentv1.ManifestCommitted{
 				Leaves: packPlanned(e.Leaves), ScheduleVersion: e.Schedule, After: e.After, Approval: e.Approval, At: eventpb.Stamp(e.At),
-				DigestKey: sealed(w, w.Aggregate().ID, pathDigestKey, e.DigestKey),
+				DigestKey: sealed(w, w.Aggregate().ID, pathDigestKey, e.DigestKey), Sought: []byte(e.Sought),
 			}
 		}, func(r *eventpb.Reader, m *fulfilmentv1.ManifestCommitted) request.ManifestCommitted {
 			return request.ManifestCommitted{
 				Leaves: unpackPlanned(m.GetLeaves()), Schedule: m.GetScheduleVersion(), After: m.GetAfter(), Approval: m.GetApproval(), At: eventpb.Moment(m.GetAt()),
-				DigestKey: r.Text(m.GetDigestKey(), pathDigestKey),
+				DigestKey: r.Text(m.GetDigestKey(), pathDigestKey), Sought: string(m.GetSought()),
 			}
 		}),
 		eventpb.Of[request.Event](func(_ *eventpb.Writer, e request.LeavesDecided) *fulfilmentv1.LeavesDecided {

@@ -102,7 +102,7 @@ func TestTheEventsOfRequestsStayReadable(t *testing.T) {
 				Policy: "shop", PolicyVersion: 3, Pack: "gdpr@1", PackHash: "00ff", Rule: "P1M", Calendar: "us",
 				Zone: "America/New_York", DueAt: at(), AcknowledgeBy: at(),
 			},
-			Submitter: id, TakenBy: id, ReceivedAt: at(), At: at(),
+			Submitter: id, SubmitterKey: personal.Clear("k"), TakenBy: id, ReceivedAt: at(), At: at(),
 		},
 		request.NoticeOwed{Notice: id, Template: "erased"},
 		request.NoticeEnded{Notice: id, Sent: true, Reason: "NO_ADDRESS"},
@@ -118,7 +118,7 @@ func TestTheEventsOfRequestsStayReadable(t *testing.T) {
 		request.Activated{At: at()},
 		request.ContactNoted{Address: personal.Clear("jane@example.com")},
 		request.Frozen{At: at()},
-		request.ManifestCommitted{Leaves: planned, Schedule: 2, Approval: true, DigestKey: personal.Clear("k"), At: at()},
+		request.ManifestCommitted{Leaves: planned, Schedule: 2, Approval: true, Sought: "d", DigestKey: personal.Clear("k"), At: at()},
 		request.LeavesDecided{System: "shop", Leaves: planned, At: at()},
 		request.LeavesStarted{
 			System: "shop", Attempt: 2, Permit: id, PermitAt: at(),
@@ -162,5 +162,6 @@ func staffed() []request.Event {
 		request.Approved{Digest: "00ff", By: id, At: at()},
 		request.Declined{Reason: "MUST_BE_KEPT", By: id, At: at()},
 		request.Reviewed{At: at()},
+		request.ManifestOutdated{Sought: "d", At: at()},
 	}
 }

@@ -35,7 +35,7 @@ func keyRights() map[string][]keyRight {
 		"consent": {{seal.Conversation, sealv1.KeyClass_KEY_CLASS_MESSAGE, []string{"unsubscribe"}}},
 		"fulfilment": {
 			{seal.Request, sealv1.KeyClass_KEY_CLASS_REQUEST, []string{"record", "fulfilment"}},
-			{seal.Request, sealv1.KeyClass_KEY_CLASS_PACKAGE, []string{"package"}},
+			{seal.Request, sealv1.KeyClass_KEY_CLASS_PACKAGE, []string{"record", "package"}},
 		},
 	}
 }

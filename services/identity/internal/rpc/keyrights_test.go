@@ -20,6 +20,7 @@ func reviewed() []string {
 	return []string{
 		"fulfilment request package package",
 		"fulfilment request request fulfilment",
+		"fulfilment request package record",
 		"fulfilment request request record",
 	}
 }

@@ -464,6 +464,63 @@ func (x *ManifestReviewed) GetAt() *timestamppb.Timestamp {
 	return nil
 }
 
+// ManifestOutdated: the person is known by something else than when the manifest was
+// made, so that an approval of it would be about somebody else. It is evaluated anew.
+type ManifestOutdated struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whom it is about now: a digest of the references and identifiers that are looked
+	// for, under the key of the manifest.
+	Sought []byte `protobuf:"bytes,1,opt,name=sought,proto3" json:"sought,omitempty"`
+	// When.
+	At            *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ManifestOutdated) Reset() {
+	*x = ManifestOutdated{}
+	mi := &file_habeas_fulfilment_v1_case_events_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ManifestOutdated) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ManifestOutdated) ProtoMessage() {}
+
+func (x *ManifestOutdated) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_fulfilment_v1_case_events_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ManifestOutdated.ProtoReflect.Descriptor instead.
+func (*ManifestOutdated) Descriptor() ([]byte, []int) {
+	return file_habeas_fulfilment_v1_case_events_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ManifestOutdated) GetSought() []byte {
+	if x != nil {
+		return x.Sought
+	}
+	return nil
+}
+
+func (x *ManifestOutdated) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
 var File_habeas_fulfilment_v1_case_events_proto protoreflect.FileDescriptor
 
 const file_habeas_fulfilment_v1_case_events_proto_rawDesc = "" +
@@ -495,7 +552,10 @@ const file_habeas_fulfilment_v1_case_events_proto_rawDesc = "" +
 	"\x02by\x18\x02 \x01(\tB\x04\x98\xb5\x18\x02R\x02by\x12*\n" +
 	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at:\x1d\xa2\xb5\x18\x19request.approval_declined\"]\n" +
 	"\x10ManifestReviewed\x12*\n" +
-	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at:\x1d\xa2\xb5\x18\x19request.manifest_reviewedB\xda\x01\n" +
+	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at:\x1d\xa2\xb5\x18\x19request.manifest_reviewed\"{\n" +
+	"\x10ManifestOutdated\x12\x1c\n" +
+	"\x06sought\x18\x01 \x01(\fB\x04\x98\xb5\x18\x04R\x06sought\x12*\n" +
+	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at:\x1d\xa2\xb5\x18\x19request.manifest_outdatedB\xda\x01\n" +
 	"\x18com.habeas.fulfilment.v1B\x0fCaseEventsProtoP\x01Z;habeas.internal/proto/gen/habeas/fulfilment/v1;fulfilmentv1\xa2\x02\x03HFX\xaa\x02\x14Habeas.Fulfilment.V1\xca\x02\x14Habeas\\Fulfilment\\V1\xe2\x02 Habeas\\Fulfilment\\V1\\GPBMetadata\xea\x02\x16Habeas::Fulfilment::V1b\x06proto3"
 
 var (
@@ -510,7 +570,7 @@ func file_habeas_fulfilment_v1_case_events_proto_rawDescGZIP() []byte {
 	return file_habeas_fulfilment_v1_case_events_proto_rawDescData
 }
 
-var file_habeas_fulfilment_v1_case_events_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_habeas_fulfilment_v1_case_events_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_habeas_fulfilment_v1_case_events_proto_goTypes = []any{
 	(*CaseAssigned)(nil),          // 0: habeas.fulfilment.v1.CaseAssigned
 	(*CaseUnassigned)(nil),        // 1: habeas.fulfilment.v1.CaseUnassigned
@@ -519,25 +579,27 @@ var file_habeas_fulfilment_v1_case_events_proto_goTypes = []any{
 	(*ManifestApproved)(nil),      // 4: habeas.fulfilment.v1.ManifestApproved
 	(*ApprovalDeclined)(nil),      // 5: habeas.fulfilment.v1.ApprovalDeclined
 	(*ManifestReviewed)(nil),      // 6: habeas.fulfilment.v1.ManifestReviewed
-	(Duty)(0),                     // 7: habeas.fulfilment.v1.Duty
-	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
+	(*ManifestOutdated)(nil),      // 7: habeas.fulfilment.v1.ManifestOutdated
+	(Duty)(0),                     // 8: habeas.fulfilment.v1.Duty
+	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
 }
 var file_habeas_fulfilment_v1_case_events_proto_depIdxs = []int32{
-	7,  // 0: habeas.fulfilment.v1.CaseAssigned.duty:type_name -> habeas.fulfilment.v1.Duty
-	8,  // 1: habeas.fulfilment.v1.CaseAssigned.at:type_name -> google.protobuf.Timestamp
-	7,  // 2: habeas.fulfilment.v1.CaseUnassigned.duty:type_name -> habeas.fulfilment.v1.Duty
-	8,  // 3: habeas.fulfilment.v1.CaseUnassigned.at:type_name -> google.protobuf.Timestamp
-	8,  // 4: habeas.fulfilment.v1.CaseNeedGranted.until:type_name -> google.protobuf.Timestamp
-	8,  // 5: habeas.fulfilment.v1.CaseNeedGranted.at:type_name -> google.protobuf.Timestamp
-	8,  // 6: habeas.fulfilment.v1.CaseNeedEnded.at:type_name -> google.protobuf.Timestamp
-	8,  // 7: habeas.fulfilment.v1.ManifestApproved.at:type_name -> google.protobuf.Timestamp
-	8,  // 8: habeas.fulfilment.v1.ApprovalDeclined.at:type_name -> google.protobuf.Timestamp
-	8,  // 9: habeas.fulfilment.v1.ManifestReviewed.at:type_name -> google.protobuf.Timestamp
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	8,  // 0: habeas.fulfilment.v1.CaseAssigned.duty:type_name -> habeas.fulfilment.v1.Duty
+	9,  // 1: habeas.fulfilment.v1.CaseAssigned.at:type_name -> google.protobuf.Timestamp
+	8,  // 2: habeas.fulfilment.v1.CaseUnassigned.duty:type_name -> habeas.fulfilment.v1.Duty
+	9,  // 3: habeas.fulfilment.v1.CaseUnassigned.at:type_name -> google.protobuf.Timestamp
+	9,  // 4: habeas.fulfilment.v1.CaseNeedGranted.until:type_name -> google.protobuf.Timestamp
+	9,  // 5: habeas.fulfilment.v1.CaseNeedGranted.at:type_name -> google.protobuf.Timestamp
+	9,  // 6: habeas.fulfilment.v1.CaseNeedEnded.at:type_name -> google.protobuf.Timestamp
+	9,  // 7: habeas.fulfilment.v1.ManifestApproved.at:type_name -> google.protobuf.Timestamp
+	9,  // 8: habeas.fulfilment.v1.ApprovalDeclined.at:type_name -> google.protobuf.Timestamp
+	9,  // 9: habeas.fulfilment.v1.ManifestReviewed.at:type_name -> google.protobuf.Timestamp
+	9,  // 10: habeas.fulfilment.v1.ManifestOutdated.at:type_name -> google.protobuf.Timestamp
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_habeas_fulfilment_v1_case_events_proto_init() }
@@ -552,7 +614,7 @@ func file_habeas_fulfilment_v1_case_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_fulfilment_v1_case_events_proto_rawDesc), len(file_habeas_fulfilment_v1_case_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

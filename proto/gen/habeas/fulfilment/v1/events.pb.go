@@ -1165,8 +1165,9 @@ type RequestSubmitted struct {
 	DueAt *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=due_at,json=dueAt,proto3" json:"due_at,omitempty"`
 	// When receipt has to be acknowledged; unset if no rule demands it.
 	AcknowledgeBy *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=acknowledge_by,json=acknowledgeBy,proto3" json:"acknowledge_by,omitempty"`
-	// Who submitted it, if a person did for themselves: derived from their
-	// pseudonym and this request, so that it can be compared and nothing else.
+	// Who submitted it, if a person did for themselves: a digest of their
+	// pseudonym, keyed with submitter_key, so that it can be compared by who has
+	// that key, and by nobody else.
 	Submitter string `protobuf:"bytes,16,opt,name=submitter,proto3" json:"submitter,omitempty"`
 	// Level of assurance that it needs, 1 to 4; zero if none.
 	NeededLevel uint32 `protobuf:"varint,17,opt,name=needed_level,json=neededLevel,proto3" json:"needed_level,omitempty"`
@@ -1179,7 +1180,10 @@ type RequestSubmitted struct {
 	// The mandate by which it asked, at identity.
 	Mandate string `protobuf:"bytes,21,opt,name=mandate,proto3" json:"mandate,omitempty"`
 	// The service that submitted it for itself; empty if somebody else did.
-	Service       string `protobuf:"bytes,22,opt,name=service,proto3" json:"service,omitempty"`
+	Service string `protobuf:"bytes,22,opt,name=service,proto3" json:"service,omitempty"`
+	// Key of submitter, this request's own: it ends with the package, or where
+	// there is none with the request's other keys.
+	SubmitterKey  *v1.Sealed `protobuf:"bytes,23,opt,name=submitter_key,json=submitterKey,proto3" json:"submitter_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1366,6 +1370,13 @@ func (x *RequestSubmitted) GetService() string {
 		return x.Service
 	}
 	return ""
+}
+
+func (x *RequestSubmitted) GetSubmitterKey() *v1.Sealed {
+	if x != nil {
+		return x.SubmitterKey
+	}
+	return nil
 }
 
 // NoticeOwed: a message about the request is owed to the person.
@@ -2349,7 +2360,10 @@ type ManifestCommitted struct {
 	// person; else empty.
 	After string `protobuf:"bytes,5,opt,name=after,proto3" json:"after,omitempty"`
 	// A second person has to approve it before anything is destroyed.
-	Approval      bool `protobuf:"varint,6,opt,name=approval,proto3" json:"approval,omitempty"`
+	Approval bool `protobuf:"varint,6,opt,name=approval,proto3" json:"approval,omitempty"`
+	// Whom that is about: a digest of the references and identifiers that are looked
+	// for, keyed with digest_key; empty where nobody has to approve.
+	Sought        []byte `protobuf:"bytes,7,opt,name=sought,proto3" json:"sought,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2424,6 +2438,13 @@ func (x *ManifestCommitted) GetApproval() bool {
 		return x.Approval
 	}
 	return false
+}
+
+func (x *ManifestCommitted) GetSought() []byte {
+	if x != nil {
+		return x.Sought
+	}
+	return nil
 }
 
 // LeavesDecided: a system that could not be asked for the manifest has
@@ -3512,7 +3533,7 @@ type PackageRead struct {
 	Purpose string `protobuf:"bytes,1,opt,name=purpose,proto3" json:"purpose,omitempty"`
 	// Roles of who reads, such as "agent" or "subject".
 	Roles string `protobuf:"bytes,2,opt,name=roles,proto3" json:"roles,omitempty"`
-	// Derived from who reads and this request.
+	// Who of the staff reads: the id of the read log; empty for the person.
 	Reader string `protobuf:"bytes,3,opt,name=reader,proto3" json:"reader,omitempty"`
 	// When.
 	At            *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=at,proto3" json:"at,omitempty"`
@@ -4138,7 +4159,7 @@ const file_habeas_fulfilment_v1_events_proto_rawDesc = "" +
 	"\x06reason\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason\x12\x14\n" +
 	"\x05reply\x18\x02 \x01(\rR\x05reply\x12:\n" +
 	"\vnext_try_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tnextTryAt\x12*\n" +
-	"\x02at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x02at:\x11\xa2\xb5\x18\rnotice.failed\"\xb0\a\n" +
+	"\x02at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x02at:\x11\xa2\xb5\x18\rnotice.failed\"\xf3\a\n" +
 	"\x10RequestSubmitted\x121\n" +
 	"\x05right\x18\x01 \x01(\x0e2\x1b.habeas.fulfilment.v1.RightR\x05right\x126\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\".habeas.identity.v1.IdentifierKindR\x04kind\x12<\n" +
@@ -4165,7 +4186,8 @@ const file_habeas_fulfilment_v1_events_proto_rawDesc = "" +
 	"\btaken_by\x18\x13 \x01(\tB\x04\x98\xb5\x18\x02R\atakenBy\x12\x1a\n" +
 	"\x05agent\x18\x14 \x01(\tB\x04\x98\xb5\x18\x02R\x05agent\x12\x1e\n" +
 	"\amandate\x18\x15 \x01(\tB\x04\x98\xb5\x18\x02R\amandate\x12\x1e\n" +
-	"\aservice\x18\x16 \x01(\tB\x04\x98\xb5\x18\x03R\aservice:\x15\xa2\xb5\x18\x11request.submitted\"e\n" +
+	"\aservice\x18\x16 \x01(\tB\x04\x98\xb5\x18\x03R\aservice\x12A\n" +
+	"\rsubmitter_key\x18\x17 \x01(\v2\x16.habeas.seal.v1.SealedB\x04\x98\xb5\x18\x01R\fsubmitterKey:\x15\xa2\xb5\x18\x11request.submitted\"e\n" +
 	"\n" +
 	"NoticeOwed\x12\x1c\n" +
 	"\x06notice\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\x06notice\x12 \n" +
@@ -4234,7 +4256,7 @@ const file_habeas_fulfilment_v1_events_proto_rawDesc = "" +
 	"\tauthority\x18\t \x01(\tB\x04\x98\xb5\x18\x05R\tauthority\x120\n" +
 	"\x05until\x18\n" +
 	" \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x18\n" +
-	"\x04rule\x18\v \x01(\tB\x04\x98\xb5\x18\x03R\x04rule\"\xba\x02\n" +
+	"\x04rule\x18\v \x01(\tB\x04\x98\xb5\x18\x03R\x04rule\"\xd8\x02\n" +
 	"\x11ManifestCommitted\x129\n" +
 	"\x06leaves\x18\x01 \x03(\v2!.habeas.fulfilment.v1.PlannedLeafR\x06leaves\x12)\n" +
 	"\x10schedule_version\x18\x02 \x01(\rR\x0fscheduleVersion\x12*\n" +
@@ -4242,7 +4264,8 @@ const file_habeas_fulfilment_v1_events_proto_rawDesc = "" +
 	"\n" +
 	"digest_key\x18\x04 \x01(\v2\x16.habeas.seal.v1.SealedB\x04\x98\xb5\x18\x01R\tdigestKey\x12\x1a\n" +
 	"\x05after\x18\x05 \x01(\tB\x04\x98\xb5\x18\x02R\x05after\x12\x1a\n" +
-	"\bapproval\x18\x06 \x01(\bR\bapproval:\x1e\xa2\xb5\x18\x1arequest.manifest_committed\"\xb0\x01\n" +
+	"\bapproval\x18\x06 \x01(\bR\bapproval\x12\x1c\n" +
+	"\x06sought\x18\a \x01(\fB\x04\x98\xb5\x18\x04R\x06sought:\x1e\xa2\xb5\x18\x1arequest.manifest_committed\"\xb0\x01\n" +
 	"\rLeavesDecided\x12\x1c\n" +
 	"\x06system\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06system\x129\n" +
 	"\x06leaves\x18\x02 \x03(\v2!.habeas.fulfilment.v1.PlannedLeafR\x06leaves\x12*\n" +
@@ -4471,58 +4494,59 @@ var file_habeas_fulfilment_v1_events_proto_depIdxs = []int32{
 	60, // 19: habeas.fulfilment.v1.RequestSubmitted.due_at:type_name -> google.protobuf.Timestamp
 	60, // 20: habeas.fulfilment.v1.RequestSubmitted.acknowledge_by:type_name -> google.protobuf.Timestamp
 	64, // 21: habeas.fulfilment.v1.RequestSubmitted.delay:type_name -> google.protobuf.Duration
-	60, // 22: habeas.fulfilment.v1.VerificationStarted.expires_at:type_name -> google.protobuf.Timestamp
-	60, // 23: habeas.fulfilment.v1.VerificationStarted.at:type_name -> google.protobuf.Timestamp
-	60, // 24: habeas.fulfilment.v1.VerificationExtended.expires_at:type_name -> google.protobuf.Timestamp
-	60, // 25: habeas.fulfilment.v1.VerificationExtended.at:type_name -> google.protobuf.Timestamp
-	60, // 26: habeas.fulfilment.v1.RequestVerified.at:type_name -> google.protobuf.Timestamp
-	60, // 27: habeas.fulfilment.v1.VerificationRenewed.at:type_name -> google.protobuf.Timestamp
-	60, // 28: habeas.fulfilment.v1.DelayBegun.until:type_name -> google.protobuf.Timestamp
-	62, // 29: habeas.fulfilment.v1.DelayBegun.code:type_name -> habeas.seal.v1.Sealed
-	60, // 30: habeas.fulfilment.v1.DelayBegun.at:type_name -> google.protobuf.Timestamp
-	60, // 31: habeas.fulfilment.v1.RequestCancelled.at:type_name -> google.protobuf.Timestamp
-	60, // 32: habeas.fulfilment.v1.VerificationFailed.at:type_name -> google.protobuf.Timestamp
-	60, // 33: habeas.fulfilment.v1.RequestQueued.at:type_name -> google.protobuf.Timestamp
-	60, // 34: habeas.fulfilment.v1.RequestHeldBack.at:type_name -> google.protobuf.Timestamp
-	60, // 35: habeas.fulfilment.v1.RequestActivated.at:type_name -> google.protobuf.Timestamp
-	62, // 36: habeas.fulfilment.v1.ContactNoted.address:type_name -> habeas.seal.v1.Sealed
-	60, // 37: habeas.fulfilment.v1.RequestFrozen.at:type_name -> google.protobuf.Timestamp
-	1,  // 38: habeas.fulfilment.v1.PlannedLeaf.decision:type_name -> habeas.fulfilment.v1.LeafDecision
-	60, // 39: habeas.fulfilment.v1.PlannedLeaf.until:type_name -> google.protobuf.Timestamp
-	32, // 40: habeas.fulfilment.v1.ManifestCommitted.leaves:type_name -> habeas.fulfilment.v1.PlannedLeaf
-	60, // 41: habeas.fulfilment.v1.ManifestCommitted.at:type_name -> google.protobuf.Timestamp
-	62, // 42: habeas.fulfilment.v1.ManifestCommitted.digest_key:type_name -> habeas.seal.v1.Sealed
-	32, // 43: habeas.fulfilment.v1.LeavesDecided.leaves:type_name -> habeas.fulfilment.v1.PlannedLeaf
-	60, // 44: habeas.fulfilment.v1.LeavesDecided.at:type_name -> google.protobuf.Timestamp
-	60, // 45: habeas.fulfilment.v1.LeavesStarted.permit_ends_at:type_name -> google.protobuf.Timestamp
-	35, // 46: habeas.fulfilment.v1.LeavesStarted.leaves:type_name -> habeas.fulfilment.v1.StartedLeaf
-	60, // 47: habeas.fulfilment.v1.LeavesStarted.at:type_name -> google.protobuf.Timestamp
-	60, // 48: habeas.fulfilment.v1.ValuesSuppressed.until:type_name -> google.protobuf.Timestamp
-	65, // 49: habeas.fulfilment.v1.CompletedLeaf.outcome:type_name -> habeas.fulfilment.v1.LeafOutcome
-	60, // 50: habeas.fulfilment.v1.CompletedLeaf.until:type_name -> google.protobuf.Timestamp
-	39, // 51: habeas.fulfilment.v1.ChangesAnnounced.leaves:type_name -> habeas.fulfilment.v1.AnnouncedLeaf
-	60, // 52: habeas.fulfilment.v1.ChangesAnnounced.at:type_name -> google.protobuf.Timestamp
-	38, // 53: habeas.fulfilment.v1.LeavesCompleted.leaves:type_name -> habeas.fulfilment.v1.CompletedLeaf
-	60, // 54: habeas.fulfilment.v1.LeavesCompleted.at:type_name -> google.protobuf.Timestamp
-	60, // 55: habeas.fulfilment.v1.StepFailed.next_try_at:type_name -> google.protobuf.Timestamp
-	60, // 56: habeas.fulfilment.v1.StepFailed.at:type_name -> google.protobuf.Timestamp
-	60, // 57: habeas.fulfilment.v1.LeavesDeferred.next_try_at:type_name -> google.protobuf.Timestamp
-	60, // 58: habeas.fulfilment.v1.LeavesDeferred.at:type_name -> google.protobuf.Timestamp
-	60, // 59: habeas.fulfilment.v1.RequestResumed.at:type_name -> google.protobuf.Timestamp
-	60, // 60: habeas.fulfilment.v1.PackageRevoked.at:type_name -> google.protobuf.Timestamp
-	60, // 61: habeas.fulfilment.v1.PackageReady.expires_at:type_name -> google.protobuf.Timestamp
-	60, // 62: habeas.fulfilment.v1.PackageRead.at:type_name -> google.protobuf.Timestamp
-	60, // 63: habeas.fulfilment.v1.PackageExpired.residue_ends_at:type_name -> google.protobuf.Timestamp
-	60, // 64: habeas.fulfilment.v1.SubjectForgotten.residue_ends_at:type_name -> google.protobuf.Timestamp
-	60, // 65: habeas.fulfilment.v1.RequestWithdrawn.at:type_name -> google.protobuf.Timestamp
-	66, // 66: habeas.fulfilment.v1.RequestClosed.outcome:type_name -> habeas.fulfilment.v1.Outcome
-	60, // 67: habeas.fulfilment.v1.RequestClosed.at:type_name -> google.protobuf.Timestamp
-	60, // 68: habeas.fulfilment.v1.RequestKeyDestroyed.residue_ends_at:type_name -> google.protobuf.Timestamp
-	69, // [69:69] is the sub-list for method output_type
-	69, // [69:69] is the sub-list for method input_type
-	69, // [69:69] is the sub-list for extension type_name
-	69, // [69:69] is the sub-list for extension extendee
-	0,  // [0:69] is the sub-list for field type_name
+	62, // 22: habeas.fulfilment.v1.RequestSubmitted.submitter_key:type_name -> habeas.seal.v1.Sealed
+	60, // 23: habeas.fulfilment.v1.VerificationStarted.expires_at:type_name -> google.protobuf.Timestamp
+	60, // 24: habeas.fulfilment.v1.VerificationStarted.at:type_name -> google.protobuf.Timestamp
+	60, // 25: habeas.fulfilment.v1.VerificationExtended.expires_at:type_name -> google.protobuf.Timestamp
+	60, // 26: habeas.fulfilment.v1.VerificationExtended.at:type_name -> google.protobuf.Timestamp
+	60, // 27: habeas.fulfilment.v1.RequestVerified.at:type_name -> google.protobuf.Timestamp
+	60, // 28: habeas.fulfilment.v1.VerificationRenewed.at:type_name -> google.protobuf.Timestamp
+	60, // 29: habeas.fulfilment.v1.DelayBegun.until:type_name -> google.protobuf.Timestamp
+	62, // 30: habeas.fulfilment.v1.DelayBegun.code:type_name -> habeas.seal.v1.Sealed
+	60, // 31: habeas.fulfilment.v1.DelayBegun.at:type_name -> google.protobuf.Timestamp
+	60, // 32: habeas.fulfilment.v1.RequestCancelled.at:type_name -> google.protobuf.Timestamp
+	60, // 33: habeas.fulfilment.v1.VerificationFailed.at:type_name -> google.protobuf.Timestamp
+	60, // 34: habeas.fulfilment.v1.RequestQueued.at:type_name -> google.protobuf.Timestamp
+	60, // 35: habeas.fulfilment.v1.RequestHeldBack.at:type_name -> google.protobuf.Timestamp
+	60, // 36: habeas.fulfilment.v1.RequestActivated.at:type_name -> google.protobuf.Timestamp
+	62, // 37: habeas.fulfilment.v1.ContactNoted.address:type_name -> habeas.seal.v1.Sealed
+	60, // 38: habeas.fulfilment.v1.RequestFrozen.at:type_name -> google.protobuf.Timestamp
+	1,  // 39: habeas.fulfilment.v1.PlannedLeaf.decision:type_name -> habeas.fulfilment.v1.LeafDecision
+	60, // 40: habeas.fulfilment.v1.PlannedLeaf.until:type_name -> google.protobuf.Timestamp
+	32, // 41: habeas.fulfilment.v1.ManifestCommitted.leaves:type_name -> habeas.fulfilment.v1.PlannedLeaf
+	60, // 42: habeas.fulfilment.v1.ManifestCommitted.at:type_name -> google.protobuf.Timestamp
+	62, // 43: habeas.fulfilment.v1.ManifestCommitted.digest_key:type_name -> habeas.seal.v1.Sealed
+	32, // 44: habeas.fulfilment.v1.LeavesDecided.leaves:type_name -> habeas.fulfilment.v1.PlannedLeaf
+	60, // 45: habeas.fulfilment.v1.LeavesDecided.at:type_name -> google.protobuf.Timestamp
+	60, // 46: habeas.fulfilment.v1.LeavesStarted.permit_ends_at:type_name -> google.protobuf.Timestamp
+	35, // 47: habeas.fulfilment.v1.LeavesStarted.leaves:type_name -> habeas.fulfilment.v1.StartedLeaf
+	60, // 48: habeas.fulfilment.v1.LeavesStarted.at:type_name -> google.protobuf.Timestamp
+	60, // 49: habeas.fulfilment.v1.ValuesSuppressed.until:type_name -> google.protobuf.Timestamp
+	65, // 50: habeas.fulfilment.v1.CompletedLeaf.outcome:type_name -> habeas.fulfilment.v1.LeafOutcome
+	60, // 51: habeas.fulfilment.v1.CompletedLeaf.until:type_name -> google.protobuf.Timestamp
+	39, // 52: habeas.fulfilment.v1.ChangesAnnounced.leaves:type_name -> habeas.fulfilment.v1.AnnouncedLeaf
+	60, // 53: habeas.fulfilment.v1.ChangesAnnounced.at:type_name -> google.protobuf.Timestamp
+	38, // 54: habeas.fulfilment.v1.LeavesCompleted.leaves:type_name -> habeas.fulfilment.v1.CompletedLeaf
+	60, // 55: habeas.fulfilment.v1.LeavesCompleted.at:type_name -> google.protobuf.Timestamp
+	60, // 56: habeas.fulfilment.v1.StepFailed.next_try_at:type_name -> google.protobuf.Timestamp
+	60, // 57: habeas.fulfilment.v1.StepFailed.at:type_name -> google.protobuf.Timestamp
+	60, // 58: habeas.fulfilment.v1.LeavesDeferred.next_try_at:type_name -> google.protobuf.Timestamp
+	60, // 59: habeas.fulfilment.v1.LeavesDeferred.at:type_name -> google.protobuf.Timestamp
+	60, // 60: habeas.fulfilment.v1.RequestResumed.at:type_name -> google.protobuf.Timestamp
+	60, // 61: habeas.fulfilment.v1.PackageRevoked.at:type_name -> google.protobuf.Timestamp
+	60, // 62: habeas.fulfilment.v1.PackageReady.expires_at:type_name -> google.protobuf.Timestamp
+	60, // 63: habeas.fulfilment.v1.PackageRead.at:type_name -> google.protobuf.Timestamp
+	60, // 64: habeas.fulfilment.v1.PackageExpired.residue_ends_at:type_name -> google.protobuf.Timestamp
+	60, // 65: habeas.fulfilment.v1.SubjectForgotten.residue_ends_at:type_name -> google.protobuf.Timestamp
+	60, // 66: habeas.fulfilment.v1.RequestWithdrawn.at:type_name -> google.protobuf.Timestamp
+	66, // 67: habeas.fulfilment.v1.RequestClosed.outcome:type_name -> habeas.fulfilment.v1.Outcome
+	60, // 68: habeas.fulfilment.v1.RequestClosed.at:type_name -> google.protobuf.Timestamp
+	60, // 69: habeas.fulfilment.v1.RequestKeyDestroyed.residue_ends_at:type_name -> google.protobuf.Timestamp
+	70, // [70:70] is the sub-list for method output_type
+	70, // [70:70] is the sub-list for method input_type
+	70, // [70:70] is the sub-list for extension type_name
+	70, // [70:70] is the sub-list for extension extendee
+	0,  // [0:70] is the sub-list for field type_name
 }
 
 func init() { file_habeas_fulfilment_v1_events_proto_init() }
