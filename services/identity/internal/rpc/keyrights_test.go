@@ -19,8 +19,8 @@ import (
 func reviewed() []string {
 	return []string{
 		"fulfilment request package package",
-		"fulfilment request request fulfilment",
 		"fulfilment request package record",
+		"fulfilment request request fulfilment",
 		"fulfilment request request record",
 	}
 }
