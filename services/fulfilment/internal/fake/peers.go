@@ -109,7 +109,7 @@ func (p *Peers) Separate(address, ref string) bool {
 // NewPeers makes peers at which nothing is known.
 func NewPeers(c *Clock, keys *eventpbtest.Keys) *Peers {
 	return &Peers{
-		Clock: c, Keys: keys, Known: map[string]string{}, Keep: map[string]bool{}, Away: map[string]bool{}, Code: "123456", Level: 3,
+		Clock: c, Keys: keys, Known: map[string]string{}, Keep: map[string]bool{}, Away: map[string]bool{}, Code: "12345678", Level: 3,
 		forgotten: map[string]bool{}, verified: map[string]*identityv1.GetVerificationResponse{},
 		Remembered: map[string]time.Time{}, Needs: map[string]string{},
 		permits: map[string]*retentionv1.RequestPermitResponse{}, open: map[string]time.Time{},

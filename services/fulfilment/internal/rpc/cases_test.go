@@ -57,7 +57,7 @@ func TestAnErasureIsApprovedByWhoeverHasSeenItsManifest(t *testing.T) {
 	desk := s.as(t, fake.Tenant, "desk", "intake", "dpo")
 	id := submit(t, desk, key1, fulfilmentv1.Right_RIGHT_ERASURE)
 	s.Settle()
-	if _, err := desk.VerifyRequest(deadline(t), &fulfilmentv1.VerifyRequestRequest{RequestId: key2, Request: id, Code: "123456"}); err != nil {
+	if _, err := desk.VerifyRequest(deadline(t), &fulfilmentv1.VerifyRequestRequest{RequestId: key2, Request: id, Code: "12345678"}); err != nil {
 		t.Fatal(err)
 	}
 	s.Settle()

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 	"habeas.internal/services/fulfilment/internal/carry"
 	"habeas.internal/services/fulfilment/internal/fake"
+	"habeas.internal/services/fulfilment/internal/view"
 	"habeas.internal/services/fulfilment/request"
 	"habeas.internal/services/internal/es"
 	kit "habeas.internal/services/internal/rpc"
@@ -210,5 +212,52 @@ func TestTheLogAloneDoesNotTellWhoSubmitted(t *testing.T) {
 	_, err = s.as(t, fake.Tenant, jane, "subject").GetRequest(deadline(t), &fulfilmentv1.GetRequestRequest{Request: id})
 	if _, got, _ := answer(err); got != "REQUEST_NOT_FOUND" {
 		t.Errorf("when it is over, with its keys: %v", err)
+	}
+}
+
+// TestAVerifierIsShownWhatWaitsForAProofAlone: it is their queue. The twin has another
+// role besides, and is shown all.
+func TestAVerifierIsShownWhatWaitsForAProofAlone(t *testing.T) {
+	s := serve(t)
+	s.lines = []view.Line{{ID: fake.JaneRef, Stage: request.Over}, {ID: fake.JaneRef, Stage: request.Received}}
+	closed := fulfilmentv1.RequestState_REQUEST_STATE_CLOSED
+	for _, tc := range []struct {
+		roles []string
+		state fulfilmentv1.RequestState
+		rows  int
+		field string
+	}{
+		{[]string{"verifier"}, 0, 1, ""},
+		{[]string{"verifier"}, fulfilmentv1.RequestState_REQUEST_STATE_RECEIVED, 1, ""},
+		{[]string{"verifier"}, closed, 0, "state"},
+		{[]string{"verifier", "intake"}, 0, 2, ""},
+		{[]string{"verifier", "intake"}, closed, 1, ""},
+	} {
+		got, err := s.as(t, fake.Tenant, "vera", tc.roles...).ListRequests(deadline(t), &fulfilmentv1.ListRequestsRequest{State: tc.state})
+		_, _, fields := answer(err)
+		if len(got.GetRequests()) != tc.rows || (err != nil) != (tc.field != "") || tc.field != "" && !hasField(fields, tc.field) {
+			t.Errorf("%v, %s: %d rows, error %v", tc.roles, tc.state, len(got.GetRequests()), err)
+		}
+	}
+}
+
+// TestWhatCanBeNoCodeTakesNoAttempt of the person's.
+func TestWhatCanBeNoCodeTakesNoAttempt(t *testing.T) {
+	s := serve(t)
+	c := s.as(t, fake.Tenant, actor, "intake")
+	id := submit(t, c, key1, fulfilmentv1.Right_RIGHT_ACCESS)
+	s.Settle()
+	for _, code := range []string{"abc", "1234567", "123456789", "1234567a"} {
+		_, err := c.VerifyRequest(deadline(t), &fulfilmentv1.VerifyRequestRequest{RequestId: uuid.NewString(), Request: id, Code: code})
+		if _, _, fields := answer(err); !hasField(fields, "code") {
+			t.Errorf("%q: %v", code, err)
+		}
+	}
+	if slices.ContainsFunc(s.Peers.Calls, func(c string) bool { return strings.HasPrefix(c, "CheckCode") }) {
+		t.Error("identity was asked, and has counted an attempt")
+	}
+	got, err := c.VerifyRequest(deadline(t), &fulfilmentv1.VerifyRequestRequest{RequestId: uuid.NewString(), Request: id, Code: s.Peers.Code})
+	if err != nil || got.GetState() != identityv1.VerificationState_VERIFICATION_STATE_PASSED {
+		t.Errorf("the right one after those: %v, error %v", got, err)
 	}
 }

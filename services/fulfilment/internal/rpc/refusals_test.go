@@ -55,10 +55,10 @@ func requestMethods(id string) []method {
 		},
 		{
 			name: fulfilmentv1.RequestService_VerifyRequest_FullMethodName, role: "verifier", wrong: "agent", foreign: "REQUEST_NOT_FOUND",
-			good: &fulfilmentv1.VerifyRequestRequest{RequestId: key3, Request: id, Code: "1"}, out: &fulfilmentv1.VerifyRequestResponse{},
+			good: &fulfilmentv1.VerifyRequestRequest{RequestId: key3, Request: id, Code: "00000000"}, out: &fulfilmentv1.VerifyRequestResponse{},
 			bad: map[string]proto.Message{
-				"request_id": &fulfilmentv1.VerifyRequestRequest{Request: id, Code: "1"},
-				"request":    &fulfilmentv1.VerifyRequestRequest{RequestId: key3, Request: "x", Code: "1"},
+				"request_id": &fulfilmentv1.VerifyRequestRequest{Request: id, Code: "00000000"},
+				"request":    &fulfilmentv1.VerifyRequestRequest{RequestId: key3, Request: "x", Code: "00000000"},
 				"code":       &fulfilmentv1.VerifyRequestRequest{RequestId: key3, Request: id, Code: long},
 			},
 		},

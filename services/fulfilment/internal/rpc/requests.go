@@ -97,11 +97,18 @@ func itself(ctx context.Context) string {
 	return ""
 }
 
+// codeShaped reports whether a text may be a code at all. One that can't takes no
+// attempt of the person's.
+func codeShaped(code string) bool { return len(code) == 8 && strings.Trim(code, "0123456789") == "" }
+
 // VerifyRequest hands a code or an ID token on to identity and records what it
 // decided.
 func (s *Server) VerifyRequest(ctx context.Context, r *fulfilmentv1.VerifyRequestRequest) (*fulfilmentv1.VerifyRequestResponse, error) {
 	if (r.GetCode() == "") == (r.GetIdToken() == "") {
 		return nil, fault.FieldErrors{{Field: "code", Rule: "ONE_PROOF", Text: "either a code or an ID token is needed"}}
+	}
+	if r.GetIdToken() == "" && !codeShaped(r.GetCode()) {
+		return nil, fault.FieldErrors{{Field: "code", Rule: "CODE_SHAPE", Text: "a code has eight digits"}}
 	}
 	agg, _, err := s.load(ctx, r.GetRequest())
 	if err != nil {
@@ -204,7 +211,14 @@ func (s *Server) ListRequests(ctx context.Context, r *fulfilmentv1.ListRequestsR
 	if size == 0 {
 		size = defaultPage
 	}
-	lines, next, err := s.Lister.List(ctx, tenantOf(ctx), request.Stage(r.GetState()), r.GetPageToken(), size, want)
+	stage := request.Stage(r.GetState())
+	if roles(ctx) == "verifier" { // their queue: who asks is yet to be proven
+		if stage != 0 && stage != request.Received {
+			return nil, fault.FieldErrors{{Field: "state", Rule: "NOT_FOR_VERIFIER", Text: "a verifier is shown what waits for a proof alone"}}
+		}
+		stage = request.Received
+	}
+	lines, next, err := s.Lister.List(ctx, tenantOf(ctx), stage, r.GetPageToken(), size, want)
 	if err != nil {
 		return nil, err
 	}

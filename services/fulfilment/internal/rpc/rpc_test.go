@@ -46,12 +46,12 @@ func TestAnErasureFromItsSubmissionToItsEnd(t *testing.T) {
 	if code, reason, _ := answer(err); code != codes.AlreadyExists || reason != "REQUEST_ID_REUSED" {
 		t.Errorf("another request under the same id: %s %s", code, reason)
 	}
-	_, err = c.VerifyRequest(deadline(t), &fulfilmentv1.VerifyRequestRequest{RequestId: key2, Request: id, Code: "1"})
+	_, err = c.VerifyRequest(deadline(t), &fulfilmentv1.VerifyRequestRequest{RequestId: key2, Request: id, Code: "00000000"})
 	if code, reason, _ := answer(err); code != codes.Unavailable || reason != "VERIFICATION_NOT_STARTED" {
 		t.Errorf("a code before there is one: %s %s", code, reason)
 	}
 	s.Settle()
-	if got := verify(t, c, id, key2, "wrong"); got.GetState() != identityv1.VerificationState_VERIFICATION_STATE_OPEN || got.GetAttemptsLeft() != 4 {
+	if got := verify(t, c, id, key2, "00000000"); got.GetState() != identityv1.VerificationState_VERIFICATION_STATE_OPEN || got.GetAttemptsLeft() != 4 {
 		t.Errorf("a wrong code: %s, %d left", got.GetState(), got.GetAttemptsLeft())
 	}
 	if got := verify(t, c, id, key3, s.Peers.Code); got.GetState() != identityv1.VerificationState_VERIFICATION_STATE_PASSED || got.GetConsistencyToken() == "" {

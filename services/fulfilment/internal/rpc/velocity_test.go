@@ -103,7 +103,7 @@ func TestProofsAreBoundedByRequestAndTenant(t *testing.T) {
 	}
 	s.Settle()
 	for n, tc := range []struct{ request, reason string }{{one, ""}, {one, ""}, {one, "RATE_LIMITED"}, {two, ""}, {two, "RATE_LIMITED"}} {
-		_, err := c.VerifyRequest(deadline(t), &fulfilmentv1.VerifyRequestRequest{RequestId: uuid.NewString(), Request: tc.request, Code: "wrong"})
+		_, err := c.VerifyRequest(deadline(t), &fulfilmentv1.VerifyRequestRequest{RequestId: uuid.NewString(), Request: tc.request, Code: "00000000"})
 		if _, reason, _ := answer(err); reason != tc.reason {
 			t.Errorf("attempt %d: %q, want %q", n+1, reason, tc.reason)
 		}
@@ -116,7 +116,7 @@ func TestProofsAreBoundedByNetwork(t *testing.T) {
 	s := limited(t, "")
 	s.impl.Velocity.Attempts, s.impl.Velocity.OfTenant = 20, 20
 	verify := func(c *api, id string) string {
-		_, err := c.VerifyRequest(deadline(t), &fulfilmentv1.VerifyRequestRequest{RequestId: uuid.NewString(), Request: id, Code: "wrong"})
+		_, err := c.VerifyRequest(deadline(t), &fulfilmentv1.VerifyRequestRequest{RequestId: uuid.NewString(), Request: id, Code: "00000000"})
 		_, reason, _ := answer(err)
 		return reason
 	}
@@ -189,7 +189,7 @@ func TestWithoutRedisNobodyIsPutToTheProofAndEverybodyMayStop(t *testing.T) {
 	for name, call := range map[string]func(context.Context) error{
 		"a request": func(context.Context) error { _, err := asking(c, t, fake.Jane); return err },
 		"a proof": func(ctx context.Context) error {
-			_, err := c.VerifyRequest(ctx, &fulfilmentv1.VerifyRequestRequest{RequestId: uuid.NewString(), Request: id, Code: "1"})
+			_, err := c.VerifyRequest(ctx, &fulfilmentv1.VerifyRequestRequest{RequestId: uuid.NewString(), Request: id, Code: "00000000"})
 			return err
 		},
 	} {

@@ -48,14 +48,15 @@ type service struct {
 }
 
 // List gives the lines that a test has set.
-func (s *service) List(_ context.Context, tenant string, _ request.Stage, after string, size int, _ es.Token) ([]view.Line, string, error) {
+func (s *service) List(_ context.Context, tenant string, stage request.Stage, after string, size int, _ es.Token) ([]view.Line, string, error) {
 	if after != "" && len(after) != 43 {
 		return nil, "", view.ErrBadPage
 	}
 	if tenant != fake.Tenant {
 		return nil, "", nil
 	}
-	return s.lines[:min(size, len(s.lines))], "", nil
+	lines := slices.DeleteFunc(slices.Clone(s.lines), func(l view.Line) bool { return stage != 0 && l.Stage != stage })
+	return lines[:min(size, len(lines))], "", nil
 }
 
 // checker parses as the service does and asks no database.

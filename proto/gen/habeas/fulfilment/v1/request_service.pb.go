@@ -3145,7 +3145,7 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\fCancelReason\x12\x1d\n" +
 	"\x19CANCEL_REASON_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14CANCEL_REASON_NOT_ME\x10\x01\x12\x1e\n" +
-	"\x1aCANCEL_REASON_CHANGED_MIND\x10\x022\x99\r\n" +
+	"\x1aCANCEL_REASON_CHANGED_MIND\x10\x022\x9a\r\n" +
 	"\x0eRequestService\x12z\n" +
 	"\rSubmitRequest\x12*.habeas.fulfilment.v1.SubmitRequestRequest\x1a+.habeas.fulfilment.v1.SubmitRequestResponse\"\x10\x8a\xb5\x18\b\n" +
 	"\x04\x01\x03\v\f\x10\x01\x92\xb5\x18\x00\x12z\n" +
@@ -3163,9 +3163,10 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\x02\x05\a\x10\x01\x92\xb5\x18\x00\x12x\n" +
 	"\n" +
 	"GetRequest\x12'.habeas.fulfilment.v1.GetRequestRequest\x1a(.habeas.fulfilment.v1.GetRequestResponse\"\x17\x8a\xb5\x18\f\n" +
-	"\b\x01\x03\x04\x05\x06\a\b\v\x10\x02\x92\xb5\x18\x00\x90\x02\x01\x12{\n" +
-	"\fListRequests\x12).habeas.fulfilment.v1.ListRequestsRequest\x1a*.habeas.fulfilment.v1.ListRequestsResponse\"\x14\x8a\xb5\x18\t\n" +
-	"\x05\x03\x05\x06\a\b\x10\x02\x92\xb5\x18\x00\x90\x02\x01\x12\x86\x01\n" +
+	"\b\x01\x03\x04\x05\x06\a\b\v\x10\x02\x92\xb5\x18\x00\x90\x02\x01\x12|\n" +
+	"\fListRequests\x12).habeas.fulfilment.v1.ListRequestsRequest\x1a*.habeas.fulfilment.v1.ListRequestsResponse\"\x15\x8a\xb5\x18\n" +
+	"\n" +
+	"\x06\x03\x04\x05\x06\a\b\x10\x02\x92\xb5\x18\x00\x90\x02\x01\x12\x86\x01\n" +
 	"\x11CountOpenRequests\x12..habeas.fulfilment.v1.CountOpenRequestsRequest\x1a/.habeas.fulfilment.v1.CountOpenRequestsResponse\"\x10\x8a\xb5\x18\x05\n" +
 	"\x01\f\x10\x02\x92\xb5\x18\x00\x90\x02\x01\x12\x83\x01\n" +
 	"\fWatchRequest\x12).habeas.fulfilment.v1.WatchRequestRequest\x1a*.habeas.fulfilment.v1.WatchRequestResponse\"\x1a\x8a\xb5\x18\n" +

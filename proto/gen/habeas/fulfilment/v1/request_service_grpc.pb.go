@@ -75,6 +75,8 @@ type RequestServiceClient interface {
 	// GetRequest returns a request with its manifest and leaves.
 	GetRequest(ctx context.Context, in *GetRequestRequest, opts ...grpc.CallOption) (*GetRequestResponse, error)
 	// ListRequests lists requests, newest first.
+	// A verifier who has none of the other roles is shown what waits for a proof of
+	// who asks: they may ask for REQUEST_STATE_RECEIVED alone.
 	ListRequests(ctx context.Context, in *ListRequestsRequest, opts ...grpc.CallOption) (*ListRequestsResponse, error)
 	// CountOpenRequests says how many requests of the tenant are not finished, as of
 	// now.
@@ -285,6 +287,8 @@ type RequestServiceServer interface {
 	// GetRequest returns a request with its manifest and leaves.
 	GetRequest(context.Context, *GetRequestRequest) (*GetRequestResponse, error)
 	// ListRequests lists requests, newest first.
+	// A verifier who has none of the other roles is shown what waits for a proof of
+	// who asks: they may ask for REQUEST_STATE_RECEIVED alone.
 	ListRequests(context.Context, *ListRequestsRequest) (*ListRequestsResponse, error)
 	// CountOpenRequests says how many requests of the tenant are not finished, as of
 	// now.
