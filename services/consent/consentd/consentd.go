@@ -211,6 +211,7 @@ func serve(ctx context.Context, k *daemon.Kit, c rpc.Config) (*kit.Server, net.L
 		{Desc: &consentv1.DisclosureService_ServiceDesc, Impl: servers.Disclosures},
 		{Desc: &consentv1.StatisticService_ServiceDesc, Impl: servers.Statistics},
 		{Desc: &consentv1.UnsubscribeService_ServiceDesc, Impl: servers.Unsubscribe},
+		{Desc: &consentv1.ImportService_ServiceDesc, Impl: servers.Imports},
 	}
 	cfg.Callers = map[string][]string{
 		consentv1.ConsentService_ServiceDesc.ServiceName:    {"identity", "fulfilment"},

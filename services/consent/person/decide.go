@@ -10,6 +10,9 @@ func Decide(s Person, cmd Command) ([]Event, error) {
 	switch c := cmd.(type) {
 	case Record:
 		return record(s, c)
+	case Import:
+		events, _ := importing(s, c)
+		return events, nil
 	case WithdrawAll:
 		return withdrawAll(s, c)
 	case Unsubscribe:

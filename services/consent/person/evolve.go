@@ -8,8 +8,9 @@ func Evolve(s Person, ev Event) Person {
 	switch e := ev.(type) {
 	case DecisionRecorded:
 		s.Since = first(s.Since, e.Decision.RecordedAt)
-		s = decided(s, e)
+		s = decided(s, e).took(e.Provenance, "")
 	case DecisionRefused:
+		s = s.took(e.Provenance, Refusal(e.Reason))
 	case ConsentExpired:
 		s = ended(s, e)
 	case ConsentInvalidated:

@@ -24,6 +24,7 @@ type Person struct {
 	Notified    map[string]time.Time // when the person was told of a controller to come, by recipient
 	WithdrawnAt time.Time            // when the person last withdrew everything; zero: never
 	Sources     map[Account]Authorisation
+	Imported    map[Provenance]Refusal // what became of rows; empty for those recorded
 }
 
 // Topic is a purpose or a category of a policy.
@@ -96,7 +97,7 @@ const (
 	OptOut
 )
 
-// Command is Record, WithdrawAll, Unsubscribe, Invalidate, Accept, Receive, Apply, Inherit,
+// Command is Record, Import, WithdrawAll, Unsubscribe, Invalidate, Accept, Receive, Apply, Inherit,
 // Notify, Authorize or Revoke.
 //
 //sumtype:decl
@@ -235,6 +236,7 @@ type DecisionRecorded struct {
 	Decision Decision
 
 	Circumstances Circumstances
+	Provenance    Provenance
 }
 
 // ConsentExpired says that what was given at a moment has ended by its time. It
@@ -254,7 +256,10 @@ type ConsentInvalidated struct {
 }
 
 // DecisionRefused says that a rule forbade a decision.
-type DecisionRefused struct{ Policy, Reason string }
+type DecisionRefused struct {
+	Policy, Reason string
+	Provenance     Provenance
+}
 
 // AllWithdrawn says that a person withdrew everything, and what was given or offered
 // by this reference then.

@@ -41,6 +41,10 @@ func objects() map[string]map[string]question {
 			"habeas.consent.v1.RecipientService.EndAgreement":     {"dpo", change + `recipient: "%s" reason: "over"`},
 			"habeas.consent.v1.RecipientService.RecordSuccession": {"dpo", change + `recipient: "%s" event: "merger:1" from: ` + atNow},
 		},
+		"import": {
+			"habeas.consent.v1.ImportService.GetImport":       {"dpo", `import: "%s"`},
+			"habeas.consent.v1.ImportService.ListRefusedRows": {"dpo", `import: "%s"`},
+		},
 		"statistic": {
 			"habeas.consent.v1.StatisticService.GetStatistic":     {"dpo", `statistic: "%s"`},
 			"habeas.consent.v1.StatisticService.ReleaseStatistic": {"dpo", change + shopper + `statistic: "%s" purpose: "aggregate.share" category: "aggregate.usage"`},
@@ -148,6 +152,7 @@ func objectless() map[string][]string {
 			"habeas.retention.v1.RetentionService.PutSchedule", "habeas.consent.v1.RecipientService.PutRecipient",
 			"habeas.consent.v1.DisclosureService.RecordNotice",
 			"habeas.consent.v1.StatisticService.RecordCounts", "habeas.consent.v1.StatisticService.RecordDetermination",
+			"habeas.identity.v1.SubjectService.EnrolSubjects", "habeas.consent.v1.ImportService.ImportDecisions",
 		},
 		"they need a policy of the caller's own, and name the person to it": {
 			"habeas.consent.v1.ConsentService.RecordDecision", "habeas.consent.v1.ConsentService.AcceptPolicy",

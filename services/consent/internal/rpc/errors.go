@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"habeas.internal/services/consent/disclosure"
+	"habeas.internal/services/consent/intake"
 	"habeas.internal/services/consent/internal/mirror"
 	"habeas.internal/services/consent/internal/unsubscribe"
 	"habeas.internal/services/consent/person"
@@ -37,6 +38,9 @@ func Errors() fault.Table {
 		{Err: statistic.ErrUnknown, Code: codes.NotFound, Reason: "STATISTIC_NOT_FOUND"},
 		{Err: statistic.ErrInFuture, Code: codes.InvalidArgument, Reason: fault.ReasonInvalid},
 		{Err: statistic.ErrPeriod, Code: codes.InvalidArgument, Reason: fault.ReasonInvalid},
+		{Err: intake.ErrUnknown, Code: codes.NotFound, Reason: "IMPORT_NOT_FOUND"},
+		{Err: errTakenOver, Code: codes.Aborted, Reason: "IMPORT_TAKEN_OVER"},
+		{Err: fault.Type[intake.Refusal](), Code: codes.FailedPrecondition},
 		{Err: fault.Type[statistic.Refusal](), Code: codes.FailedPrecondition},
 		{Err: fault.Type[recipient.Refusal](), Code: codes.FailedPrecondition},
 		{Err: fault.Type[disclosure.Refusal](), Code: codes.FailedPrecondition},

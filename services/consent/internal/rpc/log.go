@@ -9,6 +9,7 @@ import (
 
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 	"habeas.internal/services/consent/disclosure"
+	"habeas.internal/services/consent/intake"
 	"habeas.internal/services/consent/internal/unsubscribe"
 	"habeas.internal/services/consent/internal/view"
 	"habeas.internal/services/consent/internal/wire"
@@ -38,6 +39,8 @@ type (
 	Registers = es.Handler[disclosure.Register, disclosure.Command, disclosure.Event]
 	// Statistics runs the commands of statistics.
 	Statistics = es.Handler[statistic.Statistic, statistic.Command, statistic.Event]
+	// Imports runs the commands of imports.
+	Imports = es.Handler[intake.Import, intake.Command, intake.Event]
 )
 
 // Locator says in which stream an aggregate stands.
@@ -78,6 +81,7 @@ type log struct {
 	recipients Recipients
 	registers  Registers
 	statistics Statistics
+	imports    Imports
 	known      *keeper[rules]
 
 	knownRecipients *keeper[keptRecipient]
@@ -92,6 +96,7 @@ type Servers struct {
 	Disclosures *DisclosureServer
 	Statistics  *StatisticServer
 	Unsubscribe *UnsubscribeServer
+	Imports     *ImportServer
 }
 
 // New makes the services of consent.
@@ -116,6 +121,10 @@ func New(cfg Config) (Servers, error) {
 	if err != nil {
 		return Servers{}, err
 	}
+	imports, err := wire.Intake()
+	if err != nil {
+		return Servers{}, err
+	}
 	l := &log{
 		Config: cfg, known: newKeeper[rules](), knownRecipients: newKeeper[keptRecipient](),
 		policies:   handler(cfg, policies, policy.Decide, policy.Evolve, func(r string) error { return policy.Refusal(r) }),
@@ -123,11 +132,13 @@ func New(cfg Config) (Servers, error) {
 		recipients: handler(cfg, recipients, recipient.Decide, recipient.Evolve, func(r string) error { return recipient.Refusal(r) }),
 		registers:  handler(cfg, registers, disclosure.Decide, disclosure.Evolve, func(r string) error { return disclosure.Refusal(r) }),
 		statistics: handler(cfg, statistics, statistic.Decide, statistic.Evolve, func(r string) error { return statistic.Refusal(r) }),
+		imports:    handler(cfg, imports, intake.Decide, intake.Evolve, func(r string) error { return intake.Refusal(r) }),
 	}
 	return Servers{
 		Consent: &ConsentServer{log: l}, Answers: &AnswerServer{log: l}, Policies: &PolicyServer{log: l},
 		Recipients: &RecipientServer{log: l}, Disclosures: &DisclosureServer{log: l}, Statistics: &StatisticServer{log: l},
 		Unsubscribe: &UnsubscribeServer{log: l, tokens: unsubscribe.Tokens{Keys: cfg.Keys, Now: cfg.Now}},
+		Imports:     &ImportServer{log: l},
 	}, nil
 }
 
@@ -163,6 +174,11 @@ func registerAggregate(ctx context.Context, subject string) es.Aggregate {
 // statisticAggregate is a statistic of the caller's tenant.
 func statisticAggregate(ctx context.Context, id string) es.Aggregate {
 	return es.Aggregate{Context: Context, Tenant: kit.PrincipalFrom(ctx).Tenant, Type: statistic.AggregateType, ID: id}
+}
+
+// importAggregate is an import of the caller's tenant.
+func importAggregate(ctx context.Context, id string) es.Aggregate {
+	return es.Aggregate{Context: Context, Tenant: kit.PrincipalFrom(ctx).Tenant, Type: intake.AggregateType, ID: id}
 }
 
 // command wraps what a client asks for. The body is the request itself.

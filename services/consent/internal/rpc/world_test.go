@@ -146,6 +146,7 @@ func newWorld(t *testing.T) *world {
 			{Desc: &consentv1.PolicyService_ServiceDesc, Impl: servers.Policies},
 			{Desc: &consentv1.RecipientService_ServiceDesc, Impl: servers.Recipients},
 			{Desc: &consentv1.DisclosureService_ServiceDesc, Impl: servers.Disclosures},
+			{Desc: &consentv1.ImportService_ServiceDesc, Impl: servers.Imports},
 		},
 		Callers: map[string][]string{
 			consentv1.ConsentService_ServiceDesc.ServiceName:    {"fulfilment"},

@@ -141,7 +141,7 @@ func packDecision(_ *eventpb.Writer, e person.DecisionRecorded) *consentv1.Decis
 		Decision: Decision(e.Decision.Status), Expression: Expression(e.Decision.Explicit),
 		DecidedAt: eventpb.Stamp(e.Decision.DecidedAt), RecordedAt: eventpb.Stamp(e.Decision.RecordedAt),
 		Evidence: e.Decision.Evidence, Recipients: e.Decision.Recipients, ExpiresAt: eventpb.Stamp(e.Decision.ExpiresAt),
-		Circumstances: CircumstancesOf(e.Circumstances),
+		Circumstances: CircumstancesOf(e.Circumstances), Provenance: packProvenance(e.Provenance),
 	}
 }
 
@@ -155,16 +155,16 @@ func unpackDecision(r *eventpb.Reader, m *consentv1.DecisionRecorded) person.Dec
 			Status: status, Explicit: explicit(r, m.GetExpression()), Evidence: m.GetEvidence(), Version: m.GetVersion(),
 			DecidedAt: eventpb.Moment(m.GetDecidedAt()), RecordedAt: eventpb.Moment(m.GetRecordedAt()),
 			Recipients: m.GetRecipients(), ExpiresAt: eventpb.Moment(m.GetExpiresAt()),
-		}, Circumstances: Circumstances(m.GetCircumstances()),
+		}, Circumstances: Circumstances(m.GetCircumstances()), Provenance: provenance(m.GetProvenance()),
 	}
 }
 
 func packDecisionRefused(_ *eventpb.Writer, e person.DecisionRefused) *consentv1.DecisionRefused {
-	return &consentv1.DecisionRefused{Policy: e.Policy, Reason: e.Reason}
+	return &consentv1.DecisionRefused{Policy: e.Policy, Reason: e.Reason, Provenance: packProvenance(e.Provenance)}
 }
 
 func unpackDecisionRefused(_ *eventpb.Reader, m *consentv1.DecisionRefused) person.DecisionRefused {
-	return person.DecisionRefused{Policy: m.GetPolicy(), Reason: m.GetReason()}
+	return person.DecisionRefused{Policy: m.GetPolicy(), Reason: m.GetReason(), Provenance: provenance(m.GetProvenance())}
 }
 
 // topicSeparator stands between a policy and a purpose; neither can hold it.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"habeas.internal/services/consent/disclosure"
+	"habeas.internal/services/consent/intake"
 	"habeas.internal/services/consent/internal/wire"
 	"habeas.internal/services/consent/person"
 	"habeas.internal/services/consent/policy"
@@ -74,6 +75,20 @@ func TestThePersonsEventsStayReadable(t *testing.T) {
 	})
 }
 
+func TestTheImportsEventsStayReadable(t *testing.T) {
+	codec, err := wire.Intake()
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Unix(1790000000, 0).UTC()
+	corpus(t, "testdata/import", intake.AggregateType, codec, []intake.Event{
+		intake.Begun{File: intake.File{Source: "old", Digest: "aa", Evidence: "web_form", Rows: 3}, By: "staff-1", At: at},
+		intake.Resumed{By: "staff-2", At: at},
+		intake.Progressed{Done: 3, Recorded: 2, Refused: []intake.Row{{Number: 3, Line: 4, Reason: "EVIDENCE_REQUIRED", Field: "evidence"}}, At: at},
+		intake.Finished{Recorded: 2, Refused: 1, At: at},
+	})
+}
+
 func TestAnActKeepsHowItCameAbout(t *testing.T) {
 	codec, err := wire.Person()
 	if err != nil {
@@ -94,6 +109,11 @@ func TestAnActKeepsHowItCameAbout(t *testing.T) {
 		person.AllWithdrawn{DecidedAt: at, RecordedAt: at.Add(1), Circumstances: person.Circumstances{Channel: "web", Actor: person.Staff, Steps: proto.Uint32(1)}},
 		person.AllWithdrawn{DecidedAt: at, RecordedAt: at.Add(1), Circumstances: person.Circumstances{Channel: "web", Actor: person.Agent}},
 		person.AllWithdrawn{DecidedAt: at, RecordedAt: at.Add(1), Circumstances: person.Circumstances{Actor: person.Self}},
+		person.DecisionRecorded{
+			Policy: "caseworks", Purpose: "trends.track", Decision: person.Decision{Status: person.Refused, DecidedAt: at, RecordedAt: at},
+			Provenance: person.Provenance{Import: agg.ID, Row: 7},
+		},
+		person.DecisionRefused{Policy: "caseworks", Reason: "EVIDENCE_REQUIRED", Provenance: person.Provenance{Import: agg.ID, Row: 8}},
 	} {
 		ev, err := codec.Encode(new(eventpbtest.Keys))(context.Background(), agg, es.EventID(agg.ID, 0), want)
 		if err != nil {

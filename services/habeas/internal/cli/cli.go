@@ -47,6 +47,8 @@ const (
 	ExitDenied = 5
 	// ExitNotFound: there is nothing of that name or id.
 	ExitNotFound = 6
+	// ExitPartly: done, but for rows that were refused.
+	ExitPartly = 7
 )
 
 // Streams are what the command reads and writes, and its environment.
@@ -150,7 +152,7 @@ configuration, which "habeas up" writes; those of operators speak to the log as 
 
 Exit codes: 0 done, well or allowed; 1 failed or needing attention; 2 usage, configuration or a value that is not
 valid; 3 not reachable or too often, run it again; 4 refused: by a rule, or damaged, foreign or unsigned; 5 not allowed by the
-token; 6 not found.`
+token; 6 not found; 7 done, but for rows that were refused.`
 
 func newRoot(s Streams) (*cobra.Command, error) {
 	set, err := settingsFrom(s.Environ)

@@ -13,7 +13,7 @@ func (a *app) consent() *cobra.Command {
 	return group("consent", "what people agreed to, and what that allows",
 		a.consentRecord(), a.consentWithdraw(), a.consentInvalidate(), a.consentAccept(), a.consentSignal(), a.consentCheck(),
 		a.consentExplain(), a.consentHistory(), a.consentState(), a.consentReceipt(), a.consentParity(),
-		a.consentSource(), a.consentPrepare(), a.consentUnsubscribe())
+		a.consentSource(), a.consentPrepare(), a.consentUnsubscribe(), a.consentImport(), a.consentImported())
 }
 
 func (a *app) consentHistory() *cobra.Command {

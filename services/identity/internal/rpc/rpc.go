@@ -99,6 +99,7 @@ func Callers() map[string][]string {
 		identityv1.SubjectService_ServiceDesc.ServiceName:          fulfilment,
 		identityv1.SubjectService_GetSubject_FullMethodName:        peers,
 		identityv1.SubjectService_ResolveSubject_FullMethodName:    {"consent", "fulfilment"},
+		identityv1.SubjectService_EnrolSubjects_FullMethodName:     {"consent"},
 		identityv1.SettingsService_ServiceDesc.ServiceName:         nil,
 		identityv1.SettingsService_GetSettings_FullMethodName:      peers,
 		identityv1.AgeService_ServiceDesc.ServiceName:              nil,

@@ -376,6 +376,8 @@ type DecisionRecorded struct {
 	ExpiresAt *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
 	// How the act came about.
 	Circumstances *Circumstances `protobuf:"bytes,12,opt,name=circumstances,proto3" json:"circumstances,omitempty"`
+	// Where it was imported from; unset for what was recorded as it happened.
+	Provenance    *Provenance `protobuf:"bytes,13,opt,name=provenance,proto3" json:"provenance,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -494,6 +496,68 @@ func (x *DecisionRecorded) GetCircumstances() *Circumstances {
 	return nil
 }
 
+func (x *DecisionRecorded) GetProvenance() *Provenance {
+	if x != nil {
+		return x.Provenance
+	}
+	return nil
+}
+
+// Provenance says from where a decision was imported.
+type Provenance struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The import, which names the source, the file and who imported it.
+	Import string `protobuf:"bytes,1,opt,name=import,proto3" json:"import,omitempty"`
+	// The row of its file, from 1.
+	Row           uint64 `protobuf:"varint,2,opt,name=row,proto3" json:"row,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Provenance) Reset() {
+	*x = Provenance{}
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Provenance) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Provenance) ProtoMessage() {}
+
+func (x *Provenance) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Provenance.ProtoReflect.Descriptor instead.
+func (*Provenance) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Provenance) GetImport() string {
+	if x != nil {
+		return x.Import
+	}
+	return ""
+}
+
+func (x *Provenance) GetRow() uint64 {
+	if x != nil {
+		return x.Row
+	}
+	return 0
+}
+
 // ConsentExpired: what a person had given for a purpose has ended by its time.
 // It counted no more from then on; this tells readers.
 type ConsentExpired struct {
@@ -514,7 +578,7 @@ type ConsentExpired struct {
 
 func (x *ConsentExpired) Reset() {
 	*x = ConsentExpired{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[5]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -526,7 +590,7 @@ func (x *ConsentExpired) String() string {
 func (*ConsentExpired) ProtoMessage() {}
 
 func (x *ConsentExpired) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[5]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -539,7 +603,7 @@ func (x *ConsentExpired) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConsentExpired.ProtoReflect.Descriptor instead.
 func (*ConsentExpired) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{5}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ConsentExpired) GetPolicy() string {
@@ -598,7 +662,7 @@ type ConsentInvalidated struct {
 
 func (x *ConsentInvalidated) Reset() {
 	*x = ConsentInvalidated{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[6]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -610,7 +674,7 @@ func (x *ConsentInvalidated) String() string {
 func (*ConsentInvalidated) ProtoMessage() {}
 
 func (x *ConsentInvalidated) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[6]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -623,7 +687,7 @@ func (x *ConsentInvalidated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConsentInvalidated.ProtoReflect.Descriptor instead.
 func (*ConsentInvalidated) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{6}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ConsentInvalidated) GetPolicy() string {
@@ -685,7 +749,7 @@ type AllWithdrawn struct {
 
 func (x *AllWithdrawn) Reset() {
 	*x = AllWithdrawn{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[7]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -697,7 +761,7 @@ func (x *AllWithdrawn) String() string {
 func (*AllWithdrawn) ProtoMessage() {}
 
 func (x *AllWithdrawn) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[7]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -710,7 +774,7 @@ func (x *AllWithdrawn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AllWithdrawn.ProtoReflect.Descriptor instead.
 func (*AllWithdrawn) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{7}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *AllWithdrawn) GetPurposes() []string {
@@ -747,14 +811,16 @@ type DecisionRefused struct {
 	// The policy.
 	Policy string `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
 	// Reason code.
-	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Where it would have been imported from.
+	Provenance    *Provenance `protobuf:"bytes,3,opt,name=provenance,proto3" json:"provenance,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DecisionRefused) Reset() {
 	*x = DecisionRefused{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[8]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -766,7 +832,7 @@ func (x *DecisionRefused) String() string {
 func (*DecisionRefused) ProtoMessage() {}
 
 func (x *DecisionRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[8]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -779,7 +845,7 @@ func (x *DecisionRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecisionRefused.ProtoReflect.Descriptor instead.
 func (*DecisionRefused) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{8}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *DecisionRefused) GetPolicy() string {
@@ -794,6 +860,13 @@ func (x *DecisionRefused) GetReason() string {
 		return x.Reason
 	}
 	return ""
+}
+
+func (x *DecisionRefused) GetProvenance() *Provenance {
+	if x != nil {
+		return x.Provenance
+	}
+	return nil
 }
 
 // PolicyAccepted: a person accepted a version of a policy.
@@ -817,7 +890,7 @@ type PolicyAccepted struct {
 
 func (x *PolicyAccepted) Reset() {
 	*x = PolicyAccepted{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[9]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -829,7 +902,7 @@ func (x *PolicyAccepted) String() string {
 func (*PolicyAccepted) ProtoMessage() {}
 
 func (x *PolicyAccepted) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[9]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -842,7 +915,7 @@ func (x *PolicyAccepted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyAccepted.ProtoReflect.Descriptor instead.
 func (*PolicyAccepted) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{9}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *PolicyAccepted) GetPolicy() string {
@@ -900,7 +973,7 @@ type AcceptanceRefused struct {
 
 func (x *AcceptanceRefused) Reset() {
 	*x = AcceptanceRefused{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[10]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -912,7 +985,7 @@ func (x *AcceptanceRefused) String() string {
 func (*AcceptanceRefused) ProtoMessage() {}
 
 func (x *AcceptanceRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[10]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -925,7 +998,7 @@ func (x *AcceptanceRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptanceRefused.ProtoReflect.Descriptor instead.
 func (*AcceptanceRefused) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{10}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *AcceptanceRefused) GetPolicy() string {
@@ -962,7 +1035,7 @@ type FactApplied struct {
 
 func (x *FactApplied) Reset() {
 	*x = FactApplied{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[11]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -974,7 +1047,7 @@ func (x *FactApplied) String() string {
 func (*FactApplied) ProtoMessage() {}
 
 func (x *FactApplied) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[11]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -987,7 +1060,7 @@ func (x *FactApplied) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FactApplied.ProtoReflect.Descriptor instead.
 func (*FactApplied) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{11}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *FactApplied) GetFact() Fact {
@@ -1045,7 +1118,7 @@ type SignalReceived struct {
 
 func (x *SignalReceived) Reset() {
 	*x = SignalReceived{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[12]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1057,7 +1130,7 @@ func (x *SignalReceived) String() string {
 func (*SignalReceived) ProtoMessage() {}
 
 func (x *SignalReceived) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[12]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1070,7 +1143,7 @@ func (x *SignalReceived) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignalReceived.ProtoReflect.Descriptor instead.
 func (*SignalReceived) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{12}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *SignalReceived) GetPolicy() string {
@@ -1133,7 +1206,7 @@ type SourceAuthorized struct {
 
 func (x *SourceAuthorized) Reset() {
 	*x = SourceAuthorized{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[13]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1145,7 +1218,7 @@ func (x *SourceAuthorized) String() string {
 func (*SourceAuthorized) ProtoMessage() {}
 
 func (x *SourceAuthorized) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[13]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1158,7 +1231,7 @@ func (x *SourceAuthorized) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SourceAuthorized.ProtoReflect.Descriptor instead.
 func (*SourceAuthorized) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{13}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *SourceAuthorized) GetAuthorization() string {
@@ -1236,7 +1309,7 @@ type SourceRevoked struct {
 
 func (x *SourceRevoked) Reset() {
 	*x = SourceRevoked{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[14]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1248,7 +1321,7 @@ func (x *SourceRevoked) String() string {
 func (*SourceRevoked) ProtoMessage() {}
 
 func (x *SourceRevoked) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[14]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1261,7 +1334,7 @@ func (x *SourceRevoked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SourceRevoked.ProtoReflect.Descriptor instead.
 func (*SourceRevoked) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{14}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SourceRevoked) GetPolicy() string {
@@ -1314,7 +1387,7 @@ type AuthorizationRefused struct {
 
 func (x *AuthorizationRefused) Reset() {
 	*x = AuthorizationRefused{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[15]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1326,7 +1399,7 @@ func (x *AuthorizationRefused) String() string {
 func (*AuthorizationRefused) ProtoMessage() {}
 
 func (x *AuthorizationRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[15]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1339,7 +1412,7 @@ func (x *AuthorizationRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthorizationRefused.ProtoReflect.Descriptor instead.
 func (*AuthorizationRefused) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{15}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *AuthorizationRefused) GetPolicy() string {
@@ -1386,7 +1459,7 @@ type RecipientRegistered struct {
 
 func (x *RecipientRegistered) Reset() {
 	*x = RecipientRegistered{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[16]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1398,7 +1471,7 @@ func (x *RecipientRegistered) String() string {
 func (*RecipientRegistered) ProtoMessage() {}
 
 func (x *RecipientRegistered) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[16]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1411,7 +1484,7 @@ func (x *RecipientRegistered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecipientRegistered.ProtoReflect.Descriptor instead.
 func (*RecipientRegistered) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{16}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *RecipientRegistered) GetKind() string {
@@ -1500,7 +1573,7 @@ type RecipientAgreed struct {
 
 func (x *RecipientAgreed) Reset() {
 	*x = RecipientAgreed{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[17]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1512,7 +1585,7 @@ func (x *RecipientAgreed) String() string {
 func (*RecipientAgreed) ProtoMessage() {}
 
 func (x *RecipientAgreed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[17]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1525,7 +1598,7 @@ func (x *RecipientAgreed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecipientAgreed.ProtoReflect.Descriptor instead.
 func (*RecipientAgreed) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{17}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *RecipientAgreed) GetNumber() uint32 {
@@ -1639,7 +1712,7 @@ type RecipientConfirmed struct {
 
 func (x *RecipientConfirmed) Reset() {
 	*x = RecipientConfirmed{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[18]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1651,7 +1724,7 @@ func (x *RecipientConfirmed) String() string {
 func (*RecipientConfirmed) ProtoMessage() {}
 
 func (x *RecipientConfirmed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[18]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1664,7 +1737,7 @@ func (x *RecipientConfirmed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecipientConfirmed.ProtoReflect.Descriptor instead.
 func (*RecipientConfirmed) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{18}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *RecipientConfirmed) GetConfirmedAt() *timestamppb.Timestamp {
@@ -1696,7 +1769,7 @@ type AgreementEnded struct {
 
 func (x *AgreementEnded) Reset() {
 	*x = AgreementEnded{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[19]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1708,7 +1781,7 @@ func (x *AgreementEnded) String() string {
 func (*AgreementEnded) ProtoMessage() {}
 
 func (x *AgreementEnded) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[19]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1721,7 +1794,7 @@ func (x *AgreementEnded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgreementEnded.ProtoReflect.Descriptor instead.
 func (*AgreementEnded) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{19}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *AgreementEnded) GetNumber() uint32 {
@@ -1760,7 +1833,7 @@ type SuccessionRecorded struct {
 
 func (x *SuccessionRecorded) Reset() {
 	*x = SuccessionRecorded{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[20]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1772,7 +1845,7 @@ func (x *SuccessionRecorded) String() string {
 func (*SuccessionRecorded) ProtoMessage() {}
 
 func (x *SuccessionRecorded) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[20]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1785,7 +1858,7 @@ func (x *SuccessionRecorded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuccessionRecorded.ProtoReflect.Descriptor instead.
 func (*SuccessionRecorded) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{20}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *SuccessionRecorded) GetEvent() string {
@@ -1820,7 +1893,7 @@ type RecipientChangeRefused struct {
 
 func (x *RecipientChangeRefused) Reset() {
 	*x = RecipientChangeRefused{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[21]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1832,7 +1905,7 @@ func (x *RecipientChangeRefused) String() string {
 func (*RecipientChangeRefused) ProtoMessage() {}
 
 func (x *RecipientChangeRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[21]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1845,7 +1918,7 @@ func (x *RecipientChangeRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecipientChangeRefused.ProtoReflect.Descriptor instead.
 func (*RecipientChangeRefused) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{21}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *RecipientChangeRefused) GetReason() string {
@@ -1900,7 +1973,7 @@ type Disclosed struct {
 
 func (x *Disclosed) Reset() {
 	*x = Disclosed{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[22]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1912,7 +1985,7 @@ func (x *Disclosed) String() string {
 func (*Disclosed) ProtoMessage() {}
 
 func (x *Disclosed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[22]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1925,7 +1998,7 @@ func (x *Disclosed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Disclosed.ProtoReflect.Descriptor instead.
 func (*Disclosed) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{22}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Disclosed) GetNumber() uint32 {
@@ -2071,7 +2144,7 @@ type DisclosureRefused struct {
 
 func (x *DisclosureRefused) Reset() {
 	*x = DisclosureRefused{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[23]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2083,7 +2156,7 @@ func (x *DisclosureRefused) String() string {
 func (*DisclosureRefused) ProtoMessage() {}
 
 func (x *DisclosureRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[23]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2096,7 +2169,7 @@ func (x *DisclosureRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DisclosureRefused.ProtoReflect.Descriptor instead.
 func (*DisclosureRefused) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{23}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *DisclosureRefused) GetRecipient() string {
@@ -2144,7 +2217,7 @@ type PersonNotified struct {
 
 func (x *PersonNotified) Reset() {
 	*x = PersonNotified{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[24]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2156,7 +2229,7 @@ func (x *PersonNotified) String() string {
 func (*PersonNotified) ProtoMessage() {}
 
 func (x *PersonNotified) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[24]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2169,7 +2242,7 @@ func (x *PersonNotified) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PersonNotified.ProtoReflect.Descriptor instead.
 func (*PersonNotified) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{24}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *PersonNotified) GetRecipient() string {
@@ -2225,7 +2298,7 @@ type StatisticCounted struct {
 
 func (x *StatisticCounted) Reset() {
 	*x = StatisticCounted{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[25]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2237,7 +2310,7 @@ func (x *StatisticCounted) String() string {
 func (*StatisticCounted) ProtoMessage() {}
 
 func (x *StatisticCounted) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[25]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2250,7 +2323,7 @@ func (x *StatisticCounted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatisticCounted.ProtoReflect.Descriptor instead.
 func (*StatisticCounted) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{25}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *StatisticCounted) GetNumber() uint32 {
@@ -2324,7 +2397,7 @@ type StatisticCell struct {
 
 func (x *StatisticCell) Reset() {
 	*x = StatisticCell{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[26]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2336,7 +2409,7 @@ func (x *StatisticCell) String() string {
 func (*StatisticCell) ProtoMessage() {}
 
 func (x *StatisticCell) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[26]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2349,7 +2422,7 @@ func (x *StatisticCell) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatisticCell.ProtoReflect.Descriptor instead.
 func (*StatisticCell) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{26}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *StatisticCell) GetName() string {
@@ -2392,7 +2465,7 @@ type StatisticDetermined struct {
 
 func (x *StatisticDetermined) Reset() {
 	*x = StatisticDetermined{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[27]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2404,7 +2477,7 @@ func (x *StatisticDetermined) String() string {
 func (*StatisticDetermined) ProtoMessage() {}
 
 func (x *StatisticDetermined) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[27]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2417,7 +2490,7 @@ func (x *StatisticDetermined) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatisticDetermined.ProtoReflect.Descriptor instead.
 func (*StatisticDetermined) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{27}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *StatisticDetermined) GetDocument() string {
@@ -2486,7 +2559,7 @@ type StatisticReleased struct {
 
 func (x *StatisticReleased) Reset() {
 	*x = StatisticReleased{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[28]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2498,7 +2571,7 @@ func (x *StatisticReleased) String() string {
 func (*StatisticReleased) ProtoMessage() {}
 
 func (x *StatisticReleased) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[28]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2511,7 +2584,7 @@ func (x *StatisticReleased) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatisticReleased.ProtoReflect.Descriptor instead.
 func (*StatisticReleased) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{28}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *StatisticReleased) GetNumber() uint32 {
@@ -2604,7 +2677,7 @@ type StatisticRefused struct {
 
 func (x *StatisticRefused) Reset() {
 	*x = StatisticRefused{}
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[29]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2616,7 +2689,7 @@ func (x *StatisticRefused) String() string {
 func (*StatisticRefused) ProtoMessage() {}
 
 func (x *StatisticRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_events_proto_msgTypes[29]
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2629,7 +2702,7 @@ func (x *StatisticRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatisticRefused.ProtoReflect.Descriptor instead.
 func (*StatisticRefused) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{29}
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *StatisticRefused) GetPolicy() string {
@@ -2644,6 +2717,362 @@ func (x *StatisticRefused) GetReason() string {
 		return x.Reason
 	}
 	return ""
+}
+
+// ImportBegun: decisions are taken in from a file.
+type ImportBegun struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The system that kept them.
+	Source string `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	// SHA-256 of the file, hex.
+	FileDigest string `protobuf:"bytes,2,opt,name=file_digest,json=fileDigest,proto3" json:"file_digest,omitempty"`
+	// What the evidence is that the rows name.
+	EvidenceKind string `protobuf:"bytes,3,opt,name=evidence_kind,json=evidenceKind,proto3" json:"evidence_kind,omitempty"`
+	// Rows of the file.
+	Rows uint64 `protobuf:"varint,4,opt,name=rows,proto3" json:"rows,omitempty"`
+	// Who began it: a pseudonym.
+	By string `protobuf:"bytes,5,opt,name=by,proto3" json:"by,omitempty"`
+	// When.
+	At            *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportBegun) Reset() {
+	*x = ImportBegun{}
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportBegun) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportBegun) ProtoMessage() {}
+
+func (x *ImportBegun) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportBegun.ProtoReflect.Descriptor instead.
+func (*ImportBegun) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *ImportBegun) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *ImportBegun) GetFileDigest() string {
+	if x != nil {
+		return x.FileDigest
+	}
+	return ""
+}
+
+func (x *ImportBegun) GetEvidenceKind() string {
+	if x != nil {
+		return x.EvidenceKind
+	}
+	return ""
+}
+
+func (x *ImportBegun) GetRows() uint64 {
+	if x != nil {
+		return x.Rows
+	}
+	return 0
+}
+
+func (x *ImportBegun) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *ImportBegun) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+// ImportResumed: somebody goes on with an import, and whoever was at it stops.
+type ImportResumed struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who: a pseudonym.
+	By string `protobuf:"bytes,1,opt,name=by,proto3" json:"by,omitempty"`
+	// When.
+	At            *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportResumed) Reset() {
+	*x = ImportResumed{}
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportResumed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportResumed) ProtoMessage() {}
+
+func (x *ImportResumed) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportResumed.ProtoReflect.Descriptor instead.
+func (*ImportResumed) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *ImportResumed) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *ImportResumed) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+// ImportProgressed: further rows are done.
+type ImportProgressed struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Rows that are done, from the first on.
+	Done uint64 `protobuf:"varint,1,opt,name=done,proto3" json:"done,omitempty"`
+	// Of those that are new, how many were recorded.
+	Recorded uint64 `protobuf:"varint,2,opt,name=recorded,proto3" json:"recorded,omitempty"`
+	// The others.
+	Refused []*RowRefused `protobuf:"bytes,3,rep,name=refused,proto3" json:"refused,omitempty"`
+	// When.
+	At            *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportProgressed) Reset() {
+	*x = ImportProgressed{}
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportProgressed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportProgressed) ProtoMessage() {}
+
+func (x *ImportProgressed) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportProgressed.ProtoReflect.Descriptor instead.
+func (*ImportProgressed) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *ImportProgressed) GetDone() uint64 {
+	if x != nil {
+		return x.Done
+	}
+	return 0
+}
+
+func (x *ImportProgressed) GetRecorded() uint64 {
+	if x != nil {
+		return x.Recorded
+	}
+	return 0
+}
+
+func (x *ImportProgressed) GetRefused() []*RowRefused {
+	if x != nil {
+		return x.Refused
+	}
+	return nil
+}
+
+func (x *ImportProgressed) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+// RowRefused is a row that was not recorded.
+type RowRefused struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its number, from 1.
+	Row uint64 `protobuf:"varint,1,opt,name=row,proto3" json:"row,omitempty"`
+	// Where it stands in the file.
+	Line uint64 `protobuf:"varint,2,opt,name=line,proto3" json:"line,omitempty"`
+	// Reason code.
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The field that it is about; empty if it is about none alone.
+	Field         string `protobuf:"bytes,4,opt,name=field,proto3" json:"field,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RowRefused) Reset() {
+	*x = RowRefused{}
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RowRefused) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RowRefused) ProtoMessage() {}
+
+func (x *RowRefused) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RowRefused.ProtoReflect.Descriptor instead.
+func (*RowRefused) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *RowRefused) GetRow() uint64 {
+	if x != nil {
+		return x.Row
+	}
+	return 0
+}
+
+func (x *RowRefused) GetLine() uint64 {
+	if x != nil {
+		return x.Line
+	}
+	return 0
+}
+
+func (x *RowRefused) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *RowRefused) GetField() string {
+	if x != nil {
+		return x.Field
+	}
+	return ""
+}
+
+// ImportFinished: all rows are done.
+type ImportFinished struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Rows that were recorded.
+	Recorded uint64 `protobuf:"varint,1,opt,name=recorded,proto3" json:"recorded,omitempty"`
+	// Rows that were refused.
+	Refused uint64 `protobuf:"varint,2,opt,name=refused,proto3" json:"refused,omitempty"`
+	// When.
+	At            *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportFinished) Reset() {
+	*x = ImportFinished{}
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportFinished) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportFinished) ProtoMessage() {}
+
+func (x *ImportFinished) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_events_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportFinished.ProtoReflect.Descriptor instead.
+func (*ImportFinished) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_events_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *ImportFinished) GetRecorded() uint64 {
+	if x != nil {
+		return x.Recorded
+	}
+	return 0
+}
+
+func (x *ImportFinished) GetRefused() uint64 {
+	if x != nil {
+		return x.Refused
+	}
+	return 0
+}
+
+func (x *ImportFinished) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
 }
 
 var File_habeas_consent_v1_events_proto protoreflect.FileDescriptor
@@ -2675,7 +3104,7 @@ const file_habeas_consent_v1_events_proto_rawDesc = "" +
 	"\x06reason\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x1d\xa2\xb5\x18\x19policy.publishing_refused\"d\n" +
 	"\x0ePostingRefused\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x1c\n" +
-	"\x06reason\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x1a\xa2\xb5\x18\x16policy.posting_refused\"\xe5\x04\n" +
+	"\x06reason\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x1a\xa2\xb5\x18\x16policy.posting_refused\"\xa4\x05\n" +
 	"\x10DecisionRecorded\x12\x1c\n" +
 	"\x06policy\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06policy\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\rR\aversion\x12\x1e\n" +
@@ -2696,7 +3125,14 @@ const file_habeas_consent_v1_events_proto_rawDesc = "" +
 	"recipients\x129\n" +
 	"\n" +
 	"expires_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12F\n" +
-	"\rcircumstances\x18\f \x01(\v2 .habeas.consent.v1.CircumstancesR\rcircumstances:\x1c\xa2\xb5\x18\x18person.decision_recorded\"\x9d\x02\n" +
+	"\rcircumstances\x18\f \x01(\v2 .habeas.consent.v1.CircumstancesR\rcircumstances\x12=\n" +
+	"\n" +
+	"provenance\x18\r \x01(\v2\x1d.habeas.consent.v1.ProvenanceR\n" +
+	"provenance:\x1c\xa2\xb5\x18\x18person.decision_recorded\"<\n" +
+	"\n" +
+	"Provenance\x12\x1c\n" +
+	"\x06import\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\x06import\x12\x10\n" +
+	"\x03row\x18\x02 \x01(\x04R\x03row\"\x9d\x02\n" +
 	"\x0eConsentExpired\x12\x1c\n" +
 	"\x06policy\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06policy\x12\x1e\n" +
 	"\apurpose\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\apurpose\x129\n" +
@@ -2720,10 +3156,13 @@ const file_habeas_consent_v1_events_proto_rawDesc = "" +
 	"decided_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tdecidedAt\x12;\n" +
 	"\vrecorded_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"recordedAt\x12F\n" +
-	"\rcircumstances\x18\x04 \x01(\v2 .habeas.consent.v1.CircumstancesR\rcircumstances:\x18\xa2\xb5\x18\x14person.all_withdrawn\"j\n" +
+	"\rcircumstances\x18\x04 \x01(\v2 .habeas.consent.v1.CircumstancesR\rcircumstances:\x18\xa2\xb5\x18\x14person.all_withdrawn\"\xa9\x01\n" +
 	"\x0fDecisionRefused\x12\x1c\n" +
 	"\x06policy\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06policy\x12\x1c\n" +
-	"\x06reason\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x1b\xa2\xb5\x18\x17person.decision_refused\"\xbf\x02\n" +
+	"\x06reason\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason\x12=\n" +
+	"\n" +
+	"provenance\x18\x03 \x01(\v2\x1d.habeas.consent.v1.ProvenanceR\n" +
+	"provenance:\x1b\xa2\xb5\x18\x17person.decision_refused\"\xbf\x02\n" +
 	"\x0ePolicyAccepted\x12\x1c\n" +
 	"\x06policy\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06policy\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\rR\aversion\x12=\n" +
@@ -2895,7 +3334,33 @@ const file_habeas_consent_v1_events_proto_rawDesc = "" +
 	"\x02at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\x02at:\x16\xa2\xb5\x18\x12statistic.released\"m\n" +
 	"\x10StatisticRefused\x12\x1c\n" +
 	"\x06policy\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06policy\x12\x1c\n" +
-	"\x06reason\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x1d\xa2\xb5\x18\x19statistic.release_refusedB\xc1\x01\n" +
+	"\x06reason\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x1d\xa2\xb5\x18\x19statistic.release_refused\"\xe5\x01\n" +
+	"\vImportBegun\x12\x1c\n" +
+	"\x06source\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06source\x12%\n" +
+	"\vfile_digest\x18\x02 \x01(\tB\x04\x98\xb5\x18\x04R\n" +
+	"fileDigest\x12)\n" +
+	"\revidence_kind\x18\x03 \x01(\tB\x04\x98\xb5\x18\x03R\fevidenceKind\x12\x12\n" +
+	"\x04rows\x18\x04 \x01(\x04R\x04rows\x12\x14\n" +
+	"\x02by\x18\x05 \x01(\tB\x04\x98\xb5\x18\x02R\x02by\x12*\n" +
+	"\x02at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x02at:\x10\xa2\xb5\x18\fimport.begun\"e\n" +
+	"\rImportResumed\x12\x14\n" +
+	"\x02by\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\x02by\x12*\n" +
+	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at:\x12\xa2\xb5\x18\x0eimport.resumed\"\xbe\x01\n" +
+	"\x10ImportProgressed\x12\x12\n" +
+	"\x04done\x18\x01 \x01(\x04R\x04done\x12\x1a\n" +
+	"\brecorded\x18\x02 \x01(\x04R\brecorded\x127\n" +
+	"\arefused\x18\x03 \x03(\v2\x1d.habeas.consent.v1.RowRefusedR\arefused\x12*\n" +
+	"\x02at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x02at:\x15\xa2\xb5\x18\x11import.progressed\"l\n" +
+	"\n" +
+	"RowRefused\x12\x10\n" +
+	"\x03row\x18\x01 \x01(\x04R\x03row\x12\x12\n" +
+	"\x04line\x18\x02 \x01(\x04R\x04line\x12\x1c\n" +
+	"\x06reason\x18\x03 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason\x12\x1a\n" +
+	"\x05field\x18\x04 \x01(\tB\x04\x98\xb5\x18\x03R\x05field\"\x87\x01\n" +
+	"\x0eImportFinished\x12\x1a\n" +
+	"\brecorded\x18\x01 \x01(\x04R\brecorded\x12\x18\n" +
+	"\arefused\x18\x02 \x01(\x04R\arefused\x12*\n" +
+	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at:\x13\xa2\xb5\x18\x0fimport.finishedB\xc1\x01\n" +
 	"\x15com.habeas.consent.v1B\vEventsProtoP\x01Z5habeas.internal/proto/gen/habeas/consent/v1;consentv1\xa2\x02\x03HCX\xaa\x02\x11Habeas.Consent.V1\xca\x02\x11Habeas\\Consent\\V1\xe2\x02\x1dHabeas\\Consent\\V1\\GPBMetadata\xea\x02\x13Habeas::Consent::V1b\x06proto3"
 
 var (
@@ -2910,109 +3375,122 @@ func file_habeas_consent_v1_events_proto_rawDescGZIP() []byte {
 	return file_habeas_consent_v1_events_proto_rawDescData
 }
 
-var file_habeas_consent_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_habeas_consent_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
 var file_habeas_consent_v1_events_proto_goTypes = []any{
 	(*PolicyPublished)(nil),        // 0: habeas.consent.v1.PolicyPublished
 	(*PolicyPosted)(nil),           // 1: habeas.consent.v1.PolicyPosted
 	(*PublishingRefused)(nil),      // 2: habeas.consent.v1.PublishingRefused
 	(*PostingRefused)(nil),         // 3: habeas.consent.v1.PostingRefused
 	(*DecisionRecorded)(nil),       // 4: habeas.consent.v1.DecisionRecorded
-	(*ConsentExpired)(nil),         // 5: habeas.consent.v1.ConsentExpired
-	(*ConsentInvalidated)(nil),     // 6: habeas.consent.v1.ConsentInvalidated
-	(*AllWithdrawn)(nil),           // 7: habeas.consent.v1.AllWithdrawn
-	(*DecisionRefused)(nil),        // 8: habeas.consent.v1.DecisionRefused
-	(*PolicyAccepted)(nil),         // 9: habeas.consent.v1.PolicyAccepted
-	(*AcceptanceRefused)(nil),      // 10: habeas.consent.v1.AcceptanceRefused
-	(*FactApplied)(nil),            // 11: habeas.consent.v1.FactApplied
-	(*SignalReceived)(nil),         // 12: habeas.consent.v1.SignalReceived
-	(*SourceAuthorized)(nil),       // 13: habeas.consent.v1.SourceAuthorized
-	(*SourceRevoked)(nil),          // 14: habeas.consent.v1.SourceRevoked
-	(*AuthorizationRefused)(nil),   // 15: habeas.consent.v1.AuthorizationRefused
-	(*RecipientRegistered)(nil),    // 16: habeas.consent.v1.RecipientRegistered
-	(*RecipientAgreed)(nil),        // 17: habeas.consent.v1.RecipientAgreed
-	(*RecipientConfirmed)(nil),     // 18: habeas.consent.v1.RecipientConfirmed
-	(*AgreementEnded)(nil),         // 19: habeas.consent.v1.AgreementEnded
-	(*SuccessionRecorded)(nil),     // 20: habeas.consent.v1.SuccessionRecorded
-	(*RecipientChangeRefused)(nil), // 21: habeas.consent.v1.RecipientChangeRefused
-	(*Disclosed)(nil),              // 22: habeas.consent.v1.Disclosed
-	(*DisclosureRefused)(nil),      // 23: habeas.consent.v1.DisclosureRefused
-	(*PersonNotified)(nil),         // 24: habeas.consent.v1.PersonNotified
-	(*StatisticCounted)(nil),       // 25: habeas.consent.v1.StatisticCounted
-	(*StatisticCell)(nil),          // 26: habeas.consent.v1.StatisticCell
-	(*StatisticDetermined)(nil),    // 27: habeas.consent.v1.StatisticDetermined
-	(*StatisticReleased)(nil),      // 28: habeas.consent.v1.StatisticReleased
-	(*StatisticRefused)(nil),       // 29: habeas.consent.v1.StatisticRefused
-	(*timestamppb.Timestamp)(nil),  // 30: google.protobuf.Timestamp
-	(Decision)(0),                  // 31: habeas.consent.v1.Decision
-	(Expression)(0),                // 32: habeas.consent.v1.Expression
-	(*Circumstances)(nil),          // 33: habeas.consent.v1.Circumstances
-	(Fact)(0),                      // 34: habeas.consent.v1.Fact
-	(Signal)(0),                    // 35: habeas.consent.v1.Signal
-	(Consideration)(0),             // 36: habeas.consent.v1.Consideration
-	(Action)(0),                    // 37: habeas.consent.v1.Action
-	(IdentifyingValue)(0),          // 38: habeas.consent.v1.IdentifyingValue
+	(*Provenance)(nil),             // 5: habeas.consent.v1.Provenance
+	(*ConsentExpired)(nil),         // 6: habeas.consent.v1.ConsentExpired
+	(*ConsentInvalidated)(nil),     // 7: habeas.consent.v1.ConsentInvalidated
+	(*AllWithdrawn)(nil),           // 8: habeas.consent.v1.AllWithdrawn
+	(*DecisionRefused)(nil),        // 9: habeas.consent.v1.DecisionRefused
+	(*PolicyAccepted)(nil),         // 10: habeas.consent.v1.PolicyAccepted
+	(*AcceptanceRefused)(nil),      // 11: habeas.consent.v1.AcceptanceRefused
+	(*FactApplied)(nil),            // 12: habeas.consent.v1.FactApplied
+	(*SignalReceived)(nil),         // 13: habeas.consent.v1.SignalReceived
+	(*SourceAuthorized)(nil),       // 14: habeas.consent.v1.SourceAuthorized
+	(*SourceRevoked)(nil),          // 15: habeas.consent.v1.SourceRevoked
+	(*AuthorizationRefused)(nil),   // 16: habeas.consent.v1.AuthorizationRefused
+	(*RecipientRegistered)(nil),    // 17: habeas.consent.v1.RecipientRegistered
+	(*RecipientAgreed)(nil),        // 18: habeas.consent.v1.RecipientAgreed
+	(*RecipientConfirmed)(nil),     // 19: habeas.consent.v1.RecipientConfirmed
+	(*AgreementEnded)(nil),         // 20: habeas.consent.v1.AgreementEnded
+	(*SuccessionRecorded)(nil),     // 21: habeas.consent.v1.SuccessionRecorded
+	(*RecipientChangeRefused)(nil), // 22: habeas.consent.v1.RecipientChangeRefused
+	(*Disclosed)(nil),              // 23: habeas.consent.v1.Disclosed
+	(*DisclosureRefused)(nil),      // 24: habeas.consent.v1.DisclosureRefused
+	(*PersonNotified)(nil),         // 25: habeas.consent.v1.PersonNotified
+	(*StatisticCounted)(nil),       // 26: habeas.consent.v1.StatisticCounted
+	(*StatisticCell)(nil),          // 27: habeas.consent.v1.StatisticCell
+	(*StatisticDetermined)(nil),    // 28: habeas.consent.v1.StatisticDetermined
+	(*StatisticReleased)(nil),      // 29: habeas.consent.v1.StatisticReleased
+	(*StatisticRefused)(nil),       // 30: habeas.consent.v1.StatisticRefused
+	(*ImportBegun)(nil),            // 31: habeas.consent.v1.ImportBegun
+	(*ImportResumed)(nil),          // 32: habeas.consent.v1.ImportResumed
+	(*ImportProgressed)(nil),       // 33: habeas.consent.v1.ImportProgressed
+	(*RowRefused)(nil),             // 34: habeas.consent.v1.RowRefused
+	(*ImportFinished)(nil),         // 35: habeas.consent.v1.ImportFinished
+	(*timestamppb.Timestamp)(nil),  // 36: google.protobuf.Timestamp
+	(Decision)(0),                  // 37: habeas.consent.v1.Decision
+	(Expression)(0),                // 38: habeas.consent.v1.Expression
+	(*Circumstances)(nil),          // 39: habeas.consent.v1.Circumstances
+	(Fact)(0),                      // 40: habeas.consent.v1.Fact
+	(Signal)(0),                    // 41: habeas.consent.v1.Signal
+	(Consideration)(0),             // 42: habeas.consent.v1.Consideration
+	(Action)(0),                    // 43: habeas.consent.v1.Action
+	(IdentifyingValue)(0),          // 44: habeas.consent.v1.IdentifyingValue
 }
 var file_habeas_consent_v1_events_proto_depIdxs = []int32{
-	30, // 0: habeas.consent.v1.PolicyPublished.effective_at:type_name -> google.protobuf.Timestamp
-	30, // 1: habeas.consent.v1.PolicyPublished.recorded_at:type_name -> google.protobuf.Timestamp
-	30, // 2: habeas.consent.v1.PolicyPosted.posted_at:type_name -> google.protobuf.Timestamp
-	30, // 3: habeas.consent.v1.PolicyPosted.recorded_at:type_name -> google.protobuf.Timestamp
-	31, // 4: habeas.consent.v1.DecisionRecorded.decision:type_name -> habeas.consent.v1.Decision
-	32, // 5: habeas.consent.v1.DecisionRecorded.expression:type_name -> habeas.consent.v1.Expression
-	30, // 6: habeas.consent.v1.DecisionRecorded.decided_at:type_name -> google.protobuf.Timestamp
-	30, // 7: habeas.consent.v1.DecisionRecorded.recorded_at:type_name -> google.protobuf.Timestamp
-	30, // 8: habeas.consent.v1.DecisionRecorded.expires_at:type_name -> google.protobuf.Timestamp
-	33, // 9: habeas.consent.v1.DecisionRecorded.circumstances:type_name -> habeas.consent.v1.Circumstances
-	30, // 10: habeas.consent.v1.ConsentExpired.decided_at:type_name -> google.protobuf.Timestamp
-	30, // 11: habeas.consent.v1.ConsentExpired.expired_at:type_name -> google.protobuf.Timestamp
-	30, // 12: habeas.consent.v1.ConsentExpired.recorded_at:type_name -> google.protobuf.Timestamp
-	30, // 13: habeas.consent.v1.ConsentInvalidated.invalidated_at:type_name -> google.protobuf.Timestamp
-	30, // 14: habeas.consent.v1.ConsentInvalidated.recorded_at:type_name -> google.protobuf.Timestamp
-	30, // 15: habeas.consent.v1.AllWithdrawn.decided_at:type_name -> google.protobuf.Timestamp
-	30, // 16: habeas.consent.v1.AllWithdrawn.recorded_at:type_name -> google.protobuf.Timestamp
-	33, // 17: habeas.consent.v1.AllWithdrawn.circumstances:type_name -> habeas.consent.v1.Circumstances
-	32, // 18: habeas.consent.v1.PolicyAccepted.expression:type_name -> habeas.consent.v1.Expression
-	30, // 19: habeas.consent.v1.PolicyAccepted.accepted_at:type_name -> google.protobuf.Timestamp
-	30, // 20: habeas.consent.v1.PolicyAccepted.recorded_at:type_name -> google.protobuf.Timestamp
-	34, // 21: habeas.consent.v1.FactApplied.fact:type_name -> habeas.consent.v1.Fact
-	30, // 22: habeas.consent.v1.FactApplied.recorded_at:type_name -> google.protobuf.Timestamp
-	35, // 23: habeas.consent.v1.SignalReceived.signal:type_name -> habeas.consent.v1.Signal
-	30, // 24: habeas.consent.v1.SignalReceived.received_at:type_name -> google.protobuf.Timestamp
-	30, // 25: habeas.consent.v1.SignalReceived.recorded_at:type_name -> google.protobuf.Timestamp
-	30, // 26: habeas.consent.v1.SourceAuthorized.authorized_at:type_name -> google.protobuf.Timestamp
-	30, // 27: habeas.consent.v1.SourceAuthorized.recorded_at:type_name -> google.protobuf.Timestamp
-	30, // 28: habeas.consent.v1.SourceRevoked.revoked_at:type_name -> google.protobuf.Timestamp
-	30, // 29: habeas.consent.v1.SourceRevoked.recorded_at:type_name -> google.protobuf.Timestamp
-	30, // 30: habeas.consent.v1.RecipientRegistered.recorded_at:type_name -> google.protobuf.Timestamp
-	36, // 31: habeas.consent.v1.RecipientAgreed.consideration:type_name -> habeas.consent.v1.Consideration
-	30, // 32: habeas.consent.v1.RecipientAgreed.from:type_name -> google.protobuf.Timestamp
-	30, // 33: habeas.consent.v1.RecipientAgreed.until:type_name -> google.protobuf.Timestamp
-	30, // 34: habeas.consent.v1.RecipientAgreed.confirmed_at:type_name -> google.protobuf.Timestamp
-	30, // 35: habeas.consent.v1.RecipientAgreed.mechanism_until:type_name -> google.protobuf.Timestamp
-	30, // 36: habeas.consent.v1.RecipientAgreed.recorded_at:type_name -> google.protobuf.Timestamp
-	30, // 37: habeas.consent.v1.RecipientConfirmed.confirmed_at:type_name -> google.protobuf.Timestamp
-	30, // 38: habeas.consent.v1.RecipientConfirmed.recorded_at:type_name -> google.protobuf.Timestamp
-	30, // 39: habeas.consent.v1.AgreementEnded.at:type_name -> google.protobuf.Timestamp
-	30, // 40: habeas.consent.v1.SuccessionRecorded.from:type_name -> google.protobuf.Timestamp
-	30, // 41: habeas.consent.v1.SuccessionRecorded.recorded_at:type_name -> google.protobuf.Timestamp
-	37, // 42: habeas.consent.v1.Disclosed.action:type_name -> habeas.consent.v1.Action
-	30, // 43: habeas.consent.v1.Disclosed.at:type_name -> google.protobuf.Timestamp
-	30, // 44: habeas.consent.v1.PersonNotified.notified_at:type_name -> google.protobuf.Timestamp
-	30, // 45: habeas.consent.v1.PersonNotified.recorded_at:type_name -> google.protobuf.Timestamp
-	26, // 46: habeas.consent.v1.StatisticCounted.cells:type_name -> habeas.consent.v1.StatisticCell
-	38, // 47: habeas.consent.v1.StatisticCounted.identifiers:type_name -> habeas.consent.v1.IdentifyingValue
-	30, // 48: habeas.consent.v1.StatisticCounted.counted_at:type_name -> google.protobuf.Timestamp
-	30, // 49: habeas.consent.v1.StatisticCounted.recorded_at:type_name -> google.protobuf.Timestamp
-	30, // 50: habeas.consent.v1.StatisticDetermined.from:type_name -> google.protobuf.Timestamp
-	30, // 51: habeas.consent.v1.StatisticDetermined.until:type_name -> google.protobuf.Timestamp
-	30, // 52: habeas.consent.v1.StatisticDetermined.recorded_at:type_name -> google.protobuf.Timestamp
-	26, // 53: habeas.consent.v1.StatisticReleased.cells:type_name -> habeas.consent.v1.StatisticCell
-	30, // 54: habeas.consent.v1.StatisticReleased.at:type_name -> google.protobuf.Timestamp
-	55, // [55:55] is the sub-list for method output_type
-	55, // [55:55] is the sub-list for method input_type
-	55, // [55:55] is the sub-list for extension type_name
-	55, // [55:55] is the sub-list for extension extendee
-	0,  // [0:55] is the sub-list for field type_name
+	36, // 0: habeas.consent.v1.PolicyPublished.effective_at:type_name -> google.protobuf.Timestamp
+	36, // 1: habeas.consent.v1.PolicyPublished.recorded_at:type_name -> google.protobuf.Timestamp
+	36, // 2: habeas.consent.v1.PolicyPosted.posted_at:type_name -> google.protobuf.Timestamp
+	36, // 3: habeas.consent.v1.PolicyPosted.recorded_at:type_name -> google.protobuf.Timestamp
+	37, // 4: habeas.consent.v1.DecisionRecorded.decision:type_name -> habeas.consent.v1.Decision
+	38, // 5: habeas.consent.v1.DecisionRecorded.expression:type_name -> habeas.consent.v1.Expression
+	36, // 6: habeas.consent.v1.DecisionRecorded.decided_at:type_name -> google.protobuf.Timestamp
+	36, // 7: habeas.consent.v1.DecisionRecorded.recorded_at:type_name -> google.protobuf.Timestamp
+	36, // 8: habeas.consent.v1.DecisionRecorded.expires_at:type_name -> google.protobuf.Timestamp
+	39, // 9: habeas.consent.v1.DecisionRecorded.circumstances:type_name -> habeas.consent.v1.Circumstances
+	5,  // 10: habeas.consent.v1.DecisionRecorded.provenance:type_name -> habeas.consent.v1.Provenance
+	36, // 11: habeas.consent.v1.ConsentExpired.decided_at:type_name -> google.protobuf.Timestamp
+	36, // 12: habeas.consent.v1.ConsentExpired.expired_at:type_name -> google.protobuf.Timestamp
+	36, // 13: habeas.consent.v1.ConsentExpired.recorded_at:type_name -> google.protobuf.Timestamp
+	36, // 14: habeas.consent.v1.ConsentInvalidated.invalidated_at:type_name -> google.protobuf.Timestamp
+	36, // 15: habeas.consent.v1.ConsentInvalidated.recorded_at:type_name -> google.protobuf.Timestamp
+	36, // 16: habeas.consent.v1.AllWithdrawn.decided_at:type_name -> google.protobuf.Timestamp
+	36, // 17: habeas.consent.v1.AllWithdrawn.recorded_at:type_name -> google.protobuf.Timestamp
+	39, // 18: habeas.consent.v1.AllWithdrawn.circumstances:type_name -> habeas.consent.v1.Circumstances
+	5,  // 19: habeas.consent.v1.DecisionRefused.provenance:type_name -> habeas.consent.v1.Provenance
+	38, // 20: habeas.consent.v1.PolicyAccepted.expression:type_name -> habeas.consent.v1.Expression
+	36, // 21: habeas.consent.v1.PolicyAccepted.accepted_at:type_name -> google.protobuf.Timestamp
+	36, // 22: habeas.consent.v1.PolicyAccepted.recorded_at:type_name -> google.protobuf.Timestamp
+	40, // 23: habeas.consent.v1.FactApplied.fact:type_name -> habeas.consent.v1.Fact
+	36, // 24: habeas.consent.v1.FactApplied.recorded_at:type_name -> google.protobuf.Timestamp
+	41, // 25: habeas.consent.v1.SignalReceived.signal:type_name -> habeas.consent.v1.Signal
+	36, // 26: habeas.consent.v1.SignalReceived.received_at:type_name -> google.protobuf.Timestamp
+	36, // 27: habeas.consent.v1.SignalReceived.recorded_at:type_name -> google.protobuf.Timestamp
+	36, // 28: habeas.consent.v1.SourceAuthorized.authorized_at:type_name -> google.protobuf.Timestamp
+	36, // 29: habeas.consent.v1.SourceAuthorized.recorded_at:type_name -> google.protobuf.Timestamp
+	36, // 30: habeas.consent.v1.SourceRevoked.revoked_at:type_name -> google.protobuf.Timestamp
+	36, // 31: habeas.consent.v1.SourceRevoked.recorded_at:type_name -> google.protobuf.Timestamp
+	36, // 32: habeas.consent.v1.RecipientRegistered.recorded_at:type_name -> google.protobuf.Timestamp
+	42, // 33: habeas.consent.v1.RecipientAgreed.consideration:type_name -> habeas.consent.v1.Consideration
+	36, // 34: habeas.consent.v1.RecipientAgreed.from:type_name -> google.protobuf.Timestamp
+	36, // 35: habeas.consent.v1.RecipientAgreed.until:type_name -> google.protobuf.Timestamp
+	36, // 36: habeas.consent.v1.RecipientAgreed.confirmed_at:type_name -> google.protobuf.Timestamp
+	36, // 37: habeas.consent.v1.RecipientAgreed.mechanism_until:type_name -> google.protobuf.Timestamp
+	36, // 38: habeas.consent.v1.RecipientAgreed.recorded_at:type_name -> google.protobuf.Timestamp
+	36, // 39: habeas.consent.v1.RecipientConfirmed.confirmed_at:type_name -> google.protobuf.Timestamp
+	36, // 40: habeas.consent.v1.RecipientConfirmed.recorded_at:type_name -> google.protobuf.Timestamp
+	36, // 41: habeas.consent.v1.AgreementEnded.at:type_name -> google.protobuf.Timestamp
+	36, // 42: habeas.consent.v1.SuccessionRecorded.from:type_name -> google.protobuf.Timestamp
+	36, // 43: habeas.consent.v1.SuccessionRecorded.recorded_at:type_name -> google.protobuf.Timestamp
+	43, // 44: habeas.consent.v1.Disclosed.action:type_name -> habeas.consent.v1.Action
+	36, // 45: habeas.consent.v1.Disclosed.at:type_name -> google.protobuf.Timestamp
+	36, // 46: habeas.consent.v1.PersonNotified.notified_at:type_name -> google.protobuf.Timestamp
+	36, // 47: habeas.consent.v1.PersonNotified.recorded_at:type_name -> google.protobuf.Timestamp
+	27, // 48: habeas.consent.v1.StatisticCounted.cells:type_name -> habeas.consent.v1.StatisticCell
+	44, // 49: habeas.consent.v1.StatisticCounted.identifiers:type_name -> habeas.consent.v1.IdentifyingValue
+	36, // 50: habeas.consent.v1.StatisticCounted.counted_at:type_name -> google.protobuf.Timestamp
+	36, // 51: habeas.consent.v1.StatisticCounted.recorded_at:type_name -> google.protobuf.Timestamp
+	36, // 52: habeas.consent.v1.StatisticDetermined.from:type_name -> google.protobuf.Timestamp
+	36, // 53: habeas.consent.v1.StatisticDetermined.until:type_name -> google.protobuf.Timestamp
+	36, // 54: habeas.consent.v1.StatisticDetermined.recorded_at:type_name -> google.protobuf.Timestamp
+	27, // 55: habeas.consent.v1.StatisticReleased.cells:type_name -> habeas.consent.v1.StatisticCell
+	36, // 56: habeas.consent.v1.StatisticReleased.at:type_name -> google.protobuf.Timestamp
+	36, // 57: habeas.consent.v1.ImportBegun.at:type_name -> google.protobuf.Timestamp
+	36, // 58: habeas.consent.v1.ImportResumed.at:type_name -> google.protobuf.Timestamp
+	34, // 59: habeas.consent.v1.ImportProgressed.refused:type_name -> habeas.consent.v1.RowRefused
+	36, // 60: habeas.consent.v1.ImportProgressed.at:type_name -> google.protobuf.Timestamp
+	36, // 61: habeas.consent.v1.ImportFinished.at:type_name -> google.protobuf.Timestamp
+	62, // [62:62] is the sub-list for method output_type
+	62, // [62:62] is the sub-list for method input_type
+	62, // [62:62] is the sub-list for extension type_name
+	62, // [62:62] is the sub-list for extension extendee
+	0,  // [0:62] is the sub-list for field type_name
 }
 
 func init() { file_habeas_consent_v1_events_proto_init() }
@@ -3029,7 +3507,7 @@ func file_habeas_consent_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_consent_v1_events_proto_rawDesc), len(file_habeas_consent_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   30,
+			NumMessages:   36,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

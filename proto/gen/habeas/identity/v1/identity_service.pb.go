@@ -669,6 +669,163 @@ func (x *UnlinkIdentifierResponse) GetConsistencyToken() string {
 	return ""
 }
 
+// EnrolSubjectsRequest holds identifiers of different people.
+type EnrolSubjectsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the import that they come from.
+	Cause string `protobuf:"bytes,1,opt,name=cause,proto3" json:"cause,omitempty"`
+	// The identifiers.
+	Identifiers   []*Identifier `protobuf:"bytes,2,rep,name=identifiers,proto3" json:"identifiers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EnrolSubjectsRequest) Reset() {
+	*x = EnrolSubjectsRequest{}
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EnrolSubjectsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EnrolSubjectsRequest) ProtoMessage() {}
+
+func (x *EnrolSubjectsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EnrolSubjectsRequest.ProtoReflect.Descriptor instead.
+func (*EnrolSubjectsRequest) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *EnrolSubjectsRequest) GetCause() string {
+	if x != nil {
+		return x.Cause
+	}
+	return ""
+}
+
+func (x *EnrolSubjectsRequest) GetIdentifiers() []*Identifier {
+	if x != nil {
+		return x.Identifiers
+	}
+	return nil
+}
+
+// EnrolSubjectsResponse answers in the order asked.
+type EnrolSubjectsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// By identifier.
+	Subjects      []*Enrolled `protobuf:"bytes,1,rep,name=subjects,proto3" json:"subjects,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EnrolSubjectsResponse) Reset() {
+	*x = EnrolSubjectsResponse{}
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EnrolSubjectsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EnrolSubjectsResponse) ProtoMessage() {}
+
+func (x *EnrolSubjectsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EnrolSubjectsResponse.ProtoReflect.Descriptor instead.
+func (*EnrolSubjectsResponse) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *EnrolSubjectsResponse) GetSubjects() []*Enrolled {
+	if x != nil {
+		return x.Subjects
+	}
+	return nil
+}
+
+// Enrolled is who holds an identifier, or why nobody does.
+type Enrolled struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Random reference of the subject; empty if there is none.
+	SubjectRef string `protobuf:"bytes,1,opt,name=subject_ref,json=subjectRef,proto3" json:"subject_ref,omitempty"`
+	// Why there is none: SUBJECT_SUPPRESSED, if the identifier was erased, or
+	// IDENTIFIER_MALFORMED.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Enrolled) Reset() {
+	*x = Enrolled{}
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Enrolled) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Enrolled) ProtoMessage() {}
+
+func (x *Enrolled) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Enrolled.ProtoReflect.Descriptor instead.
+func (*Enrolled) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Enrolled) GetSubjectRef() string {
+	if x != nil {
+		return x.SubjectRef
+	}
+	return ""
+}
+
+func (x *Enrolled) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // ResolveSubjectRequest holds an identifier.
 type ResolveSubjectRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -680,7 +837,7 @@ type ResolveSubjectRequest struct {
 
 func (x *ResolveSubjectRequest) Reset() {
 	*x = ResolveSubjectRequest{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[7]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -692,7 +849,7 @@ func (x *ResolveSubjectRequest) String() string {
 func (*ResolveSubjectRequest) ProtoMessage() {}
 
 func (x *ResolveSubjectRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[7]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -705,7 +862,7 @@ func (x *ResolveSubjectRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveSubjectRequest.ProtoReflect.Descriptor instead.
 func (*ResolveSubjectRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{7}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ResolveSubjectRequest) GetIdentifier() *Identifier {
@@ -726,7 +883,7 @@ type ResolveSubjectResponse struct {
 
 func (x *ResolveSubjectResponse) Reset() {
 	*x = ResolveSubjectResponse{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[8]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -738,7 +895,7 @@ func (x *ResolveSubjectResponse) String() string {
 func (*ResolveSubjectResponse) ProtoMessage() {}
 
 func (x *ResolveSubjectResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[8]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -751,7 +908,7 @@ func (x *ResolveSubjectResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveSubjectResponse.ProtoReflect.Descriptor instead.
 func (*ResolveSubjectResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{8}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ResolveSubjectResponse) GetSubjectRef() string {
@@ -774,7 +931,7 @@ type GetSubjectRequest struct {
 
 func (x *GetSubjectRequest) Reset() {
 	*x = GetSubjectRequest{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[9]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -786,7 +943,7 @@ func (x *GetSubjectRequest) String() string {
 func (*GetSubjectRequest) ProtoMessage() {}
 
 func (x *GetSubjectRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[9]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -799,7 +956,7 @@ func (x *GetSubjectRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSubjectRequest.ProtoReflect.Descriptor instead.
 func (*GetSubjectRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{9}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *GetSubjectRequest) GetSubjectRef() string {
@@ -839,7 +996,7 @@ type GetSubjectResponse struct {
 
 func (x *GetSubjectResponse) Reset() {
 	*x = GetSubjectResponse{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[10]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -851,7 +1008,7 @@ func (x *GetSubjectResponse) String() string {
 func (*GetSubjectResponse) ProtoMessage() {}
 
 func (x *GetSubjectResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[10]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -864,7 +1021,7 @@ func (x *GetSubjectResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSubjectResponse.ProtoReflect.Descriptor instead.
 func (*GetSubjectResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{10}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *GetSubjectResponse) GetState() SubjectState {
@@ -920,7 +1077,7 @@ type ListIdentifiersRequest struct {
 
 func (x *ListIdentifiersRequest) Reset() {
 	*x = ListIdentifiersRequest{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[11]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -932,7 +1089,7 @@ func (x *ListIdentifiersRequest) String() string {
 func (*ListIdentifiersRequest) ProtoMessage() {}
 
 func (x *ListIdentifiersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[11]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -945,7 +1102,7 @@ func (x *ListIdentifiersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListIdentifiersRequest.ProtoReflect.Descriptor instead.
 func (*ListIdentifiersRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{11}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListIdentifiersRequest) GetSubjectRef() string {
@@ -966,7 +1123,7 @@ type ListIdentifiersResponse struct {
 
 func (x *ListIdentifiersResponse) Reset() {
 	*x = ListIdentifiersResponse{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[12]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -978,7 +1135,7 @@ func (x *ListIdentifiersResponse) String() string {
 func (*ListIdentifiersResponse) ProtoMessage() {}
 
 func (x *ListIdentifiersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[12]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -991,7 +1148,7 @@ func (x *ListIdentifiersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListIdentifiersResponse.ProtoReflect.Descriptor instead.
 func (*ListIdentifiersResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{12}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListIdentifiersResponse) GetIdentifiers() []*Identifier {
@@ -1022,7 +1179,7 @@ type FixIdentifiersRequest struct {
 
 func (x *FixIdentifiersRequest) Reset() {
 	*x = FixIdentifiersRequest{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[13]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1034,7 +1191,7 @@ func (x *FixIdentifiersRequest) String() string {
 func (*FixIdentifiersRequest) ProtoMessage() {}
 
 func (x *FixIdentifiersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[13]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1047,7 +1204,7 @@ func (x *FixIdentifiersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FixIdentifiersRequest.ProtoReflect.Descriptor instead.
 func (*FixIdentifiersRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{13}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *FixIdentifiersRequest) GetRequestId() string {
@@ -1094,7 +1251,7 @@ type FixIdentifiersResponse struct {
 
 func (x *FixIdentifiersResponse) Reset() {
 	*x = FixIdentifiersResponse{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[14]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1106,7 +1263,7 @@ func (x *FixIdentifiersResponse) String() string {
 func (*FixIdentifiersResponse) ProtoMessage() {}
 
 func (x *FixIdentifiersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[14]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1119,7 +1276,7 @@ func (x *FixIdentifiersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FixIdentifiersResponse.ProtoReflect.Descriptor instead.
 func (*FixIdentifiersResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{14}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{17}
 }
 
 // ForgetSubjectRequest names a subject whose erasure is due.
@@ -1137,7 +1294,7 @@ type ForgetSubjectRequest struct {
 
 func (x *ForgetSubjectRequest) Reset() {
 	*x = ForgetSubjectRequest{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[15]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1149,7 +1306,7 @@ func (x *ForgetSubjectRequest) String() string {
 func (*ForgetSubjectRequest) ProtoMessage() {}
 
 func (x *ForgetSubjectRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[15]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1162,7 +1319,7 @@ func (x *ForgetSubjectRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForgetSubjectRequest.ProtoReflect.Descriptor instead.
 func (*ForgetSubjectRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{15}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ForgetSubjectRequest) GetRequestId() string {
@@ -1201,7 +1358,7 @@ type ForgetSubjectResponse struct {
 
 func (x *ForgetSubjectResponse) Reset() {
 	*x = ForgetSubjectResponse{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[16]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1213,7 +1370,7 @@ func (x *ForgetSubjectResponse) String() string {
 func (*ForgetSubjectResponse) ProtoMessage() {}
 
 func (x *ForgetSubjectResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[16]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1226,7 +1383,7 @@ func (x *ForgetSubjectResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForgetSubjectResponse.ProtoReflect.Descriptor instead.
 func (*ForgetSubjectResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{16}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ForgetSubjectResponse) GetKeysDestroyed() uint32 {
@@ -1275,7 +1432,7 @@ type CreateTenantRequest struct {
 
 func (x *CreateTenantRequest) Reset() {
 	*x = CreateTenantRequest{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[17]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1287,7 +1444,7 @@ func (x *CreateTenantRequest) String() string {
 func (*CreateTenantRequest) ProtoMessage() {}
 
 func (x *CreateTenantRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[17]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1300,7 +1457,7 @@ func (x *CreateTenantRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTenantRequest.ProtoReflect.Descriptor instead.
 func (*CreateTenantRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{17}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *CreateTenantRequest) GetRequestId() string {
@@ -1356,7 +1513,7 @@ type CreateTenantResponse struct {
 
 func (x *CreateTenantResponse) Reset() {
 	*x = CreateTenantResponse{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[18]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1368,7 +1525,7 @@ func (x *CreateTenantResponse) String() string {
 func (*CreateTenantResponse) ProtoMessage() {}
 
 func (x *CreateTenantResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[18]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1381,7 +1538,7 @@ func (x *CreateTenantResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTenantResponse.ProtoReflect.Descriptor instead.
 func (*CreateTenantResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{18}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *CreateTenantResponse) GetConsistencyToken() string {
@@ -1402,7 +1559,7 @@ type GetTenantRequest struct {
 
 func (x *GetTenantRequest) Reset() {
 	*x = GetTenantRequest{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[19]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1414,7 +1571,7 @@ func (x *GetTenantRequest) String() string {
 func (*GetTenantRequest) ProtoMessage() {}
 
 func (x *GetTenantRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[19]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1427,7 +1584,7 @@ func (x *GetTenantRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTenantRequest.ProtoReflect.Descriptor instead.
 func (*GetTenantRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{19}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *GetTenantRequest) GetConsistencyToken() string {
@@ -1464,7 +1621,7 @@ type GetTenantResponse struct {
 
 func (x *GetTenantResponse) Reset() {
 	*x = GetTenantResponse{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[20]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1476,7 +1633,7 @@ func (x *GetTenantResponse) String() string {
 func (*GetTenantResponse) ProtoMessage() {}
 
 func (x *GetTenantResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[20]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1489,7 +1646,7 @@ func (x *GetTenantResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTenantResponse.ProtoReflect.Descriptor instead.
 func (*GetTenantResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{20}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *GetTenantResponse) GetTenant() string {
@@ -1577,7 +1734,7 @@ type StartVerificationRequest struct {
 
 func (x *StartVerificationRequest) Reset() {
 	*x = StartVerificationRequest{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[21]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1589,7 +1746,7 @@ func (x *StartVerificationRequest) String() string {
 func (*StartVerificationRequest) ProtoMessage() {}
 
 func (x *StartVerificationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[21]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1602,7 +1759,7 @@ func (x *StartVerificationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartVerificationRequest.ProtoReflect.Descriptor instead.
 func (*StartVerificationRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{21}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *StartVerificationRequest) GetRequestId() string {
@@ -1655,7 +1812,7 @@ type StartVerificationResponse struct {
 
 func (x *StartVerificationResponse) Reset() {
 	*x = StartVerificationResponse{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[22]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1667,7 +1824,7 @@ func (x *StartVerificationResponse) String() string {
 func (*StartVerificationResponse) ProtoMessage() {}
 
 func (x *StartVerificationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[22]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1680,7 +1837,7 @@ func (x *StartVerificationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartVerificationResponse.ProtoReflect.Descriptor instead.
 func (*StartVerificationResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{22}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *StartVerificationResponse) GetVerification() string {
@@ -1721,7 +1878,7 @@ type CheckCodeRequest struct {
 
 func (x *CheckCodeRequest) Reset() {
 	*x = CheckCodeRequest{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[23]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1733,7 +1890,7 @@ func (x *CheckCodeRequest) String() string {
 func (*CheckCodeRequest) ProtoMessage() {}
 
 func (x *CheckCodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[23]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1746,7 +1903,7 @@ func (x *CheckCodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckCodeRequest.ProtoReflect.Descriptor instead.
 func (*CheckCodeRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{23}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *CheckCodeRequest) GetRequestId() string {
@@ -1793,7 +1950,7 @@ type CheckCodeResponse struct {
 
 func (x *CheckCodeResponse) Reset() {
 	*x = CheckCodeResponse{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[24]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1805,7 +1962,7 @@ func (x *CheckCodeResponse) String() string {
 func (*CheckCodeResponse) ProtoMessage() {}
 
 func (x *CheckCodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[24]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1818,7 +1975,7 @@ func (x *CheckCodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckCodeResponse.ProtoReflect.Descriptor instead.
 func (*CheckCodeResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{24}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *CheckCodeResponse) GetState() VerificationState {
@@ -1853,7 +2010,7 @@ type GetVerificationRequest struct {
 
 func (x *GetVerificationRequest) Reset() {
 	*x = GetVerificationRequest{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[25]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1865,7 +2022,7 @@ func (x *GetVerificationRequest) String() string {
 func (*GetVerificationRequest) ProtoMessage() {}
 
 func (x *GetVerificationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[25]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1878,7 +2035,7 @@ func (x *GetVerificationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetVerificationRequest.ProtoReflect.Descriptor instead.
 func (*GetVerificationRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{25}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *GetVerificationRequest) GetVerification() string {
@@ -1917,7 +2074,7 @@ type GetVerificationResponse struct {
 
 func (x *GetVerificationResponse) Reset() {
 	*x = GetVerificationResponse{}
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[26]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1929,7 +2086,7 @@ func (x *GetVerificationResponse) String() string {
 func (*GetVerificationResponse) ProtoMessage() {}
 
 func (x *GetVerificationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[26]
+	mi := &file_habeas_identity_v1_identity_service_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1942,7 +2099,7 @@ func (x *GetVerificationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetVerificationResponse.ProtoReflect.Descriptor instead.
 func (*GetVerificationResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{26}
+	return file_habeas_identity_v1_identity_service_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *GetVerificationResponse) GetState() VerificationState {
@@ -2054,7 +2211,16 @@ const file_habeas_identity_v1_identity_service_proto_rawDesc = "" +
 	"identifier\x18\x03 \x01(\v2\x1e.habeas.identity.v1.IdentifierB\x06\xbaH\x03\xc8\x01\x01R\n" +
 	"identifier\"G\n" +
 	"\x18UnlinkIdentifierResponse\x12+\n" +
-	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"_\n" +
+	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\x9c\x01\n" +
+	"\x14EnrolSubjectsRequest\x125\n" +
+	"\x05cause\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\x05cause\x12M\n" +
+	"\videntifiers\x18\x02 \x03(\v2\x1e.habeas.identity.v1.IdentifierB\v\xbaH\b\x92\x01\x05\b\x01\x10\xf4\x03R\videntifiers\"Q\n" +
+	"\x15EnrolSubjectsResponse\x128\n" +
+	"\bsubjects\x18\x01 \x03(\v2\x1c.habeas.identity.v1.EnrolledR\bsubjects\"C\n" +
+	"\bEnrolled\x12\x1f\n" +
+	"\vsubject_ref\x18\x01 \x01(\tR\n" +
+	"subjectRef\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"_\n" +
 	"\x15ResolveSubjectRequest\x12F\n" +
 	"\n" +
 	"identifier\x18\x01 \x01(\v2\x1e.habeas.identity.v1.IdentifierB\x06\xbaH\x03\xc8\x01\x01R\n" +
@@ -2186,7 +2352,7 @@ const file_habeas_identity_v1_identity_service_proto_rawDesc = "" +
 	"\x1eVERIFICATION_STATE_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17VERIFICATION_STATE_OPEN\x10\x01\x12\x1d\n" +
 	"\x19VERIFICATION_STATE_PASSED\x10\x02\x12\x1d\n" +
-	"\x19VERIFICATION_STATE_FAILED\x10\x032\xd3\b\n" +
+	"\x19VERIFICATION_STATE_FAILED\x10\x032\xd0\t\n" +
 	"\x0eSubjectService\x12{\n" +
 	"\x0fRegisterSubject\x12*.habeas.identity.v1.RegisterSubjectRequest\x1a+.habeas.identity.v1.RegisterSubjectResponse\"\x0f\x8a\xb5\x18\a\n" +
 	"\x03\x01\x03\f\x10\x01\x92\xb5\x18\x00\x12v\n" +
@@ -2200,7 +2366,9 @@ const file_habeas_identity_v1_identity_service_proto_rawDesc = "" +
 	"GetSubject\x12%.habeas.identity.v1.GetSubjectRequest\x1a&.habeas.identity.v1.GetSubjectResponse\"\x14\x8a\xb5\x18\t\n" +
 	"\x05\x01\x05\a\b\f\x10\x02\x92\xb5\x18\x00\x90\x02\x01\x12|\n" +
 	"\x0fListIdentifiers\x12*.habeas.identity.v1.ListIdentifiersRequest\x1a+.habeas.identity.v1.ListIdentifiersResponse\"\x10\x8a\xb5\x18\b\n" +
-	"\x02\x04\f\x10\x03\x18\x01\x92\xb5\x18\x00\x12m\n" +
+	"\x02\x04\f\x10\x03\x18\x01\x92\xb5\x18\x00\x12{\n" +
+	"\rEnrolSubjects\x12(.habeas.identity.v1.EnrolSubjectsRequest\x1a).habeas.identity.v1.EnrolSubjectsResponse\"\x15\x8a\xb5\x18\x05\n" +
+	"\x01\f\x10\x02\x92\xb5\x18\b\b\x80\x80 \x12\x02\b<\x12m\n" +
 	"\vRecordTouch\x12&.habeas.identity.v1.RecordTouchRequest\x1a'.habeas.identity.v1.RecordTouchResponse\"\r\x8a\xb5\x18\x05\n" +
 	"\x01\f\x10\x01\x92\xb5\x18\x00\x12v\n" +
 	"\x0eFixIdentifiers\x12).habeas.identity.v1.FixIdentifiersRequest\x1a*.habeas.identity.v1.FixIdentifiersResponse\"\r\x8a\xb5\x18\x05\n" +
@@ -2245,7 +2413,7 @@ func file_habeas_identity_v1_identity_service_proto_rawDescGZIP() []byte {
 }
 
 var file_habeas_identity_v1_identity_service_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_habeas_identity_v1_identity_service_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_habeas_identity_v1_identity_service_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_habeas_identity_v1_identity_service_proto_goTypes = []any{
 	(IdentifierKind)(0),                // 0: habeas.identity.v1.IdentifierKind
 	(SubjectState)(0),                  // 1: habeas.identity.v1.SubjectState
@@ -2257,106 +2425,113 @@ var file_habeas_identity_v1_identity_service_proto_goTypes = []any{
 	(*LinkIdentifierResponse)(nil),     // 7: habeas.identity.v1.LinkIdentifierResponse
 	(*UnlinkIdentifierRequest)(nil),    // 8: habeas.identity.v1.UnlinkIdentifierRequest
 	(*UnlinkIdentifierResponse)(nil),   // 9: habeas.identity.v1.UnlinkIdentifierResponse
-	(*ResolveSubjectRequest)(nil),      // 10: habeas.identity.v1.ResolveSubjectRequest
-	(*ResolveSubjectResponse)(nil),     // 11: habeas.identity.v1.ResolveSubjectResponse
-	(*GetSubjectRequest)(nil),          // 12: habeas.identity.v1.GetSubjectRequest
-	(*GetSubjectResponse)(nil),         // 13: habeas.identity.v1.GetSubjectResponse
-	(*ListIdentifiersRequest)(nil),     // 14: habeas.identity.v1.ListIdentifiersRequest
-	(*ListIdentifiersResponse)(nil),    // 15: habeas.identity.v1.ListIdentifiersResponse
-	(*FixIdentifiersRequest)(nil),      // 16: habeas.identity.v1.FixIdentifiersRequest
-	(*FixIdentifiersResponse)(nil),     // 17: habeas.identity.v1.FixIdentifiersResponse
-	(*ForgetSubjectRequest)(nil),       // 18: habeas.identity.v1.ForgetSubjectRequest
-	(*ForgetSubjectResponse)(nil),      // 19: habeas.identity.v1.ForgetSubjectResponse
-	(*CreateTenantRequest)(nil),        // 20: habeas.identity.v1.CreateTenantRequest
-	(*CreateTenantResponse)(nil),       // 21: habeas.identity.v1.CreateTenantResponse
-	(*GetTenantRequest)(nil),           // 22: habeas.identity.v1.GetTenantRequest
-	(*GetTenantResponse)(nil),          // 23: habeas.identity.v1.GetTenantResponse
-	(*StartVerificationRequest)(nil),   // 24: habeas.identity.v1.StartVerificationRequest
-	(*StartVerificationResponse)(nil),  // 25: habeas.identity.v1.StartVerificationResponse
-	(*CheckCodeRequest)(nil),           // 26: habeas.identity.v1.CheckCodeRequest
-	(*CheckCodeResponse)(nil),          // 27: habeas.identity.v1.CheckCodeResponse
-	(*GetVerificationRequest)(nil),     // 28: habeas.identity.v1.GetVerificationRequest
-	(*GetVerificationResponse)(nil),    // 29: habeas.identity.v1.GetVerificationResponse
-	(*Mandate)(nil),                    // 30: habeas.identity.v1.Mandate
-	(*ParentalConsent)(nil),            // 31: habeas.identity.v1.ParentalConsent
-	(*timestamppb.Timestamp)(nil),      // 32: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),        // 33: google.protobuf.Duration
-	(*Safeguards)(nil),                 // 34: habeas.identity.v1.Safeguards
-	(*Offboarding)(nil),                // 35: habeas.identity.v1.Offboarding
-	(*IdentityProvider)(nil),           // 36: habeas.identity.v1.IdentityProvider
-	(*Assurance)(nil),                  // 37: habeas.identity.v1.Assurance
-	(*RecordTouchRequest)(nil),         // 38: habeas.identity.v1.RecordTouchRequest
-	(*OffboardTenantRequest)(nil),      // 39: habeas.identity.v1.OffboardTenantRequest
-	(*ApproveOffboardingRequest)(nil),  // 40: habeas.identity.v1.ApproveOffboardingRequest
-	(*CancelOffboardingRequest)(nil),   // 41: habeas.identity.v1.CancelOffboardingRequest
-	(*RecordTouchResponse)(nil),        // 42: habeas.identity.v1.RecordTouchResponse
-	(*OffboardTenantResponse)(nil),     // 43: habeas.identity.v1.OffboardTenantResponse
-	(*ApproveOffboardingResponse)(nil), // 44: habeas.identity.v1.ApproveOffboardingResponse
-	(*CancelOffboardingResponse)(nil),  // 45: habeas.identity.v1.CancelOffboardingResponse
+	(*EnrolSubjectsRequest)(nil),       // 10: habeas.identity.v1.EnrolSubjectsRequest
+	(*EnrolSubjectsResponse)(nil),      // 11: habeas.identity.v1.EnrolSubjectsResponse
+	(*Enrolled)(nil),                   // 12: habeas.identity.v1.Enrolled
+	(*ResolveSubjectRequest)(nil),      // 13: habeas.identity.v1.ResolveSubjectRequest
+	(*ResolveSubjectResponse)(nil),     // 14: habeas.identity.v1.ResolveSubjectResponse
+	(*GetSubjectRequest)(nil),          // 15: habeas.identity.v1.GetSubjectRequest
+	(*GetSubjectResponse)(nil),         // 16: habeas.identity.v1.GetSubjectResponse
+	(*ListIdentifiersRequest)(nil),     // 17: habeas.identity.v1.ListIdentifiersRequest
+	(*ListIdentifiersResponse)(nil),    // 18: habeas.identity.v1.ListIdentifiersResponse
+	(*FixIdentifiersRequest)(nil),      // 19: habeas.identity.v1.FixIdentifiersRequest
+	(*FixIdentifiersResponse)(nil),     // 20: habeas.identity.v1.FixIdentifiersResponse
+	(*ForgetSubjectRequest)(nil),       // 21: habeas.identity.v1.ForgetSubjectRequest
+	(*ForgetSubjectResponse)(nil),      // 22: habeas.identity.v1.ForgetSubjectResponse
+	(*CreateTenantRequest)(nil),        // 23: habeas.identity.v1.CreateTenantRequest
+	(*CreateTenantResponse)(nil),       // 24: habeas.identity.v1.CreateTenantResponse
+	(*GetTenantRequest)(nil),           // 25: habeas.identity.v1.GetTenantRequest
+	(*GetTenantResponse)(nil),          // 26: habeas.identity.v1.GetTenantResponse
+	(*StartVerificationRequest)(nil),   // 27: habeas.identity.v1.StartVerificationRequest
+	(*StartVerificationResponse)(nil),  // 28: habeas.identity.v1.StartVerificationResponse
+	(*CheckCodeRequest)(nil),           // 29: habeas.identity.v1.CheckCodeRequest
+	(*CheckCodeResponse)(nil),          // 30: habeas.identity.v1.CheckCodeResponse
+	(*GetVerificationRequest)(nil),     // 31: habeas.identity.v1.GetVerificationRequest
+	(*GetVerificationResponse)(nil),    // 32: habeas.identity.v1.GetVerificationResponse
+	(*Mandate)(nil),                    // 33: habeas.identity.v1.Mandate
+	(*ParentalConsent)(nil),            // 34: habeas.identity.v1.ParentalConsent
+	(*timestamppb.Timestamp)(nil),      // 35: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),        // 36: google.protobuf.Duration
+	(*Safeguards)(nil),                 // 37: habeas.identity.v1.Safeguards
+	(*Offboarding)(nil),                // 38: habeas.identity.v1.Offboarding
+	(*IdentityProvider)(nil),           // 39: habeas.identity.v1.IdentityProvider
+	(*Assurance)(nil),                  // 40: habeas.identity.v1.Assurance
+	(*RecordTouchRequest)(nil),         // 41: habeas.identity.v1.RecordTouchRequest
+	(*OffboardTenantRequest)(nil),      // 42: habeas.identity.v1.OffboardTenantRequest
+	(*ApproveOffboardingRequest)(nil),  // 43: habeas.identity.v1.ApproveOffboardingRequest
+	(*CancelOffboardingRequest)(nil),   // 44: habeas.identity.v1.CancelOffboardingRequest
+	(*RecordTouchResponse)(nil),        // 45: habeas.identity.v1.RecordTouchResponse
+	(*OffboardTenantResponse)(nil),     // 46: habeas.identity.v1.OffboardTenantResponse
+	(*ApproveOffboardingResponse)(nil), // 47: habeas.identity.v1.ApproveOffboardingResponse
+	(*CancelOffboardingResponse)(nil),  // 48: habeas.identity.v1.CancelOffboardingResponse
 }
 var file_habeas_identity_v1_identity_service_proto_depIdxs = []int32{
 	0,  // 0: habeas.identity.v1.Identifier.kind:type_name -> habeas.identity.v1.IdentifierKind
 	3,  // 1: habeas.identity.v1.RegisterSubjectRequest.identifiers:type_name -> habeas.identity.v1.Identifier
-	30, // 2: habeas.identity.v1.RegisterSubjectRequest.mandate:type_name -> habeas.identity.v1.Mandate
-	31, // 3: habeas.identity.v1.RegisterSubjectRequest.parental_consent:type_name -> habeas.identity.v1.ParentalConsent
+	33, // 2: habeas.identity.v1.RegisterSubjectRequest.mandate:type_name -> habeas.identity.v1.Mandate
+	34, // 3: habeas.identity.v1.RegisterSubjectRequest.parental_consent:type_name -> habeas.identity.v1.ParentalConsent
 	3,  // 4: habeas.identity.v1.LinkIdentifierRequest.identifier:type_name -> habeas.identity.v1.Identifier
 	3,  // 5: habeas.identity.v1.UnlinkIdentifierRequest.identifier:type_name -> habeas.identity.v1.Identifier
-	3,  // 6: habeas.identity.v1.ResolveSubjectRequest.identifier:type_name -> habeas.identity.v1.Identifier
-	1,  // 7: habeas.identity.v1.GetSubjectResponse.state:type_name -> habeas.identity.v1.SubjectState
-	0,  // 8: habeas.identity.v1.GetSubjectResponse.kinds:type_name -> habeas.identity.v1.IdentifierKind
-	32, // 9: habeas.identity.v1.GetSubjectResponse.registered_at:type_name -> google.protobuf.Timestamp
-	3,  // 10: habeas.identity.v1.ListIdentifiersResponse.identifiers:type_name -> habeas.identity.v1.Identifier
-	33, // 11: habeas.identity.v1.FixIdentifiersRequest.search:type_name -> google.protobuf.Duration
-	32, // 12: habeas.identity.v1.ForgetSubjectResponse.residue_ends_at:type_name -> google.protobuf.Timestamp
-	34, // 13: habeas.identity.v1.CreateTenantRequest.safeguards:type_name -> habeas.identity.v1.Safeguards
-	34, // 14: habeas.identity.v1.GetTenantResponse.safeguards:type_name -> habeas.identity.v1.Safeguards
-	35, // 15: habeas.identity.v1.GetTenantResponse.offboarding:type_name -> habeas.identity.v1.Offboarding
-	36, // 16: habeas.identity.v1.GetTenantResponse.provider:type_name -> habeas.identity.v1.IdentityProvider
-	37, // 17: habeas.identity.v1.GetTenantResponse.assurance:type_name -> habeas.identity.v1.Assurance
-	32, // 18: habeas.identity.v1.StartVerificationResponse.expires_at:type_name -> google.protobuf.Timestamp
-	2,  // 19: habeas.identity.v1.CheckCodeResponse.state:type_name -> habeas.identity.v1.VerificationState
-	2,  // 20: habeas.identity.v1.GetVerificationResponse.state:type_name -> habeas.identity.v1.VerificationState
-	32, // 21: habeas.identity.v1.GetVerificationResponse.expires_at:type_name -> google.protobuf.Timestamp
-	32, // 22: habeas.identity.v1.GetVerificationResponse.better_from:type_name -> google.protobuf.Timestamp
-	4,  // 23: habeas.identity.v1.SubjectService.RegisterSubject:input_type -> habeas.identity.v1.RegisterSubjectRequest
-	6,  // 24: habeas.identity.v1.SubjectService.LinkIdentifier:input_type -> habeas.identity.v1.LinkIdentifierRequest
-	8,  // 25: habeas.identity.v1.SubjectService.UnlinkIdentifier:input_type -> habeas.identity.v1.UnlinkIdentifierRequest
-	10, // 26: habeas.identity.v1.SubjectService.ResolveSubject:input_type -> habeas.identity.v1.ResolveSubjectRequest
-	12, // 27: habeas.identity.v1.SubjectService.GetSubject:input_type -> habeas.identity.v1.GetSubjectRequest
-	14, // 28: habeas.identity.v1.SubjectService.ListIdentifiers:input_type -> habeas.identity.v1.ListIdentifiersRequest
-	38, // 29: habeas.identity.v1.SubjectService.RecordTouch:input_type -> habeas.identity.v1.RecordTouchRequest
-	16, // 30: habeas.identity.v1.SubjectService.FixIdentifiers:input_type -> habeas.identity.v1.FixIdentifiersRequest
-	18, // 31: habeas.identity.v1.SubjectService.ForgetSubject:input_type -> habeas.identity.v1.ForgetSubjectRequest
-	20, // 32: habeas.identity.v1.TenantService.CreateTenant:input_type -> habeas.identity.v1.CreateTenantRequest
-	22, // 33: habeas.identity.v1.TenantService.GetTenant:input_type -> habeas.identity.v1.GetTenantRequest
-	39, // 34: habeas.identity.v1.TenantService.OffboardTenant:input_type -> habeas.identity.v1.OffboardTenantRequest
-	40, // 35: habeas.identity.v1.TenantService.ApproveOffboarding:input_type -> habeas.identity.v1.ApproveOffboardingRequest
-	41, // 36: habeas.identity.v1.TenantService.CancelOffboarding:input_type -> habeas.identity.v1.CancelOffboardingRequest
-	24, // 37: habeas.identity.v1.VerificationService.StartVerification:input_type -> habeas.identity.v1.StartVerificationRequest
-	26, // 38: habeas.identity.v1.VerificationService.CheckCode:input_type -> habeas.identity.v1.CheckCodeRequest
-	28, // 39: habeas.identity.v1.VerificationService.GetVerification:input_type -> habeas.identity.v1.GetVerificationRequest
-	5,  // 40: habeas.identity.v1.SubjectService.RegisterSubject:output_type -> habeas.identity.v1.RegisterSubjectResponse
-	7,  // 41: habeas.identity.v1.SubjectService.LinkIdentifier:output_type -> habeas.identity.v1.LinkIdentifierResponse
-	9,  // 42: habeas.identity.v1.SubjectService.UnlinkIdentifier:output_type -> habeas.identity.v1.UnlinkIdentifierResponse
-	11, // 43: habeas.identity.v1.SubjectService.ResolveSubject:output_type -> habeas.identity.v1.ResolveSubjectResponse
-	13, // 44: habeas.identity.v1.SubjectService.GetSubject:output_type -> habeas.identity.v1.GetSubjectResponse
-	15, // 45: habeas.identity.v1.SubjectService.ListIdentifiers:output_type -> habeas.identity.v1.ListIdentifiersResponse
-	42, // 46: habeas.identity.v1.SubjectService.RecordTouch:output_type -> habeas.identity.v1.RecordTouchResponse
-	17, // 47: habeas.identity.v1.SubjectService.FixIdentifiers:output_type -> habeas.identity.v1.FixIdentifiersResponse
-	19, // 48: habeas.identity.v1.SubjectService.ForgetSubject:output_type -> habeas.identity.v1.ForgetSubjectResponse
-	21, // 49: habeas.identity.v1.TenantService.CreateTenant:output_type -> habeas.identity.v1.CreateTenantResponse
-	23, // 50: habeas.identity.v1.TenantService.GetTenant:output_type -> habeas.identity.v1.GetTenantResponse
-	43, // 51: habeas.identity.v1.TenantService.OffboardTenant:output_type -> habeas.identity.v1.OffboardTenantResponse
-	44, // 52: habeas.identity.v1.TenantService.ApproveOffboarding:output_type -> habeas.identity.v1.ApproveOffboardingResponse
-	45, // 53: habeas.identity.v1.TenantService.CancelOffboarding:output_type -> habeas.identity.v1.CancelOffboardingResponse
-	25, // 54: habeas.identity.v1.VerificationService.StartVerification:output_type -> habeas.identity.v1.StartVerificationResponse
-	27, // 55: habeas.identity.v1.VerificationService.CheckCode:output_type -> habeas.identity.v1.CheckCodeResponse
-	29, // 56: habeas.identity.v1.VerificationService.GetVerification:output_type -> habeas.identity.v1.GetVerificationResponse
-	40, // [40:57] is the sub-list for method output_type
-	23, // [23:40] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	3,  // 6: habeas.identity.v1.EnrolSubjectsRequest.identifiers:type_name -> habeas.identity.v1.Identifier
+	12, // 7: habeas.identity.v1.EnrolSubjectsResponse.subjects:type_name -> habeas.identity.v1.Enrolled
+	3,  // 8: habeas.identity.v1.ResolveSubjectRequest.identifier:type_name -> habeas.identity.v1.Identifier
+	1,  // 9: habeas.identity.v1.GetSubjectResponse.state:type_name -> habeas.identity.v1.SubjectState
+	0,  // 10: habeas.identity.v1.GetSubjectResponse.kinds:type_name -> habeas.identity.v1.IdentifierKind
+	35, // 11: habeas.identity.v1.GetSubjectResponse.registered_at:type_name -> google.protobuf.Timestamp
+	3,  // 12: habeas.identity.v1.ListIdentifiersResponse.identifiers:type_name -> habeas.identity.v1.Identifier
+	36, // 13: habeas.identity.v1.FixIdentifiersRequest.search:type_name -> google.protobuf.Duration
+	35, // 14: habeas.identity.v1.ForgetSubjectResponse.residue_ends_at:type_name -> google.protobuf.Timestamp
+	37, // 15: habeas.identity.v1.CreateTenantRequest.safeguards:type_name -> habeas.identity.v1.Safeguards
+	37, // 16: habeas.identity.v1.GetTenantResponse.safeguards:type_name -> habeas.identity.v1.Safeguards
+	38, // 17: habeas.identity.v1.GetTenantResponse.offboarding:type_name -> habeas.identity.v1.Offboarding
+	39, // 18: habeas.identity.v1.GetTenantResponse.provider:type_name -> habeas.identity.v1.IdentityProvider
+	40, // 19: habeas.identity.v1.GetTenantResponse.assurance:type_name -> habeas.identity.v1.Assurance
+	35, // 20: habeas.identity.v1.StartVerificationResponse.expires_at:type_name -> google.protobuf.Timestamp
+	2,  // 21: habeas.identity.v1.CheckCodeResponse.state:type_name -> habeas.identity.v1.VerificationState
+	2,  // 22: habeas.identity.v1.GetVerificationResponse.state:type_name -> habeas.identity.v1.VerificationState
+	35, // 23: habeas.identity.v1.GetVerificationResponse.expires_at:type_name -> google.protobuf.Timestamp
+	35, // 24: habeas.identity.v1.GetVerificationResponse.better_from:type_name -> google.protobuf.Timestamp
+	4,  // 25: habeas.identity.v1.SubjectService.RegisterSubject:input_type -> habeas.identity.v1.RegisterSubjectRequest
+	6,  // 26: habeas.identity.v1.SubjectService.LinkIdentifier:input_type -> habeas.identity.v1.LinkIdentifierRequest
+	8,  // 27: habeas.identity.v1.SubjectService.UnlinkIdentifier:input_type -> habeas.identity.v1.UnlinkIdentifierRequest
+	13, // 28: habeas.identity.v1.SubjectService.ResolveSubject:input_type -> habeas.identity.v1.ResolveSubjectRequest
+	15, // 29: habeas.identity.v1.SubjectService.GetSubject:input_type -> habeas.identity.v1.GetSubjectRequest
+	17, // 30: habeas.identity.v1.SubjectService.ListIdentifiers:input_type -> habeas.identity.v1.ListIdentifiersRequest
+	10, // 31: habeas.identity.v1.SubjectService.EnrolSubjects:input_type -> habeas.identity.v1.EnrolSubjectsRequest
+	41, // 32: habeas.identity.v1.SubjectService.RecordTouch:input_type -> habeas.identity.v1.RecordTouchRequest
+	19, // 33: habeas.identity.v1.SubjectService.FixIdentifiers:input_type -> habeas.identity.v1.FixIdentifiersRequest
+	21, // 34: habeas.identity.v1.SubjectService.ForgetSubject:input_type -> habeas.identity.v1.ForgetSubjectRequest
+	23, // 35: habeas.identity.v1.TenantService.CreateTenant:input_type -> habeas.identity.v1.CreateTenantRequest
+	25, // 36: habeas.identity.v1.TenantService.GetTenant:input_type -> habeas.identity.v1.GetTenantRequest
+	42, // 37: habeas.identity.v1.TenantService.OffboardTenant:input_type -> habeas.identity.v1.OffboardTenantRequest
+	43, // 38: habeas.identity.v1.TenantService.ApproveOffboarding:input_type -> habeas.identity.v1.ApproveOffboardingRequest
+	44, // 39: habeas.identity.v1.TenantService.CancelOffboarding:input_type -> habeas.identity.v1.CancelOffboardingRequest
+	27, // 40: habeas.identity.v1.VerificationService.StartVerification:input_type -> habeas.identity.v1.StartVerificationRequest
+	29, // 41: habeas.identity.v1.VerificationService.CheckCode:input_type -> habeas.identity.v1.CheckCodeRequest
+	31, // 42: habeas.identity.v1.VerificationService.GetVerification:input_type -> habeas.identity.v1.GetVerificationRequest
+	5,  // 43: habeas.identity.v1.SubjectService.RegisterSubject:output_type -> habeas.identity.v1.RegisterSubjectResponse
+	7,  // 44: habeas.identity.v1.SubjectService.LinkIdentifier:output_type -> habeas.identity.v1.LinkIdentifierResponse
+	9,  // 45: habeas.identity.v1.SubjectService.UnlinkIdentifier:output_type -> habeas.identity.v1.UnlinkIdentifierResponse
+	14, // 46: habeas.identity.v1.SubjectService.ResolveSubject:output_type -> habeas.identity.v1.ResolveSubjectResponse
+	16, // 47: habeas.identity.v1.SubjectService.GetSubject:output_type -> habeas.identity.v1.GetSubjectResponse
+	18, // 48: habeas.identity.v1.SubjectService.ListIdentifiers:output_type -> habeas.identity.v1.ListIdentifiersResponse
+	11, // 49: habeas.identity.v1.SubjectService.EnrolSubjects:output_type -> habeas.identity.v1.EnrolSubjectsResponse
+	45, // 50: habeas.identity.v1.SubjectService.RecordTouch:output_type -> habeas.identity.v1.RecordTouchResponse
+	20, // 51: habeas.identity.v1.SubjectService.FixIdentifiers:output_type -> habeas.identity.v1.FixIdentifiersResponse
+	22, // 52: habeas.identity.v1.SubjectService.ForgetSubject:output_type -> habeas.identity.v1.ForgetSubjectResponse
+	24, // 53: habeas.identity.v1.TenantService.CreateTenant:output_type -> habeas.identity.v1.CreateTenantResponse
+	26, // 54: habeas.identity.v1.TenantService.GetTenant:output_type -> habeas.identity.v1.GetTenantResponse
+	46, // 55: habeas.identity.v1.TenantService.OffboardTenant:output_type -> habeas.identity.v1.OffboardTenantResponse
+	47, // 56: habeas.identity.v1.TenantService.ApproveOffboarding:output_type -> habeas.identity.v1.ApproveOffboardingResponse
+	48, // 57: habeas.identity.v1.TenantService.CancelOffboarding:output_type -> habeas.identity.v1.CancelOffboardingResponse
+	28, // 58: habeas.identity.v1.VerificationService.StartVerification:output_type -> habeas.identity.v1.StartVerificationResponse
+	30, // 59: habeas.identity.v1.VerificationService.CheckCode:output_type -> habeas.identity.v1.CheckCodeResponse
+	32, // 60: habeas.identity.v1.VerificationService.GetVerification:output_type -> habeas.identity.v1.GetVerificationResponse
+	43, // [43:61] is the sub-list for method output_type
+	25, // [25:43] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_habeas_identity_v1_identity_service_proto_init() }
@@ -2374,7 +2549,7 @@ func file_habeas_identity_v1_identity_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_identity_v1_identity_service_proto_rawDesc), len(file_habeas_identity_v1_identity_service_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   27,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   3,
 		},

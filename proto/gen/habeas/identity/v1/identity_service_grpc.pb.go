@@ -25,6 +25,7 @@ const (
 	SubjectService_ResolveSubject_FullMethodName   = "/habeas.identity.v1.SubjectService/ResolveSubject"
 	SubjectService_GetSubject_FullMethodName       = "/habeas.identity.v1.SubjectService/GetSubject"
 	SubjectService_ListIdentifiers_FullMethodName  = "/habeas.identity.v1.SubjectService/ListIdentifiers"
+	SubjectService_EnrolSubjects_FullMethodName    = "/habeas.identity.v1.SubjectService/EnrolSubjects"
 	SubjectService_RecordTouch_FullMethodName      = "/habeas.identity.v1.SubjectService/RecordTouch"
 	SubjectService_FixIdentifiers_FullMethodName   = "/habeas.identity.v1.SubjectService/FixIdentifiers"
 	SubjectService_ForgetSubject_FullMethodName    = "/habeas.identity.v1.SubjectService/ForgetSubject"
@@ -56,6 +57,10 @@ type SubjectServiceClient interface {
 	// those of all its references. The read is recorded before anything is
 	// returned.
 	ListIdentifiers(ctx context.Context, in *ListIdentifiersRequest, opts ...grpc.CallOption) (*ListIdentifiersResponse, error)
+	// EnrolSubjects finds who holds each of several identifiers, and registers who
+	// is not known yet: for an import. Whoever was erased is not registered again,
+	// and not named.
+	EnrolSubjects(ctx context.Context, in *EnrolSubjectsRequest, opts ...grpc.CallOption) (*EnrolSubjectsResponse, error)
 	// RecordTouch is told before anything is done to a person that would be wrong
 	// if a merge were: before a package is released, rows are erased or changed,
 	// or data is disclosed. About somebody who is not merged nothing is recorded.
@@ -138,6 +143,16 @@ func (c *subjectServiceClient) ListIdentifiers(ctx context.Context, in *ListIden
 	return out, nil
 }
 
+func (c *subjectServiceClient) EnrolSubjects(ctx context.Context, in *EnrolSubjectsRequest, opts ...grpc.CallOption) (*EnrolSubjectsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(EnrolSubjectsResponse)
+	err := c.cc.Invoke(ctx, SubjectService_EnrolSubjects_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *subjectServiceClient) RecordTouch(ctx context.Context, in *RecordTouchRequest, opts ...grpc.CallOption) (*RecordTouchResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(RecordTouchResponse)
@@ -194,6 +209,10 @@ type SubjectServiceServer interface {
 	// those of all its references. The read is recorded before anything is
 	// returned.
 	ListIdentifiers(context.Context, *ListIdentifiersRequest) (*ListIdentifiersResponse, error)
+	// EnrolSubjects finds who holds each of several identifiers, and registers who
+	// is not known yet: for an import. Whoever was erased is not registered again,
+	// and not named.
+	EnrolSubjects(context.Context, *EnrolSubjectsRequest) (*EnrolSubjectsResponse, error)
 	// RecordTouch is told before anything is done to a person that would be wrong
 	// if a merge were: before a package is released, rows are erased or changed,
 	// or data is disclosed. About somebody who is not merged nothing is recorded.
@@ -233,6 +252,9 @@ func (UnimplementedSubjectServiceServer) GetSubject(context.Context, *GetSubject
 }
 func (UnimplementedSubjectServiceServer) ListIdentifiers(context.Context, *ListIdentifiersRequest) (*ListIdentifiersResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListIdentifiers not implemented")
+}
+func (UnimplementedSubjectServiceServer) EnrolSubjects(context.Context, *EnrolSubjectsRequest) (*EnrolSubjectsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method EnrolSubjects not implemented")
 }
 func (UnimplementedSubjectServiceServer) RecordTouch(context.Context, *RecordTouchRequest) (*RecordTouchResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RecordTouch not implemented")
@@ -372,6 +394,24 @@ func _SubjectService_ListIdentifiers_Handler(srv interface{}, ctx context.Contex
 	return interceptor(ctx, in, info, handler)
 }
 
+func _SubjectService_EnrolSubjects_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(EnrolSubjectsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SubjectServiceServer).EnrolSubjects(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SubjectService_EnrolSubjects_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SubjectServiceServer).EnrolSubjects(ctx, req.(*EnrolSubjectsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _SubjectService_RecordTouch_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(RecordTouchRequest)
 	if err := dec(in); err != nil {
@@ -456,6 +496,10 @@ var SubjectService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListIdentifiers",
 			Handler:    _SubjectService_ListIdentifiers_Handler,
+		},
+		{
+			MethodName: "EnrolSubjects",
+			Handler:    _SubjectService_EnrolSubjects_Handler,
 		},
 		{
 			MethodName: "RecordTouch",

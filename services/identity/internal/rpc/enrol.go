@@ -1,0 +1,86 @@
+package rpc
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+
+	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+	"habeas.internal/services/identity/internal/registry"
+	"habeas.internal/services/identity/subject"
+	"habeas.internal/services/internal/es"
+	"habeas.internal/services/internal/rpc/fault"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Why nobody was enrolled by an identifier.
+const (
+	reasonSuppressed = "SUBJECT_SUPPRESSED"
+	reasonMalformed  = "IDENTIFIER_MALFORMED"
+)
+
+// EnrolSubjects finds or makes who holds each identifier. After an error some may
+// be registered; the call may be repeated.
+func (s *Subjects) EnrolSubjects(ctx context.Context, r *identityv1.EnrolSubjectsRequest) (*identityv1.EnrolSubjectsResponse, error) {
+	out := &identityv1.EnrolSubjectsResponse{Subjects: make([]*identityv1.Enrolled, len(r.GetIdentifiers()))}
+	g, within := errgroup.WithContext(ctx)
+	g.SetLimit(workers)
+	for i, id := range r.GetIdentifiers() {
+		g.Go(func() (err error) {
+			out.Subjects[i], err = s.enrol(within, r.GetCause(), id)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// enrol asks for an erasure first: what is imported may be older than it, also
+// where the person has come back of their own will since.
+func (s *Subjects) enrol(ctx context.Context, cause string, id *identityv1.Identifier) (*identityv1.Enrolled, error) {
+	v, err := s.normal(ctx, "identifier", id)
+	var bad fault.FieldErrors
+	if errors.As(err, &bad) {
+		return &identityv1.Enrolled{Reason: reasonMalformed}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	erased, err := s.erasedBefore(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	if erased {
+		return &identityv1.Enrolled{Reason: reasonSuppressed}, nil
+	}
+	ref, err := s.Registry.Resolve(ctx, tenantOf(ctx), v)
+	if errors.Is(err, subject.ErrNotFound) {
+		ref, err = s.enter(ctx, cause, id, v)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &identityv1.Enrolled{SubjectRef: ref}, nil
+}
+
+// enter registers who is not known. The command's id is drawn: a repeat finds
+// whom it made by the identifier.
+func (s *Subjects) enter(ctx context.Context, cause string, id *identityv1.Identifier, v registry.Value) (string, error) {
+	name, err := es.NewID(rand.Reader)
+	if err != nil {
+		return "", err
+	}
+	cmd, err := command[subject.Command](s.Now(), name, id)
+	if err != nil {
+		return "", err
+	}
+	cmd.Meta.Correlation = cause
+	ref, _, err := s.Registry.Register(ctx, tenantOf(ctx), cmd, []registry.Value{v}, registry.With{})
+	if errors.Is(err, subject.ErrTaken) { // by somebody else at the same moment
+		return s.Registry.Resolve(ctx, tenantOf(ctx), v)
+	}
+	return ref, err
+}
