@@ -52,6 +52,7 @@ func TestAnotherTenantsObjectIsAsGoodAsNone(t *testing.T) {
 	nowhere := map[string]string{
 		"subject": unknown, "request": unknown, "policy": "no-such-thing", "system": "no-such-thing", "agent": "no-such-thing",
 		"recipient": "no-such-thing", "statistic": "no-such-thing", "grant": unknown, "staff": "no-such-thing", "identifier": "nobody@people.example",
+		"import": unknown,
 	}
 	a := newAsker(t, s)
 	for object, methods := range objects() {
@@ -166,6 +167,7 @@ func plant(t *testing.T, s *stack.Stack) map[string]string {
 	return map[string]string{
 		"subject": subject, "policy": policy, "system": system, "request": request, "agent": agent, "staff": staff, "identifier": email,
 		"recipient": party, "statistic": figure, "grant": glass.GetBreakGlass(),
+		"import": plantImport(t, s),
 	}
 }
 
@@ -180,6 +182,25 @@ func count(t *testing.T, s *stack.Stack) {
 	if err != nil {
 		t.Fatal(stack.Answer(err))
 	}
+}
+
+// plantImport begins an import and leaves it.
+func plantImport(t *testing.T, s *stack.Stack) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	stream, err := consentv1.NewImportServiceClient(as(s, "consent", tenant, "dpo")).ImportDecisions(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = stream.Send(&consentv1.ImportDecisionsRequest{Step: &consentv1.ImportDecisionsRequest_Begin{Begin: &consentv1.BeginImport{
+		Source: "old", FileDigest: hash, EvidenceKind: "form", Rows: 1,
+	}}})
+	r, err := stream.Recv()
+	if err != nil {
+		t.Fatal(stack.Answer(err))
+	}
+	return r.GetImport().GetId()
 }
 
 // told is all that a caller of a tenant learns. A role is a person's, or after
