@@ -38,8 +38,8 @@ func works() []sweep.Work {
 			Ends:   []string{"verification.code_sent", "verification.code_not_sent"},
 		},
 		{Begins: []string{"subject.merge_begun"}, Ends: []string{"subject.merge_completed", "subject.merge_abandoned"}},
-		{ // a minor's erasure to ask for
-			Begins: []string{"subject.minor_blocked"}, Ends: []string{"subject.minor_unblocked", "subject.forgetting_begun", "subject.forgotten"},
+		{ // a minor's erasure to ask for; that one policy serves them does not end it for another
+			Begins: []string{"subject.minor_blocked"}, Ends: []string{"subject.forgetting_begun", "subject.forgotten"},
 		},
 		{Begins: []string{"evidence.kept"}, Ends: []string{"evidence.destroyed"}}, // its timer
 		{Begins: []string{

@@ -57,6 +57,9 @@ type item struct {
 // maxWait is the longest time between two tries.
 const maxWait = 24 * time.Hour
 
+// mostDoubled is how often the wait is doubled, so that it never overflows.
+const mostDoubled = 16
+
 // Sweep reads on and does what is due. One piece of work that fails does not keep
 // the others from being done.
 func (s *Sweeper) Sweep(ctx context.Context) error {
@@ -132,7 +135,7 @@ func (s *Sweeper) work(ctx context.Context, agg es.Aggregate) error {
 			it.works = nil
 			continue
 		}
-		it.next = s.Now().Add(min(s.After<<min(it.tries, 20), maxWait))
+		it.next = s.Now().Add(min(min(s.After, maxWait)<<min(it.tries, mostDoubled), maxWait))
 		it.tries++
 		failed = append(failed, fmt.Errorf("do %s again: %w", agg.Type, err))
 	}

@@ -138,3 +138,21 @@ func TestWhatFailsIsTriedAgainLaterEachTimeAndKeepsNothingElseBack(t *testing.T)
 		t.Error(err)
 	}
 }
+
+func TestWhatFailsForLongIsTriedOnceADayHoweverLongTheFirstWait(t *testing.T) {
+	for _, after := range []time.Duration{time.Minute, 3 * time.Hour, 100 * time.Hour} {
+		h := &history{now: start, fail: map[string]bool{"a": true}}
+		h.add("a", 9000*time.Hour, "begun")
+		s := h.sweeper()
+		s.After = after
+		for range 40 {
+			h.now = h.now.Add(24 * time.Hour)
+			_ = s.Sweep(t.Context()) // fails
+		}
+		before := len(h.done)
+		h.now = h.now.Add(23 * time.Hour)
+		if _ = s.Sweep(t.Context()); len(h.done) != before {
+			t.Errorf("after %v at first: tried again within a day", after)
+		}
+	}
+}

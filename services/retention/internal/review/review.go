@@ -25,8 +25,8 @@ type Dates struct {
 	mu   sync.Mutex
 	read map[place]es.Checkpoint
 	open map[hold]time.Time // those that nobody was called to look at
-	// stand is how many holds of a tenant bind.
-	stand map[string]uint32
+	// stand are those that bind, by tenant. A stream that is read anew counts none twice.
+	stand map[string]map[hold]bool
 }
 
 type place struct{ stream, epoch string }
@@ -38,7 +38,7 @@ type hold struct {
 
 // New makes an empty list.
 func New(registry es.Registry[person.Event]) *Dates {
-	return &Dates{registry: registry, read: map[place]es.Checkpoint{}, open: map[hold]time.Time{}, stand: map[string]uint32{}}
+	return &Dates{registry: registry, read: map[place]es.Checkpoint{}, open: map[hold]time.Time{}, stand: map[string]map[hold]bool{}}
 }
 
 // Projection keeps the list up to date.
@@ -88,14 +88,17 @@ func (d *Dates) Apply(_ context.Context, from es.Checkpoint, batch []es.Recorded
 func (d *Dates) note(agg es.Aggregate, ev person.Event) {
 	switch e := ev.(type) {
 	case person.HoldPlaced:
-		d.stand[agg.Tenant]++
+		if d.stand[agg.Tenant] == nil {
+			d.stand[agg.Tenant] = map[hold]bool{}
+		}
+		d.stand[agg.Tenant][hold{agg, e.Hold}] = true
 		d.open[hold{agg, e.Hold}] = e.ReviewAt
 	case person.HoldReviewed:
 		d.open[hold{agg, e.Hold}] = e.ReviewAt
 	case person.HoldReviewDue:
 		delete(d.open, hold{agg, e.Hold})
 	case person.HoldReleased:
-		d.stand[agg.Tenant]--
+		delete(d.stand[agg.Tenant], hold{agg, e.Hold})
 		delete(d.open, hold{agg, e.Hold})
 	case person.PermitGiven, person.PermitRefused, person.PermitEnded:
 	}
@@ -127,7 +130,7 @@ func (d *Dates) standing(tenant string, ends map[string]es.Checkpoint) (uint32, 
 			return 0, false
 		}
 	}
-	return d.stand[tenant], true
+	return uint32(len(d.stand[tenant])), true //nolint:gosec // no tenant has so many
 }
 
 // passed lists the holds whose date is not after a moment.

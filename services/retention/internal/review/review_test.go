@@ -165,3 +165,24 @@ func TestTheListIsReadInOrder(t *testing.T) {
 		t.Errorf("read to %+v, error %v, want %+v", at, err, w.read)
 	}
 }
+
+// TestAHoldIsCountedOnceHoweverOftenItsStreamIsRead: after a restore the stream has
+// another epoch, and is read from its beginning.
+func TestAHoldIsCountedOnceHoweverOftenItsStreamIsRead(t *testing.T) {
+	w := newWorld(t)
+	w.place(t, "one", noon().Add(time.Hour))
+	w.place(t, "two", noon().Add(time.Hour))
+	all := w.news(t)
+	for _, epoch := range []string{"before", "after"} {
+		for i := range all {
+			all[i].Position.Epoch = epoch
+		}
+		from := es.Checkpoint{Position: es.Position{Stream: all[0].Position.Stream, Epoch: epoch}}
+		if err := w.dates.Apply(t.Context(), from, all); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n, err := w.dates.Standing(t.Context(), "acme", nil); err != nil || n != 2 {
+		t.Errorf("%d holds stand, %v; want 2", n, err)
+	}
+}
