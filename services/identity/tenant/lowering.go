@@ -13,6 +13,7 @@ const (
 	GuardProvider   = "provider"
 	GuardAssurance  = "assurance"
 	GuardOfficers   = "officers"
+	GuardContact    = "contact"
 )
 
 // Pending are settings that wait, because they would lower a safeguard. Its zero
@@ -103,6 +104,7 @@ func (t Tenant) lowers(c Change) []string {
 		{GuardProvider, t.Provider.provesMore(c.Provider)},
 		{GuardAssurance, t.Levels.lower(c.Levels)},
 		{GuardOfficers, t.Officers != "" && t.Officers != c.Officers},
+		{GuardContact, t.Contact != "" && t.Contact != c.Contact},
 	} {
 		if guard.lower {
 			out = append(out, guard.name)

@@ -94,6 +94,8 @@ func TestWhatLowersASafeguardAndWhatDoesNot(t *testing.T) {
 		{"a policy that asks for less than the tenant", levels(4), levels(4, tenant.PolicyLevels{Policy: "a", Erasure: 3}), none, []string{"assurance"}},
 		{"a policy that asks for more", levels(0), levels(0, tenant.PolicyLevels{Policy: "a", Erasure: 4}), none, nil},
 		{"another address of the officers", tenant.Own{Officers: "a@b"}, tenant.Own{Officers: "e@b"}, none, []string{"officers"}},
+		{"another contact", tenant.Own{Contact: "a"}, tenant.Own{Contact: "e"}, none, []string{"contact"}},
+		{"a first contact", tenant.Own{}, tenant.Own{Contact: "a"}, none, nil},
 		{"none of theirs", tenant.Own{Officers: "a@b"}, tenant.Own{}, none, []string{"officers"}},
 		{"a first one", tenant.Own{}, tenant.Own{Officers: "a@b"}, none, nil},
 	} {

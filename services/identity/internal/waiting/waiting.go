@@ -110,6 +110,8 @@ func words(guard string) string {
 		return "how well people have to prove who they are"
 	case tenant.GuardOfficers:
 		return "the address to which this mail goes"
+	case tenant.GuardContact:
+		return "where people who are told of a request reach you"
 	}
 	return guard
 }

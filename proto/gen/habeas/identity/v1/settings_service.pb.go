@@ -96,6 +96,8 @@ const (
 	Safeguard_SAFEGUARD_ASSURANCE Safeguard = 5
 	// The officers are told.
 	Safeguard_SAFEGUARD_OFFICERS Safeguard = 6
+	// Where people who are told of a request reach the tenant.
+	Safeguard_SAFEGUARD_CONTACT Safeguard = 7
 )
 
 // Enum value maps for Safeguard.
@@ -108,6 +110,7 @@ var (
 		4: "SAFEGUARD_PROVIDER",
 		5: "SAFEGUARD_ASSURANCE",
 		6: "SAFEGUARD_OFFICERS",
+		7: "SAFEGUARD_CONTACT",
 	}
 	Safeguard_value = map[string]int32{
 		"SAFEGUARD_UNSPECIFIED": 0,
@@ -117,6 +120,7 @@ var (
 		"SAFEGUARD_PROVIDER":    4,
 		"SAFEGUARD_ASSURANCE":   5,
 		"SAFEGUARD_OFFICERS":    6,
+		"SAFEGUARD_CONTACT":     7,
 	}
 )
 
@@ -1288,7 +1292,7 @@ const file_habeas_identity_v1_settings_service_proto_rawDesc = "" +
 	"\x0eAssuranceClaim\x12\x1f\n" +
 	"\x1bASSURANCE_CLAIM_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13ASSURANCE_CLAIM_ACR\x10\x01\x12\x17\n" +
-	"\x13ASSURANCE_CLAIM_AMR\x10\x02*\xb7\x01\n" +
+	"\x13ASSURANCE_CLAIM_AMR\x10\x02*\xce\x01\n" +
 	"\tSafeguard\x12\x19\n" +
 	"\x15SAFEGUARD_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12SAFEGUARD_APPROVAL\x10\x01\x12\x13\n" +
@@ -1296,7 +1300,8 @@ const file_habeas_identity_v1_settings_service_proto_rawDesc = "" +
 	"\x15SAFEGUARD_CHANNEL_AGE\x10\x03\x12\x16\n" +
 	"\x12SAFEGUARD_PROVIDER\x10\x04\x12\x17\n" +
 	"\x13SAFEGUARD_ASSURANCE\x10\x05\x12\x16\n" +
-	"\x12SAFEGUARD_OFFICERS\x10\x062\x84\x04\n" +
+	"\x12SAFEGUARD_OFFICERS\x10\x06\x12\x15\n" +
+	"\x11SAFEGUARD_CONTACT\x10\a2\x84\x04\n" +
 	"\x0fSettingsService\x12y\n" +
 	"\x0eUpdateSettings\x12).habeas.identity.v1.UpdateSettingsRequest\x1a*.habeas.identity.v1.UpdateSettingsResponse\"\x10\x8a\xb5\x18\b\n" +
 	"\x02\a\n" +
