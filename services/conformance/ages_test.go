@@ -202,6 +202,7 @@ func throughARepresentative(t *testing.T, w *world) {
 	served.mandate, served.parental, served.email = identityv1.MandateKind_MANDATE_KIND_GUARDIAN, true, email()
 	cured := w.wants(served)
 	cured.allowed("a minor with mandate and consent", use, "CONTRACT_NEEDS")
+	cured.decidedFor()
 	alone := young()
 	alone.mandate, alone.email = identityv1.MandateKind_MANDATE_KIND_REPRESENTATIVE, email()
 	w.wants(alone).isErased(h, alone.email, use)

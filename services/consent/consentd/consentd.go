@@ -58,7 +58,8 @@ func Run(ctx context.Context, cfg Config, w daemon.World) error {
 		return err
 	}
 	defer m.Close()
-	identity, err := cfg.Identity.Dial(k.RPC(), "identity", keyclient.ServiceName, identityv1.SubjectService_ServiceDesc.ServiceName)
+	identity, err := cfg.Identity.Dial(k.RPC(), "identity", keyclient.ServiceName, identityv1.SubjectService_ServiceDesc.ServiceName,
+		identityv1.AgeService_ServiceDesc.ServiceName)
 	if err != nil {
 		return fmt.Errorf("connect to identity: %w", err)
 	}
@@ -84,7 +85,7 @@ func Run(ctx context.Context, cfg Config, w daemon.World) error {
 	server, lis, err := serve(ctx, k, rpc.Config{
 		Store: m.Log, Verifier: m.Log.Verifier(), Digester: keys.Digester(), Tracer: k.Telemetry.Tracers.Tracer(Name),
 		Random: rand.Reader, Locator: m.Log, Lister: list.lister, Mirror: copied.mirror, Prover: copied.prover, Now: time.Now, Key: m.Key(),
-		Parity: effort.reports, Keys: keys, Subjects: identityv1.NewSubjectServiceClient(identity),
+		Parity: effort.reports, Keys: keys, Ages: identityv1.NewAgeServiceClient(identity), Subjects: identityv1.NewSubjectServiceClient(identity),
 	})
 	if err != nil {
 		return err

@@ -42,14 +42,17 @@ func record(s Person, c Record) ([]Event, error) {
 	if c.DecidedAt.After(c.At) {
 		return nil, ErrInFuture
 	}
+	if c.Circumstances.onBehalf() {
+		if r := c.Acting.admits(c.Circumstances.Actor); r != "" {
+			return turned(s, c.Policy, r)
+		}
+		c.Circumstances.Authority = c.Acting.By
+	}
 	out := expired(s, c.At)
 	after := s
 	for _, choice := range c.Choices {
 		if r := forbids(after, c, choice); r != "" {
-			if s.Since.IsZero() { // a refusal makes nobody known
-				return nil, r
-			}
-			return []Event{DecisionRefused{Policy: c.Policy, Reason: r.Reason()}}, r
+			return turned(s, c.Policy, r)
 		}
 		ev := DecisionRecorded{
 			Policy: c.Policy, Purpose: choice.Purpose, Category: choice.Category, Circumstances: c.Circumstances,
@@ -61,6 +64,14 @@ func record(s Person, c Record) ([]Event, error) {
 		after, out = Evolve(after, ev), append(out, ev)
 	}
 	return out, nil
+}
+
+// turned is the end of an act that a rule forbids. It makes nobody known.
+func turned(s Person, policy string, r Refusal) ([]Event, error) {
+	if s.Since.IsZero() {
+		return nil, r
+	}
+	return []Event{DecisionRefused{Policy: policy, Reason: r.Reason()}}, r
 }
 
 // forbids is the rule that a choice breaks. A no is never forbidden, but for
@@ -90,6 +101,8 @@ func forbids(s Person, act Record, c Choice) Refusal {
 		return ErrImplied
 	case c.Status == Renewed && (!c.Explicit || !s.chosen(act.Policy, c).gives()):
 		return ErrNotGiven
+	case act.Circumstances.onBehalf():
+		return act.Acting.agrees(c, s.chosen(act.Policy, c))
 	}
 	return ""
 }
@@ -114,6 +127,12 @@ func (s Person) chosen(policy string, c Choice) Decision {
 func withdrawAll(s Person, c WithdrawAll) ([]Event, error) {
 	if c.DecidedAt.After(c.At) {
 		return nil, ErrInFuture
+	}
+	if c.Circumstances.onBehalf() {
+		if r := c.Acting.admits(c.Circumstances.Actor); r != "" {
+			return turned(s, "", r)
+		}
+		c.Circumstances.Authority = c.Acting.By
 	}
 	topics := s.topics(func(p Purpose) bool { return p.stands() && !p.Decision.DecidedAt.After(c.DecidedAt) })
 	if len(topics) == 0 && !c.DecidedAt.After(s.WithdrawnAt) {

@@ -34,6 +34,9 @@ func (s Person) Under(policy string) []Topic {
 	return slices.DeleteFunc(s.topics(func(Purpose) bool { return true }), func(t Topic) bool { return t.Policy != policy })
 }
 
+// Denies reports whether a decision is a no of somebody.
+func (d Decision) Denies() bool { return no(d) }
+
 func no(d Decision) bool {
 	return d.Status == Refused || d.Status == Withdrawn || d.Status == Invalidated
 }

@@ -110,6 +110,7 @@ type Record struct {
 	Choices       []Choice
 	Evidence      string
 	Circumstances Circumstances
+	Acting        Acting // of who acts for the person
 	DecidedAt, At time.Time
 }
 
@@ -129,10 +130,11 @@ type Choice struct {
 type Circumstances struct {
 	Notice, TextHash, Language, Method, Channel string
 
-	Actor    Actor
-	ActorRef string
-	Steps    *uint32 // nil: not known
-	Seconds  *uint32
+	Actor     Actor
+	ActorRef  string
+	Authority Authority // by what a guardian or an agent acted
+	Steps     *uint32   // nil: not known
+	Seconds   *uint32
 }
 
 // Actor is who acted.
@@ -150,6 +152,7 @@ const (
 type WithdrawAll struct {
 	DecidedAt, At time.Time
 	Circumstances Circumstances
+	Acting        Acting // of who acts for the person
 }
 
 // Unsubscribe withdraws periodic purposes, by what stood in a message.

@@ -109,6 +109,7 @@ func subjectQuestions() map[string]question {
 		"habeas.retention.v1.RetentionService.EndPermit":               {"service:fulfilment", change + subject + `permit: ` + nothing},
 		"habeas.consent.v1.ConsentService.ApplyFact":                   {"service:fulfilment", change + subject + `fact: FACT_RESTRICTED cause: ` + nothing},
 		"habeas.identity.v1.VerificationService.StartVerification":     {"service:fulfilment", change + subject + `request: ` + nothing},
+		"habeas.identity.v1.AgeService.CheckActing":                    {"service:consent", subject + `reference: "form:7"`},
 	}
 }
 

@@ -86,9 +86,13 @@ func (s *ConsentServer) WithdrawAll(ctx context.Context, r *consentv1.WithdrawAl
 	if bad := acted(ctx, r.GetCircumstances()); bad != nil {
 		return nil, bad
 	}
+	who, err := s.acting(ctx, r.GetSubjectRef(), r.GetCircumstances(), 0, nil)
+	if err != nil {
+		return nil, err
+	}
 	now := s.log.Now()
 	cmd, err := command[person.Command](r.GetRequestId(), r, now, person.WithdrawAll{
-		DecidedAt: r.GetDecidedAt().AsTime(), At: now, Circumstances: wire.Circumstances(r.GetCircumstances()),
+		Acting: who, DecidedAt: r.GetDecidedAt().AsTime(), At: now, Circumstances: wire.Circumstances(r.GetCircumstances()),
 	})
 	if err != nil {
 		return nil, err

@@ -38,8 +38,16 @@ func (s *ConsentServer) RecordDecision(ctx context.Context, r *consentv1.RecordD
 	if !ok {
 		return nil, ErrNotInForce
 	}
+	noes, err := s.noes(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	who, err := s.acting(ctx, r.GetSubjectRef(), r.GetCircumstances(), compiled.Version.Age, noes)
+	if err != nil {
+		return nil, err
+	}
 	cmd, err := command[person.Command](r.GetRequestId(), r, now, person.Record{
-		Policy: r.GetPolicy(), Version: v.Number, Choices: choices(compiled, r), Evidence: evidence(r),
+		Acting: who, Policy: r.GetPolicy(), Version: v.Number, Choices: choices(compiled, r), Evidence: evidence(r),
 		Circumstances: wire.Circumstances(r.GetCircumstances()), DecidedAt: r.GetDecidedAt().AsTime(), At: now,
 	})
 	if err != nil {
@@ -105,6 +113,8 @@ func chosen(r *consentv1.RecordDecisionRequest) (out fault.FieldErrors) {
 func acted(ctx context.Context, c *consentv1.Circumstances) fault.FieldErrors {
 	other := c.GetActor() != consentv1.Actor_ACTOR_UNSPECIFIED && c.GetActor() != consentv1.Actor_ACTOR_SELF
 	switch {
+	case c.GetAuthority() != consentv1.Authority_AUTHORITY_UNSPECIFIED:
+		return fault.FieldErrors{{Field: "circumstances.authority", Rule: "MUST_BE_UNSET", Text: "identity says by what somebody acts"}}
 	case other && asSubject(ctx):
 		return fault.FieldErrors{{Field: "circumstances.actor", Rule: "NOT_SELF", Text: "who calls as a person acts for themselves"}}
 	case other && c.GetActorRef() == "":

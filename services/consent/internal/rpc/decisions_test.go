@@ -201,8 +201,11 @@ func decisionMethods() []method {
 				"circumstances.channel":    decision(func(r *consentv1.RecordDecisionRequest) { r.Circumstances.Channel = "jane@example.org" }),
 				"circumstances.actor":      decision(func(r *consentv1.RecordDecisionRequest) { r.Circumstances.Actor = 9 }),
 				"circumstances.actor_ref":  decision(func(r *consentv1.RecordDecisionRequest) { r.Circumstances.Actor = consentv1.Actor_ACTOR_GUARDIAN }),
-				"circumstances.steps":      decision(func(r *consentv1.RecordDecisionRequest) { r.Circumstances.Steps = proto.Uint32(1001) }),
-				"circumstances.seconds":    decision(func(r *consentv1.RecordDecisionRequest) { r.Circumstances.Seconds = proto.Uint32(86401) }),
+				"circumstances.authority": decision(func(r *consentv1.RecordDecisionRequest) {
+					r.Circumstances.Authority = consentv1.Authority_AUTHORITY_PARENT
+				}),
+				"circumstances.steps":   decision(func(r *consentv1.RecordDecisionRequest) { r.Circumstances.Steps = proto.Uint32(1001) }),
+				"circumstances.seconds": decision(func(r *consentv1.RecordDecisionRequest) { r.Circumstances.Seconds = proto.Uint32(86401) }),
 			},
 		},
 		{

@@ -29,6 +29,7 @@ func Errors() fault.Table {
 		{Err: mirror.ErrSlow, Code: codes.Aborted, Reason: "WATCH_TOO_SLOW", Text: "the watch was read too slowly: go on from the last position"},
 		{Err: errIdentity, Code: codes.Unavailable, Reason: "IDENTITY_UNAVAILABLE", Text: "who holds the identifier can't be found out now"},
 		{Err: unsubscribe.ErrToken, Code: codes.InvalidArgument, Reason: "UNSUBSCRIBE_TOKEN_INVALID"},
+		{Err: errMandate, Code: codes.Unavailable, Reason: "MANDATE_UNPROVEN"},
 		{Err: ErrNotOwn, Code: codes.PermissionDenied, Reason: "NOT_OWN_DATA"},
 		{Err: policy.ErrInFuture, Code: codes.InvalidArgument, Reason: fault.ReasonInvalid},
 		{Err: person.ErrInFuture, Code: codes.InvalidArgument, Reason: fault.ReasonInvalid},

@@ -67,6 +67,8 @@ type Config struct {
 	Prover   es.Prover // of the mirror's freshness
 	Key      es.Signer // of the service, for receipts
 	Now      func() time.Time
+	// Ages is identity, which knows who may act for a person.
+	Ages identityv1.AgeServiceClient
 	// Keys are those of the tenants' tokens that unsubscribe.
 	Keys unsubscribe.Keys
 	// Subjects is identity, which knows who holds an identifier.

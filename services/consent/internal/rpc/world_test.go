@@ -109,6 +109,7 @@ type world struct {
 	ids   atomic.Int64
 	key   ed25519.PublicKey // of receipts
 	keys  eventpbtest.Keys
+	ages  ages
 }
 
 func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.clock.Load())) }
@@ -130,7 +131,7 @@ func newWorld(t *testing.T) *world {
 	w.store = &counted{MemoryStore: store}
 	servers, err := rpc.New(rpc.Config{
 		Store: w.store, Verifier: ring, Digester: es.KeyedDigester("key"), Tracer: noop.NewTracerProvider().Tracer(""),
-		Keys: &w.keys, Random: rand.Reader, Locator: w.store, Now: w.now, Key: key, Subjects: w.known, Parity: measured{
+		Keys: &w.keys, Ages: &w.ages, Random: rand.Reader, Locator: w.store, Now: w.now, Key: key, Subjects: w.known, Parity: measured{
 			{Notice: "signup.3", Channel: "web", Giving: parity.Effort{Steps: 1, Seconds: math.NaN(), Acts: 2}, HarderToWithdraw: true},
 		},
 		Lister: listed{{Policy: "a", Version: 1, Hash: "h1"}, {Policy: "a", Version: 2, Hash: "h2"}, {Policy: "b", Version: 1, Hash: "h3"}},

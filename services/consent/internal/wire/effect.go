@@ -34,7 +34,7 @@ func Circumstances(m *consentv1.Circumstances) person.Circumstances {
 	}
 	return person.Circumstances{
 		Notice: m.GetNotice(), TextHash: m.GetTextHash(), Language: m.GetLanguage(), Method: m.GetMethod(), Channel: m.GetChannel(),
-		Actor: actor(m.GetActor()), ActorRef: m.GetActorRef(), Steps: m.Steps, Seconds: m.Seconds,
+		Actor: actor(m.GetActor()), ActorRef: m.GetActorRef(), Authority: Authority(m.GetAuthority()), Steps: m.Steps, Seconds: m.Seconds,
 	}
 }
 
@@ -45,7 +45,7 @@ func CircumstancesOf(c person.Circumstances) *consentv1.Circumstances {
 	}
 	return &consentv1.Circumstances{
 		Notice: c.Notice, TextHash: c.TextHash, Language: c.Language, Method: c.Method, Channel: c.Channel,
-		Actor: actorOf(c.Actor), ActorRef: c.ActorRef, Steps: c.Steps, Seconds: c.Seconds,
+		Actor: actorOf(c.Actor), ActorRef: c.ActorRef, Authority: authorityOf(c.Authority), Steps: c.Steps, Seconds: c.Seconds,
 	}
 }
 
@@ -76,6 +76,36 @@ func actorOf(a person.Actor) consentv1.Actor {
 		return consentv1.Actor_ACTOR_STAFF
 	}
 	return consentv1.Actor_ACTOR_UNSPECIFIED
+}
+
+// Authority is one of the contract in the domain's words; zero for none.
+func Authority(a consentv1.Authority) person.Authority {
+	switch a {
+	case consentv1.Authority_AUTHORITY_PARENT:
+		return person.Parent
+	case consentv1.Authority_AUTHORITY_GUARDIAN:
+		return person.LegalGuardian
+	case consentv1.Authority_AUTHORITY_REPRESENTATIVE:
+		return person.Representative
+	case consentv1.Authority_AUTHORITY_PARENTAL_CONSENT:
+		return person.ParentalConsent
+	case consentv1.Authority_AUTHORITY_UNSPECIFIED:
+	}
+	return 0
+}
+
+func authorityOf(a person.Authority) consentv1.Authority {
+	switch a {
+	case person.Parent:
+		return consentv1.Authority_AUTHORITY_PARENT
+	case person.LegalGuardian:
+		return consentv1.Authority_AUTHORITY_GUARDIAN
+	case person.Representative:
+		return consentv1.Authority_AUTHORITY_REPRESENTATIVE
+	case person.ParentalConsent:
+		return consentv1.Authority_AUTHORITY_PARENTAL_CONSENT
+	}
+	return consentv1.Authority_AUTHORITY_UNSPECIFIED
 }
 
 func packExpired(_ *eventpb.Writer, e person.ConsentExpired) *consentv1.ConsentExpired {

@@ -103,7 +103,7 @@ func TestAnActKeepsHowItCameAbout(t *testing.T) {
 			},
 			Circumstances: person.Circumstances{
 				Notice: "signup.3", TextHash: strings.Repeat("a", 64), Language: "en-GB", Method: "checkbox", Channel: "web",
-				Actor: person.Guardian, ActorRef: "aaaaaaaaaaaaaaaaaaaaaaaaaa", Steps: proto.Uint32(2), Seconds: proto.Uint32(0),
+				Actor: person.Guardian, ActorRef: "aaaaaaaaaaaaaaaaaaaaaaaaaa", Authority: person.LegalGuardian, Steps: proto.Uint32(2), Seconds: proto.Uint32(0),
 			},
 		},
 		person.AllWithdrawn{DecidedAt: at, RecordedAt: at.Add(1), Circumstances: person.Circumstances{Channel: "web", Actor: person.Staff, Steps: proto.Uint32(1)}},

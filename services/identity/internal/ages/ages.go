@@ -73,16 +73,44 @@ func Born(text string, day time.Time) (time.Time, error) {
 
 // Today is the day that it is for a tenant.
 func (d Desk) Today(ctx context.Context, tenant string) (time.Time, error) {
+	zone, err := d.zone(ctx, tenant)
+	return dayOf(d.Now(), zone), err
+}
+
+func (d Desk) zone(ctx context.Context, tenant string) (*time.Location, error) {
 	name, err := d.Zone(ctx, tenant)
 	if err != nil {
-		return time.Time{}, err
+		return time.UTC, err
 	}
 	zone, err := time.LoadLocation(name)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("load zone of tenant: %w", err)
+		return time.UTC, fmt.Errorf("load zone of tenant: %w", err)
 	}
-	y, m, day := d.Now().In(zone).Date()
-	return time.Date(y, m, day, 0, 0, 0, 0, time.UTC), nil
+	return zone, nil
+}
+
+// dayOf is the day of a moment in a zone.
+func dayOf(at time.Time, zone *time.Location) time.Time {
+	y, m, day := at.In(zone).Date()
+	return time.Date(y, m, day, 0, 0, 0, 0, time.UTC)
+}
+
+// Younger says of moments whether a person was younger then than an age. Known is
+// whether their age is; otherwise nobody is younger.
+func (d Desk) Younger(ctx context.Context, tenant, ref string, s subject.Subject, years int, at []time.Time) (younger []bool, known bool, err error) {
+	zone, err := d.zone(ctx, tenant)
+	if err != nil {
+		return nil, false, err
+	}
+	born, known, err := d.born(ctx, tenant, ref, s, dayOf(d.Now(), zone))
+	if err != nil {
+		return nil, false, err
+	}
+	younger = make([]bool, len(at))
+	for i, t := range at {
+		younger[i] = known && subject.Years(born, dayOf(t, zone)) < years
+	}
+	return younger, known, nil
 }
 
 // Known is what a registration says about somebody's age.

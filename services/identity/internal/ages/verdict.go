@@ -95,15 +95,22 @@ func (d Desk) verdicts(ctx context.Context, tenant, ref string, s subject.Subjec
 	if err != nil {
 		return verdicts{}, err
 	}
-	var born time.Time
-	if s.Age.Source != "" && s.Age.Source != subject.AgeAlleged {
-		text, err := eventpb.Open(ctx, d.Opener, purposeAge, registry.Aggregate(tenant, ref), s.Age.Birth)
-		if err != nil {
-			return verdicts{}, fmt.Errorf("open date of birth: %w", err)
-		}
-		if born, err = Born(text, day); err != nil {
-			return verdicts{}, err
-		}
+	born, _, err := d.born(ctx, tenant, ref, s, day)
+	if err != nil {
+		return verdicts{}, err
 	}
 	return p.verdicts(s, born, day), nil
+}
+
+// born is a person's date of birth, if it is known.
+func (d Desk) born(ctx context.Context, tenant, ref string, s subject.Subject, day time.Time) (born time.Time, known bool, err error) {
+	if s.Age.Source == "" || s.Age.Source == subject.AgeAlleged {
+		return time.Time{}, false, nil
+	}
+	text, err := eventpb.Open(ctx, d.Opener, purposeAge, registry.Aggregate(tenant, ref), s.Age.Birth)
+	if err != nil {
+		return time.Time{}, false, fmt.Errorf("open date of birth: %w", err)
+	}
+	born, err = Born(text, day)
+	return born, err == nil, err
 }

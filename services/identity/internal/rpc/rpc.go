@@ -104,6 +104,7 @@ func Callers() map[string][]string {
 		identityv1.SettingsService_GetSettings_FullMethodName:      peers,
 		identityv1.AgeService_ServiceDesc.ServiceName:              nil,
 		identityv1.AgeService_GetAgeStatus_FullMethodName:          peers,
+		identityv1.AgeService_CheckActing_FullMethodName:           {"consent"},
 		identityv1.MergeService_ServiceDesc.ServiceName:            nil,
 		identityv1.SubjectService_RecordTouch_FullMethodName:       peers,
 		identityv1.MergeService_ListMerges_FullMethodName:          peers,

@@ -164,6 +164,67 @@ func (Actor) EnumDescriptor() ([]byte, []int) {
 	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{1}
 }
 
+// Authority is by what somebody may act for a person, as identity knows it.
+type Authority int32
+
+const (
+	// None, or none was needed.
+	Authority_AUTHORITY_UNSPECIFIED Authority = 0
+	// The mandate of a parent.
+	Authority_AUTHORITY_PARENT Authority = 1
+	// The mandate of a guardian.
+	Authority_AUTHORITY_GUARDIAN Authority = 2
+	// The mandate of a representative.
+	Authority_AUTHORITY_REPRESENTATIVE Authority = 3
+	// A parent's consent that was verified.
+	Authority_AUTHORITY_PARENTAL_CONSENT Authority = 4
+)
+
+// Enum value maps for Authority.
+var (
+	Authority_name = map[int32]string{
+		0: "AUTHORITY_UNSPECIFIED",
+		1: "AUTHORITY_PARENT",
+		2: "AUTHORITY_GUARDIAN",
+		3: "AUTHORITY_REPRESENTATIVE",
+		4: "AUTHORITY_PARENTAL_CONSENT",
+	}
+	Authority_value = map[string]int32{
+		"AUTHORITY_UNSPECIFIED":      0,
+		"AUTHORITY_PARENT":           1,
+		"AUTHORITY_GUARDIAN":         2,
+		"AUTHORITY_REPRESENTATIVE":   3,
+		"AUTHORITY_PARENTAL_CONSENT": 4,
+	}
+)
+
+func (x Authority) Enum() *Authority {
+	p := new(Authority)
+	*p = x
+	return p
+}
+
+func (x Authority) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Authority) Descriptor() protoreflect.EnumDescriptor {
+	return file_habeas_consent_v1_consent_service_proto_enumTypes[2].Descriptor()
+}
+
+func (Authority) Type() protoreflect.EnumType {
+	return &file_habeas_consent_v1_consent_service_proto_enumTypes[2]
+}
+
+func (x Authority) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Authority.Descriptor instead.
+func (Authority) EnumDescriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{2}
+}
+
 // Expression says how a decision was expressed.
 type Expression int32
 
@@ -201,11 +262,11 @@ func (x Expression) String() string {
 }
 
 func (Expression) Descriptor() protoreflect.EnumDescriptor {
-	return file_habeas_consent_v1_consent_service_proto_enumTypes[2].Descriptor()
+	return file_habeas_consent_v1_consent_service_proto_enumTypes[3].Descriptor()
 }
 
 func (Expression) Type() protoreflect.EnumType {
-	return &file_habeas_consent_v1_consent_service_proto_enumTypes[2]
+	return &file_habeas_consent_v1_consent_service_proto_enumTypes[3]
 }
 
 func (x Expression) Number() protoreflect.EnumNumber {
@@ -214,7 +275,7 @@ func (x Expression) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Expression.Descriptor instead.
 func (Expression) EnumDescriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{2}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{3}
 }
 
 // Action is what somebody wants to do with data.
@@ -266,11 +327,11 @@ func (x Action) String() string {
 }
 
 func (Action) Descriptor() protoreflect.EnumDescriptor {
-	return file_habeas_consent_v1_consent_service_proto_enumTypes[3].Descriptor()
+	return file_habeas_consent_v1_consent_service_proto_enumTypes[4].Descriptor()
 }
 
 func (Action) Type() protoreflect.EnumType {
-	return &file_habeas_consent_v1_consent_service_proto_enumTypes[3]
+	return &file_habeas_consent_v1_consent_service_proto_enumTypes[4]
 }
 
 func (x Action) Number() protoreflect.EnumNumber {
@@ -279,7 +340,7 @@ func (x Action) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Action.Descriptor instead.
 func (Action) EnumDescriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{3}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{4}
 }
 
 // Source says how data came in.
@@ -339,11 +400,11 @@ func (x Source) String() string {
 }
 
 func (Source) Descriptor() protoreflect.EnumDescriptor {
-	return file_habeas_consent_v1_consent_service_proto_enumTypes[4].Descriptor()
+	return file_habeas_consent_v1_consent_service_proto_enumTypes[5].Descriptor()
 }
 
 func (Source) Type() protoreflect.EnumType {
-	return &file_habeas_consent_v1_consent_service_proto_enumTypes[4]
+	return &file_habeas_consent_v1_consent_service_proto_enumTypes[5]
 }
 
 func (x Source) Number() protoreflect.EnumNumber {
@@ -352,7 +413,7 @@ func (x Source) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Source.Descriptor instead.
 func (Source) EnumDescriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{4}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{5}
 }
 
 // Signal is a wish that a browser sends along.
@@ -397,11 +458,11 @@ func (x Signal) String() string {
 }
 
 func (Signal) Descriptor() protoreflect.EnumDescriptor {
-	return file_habeas_consent_v1_consent_service_proto_enumTypes[5].Descriptor()
+	return file_habeas_consent_v1_consent_service_proto_enumTypes[6].Descriptor()
 }
 
 func (Signal) Type() protoreflect.EnumType {
-	return &file_habeas_consent_v1_consent_service_proto_enumTypes[5]
+	return &file_habeas_consent_v1_consent_service_proto_enumTypes[6]
 }
 
 func (x Signal) Number() protoreflect.EnumNumber {
@@ -410,7 +471,7 @@ func (x Signal) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Signal.Descriptor instead.
 func (Signal) EnumDescriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{5}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{6}
 }
 
 // Fact is what another service knows of a person that changes Check.
@@ -482,11 +543,11 @@ func (x Fact) String() string {
 }
 
 func (Fact) Descriptor() protoreflect.EnumDescriptor {
-	return file_habeas_consent_v1_consent_service_proto_enumTypes[6].Descriptor()
+	return file_habeas_consent_v1_consent_service_proto_enumTypes[7].Descriptor()
 }
 
 func (Fact) Type() protoreflect.EnumType {
-	return &file_habeas_consent_v1_consent_service_proto_enumTypes[6]
+	return &file_habeas_consent_v1_consent_service_proto_enumTypes[7]
 }
 
 func (x Fact) Number() protoreflect.EnumNumber {
@@ -495,7 +556,7 @@ func (x Fact) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Fact.Descriptor instead.
 func (Fact) EnumDescriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{6}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{7}
 }
 
 // Consistency is how fresh an answer has to be. An answer that can't be placed
@@ -538,11 +599,11 @@ func (x Consistency) String() string {
 }
 
 func (Consistency) Descriptor() protoreflect.EnumDescriptor {
-	return file_habeas_consent_v1_consent_service_proto_enumTypes[7].Descriptor()
+	return file_habeas_consent_v1_consent_service_proto_enumTypes[8].Descriptor()
 }
 
 func (Consistency) Type() protoreflect.EnumType {
-	return &file_habeas_consent_v1_consent_service_proto_enumTypes[7]
+	return &file_habeas_consent_v1_consent_service_proto_enumTypes[8]
 }
 
 func (x Consistency) Number() protoreflect.EnumNumber {
@@ -551,7 +612,7 @@ func (x Consistency) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Consistency.Descriptor instead.
 func (Consistency) EnumDescriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{7}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{8}
 }
 
 // PolicyEffect is what a change does to the protection of a person.
@@ -599,11 +660,11 @@ func (x PolicyEffect) String() string {
 }
 
 func (PolicyEffect) Descriptor() protoreflect.EnumDescriptor {
-	return file_habeas_consent_v1_consent_service_proto_enumTypes[8].Descriptor()
+	return file_habeas_consent_v1_consent_service_proto_enumTypes[9].Descriptor()
 }
 
 func (PolicyEffect) Type() protoreflect.EnumType {
-	return &file_habeas_consent_v1_consent_service_proto_enumTypes[8]
+	return &file_habeas_consent_v1_consent_service_proto_enumTypes[9]
 }
 
 func (x PolicyEffect) Number() protoreflect.EnumNumber {
@@ -612,7 +673,7 @@ func (x PolicyEffect) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use PolicyEffect.Descriptor instead.
 func (PolicyEffect) EnumDescriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{8}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{9}
 }
 
 // Circumstances say how an act came about, so that it can be shown later. None
@@ -631,13 +692,16 @@ type Circumstances struct {
 	Channel string `protobuf:"bytes,5,opt,name=channel,proto3" json:"channel,omitempty"`
 	// Who acted.
 	Actor Actor `protobuf:"varint,6,opt,name=actor,proto3,enum=habeas.consent.v1.Actor" json:"actor,omitempty"`
-	// A reference of who acted for the person: of the guardian, the mandate, the
-	// ticket. Needed unless the person acted.
+	// A reference of who acted for the person. Needed unless the person acted: of a
+	// guardian or agent the evidence of the mandate, or of the parent's consent, as
+	// identity has it; of staff the ticket.
 	ActorRef string `protobuf:"bytes,7,opt,name=actor_ref,json=actorRef,proto3" json:"actor_ref,omitempty"`
 	// Steps that the person had to take, from the first screen on.
 	Steps *uint32 `protobuf:"varint,8,opt,name=steps,proto3,oneof" json:"steps,omitempty"`
 	// Seconds that it took them.
-	Seconds       *uint32 `protobuf:"varint,9,opt,name=seconds,proto3,oneof" json:"seconds,omitempty"`
+	Seconds *uint32 `protobuf:"varint,9,opt,name=seconds,proto3,oneof" json:"seconds,omitempty"`
+	// By what a guardian or an agent acted. The service says so, and not the caller.
+	Authority     Authority `protobuf:"varint,10,opt,name=authority,proto3,enum=habeas.consent.v1.Authority" json:"authority,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -733,6 +797,13 @@ func (x *Circumstances) GetSeconds() uint32 {
 		return *x.Seconds
 	}
 	return 0
+}
+
+func (x *Circumstances) GetAuthority() Authority {
+	if x != nil {
+		return x.Authority
+	}
+	return Authority_AUTHORITY_UNSPECIFIED
 }
 
 // RecordDecisionRequest is one act of a person.
@@ -4791,17 +4862,19 @@ var File_habeas_consent_v1_consent_service_proto protoreflect.FileDescriptor
 
 const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"\n" +
-	"'habeas/consent/v1/consent_service.proto\x12\x11habeas.consent.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fhabeas/options/v1/options.proto\"\xbd\x04\n" +
+	"'habeas/consent/v1/consent_service.proto\x12\x11habeas.consent.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fhabeas/options/v1/options.proto\"\x86\x05\n" +
 	"\rCircumstances\x12A\n" +
 	"\x06notice\x18\x01 \x01(\tB)\xbaH\"r 2\x1e^([a-z0-9][a-z0-9_.-]{0,62})?$\x98\xb5\x18\x03R\x06notice\x129\n" +
 	"\ttext_hash\x18\x02 \x01(\tB\x1c\xbaH\x15r\x132\x11^([0-9a-f]{64})?$\x98\xb5\x18\x04R\btextHash\x12N\n" +
 	"\blanguage\x18\x03 \x01(\tB2\xbaH+r)2'^([a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3})?$\x98\xb5\x18\x03R\blanguage\x12>\n" +
 	"\x06method\x18\x04 \x01(\tB&\xbaH\x1fr\x1d2\x1b^([a-z][a-z0-9_.-]{0,62})?$\x98\xb5\x18\x03R\x06method\x12?\n" +
 	"\achannel\x18\x05 \x01(\tB%\xbaH\x1er\x1c2\x1a^([a-z][a-z0-9_.]{0,62})?$\x98\xb5\x18\x03R\achannel\x128\n" +
-	"\x05actor\x18\x06 \x01(\x0e2\x18.habeas.consent.v1.ActorB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05actor\x12>\n" +
-	"\tactor_ref\x18\a \x01(\tB!\xbaH\x1ar\x182\x16^[A-Za-z0-9:_-]{0,64}$\x98\xb5\x18\x02R\bactorRef\x12#\n" +
+	"\x05actor\x18\x06 \x01(\x0e2\x18.habeas.consent.v1.ActorB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05actor\x12A\n" +
+	"\tactor_ref\x18\a \x01(\tB$\xbaH\x1dr\x1b2\x19^[A-Za-z0-9:_./-]{0,128}$\x98\xb5\x18\x02R\bactorRef\x12#\n" +
 	"\x05steps\x18\b \x01(\rB\b\xbaH\x05*\x03\x18\xe8\aH\x00R\x05steps\x88\x01\x01\x12(\n" +
-	"\aseconds\x18\t \x01(\rB\t\xbaH\x06*\x04\x18\x80\xa3\x05H\x01R\aseconds\x88\x01\x01B\b\n" +
+	"\aseconds\x18\t \x01(\rB\t\xbaH\x06*\x04\x18\x80\xa3\x05H\x01R\aseconds\x88\x01\x01\x12D\n" +
+	"\tauthority\x18\n" +
+	" \x01(\x0e2\x1c.habeas.consent.v1.AuthorityB\b\xbaH\x05\x82\x01\x02\x10\x01R\tauthorityB\b\n" +
 	"\x06_stepsB\n" +
 	"\n" +
 	"\b_seconds\"\xc4\x03\n" +
@@ -5180,7 +5253,13 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"ACTOR_SELF\x10\x01\x12\x12\n" +
 	"\x0eACTOR_GUARDIAN\x10\x02\x12\x0f\n" +
 	"\vACTOR_AGENT\x10\x03\x12\x0f\n" +
-	"\vACTOR_STAFF\x10\x04*Y\n" +
+	"\vACTOR_STAFF\x10\x04*\x92\x01\n" +
+	"\tAuthority\x12\x19\n" +
+	"\x15AUTHORITY_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10AUTHORITY_PARENT\x10\x01\x12\x16\n" +
+	"\x12AUTHORITY_GUARDIAN\x10\x02\x12\x1c\n" +
+	"\x18AUTHORITY_REPRESENTATIVE\x10\x03\x12\x1e\n" +
+	"\x1aAUTHORITY_PARENTAL_CONSENT\x10\x04*Y\n" +
 	"\n" +
 	"Expression\x12\x1a\n" +
 	"\x16EXPRESSION_UNSPECIFIED\x10\x00\x12\x17\n" +
@@ -5291,187 +5370,189 @@ func file_habeas_consent_v1_consent_service_proto_rawDescGZIP() []byte {
 	return file_habeas_consent_v1_consent_service_proto_rawDescData
 }
 
-var file_habeas_consent_v1_consent_service_proto_enumTypes = make([]protoimpl.EnumInfo, 9)
+var file_habeas_consent_v1_consent_service_proto_enumTypes = make([]protoimpl.EnumInfo, 10)
 var file_habeas_consent_v1_consent_service_proto_msgTypes = make([]protoimpl.MessageInfo, 55)
 var file_habeas_consent_v1_consent_service_proto_goTypes = []any{
 	(Decision)(0),                       // 0: habeas.consent.v1.Decision
 	(Actor)(0),                          // 1: habeas.consent.v1.Actor
-	(Expression)(0),                     // 2: habeas.consent.v1.Expression
-	(Action)(0),                         // 3: habeas.consent.v1.Action
-	(Source)(0),                         // 4: habeas.consent.v1.Source
-	(Signal)(0),                         // 5: habeas.consent.v1.Signal
-	(Fact)(0),                           // 6: habeas.consent.v1.Fact
-	(Consistency)(0),                    // 7: habeas.consent.v1.Consistency
-	(PolicyEffect)(0),                   // 8: habeas.consent.v1.PolicyEffect
-	(*Circumstances)(nil),               // 9: habeas.consent.v1.Circumstances
-	(*RecordDecisionRequest)(nil),       // 10: habeas.consent.v1.RecordDecisionRequest
-	(*Choice)(nil),                      // 11: habeas.consent.v1.Choice
-	(*RecordDecisionResponse)(nil),      // 12: habeas.consent.v1.RecordDecisionResponse
-	(*AcceptPolicyRequest)(nil),         // 13: habeas.consent.v1.AcceptPolicyRequest
-	(*AcceptPolicyResponse)(nil),        // 14: habeas.consent.v1.AcceptPolicyResponse
-	(*ApplySignalRequest)(nil),          // 15: habeas.consent.v1.ApplySignalRequest
-	(*SignalOutcome)(nil),               // 16: habeas.consent.v1.SignalOutcome
-	(*ApplySignalResponse)(nil),         // 17: habeas.consent.v1.ApplySignalResponse
-	(*WithdrawAllRequest)(nil),          // 18: habeas.consent.v1.WithdrawAllRequest
-	(*WithdrawAllResponse)(nil),         // 19: habeas.consent.v1.WithdrawAllResponse
-	(*InvalidateConsentRequest)(nil),    // 20: habeas.consent.v1.InvalidateConsentRequest
-	(*InvalidateConsentResponse)(nil),   // 21: habeas.consent.v1.InvalidateConsentResponse
-	(*AuthorizeSourceRequest)(nil),      // 22: habeas.consent.v1.AuthorizeSourceRequest
-	(*AuthorizeSourceResponse)(nil),     // 23: habeas.consent.v1.AuthorizeSourceResponse
-	(*RevokeSourceRequest)(nil),         // 24: habeas.consent.v1.RevokeSourceRequest
-	(*RevokeSourceResponse)(nil),        // 25: habeas.consent.v1.RevokeSourceResponse
-	(*Question)(nil),                    // 26: habeas.consent.v1.Question
-	(*Answer)(nil),                      // 27: habeas.consent.v1.Answer
-	(*CheckRequest)(nil),                // 28: habeas.consent.v1.CheckRequest
-	(*CheckResponse)(nil),               // 29: habeas.consent.v1.CheckResponse
-	(*BatchCheckRequest)(nil),           // 30: habeas.consent.v1.BatchCheckRequest
-	(*BatchCheckResponse)(nil),          // 31: habeas.consent.v1.BatchCheckResponse
-	(*ListDecisionsRequest)(nil),        // 32: habeas.consent.v1.ListDecisionsRequest
-	(*RecordedDecision)(nil),            // 33: habeas.consent.v1.RecordedDecision
-	(*ListDecisionsResponse)(nil),       // 34: habeas.consent.v1.ListDecisionsResponse
-	(*GetConsentStateRequest)(nil),      // 35: habeas.consent.v1.GetConsentStateRequest
-	(*GetConsentStateResponse)(nil),     // 36: habeas.consent.v1.GetConsentStateResponse
-	(*PolicyState)(nil),                 // 37: habeas.consent.v1.PolicyState
-	(*PurposeState)(nil),                // 38: habeas.consent.v1.PurposeState
-	(*StatusThen)(nil),                  // 39: habeas.consent.v1.StatusThen
-	(*LateWithdrawal)(nil),              // 40: habeas.consent.v1.LateWithdrawal
-	(*LateRecipient)(nil),               // 41: habeas.consent.v1.LateRecipient
-	(*LateDisclosure)(nil),              // 42: habeas.consent.v1.LateDisclosure
-	(*GetConsentReceiptRequest)(nil),    // 43: habeas.consent.v1.GetConsentReceiptRequest
-	(*GetConsentReceiptResponse)(nil),   // 44: habeas.consent.v1.GetConsentReceiptResponse
-	(*GetWithdrawalParityRequest)(nil),  // 45: habeas.consent.v1.GetWithdrawalParityRequest
-	(*GetWithdrawalParityResponse)(nil), // 46: habeas.consent.v1.GetWithdrawalParityResponse
-	(*ParityRow)(nil),                   // 47: habeas.consent.v1.ParityRow
-	(*Effort)(nil),                      // 48: habeas.consent.v1.Effort
-	(*ApplyFactRequest)(nil),            // 49: habeas.consent.v1.ApplyFactRequest
-	(*ApplyFactResponse)(nil),           // 50: habeas.consent.v1.ApplyFactResponse
-	(*PublishPolicyRequest)(nil),        // 51: habeas.consent.v1.PublishPolicyRequest
-	(*PublishPolicyResponse)(nil),       // 52: habeas.consent.v1.PublishPolicyResponse
-	(*PostPolicyRequest)(nil),           // 53: habeas.consent.v1.PostPolicyRequest
-	(*PostPolicyResponse)(nil),          // 54: habeas.consent.v1.PostPolicyResponse
-	(*GetPolicyRequest)(nil),            // 55: habeas.consent.v1.GetPolicyRequest
-	(*GetPolicyResponse)(nil),           // 56: habeas.consent.v1.GetPolicyResponse
-	(*DiffPolicyRequest)(nil),           // 57: habeas.consent.v1.DiffPolicyRequest
-	(*DiffPolicyResponse)(nil),          // 58: habeas.consent.v1.DiffPolicyResponse
-	(*PolicyDiff)(nil),                  // 59: habeas.consent.v1.PolicyDiff
-	(*PolicyChange)(nil),                // 60: habeas.consent.v1.PolicyChange
-	(*ListPoliciesRequest)(nil),         // 61: habeas.consent.v1.ListPoliciesRequest
-	(*PolicyVersion)(nil),               // 62: habeas.consent.v1.PolicyVersion
-	(*ListPoliciesResponse)(nil),        // 63: habeas.consent.v1.ListPoliciesResponse
-	(*timestamppb.Timestamp)(nil),       // 64: google.protobuf.Timestamp
+	(Authority)(0),                      // 2: habeas.consent.v1.Authority
+	(Expression)(0),                     // 3: habeas.consent.v1.Expression
+	(Action)(0),                         // 4: habeas.consent.v1.Action
+	(Source)(0),                         // 5: habeas.consent.v1.Source
+	(Signal)(0),                         // 6: habeas.consent.v1.Signal
+	(Fact)(0),                           // 7: habeas.consent.v1.Fact
+	(Consistency)(0),                    // 8: habeas.consent.v1.Consistency
+	(PolicyEffect)(0),                   // 9: habeas.consent.v1.PolicyEffect
+	(*Circumstances)(nil),               // 10: habeas.consent.v1.Circumstances
+	(*RecordDecisionRequest)(nil),       // 11: habeas.consent.v1.RecordDecisionRequest
+	(*Choice)(nil),                      // 12: habeas.consent.v1.Choice
+	(*RecordDecisionResponse)(nil),      // 13: habeas.consent.v1.RecordDecisionResponse
+	(*AcceptPolicyRequest)(nil),         // 14: habeas.consent.v1.AcceptPolicyRequest
+	(*AcceptPolicyResponse)(nil),        // 15: habeas.consent.v1.AcceptPolicyResponse
+	(*ApplySignalRequest)(nil),          // 16: habeas.consent.v1.ApplySignalRequest
+	(*SignalOutcome)(nil),               // 17: habeas.consent.v1.SignalOutcome
+	(*ApplySignalResponse)(nil),         // 18: habeas.consent.v1.ApplySignalResponse
+	(*WithdrawAllRequest)(nil),          // 19: habeas.consent.v1.WithdrawAllRequest
+	(*WithdrawAllResponse)(nil),         // 20: habeas.consent.v1.WithdrawAllResponse
+	(*InvalidateConsentRequest)(nil),    // 21: habeas.consent.v1.InvalidateConsentRequest
+	(*InvalidateConsentResponse)(nil),   // 22: habeas.consent.v1.InvalidateConsentResponse
+	(*AuthorizeSourceRequest)(nil),      // 23: habeas.consent.v1.AuthorizeSourceRequest
+	(*AuthorizeSourceResponse)(nil),     // 24: habeas.consent.v1.AuthorizeSourceResponse
+	(*RevokeSourceRequest)(nil),         // 25: habeas.consent.v1.RevokeSourceRequest
+	(*RevokeSourceResponse)(nil),        // 26: habeas.consent.v1.RevokeSourceResponse
+	(*Question)(nil),                    // 27: habeas.consent.v1.Question
+	(*Answer)(nil),                      // 28: habeas.consent.v1.Answer
+	(*CheckRequest)(nil),                // 29: habeas.consent.v1.CheckRequest
+	(*CheckResponse)(nil),               // 30: habeas.consent.v1.CheckResponse
+	(*BatchCheckRequest)(nil),           // 31: habeas.consent.v1.BatchCheckRequest
+	(*BatchCheckResponse)(nil),          // 32: habeas.consent.v1.BatchCheckResponse
+	(*ListDecisionsRequest)(nil),        // 33: habeas.consent.v1.ListDecisionsRequest
+	(*RecordedDecision)(nil),            // 34: habeas.consent.v1.RecordedDecision
+	(*ListDecisionsResponse)(nil),       // 35: habeas.consent.v1.ListDecisionsResponse
+	(*GetConsentStateRequest)(nil),      // 36: habeas.consent.v1.GetConsentStateRequest
+	(*GetConsentStateResponse)(nil),     // 37: habeas.consent.v1.GetConsentStateResponse
+	(*PolicyState)(nil),                 // 38: habeas.consent.v1.PolicyState
+	(*PurposeState)(nil),                // 39: habeas.consent.v1.PurposeState
+	(*StatusThen)(nil),                  // 40: habeas.consent.v1.StatusThen
+	(*LateWithdrawal)(nil),              // 41: habeas.consent.v1.LateWithdrawal
+	(*LateRecipient)(nil),               // 42: habeas.consent.v1.LateRecipient
+	(*LateDisclosure)(nil),              // 43: habeas.consent.v1.LateDisclosure
+	(*GetConsentReceiptRequest)(nil),    // 44: habeas.consent.v1.GetConsentReceiptRequest
+	(*GetConsentReceiptResponse)(nil),   // 45: habeas.consent.v1.GetConsentReceiptResponse
+	(*GetWithdrawalParityRequest)(nil),  // 46: habeas.consent.v1.GetWithdrawalParityRequest
+	(*GetWithdrawalParityResponse)(nil), // 47: habeas.consent.v1.GetWithdrawalParityResponse
+	(*ParityRow)(nil),                   // 48: habeas.consent.v1.ParityRow
+	(*Effort)(nil),                      // 49: habeas.consent.v1.Effort
+	(*ApplyFactRequest)(nil),            // 50: habeas.consent.v1.ApplyFactRequest
+	(*ApplyFactResponse)(nil),           // 51: habeas.consent.v1.ApplyFactResponse
+	(*PublishPolicyRequest)(nil),        // 52: habeas.consent.v1.PublishPolicyRequest
+	(*PublishPolicyResponse)(nil),       // 53: habeas.consent.v1.PublishPolicyResponse
+	(*PostPolicyRequest)(nil),           // 54: habeas.consent.v1.PostPolicyRequest
+	(*PostPolicyResponse)(nil),          // 55: habeas.consent.v1.PostPolicyResponse
+	(*GetPolicyRequest)(nil),            // 56: habeas.consent.v1.GetPolicyRequest
+	(*GetPolicyResponse)(nil),           // 57: habeas.consent.v1.GetPolicyResponse
+	(*DiffPolicyRequest)(nil),           // 58: habeas.consent.v1.DiffPolicyRequest
+	(*DiffPolicyResponse)(nil),          // 59: habeas.consent.v1.DiffPolicyResponse
+	(*PolicyDiff)(nil),                  // 60: habeas.consent.v1.PolicyDiff
+	(*PolicyChange)(nil),                // 61: habeas.consent.v1.PolicyChange
+	(*ListPoliciesRequest)(nil),         // 62: habeas.consent.v1.ListPoliciesRequest
+	(*PolicyVersion)(nil),               // 63: habeas.consent.v1.PolicyVersion
+	(*ListPoliciesResponse)(nil),        // 64: habeas.consent.v1.ListPoliciesResponse
+	(*timestamppb.Timestamp)(nil),       // 65: google.protobuf.Timestamp
 }
 var file_habeas_consent_v1_consent_service_proto_depIdxs = []int32{
 	1,  // 0: habeas.consent.v1.Circumstances.actor:type_name -> habeas.consent.v1.Actor
-	11, // 1: habeas.consent.v1.RecordDecisionRequest.choices:type_name -> habeas.consent.v1.Choice
-	64, // 2: habeas.consent.v1.RecordDecisionRequest.decided_at:type_name -> google.protobuf.Timestamp
-	9,  // 3: habeas.consent.v1.RecordDecisionRequest.circumstances:type_name -> habeas.consent.v1.Circumstances
-	0,  // 4: habeas.consent.v1.Choice.decision:type_name -> habeas.consent.v1.Decision
-	2,  // 5: habeas.consent.v1.Choice.expression:type_name -> habeas.consent.v1.Expression
-	64, // 6: habeas.consent.v1.Choice.expires_at:type_name -> google.protobuf.Timestamp
-	2,  // 7: habeas.consent.v1.AcceptPolicyRequest.expression:type_name -> habeas.consent.v1.Expression
-	64, // 8: habeas.consent.v1.AcceptPolicyRequest.accepted_at:type_name -> google.protobuf.Timestamp
-	5,  // 9: habeas.consent.v1.ApplySignalRequest.signals:type_name -> habeas.consent.v1.Signal
-	64, // 10: habeas.consent.v1.ApplySignalRequest.received_at:type_name -> google.protobuf.Timestamp
-	5,  // 11: habeas.consent.v1.SignalOutcome.signal:type_name -> habeas.consent.v1.Signal
-	16, // 12: habeas.consent.v1.ApplySignalResponse.outcomes:type_name -> habeas.consent.v1.SignalOutcome
-	64, // 13: habeas.consent.v1.WithdrawAllRequest.decided_at:type_name -> google.protobuf.Timestamp
-	9,  // 14: habeas.consent.v1.WithdrawAllRequest.circumstances:type_name -> habeas.consent.v1.Circumstances
-	64, // 15: habeas.consent.v1.InvalidateConsentRequest.invalidated_at:type_name -> google.protobuf.Timestamp
-	64, // 16: habeas.consent.v1.AuthorizeSourceRequest.authorized_at:type_name -> google.protobuf.Timestamp
-	64, // 17: habeas.consent.v1.RevokeSourceRequest.revoked_at:type_name -> google.protobuf.Timestamp
-	3,  // 18: habeas.consent.v1.Question.action:type_name -> habeas.consent.v1.Action
-	4,  // 19: habeas.consent.v1.Question.source:type_name -> habeas.consent.v1.Source
-	64, // 20: habeas.consent.v1.Question.collected_at:type_name -> google.protobuf.Timestamp
-	64, // 21: habeas.consent.v1.Question.at:type_name -> google.protobuf.Timestamp
-	64, // 22: habeas.consent.v1.Answer.as_of:type_name -> google.protobuf.Timestamp
-	64, // 23: habeas.consent.v1.Answer.valid_until:type_name -> google.protobuf.Timestamp
-	26, // 24: habeas.consent.v1.CheckRequest.question:type_name -> habeas.consent.v1.Question
-	7,  // 25: habeas.consent.v1.CheckRequest.consistency:type_name -> habeas.consent.v1.Consistency
-	27, // 26: habeas.consent.v1.CheckResponse.answer:type_name -> habeas.consent.v1.Answer
-	26, // 27: habeas.consent.v1.BatchCheckRequest.questions:type_name -> habeas.consent.v1.Question
-	7,  // 28: habeas.consent.v1.BatchCheckRequest.consistency:type_name -> habeas.consent.v1.Consistency
-	27, // 29: habeas.consent.v1.BatchCheckResponse.answers:type_name -> habeas.consent.v1.Answer
-	64, // 30: habeas.consent.v1.ListDecisionsRequest.at:type_name -> google.protobuf.Timestamp
-	0,  // 31: habeas.consent.v1.RecordedDecision.decision:type_name -> habeas.consent.v1.Decision
-	2,  // 32: habeas.consent.v1.RecordedDecision.expression:type_name -> habeas.consent.v1.Expression
-	64, // 33: habeas.consent.v1.RecordedDecision.decided_at:type_name -> google.protobuf.Timestamp
-	64, // 34: habeas.consent.v1.RecordedDecision.recorded_at:type_name -> google.protobuf.Timestamp
-	64, // 35: habeas.consent.v1.RecordedDecision.expires_at:type_name -> google.protobuf.Timestamp
-	9,  // 36: habeas.consent.v1.RecordedDecision.circumstances:type_name -> habeas.consent.v1.Circumstances
-	33, // 37: habeas.consent.v1.ListDecisionsResponse.decisions:type_name -> habeas.consent.v1.RecordedDecision
-	64, // 38: habeas.consent.v1.GetConsentStateRequest.at:type_name -> google.protobuf.Timestamp
-	64, // 39: habeas.consent.v1.GetConsentStateResponse.at:type_name -> google.protobuf.Timestamp
-	37, // 40: habeas.consent.v1.GetConsentStateResponse.policies:type_name -> habeas.consent.v1.PolicyState
-	40, // 41: habeas.consent.v1.GetConsentStateResponse.late:type_name -> habeas.consent.v1.LateWithdrawal
-	64, // 42: habeas.consent.v1.PolicyState.posted_at:type_name -> google.protobuf.Timestamp
-	38, // 43: habeas.consent.v1.PolicyState.states:type_name -> habeas.consent.v1.PurposeState
-	39, // 44: habeas.consent.v1.PurposeState.known:type_name -> habeas.consent.v1.StatusThen
-	39, // 45: habeas.consent.v1.PurposeState.was:type_name -> habeas.consent.v1.StatusThen
-	0,  // 46: habeas.consent.v1.StatusThen.decision:type_name -> habeas.consent.v1.Decision
-	2,  // 47: habeas.consent.v1.StatusThen.expression:type_name -> habeas.consent.v1.Expression
-	64, // 48: habeas.consent.v1.StatusThen.decided_at:type_name -> google.protobuf.Timestamp
-	64, // 49: habeas.consent.v1.StatusThen.recorded_at:type_name -> google.protobuf.Timestamp
-	64, // 50: habeas.consent.v1.StatusThen.expires_at:type_name -> google.protobuf.Timestamp
-	9,  // 51: habeas.consent.v1.StatusThen.circumstances:type_name -> habeas.consent.v1.Circumstances
-	64, // 52: habeas.consent.v1.LateWithdrawal.decided_at:type_name -> google.protobuf.Timestamp
-	64, // 53: habeas.consent.v1.LateWithdrawal.recorded_at:type_name -> google.protobuf.Timestamp
-	41, // 54: habeas.consent.v1.LateWithdrawal.recipients:type_name -> habeas.consent.v1.LateRecipient
-	42, // 55: habeas.consent.v1.LateRecipient.disclosures:type_name -> habeas.consent.v1.LateDisclosure
-	64, // 56: habeas.consent.v1.LateDisclosure.at:type_name -> google.protobuf.Timestamp
-	47, // 57: habeas.consent.v1.GetWithdrawalParityResponse.rows:type_name -> habeas.consent.v1.ParityRow
-	48, // 58: habeas.consent.v1.ParityRow.giving:type_name -> habeas.consent.v1.Effort
-	48, // 59: habeas.consent.v1.ParityRow.withdrawing:type_name -> habeas.consent.v1.Effort
-	6,  // 60: habeas.consent.v1.ApplyFactRequest.fact:type_name -> habeas.consent.v1.Fact
-	64, // 61: habeas.consent.v1.PostPolicyRequest.posted_at:type_name -> google.protobuf.Timestamp
-	64, // 62: habeas.consent.v1.GetPolicyResponse.posted_at:type_name -> google.protobuf.Timestamp
-	59, // 63: habeas.consent.v1.DiffPolicyResponse.diffs:type_name -> habeas.consent.v1.PolicyDiff
-	60, // 64: habeas.consent.v1.PolicyDiff.changes:type_name -> habeas.consent.v1.PolicyChange
-	8,  // 65: habeas.consent.v1.PolicyChange.effect:type_name -> habeas.consent.v1.PolicyEffect
-	64, // 66: habeas.consent.v1.PolicyVersion.posted_at:type_name -> google.protobuf.Timestamp
-	62, // 67: habeas.consent.v1.ListPoliciesResponse.versions:type_name -> habeas.consent.v1.PolicyVersion
-	10, // 68: habeas.consent.v1.ConsentService.RecordDecision:input_type -> habeas.consent.v1.RecordDecisionRequest
-	13, // 69: habeas.consent.v1.ConsentService.AcceptPolicy:input_type -> habeas.consent.v1.AcceptPolicyRequest
-	15, // 70: habeas.consent.v1.ConsentService.ApplySignal:input_type -> habeas.consent.v1.ApplySignalRequest
-	18, // 71: habeas.consent.v1.ConsentService.WithdrawAll:input_type -> habeas.consent.v1.WithdrawAllRequest
-	20, // 72: habeas.consent.v1.ConsentService.InvalidateConsent:input_type -> habeas.consent.v1.InvalidateConsentRequest
-	22, // 73: habeas.consent.v1.ConsentService.AuthorizeSource:input_type -> habeas.consent.v1.AuthorizeSourceRequest
-	24, // 74: habeas.consent.v1.ConsentService.RevokeSource:input_type -> habeas.consent.v1.RevokeSourceRequest
-	28, // 75: habeas.consent.v1.ConsentService.Check:input_type -> habeas.consent.v1.CheckRequest
-	30, // 76: habeas.consent.v1.ConsentService.BatchCheck:input_type -> habeas.consent.v1.BatchCheckRequest
-	32, // 77: habeas.consent.v1.ConsentService.ListDecisions:input_type -> habeas.consent.v1.ListDecisionsRequest
-	35, // 78: habeas.consent.v1.ConsentService.GetConsentState:input_type -> habeas.consent.v1.GetConsentStateRequest
-	43, // 79: habeas.consent.v1.ConsentService.GetConsentReceipt:input_type -> habeas.consent.v1.GetConsentReceiptRequest
-	45, // 80: habeas.consent.v1.ConsentService.GetWithdrawalParity:input_type -> habeas.consent.v1.GetWithdrawalParityRequest
-	49, // 81: habeas.consent.v1.ConsentService.ApplyFact:input_type -> habeas.consent.v1.ApplyFactRequest
-	51, // 82: habeas.consent.v1.PolicyService.PublishPolicy:input_type -> habeas.consent.v1.PublishPolicyRequest
-	53, // 83: habeas.consent.v1.PolicyService.PostPolicy:input_type -> habeas.consent.v1.PostPolicyRequest
-	55, // 84: habeas.consent.v1.PolicyService.GetPolicy:input_type -> habeas.consent.v1.GetPolicyRequest
-	57, // 85: habeas.consent.v1.PolicyService.DiffPolicy:input_type -> habeas.consent.v1.DiffPolicyRequest
-	61, // 86: habeas.consent.v1.PolicyService.ListPolicies:input_type -> habeas.consent.v1.ListPoliciesRequest
-	12, // 87: habeas.consent.v1.ConsentService.RecordDecision:output_type -> habeas.consent.v1.RecordDecisionResponse
-	14, // 88: habeas.consent.v1.ConsentService.AcceptPolicy:output_type -> habeas.consent.v1.AcceptPolicyResponse
-	17, // 89: habeas.consent.v1.ConsentService.ApplySignal:output_type -> habeas.consent.v1.ApplySignalResponse
-	19, // 90: habeas.consent.v1.ConsentService.WithdrawAll:output_type -> habeas.consent.v1.WithdrawAllResponse
-	21, // 91: habeas.consent.v1.ConsentService.InvalidateConsent:output_type -> habeas.consent.v1.InvalidateConsentResponse
-	23, // 92: habeas.consent.v1.ConsentService.AuthorizeSource:output_type -> habeas.consent.v1.AuthorizeSourceResponse
-	25, // 93: habeas.consent.v1.ConsentService.RevokeSource:output_type -> habeas.consent.v1.RevokeSourceResponse
-	29, // 94: habeas.consent.v1.ConsentService.Check:output_type -> habeas.consent.v1.CheckResponse
-	31, // 95: habeas.consent.v1.ConsentService.BatchCheck:output_type -> habeas.consent.v1.BatchCheckResponse
-	34, // 96: habeas.consent.v1.ConsentService.ListDecisions:output_type -> habeas.consent.v1.ListDecisionsResponse
-	36, // 97: habeas.consent.v1.ConsentService.GetConsentState:output_type -> habeas.consent.v1.GetConsentStateResponse
-	44, // 98: habeas.consent.v1.ConsentService.GetConsentReceipt:output_type -> habeas.consent.v1.GetConsentReceiptResponse
-	46, // 99: habeas.consent.v1.ConsentService.GetWithdrawalParity:output_type -> habeas.consent.v1.GetWithdrawalParityResponse
-	50, // 100: habeas.consent.v1.ConsentService.ApplyFact:output_type -> habeas.consent.v1.ApplyFactResponse
-	52, // 101: habeas.consent.v1.PolicyService.PublishPolicy:output_type -> habeas.consent.v1.PublishPolicyResponse
-	54, // 102: habeas.consent.v1.PolicyService.PostPolicy:output_type -> habeas.consent.v1.PostPolicyResponse
-	56, // 103: habeas.consent.v1.PolicyService.GetPolicy:output_type -> habeas.consent.v1.GetPolicyResponse
-	58, // 104: habeas.consent.v1.PolicyService.DiffPolicy:output_type -> habeas.consent.v1.DiffPolicyResponse
-	63, // 105: habeas.consent.v1.PolicyService.ListPolicies:output_type -> habeas.consent.v1.ListPoliciesResponse
-	87, // [87:106] is the sub-list for method output_type
-	68, // [68:87] is the sub-list for method input_type
-	68, // [68:68] is the sub-list for extension type_name
-	68, // [68:68] is the sub-list for extension extendee
-	0,  // [0:68] is the sub-list for field type_name
+	2,  // 1: habeas.consent.v1.Circumstances.authority:type_name -> habeas.consent.v1.Authority
+	12, // 2: habeas.consent.v1.RecordDecisionRequest.choices:type_name -> habeas.consent.v1.Choice
+	65, // 3: habeas.consent.v1.RecordDecisionRequest.decided_at:type_name -> google.protobuf.Timestamp
+	10, // 4: habeas.consent.v1.RecordDecisionRequest.circumstances:type_name -> habeas.consent.v1.Circumstances
+	0,  // 5: habeas.consent.v1.Choice.decision:type_name -> habeas.consent.v1.Decision
+	3,  // 6: habeas.consent.v1.Choice.expression:type_name -> habeas.consent.v1.Expression
+	65, // 7: habeas.consent.v1.Choice.expires_at:type_name -> google.protobuf.Timestamp
+	3,  // 8: habeas.consent.v1.AcceptPolicyRequest.expression:type_name -> habeas.consent.v1.Expression
+	65, // 9: habeas.consent.v1.AcceptPolicyRequest.accepted_at:type_name -> google.protobuf.Timestamp
+	6,  // 10: habeas.consent.v1.ApplySignalRequest.signals:type_name -> habeas.consent.v1.Signal
+	65, // 11: habeas.consent.v1.ApplySignalRequest.received_at:type_name -> google.protobuf.Timestamp
+	6,  // 12: habeas.consent.v1.SignalOutcome.signal:type_name -> habeas.consent.v1.Signal
+	17, // 13: habeas.consent.v1.ApplySignalResponse.outcomes:type_name -> habeas.consent.v1.SignalOutcome
+	65, // 14: habeas.consent.v1.WithdrawAllRequest.decided_at:type_name -> google.protobuf.Timestamp
+	10, // 15: habeas.consent.v1.WithdrawAllRequest.circumstances:type_name -> habeas.consent.v1.Circumstances
+	65, // 16: habeas.consent.v1.InvalidateConsentRequest.invalidated_at:type_name -> google.protobuf.Timestamp
+	65, // 17: habeas.consent.v1.AuthorizeSourceRequest.authorized_at:type_name -> google.protobuf.Timestamp
+	65, // 18: habeas.consent.v1.RevokeSourceRequest.revoked_at:type_name -> google.protobuf.Timestamp
+	4,  // 19: habeas.consent.v1.Question.action:type_name -> habeas.consent.v1.Action
+	5,  // 20: habeas.consent.v1.Question.source:type_name -> habeas.consent.v1.Source
+	65, // 21: habeas.consent.v1.Question.collected_at:type_name -> google.protobuf.Timestamp
+	65, // 22: habeas.consent.v1.Question.at:type_name -> google.protobuf.Timestamp
+	65, // 23: habeas.consent.v1.Answer.as_of:type_name -> google.protobuf.Timestamp
+	65, // 24: habeas.consent.v1.Answer.valid_until:type_name -> google.protobuf.Timestamp
+	27, // 25: habeas.consent.v1.CheckRequest.question:type_name -> habeas.consent.v1.Question
+	8,  // 26: habeas.consent.v1.CheckRequest.consistency:type_name -> habeas.consent.v1.Consistency
+	28, // 27: habeas.consent.v1.CheckResponse.answer:type_name -> habeas.consent.v1.Answer
+	27, // 28: habeas.consent.v1.BatchCheckRequest.questions:type_name -> habeas.consent.v1.Question
+	8,  // 29: habeas.consent.v1.BatchCheckRequest.consistency:type_name -> habeas.consent.v1.Consistency
+	28, // 30: habeas.consent.v1.BatchCheckResponse.answers:type_name -> habeas.consent.v1.Answer
+	65, // 31: habeas.consent.v1.ListDecisionsRequest.at:type_name -> google.protobuf.Timestamp
+	0,  // 32: habeas.consent.v1.RecordedDecision.decision:type_name -> habeas.consent.v1.Decision
+	3,  // 33: habeas.consent.v1.RecordedDecision.expression:type_name -> habeas.consent.v1.Expression
+	65, // 34: habeas.consent.v1.RecordedDecision.decided_at:type_name -> google.protobuf.Timestamp
+	65, // 35: habeas.consent.v1.RecordedDecision.recorded_at:type_name -> google.protobuf.Timestamp
+	65, // 36: habeas.consent.v1.RecordedDecision.expires_at:type_name -> google.protobuf.Timestamp
+	10, // 37: habeas.consent.v1.RecordedDecision.circumstances:type_name -> habeas.consent.v1.Circumstances
+	34, // 38: habeas.consent.v1.ListDecisionsResponse.decisions:type_name -> habeas.consent.v1.RecordedDecision
+	65, // 39: habeas.consent.v1.GetConsentStateRequest.at:type_name -> google.protobuf.Timestamp
+	65, // 40: habeas.consent.v1.GetConsentStateResponse.at:type_name -> google.protobuf.Timestamp
+	38, // 41: habeas.consent.v1.GetConsentStateResponse.policies:type_name -> habeas.consent.v1.PolicyState
+	41, // 42: habeas.consent.v1.GetConsentStateResponse.late:type_name -> habeas.consent.v1.LateWithdrawal
+	65, // 43: habeas.consent.v1.PolicyState.posted_at:type_name -> google.protobuf.Timestamp
+	39, // 44: habeas.consent.v1.PolicyState.states:type_name -> habeas.consent.v1.PurposeState
+	40, // 45: habeas.consent.v1.PurposeState.known:type_name -> habeas.consent.v1.StatusThen
+	40, // 46: habeas.consent.v1.PurposeState.was:type_name -> habeas.consent.v1.StatusThen
+	0,  // 47: habeas.consent.v1.StatusThen.decision:type_name -> habeas.consent.v1.Decision
+	3,  // 48: habeas.consent.v1.StatusThen.expression:type_name -> habeas.consent.v1.Expression
+	65, // 49: habeas.consent.v1.StatusThen.decided_at:type_name -> google.protobuf.Timestamp
+	65, // 50: habeas.consent.v1.StatusThen.recorded_at:type_name -> google.protobuf.Timestamp
+	65, // 51: habeas.consent.v1.StatusThen.expires_at:type_name -> google.protobuf.Timestamp
+	10, // 52: habeas.consent.v1.StatusThen.circumstances:type_name -> habeas.consent.v1.Circumstances
+	65, // 53: habeas.consent.v1.LateWithdrawal.decided_at:type_name -> google.protobuf.Timestamp
+	65, // 54: habeas.consent.v1.LateWithdrawal.recorded_at:type_name -> google.protobuf.Timestamp
+	42, // 55: habeas.consent.v1.LateWithdrawal.recipients:type_name -> habeas.consent.v1.LateRecipient
+	43, // 56: habeas.consent.v1.LateRecipient.disclosures:type_name -> habeas.consent.v1.LateDisclosure
+	65, // 57: habeas.consent.v1.LateDisclosure.at:type_name -> google.protobuf.Timestamp
+	48, // 58: habeas.consent.v1.GetWithdrawalParityResponse.rows:type_name -> habeas.consent.v1.ParityRow
+	49, // 59: habeas.consent.v1.ParityRow.giving:type_name -> habeas.consent.v1.Effort
+	49, // 60: habeas.consent.v1.ParityRow.withdrawing:type_name -> habeas.consent.v1.Effort
+	7,  // 61: habeas.consent.v1.ApplyFactRequest.fact:type_name -> habeas.consent.v1.Fact
+	65, // 62: habeas.consent.v1.PostPolicyRequest.posted_at:type_name -> google.protobuf.Timestamp
+	65, // 63: habeas.consent.v1.GetPolicyResponse.posted_at:type_name -> google.protobuf.Timestamp
+	60, // 64: habeas.consent.v1.DiffPolicyResponse.diffs:type_name -> habeas.consent.v1.PolicyDiff
+	61, // 65: habeas.consent.v1.PolicyDiff.changes:type_name -> habeas.consent.v1.PolicyChange
+	9,  // 66: habeas.consent.v1.PolicyChange.effect:type_name -> habeas.consent.v1.PolicyEffect
+	65, // 67: habeas.consent.v1.PolicyVersion.posted_at:type_name -> google.protobuf.Timestamp
+	63, // 68: habeas.consent.v1.ListPoliciesResponse.versions:type_name -> habeas.consent.v1.PolicyVersion
+	11, // 69: habeas.consent.v1.ConsentService.RecordDecision:input_type -> habeas.consent.v1.RecordDecisionRequest
+	14, // 70: habeas.consent.v1.ConsentService.AcceptPolicy:input_type -> habeas.consent.v1.AcceptPolicyRequest
+	16, // 71: habeas.consent.v1.ConsentService.ApplySignal:input_type -> habeas.consent.v1.ApplySignalRequest
+	19, // 72: habeas.consent.v1.ConsentService.WithdrawAll:input_type -> habeas.consent.v1.WithdrawAllRequest
+	21, // 73: habeas.consent.v1.ConsentService.InvalidateConsent:input_type -> habeas.consent.v1.InvalidateConsentRequest
+	23, // 74: habeas.consent.v1.ConsentService.AuthorizeSource:input_type -> habeas.consent.v1.AuthorizeSourceRequest
+	25, // 75: habeas.consent.v1.ConsentService.RevokeSource:input_type -> habeas.consent.v1.RevokeSourceRequest
+	29, // 76: habeas.consent.v1.ConsentService.Check:input_type -> habeas.consent.v1.CheckRequest
+	31, // 77: habeas.consent.v1.ConsentService.BatchCheck:input_type -> habeas.consent.v1.BatchCheckRequest
+	33, // 78: habeas.consent.v1.ConsentService.ListDecisions:input_type -> habeas.consent.v1.ListDecisionsRequest
+	36, // 79: habeas.consent.v1.ConsentService.GetConsentState:input_type -> habeas.consent.v1.GetConsentStateRequest
+	44, // 80: habeas.consent.v1.ConsentService.GetConsentReceipt:input_type -> habeas.consent.v1.GetConsentReceiptRequest
+	46, // 81: habeas.consent.v1.ConsentService.GetWithdrawalParity:input_type -> habeas.consent.v1.GetWithdrawalParityRequest
+	50, // 82: habeas.consent.v1.ConsentService.ApplyFact:input_type -> habeas.consent.v1.ApplyFactRequest
+	52, // 83: habeas.consent.v1.PolicyService.PublishPolicy:input_type -> habeas.consent.v1.PublishPolicyRequest
+	54, // 84: habeas.consent.v1.PolicyService.PostPolicy:input_type -> habeas.consent.v1.PostPolicyRequest
+	56, // 85: habeas.consent.v1.PolicyService.GetPolicy:input_type -> habeas.consent.v1.GetPolicyRequest
+	58, // 86: habeas.consent.v1.PolicyService.DiffPolicy:input_type -> habeas.consent.v1.DiffPolicyRequest
+	62, // 87: habeas.consent.v1.PolicyService.ListPolicies:input_type -> habeas.consent.v1.ListPoliciesRequest
+	13, // 88: habeas.consent.v1.ConsentService.RecordDecision:output_type -> habeas.consent.v1.RecordDecisionResponse
+	15, // 89: habeas.consent.v1.ConsentService.AcceptPolicy:output_type -> habeas.consent.v1.AcceptPolicyResponse
+	18, // 90: habeas.consent.v1.ConsentService.ApplySignal:output_type -> habeas.consent.v1.ApplySignalResponse
+	20, // 91: habeas.consent.v1.ConsentService.WithdrawAll:output_type -> habeas.consent.v1.WithdrawAllResponse
+	22, // 92: habeas.consent.v1.ConsentService.InvalidateConsent:output_type -> habeas.consent.v1.InvalidateConsentResponse
+	24, // 93: habeas.consent.v1.ConsentService.AuthorizeSource:output_type -> habeas.consent.v1.AuthorizeSourceResponse
+	26, // 94: habeas.consent.v1.ConsentService.RevokeSource:output_type -> habeas.consent.v1.RevokeSourceResponse
+	30, // 95: habeas.consent.v1.ConsentService.Check:output_type -> habeas.consent.v1.CheckResponse
+	32, // 96: habeas.consent.v1.ConsentService.BatchCheck:output_type -> habeas.consent.v1.BatchCheckResponse
+	35, // 97: habeas.consent.v1.ConsentService.ListDecisions:output_type -> habeas.consent.v1.ListDecisionsResponse
+	37, // 98: habeas.consent.v1.ConsentService.GetConsentState:output_type -> habeas.consent.v1.GetConsentStateResponse
+	45, // 99: habeas.consent.v1.ConsentService.GetConsentReceipt:output_type -> habeas.consent.v1.GetConsentReceiptResponse
+	47, // 100: habeas.consent.v1.ConsentService.GetWithdrawalParity:output_type -> habeas.consent.v1.GetWithdrawalParityResponse
+	51, // 101: habeas.consent.v1.ConsentService.ApplyFact:output_type -> habeas.consent.v1.ApplyFactResponse
+	53, // 102: habeas.consent.v1.PolicyService.PublishPolicy:output_type -> habeas.consent.v1.PublishPolicyResponse
+	55, // 103: habeas.consent.v1.PolicyService.PostPolicy:output_type -> habeas.consent.v1.PostPolicyResponse
+	57, // 104: habeas.consent.v1.PolicyService.GetPolicy:output_type -> habeas.consent.v1.GetPolicyResponse
+	59, // 105: habeas.consent.v1.PolicyService.DiffPolicy:output_type -> habeas.consent.v1.DiffPolicyResponse
+	64, // 106: habeas.consent.v1.PolicyService.ListPolicies:output_type -> habeas.consent.v1.ListPoliciesResponse
+	88, // [88:107] is the sub-list for method output_type
+	69, // [69:88] is the sub-list for method input_type
+	69, // [69:69] is the sub-list for extension type_name
+	69, // [69:69] is the sub-list for extension extendee
+	0,  // [0:69] is the sub-list for field type_name
 }
 
 func init() { file_habeas_consent_v1_consent_service_proto_init() }
@@ -5486,7 +5567,7 @@ func file_habeas_consent_v1_consent_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_consent_v1_consent_service_proto_rawDesc), len(file_habeas_consent_v1_consent_service_proto_rawDesc)),
-			NumEnums:      9,
+			NumEnums:      10,
 			NumMessages:   55,
 			NumExtensions: 0,
 			NumServices:   2,

@@ -220,6 +220,67 @@ func (ConsentMethod) EnumDescriptor() ([]byte, []int) {
 	return file_habeas_identity_v1_age_service_proto_rawDescGZIP(), []int{2}
 }
 
+// ActingAuthority is by what somebody may act for a person.
+type ActingAuthority int32
+
+const (
+	// By nothing that the reference shows.
+	ActingAuthority_ACTING_AUTHORITY_UNSPECIFIED ActingAuthority = 0
+	// The mandate of a parent.
+	ActingAuthority_ACTING_AUTHORITY_PARENT ActingAuthority = 1
+	// The mandate of a guardian.
+	ActingAuthority_ACTING_AUTHORITY_GUARDIAN ActingAuthority = 2
+	// The mandate of a representative.
+	ActingAuthority_ACTING_AUTHORITY_REPRESENTATIVE ActingAuthority = 3
+	// A parent's consent.
+	ActingAuthority_ACTING_AUTHORITY_PARENTAL_CONSENT ActingAuthority = 4
+)
+
+// Enum value maps for ActingAuthority.
+var (
+	ActingAuthority_name = map[int32]string{
+		0: "ACTING_AUTHORITY_UNSPECIFIED",
+		1: "ACTING_AUTHORITY_PARENT",
+		2: "ACTING_AUTHORITY_GUARDIAN",
+		3: "ACTING_AUTHORITY_REPRESENTATIVE",
+		4: "ACTING_AUTHORITY_PARENTAL_CONSENT",
+	}
+	ActingAuthority_value = map[string]int32{
+		"ACTING_AUTHORITY_UNSPECIFIED":      0,
+		"ACTING_AUTHORITY_PARENT":           1,
+		"ACTING_AUTHORITY_GUARDIAN":         2,
+		"ACTING_AUTHORITY_REPRESENTATIVE":   3,
+		"ACTING_AUTHORITY_PARENTAL_CONSENT": 4,
+	}
+)
+
+func (x ActingAuthority) Enum() *ActingAuthority {
+	p := new(ActingAuthority)
+	*p = x
+	return p
+}
+
+func (x ActingAuthority) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ActingAuthority) Descriptor() protoreflect.EnumDescriptor {
+	return file_habeas_identity_v1_age_service_proto_enumTypes[3].Descriptor()
+}
+
+func (ActingAuthority) Type() protoreflect.EnumType {
+	return &file_habeas_identity_v1_age_service_proto_enumTypes[3]
+}
+
+func (x ActingAuthority) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ActingAuthority.Descriptor instead.
+func (ActingAuthority) EnumDescriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_age_service_proto_rawDescGZIP(), []int{3}
+}
+
 // Mandate says who acts for a person, and what shows it.
 type Mandate struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1148,6 +1209,163 @@ func (x *GetAgeStatusResponse) GetBlocks() []*Block {
 	return nil
 }
 
+// CheckActingRequest names a person and who says that they may act for them.
+type CheckActingRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The person; of merged ones any.
+	SubjectRef string `protobuf:"bytes,1,opt,name=subject_ref,json=subjectRef,proto3" json:"subject_ref,omitempty"`
+	// Reference of what shows the mandate, or the parent's consent.
+	Reference string `protobuf:"bytes,2,opt,name=reference,proto3" json:"reference,omitempty"`
+	// The age in whole years that is asked about; zero for none.
+	Years uint32 `protobuf:"varint,3,opt,name=years,proto3" json:"years,omitempty"`
+	// The moments.
+	At            []*timestamppb.Timestamp `protobuf:"bytes,4,rep,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckActingRequest) Reset() {
+	*x = CheckActingRequest{}
+	mi := &file_habeas_identity_v1_age_service_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckActingRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckActingRequest) ProtoMessage() {}
+
+func (x *CheckActingRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_age_service_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckActingRequest.ProtoReflect.Descriptor instead.
+func (*CheckActingRequest) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_age_service_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *CheckActingRequest) GetSubjectRef() string {
+	if x != nil {
+		return x.SubjectRef
+	}
+	return ""
+}
+
+func (x *CheckActingRequest) GetReference() string {
+	if x != nil {
+		return x.Reference
+	}
+	return ""
+}
+
+func (x *CheckActingRequest) GetYears() uint32 {
+	if x != nil {
+		return x.Years
+	}
+	return 0
+}
+
+func (x *CheckActingRequest) GetAt() []*timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+// CheckActingResponse is what stands.
+type CheckActingResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// By what.
+	Authority ActingAuthority `protobuf:"varint,1,opt,name=authority,proto3,enum=habeas.identity.v1.ActingAuthority" json:"authority,omitempty"`
+	// A mandate or a parent's consent stands that another reference shows.
+	Others bool `protobuf:"varint,2,opt,name=others,proto3" json:"others,omitempty"`
+	// The parent's consent that stands was verified by a method for internal use of
+	// data alone.
+	Internal bool `protobuf:"varint,3,opt,name=internal,proto3" json:"internal,omitempty"`
+	// The age is known, and was not merely alleged.
+	AgeKnown bool `protobuf:"varint,4,opt,name=age_known,json=ageKnown,proto3" json:"age_known,omitempty"`
+	// The person was younger, in the order of the moments; false if the age is not
+	// known.
+	Younger       []bool `protobuf:"varint,5,rep,packed,name=younger,proto3" json:"younger,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckActingResponse) Reset() {
+	*x = CheckActingResponse{}
+	mi := &file_habeas_identity_v1_age_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckActingResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckActingResponse) ProtoMessage() {}
+
+func (x *CheckActingResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_age_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckActingResponse.ProtoReflect.Descriptor instead.
+func (*CheckActingResponse) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_age_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *CheckActingResponse) GetAuthority() ActingAuthority {
+	if x != nil {
+		return x.Authority
+	}
+	return ActingAuthority_ACTING_AUTHORITY_UNSPECIFIED
+}
+
+func (x *CheckActingResponse) GetOthers() bool {
+	if x != nil {
+		return x.Others
+	}
+	return false
+}
+
+func (x *CheckActingResponse) GetInternal() bool {
+	if x != nil {
+		return x.Internal
+	}
+	return false
+}
+
+func (x *CheckActingResponse) GetAgeKnown() bool {
+	if x != nil {
+		return x.AgeKnown
+	}
+	return false
+}
+
+func (x *CheckActingResponse) GetYounger() []bool {
+	if x != nil {
+		return x.Younger
+	}
+	return nil
+}
+
 var File_habeas_identity_v1_age_service_proto protoreflect.FileDescriptor
 
 const file_habeas_identity_v1_age_service_proto_rawDesc = "" +
@@ -1224,7 +1442,19 @@ const file_habeas_identity_v1_age_service_proto_rawDesc = "" +
 	"\x06source\x18\x01 \x01(\x0e2\x1d.habeas.identity.v1.AgeSourceR\x06source\x125\n" +
 	"\amandate\x18\x02 \x01(\v2\x1b.habeas.identity.v1.MandateR\amandate\x12=\n" +
 	"\aconsent\x18\x03 \x01(\v2#.habeas.identity.v1.ParentalConsentR\aconsent\x121\n" +
-	"\x06blocks\x18\x04 \x03(\v2\x19.habeas.identity.v1.BlockR\x06blocks*o\n" +
+	"\x06blocks\x18\x04 \x03(\v2\x19.habeas.identity.v1.BlockR\x06blocks\"\xed\x01\n" +
+	"\x12CheckActingRequest\x12@\n" +
+	"\vsubject_ref\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
+	"subjectRef\x12>\n" +
+	"\treference\x18\x02 \x01(\tB \xbaH\x1dr\x1b2\x19^[A-Za-z0-9:_./-]{1,128}$R\treference\x12\x1e\n" +
+	"\x05years\x18\x03 \x01(\rB\b\xbaH\x05*\x03\x18\x96\x01R\x05years\x125\n" +
+	"\x02at\x18\x04 \x03(\v2\x1a.google.protobuf.TimestampB\t\xbaH\x06\x92\x01\x03\x10\xf4\x03R\x02at\"\xc3\x01\n" +
+	"\x13CheckActingResponse\x12A\n" +
+	"\tauthority\x18\x01 \x01(\x0e2#.habeas.identity.v1.ActingAuthorityR\tauthority\x12\x16\n" +
+	"\x06others\x18\x02 \x01(\bR\x06others\x12\x1a\n" +
+	"\binternal\x18\x03 \x01(\bR\binternal\x12\x1b\n" +
+	"\tage_known\x18\x04 \x01(\bR\bageKnown\x12\x18\n" +
+	"\ayounger\x18\x05 \x03(\bR\ayounger*o\n" +
 	"\tAgeSource\x12\x1a\n" +
 	"\x16AGE_SOURCE_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11AGE_SOURCE_STATED\x10\x01\x12\x17\n" +
@@ -1245,7 +1475,13 @@ const file_habeas_identity_v1_age_service_proto_rawDesc = "" +
 	"\"CONSENT_METHOD_KNOWLEDGE_QUESTIONS\x10\x06\x12\x1d\n" +
 	"\x19CONSENT_METHOD_FACE_MATCH\x10\a\x12\x1d\n" +
 	"\x19CONSENT_METHOD_EMAIL_PLUS\x10\b\x12\x1c\n" +
-	"\x18CONSENT_METHOD_TEXT_PLUS\x10\t2\xf9\x05\n" +
+	"\x18CONSENT_METHOD_TEXT_PLUS\x10\t*\xbb\x01\n" +
+	"\x0fActingAuthority\x12 \n" +
+	"\x1cACTING_AUTHORITY_UNSPECIFIED\x10\x00\x12\x1b\n" +
+	"\x17ACTING_AUTHORITY_PARENT\x10\x01\x12\x1d\n" +
+	"\x19ACTING_AUTHORITY_GUARDIAN\x10\x02\x12#\n" +
+	"\x1fACTING_AUTHORITY_REPRESENTATIVE\x10\x03\x12%\n" +
+	"!ACTING_AUTHORITY_PARENTAL_CONSENT\x10\x042\xeb\x06\n" +
 	"\n" +
 	"AgeService\x12i\n" +
 	"\tRecordAge\x12$.habeas.identity.v1.RecordAgeRequest\x1a%.habeas.identity.v1.RecordAgeResponse\"\x0f\x8a\xb5\x18\a\n" +
@@ -1260,7 +1496,9 @@ const file_habeas_identity_v1_age_service_proto_rawDesc = "" +
 	"\x17WithdrawParentalConsent\x122.habeas.identity.v1.WithdrawParentalConsentRequest\x1a3.habeas.identity.v1.WithdrawParentalConsentResponse\"\x10\x8a\xb5\x18\x06\n" +
 	"\x02\x01\x04\x10\x01\x92\xb5\x18\x02 \x01\x12w\n" +
 	"\fGetAgeStatus\x12'.habeas.identity.v1.GetAgeStatusRequest\x1a(.habeas.identity.v1.GetAgeStatusResponse\"\x14\x8a\xb5\x18\t\n" +
-	"\x05\x01\x04\a\b\f\x10\x02\x92\xb5\x18\x00\x90\x02\x01B\xcc\x01\n" +
+	"\x05\x01\x04\a\b\f\x10\x02\x92\xb5\x18\x00\x90\x02\x01\x12p\n" +
+	"\vCheckActing\x12&.habeas.identity.v1.CheckActingRequest\x1a'.habeas.identity.v1.CheckActingResponse\"\x10\x8a\xb5\x18\x05\n" +
+	"\x01\f\x10\x02\x92\xb5\x18\x00\x90\x02\x01B\xcc\x01\n" +
 	"\x16com.habeas.identity.v1B\x0fAgeServiceProtoP\x01Z7habeas.internal/proto/gen/habeas/identity/v1;identityv1\xa2\x02\x03HIX\xaa\x02\x12Habeas.Identity.V1\xca\x02\x12Habeas\\Identity\\V1\xe2\x02\x1eHabeas\\Identity\\V1\\GPBMetadata\xea\x02\x14Habeas::Identity::V1b\x06proto3"
 
 var (
@@ -1275,57 +1513,64 @@ func file_habeas_identity_v1_age_service_proto_rawDescGZIP() []byte {
 	return file_habeas_identity_v1_age_service_proto_rawDescData
 }
 
-var file_habeas_identity_v1_age_service_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_habeas_identity_v1_age_service_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_habeas_identity_v1_age_service_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_habeas_identity_v1_age_service_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_habeas_identity_v1_age_service_proto_goTypes = []any{
 	(AgeSource)(0),                          // 0: habeas.identity.v1.AgeSource
 	(MandateKind)(0),                        // 1: habeas.identity.v1.MandateKind
 	(ConsentMethod)(0),                      // 2: habeas.identity.v1.ConsentMethod
-	(*Mandate)(nil),                         // 3: habeas.identity.v1.Mandate
-	(*ParentalConsent)(nil),                 // 4: habeas.identity.v1.ParentalConsent
-	(*RecordAgeRequest)(nil),                // 5: habeas.identity.v1.RecordAgeRequest
-	(*RecordAgeResponse)(nil),               // 6: habeas.identity.v1.RecordAgeResponse
-	(*RecordMandateRequest)(nil),            // 7: habeas.identity.v1.RecordMandateRequest
-	(*RecordMandateResponse)(nil),           // 8: habeas.identity.v1.RecordMandateResponse
-	(*EndMandateRequest)(nil),               // 9: habeas.identity.v1.EndMandateRequest
-	(*EndMandateResponse)(nil),              // 10: habeas.identity.v1.EndMandateResponse
-	(*RecordParentalConsentRequest)(nil),    // 11: habeas.identity.v1.RecordParentalConsentRequest
-	(*RecordParentalConsentResponse)(nil),   // 12: habeas.identity.v1.RecordParentalConsentResponse
-	(*WithdrawParentalConsentRequest)(nil),  // 13: habeas.identity.v1.WithdrawParentalConsentRequest
-	(*WithdrawParentalConsentResponse)(nil), // 14: habeas.identity.v1.WithdrawParentalConsentResponse
-	(*GetAgeStatusRequest)(nil),             // 15: habeas.identity.v1.GetAgeStatusRequest
-	(*Block)(nil),                           // 16: habeas.identity.v1.Block
-	(*GetAgeStatusResponse)(nil),            // 17: habeas.identity.v1.GetAgeStatusResponse
-	(*timestamppb.Timestamp)(nil),           // 18: google.protobuf.Timestamp
+	(ActingAuthority)(0),                    // 3: habeas.identity.v1.ActingAuthority
+	(*Mandate)(nil),                         // 4: habeas.identity.v1.Mandate
+	(*ParentalConsent)(nil),                 // 5: habeas.identity.v1.ParentalConsent
+	(*RecordAgeRequest)(nil),                // 6: habeas.identity.v1.RecordAgeRequest
+	(*RecordAgeResponse)(nil),               // 7: habeas.identity.v1.RecordAgeResponse
+	(*RecordMandateRequest)(nil),            // 8: habeas.identity.v1.RecordMandateRequest
+	(*RecordMandateResponse)(nil),           // 9: habeas.identity.v1.RecordMandateResponse
+	(*EndMandateRequest)(nil),               // 10: habeas.identity.v1.EndMandateRequest
+	(*EndMandateResponse)(nil),              // 11: habeas.identity.v1.EndMandateResponse
+	(*RecordParentalConsentRequest)(nil),    // 12: habeas.identity.v1.RecordParentalConsentRequest
+	(*RecordParentalConsentResponse)(nil),   // 13: habeas.identity.v1.RecordParentalConsentResponse
+	(*WithdrawParentalConsentRequest)(nil),  // 14: habeas.identity.v1.WithdrawParentalConsentRequest
+	(*WithdrawParentalConsentResponse)(nil), // 15: habeas.identity.v1.WithdrawParentalConsentResponse
+	(*GetAgeStatusRequest)(nil),             // 16: habeas.identity.v1.GetAgeStatusRequest
+	(*Block)(nil),                           // 17: habeas.identity.v1.Block
+	(*GetAgeStatusResponse)(nil),            // 18: habeas.identity.v1.GetAgeStatusResponse
+	(*CheckActingRequest)(nil),              // 19: habeas.identity.v1.CheckActingRequest
+	(*CheckActingResponse)(nil),             // 20: habeas.identity.v1.CheckActingResponse
+	(*timestamppb.Timestamp)(nil),           // 21: google.protobuf.Timestamp
 }
 var file_habeas_identity_v1_age_service_proto_depIdxs = []int32{
 	1,  // 0: habeas.identity.v1.Mandate.kind:type_name -> habeas.identity.v1.MandateKind
 	2,  // 1: habeas.identity.v1.ParentalConsent.method:type_name -> habeas.identity.v1.ConsentMethod
 	0,  // 2: habeas.identity.v1.RecordAgeRequest.source:type_name -> habeas.identity.v1.AgeSource
-	3,  // 3: habeas.identity.v1.RecordMandateRequest.mandate:type_name -> habeas.identity.v1.Mandate
-	4,  // 4: habeas.identity.v1.RecordParentalConsentRequest.consent:type_name -> habeas.identity.v1.ParentalConsent
-	18, // 5: habeas.identity.v1.Block.since:type_name -> google.protobuf.Timestamp
+	4,  // 3: habeas.identity.v1.RecordMandateRequest.mandate:type_name -> habeas.identity.v1.Mandate
+	5,  // 4: habeas.identity.v1.RecordParentalConsentRequest.consent:type_name -> habeas.identity.v1.ParentalConsent
+	21, // 5: habeas.identity.v1.Block.since:type_name -> google.protobuf.Timestamp
 	0,  // 6: habeas.identity.v1.GetAgeStatusResponse.source:type_name -> habeas.identity.v1.AgeSource
-	3,  // 7: habeas.identity.v1.GetAgeStatusResponse.mandate:type_name -> habeas.identity.v1.Mandate
-	4,  // 8: habeas.identity.v1.GetAgeStatusResponse.consent:type_name -> habeas.identity.v1.ParentalConsent
-	16, // 9: habeas.identity.v1.GetAgeStatusResponse.blocks:type_name -> habeas.identity.v1.Block
-	5,  // 10: habeas.identity.v1.AgeService.RecordAge:input_type -> habeas.identity.v1.RecordAgeRequest
-	7,  // 11: habeas.identity.v1.AgeService.RecordMandate:input_type -> habeas.identity.v1.RecordMandateRequest
-	9,  // 12: habeas.identity.v1.AgeService.EndMandate:input_type -> habeas.identity.v1.EndMandateRequest
-	11, // 13: habeas.identity.v1.AgeService.RecordParentalConsent:input_type -> habeas.identity.v1.RecordParentalConsentRequest
-	13, // 14: habeas.identity.v1.AgeService.WithdrawParentalConsent:input_type -> habeas.identity.v1.WithdrawParentalConsentRequest
-	15, // 15: habeas.identity.v1.AgeService.GetAgeStatus:input_type -> habeas.identity.v1.GetAgeStatusRequest
-	6,  // 16: habeas.identity.v1.AgeService.RecordAge:output_type -> habeas.identity.v1.RecordAgeResponse
-	8,  // 17: habeas.identity.v1.AgeService.RecordMandate:output_type -> habeas.identity.v1.RecordMandateResponse
-	10, // 18: habeas.identity.v1.AgeService.EndMandate:output_type -> habeas.identity.v1.EndMandateResponse
-	12, // 19: habeas.identity.v1.AgeService.RecordParentalConsent:output_type -> habeas.identity.v1.RecordParentalConsentResponse
-	14, // 20: habeas.identity.v1.AgeService.WithdrawParentalConsent:output_type -> habeas.identity.v1.WithdrawParentalConsentResponse
-	17, // 21: habeas.identity.v1.AgeService.GetAgeStatus:output_type -> habeas.identity.v1.GetAgeStatusResponse
-	16, // [16:22] is the sub-list for method output_type
-	10, // [10:16] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	4,  // 7: habeas.identity.v1.GetAgeStatusResponse.mandate:type_name -> habeas.identity.v1.Mandate
+	5,  // 8: habeas.identity.v1.GetAgeStatusResponse.consent:type_name -> habeas.identity.v1.ParentalConsent
+	17, // 9: habeas.identity.v1.GetAgeStatusResponse.blocks:type_name -> habeas.identity.v1.Block
+	21, // 10: habeas.identity.v1.CheckActingRequest.at:type_name -> google.protobuf.Timestamp
+	3,  // 11: habeas.identity.v1.CheckActingResponse.authority:type_name -> habeas.identity.v1.ActingAuthority
+	6,  // 12: habeas.identity.v1.AgeService.RecordAge:input_type -> habeas.identity.v1.RecordAgeRequest
+	8,  // 13: habeas.identity.v1.AgeService.RecordMandate:input_type -> habeas.identity.v1.RecordMandateRequest
+	10, // 14: habeas.identity.v1.AgeService.EndMandate:input_type -> habeas.identity.v1.EndMandateRequest
+	12, // 15: habeas.identity.v1.AgeService.RecordParentalConsent:input_type -> habeas.identity.v1.RecordParentalConsentRequest
+	14, // 16: habeas.identity.v1.AgeService.WithdrawParentalConsent:input_type -> habeas.identity.v1.WithdrawParentalConsentRequest
+	16, // 17: habeas.identity.v1.AgeService.GetAgeStatus:input_type -> habeas.identity.v1.GetAgeStatusRequest
+	19, // 18: habeas.identity.v1.AgeService.CheckActing:input_type -> habeas.identity.v1.CheckActingRequest
+	7,  // 19: habeas.identity.v1.AgeService.RecordAge:output_type -> habeas.identity.v1.RecordAgeResponse
+	9,  // 20: habeas.identity.v1.AgeService.RecordMandate:output_type -> habeas.identity.v1.RecordMandateResponse
+	11, // 21: habeas.identity.v1.AgeService.EndMandate:output_type -> habeas.identity.v1.EndMandateResponse
+	13, // 22: habeas.identity.v1.AgeService.RecordParentalConsent:output_type -> habeas.identity.v1.RecordParentalConsentResponse
+	15, // 23: habeas.identity.v1.AgeService.WithdrawParentalConsent:output_type -> habeas.identity.v1.WithdrawParentalConsentResponse
+	18, // 24: habeas.identity.v1.AgeService.GetAgeStatus:output_type -> habeas.identity.v1.GetAgeStatusResponse
+	20, // 25: habeas.identity.v1.AgeService.CheckActing:output_type -> habeas.identity.v1.CheckActingResponse
+	19, // [19:26] is the sub-list for method output_type
+	12, // [12:19] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_habeas_identity_v1_age_service_proto_init() }
@@ -1338,8 +1583,8 @@ func file_habeas_identity_v1_age_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_identity_v1_age_service_proto_rawDesc), len(file_habeas_identity_v1_age_service_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   15,
+			NumEnums:      4,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

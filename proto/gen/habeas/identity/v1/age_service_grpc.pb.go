@@ -25,6 +25,7 @@ const (
 	AgeService_RecordParentalConsent_FullMethodName   = "/habeas.identity.v1.AgeService/RecordParentalConsent"
 	AgeService_WithdrawParentalConsent_FullMethodName = "/habeas.identity.v1.AgeService/WithdrawParentalConsent"
 	AgeService_GetAgeStatus_FullMethodName            = "/habeas.identity.v1.AgeService/GetAgeStatus"
+	AgeService_CheckActing_FullMethodName             = "/habeas.identity.v1.AgeService/CheckActing"
 )
 
 // AgeServiceClient is the client API for AgeService service.
@@ -53,6 +54,10 @@ type AgeServiceClient interface {
 	// GetAgeStatus returns which facts stand and which policies do not serve the
 	// person; no date of birth.
 	GetAgeStatus(ctx context.Context, in *GetAgeStatusRequest, opts ...grpc.CallOption) (*GetAgeStatusResponse, error)
+	// CheckActing says by what somebody may act for a person now, if what shows it
+	// is the reference that is named, and at which moments that person was younger
+	// than an age. No date of birth, and no reference that was not named.
+	CheckActing(ctx context.Context, in *CheckActingRequest, opts ...grpc.CallOption) (*CheckActingResponse, error)
 }
 
 type ageServiceClient struct {
@@ -123,6 +128,16 @@ func (c *ageServiceClient) GetAgeStatus(ctx context.Context, in *GetAgeStatusReq
 	return out, nil
 }
 
+func (c *ageServiceClient) CheckActing(ctx context.Context, in *CheckActingRequest, opts ...grpc.CallOption) (*CheckActingResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CheckActingResponse)
+	err := c.cc.Invoke(ctx, AgeService_CheckActing_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AgeServiceServer is the server API for AgeService service.
 // All implementations must embed UnimplementedAgeServiceServer
 // for forward compatibility.
@@ -149,6 +164,10 @@ type AgeServiceServer interface {
 	// GetAgeStatus returns which facts stand and which policies do not serve the
 	// person; no date of birth.
 	GetAgeStatus(context.Context, *GetAgeStatusRequest) (*GetAgeStatusResponse, error)
+	// CheckActing says by what somebody may act for a person now, if what shows it
+	// is the reference that is named, and at which moments that person was younger
+	// than an age. No date of birth, and no reference that was not named.
+	CheckActing(context.Context, *CheckActingRequest) (*CheckActingResponse, error)
 	mustEmbedUnimplementedAgeServiceServer()
 }
 
@@ -176,6 +195,9 @@ func (UnimplementedAgeServiceServer) WithdrawParentalConsent(context.Context, *W
 }
 func (UnimplementedAgeServiceServer) GetAgeStatus(context.Context, *GetAgeStatusRequest) (*GetAgeStatusResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetAgeStatus not implemented")
+}
+func (UnimplementedAgeServiceServer) CheckActing(context.Context, *CheckActingRequest) (*CheckActingResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CheckActing not implemented")
 }
 func (UnimplementedAgeServiceServer) mustEmbedUnimplementedAgeServiceServer() {}
 func (UnimplementedAgeServiceServer) testEmbeddedByValue()                    {}
@@ -306,6 +328,24 @@ func _AgeService_GetAgeStatus_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AgeService_CheckActing_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CheckActingRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AgeServiceServer).CheckActing(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AgeService_CheckActing_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AgeServiceServer).CheckActing(ctx, req.(*CheckActingRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // AgeService_ServiceDesc is the grpc.ServiceDesc for AgeService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -336,6 +376,10 @@ var AgeService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetAgeStatus",
 			Handler:    _AgeService_GetAgeStatus_Handler,
+		},
+		{
+			MethodName: "CheckActing",
+			Handler:    _AgeService_CheckActing_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
