@@ -11,16 +11,10 @@ import (
 func TestWhoActsForAPersonNeedsTheAuthorityForIt(t *testing.T) {
 	no := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 	now := no.AddDate(0, 1, 0)
-	young := func(a person.Acting) person.Acting { a.AgeKnown, a.Young = true, true; return a }
-	grown := func(a person.Acting) person.Acting { a.AgeKnown = true; return a }
-	parent, guardian := person.Acting{By: person.Parent}, person.Acting{By: person.LegalGuardian}
-	agent, consent := person.Acting{By: person.Representative}, person.Acting{By: person.ParentalConsent}
-	internal := young(consent)
-	internal.Internal = true
-	covered := young(parent)
-	covered.Overrides = []time.Time{no}
-	elsewhere := young(parent)
-	elsewhere.Decided = true
+	young, grown := aged(true), aged(false)
+	parent, guardian, agent, consent := person.Acting{By: person.Parent}, person.Acting{By: person.LegalGuardian}, person.Acting{By: person.Representative}, person.Acting{By: person.ParentalConsent}
+	internal, covered, elsewhere := young(consent), young(parent), young(parent)
+	internal.Internal, covered.Overrides, elsewhere.Decided = true, []time.Time{no}, true
 	for _, tc := range []struct {
 		name       string
 		actor      person.Actor
@@ -65,20 +59,31 @@ func TestWhoActsForAPersonNeedsTheAuthorityForIt(t *testing.T) {
 				Circumstances: person.Circumstances{Actor: tc.actor},
 				Choices:       []person.Choice{{Purpose: "news", Known: true, Status: tc.status, Explicit: true, Recipients: tc.recipients}},
 			})
-			if tc.want == "" {
-				if err != nil {
-					t.Fatal(err)
-				}
-				rec, ok := events[0].(person.DecisionRecorded)
-				if behalf := tc.actor == person.Guardian || tc.actor == person.Agent; !ok || (rec.Circumstances.Authority != 0) != behalf || behalf && rec.Circumstances.Authority != tc.acting.By {
-					t.Errorf("recorded %+v", events[0])
-				}
+			if tc.want == "" && err == nil {
+				recordedBy(t, events[0], tc.actor, tc.acting)
 				return
 			}
 			if !errors.Is(err, tc.want) || len(events) != 1 || events[0] != (person.DecisionRefused{Policy: "p", Reason: tc.want.Reason()}) {
 				t.Errorf("%v, error %v", events, err)
 			}
 		})
+	}
+}
+
+// aged is somebody who acts for a person whose age is known.
+func aged(young bool) func(person.Acting) person.Acting {
+	return func(a person.Acting) person.Acting { a.AgeKnown, a.Young = true, young; return a }
+}
+
+// recordedBy: the act says by what a guardian or an agent acted, and of nobody else.
+func recordedBy(t *testing.T, ev person.Event, actor person.Actor, acting person.Acting) {
+	t.Helper()
+	want := acting.By
+	if actor != person.Guardian && actor != person.Agent {
+		want = 0
+	}
+	if rec, ok := ev.(person.DecisionRecorded); !ok || rec.Circumstances.Authority != want {
+		t.Errorf("recorded %+v", ev)
 	}
 }
 
