@@ -18,7 +18,9 @@ func self() caller { return caller{tenant: "acme", subject: subject, roles: []st
 // disclose gives data, which must be allowed.
 func (w *world) disclose(t *testing.T, r *consentv1.DiscloseRequest) {
 	t.Helper()
-	if _, err := w.disclosures(t, human("product")).Disclose(deadline(t), r); err != nil {
+	proven := human("product") // as a ground needs it
+	proven.proven = true
+	if _, err := w.disclosures(t, proven).Disclose(deadline(t), r); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -114,7 +116,7 @@ func TestPatientsDataIsAccountedForSixYearsButForOperations(t *testing.T) {
 	court := func(category string) *consentv1.DiscloseRequest {
 		r := w.give(category, "patient")
 		r.Question.Purpose, r.Question.Recipient = "ground.law", "court"
-		r.Ground = &consentv1.GroundUse{Belief: "subpoena", BelievedBy: "a1", Document: "case:1"}
+		r.Ground = &consentv1.GroundUse{Belief: "subpoena", Document: "case:1"}
 		return r
 	}
 	use := court("patient.information")
