@@ -26,6 +26,9 @@ func (c *core) sweeper(cfg Sweep, log *jetstream.Log) *sweep.Sweeper {
 			return log.Scan(ctx, Context, after)
 		},
 		Verify: log.Verifier().Verify, React: c.reactions().React, Works: works(), Now: time.Now, After: cfg.After, Memory: sweepMemory,
+		Standing: &sweep.Standing{Terms: c.ages.Terms, Work: sweep.Work{ // a policy that comes into force later judges ages that are known
+			Begins: []string{"subject.age_stated"}, Ends: []string{"subject.forgetting_begun", "subject.forgotten"},
+		}},
 	}
 }
 

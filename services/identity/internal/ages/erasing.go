@@ -38,6 +38,19 @@ func (d Desk) posted(ctx context.Context, tenant string) (posted, error) {
 	return out, nil
 }
 
+// Terms are what a tenant's policies in force say about ages, as a text that
+// differs if they do; empty while no policies can be asked for.
+func (d Desk) Terms(ctx context.Context, tenant string) (string, error) {
+	if d.connected() != nil {
+		return "", nil
+	}
+	p, err := d.posted(ctx, tenant)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%q %t %+v", p.names, p.free, p.rules), nil
+}
+
 // block is the command that says that a policy does not serve a person, and, where
 // they are to be erased, the request for it. Its id is random, so that nobody can
 // make that request in the system's stead.

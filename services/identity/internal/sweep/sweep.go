@@ -36,7 +36,9 @@ type Sweeper struct {
 	Verify func(ctx context.Context, r es.Recorded) error
 	React  func(ctx context.Context, r es.Recorded) error
 	Works  []Work
-	Now    func() time.Time
+	// Standing is work that depends on terms; nil: there is none.
+	Standing *Standing
+	Now      func() time.Time
 	// After is how long the process itself has for a commit.
 	After time.Duration
 	// Memory is how old work without a known end may be when it is first seen.
@@ -71,6 +73,9 @@ func (s *Sweeper) Sweep(ctx context.Context) error {
 			return fmt.Errorf("read on: %w", err)
 		}
 		s.note(r)
+		if s.Standing != nil {
+			s.Standing.note(r)
+		}
 		s.seen[r.Position.Stream] = r.Position
 	}
 	var failed []error
@@ -78,6 +83,9 @@ func (s *Sweeper) Sweep(ctx context.Context) error {
 		if err := s.work(ctx, agg); err != nil {
 			failed = append(failed, err)
 		}
+	}
+	if s.Standing != nil {
+		failed = append(failed, s.Standing.sweep(ctx, s.React))
 	}
 	return errors.Join(failed...)
 }

@@ -26,6 +26,7 @@ var start = time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
 
 func (h *history) add(id string, age time.Duration, types ...string) {
 	r := es.Recorded{Stored: h.now.Add(-age), Position: es.Position{Stream: "s", Seq: uint64(len(h.commits) + 1)}}
+	r.ID = fmt.Sprint(len(h.commits))
 	r.Aggregate = es.Aggregate{Context: "identity", Tenant: "t", Type: "subject", ID: id}
 	for _, name := range types {
 		r.Events = append(r.Events, es.Event{Type: name})
