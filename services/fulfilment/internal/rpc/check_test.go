@@ -241,6 +241,20 @@ func TestAVerifierIsShownWhatWaitsForAProofAlone(t *testing.T) {
 	}
 }
 
+// TestALinksSecretAndACodeWithBlanksAreTried: identity knows both.
+func TestALinksSecretAndACodeWithBlanksAreTried(t *testing.T) {
+	s := serve(t)
+	c := s.as(t, fake.Tenant, actor, "intake")
+	id := submit(t, c, key1, fulfilmentv1.Right_RIGHT_ACCESS)
+	s.Settle()
+	for _, code := range []string{"0000 0000", "0000-0000", strings.Repeat("a", 26), " " + strings.Repeat("A", 26)} {
+		_, err := c.VerifyRequest(deadline(t), &fulfilmentv1.VerifyRequestRequest{RequestId: uuid.NewString(), Request: id, Code: code})
+		if err != nil {
+			t.Errorf("%q: %v", code, err)
+		}
+	}
+}
+
 // TestWhatCanBeNoCodeTakesNoAttempt of the person's.
 func TestWhatCanBeNoCodeTakesNoAttempt(t *testing.T) {
 	s := serve(t)

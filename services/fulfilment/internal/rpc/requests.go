@@ -97,9 +97,19 @@ func itself(ctx context.Context) string {
 	return ""
 }
 
-// codeShaped reports whether a text may be a code at all. One that can't takes no
-// attempt of the person's.
-func codeShaped(code string) bool { return len(code) == 8 && strings.Trim(code, "0123456789") == "" }
+// codeShaped reports whether a text may be a code, as people type it, or the secret of
+// a link. One that can't be either takes no attempt.
+func codeShaped(typed string) bool {
+	const code, secret = 8, 26
+	typed = strings.NewReplacer(" ", "", "-", "", "\t", "").Replace(typed)
+	switch len(typed) {
+	case code:
+		return strings.Trim(typed, "0123456789") == ""
+	case secret:
+		return strings.Trim(strings.ToLower(typed), "abcdefghijklmnopqrstuvwxyz234567") == ""
+	}
+	return false
+}
 
 // VerifyRequest hands a code or an ID token on to identity and records what it
 // decided.
@@ -108,7 +118,7 @@ func (s *Server) VerifyRequest(ctx context.Context, r *fulfilmentv1.VerifyReques
 		return nil, fault.FieldErrors{{Field: "code", Rule: "ONE_PROOF", Text: "either a code or an ID token is needed"}}
 	}
 	if r.GetIdToken() == "" && !codeShaped(r.GetCode()) {
-		return nil, fault.FieldErrors{{Field: "code", Rule: "CODE_SHAPE", Text: "a code has eight digits"}}
+		return nil, fault.FieldErrors{{Field: "code", Rule: "CODE_SHAPE", Text: "a code has eight digits, the secret of a link 26 signs"}}
 	}
 	agg, _, err := s.load(ctx, r.GetRequest())
 	if err != nil {
