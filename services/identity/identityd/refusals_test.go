@@ -1,6 +1,7 @@
 package identityd_test
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"testing"
@@ -33,12 +34,13 @@ type method struct {
 	// foreign is what a good call gets in another tenant, where nothing that it
 	// names exists; empty when there it is as good as here.
 	foreign string
-	stepUp  bool // the caller proves themselves once more
+	stepUp  bool   // the caller proves themselves once more
+	service string // the one that may call, where no role may; empty for fulfilment
 }
 
 func methods(subject, verification string) []method {
 	return slices.Concat(changeMethods(subject), subjectMethods(subject), verificationMethods(verification), tenantMethods(), keyMethods(), suppressionMethods(),
-		mergeMethods(subject), ageMethods(subject), settingsMethods(), staffMethods(), agentMethods(), checkMethods(verification), grantMethods())
+		mergeMethods(subject), ageMethods(subject), settingsMethods(), staffMethods(), agentMethods(), checkMethods(verification), grantMethods(), consentMethods(subject))
 }
 
 func changeMethods(ref string) []method {
@@ -207,7 +209,7 @@ func suppressionMethods() []method {
 func (m method) caller(t *testing.T, d *running, tenant string) *api {
 	t.Helper()
 	if m.role == "" {
-		return d.service(t, "fulfilment", tenant)
+		return d.service(t, cmp.Or(m.service, "fulfilment"), tenant)
 	}
 	if m.stepUp {
 		return d.stepped(t, "ann", tenant, m.role)
@@ -251,7 +253,7 @@ func TestWhatEndsShowsOrVerifiesAPersonIsForOneService(t *testing.T) {
 	for _, m := range methods(ref, request) {
 		for _, name := range []string{"consent", "retention", "audit"} {
 			resolves := name == "consent" && m.name == identityv1.SubjectService_ResolveSubject_FullMethodName // for CheckByIdentifier
-			if name != "audit" && slices.Contains(shared, m.name) || resolves {
+			if name != "audit" && slices.Contains(shared, m.name) || resolves || name == m.service {
 				continue
 			}
 			if code, reason, _ := answer(m.good(deadline(t), d.service(t, name, tenant))); code != codes.PermissionDenied || reason != "SERVICE_FORBIDDEN" {
