@@ -117,6 +117,12 @@ func (d *differ) purpose(a at, from, to policydoc.Purpose) {
 		d.changes = append(d.changes, c)
 	}
 	d.better(a.key("periodic"), from.Periodic, to.Periodic, "Messages of "+what+" need not say how to stop them.", "Each message of "+what+" says how to stop them.")
+	if exempt := to.HIPAA != ""; (from.HIPAA != "") != exempt {
+		d.worse(a.key("hipaa"), !exempt, exempt,
+			"What is given for "+what+" is listed when you ask for an accounting.", "What is given for "+what+" is no longer listed when you ask for an accounting.")
+	} else {
+		d.text(a.key("hipaa"), from.HIPAA, to.HIPAA, Neutral, what+" in the words of HIPAA")
+	}
 	d.longer(a.key("expires"), from.Expires, to.Expires, "How long consent to "+what+" lasts")
 	d.permits(a.key("features"), from.Features, to.Features, "Without "+what+" you do without")
 }
