@@ -104,16 +104,18 @@ func TestATenantGoesWhollyWhereverItIsInterrupted(t *testing.T) {
 		step := sealtest.Crash(n)
 		dying := w.desk(t, w.start(t, l, step), log, verifier, step)
 		err := dying.Run(t.Context())
-		if err == nil {
-			w.clock.Advance(settle)
-			err = dying.Run(t.Context())
+		for range 2 {
+			if err == nil {
+				w.clock.Advance(settle)
+				err = dying.Run(t.Context())
+			}
 		}
 		if err != nil && !errors.Is(err, sealtest.ErrCrash) {
 			t.Fatalf("step %d: %v", n, err)
 		}
 		next := w.serve(t, l)
 		alive := w.desk(t, next, log, verifier, nil)
-		for range 2 {
+		for range 3 {
 			if err := alive.Run(t.Context()); err != nil {
 				t.Fatalf("after a crash at step %d: %v", n, err)
 			}
@@ -180,7 +182,7 @@ func TestARestoredVaultDoesNotBringATenantBack(t *testing.T) {
 	d := w.desk(t, p, log, verifier, nil)
 	w.leave(t, d)
 	w.clock.Advance(grace)
-	for range 2 {
+	for range 3 {
 		if err := d.Run(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -215,6 +217,66 @@ func TestARestoredVaultDoesNotBringATenantBack(t *testing.T) {
 	}
 	if set, err := opened.peppers.Epochs(t.Context(), w.tenant, pepper.Lookup); !errors.Is(err, pepper.ErrEnded) {
 		t.Errorf("peppers %v are left (%v)", set, err)
+	}
+}
+
+// TestAHoldPlacedRightAfterTheQuestionKeepsEveryKey: the peer answers that nothing
+// stands, and the hold is placed while the answer is on its way. The twin: a desk
+// that does not wait and ask again destroys the keys in spite of it.
+func TestAHoldPlacedRightAfterTheQuestionKeepsEveryKey(t *testing.T) {
+	for name, wait := range map[string]time.Duration{"asked again": settle, "the twin, not waiting": 0} {
+		t.Run(name, func(t *testing.T) {
+			at := inMemory(t)
+			log, verifier := at.log(t, es.Signer{})
+			w := newWorld(t, at)
+			w.rows = new(rows.Memory)
+			p := w.serve(t, w.ledgerOn(t, log, verifier))
+			d := w.desk(t, p, log, verifier, nil)
+			d.Settle = wait
+			questions := 0
+			d.Standing = func(context.Context, string) (tenant.Standing, error) {
+				answer := w.standing
+				if questions++; wait > 0 || questions == 2 { // right after the last question before the event
+					w.standing.Holds = 1
+				}
+				return answer, nil
+			}
+			w.leave(t, d)
+			key := w.newKey(t)
+			create(t, p.vault, key)
+			w.clock.Advance(grace)
+			run := func() {
+				t.Helper()
+				if err := d.Run(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				w.clock.Advance(wait)
+			}
+			run()
+			if got := w.stage(t, d); !got.Ended() || got.Stage != tenant.StageWaiting {
+				t.Fatalf("after the first question: %+v", got)
+			}
+			run()
+			if wait == 0 {
+				expectNoKey(t, p.vault, key)
+				return
+			}
+			if got := w.stage(t, d); got.Ended() || got.Standing.Holds != 1 || recorded(t, log, w.tenant, "tenant.destruction_delayed") != 1 {
+				t.Errorf("after the second question: %+v", got)
+			}
+			if _, err := p.vault.GetOrCreate(t.Context(), access(), key); err != nil {
+				t.Errorf("a key of a person on hold: %v", err)
+			}
+			w.standing.Holds = 0
+			d.Standing = func(context.Context, string) (tenant.Standing, error) { return w.standing, nil }
+			for range 3 {
+				run()
+			}
+			if got := w.stage(t, d); got.Stage != tenant.StageGone {
+				t.Errorf("after the release: %+v", got)
+			}
+			expectNoKey(t, p.vault, key)
+		})
 	}
 }
 

@@ -18,7 +18,7 @@ func Evolve(s Tenant, ev Event) Tenant {
 		s.Pending = Pending{Number: s.Pending.Number + 1, Wanted: e.Wanted, Lowers: e.Lowers, By: e.By, At: e.At, DueAt: e.DueAt}
 	case SettingsWithdrawn:
 		s.Pending = Pending{Number: s.Pending.Number}
-	case OffboardingBegun, OffboardingApproved, OffboardingCancelled, DestructionDelayed, DestructionBegun, Offboarded:
+	case OffboardingBegun, OffboardingApproved, OffboardingCancelled, DestructionDelayed, Closed, DestructionBegun, Offboarded:
 		s.Leaving = evolveLeaving(s.Leaving, ev)
 	case CreationRefused, SettingsRefused, SettingsConfirmed, OffboardingRefused:
 	}

@@ -21,6 +21,7 @@ type Leaving struct {
 	Reason   string
 	BegunAt  time.Time
 	DueAt    time.Time // zero until it is approved
+	ClosedAt time.Time // to every call, until it ends or something stands
 	EndingAt time.Time
 	Standing Standing // in the way of a destruction that is due
 	Counted  Counted
@@ -42,8 +43,9 @@ func (s Standing) forbids() Refusal {
 	return ""
 }
 
-// Ended reports whether the tenant is gone, or going for good.
-func (l Leaving) Ended() bool { return l.Stage >= StageEnding }
+// Ended reports whether the tenant is gone, going for good, or closed until it is
+// clear that nothing came at the last moment.
+func (l Leaving) Ended() bool { return l.Stage >= StageEnding || !l.ClosedAt.IsZero() }
 
 // Counted are the rows that were there when the destruction began.
 type Counted struct{ LookupRows, SuppressionRows uint32 }
@@ -88,11 +90,12 @@ type Stay struct {
 	At time.Time
 }
 
-// End begins the destruction of a tenant whose time has come, if nothing stands
-// in its way.
+// End takes a tenant whose time has come a step further, if nothing stands in its
+// way: first it is closed, and when it was so for Settle, the destruction begins.
 type End struct {
 	Counted
 	Standing Standing
+	Settle   time.Duration // how long a call from before may be under way
 	At       time.Time
 }
 
@@ -124,11 +127,16 @@ type OffboardingCancelled struct {
 	At time.Time
 }
 
-// DestructionDelayed says what stands in the way of a destruction that is due.
+// DestructionDelayed says what stands in the way of a destruction that is due. A
+// tenant that was closed is open again: a hold must be released by somebody.
 type DestructionDelayed struct {
 	Standing
 	At time.Time
 }
+
+// Closed says that every call in the tenant is refused from now on, so that
+// nothing can come to stand in the way unseen.
+type Closed struct{ At time.Time }
 
 // DestructionBegun is the point of no return.
 type DestructionBegun struct {
@@ -146,6 +154,7 @@ func (OffboardingBegun) event()     {}
 func (OffboardingApproved) event()  {}
 func (OffboardingCancelled) event() {}
 func (DestructionDelayed) event()   {}
+func (Closed) event()               {}
 func (DestructionBegun) event()     {}
 func (Offboarded) event()           {}
 func (OffboardingRefused) event()   {}
@@ -246,16 +255,20 @@ func destroy(s Tenant, cmd Command) ([]Event, error) {
 	switch c := cmd.(type) { //nolint:gochecksumtype // the others are decided elsewhere
 	case End:
 		switch {
-		case s.Ended():
+		case s.Stage >= StageEnding:
 			return nil, nil
 		case s.Stage != StageWaiting || c.At.Before(s.DueAt):
 			return nil, ErrNotDue
-		case c.Standing == (Standing{}):
-			return []Event{DestructionBegun{Counted: c.Counted, At: c.At}}, nil
-		case c.Standing == s.Standing: // which is told already
+		case c.Standing == s.Standing && c.Standing != (Standing{}): // which is told already
 			return nil, c.Standing.forbids()
+		case c.Standing != (Standing{}):
+			return []Event{DestructionDelayed{Standing: c.Standing, At: c.At}}, c.Standing.forbids()
+		case s.ClosedAt.IsZero():
+			return []Event{Closed{At: c.At}}, nil
+		case c.At.Before(s.ClosedAt.Add(c.Settle)):
+			return nil, ErrNotDue
 		}
-		return []Event{DestructionDelayed{Standing: c.Standing, At: c.At}}, c.Standing.forbids()
+		return []Event{DestructionBegun{Counted: c.Counted, At: c.At}}, nil
 	case Finish:
 		switch {
 		case s.Stage == StageGone:
@@ -281,7 +294,9 @@ func evolveLeaving(l Leaving, ev Event) Leaving {
 	case OffboardingCancelled:
 		l = Leaving{}
 	case DestructionDelayed:
-		l.Standing = e.Standing
+		l.Standing, l.ClosedAt = e.Standing, time.Time{}
+	case Closed:
+		l.Standing, l.ClosedAt = Standing{}, e.At
 	case DestructionBegun:
 		l.Standing = Standing{}
 		l.Stage, l.EndingAt, l.Counted = StageEnding, e.At, e.Counted

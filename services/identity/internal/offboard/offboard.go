@@ -6,6 +6,10 @@
 //
 //   - Before the time has come nothing is touched, and afterwards nothing is
 //     taken back: the log's event stands between the two.
+//   - What stands in the way is asked for twice: before the tenant is closed to
+//     every call, and again when no call from before can be under way. Only then
+//     does the destruction begin; if something came in between, the tenant is open
+//     again.
 //   - Every step may be interrupted and is done again by the next run, of this
 //     process or another. The proof is recorded once, and only after a whole pass
 //     that began when no call from before the event could still be under way.
@@ -43,7 +47,7 @@ type Desk struct {
 	Standing func(ctx context.Context, tenant string) (tenant.Standing, error)
 	Now      func() time.Time
 	Grace    time.Duration // in which it can be taken back
-	// Settle is how long a call from before the point of no return may still be
+	// Settle is how long a call from before the closing, or the point of no return, may still be
 	// under way, and a pepper be used: longer than memory, lease and deadline.
 	Settle time.Duration
 	// Again is how long a tenant that is gone is not looked at again.
@@ -92,16 +96,16 @@ func (d *Desk) Run(ctx context.Context) error {
 
 // Go takes one tenant as far as it can go now.
 func (d *Desk) Go(ctx context.Context, id string) error {
-	t, _, err := d.Directory.Handler.Load(ctx, tenants.Aggregate(id), es.Leader)
+	t, head, err := d.Directory.Handler.Load(ctx, tenants.Aggregate(id), es.Leader)
 	if err != nil {
 		return err
 	}
 	switch t.Stage {
 	case tenant.StageWaiting:
-		if d.Now().Before(t.DueAt) {
+		if d.Now().Before(t.DueAt) || d.Now().Before(t.ClosedAt.Add(d.Settle)) {
 			return nil
 		}
-		if t, err = d.begin(ctx, id); err != nil || t.Stage != tenant.StageEnding {
+		if t, err = d.begin(ctx, id, head); err != nil || t.Stage != tenant.StageEnding {
 			return err
 		}
 	case tenant.StageEnding:
@@ -126,9 +130,10 @@ func (d *Desk) handle(ctx context.Context, id, step string, data tenant.Command)
 	return res.State, err
 }
 
-// begin is the point of no return, unless something stands in the way: that is
-// recorded, and looked at again the next time.
-func (d *Desk) begin(ctx context.Context, id string) (tenant.Tenant, error) {
+// begin closes the tenant, or if it is closed already is the point of no return,
+// unless something stands in the way: that is recorded, and looked at again the
+// next time.
+func (d *Desk) begin(ctx context.Context, id string, head es.Head) (tenant.Tenant, error) {
 	standing, err := d.Standing(ctx, id)
 	if err != nil {
 		return tenant.Tenant{}, err
@@ -141,9 +146,11 @@ func (d *Desk) begin(ctx context.Context, id string) (tenant.Tenant, error) {
 	if err != nil {
 		return tenant.Tenant{}, err
 	}
-	step := fmt.Sprintf("begin/%d/%d", standing.Holds, standing.Requests) // another question each time that something else stands
+	// another question each time that something else stands, or stands again
+	step := fmt.Sprintf("begin/%d/%d/%d", head.Version, standing.Holds, standing.Requests)
 	t, err := d.handle(ctx, id, step, tenant.End{
-		Counted: tenant.Counted{LookupRows: lookups, SuppressionRows: suppressed}, Standing: standing, At: d.Now(),
+		Counted: tenant.Counted{LookupRows: lookups, SuppressionRows: suppressed}, Standing: standing,
+		Settle: d.Settle, At: d.Now(),
 	})
 	if errors.Is(err, tenant.ErrHoldsStand) || errors.Is(err, tenant.ErrRequestsOpen) {
 		return t, nil

@@ -72,6 +72,7 @@ func TestTenantsEventsStayReadable(t *testing.T) {
 		tenant.OffboardingApproved{By: "actor-2", At: noon, DueAt: noon.AddDate(0, 0, 30)},
 		tenant.OffboardingCancelled{By: "actor-1", At: noon},
 		tenant.DestructionDelayed{Standing: tenant.Standing{Holds: 1, Requests: 2}, At: noon},
+		tenant.Closed{At: noon},
 		tenant.DestructionBegun{At: noon, Counted: tenant.Counted{LookupRows: 2, SuppressionRows: 1}},
 		tenant.Offboarded{Proof: tenant.Proof{
 			Keys: 2, KeysBefore: 1, Digest: [32]byte{1, 2}, Peppers: 3, ResidueHorizon: noon.AddDate(0, 0, 8), At: noon,

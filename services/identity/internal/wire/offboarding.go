@@ -44,6 +44,14 @@ func unpackDelayed(_ *eventpb.Reader, m *identityv1.TenantDestructionDelayed) te
 	}
 }
 
+func packClosed(_ *eventpb.Writer, e tenant.Closed) *identityv1.TenantClosed {
+	return &identityv1.TenantClosed{ClosedAt: eventpb.Stamp(e.At)}
+}
+
+func unpackClosed(_ *eventpb.Reader, m *identityv1.TenantClosed) tenant.Closed {
+	return tenant.Closed{At: eventpb.Moment(m.GetClosedAt())}
+}
+
 func packEnding(_ *eventpb.Writer, e tenant.DestructionBegun) *identityv1.TenantDestructionBegun {
 	return &identityv1.TenantDestructionBegun{
 		BegunAt: eventpb.Stamp(e.At), LookupRows: e.LookupRows, SuppressionRows: e.SuppressionRows,

@@ -20,6 +20,7 @@ func Tenant() (eventpb.Codec[tenant.Event], error) {
 		eventpb.Of[tenant.Event](packApproved, unpackApproved),
 		eventpb.Of[tenant.Event](packStayed, unpackStayed),
 		eventpb.Of[tenant.Event](packDelayed, unpackDelayed),
+		eventpb.Of[tenant.Event](packClosed, unpackClosed),
 		eventpb.Of[tenant.Event](packEnding, unpackEnding),
 		eventpb.Of[tenant.Event](packGone, unpackGone),
 		eventpb.Of[tenant.Event](packLeavingRefused, unpackLeavingRefused),

@@ -216,6 +216,7 @@ func (x *TenantOffboardingCancelled) GetCancelledAt() *timestamppb.Timestamp {
 }
 
 // TenantDestructionDelayed: destruction is due, and something stands in its way.
+// A tenant that was closed for it is open again.
 type TenantDestructionDelayed struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Legal holds that stand.
@@ -279,6 +280,56 @@ func (x *TenantDestructionDelayed) GetSeenAt() *timestamppb.Timestamp {
 	return nil
 }
 
+// TenantClosed: destruction is due and nothing stands in its way. From here on
+// every call in the tenant is refused, so that nothing can come any more; what
+// stands is asked for once more when no earlier call is under way. Then either
+// tenant.destruction_begun follows, or tenant.destruction_delayed, which opens
+// the tenant again.
+type TenantClosed struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When.
+	ClosedAt      *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=closed_at,json=closedAt,proto3" json:"closed_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TenantClosed) Reset() {
+	*x = TenantClosed{}
+	mi := &file_habeas_identity_v1_offboarding_events_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TenantClosed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TenantClosed) ProtoMessage() {}
+
+func (x *TenantClosed) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_offboarding_events_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TenantClosed.ProtoReflect.Descriptor instead.
+func (*TenantClosed) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_offboarding_events_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *TenantClosed) GetClosedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ClosedAt
+	}
+	return nil
+}
+
 // TenantDestructionBegun: from here on nothing is taken back, no key is made
 // for the tenant, and none is lent whose row was not read before.
 type TenantDestructionBegun struct {
@@ -295,7 +346,7 @@ type TenantDestructionBegun struct {
 
 func (x *TenantDestructionBegun) Reset() {
 	*x = TenantDestructionBegun{}
-	mi := &file_habeas_identity_v1_offboarding_events_proto_msgTypes[4]
+	mi := &file_habeas_identity_v1_offboarding_events_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -307,7 +358,7 @@ func (x *TenantDestructionBegun) String() string {
 func (*TenantDestructionBegun) ProtoMessage() {}
 
 func (x *TenantDestructionBegun) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_offboarding_events_proto_msgTypes[4]
+	mi := &file_habeas_identity_v1_offboarding_events_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -320,7 +371,7 @@ func (x *TenantDestructionBegun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TenantDestructionBegun.ProtoReflect.Descriptor instead.
 func (*TenantDestructionBegun) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_offboarding_events_proto_rawDescGZIP(), []int{4}
+	return file_habeas_identity_v1_offboarding_events_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *TenantDestructionBegun) GetBegunAt() *timestamppb.Timestamp {
@@ -359,7 +410,7 @@ type TenantPartition struct {
 
 func (x *TenantPartition) Reset() {
 	*x = TenantPartition{}
-	mi := &file_habeas_identity_v1_offboarding_events_proto_msgTypes[5]
+	mi := &file_habeas_identity_v1_offboarding_events_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -371,7 +422,7 @@ func (x *TenantPartition) String() string {
 func (*TenantPartition) ProtoMessage() {}
 
 func (x *TenantPartition) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_offboarding_events_proto_msgTypes[5]
+	mi := &file_habeas_identity_v1_offboarding_events_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -384,7 +435,7 @@ func (x *TenantPartition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TenantPartition.ProtoReflect.Descriptor instead.
 func (*TenantPartition) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_offboarding_events_proto_rawDescGZIP(), []int{5}
+	return file_habeas_identity_v1_offboarding_events_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *TenantPartition) GetPartition() string {
@@ -432,7 +483,7 @@ type TenantOffboarded struct {
 
 func (x *TenantOffboarded) Reset() {
 	*x = TenantOffboarded{}
-	mi := &file_habeas_identity_v1_offboarding_events_proto_msgTypes[6]
+	mi := &file_habeas_identity_v1_offboarding_events_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -444,7 +495,7 @@ func (x *TenantOffboarded) String() string {
 func (*TenantOffboarded) ProtoMessage() {}
 
 func (x *TenantOffboarded) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_offboarding_events_proto_msgTypes[6]
+	mi := &file_habeas_identity_v1_offboarding_events_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -457,7 +508,7 @@ func (x *TenantOffboarded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TenantOffboarded.ProtoReflect.Descriptor instead.
 func (*TenantOffboarded) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_offboarding_events_proto_rawDescGZIP(), []int{6}
+	return file_habeas_identity_v1_offboarding_events_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *TenantOffboarded) GetOffboardedAt() *timestamppb.Timestamp {
@@ -520,7 +571,7 @@ type TenantOffboardingRefused struct {
 
 func (x *TenantOffboardingRefused) Reset() {
 	*x = TenantOffboardingRefused{}
-	mi := &file_habeas_identity_v1_offboarding_events_proto_msgTypes[7]
+	mi := &file_habeas_identity_v1_offboarding_events_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -532,7 +583,7 @@ func (x *TenantOffboardingRefused) String() string {
 func (*TenantOffboardingRefused) ProtoMessage() {}
 
 func (x *TenantOffboardingRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_offboarding_events_proto_msgTypes[7]
+	mi := &file_habeas_identity_v1_offboarding_events_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -545,7 +596,7 @@ func (x *TenantOffboardingRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TenantOffboardingRefused.ProtoReflect.Descriptor instead.
 func (*TenantOffboardingRefused) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_offboarding_events_proto_rawDescGZIP(), []int{7}
+	return file_habeas_identity_v1_offboarding_events_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *TenantOffboardingRefused) GetReason() string {
@@ -576,7 +627,9 @@ const file_habeas_identity_v1_offboarding_events_proto_rawDesc = "" +
 	"\x18TenantDestructionDelayed\x12\x14\n" +
 	"\x05holds\x18\x01 \x01(\rR\x05holds\x12\x1a\n" +
 	"\brequests\x18\x02 \x01(\rR\brequests\x123\n" +
-	"\aseen_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x06seenAt:\x1e\xa2\xb5\x18\x1atenant.destruction_delayed\"\xb9\x01\n" +
+	"\aseen_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x06seenAt:\x1e\xa2\xb5\x18\x1atenant.destruction_delayed\"Z\n" +
+	"\fTenantClosed\x127\n" +
+	"\tclosed_at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\bclosedAt:\x11\xa2\xb5\x18\rtenant.closed\"\xb9\x01\n" +
 	"\x16TenantDestructionBegun\x125\n" +
 	"\bbegun_at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\abegunAt\x12\x1f\n" +
 	"\vlookup_rows\x18\x02 \x01(\rR\n" +
@@ -613,35 +666,37 @@ func file_habeas_identity_v1_offboarding_events_proto_rawDescGZIP() []byte {
 	return file_habeas_identity_v1_offboarding_events_proto_rawDescData
 }
 
-var file_habeas_identity_v1_offboarding_events_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_habeas_identity_v1_offboarding_events_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_habeas_identity_v1_offboarding_events_proto_goTypes = []any{
 	(*TenantOffboardingBegun)(nil),     // 0: habeas.identity.v1.TenantOffboardingBegun
 	(*TenantOffboardingApproved)(nil),  // 1: habeas.identity.v1.TenantOffboardingApproved
 	(*TenantOffboardingCancelled)(nil), // 2: habeas.identity.v1.TenantOffboardingCancelled
 	(*TenantDestructionDelayed)(nil),   // 3: habeas.identity.v1.TenantDestructionDelayed
-	(*TenantDestructionBegun)(nil),     // 4: habeas.identity.v1.TenantDestructionBegun
-	(*TenantPartition)(nil),            // 5: habeas.identity.v1.TenantPartition
-	(*TenantOffboarded)(nil),           // 6: habeas.identity.v1.TenantOffboarded
-	(*TenantOffboardingRefused)(nil),   // 7: habeas.identity.v1.TenantOffboardingRefused
-	(*timestamppb.Timestamp)(nil),      // 8: google.protobuf.Timestamp
+	(*TenantClosed)(nil),               // 4: habeas.identity.v1.TenantClosed
+	(*TenantDestructionBegun)(nil),     // 5: habeas.identity.v1.TenantDestructionBegun
+	(*TenantPartition)(nil),            // 6: habeas.identity.v1.TenantPartition
+	(*TenantOffboarded)(nil),           // 7: habeas.identity.v1.TenantOffboarded
+	(*TenantOffboardingRefused)(nil),   // 8: habeas.identity.v1.TenantOffboardingRefused
+	(*timestamppb.Timestamp)(nil),      // 9: google.protobuf.Timestamp
 }
 var file_habeas_identity_v1_offboarding_events_proto_depIdxs = []int32{
-	8,  // 0: habeas.identity.v1.TenantOffboardingBegun.begun_at:type_name -> google.protobuf.Timestamp
-	8,  // 1: habeas.identity.v1.TenantOffboardingBegun.due_at:type_name -> google.protobuf.Timestamp
-	8,  // 2: habeas.identity.v1.TenantOffboardingApproved.approved_at:type_name -> google.protobuf.Timestamp
-	8,  // 3: habeas.identity.v1.TenantOffboardingApproved.due_at:type_name -> google.protobuf.Timestamp
-	8,  // 4: habeas.identity.v1.TenantOffboardingCancelled.cancelled_at:type_name -> google.protobuf.Timestamp
-	8,  // 5: habeas.identity.v1.TenantDestructionDelayed.seen_at:type_name -> google.protobuf.Timestamp
-	8,  // 6: habeas.identity.v1.TenantDestructionBegun.begun_at:type_name -> google.protobuf.Timestamp
-	8,  // 7: habeas.identity.v1.TenantPartition.residue_horizon:type_name -> google.protobuf.Timestamp
-	8,  // 8: habeas.identity.v1.TenantOffboarded.offboarded_at:type_name -> google.protobuf.Timestamp
-	8,  // 9: habeas.identity.v1.TenantOffboarded.residue_horizon:type_name -> google.protobuf.Timestamp
-	5,  // 10: habeas.identity.v1.TenantOffboarded.partitions:type_name -> habeas.identity.v1.TenantPartition
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	9,  // 0: habeas.identity.v1.TenantOffboardingBegun.begun_at:type_name -> google.protobuf.Timestamp
+	9,  // 1: habeas.identity.v1.TenantOffboardingBegun.due_at:type_name -> google.protobuf.Timestamp
+	9,  // 2: habeas.identity.v1.TenantOffboardingApproved.approved_at:type_name -> google.protobuf.Timestamp
+	9,  // 3: habeas.identity.v1.TenantOffboardingApproved.due_at:type_name -> google.protobuf.Timestamp
+	9,  // 4: habeas.identity.v1.TenantOffboardingCancelled.cancelled_at:type_name -> google.protobuf.Timestamp
+	9,  // 5: habeas.identity.v1.TenantDestructionDelayed.seen_at:type_name -> google.protobuf.Timestamp
+	9,  // 6: habeas.identity.v1.TenantClosed.closed_at:type_name -> google.protobuf.Timestamp
+	9,  // 7: habeas.identity.v1.TenantDestructionBegun.begun_at:type_name -> google.protobuf.Timestamp
+	9,  // 8: habeas.identity.v1.TenantPartition.residue_horizon:type_name -> google.protobuf.Timestamp
+	9,  // 9: habeas.identity.v1.TenantOffboarded.offboarded_at:type_name -> google.protobuf.Timestamp
+	9,  // 10: habeas.identity.v1.TenantOffboarded.residue_horizon:type_name -> google.protobuf.Timestamp
+	6,  // 11: habeas.identity.v1.TenantOffboarded.partitions:type_name -> habeas.identity.v1.TenantPartition
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_habeas_identity_v1_offboarding_events_proto_init() }
@@ -655,7 +710,7 @@ func file_habeas_identity_v1_offboarding_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_identity_v1_offboarding_events_proto_rawDesc), len(file_habeas_identity_v1_offboarding_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
