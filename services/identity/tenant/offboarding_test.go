@@ -25,12 +25,8 @@ func TestDecideOnOffboarding(t *testing.T) {
 	asked := tenant.OffboardingBegun{By: "ann", Reason: "contract_ended", At: noon}
 	approve := tenant.Approve{By: "bob", Grace: month, At: noon}
 	approved := tenant.OffboardingApproved{By: "bob", At: noon, DueAt: due}
-	end := tenant.End{At: due, Settle: time.Minute, Counted: tenant.Counted{LookupRows: 1}}
-	closed := tenant.Closed{At: due}
-	settled, late := end, tenant.End{At: due.Add(time.Minute), Settle: time.Minute, Standing: tenant.Standing{Holds: 1}}
-	settled.At = late.At
-	came := tenant.DestructionDelayed{Standing: late.Standing, At: late.At}
-	ending, gone := tenant.DestructionBegun{Counted: end.Counted, At: settled.At}, tenant.Offboarded{Proof: tenant.Proof{Keys: 1, At: due}}
+	end := tenant.End{At: due, Counted: tenant.Counted{LookupRows: 1}}
+	ending, gone := tenant.DestructionBegun{Counted: end.Counted, At: due}, tenant.Offboarded{Proof: tenant.Proof{Keys: 1, At: due}}
 	blocked := tenant.End{At: due, Standing: tenant.Standing{Holds: 1}}
 	delayed := tenant.DestructionDelayed{Standing: tenant.Standing{Holds: 1}, At: due}
 	stay := tenant.Stay{By: "ann", At: noon}
@@ -58,20 +54,13 @@ func TestDecideOnOffboarding(t *testing.T) {
 		{"it is taken back before it is approved", given(approvals, asked), stay, []tenant.Event{tenant.OffboardingCancelled(stay)}, nil},
 		{"and can begin again", given(begun, tenant.OffboardingCancelled(stay)), ask, []tenant.Event{begun}, nil},
 		{"what has not begun is not taken back", given(), stay, refused(tenant.ErrNotLeaving), tenant.ErrNotLeaving},
-		{"a tenant is closed when it is due", given(begun), end, []tenant.Event{closed}, nil},
-		{"destruction does not begin while a call from before may be under way", given(begun, closed), end, nil, tenant.ErrNotDue},
-		{"it begins afterwards", given(begun, closed), settled, []tenant.Event{ending}, nil},
-		{"but not if a hold came in between", given(begun, closed), late, []tenant.Event{came}, tenant.ErrHoldsStand},
-		{"which opens the tenant again", given(begun, closed, came), stay, []tenant.Event{tenant.OffboardingCancelled(stay)}, nil},
-		{"and it is closed again when nothing stands any more", given(begun, closed, came), settled, []tenant.Event{tenant.Closed{At: settled.At}}, nil},
-		{"a tenant that is closed refuses what is asked of it", given(begun, closed), stay, refused(tenant.ErrOffboarded), tenant.ErrOffboarded},
 		{"and not before", given(begun), tenant.End{At: due.Add(-1)}, nil, tenant.ErrNotDue},
 		{"nor without approval", given(approvals, asked), end, nil, tenant.ErrNotDue},
 		{"nor when it was taken back", given(begun, tenant.OffboardingCancelled(stay)), end, nil, tenant.ErrNotDue},
 		{"nor while a hold stands", given(begun), blocked, []tenant.Event{delayed}, tenant.ErrHoldsStand},
 		{"which is told once", given(begun, delayed), blocked, nil, tenant.ErrHoldsStand},
 		{"and again when it is another thing", given(begun, delayed), tenant.End{At: due, Standing: tenant.Standing{Requests: 1}}, []tenant.Event{tenant.DestructionDelayed{Standing: tenant.Standing{Requests: 1}, At: due}}, tenant.ErrRequestsOpen},
-		{"it goes on when nothing stands any more", given(begun, delayed), end, []tenant.Event{closed}, nil},
+		{"it goes on when nothing stands any more", given(begun, delayed), end, []tenant.Event{tenant.Closed{At: due}}, nil},
 		{"it begins once only", given(begun, ending), end, nil, nil},
 		{"from then on nothing is taken back", given(begun, ending), stay, refused(tenant.ErrOffboarded), tenant.ErrOffboarded},
 		{"the proof is recorded", given(begun, ending), tenant.Finish(gone), []tenant.Event{gone}, nil},
@@ -80,6 +69,31 @@ func TestDecideOnOffboarding(t *testing.T) {
 		{"who is gone does not go again", given(begun, ending, gone), ask, refused(tenant.ErrOffboarded), tenant.ErrOffboarded},
 		{"and has no settings to change", given(begun, ending, gone), tenant.Change{Settings: acme}, []tenant.Event{tenant.SettingsRefused{Reason: "TENANT_OFFBOARDED"}}, tenant.ErrOffboarded},
 		{"nor is made again", given(begun, ending, gone), tenant.Create{Settings: acme}, []tenant.Event{tenant.CreationRefused{Reason: "TENANT_EXISTS"}}, tenant.ErrExists},
+	})
+}
+
+func TestDecideOnClosing(t *testing.T) {
+	due := time.Date(2026, 12, 22, 12, 0, 0, 0, time.UTC)
+	begun := tenant.OffboardingBegun{By: "ann", Reason: "contract_ended", At: due.AddDate(0, 0, -30), DueAt: due}
+	end := tenant.End{At: due, Settle: time.Minute, Counted: tenant.Counted{LookupRows: 1}}
+	closed := tenant.Closed{At: due}
+	settled, late := end, tenant.End{At: due.Add(time.Minute), Settle: time.Minute, Standing: tenant.Standing{Holds: 1}}
+	settled.At = late.At
+	came := tenant.DestructionDelayed{Standing: late.Standing, At: late.At}
+	ending := tenant.DestructionBegun{Counted: end.Counted, At: settled.At}
+	stay := tenant.Stay{By: "ann", At: due}
+	refused := []tenant.Event{tenant.OffboardingRefused{Reason: tenant.ErrOffboarded.Reason()}}
+	given := func(events ...tenant.Event) []tenant.Event {
+		return append([]tenant.Event{tenant.Created{Settings: tenant.Settings{DisplayName: "Acme", TimeZone: "UTC"}}, begun}, events...)
+	}
+	decides(t, []step{
+		{"a tenant is closed when it is due", given(), end, []tenant.Event{closed}, nil},
+		{"destruction does not begin while a call from before may be under way", given(closed), end, nil, tenant.ErrNotDue},
+		{"it begins afterwards", given(closed), settled, []tenant.Event{ending}, nil},
+		{"but not if a hold came in between", given(closed), late, []tenant.Event{came}, tenant.ErrHoldsStand},
+		{"which opens the tenant again", given(closed, came), stay, []tenant.Event{tenant.OffboardingCancelled(stay)}, nil},
+		{"and it is closed again when nothing stands any more", given(closed, came), settled, []tenant.Event{tenant.Closed{At: settled.At}}, nil},
+		{"a tenant that is closed refuses what is asked of it", given(closed), stay, refused, tenant.ErrOffboarded},
 	})
 }
 
