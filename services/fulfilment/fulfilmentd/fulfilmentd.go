@@ -61,8 +61,8 @@ type Config struct {
 type Verify struct {
 	Starts   int `env:"STARTS" default:"50" min:"1" help:"requests of one caller in the name of one person in a day"`
 	Attempts int `env:"ATTEMPTS" default:"20" min:"1" help:"proofs handed in for one request in an hour; wrong ones end it after five"`
-	Tenant   int `env:"TENANT" default:"6000" min:"1" help:"proofs handed in for all requests of a tenant in an hour"`
-	Network  int `env:"NETWORK" default:"60" min:"1" max:"10000" help:"proofs, and wrong codes that cancel, from one network of people who call for themselves in an hour; a hundred times as many from one of products and staff"`
+	Tenant   int `env:"TENANT" default:"6000" min:"1" help:"wrong proofs for all requests of a tenant in an hour"`
+	Network  int `env:"NETWORK" default:"60" min:"1" max:"10000" help:"wrong proofs, and wrong codes that cancel, from one network of people who call for themselves in an hour; a hundred times as many from one of products and staff"`
 
 	Floor time.Duration `env:"FLOOR" default:"100ms" min:"20ms" max:"2s" help:"least time of answers that could tell whether somebody is known"`
 }

@@ -201,7 +201,7 @@ func beginDelay(s Request, c BeginDelay) ([]Event, error) {
 	case !s.delays():
 		return nil, nil
 	}
-	return []Event{DelayBegun{Until: s.heldFrom(c.At), Code: c.Code, Channels: c.Channels, Phones: c.Phones, Unreached: c.Unreached, At: c.At}}, nil
+	return []Event{DelayBegun{Until: s.heldFrom(c.At), Code: c.Code, Channels: c.Channels, Phones: c.Phones, Addresses: c.Addresses, Unreached: c.Unreached, At: c.At}}, nil
 }
 
 // cancel decides whether somebody who was told may end the request. A wrong code
@@ -234,6 +234,8 @@ type BeginDelay struct {
 	Code     personal.Text
 	Channels uint32
 	Phones   uint32
+	// Addresses are those of the channels in their order, one in a line.
+	Addresses personal.Text
 	// Unreached are the kinds of channels by which nobody can be told, one for each.
 	Unreached []string
 	At        time.Time
@@ -260,6 +262,8 @@ type DelayBegun struct {
 	Code     personal.Text
 	Channels uint32
 	Phones   uint32 // of the channels, the last
+	// Addresses are those of the channels in their order, one in a line.
+	Addresses personal.Text
 	// Unreached are the kinds of channels by which nobody can be told, one for each.
 	Unreached []string
 	At        time.Time

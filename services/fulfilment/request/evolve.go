@@ -23,7 +23,7 @@ func Evolve(s Request, ev Event) Request {
 		s = evolveVerification(s, e)
 	case DelayBegun:
 		s.DelayUntil, s.DelayCode, s.DelayChannels, s.DelayUnreached, s.Since = e.Until, e.Code, e.Channels, e.Unreached, e.At
-		s.DelayPhones = e.Phones
+		s.DelayPhones, s.DelayAddresses = e.Phones, e.Addresses
 	case Cancelled:
 		s.Withdrawn, s.Cancelled, s.Since = true, e.Reason, e.At
 	case Queued:

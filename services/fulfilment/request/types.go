@@ -260,6 +260,7 @@ type Request struct {
 	DelayCode      personal.Text // cancels it
 	DelayChannels  uint32        // by which the person is told
 	DelayPhones    uint32        // of those, the last
+	DelayAddresses personal.Text // of the channels in their order, one in a line
 	DelayUnreached []string      // kinds of those by which they can't be, one for each
 	Cancelled      string        // reason code, once somebody has
 	Unverified     string        // reason code, once it failed

@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"habeas.internal/services/fulfilment/internal/connector"
@@ -38,8 +39,9 @@ func (j *journey) more(ctx context.Context) error {
 }
 
 // delay holds the request and tells all channels by which the person is known,
-// one after the other: also those that whoever asks does not hold. A channel that
-// has gone since is passed over.
+// one after the other: also those that whoever asks does not hold. Which these are is
+// fixed when the hold begins: a channel that has gone since is passed over, and moves
+// no other.
 func (j *journey) delay(ctx context.Context) error {
 	channels, phones, unreached, err := j.channels(ctx)
 	if err != nil {
@@ -52,16 +54,24 @@ func (j *journey) delay(ctx context.Context) error {
 		}
 		return j.note(ctx, request.StepDelay, request.BeginDelay{
 			Code: personal.Clear(code), Channels: uint32(len(channels)), Unreached: unreached, At: j.cfg.Now(), //nolint:gosec // at most mostTold
-			Phones: phones,
+			Phones: phones, Addresses: personal.Clear(strings.Join(channels, "\n")),
 		})
 	}
 	i, untold := j.s.Untold()
 	if !untold {
 		return request.ErrOutOfStep
 	}
+	fixed, err := eventpb.Open(ctx, j.cfg.Opener, purpose, j.agg, j.s.DelayAddresses)
+	if err != nil && !errors.Is(err, seal.ErrErased) {
+		return fmt.Errorf("open addresses: %w", err)
+	}
 	address := personal.Text{}
-	if int(i) < len(channels) {
-		address = personal.Clear(channels[i])
+	lines := channels // a hold that began before they were kept
+	if fixed != "" {
+		lines = strings.Split(fixed, "\n")
+	}
+	if int(i) < len(lines) && slices.Contains(channels, lines[i]) {
+		address = personal.Clear(lines[i])
 	}
 	return j.owe(ctx, request.DelayedTo(i), address)
 }

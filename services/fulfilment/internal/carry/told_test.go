@@ -1,14 +1,17 @@
 package carry_test
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"habeas.internal/services/fulfilment/internal/carry"
 	"habeas.internal/services/fulfilment/internal/fake"
 	"habeas.internal/services/fulfilment/internal/mail"
 	"habeas.internal/services/fulfilment/request"
+	"habeas.internal/services/internal/es"
 )
 
 // TestNoKnownChannelIsPassedOverInSilence: what can't be told is named, and the
@@ -64,5 +67,40 @@ func TestTheLinkThatCancelsTellsServersNothing(t *testing.T) {
 	link := "https://privacy.example/cancel#" + agg.ID + "." + code
 	if !slices.ContainsFunc(w.Post.Sent, func(m mail.Message) bool { return m.To == other && code != "" && strings.Contains(m.Text, link) }) {
 		t.Errorf("no message to her other channel has the link")
+	}
+}
+
+// TestAChannelThatGoesBetweenTwoTellingsMovesNoOther: it alone is passed over, and one
+// that is linked meanwhile takes nobody's place.
+func TestAChannelThatGoesBetweenTwoTellingsMovesNoOther(t *testing.T) {
+	const last, late = "zoe@home.example", "a@mallory.example"
+	for _, tc := range []struct {
+		name    string
+		between func(*fake.Peers)
+		want    []string
+	}{
+		{"nothing goes", func(*fake.Peers) {}, []string{fake.Jane, other, last}},
+		{"one that was told goes", func(p *fake.Peers) { delete(p.Known, fake.Jane) }, []string{fake.Jane, other, last}},
+		{"one that was not told goes", func(p *fake.Peers) { delete(p.Known, other) }, []string{fake.Jane, last}},
+		{"one goes and another comes", func(p *fake.Peers) { delete(p.Known, other); p.Known[late] = fake.JaneRef }, []string{fake.Jane, last}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			w, agg := guardedBy(t, 3, 72*time.Hour, func(w *fake.World) {
+				w.Peers.Set(func(p *fake.Peers) { p.Known[last] = fake.JaneRef })
+				changed, agg := false, carry.RequestOf(fake.Tenant, es.DeriveID(fake.Tenant, "submit", "r1"))
+				w.Crash = func(point string) error {
+					if point == carry.PointDrafted && !changed && !w.State(agg).DelayUntil.IsZero() { // the first telling
+						changed = true
+						w.Peers.Set(tc.between)
+					}
+					return nil
+				}
+			})
+			w.Run(w.Clock.Now().Add(71 * time.Hour))
+			untouched(t, w, agg)
+			if got := slices.Sorted(maps.Keys(told(w))); !slices.Equal(got, tc.want) {
+				t.Errorf("told %d of %d, or others than those", len(got), len(tc.want))
+			}
+		})
 	}
 }

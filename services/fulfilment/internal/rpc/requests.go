@@ -145,14 +145,18 @@ func (s *Server) VerifyRequest(ctx context.Context, r *fulfilmentv1.VerifyReques
 	}
 	out := &fulfilmentv1.VerifyRequestResponse{State: got.GetState(), AttemptsLeft: got.GetAttemptsLeft()}
 	s.rate(ctx, out, state, got.GetAssuranceLevel())
-	if got.GetState() == identityv1.VerificationState_VERIFICATION_STATE_OPEN || state.Assured() {
-		return out, nil
+	if got.GetState() != identityv1.VerificationState_VERIFICATION_STATE_OPEN && !state.Assured() {
+		token, err := s.Carrier.FollowUp(ctx, agg, state)
+		if err != nil {
+			return nil, err
+		}
+		out.ConsistencyToken = token.Encode()
 	}
-	token, err := s.Carrier.FollowUp(ctx, agg, state)
-	if err != nil {
-		return nil, err
+	if got.GetState() != identityv1.VerificationState_VERIFICATION_STATE_PASSED {
+		if err := s.Velocity.wrongProof(ctx); err != nil {
+			return nil, err
+		}
 	}
-	out.ConsistencyToken = token.Encode()
 	return out, nil
 }
 

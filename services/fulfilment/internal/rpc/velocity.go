@@ -27,10 +27,10 @@ type Velocity struct {
 	// day, and AllStarts how many all together.
 	Starts, AllStarts int
 	// Attempts is how many proofs are handed in for one request within an hour,
-	// and OfTenant for all of a tenant.
+	// and OfTenant how many wrong ones for all of a tenant.
 	Attempts, OfTenant int
-	// OfNetwork is how many come from one network within an hour where people call for
-	// themselves, and how many wrong codes that cancel. A product's or a desk's network
+	// OfNetwork is how many wrong proofs come from one network within an hour where
+	// people call for themselves, and how many wrong codes that cancel. A product's or a desk's network
 	// is that of many people, and has as many times more as crowd says.
 	OfNetwork int
 }
@@ -70,13 +70,26 @@ func (v Velocity) starts(ctx context.Context, who string) error {
 	return v.Limiter.Allow(ctx, p.Tenant, own, limit.Key{Kind: "starts-of-person", ID: who, Rate: limit.Per(v.AllStarts, day)})
 }
 
-// attempts counts a proof by the request that it is for.
+// attempts counts a proof by the request that it is for, and asks whether the tenant
+// has had too many wrong ones.
 func (v Velocity) attempts(ctx context.Context, request string) error {
 	if v.Limiter == nil {
 		return nil
 	}
-	return v.Limiter.Allow(ctx, tenantOf(ctx), append(v.network(ctx, "attempts-of-network"),
+	return v.Limiter.Allow(ctx, tenantOf(ctx),
 		limit.Key{Kind: "attempts", ID: request, Rate: limit.Per(v.Attempts, time.Hour)},
+		limit.Key{Kind: "attempts-of-tenant", Rate: limit.Per(v.OfTenant, time.Hour), Look: true})
+}
+
+// wrongProof counts a proof that proved nothing. A right one is not counted, nor withheld
+// for what else comes from its network: what may be guessed is bounded by the request. A
+// network that has had its share adds nothing to the tenant's count, so that none alone
+// keeps everybody out.
+func (v Velocity) wrongProof(ctx context.Context) error {
+	if v.Limiter == nil {
+		return nil
+	}
+	return v.Limiter.Allow(ctx, tenantOf(ctx), append(v.network(ctx, "attempts-of-network"),
 		limit.Key{Kind: "attempts-of-tenant", Rate: limit.Per(v.OfTenant, time.Hour)})...)
 }
 

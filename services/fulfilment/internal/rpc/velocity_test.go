@@ -110,36 +110,73 @@ func TestProofsAreBoundedByRequestAndTenant(t *testing.T) {
 	}
 }
 
-// TestProofsAreBoundedByNetwork: whoever calls for themselves, for whichever request. A
-// desk has many people behind its network.
-func TestProofsAreBoundedByNetwork(t *testing.T) {
-	s := limited(t, "")
+// networked are two people's requests from one network, and what hands a proof in.
+func networked(t *testing.T) (s *service, verify func(name, code string) string) {
+	t.Helper()
+	s = limited(t, "")
 	s.impl.Velocity.Attempts, s.impl.Velocity.OfTenant = 20, 20
-	verify := func(c *api, id string) string {
-		_, err := c.VerifyRequest(deadline(t), &fulfilmentv1.VerifyRequestRequest{RequestId: uuid.NewString(), Request: id, Code: "00000000"})
-		_, reason, _ := answer(err)
-		return reason
-	}
-	people := map[string]*api{}
-	requests := map[string]string{}
-	for _, name := range []string{"mallory", "malice"} { // both from one network
+	people, requests := map[string]*api{"desk": s.as(t, fake.Tenant, actor, "intake")}, map[string]string{}
+	for _, name := range []string{"mallory", "jane"} {
 		people[name] = s.as(t, fake.Tenant, name, "subject")
 		var err error
 		if requests[name], err = asking(people[name], t, fake.Jane); err != nil {
 			t.Fatal(err)
 		}
 	}
+	requests["desk"] = requests["jane"]
 	s.Settle()
-	if reason := verify(people["mallory"], requests["mallory"]); reason != "" {
-		t.Errorf("the first is answered with %q", reason)
+	return s, func(name, code string) string {
+		t.Helper()
+		got, err := people[name].VerifyRequest(deadline(t), &fulfilmentv1.VerifyRequestRequest{RequestId: uuid.NewString(), Request: requests[name], Code: code})
+		if _, reason, _ := answer(err); reason != "" || err != nil {
+			return reason
+		}
+		return got.GetState().String()
 	}
-	if reason := verify(people["malice"], requests["malice"]); reason != "RATE_LIMITED" {
-		t.Errorf("another from the same network is answered with %q", reason)
+}
+
+const (
+	stillOpen = "VERIFICATION_STATE_OPEN"
+	passed    = "VERIFICATION_STATE_PASSED"
+)
+
+// TestProofsAreBoundedByNetwork: wrong ones of whoever calls for themselves, for
+// whichever request. A desk has many people behind its network.
+func TestProofsAreBoundedByNetwork(t *testing.T) {
+	_, verify := networked(t)
+	for n, tc := range []struct{ who, want string }{{"mallory", stillOpen}, {"jane", "RATE_LIMITED"}, {"desk", stillOpen}, {"desk", stillOpen}} {
+		if got := verify(tc.who, "00000000"); got != tc.want {
+			t.Errorf("wrong proof %d, of %s: %q, want %q", n+1, tc.who, got, tc.want)
+		}
 	}
-	desk := s.as(t, fake.Tenant, actor, "intake")
-	for n := range 3 {
-		if reason := verify(desk, requests["malice"]); reason != "" {
-			t.Errorf("attempt %d of the desk is answered with %q", n+1, reason)
+}
+
+// TestARightProofIsNotKeptOutByWrongOnesOfItsNetwork: many people are behind a portal
+// or a carrier, and one of them guesses.
+func TestARightProofIsNotKeptOutByWrongOnesOfItsNetwork(t *testing.T) {
+	s, verify := networked(t)
+	s.impl.Velocity.OfTenant = 2 // what goes beyond the network's share does not use it up
+	for n, want := range []string{stillOpen, "RATE_LIMITED", "RATE_LIMITED"} {
+		if got := verify("mallory", "00000000"); got != want {
+			t.Errorf("guess %d: %q, want %q", n+1, got, want)
+		}
+	}
+	if got := verify("jane", s.Peers.Code); got != passed {
+		t.Errorf("the right code of another from the network: %q", got)
+	}
+}
+
+// TestRightProofsAreNotCounted: neither for their network nor for their tenant.
+func TestRightProofsAreNotCounted(t *testing.T) {
+	s, verify := networked(t)
+	s.impl.Velocity.OfTenant = 1
+	for n, tc := range []struct{ who, code, want string }{
+		{"jane", s.Peers.Code, passed},
+		{"mallory", "00000000", stillOpen},
+		{"mallory", "00000000", "RATE_LIMITED"},
+	} {
+		if got := verify(tc.who, tc.code); got != tc.want {
+			t.Errorf("proof %d: %q, want %q", n+1, got, tc.want)
 		}
 	}
 }

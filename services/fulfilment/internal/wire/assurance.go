@@ -13,17 +13,20 @@ import (
 // pathCode is the path of what cancels a request in its event.
 const pathCode = "code"
 
+// pathAddresses is the path of who is told of a hold in its event.
+const pathAddresses = "addresses"
+
 func assurance() []entry {
 	return []entry{
 		eventpb.Of[request.Event](func(w *eventpb.Writer, e request.DelayBegun) *fulfilmentv1.DelayBegun {
 			return &fulfilmentv1.DelayBegun{
 				Until: eventpb.Stamp(e.Until), Code: sealed(w, w.Aggregate().ID, pathCode, e.Code), Channels: e.Channels, Unreached: e.Unreached, At: eventpb.Stamp(e.At),
-				Phones: e.Phones,
+				Phones: e.Phones, Addresses: sealed(w, w.Aggregate().ID, pathAddresses, e.Addresses),
 			}
 		}, func(r *eventpb.Reader, m *fulfilmentv1.DelayBegun) request.DelayBegun {
 			return request.DelayBegun{
 				Until: eventpb.Moment(m.GetUntil()), Code: r.Text(m.GetCode(), pathCode), Channels: m.GetChannels(), Unreached: m.GetUnreached(), At: eventpb.Moment(m.GetAt()),
-				Phones: m.GetPhones(),
+				Phones: m.GetPhones(), Addresses: r.Text(m.GetAddresses(), pathAddresses),
 			}
 		}),
 		eventpb.Of[request.Event](func(_ *eventpb.Writer, e request.Renewed) *fulfilmentv1.VerificationRenewed {

@@ -109,7 +109,7 @@ func TestTheEventsOfRequestsStayReadable(t *testing.T) {
 		request.VerificationStarted{Verification: id, ExpiresAt: at(), At: at()},
 		request.Verified{SubjectRef: id, Level: 2, By: id, At: at()},
 		request.VerificationExtended{ExpiresAt: at(), At: at()},
-		request.DelayBegun{Until: at(), Code: personal.Clear("abcd"), Channels: 2, Phones: 1, Unreached: []string{"phone"}, At: at()},
+		request.DelayBegun{Until: at(), Code: personal.Clear("abcd"), Channels: 2, Phones: 1, Addresses: personal.Clear("jane@example.com\n+493011111111"), Unreached: []string{"phone"}, At: at()},
 		request.Cancelled{Reason: "NOT_ME", At: at()},
 		request.Renewed{At: at()},
 		request.VerificationFailed{Reason: "VERIFICATION_FAILED", At: at()},

@@ -1762,7 +1762,10 @@ type DelayBegun struct {
 	// each: such as a telephone number, where the tenant sends no messages to any.
 	Unreached []string `protobuf:"bytes,5,rep,name=unreached,proto3" json:"unreached,omitempty"`
 	// How many of the channels are telephone numbers: the last of them.
-	Phones        uint32 `protobuf:"varint,6,opt,name=phones,proto3" json:"phones,omitempty"`
+	Phones uint32 `protobuf:"varint,6,opt,name=phones,proto3" json:"phones,omitempty"`
+	// The channels' addresses in the order in which they are told, one in a line: so
+	// that one that goes between two tellings moves no other.
+	Addresses     *v1.Sealed `protobuf:"bytes,7,opt,name=addresses,proto3" json:"addresses,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1837,6 +1840,13 @@ func (x *DelayBegun) GetPhones() uint32 {
 		return x.Phones
 	}
 	return 0
+}
+
+func (x *DelayBegun) GetAddresses() *v1.Sealed {
+	if x != nil {
+		return x.Addresses
+	}
+	return nil
 }
 
 // RequestCancelled: somebody who was told of the request does not want it.
@@ -4214,7 +4224,7 @@ const file_habeas_fulfilment_v1_events_proto_rawDesc = "" +
 	"\vverified_by\x18\x05 \x01(\tB\x04\x98\xb5\x18\x02R\n" +
 	"verifiedBy:\x14\xa2\xb5\x18\x10request.verified\"c\n" +
 	"\x13VerificationRenewed\x12*\n" +
-	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at: \xa2\xb5\x18\x1crequest.verification_renewed\"\x8d\x02\n" +
+	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at: \xa2\xb5\x18\x1crequest.verification_renewed\"\xc9\x02\n" +
 	"\n" +
 	"DelayBegun\x120\n" +
 	"\x05until\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x120\n" +
@@ -4222,7 +4232,8 @@ const file_habeas_fulfilment_v1_events_proto_rawDesc = "" +
 	"\bchannels\x18\x03 \x01(\rR\bchannels\x12*\n" +
 	"\x02at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\"\n" +
 	"\tunreached\x18\x05 \x03(\tB\x04\x98\xb5\x18\x03R\tunreached\x12\x16\n" +
-	"\x06phones\x18\x06 \x01(\rR\x06phones:\x17\xa2\xb5\x18\x13request.delay_begun\"s\n" +
+	"\x06phones\x18\x06 \x01(\rR\x06phones\x12:\n" +
+	"\taddresses\x18\a \x01(\v2\x16.habeas.seal.v1.SealedB\x04\x98\xb5\x18\x01R\taddresses:\x17\xa2\xb5\x18\x13request.delay_begun\"s\n" +
 	"\x10RequestCancelled\x12\x1c\n" +
 	"\x06reason\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason\x12*\n" +
 	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at:\x15\xa2\xb5\x18\x11request.cancelled\"\x7f\n" +
@@ -4504,49 +4515,50 @@ var file_habeas_fulfilment_v1_events_proto_depIdxs = []int32{
 	60, // 29: habeas.fulfilment.v1.DelayBegun.until:type_name -> google.protobuf.Timestamp
 	62, // 30: habeas.fulfilment.v1.DelayBegun.code:type_name -> habeas.seal.v1.Sealed
 	60, // 31: habeas.fulfilment.v1.DelayBegun.at:type_name -> google.protobuf.Timestamp
-	60, // 32: habeas.fulfilment.v1.RequestCancelled.at:type_name -> google.protobuf.Timestamp
-	60, // 33: habeas.fulfilment.v1.VerificationFailed.at:type_name -> google.protobuf.Timestamp
-	60, // 34: habeas.fulfilment.v1.RequestQueued.at:type_name -> google.protobuf.Timestamp
-	60, // 35: habeas.fulfilment.v1.RequestHeldBack.at:type_name -> google.protobuf.Timestamp
-	60, // 36: habeas.fulfilment.v1.RequestActivated.at:type_name -> google.protobuf.Timestamp
-	62, // 37: habeas.fulfilment.v1.ContactNoted.address:type_name -> habeas.seal.v1.Sealed
-	60, // 38: habeas.fulfilment.v1.RequestFrozen.at:type_name -> google.protobuf.Timestamp
-	1,  // 39: habeas.fulfilment.v1.PlannedLeaf.decision:type_name -> habeas.fulfilment.v1.LeafDecision
-	60, // 40: habeas.fulfilment.v1.PlannedLeaf.until:type_name -> google.protobuf.Timestamp
-	32, // 41: habeas.fulfilment.v1.ManifestCommitted.leaves:type_name -> habeas.fulfilment.v1.PlannedLeaf
-	60, // 42: habeas.fulfilment.v1.ManifestCommitted.at:type_name -> google.protobuf.Timestamp
-	62, // 43: habeas.fulfilment.v1.ManifestCommitted.digest_key:type_name -> habeas.seal.v1.Sealed
-	32, // 44: habeas.fulfilment.v1.LeavesDecided.leaves:type_name -> habeas.fulfilment.v1.PlannedLeaf
-	60, // 45: habeas.fulfilment.v1.LeavesDecided.at:type_name -> google.protobuf.Timestamp
-	60, // 46: habeas.fulfilment.v1.LeavesStarted.permit_ends_at:type_name -> google.protobuf.Timestamp
-	35, // 47: habeas.fulfilment.v1.LeavesStarted.leaves:type_name -> habeas.fulfilment.v1.StartedLeaf
-	60, // 48: habeas.fulfilment.v1.LeavesStarted.at:type_name -> google.protobuf.Timestamp
-	60, // 49: habeas.fulfilment.v1.ValuesSuppressed.until:type_name -> google.protobuf.Timestamp
-	65, // 50: habeas.fulfilment.v1.CompletedLeaf.outcome:type_name -> habeas.fulfilment.v1.LeafOutcome
-	60, // 51: habeas.fulfilment.v1.CompletedLeaf.until:type_name -> google.protobuf.Timestamp
-	39, // 52: habeas.fulfilment.v1.ChangesAnnounced.leaves:type_name -> habeas.fulfilment.v1.AnnouncedLeaf
-	60, // 53: habeas.fulfilment.v1.ChangesAnnounced.at:type_name -> google.protobuf.Timestamp
-	38, // 54: habeas.fulfilment.v1.LeavesCompleted.leaves:type_name -> habeas.fulfilment.v1.CompletedLeaf
-	60, // 55: habeas.fulfilment.v1.LeavesCompleted.at:type_name -> google.protobuf.Timestamp
-	60, // 56: habeas.fulfilment.v1.StepFailed.next_try_at:type_name -> google.protobuf.Timestamp
-	60, // 57: habeas.fulfilment.v1.StepFailed.at:type_name -> google.protobuf.Timestamp
-	60, // 58: habeas.fulfilment.v1.LeavesDeferred.next_try_at:type_name -> google.protobuf.Timestamp
-	60, // 59: habeas.fulfilment.v1.LeavesDeferred.at:type_name -> google.protobuf.Timestamp
-	60, // 60: habeas.fulfilment.v1.RequestResumed.at:type_name -> google.protobuf.Timestamp
-	60, // 61: habeas.fulfilment.v1.PackageRevoked.at:type_name -> google.protobuf.Timestamp
-	60, // 62: habeas.fulfilment.v1.PackageReady.expires_at:type_name -> google.protobuf.Timestamp
-	60, // 63: habeas.fulfilment.v1.PackageRead.at:type_name -> google.protobuf.Timestamp
-	60, // 64: habeas.fulfilment.v1.PackageExpired.residue_ends_at:type_name -> google.protobuf.Timestamp
-	60, // 65: habeas.fulfilment.v1.SubjectForgotten.residue_ends_at:type_name -> google.protobuf.Timestamp
-	60, // 66: habeas.fulfilment.v1.RequestWithdrawn.at:type_name -> google.protobuf.Timestamp
-	66, // 67: habeas.fulfilment.v1.RequestClosed.outcome:type_name -> habeas.fulfilment.v1.Outcome
-	60, // 68: habeas.fulfilment.v1.RequestClosed.at:type_name -> google.protobuf.Timestamp
-	60, // 69: habeas.fulfilment.v1.RequestKeyDestroyed.residue_ends_at:type_name -> google.protobuf.Timestamp
-	70, // [70:70] is the sub-list for method output_type
-	70, // [70:70] is the sub-list for method input_type
-	70, // [70:70] is the sub-list for extension type_name
-	70, // [70:70] is the sub-list for extension extendee
-	0,  // [0:70] is the sub-list for field type_name
+	62, // 32: habeas.fulfilment.v1.DelayBegun.addresses:type_name -> habeas.seal.v1.Sealed
+	60, // 33: habeas.fulfilment.v1.RequestCancelled.at:type_name -> google.protobuf.Timestamp
+	60, // 34: habeas.fulfilment.v1.VerificationFailed.at:type_name -> google.protobuf.Timestamp
+	60, // 35: habeas.fulfilment.v1.RequestQueued.at:type_name -> google.protobuf.Timestamp
+	60, // 36: habeas.fulfilment.v1.RequestHeldBack.at:type_name -> google.protobuf.Timestamp
+	60, // 37: habeas.fulfilment.v1.RequestActivated.at:type_name -> google.protobuf.Timestamp
+	62, // 38: habeas.fulfilment.v1.ContactNoted.address:type_name -> habeas.seal.v1.Sealed
+	60, // 39: habeas.fulfilment.v1.RequestFrozen.at:type_name -> google.protobuf.Timestamp
+	1,  // 40: habeas.fulfilment.v1.PlannedLeaf.decision:type_name -> habeas.fulfilment.v1.LeafDecision
+	60, // 41: habeas.fulfilment.v1.PlannedLeaf.until:type_name -> google.protobuf.Timestamp
+	32, // 42: habeas.fulfilment.v1.ManifestCommitted.leaves:type_name -> habeas.fulfilment.v1.PlannedLeaf
+	60, // 43: habeas.fulfilment.v1.ManifestCommitted.at:type_name -> google.protobuf.Timestamp
+	62, // 44: habeas.fulfilment.v1.ManifestCommitted.digest_key:type_name -> habeas.seal.v1.Sealed
+	32, // 45: habeas.fulfilment.v1.LeavesDecided.leaves:type_name -> habeas.fulfilment.v1.PlannedLeaf
+	60, // 46: habeas.fulfilment.v1.LeavesDecided.at:type_name -> google.protobuf.Timestamp
+	60, // 47: habeas.fulfilment.v1.LeavesStarted.permit_ends_at:type_name -> google.protobuf.Timestamp
+	35, // 48: habeas.fulfilment.v1.LeavesStarted.leaves:type_name -> habeas.fulfilment.v1.StartedLeaf
+	60, // 49: habeas.fulfilment.v1.LeavesStarted.at:type_name -> google.protobuf.Timestamp
+	60, // 50: habeas.fulfilment.v1.ValuesSuppressed.until:type_name -> google.protobuf.Timestamp
+	65, // 51: habeas.fulfilment.v1.CompletedLeaf.outcome:type_name -> habeas.fulfilment.v1.LeafOutcome
+	60, // 52: habeas.fulfilment.v1.CompletedLeaf.until:type_name -> google.protobuf.Timestamp
+	39, // 53: habeas.fulfilment.v1.ChangesAnnounced.leaves:type_name -> habeas.fulfilment.v1.AnnouncedLeaf
+	60, // 54: habeas.fulfilment.v1.ChangesAnnounced.at:type_name -> google.protobuf.Timestamp
+	38, // 55: habeas.fulfilment.v1.LeavesCompleted.leaves:type_name -> habeas.fulfilment.v1.CompletedLeaf
+	60, // 56: habeas.fulfilment.v1.LeavesCompleted.at:type_name -> google.protobuf.Timestamp
+	60, // 57: habeas.fulfilment.v1.StepFailed.next_try_at:type_name -> google.protobuf.Timestamp
+	60, // 58: habeas.fulfilment.v1.StepFailed.at:type_name -> google.protobuf.Timestamp
+	60, // 59: habeas.fulfilment.v1.LeavesDeferred.next_try_at:type_name -> google.protobuf.Timestamp
+	60, // 60: habeas.fulfilment.v1.LeavesDeferred.at:type_name -> google.protobuf.Timestamp
+	60, // 61: habeas.fulfilment.v1.RequestResumed.at:type_name -> google.protobuf.Timestamp
+	60, // 62: habeas.fulfilment.v1.PackageRevoked.at:type_name -> google.protobuf.Timestamp
+	60, // 63: habeas.fulfilment.v1.PackageReady.expires_at:type_name -> google.protobuf.Timestamp
+	60, // 64: habeas.fulfilment.v1.PackageRead.at:type_name -> google.protobuf.Timestamp
+	60, // 65: habeas.fulfilment.v1.PackageExpired.residue_ends_at:type_name -> google.protobuf.Timestamp
+	60, // 66: habeas.fulfilment.v1.SubjectForgotten.residue_ends_at:type_name -> google.protobuf.Timestamp
+	60, // 67: habeas.fulfilment.v1.RequestWithdrawn.at:type_name -> google.protobuf.Timestamp
+	66, // 68: habeas.fulfilment.v1.RequestClosed.outcome:type_name -> habeas.fulfilment.v1.Outcome
+	60, // 69: habeas.fulfilment.v1.RequestClosed.at:type_name -> google.protobuf.Timestamp
+	60, // 70: habeas.fulfilment.v1.RequestKeyDestroyed.residue_ends_at:type_name -> google.protobuf.Timestamp
+	71, // [71:71] is the sub-list for method output_type
+	71, // [71:71] is the sub-list for method input_type
+	71, // [71:71] is the sub-list for extension type_name
+	71, // [71:71] is the sub-list for extension extendee
+	0,  // [0:71] is the sub-list for field type_name
 }
 
 func init() { file_habeas_fulfilment_v1_events_proto_init() }
