@@ -37,7 +37,7 @@ func guarded(tenant, address string) func(*testing.T, *world) {
 // who may see people there; as staff who are not bound; and as nobody. Each is
 // refused. Those who are known stand in the read log, without a value.
 func (w *world) readWithoutRight(tenant, subject string) {
-	other := "foreign-" + uuid.NewString()[:8]
+	other := "foreign-t" + uuid.NewString()[:8]
 	w.Tenant(other)
 	w.EmployNamed(other, "reader", "case.handling")
 	w.EmployNamed(tenant, "reader", "case.handling")
@@ -45,7 +45,7 @@ func (w *world) readWithoutRight(tenant, subject string) {
 		_, err := c.Subjects.ListIdentifiers(stack.For(stack.Deadline(w), "case.handling"), &identityv1.ListIdentifiersRequest{SubjectRef: subject})
 		return err
 	}
-	unbound := "unbound-" + uuid.NewString()[:8]
+	unbound := "unbound-t" + uuid.NewString()[:8]
 	for who, row := range map[string]struct {
 		caller stack.Clients
 		code   codes.Code
@@ -87,7 +87,7 @@ func (w *world) destroyedWithoutRight(tenant, subject, email string) {
 	if code, reason, _ := stack.Answer(err); code != codes.PermissionDenied {
 		w.Errorf("a person ends keys: %s %s, want PermissionDenied", code, reason)
 	}
-	leaving := "leaving-" + uuid.NewString()[:8]
+	leaving := "leaving-t" + uuid.NewString()[:8]
 	w.Tenant(leaving)
 	one := w.Proven(leaving, "officer", "platform_admin")
 	_, err = one.Settings.UpdateSettings(stack.Deadline(w), &identityv1.UpdateSettingsRequest{

@@ -53,7 +53,7 @@ func (w *world) notWellEnough(settled bool) {
 	if settled {
 		age = 0
 	}
-	tenant := "cw-15-" + uuid.NewString()[:8]
+	tenant := "cw-15-t" + uuid.NewString()[:8]
 	w.GuardedTenant(tenant, &identityv1.Safeguards{Delay: durationpb.New(0), ChannelAge: durationpb.New(age)})
 	w.Publish(tenant, caseworksTenant, time.Now().Add(-postedFor))
 	email := uuid.NewString() + "@people.example"

@@ -63,7 +63,7 @@ func newKey(t *testing.T) (ed25519.PrivateKey, []byte) {
 func (w world) agent(tenant string, change func(*identityv1.CreateAgentRequest)) party {
 	w.Helper()
 	private, public := newKey(w.T)
-	p := party{"A-" + uuid.NewString()[:8], private}
+	p := party{"A-a" + uuid.NewString()[:8], private}
 	w.enter(tenant, p.id, public, change)
 	return p
 }

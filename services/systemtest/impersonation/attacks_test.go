@@ -81,7 +81,7 @@ func TestImpersonationSuite(t *testing.T) {
 	}
 }
 
-func someone() string { return "jane." + uuid.NewString()[:8] + "@people.example" }
+func someone() string { return "jane.j" + uuid.NewString()[:8] + "@people.example" }
 
 var code = regexp.MustCompile(`\b[0-9]{8}\b`)
 
