@@ -217,7 +217,7 @@ func TestACallsTraceIsTakenUp(t *testing.T) {
 	ctx := metadata.AppendToOutgoingContext(w.as(t, "dpo"), "traceparent", "00-"+parent+"-b7ad6b7169203331-01")
 	_, err := w.client(t, "").Sign(ctx, goodSign())
 	wantFault(t, err, codes.PermissionDenied, "ROLE_REQUIRED")
-	if err := w.tel.Shutdown(t.Context()); err != nil {
+	if err := errors.Join(w.server.Stop(t.Context()), w.tel.Shutdown(t.Context())); err != nil { // an answer may be faster than the end of its span
 		t.Fatal(err)
 	}
 	spans, err := os.ReadFile(w.spans)
