@@ -23,15 +23,21 @@ func since(year int, month time.Month, day int) time.Time {
 	return time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
 }
 
-// frameworks, by kind: Decision 2000/520/EC until CJEU C-362/14, Decision (EU)
-// 2016/1250 until CJEU C-311/18, Decision (EU) 2023/1795.
-func frameworks() map[string]framework {
-	us, now := []string{"us"}, slices.DeleteFunc(area(), func(s string) bool { return s == "gb" })
-	return map[string]framework{
-		"safe_harbor":            {origins: area(), destinations: us, from: since(2000, time.July, 26), until: since(2015, time.October, 6)},
-		"privacy_shield":         {origins: area(), destinations: us, from: since(2016, time.July, 12), until: since(2020, time.July, 16)},
-		"data_privacy_framework": {origins: now, destinations: us, from: since(2023, time.July, 10)},
+// frameworkOf is the framework of a kind: Decision 2000/520/EC until CJEU C-362/14,
+// Decision (EU) 2016/1250 until CJEU C-311/18, Decision (EU) 2023/1795.
+func frameworkOf(kind string) (f framework, ok bool) {
+	switch kind {
+	case "safe_harbor":
+		f = framework{origins: area(), from: since(2000, time.July, 26), until: since(2015, time.October, 6)}
+	case "privacy_shield":
+		f = framework{origins: area(), from: since(2016, time.July, 12), until: since(2020, time.July, 16)}
+	case "data_privacy_framework":
+		f = framework{origins: slices.DeleteFunc(area(), func(s string) bool { return s == "gb" }), from: since(2023, time.July, 10)}
+	default: // of most questions, which are asked often: nothing is built for them
+		return framework{}, false
 	}
+	f.destinations = []string{"us"}
+	return f, true
 }
 
 // instruments carry data between any places that the parties name (GDPR Art. 45
@@ -45,7 +51,7 @@ func instruments() []string {
 // carries reports whether a mechanism of that kind may carry data from one place
 // to another at a moment. A kind that nobody knows carries nothing.
 func carries(kind, origin, destination string, at time.Time) bool {
-	f, ok := frameworks()[kind]
+	f, ok := frameworkOf(kind)
 	if !ok {
 		return slices.Contains(instruments(), kind)
 	}

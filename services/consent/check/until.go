@@ -12,7 +12,7 @@ import (
 // question about a later moment gets the same answer.
 func Until(p Policy, who Person, q Question) time.Time {
 	a := q.To.Agreement
-	f := frameworks()[a.MechanismKind]
+	f, _ := frameworkOf(a.MechanismKind)
 	moments := []time.Time{
 		q.CollectedAt, a.From, a.Until, a.Confirmed, a.MechanismUntil, q.To.Succession, who.Notified,
 		who.Purposes[q.Purpose].Until, f.from, f.until,
