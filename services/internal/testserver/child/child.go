@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // stopGrace is how long Stop waits for an orderly end before it kills.
@@ -123,4 +125,22 @@ func (p *Process) Signal(signal syscall.Signal) error {
 		return fmt.Errorf("signal %s: %w", p.name, err)
 	}
 	return nil
+}
+
+// pause stops the process and waits until each of its threads stands still:
+// one that runs on another core may answer a request after the signal was sent.
+func (p *Process) pause() error {
+	if err := p.Signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	for {
+		err := unix.Waitid(unix.P_PID, p.Pid(), nil, unix.WSTOPPED|unix.WEXITED|unix.WNOWAIT, nil)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil && !errors.Is(err, unix.ECHILD) { // ECHILD: it has ended, and somebody has collected it
+			return fmt.Errorf("pause %s: %w", p.name, err)
+		}
+		return nil
+	}
 }

@@ -145,7 +145,13 @@ func (s *Server) Stop() error {
 }
 
 // Pause freezes the process (SIGSTOP): its connections stay open and silent.
-func (s *Server) Pause() error { return s.signal(syscall.SIGSTOP) }
+// It returns when the process stands still, not before.
+func (s *Server) Pause() error {
+	if p := s.current(); p != nil {
+		return p.pause()
+	}
+	return os.ErrProcessDone
+}
 
 // Resume lets a paused process go on (SIGCONT).
 func (s *Server) Resume() error { return s.signal(syscall.SIGCONT) }
