@@ -27,7 +27,7 @@ func (p *person) decidesFor(actor consentv1.Actor, reference, decision string) s
 func (p *person) decidedFor() {
 	p.w.Helper()
 	const guardian, agent = consentv1.Actor_ACTOR_GUARDIAN, consentv1.Actor_ACTOR_AGENT
-	news := ask{purpose: "mail.updates", category: "personal.email", source: "registration", channel: "email"}
+	news := ask{purpose: "mail.updates", category: "personal.email", source: "registration", channel: "email", message: "update.announced"}
 	p.denied("before anybody has decided", news, "CONSENT_MISSING")
 	for what, tc := range map[string]struct {
 		actor     consentv1.Actor

@@ -17,6 +17,7 @@ type ask struct {
 	action                    string // use if empty
 	policy                    string // the person's own if empty
 	channel, recipient        string
+	message                   string // kind of what is sent
 	provider, scope           string // of an account elsewhere
 	region, origin            string
 	cohort, complement        uint64
@@ -34,7 +35,7 @@ func (p *person) question(a ask) *consentv1.Question {
 		SubjectRef: p.ref, Policy: a.policy, Purpose: a.purpose, Categories: []string{a.category},
 		Action:   consentv1.Action(consentv1.Action_value["ACTION_"+strings.ToUpper(a.action)]),
 		Source:   consentv1.Source(consentv1.Source_value["SOURCE_"+strings.ToUpper(a.source)]),
-		Provider: a.provider, Scope: a.scope, Channel: a.channel, Recipient: a.recipient, Region: a.region, Origin: a.origin, Cohort: a.cohort, Complement: a.complement,
+		Provider: a.provider, Scope: a.scope, Channel: a.channel, Message: a.message, Recipient: a.recipient, Region: a.region, Origin: a.origin, Cohort: a.cohort, Complement: a.complement,
 	}
 	if !a.collected.IsZero() {
 		q.CollectedAt = timestamppb.New(a.collected)

@@ -30,10 +30,10 @@ func registrationData(t *testing.T, w *world) {
 			}
 			what := c.ID + " for " + purpose.ID
 			if reason, _ := basis(purpose); slices.Contains(c.CollectedFor, purpose.ID) {
-				undecided.allowed(what, reading(purpose, c), reason)
+				undecided.allowed(what, reading(doc, purpose, c), reason)
 				continue
 			}
-			a := reading(purpose, c)
+			a := reading(doc, purpose, c)
 			undecided.denied(what, a, "CONSENT_MISSING")
 			granted.allowed(what+", granted", a, "CONSENT_GIVEN")
 		}
@@ -112,7 +112,7 @@ func explicitConsentOnly(t *testing.T, w *world) {
 			t.Helper()
 			for _, c := range doc.Categories {
 				if listed(purpose, c) {
-					p.answered(c.ID+" for "+purpose.ID+": "+what, p.product, reading(purpose, c), yes, reason)
+					p.answered(c.ID+" for "+purpose.ID+": "+what, p.product, reading(doc, purpose, c), yes, reason)
 				}
 			}
 		}
@@ -221,9 +221,9 @@ func fiveUses(t *testing.T, w *world) {
 			continue
 		}
 		c := doc.Categories[slices.IndexFunc(doc.Categories, func(c policydoc.Category) bool { return listed(purpose, c) })]
-		p.denied(purpose.ID+", undecided", reading(purpose, c), "CONSENT_MISSING")
+		p.denied(purpose.ID+", undecided", reading(doc, purpose, c), "CONSENT_MISSING")
 		p.grants(purpose.ID)
-		p.allowed(purpose.ID+", granted", reading(purpose, c), "CONSENT_GIVEN")
+		p.allowed(purpose.ID+", granted", reading(doc, purpose, c), "CONSENT_GIVEN")
 	}
 	sixth := ask{purpose: "profile.sell", category: "visitor.email", source: "online"}
 	p.cannot(act{purpose: sixth.purpose, decision: "given"}, "PURPOSE_NOT_DESCRIBED")

@@ -78,8 +78,8 @@ func listed(p policydoc.Purpose, c policydoc.Category) bool {
 
 // reading is a question about a category for a purpose in the way that the
 // policy describes: an action and a channel of the purpose, a source of the
-// category.
-func reading(p policydoc.Purpose, c policydoc.Category) ask {
+// category, and a kind of message of the purpose.
+func reading(doc policydoc.Document, p policydoc.Purpose, c policydoc.Category) ask {
 	a := ask{purpose: p.ID, category: c.ID, source: c.Sources[0], action: "use"}
 	if len(p.Actions) > 0 && !slices.Contains(p.Actions, a.action) {
 		a.action = p.Actions[len(p.Actions)-1]
@@ -89,6 +89,9 @@ func reading(p policydoc.Purpose, c policydoc.Category) ask {
 	}
 	if len(p.Channels) > 0 {
 		a.channel = p.Channels[0]
+	}
+	if i := slices.IndexFunc(doc.Messages, func(m policydoc.Message) bool { return m.Purpose == p.ID }); i >= 0 {
+		a.message = doc.Messages[i].ID
 	}
 	if p.Basis == aggregate {
 		a.cohort, a.complement = 1000, 1000
@@ -102,7 +105,7 @@ func every(doc policydoc.Document) []ask {
 	for _, p := range doc.Purposes {
 		for _, c := range doc.Categories {
 			if listed(p, c) {
-				out = append(out, reading(p, c))
+				out = append(out, reading(doc, p, c))
 			}
 		}
 	}

@@ -12,7 +12,7 @@ func personnel() []promise {
 		{id: "PT-08", show: doNotTrack},
 		{id: "PT-09", show: notSold},
 		{id: "PT-10", show: ownList},
-		{id: "PT-11"},
+		{id: "PT-11", show: newsWithPermission},
 		{id: "PT-12", show: likePractices},
 		{id: "PT-13", show: neverCombined},
 		{id: "PT-14", show: nobodyInAggregates},

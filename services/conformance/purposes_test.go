@@ -88,7 +88,7 @@ func internalPurposesOnly(t *testing.T, w *world) {
 	var pairs []ask
 	for _, purpose := range doc.Purposes {
 		for _, c := range doc.Categories {
-			pairs = append(pairs, reading(purpose, c))
+			pairs = append(pairs, reading(doc, purpose, c))
 		}
 	}
 	inside := every(doc)
@@ -159,10 +159,10 @@ func everyProduct(t *testing.T, w *world) {
 // somebody who has decided nothing.
 func mailAboutTheService(_ *testing.T, w *world) {
 	p := w.stranger(personnelTenant, personnelTenant)
-	about := ask{purpose: "mail.service", category: "personal.email", source: "registration", channel: "email"}
+	about := ask{purpose: "mail.service", category: "personal.email", source: "registration", channel: "email", message: "account.notice"}
 	advertising, danger, breach := about, about, about
 	advertising.purpose, danger.purpose, breach.purpose = "mail.advertising", "notice.safety", "notice.safety"
-	breach.action = "access"
+	danger.message, breach.action, breach.message = "danger.notice", "access", ""
 	p.allowed("about the person's own account", about, "CONTRACT_NEEDS")
 	text := about
 	text.channel = "sms"
@@ -177,6 +177,7 @@ func mailAboutTheService(_ *testing.T, w *world) {
 	silent := w.tenantOf(personnelTenant, change{safety + legal, safety + optIn})
 	w.stranger(silent, personnelTenant).denied("an urgent danger, were it no duty", danger, "CONSENT_MISSING")
 	const ads = "purposes:\n  - id: mail.advertising\n    title: Advertising\n    basis: described\n    categories: [personal.email]\n    clause: PT-24\n"
-	describing := w.tenantOf(personnelTenant, change{"\npurposes:\n", "\n" + ads})
+	describing := w.tenantOf(personnelTenant, change{"\npurposes:\n", "\n" + ads}, change{"\nmessages:", "\nmessages:\n  - {id: advert, title: An advertisement, purpose: mail.advertising, clause: PT-24}\n#"})
+	advertising.message = "advert"
 	w.stranger(describing, personnelTenant).allowed("advertising, were it described", advertising, "PURPOSE_DESCRIBED")
 }

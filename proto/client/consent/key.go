@@ -33,6 +33,7 @@ func appendKey(b []byte, q *consentv1.Question) []byte {
 	}
 	b = appendText(b, q.GetRegion())
 	b = appendText(b, q.GetChannel())
+	b = appendText(b, q.GetMessage())
 	b = binary.AppendUvarint(b, q.GetCohort())
 	b = binary.AppendUvarint(b, q.GetComplement())
 	b = binary.AppendUvarint(b, uint64(q.GetDeclaredAge()))

@@ -110,7 +110,7 @@ func (v Version) consent(p Policy, who Person, q Question, category, clause stri
 }
 
 // covers reports whether a grant under an older version spoke of what is asked:
-// the category, the action and the channel. Where the purpose was not described
+// the category, the action, the channel and the kind of message. Where the purpose was not described
 // then, the grant was for the purpose itself.
 func covers(p Policy, version uint32, q Question, category string) bool {
 	i := slices.IndexFunc(p.Versions, func(v Version) bool { return v.Number == version })
@@ -123,15 +123,19 @@ func covers(p Policy, version uint32, q Question, category string) bool {
 	}
 	was, described := seen.Purposes[q.Purpose]
 	beyond := !seen.Closed && (seen.Categories[category].Registration || seen.Categories[category].Sensitive)
-	return !described || (was.Categories[category] || beyond) && was.Actions[q.Action] && seen.channel(was, q)
+	return !described || (was.Categories[category] || beyond) && was.Actions[q.Action] && seen.channel(was, q) && seen.told(q)
 }
 
 // speaking is a version in which a later one speaks for a purpose, and for those
-// of its kinds of data that the version does not know.
+// of its kinds of data and of messages that the version does not know.
 func (v Version) speaking(later Version, q Question) Version {
 	v.Purposes, v.Categories = maps.Clone(v.Purposes), maps.Clone(v.Categories)
 	if p, ok := later.Purposes[q.Purpose]; ok {
 		v.Purposes[q.Purpose] = p
+	}
+	if m, ok := later.Messages[q.Message]; ok && v.Messages != nil && v.Messages[q.Message].Purpose == "" {
+		v.Messages = maps.Clone(v.Messages)
+		v.Messages[q.Message] = m
 	}
 	for _, name := range q.Categories {
 		_, known := v.Categories[name]

@@ -170,6 +170,9 @@ func (v Version) ask(p Policy, who Person, q Question) Answer {
 			out = a
 		}
 	}
+	if a := v.message(q); a.Reason != "" {
+		return a
+	}
 	if purpose.Periodic && q.Action == Use && !q.Stoppable {
 		return v.no(UnsubscribeRequired, purpose.Clause)
 	}

@@ -70,6 +70,9 @@ func ask(d policydoc.Document, c policydoc.Category, p policydoc.Purpose) check.
 	if len(p.Channels) > 0 {
 		q.Channel = p.Channels[0]
 	}
+	if i := slices.IndexFunc(d.Messages, func(m policydoc.Message) bool { return m.Purpose == p.ID }); i >= 0 {
+		q.Message = d.Messages[i].ID
+	}
 	return q
 }
 

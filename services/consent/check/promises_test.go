@@ -30,6 +30,9 @@ func doing(a check.Action) func(*check.Question) { return func(q *check.Question
 
 func by(channel string) func(*check.Question) { return func(q *check.Question) { q.Channel = channel } }
 
+// saying makes it one about a message of a kind.
+func saying(kind string) func(*check.Question) { return func(q *check.Question) { q.Message = kind } }
+
 // stoppable makes it one about a message that says how to stop its like.
 func stoppable(q *check.Question) { q.Stoppable = true }
 
@@ -142,13 +145,18 @@ func TestPersonnelTechnologyKeepsItsPromises(t *testing.T) {
 		{"PT-04 no provider named", pt, importer(grant(1)), imported("", ""), check.SourceNotAuthorized, "PT-04", false},
 		{"PT-04 imported content falls under the policy", pt, undecided, of("service.imported", "third_party.content", "third_party"), check.ContractNeeds, "PT-04", true},
 		{"PT-03 contacts of an account elsewhere, permitted and not authorised", pt, decided("connect.contact_list", grant(1)), of("connect.contact_list", "contacts.list", "third_party", doing(check.Collect)), check.SourceNotAuthorized, "PT-03", false},
-		{"PT-07 about the service", pt, undecided, of("mail.service", "personal.email", registration, by("email")), check.ContractNeeds, "PT-07", true},
+		{"PT-07 about the service", pt, undecided, of("mail.service", "personal.email", registration, by("email"), saying("account.notice")), check.ContractNeeds, "PT-07", true},
 		{"PT-07 about the service, by another channel", pt, undecided, of("mail.service", "personal.email", registration, by("sms")), check.ChannelNotFor, "PT-07", false},
 		{"PT-07 advertising", pt, undecided, of("mail.advertising", "personal.email", registration, by("email")), check.PurposeNotDescribed, "PT-24", false},
-		{"PT-07 an urgent danger", pt, undecided, of("notice.safety", "personal.email", registration, by("email")), check.LegalGround, "PT-07", true},
+		{"PT-07 an urgent danger", pt, undecided, of("notice.safety", "personal.email", registration, by("email"), saying("danger.notice")), check.LegalGround, "PT-07", true},
 		{"PT-11 undecided", pt, undecided, of("mail.updates", "personal.email", registration, by("email")), check.ConsentMissing, "PT-11", false},
-		{"PT-11 granted, every channel", pt, decided("mail.updates", grant(1)), of("mail.updates", "personal.mobile_phone", registration, by("sms")), check.ConsentGiven, "PT-11", true},
+		{"PT-11 granted, every channel", pt, decided("mail.updates", grant(1)), of("mail.updates", "personal.mobile_phone", registration, by("sms"), saying("patch.announced")), check.ConsentGiven, "PT-11", true},
 		{"PT-11 withdrawn", pt, decided("mail.updates", no(check.Withdrawn)), of("mail.updates", "personal.email", registration, by("email")), check.ConsentWithdrawn, "PT-11", false},
+		{"PT-11 a release is no message about the service", pt, undecided, of("mail.service", "personal.email", registration, by("email"), saying("release.announced")), check.PurposeNotOfMessage, "PT-11", false},
+		{"PT-11 a release is no urgent danger", pt, undecided, of("notice.safety", "personal.email", registration, by("email"), saying("release.announced")), check.PurposeNotOfMessage, "PT-11", false},
+		{"PT-11 a message of no kind", pt, undecided, of("mail.service", "personal.email", registration, by("email")), check.MessageMissing, "PT-07", false},
+		{"PT-11 a message of no kind and by no channel", pt, decided("mail.updates", grant(1)), of("mail.updates", "personal.email", registration), check.MessageMissing, "PT-11", false},
+		{"PT-11 a message of an unknown kind", pt, decided("mail.updates", grant(1)), of("mail.updates", "personal.email", registration, by("email"), saying("prize.won")), check.MessageUnknown, "PT-24", false},
 		{"PT-16 abroad", pt, undecided, of("service.provide", "personal.email", registration, abroad), check.RegionNotAllowed, "PT-16", false},
 		{"PT-22 necessary, none", pt, undecided, of("service.provide", "personal.email", registration), check.ContractNeeds, "PT-24", true},
 		{"PT-22 necessary, implied", pt, decided("service.provide", implied()), of("service.provide", "personal.email", registration), check.ContractNeeds, "PT-24", true},

@@ -97,16 +97,26 @@ func outside() map[check.Reason]func(*asked) {
 		check.PurposeNotDescribed: func(a *asked) { a.q.Purpose = "no.such" },
 		check.PurposeNotFor:       func(a *asked) { a.purpose(func(p *check.Purpose) { p.Categories = nil }) },
 		check.UnsubscribeRequired: func(a *asked) { a.purpose(func(p *check.Purpose) { p.Periodic = true }) },
-		check.ActionNotFor:        func(a *asked) { a.q.Action = check.Access },
-		check.ChannelNotFor:       func(a *asked) { a.q.Channel = "sms" },
-		check.BasisUnknown:        func(a *asked) { a.purpose(func(p *check.Purpose) { p.Basis = "whim" }) },
-		check.SourceUnknown:       func(a *asked) { a.q.Source = "" },
-		check.SourceNotOf:         func(a *asked) { a.q.Source = observed },
-		check.SourceNotCovered:    source(check.SourceRule{}),
-		check.SourceNotPersonal:   source(check.SourceRule{Accepted: true}),
-		check.SourceNotFor:        source(check.SourceRule{Accepted: true, Personal: true, Purposes: map[string]bool{"other": true}}),
-		check.RegionNotAllowed:    func(a *asked) { a.v().Regions, a.q.Region = map[string]bool{"us": true}, "de" },
-		check.CohortTooSmall:      func(a *asked) { a.purpose(func(p *check.Purpose) { p.Basis = check.Aggregate }) },
+		check.MessageMissing:      func(a *asked) { a.v().Messages = map[string]check.Message{"release": {Purpose: "news"}} },
+		check.MessageUnknown: func(a *asked) {
+			a.q.Message, a.v().Messages = "prize", map[string]check.Message{"release": {Purpose: "news"}}
+		},
+		check.PurposeNotOfMessage: func(a *asked) {
+			a.q.Message, a.v().Messages = "release", map[string]check.Message{"release": {Purpose: "other"}}
+		},
+		check.ChannelNotForMessage: func(a *asked) {
+			a.q.Message, a.v().Messages = "release", map[string]check.Message{"release": {Purpose: "news", Channels: map[string]bool{"sms": true}}}
+		},
+		check.ActionNotFor:      func(a *asked) { a.q.Action = check.Access },
+		check.ChannelNotFor:     func(a *asked) { a.q.Channel = "sms" },
+		check.BasisUnknown:      func(a *asked) { a.purpose(func(p *check.Purpose) { p.Basis = "whim" }) },
+		check.SourceUnknown:     func(a *asked) { a.q.Source = "" },
+		check.SourceNotOf:       func(a *asked) { a.q.Source = observed },
+		check.SourceNotCovered:  source(check.SourceRule{}),
+		check.SourceNotPersonal: source(check.SourceRule{Accepted: true}),
+		check.SourceNotFor:      source(check.SourceRule{Accepted: true, Personal: true, Purposes: map[string]bool{"other": true}}),
+		check.RegionNotAllowed:  func(a *asked) { a.v().Regions, a.q.Region = map[string]bool{"us": true}, "de" },
+		check.CohortTooSmall:    func(a *asked) { a.purpose(func(p *check.Purpose) { p.Basis = check.Aggregate }) },
 		check.FiguresNotCounted: func(a *asked) {
 			a.give()
 			a.purpose(func(p *check.Purpose) { p.Basis = check.Aggregate })

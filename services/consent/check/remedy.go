@@ -45,7 +45,8 @@ func remedy(a Answer) (Remedy, Actor) {
 		return "", ""
 	}
 	switch a.Reason {
-	case CollectedLater, NoCategories, ActionUnknown, SourceUnknown, RecipientMissing, RecipientNotExpected:
+	case CollectedLater, NoCategories, ActionUnknown, SourceUnknown, RecipientMissing, RecipientNotExpected,
+		MessageMissing, PurposeNotOfMessage:
 		return CorrectQuestion, ByCaller
 	case NotOffered:
 		return OfferWayOut, ByCaller
@@ -77,7 +78,7 @@ func controllers(r Reason) (Remedy, Actor) {
 	switch r {
 	case NoPolicy:
 		return PostPolicy, ByController
-	case CategoryUnknown, PurposeNotDescribed, PurposeNotFor, ActionNotFor, ActionNotForGround, ChannelNotFor, GroundUnknown, BasisUnknown,
+	case CategoryUnknown, PurposeNotDescribed, PurposeNotFor, ActionNotFor, ActionNotForGround, ChannelNotFor, MessageUnknown, ChannelNotForMessage, GroundUnknown, BasisUnknown,
 		SourceNotCovered, SourceNotPersonal, SourceNotFor, SourceNotOf, RegionNotAllowed, RecipientKindNotListed, RecipientElsewhere:
 		return DescribeInPolicy, ByController
 	case PersonRestricted:

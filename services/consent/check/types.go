@@ -38,6 +38,7 @@ type Version struct {
 	Closed     bool      // what is not described is forbidden
 	Categories map[string]Category
 	Purposes   map[string]Purpose
+	Messages   map[string]Message // kinds; nil: no promise
 	Sources    map[Source]SourceRule
 	Grounds    map[string]Ground
 	Regions    map[string]bool // nil: no promise
@@ -196,6 +197,7 @@ type Question struct {
 	Origin      string     // region that the data is from, ISO 3166; empty: not known
 	Region      string
 	Channel     string
+	Message     string // kind of the message that is to be sent; empty: none is named
 	Cohort      uint64
 	Complement  uint64
 	Age         uint32 // that was declared in the session; zero: none
@@ -238,6 +240,10 @@ const (
 	CategoryUnknown      Reason = "CATEGORY_UNKNOWN"
 	PurposeNotDescribed  Reason = "PURPOSE_NOT_DESCRIBED"
 	UnsubscribeRequired  Reason = "UNSUBSCRIBE_REQUIRED"
+	MessageMissing       Reason = "MESSAGE_MISSING"
+	MessageUnknown       Reason = "MESSAGE_UNKNOWN"
+	PurposeNotOfMessage  Reason = "PURPOSE_NOT_OF_MESSAGE"
+	ChannelNotForMessage Reason = "CHANNEL_NOT_FOR_MESSAGE"
 	PurposeNotFor        Reason = "PURPOSE_NOT_FOR_CATEGORY"
 	NoPurpose            Reason = "CATEGORY_WITHOUT_PURPOSE"
 	ActionNotFor         Reason = "ACTION_NOT_FOR_PURPOSE"

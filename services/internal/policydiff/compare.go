@@ -14,6 +14,7 @@ func Compare(from, to policydoc.Document) Changes {
 	d.consent(from.Consent, to.Consent)
 	d.categories(from, to)
 	d.purposes(from, to)
+	d.messages(from, to)
 	d.sources(from.Sources, to.Sources)
 	d.signals(from.Signals, to.Signals)
 	d.sharing(from.Sharing, to.Sharing)

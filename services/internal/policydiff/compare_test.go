@@ -57,6 +57,9 @@ func TestADifferenceIsSaidInWords(t *testing.T) {
 		{"a ground demands less", "qcera", "requires: [belief, believed_by, categories, recipient, imminent]", "requires: [belief, believed_by, categories, recipient]", "grounds[personal_safety].requires.removed", policydiff.Less, `Each use of "Exigent circumstances, to protect the personal safety of users or the public" records: imminent is removed.`},
 		{"a promise disappears", "caseworks", `  - {id: CW-25, `, `  - {id: CW-26, `, "clauses[CW-25]", policydiff.Less, "This is no longer promised: Reasonable steps keep data accurate, complete and current."},
 		{"a signal is ignored", "caseworks", "{signal: gpc, honoured: true,", "{signal: gpc, honoured: false,", "signals[gpc]", policydiff.Less, "The signal gpc is no longer honoured."},
+		{"a message of another purpose", "personnel-technology", "title: A patch, purpose: mail.updates", "title: A patch, purpose: mail.service", "messages[patch.announced].purpose", policydiff.Less, `"A patch" was a message of mail.updates and is one of mail.service.`},
+		{"a new kind of message without consent", "personnel-technology", "messages: # a message is of the purpose of its kind\n", "messages:\n  - {id: tip, title: A tip, purpose: mail.service, clause: PT-07}\n", "messages[tip]", policydiff.Less, `"A tip" is a new kind of message, of the purpose mail.service.`},
+		{"kinds of messages are said", "qcera", "matrix: {clause: QC-15}\n", "matrix: {clause: QC-15}\nmessages: [{id: tip, title: A tip, purpose: mail.periodic, clause: QC-05}]\n", "messages", policydiff.More, "Which messages there are is said, and what each is for."},
 		{"somebody else is responsible", "qcera", "publisher: Qcera, Inc.", "publisher: Somebody Else, Inc.", "publisher", policydiff.Differs, `Who is responsible was "Qcera, Inc." and is now "Somebody Else, Inc.".`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

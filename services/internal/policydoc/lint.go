@@ -29,6 +29,7 @@ const (
 	CodeOfferWithoutOptOut  = "OFFER_WITHOUT_OPT_OUT"
 	CodeReservedName        = "NAME_RESERVED"
 	CodePeriodicUnstoppable = "PERIODIC_UNSTOPPABLE"
+	CodeMessageUnsendable   = "MESSAGE_UNSENDABLE"
 	CodeFeeForbidden        = "FEE_FORBIDDEN"
 	CodeDeclineForbidden    = "DECLINE_FORBIDDEN"
 	CodeSignalBound         = "SIGNAL_BOUND_BY_LAW"
@@ -66,6 +67,7 @@ func lint(doc Document, tree *yaml.Node) Problems {
 	l.head()
 	l.lintCategories()
 	l.lintPurposes()
+	l.lintMessages()
 	l.lintSources()
 	l.lintSharing()
 	l.lintLimits()

@@ -178,6 +178,34 @@ func (l *linter) lintPurposes() {
 	}
 }
 
+// lintMessages: each kind of message has a purpose, and goes by no channel that
+// the purpose does not go by.
+func (l *linter) lintMessages() {
+	l.names("messages", len(l.doc.Messages), func(i int) string { return l.doc.Messages[i].ID }, dottedPattern)
+	for i, m := range l.doc.Messages {
+		at := item("messages", i)
+		l.given(at+".title", m.Title)
+		l.unique(at+".channels", m.Channels)
+		for j, c := range m.Channels {
+			l.match(item(at+".channels", j), c, dottedPattern)
+		}
+		k := slices.IndexFunc(l.doc.Purposes, func(p Purpose) bool { return p.ID == m.Purpose })
+		if k < 0 {
+			l.fail(at+".purpose", CodePurposeUnknown, "is not defined in this document")
+			continue
+		}
+		p := l.doc.Purposes[k]
+		if len(p.Actions) > 0 && !slices.Contains(p.Actions, "use") {
+			l.fail(at+".purpose", CodeMessageUnsendable, "to send is to use, which the purpose does not allow")
+		}
+		for j, c := range m.Channels {
+			if len(p.Channels) > 0 && !slices.Contains(p.Channels, c) {
+				l.fail(item(at+".channels", j), CodeMessageUnsendable, "the purpose does not go by this channel")
+			}
+		}
+	}
+}
+
 func (l *linter) lintSources() {
 	var seen []string
 	for i, s := range l.doc.Sources {

@@ -39,7 +39,7 @@ func TestThePublishedPoliciesKeepEveryRule(t *testing.T) {
 }
 
 func TestAProblemHasPathLineAndCode(t *testing.T) {
-	good := string(read(t, "qcera.yaml"))
+	good, list := string(read(t, "qcera.yaml")), "matrix: {clause: QC-15}\n"
 	for _, tc := range []struct {
 		name, old, by, path, code string
 	}{
@@ -65,6 +65,11 @@ func TestAProblemHasPathLineAndCode(t *testing.T) {
 		{"a signal that a law binds", "{signal: gpc, honoured: true,", "{signal: gpc, honoured: false,", "signals[0].honoured", policydoc.CodeSignalBound},
 		{"a fee for an erasure", "{right: erasure, verified: true,", "{right: erasure, fee: true,", "requests.rights[2].fee", policydoc.CodeFeeForbidden},
 		{"a rule for staff without a clause", "staff: {clause: QC-08}", "staff: {}", "consent.staff.clause", policydoc.CodeClauseMissing},
+		{"a message of no purpose", list, list + "messages: [{id: news, title: News, purpose: mail.news, clause: QC-05}]\n", "messages[0].purpose", policydoc.CodePurposeUnknown},
+		{"a message twice", list, list + "messages: [{id: n, title: N, purpose: mail.periodic, clause: QC-05}, {id: n, title: N, purpose: mail.periodic, clause: QC-05}]\n", "messages[1].id", policydoc.CodeDuplicate},
+		{"a message without a promise", list, list + "messages: [{id: n, title: N, purpose: mail.periodic}]\n", "messages[0].clause", policydoc.CodeClauseMissing},
+		{"a message by a channel that its purpose has not", list, list + "messages: [{id: n, title: N, purpose: mail.periodic, channels: [email, sms], clause: QC-05}]\n", "messages[0].channels[1]", policydoc.CodeMessageUnsendable},
+		{"a message for what may only be kept", list, list + "messages: [{id: n, title: N, purpose: legal.retention, clause: QC-05}]\n", "messages[0].purpose", policydoc.CodeMessageUnsendable},
 		{"no policy at all", good, "[]", "", policydoc.CodeKind},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -31,6 +31,7 @@ type Document struct {
 
 	Categories []Category  `yaml:"categories"`
 	Purposes   []Purpose   `yaml:"purposes"`
+	Messages   []Message   `yaml:"messages"`
 	Sources    []Source    `yaml:"sources"`
 	Signals    []Signal    `yaml:"signals"`
 	Sharing    Sharing     `yaml:"sharing"`
@@ -165,6 +166,17 @@ type Purpose struct {
 	Expires  string   `yaml:"expires"`  // how long consent lasts, such as "P2Y"; empty: until it is withdrawn
 	Clause   string   `yaml:"clause"`
 	Serves   []string `yaml:"serves"` // further clauses
+	House    bool     `yaml:"house"`
+}
+
+// Message is a kind of message that goes out: the template behind it says what it
+// is for, whoever asks. Where a policy has such a list, nothing else is sent.
+type Message struct {
+	ID       string   `yaml:"id"`
+	Title    string   `yaml:"title"`
+	Purpose  string   `yaml:"purpose"`
+	Channels []string `yaml:"channels"` // of those of the purpose; empty: all of them
+	Clause   string   `yaml:"clause"`
 	House    bool     `yaml:"house"`
 }
 

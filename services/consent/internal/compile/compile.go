@@ -88,6 +88,12 @@ func Document(d policydoc.Document) Compiled {
 	if d.Ages != nil {
 		v.Age = uint32(d.Ages.Minimum) //nolint:gosec // the linter of policies has found it an age
 	}
+	for _, m := range d.Messages {
+		if v.Messages == nil {
+			v.Messages = map[string]check.Message{}
+		}
+		v.Messages[m.ID] = check.Message{Purpose: m.Purpose, Channels: Set[string](m.Channels), Clause: m.Clause}
+	}
 	for _, s := range d.Sources {
 		v.Sources[check.Source(s.Source)] = check.SourceRule{
 			Accepted: s.Accepted, Personal: s.Personal, Purposes: Set[string](s.Purposes), Clause: s.Clause,

@@ -304,7 +304,7 @@ func question(q *consentv1.Question, at time.Time) check.Question {
 		Action: wire.Action(q.GetAction()), Purpose: q.GetPurpose(), Categories: q.GetCategories(), Source: source(q.GetSource()),
 		Account:     check.Account{Provider: q.GetProvider(), Scope: q.GetScope()},
 		CollectedAt: eventpb.Moment(q.GetCollectedAt()), Recipient: q.GetRecipient(), Region: q.GetRegion(),
-		Origin: q.GetOrigin(), Channel: q.GetChannel(), Cohort: q.GetCohort(), Complement: q.GetComplement(), Age: q.GetDeclaredAge(), At: at,
+		Origin: q.GetOrigin(), Channel: q.GetChannel(), Message: q.GetMessage(), Cohort: q.GetCohort(), Complement: q.GetComplement(), Age: q.GetDeclaredAge(), At: at,
 	}
 }
 

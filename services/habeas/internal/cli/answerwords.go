@@ -52,6 +52,10 @@ func reasonWords() map[consentv1.Reason]string {
 		consentv1.Reason_REASON_PERSON_ERASED:                "the person was erased",
 		consentv1.Reason_REASON_PERSON_IS_MINOR:              "the policy does not serve the person at their age",
 		consentv1.Reason_REASON_AGE_BELOW_MINIMUM:            "the age that was declared is below the minimum",
+		consentv1.Reason_REASON_MESSAGE_MISSING:              "a message, and nobody says of which kind",
+		consentv1.Reason_REASON_MESSAGE_UNKNOWN:              "the policy lists no message of that kind",
+		consentv1.Reason_REASON_PURPOSE_NOT_OF_MESSAGE:       "messages of that kind are of another purpose",
+		consentv1.Reason_REASON_CHANNEL_NOT_FOR_MESSAGE:      "messages of that kind do not go by the channel",
 		consentv1.Reason_REASON_COHORT_TOO_SMALL:             "the group, or the rest, is too small",
 		consentv1.Reason_REASON_FIGURES_NOT_COUNTED:          "figures leave by a release of a statistic, not by a question",
 		consentv1.Reason_REASON_CATEGORY_WITHOUT_PURPOSE:     "no purpose of the policy needs that data",
@@ -125,7 +129,7 @@ func ruleWords() map[consentv1.ConflictRule]string {
 func remedyWords() map[consentv1.Remedy]string {
 	return map[consentv1.Remedy]string{
 		consentv1.Remedy_REMEDY_NONE:                 "nothing makes it a yes",
-		consentv1.Remedy_REMEDY_CORRECT_QUESTION:     "ask another question: the data, the source, the recipient, the moment",
+		consentv1.Remedy_REMEDY_CORRECT_QUESTION:     "ask another question: the data, the source, the recipient, the message, the moment",
 		consentv1.Remedy_REMEDY_DESCRIBE_IN_POLICY:   "publish a version that describes it, for data that is collected from then on",
 		consentv1.Remedy_REMEDY_POST_POLICY:          "publish and post a version",
 		consentv1.Remedy_REMEDY_GRANT_PURPOSE:        "give explicit consent to the purpose, with evidence",

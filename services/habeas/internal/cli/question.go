@@ -31,6 +31,7 @@ func (q *question) flags(f *pflag.FlagSet) {
 	f.StringVar(&q.q.Recipient, "recipient", "", "who gets it")
 	f.StringVar(&q.q.Region, "region", "", "where it goes")
 	f.StringVar(&q.q.Channel, "channel", "", "by which channel")
+	f.StringVar(&q.q.Message, "message", "", "the kind of message that is to be sent: its template, a dotted name")
 	f.Uint64Var(&q.q.Cohort, "cohort", 0, "size of the group that an aggregate speaks of")
 	f.Uint64Var(&q.q.Complement, "complement", 0, "size of the rest of its population")
 	f.StringVar(&q.at, "at", "", "the moment asked about, RFC 3339; now if empty")

@@ -2014,7 +2014,11 @@ type Question struct {
 	// authorisation of provider and scope that stands, nothing is.
 	Provider string `protobuf:"bytes,17,opt,name=provider,proto3" json:"provider,omitempty"`
 	// The part of that account.
-	Scope         string `protobuf:"bytes,18,opt,name=scope,proto3" json:"scope,omitempty"`
+	Scope string `protobuf:"bytes,18,opt,name=scope,proto3" json:"scope,omitempty"`
+	// Of a message that is to be sent: its kind, which is the template behind it.
+	// Where the policy lists kinds, each message needs one, and the purpose has to be
+	// that of the kind.
+	Message       string `protobuf:"bytes,19,opt,name=message,proto3" json:"message,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2171,6 +2175,13 @@ func (x *Question) GetProvider() string {
 func (x *Question) GetScope() string {
 	if x != nil {
 		return x.Scope
+	}
+	return ""
+}
+
+func (x *Question) GetMessage() string {
+	if x != nil {
+		return x.Message
 	}
 	return ""
 }
@@ -4985,7 +4996,7 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"\n" +
 	"revoked_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\trevokedAt\"C\n" +
 	"\x14RevokeSourceResponse\x12+\n" +
-	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\x97\b\n" +
+	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\xd5\b\n" +
 	"\bQuestion\x12C\n" +
 	"\vsubject_ref\x18\x01 \x01(\tB\"\xbaH\x1fr\x1d2\x1b^([a-z2-7]{25}[aeimquy4])?$R\n" +
 	"subjectRef\x125\n" +
@@ -5011,7 +5022,8 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"\x06origin\x18\x0f \x01(\tB%\xbaH\"r 2\x1e^([a-z]{2}(-[a-z0-9]{1,8})?)?$R\x06origin\x12=\n" +
 	"\x04keys\x18\x10 \x03(\tB)\xbaH&\x92\x01#\x10\x10\x18\x01\"\x1dr\x1b2\x19^[a-z][a-z0-9_.:-]{0,63}$R\x04keys\x12>\n" +
 	"\bprovider\x18\x11 \x01(\tB\"\xbaH\x1fr\x1d2\x1b^([a-z][a-z0-9_.-]{0,62})?$R\bprovider\x12A\n" +
-	"\x05scope\x18\x12 \x01(\tB+\xbaH(r&2$^([A-Za-z][A-Za-z0-9_.:/-]{0,126})?$R\x05scope\"\xae\x02\n" +
+	"\x05scope\x18\x12 \x01(\tB+\xbaH(r&2$^([A-Za-z][A-Za-z0-9_.:/-]{0,126})?$R\x05scope\x12<\n" +
+	"\amessage\x18\x13 \x01(\tB\"\xbaH\x1fr\x1d2\x1b^([a-z][a-z0-9_.]{0,126})?$R\amessage\"\xae\x02\n" +
 	"\x06Answer\x12\x18\n" +
 	"\aallowed\x18\x01 \x01(\bR\aallowed\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x14\n" +

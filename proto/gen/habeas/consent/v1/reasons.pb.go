@@ -172,6 +172,14 @@ const (
 	// A periodic message has to say how to stop them: PrepareMessage hands out what
 	// stands in it.
 	Reason_REASON_UNSUBSCRIBE_REQUIRED Reason = 71
+	// The policy lists the kinds of messages, and none is named.
+	Reason_REASON_MESSAGE_MISSING Reason = 72
+	// The policy lists no message of that kind.
+	Reason_REASON_MESSAGE_UNKNOWN Reason = 73
+	// Messages of that kind are of another purpose, and need what that one needs.
+	Reason_REASON_PURPOSE_NOT_OF_MESSAGE Reason = 74
+	// Messages of that kind don't go by the channel.
+	Reason_REASON_CHANNEL_NOT_FOR_MESSAGE Reason = 75
 )
 
 // Enum value maps for Reason.
@@ -249,6 +257,10 @@ var (
 		69: "REASON_TRANSFER_MECHANISM_INVALID",
 		70: "REASON_CATEGORY_WITHOUT_PURPOSE",
 		71: "REASON_UNSUBSCRIBE_REQUIRED",
+		72: "REASON_MESSAGE_MISSING",
+		73: "REASON_MESSAGE_UNKNOWN",
+		74: "REASON_PURPOSE_NOT_OF_MESSAGE",
+		75: "REASON_CHANNEL_NOT_FOR_MESSAGE",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                          0,
@@ -323,6 +335,10 @@ var (
 		"REASON_TRANSFER_MECHANISM_INVALID":           69,
 		"REASON_CATEGORY_WITHOUT_PURPOSE":             70,
 		"REASON_UNSUBSCRIBE_REQUIRED":                 71,
+		"REASON_MESSAGE_MISSING":                      72,
+		"REASON_MESSAGE_UNKNOWN":                      73,
+		"REASON_PURPOSE_NOT_OF_MESSAGE":               74,
+		"REASON_CHANNEL_NOT_FOR_MESSAGE":              75,
 	}
 )
 
@@ -357,7 +373,7 @@ var File_habeas_consent_v1_reasons_proto protoreflect.FileDescriptor
 
 const file_habeas_consent_v1_reasons_proto_rawDesc = "" +
 	"\n" +
-	"\x1fhabeas/consent/v1/reasons.proto\x12\x11habeas.consent.v1*\xf4\x11\n" +
+	"\x1fhabeas/consent/v1/reasons.proto\x12\x11habeas.consent.v1*\xf3\x12\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14REASON_CONSENT_GIVEN\x10\x01\x12\x1c\n" +
@@ -431,7 +447,11 @@ const file_habeas_consent_v1_reasons_proto_rawDesc = "" +
 	"\x1aREASON_FIGURES_NOT_COUNTED\x10D\x12%\n" +
 	"!REASON_TRANSFER_MECHANISM_INVALID\x10E\x12#\n" +
 	"\x1fREASON_CATEGORY_WITHOUT_PURPOSE\x10F\x12\x1f\n" +
-	"\x1bREASON_UNSUBSCRIBE_REQUIRED\x10GB\xc2\x01\n" +
+	"\x1bREASON_UNSUBSCRIBE_REQUIRED\x10G\x12\x1a\n" +
+	"\x16REASON_MESSAGE_MISSING\x10H\x12\x1a\n" +
+	"\x16REASON_MESSAGE_UNKNOWN\x10I\x12!\n" +
+	"\x1dREASON_PURPOSE_NOT_OF_MESSAGE\x10J\x12\"\n" +
+	"\x1eREASON_CHANNEL_NOT_FOR_MESSAGE\x10KB\xc2\x01\n" +
 	"\x15com.habeas.consent.v1B\fReasonsProtoP\x01Z5habeas.internal/proto/gen/habeas/consent/v1;consentv1\xa2\x02\x03HCX\xaa\x02\x11Habeas.Consent.V1\xca\x02\x11Habeas\\Consent\\V1\xe2\x02\x1dHabeas\\Consent\\V1\\GPBMetadata\xea\x02\x13Habeas::Consent::V1b\x06proto3"
 
 var (
