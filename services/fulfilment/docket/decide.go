@@ -38,11 +38,11 @@ func enter(s Docket, c Enter) []Event {
 	if c.Right == Erasure && s.Erased != "" {
 		return []Event{Answered{Request: c.Request, With: s.Erased}}
 	}
-	e := Entered{Request: c.Request, Right: c.Right, Place: Active, Agent: c.Agent, Asked: c.Asked}
+	e := Entered{Request: c.Request, Right: c.Right, Place: Active, Agent: c.Agent, Asked: c.Asked, Partial: c.Partial}
 	yields := false
 	for _, other := range s.Entries {
 		switch {
-		case other.Right == c.Right && other.Place != Duplicate:
+		case other.Right == c.Right && other.Place != Duplicate && !other.Partial && !c.Partial:
 			e.Place, e.Behind = Duplicate, other.Request
 			return []Event{e}
 		case other.Place == Active:

@@ -8,6 +8,7 @@ func Evolve(s Docket, ev Event) Docket {
 	case Entered:
 		s.Entries = append(slices.Clip(s.Entries), Entry{
 			Request: e.Request, Right: e.Right, Place: e.Place, Behind: e.Behind, Agent: e.Agent, Asked: e.Asked,
+			Partial: e.Partial,
 		})
 	case AgentRevoked:
 		rest := slices.DeleteFunc(slices.Clone(s.Revoked), func(r Revocation) bool { return r.Agent == e.Agent })
@@ -25,7 +26,7 @@ func Evolve(s Docket, ev Event) Docket {
 		case gone.Right == Access:
 			s.Shown = append(slices.Clip(s.Shown), e.Request)
 			s.Shown = s.Shown[max(0, len(s.Shown)-shown):]
-		case e.Fulfilled && gone.Right == Erasure:
+		case e.Fulfilled && gone.Right == Erasure && !gone.Partial:
 			s.Erased = e.Request
 		}
 		s = without(s, e.Request)

@@ -47,6 +47,7 @@ type Entry struct {
 	Begun   bool      // it may have destroyed something, and yields no more
 	Agent   string    // that asked for it in the person's name; empty if none did
 	Asked   time.Time // when
+	Partial bool      // it is about a part of the data: it answers no other request, and none answers it
 }
 
 // Revocation says since when an agent may no longer ask.
@@ -99,6 +100,7 @@ type Enter struct {
 	Right   Right
 	Agent   string
 	Asked   time.Time
+	Partial bool // it is about a part of the data
 }
 
 // Begin asks to destroy. It is granted if the request is active then, and says
@@ -143,6 +145,7 @@ type Entered struct {
 	Behind  string
 	Agent   string
 	Asked   time.Time
+	Partial bool
 }
 
 // AgentRevoked says that an agent may no longer ask.

@@ -181,7 +181,9 @@ func assemble(
 		return nil, err
 	}
 	words := vocabulary.New(p.Policies, p.Retention)
+	pinner := terms.Pinner{Tenants: p.tenants, Policies: p.Policies, Packs: packs}
 	carrier := carry.New(carry.Config{
+		Pin:      pinner.Unasked,
 		Handlers: handlers, Peers: p.Peers, Connect: systems, Words: words, Opener: p.keys, Packages: packages, Mailer: mailer, Phones: texts != nil, Timers: m.Log,
 		Random: rand.Reader, Now: time.Now, Log: k.Log, Tracer: k.Telemetry.Tracers.Tracer(Name), PackageLife: cfg.Packages.Life, CancelPage: page, Crash: crash(),
 	})
@@ -193,7 +195,7 @@ func assemble(
 			Limiter: k.Limiter(), Starts: cfg.Verify.Starts, AllStarts: 100 * cfg.Verify.Starts,
 			Attempts: cfg.Verify.Attempts, OfTenant: cfg.Verify.Tenant, OfNetwork: cfg.Verify.Network,
 		},
-		Pinner: terms.Pinner{Tenants: p.tenants, Policies: p.Policies, Packs: packs},
+		Pinner: pinner,
 		Random: rand.Reader, Now: time.Now, Poll: poll,
 	}}, nil
 }

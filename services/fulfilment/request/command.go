@@ -26,8 +26,12 @@ type Submit struct {
 	Service    string // that submits it for itself; empty if somebody else does
 	// SubmitterKey is random, and this request's own.
 	SubmitterKey personal.Text
-	ReceivedAt   time.Time
-	At           time.Time
+	// Scope limits an erasure that retention has announced to a part of the data of
+	// the person with this reference; empty for everything.
+	Scope      []Limb
+	SubjectRef string
+	ReceivedAt time.Time
+	At         time.Time
 }
 
 // NoteVerification records that identity was asked to verify the person.

@@ -69,7 +69,14 @@ func submit(s Request, c Submit) ([]Event, error) {
 	if c.ReceivedAt.After(c.At) {
 		return nil, ErrInFuture
 	}
-	return []Event{Submitted(c)}, nil
+	if len(c.Scope) > 0 {
+		return submitPartial(c), nil
+	}
+	return []Event{Submitted{
+		Right: c.Right, Kind: c.Kind, Identifier: c.Identifier, Channel: c.Channel, Terms: c.Terms, Submitter: c.Submitter,
+		TakenBy: c.TakenBy, Agent: c.Agent, Mandate: c.Mandate, Service: c.Service, SubmitterKey: c.SubmitterKey,
+		ReceivedAt: c.ReceivedAt, At: c.At,
+	}}, nil
 }
 
 func refuse(command string, r Refusal) ([]Event, error) {

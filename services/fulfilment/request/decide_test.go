@@ -224,7 +224,7 @@ func endings() []decision {
 			"it closes with the outcome of its leaves",
 			with(planned(erases()), started(3), completed(request.Erased), request.SubjectForgotten{}, request.RestrictionEnded{Erased: true}),
 			request.Close{At: noon()},
-			one(request.Closed{Outcome: request.Complete, At: noon()}), nil,
+			one2(request.RemainderStated{SubjectRef: subject, Forgotten: true}, request.Closed{Outcome: request.Complete, At: noon()}), nil,
 		},
 		{
 			"a closed request stays closed", one2(submitted(request.Access), request.Closed{Outcome: request.NotVerified}),

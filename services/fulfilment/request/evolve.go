@@ -14,6 +14,8 @@ func Evolve(s Request, ev Event) Request {
 		s.Channel, s.Terms, s.ReceivedAt, s.Submitter, s.Since = e.Channel, e.Terms, e.ReceivedAt, e.Submitter, e.At
 		s.Case.TakenBy = e.TakenBy
 		s.Agent, s.Mandate, s.Service, s.SubmitterKey = e.Agent, e.Mandate, e.Service, e.SubmitterKey
+	case ScopeSet:
+		s.Scope = e.Limbs
 	case NoticeOwed:
 		s.Notices = append(slices.Clip(s.Notices), Notice{ID: e.Notice, Template: e.Template})
 		s.Failures = others(others(s.Failures, StepAcknowledge, ""), StepMore, "")
@@ -62,7 +64,7 @@ func Evolve(s Request, ev Event) Request {
 		s = evolveApproval(evolveWork(s, e), e)
 	case Assigned, Unassigned, NeedGranted, NeedEnded, Approved, Declined, Reviewed, ManifestOutdated:
 		s = evolveApproval(evolveCase(s, e), e)
-	case CommandRefused:
+	case CommandRefused, RemainderStated:
 	}
 	return clearFailures(s, ev)
 }

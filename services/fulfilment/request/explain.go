@@ -63,6 +63,10 @@ const DelayRuns = "SAFEGUARD_DELAY"
 // where to look is not known, so that nothing is planned.
 const NoSystems = "NO_SYSTEMS"
 
+// NoScope is the reason of a request about a part of the data that no system is
+// described as holding.
+const NoScope = "SCOPE_NOT_DESCRIBED"
+
 // Who acts.
 const (
 	ActorPerson     = "person"
@@ -167,7 +171,7 @@ func withFailure(s Request, x Explanation) Explanation {
 				x.Actor = ActorOwner
 			case x.System != "":
 				x.Actor = ActorSystem
-			case f.Reason == NoSystems:
+			case f.Reason == NoSystems, f.Reason == NoScope:
 				x.Actor, x.Awaited = ActorOwner, "system.register"
 			case f.Step == StepForget && f.Reason == OnHold:
 				x.Actor, x.Awaited = ActorRetention, "hold.release"

@@ -133,7 +133,7 @@ func pending(s Request, now time.Time) []Effect {
 // onward is what brings the request itself on.
 func onward(s Request, now time.Time) []Effect {
 	switch {
-	case !s.owed(TemplateAcknowledged) && !s.Closed:
+	case !s.owed(TemplateAcknowledged) && !s.Closed && !s.Partial():
 		return one(StepAcknowledge)
 	case s.Closed:
 		return afterwards(s, now)
@@ -145,7 +145,7 @@ func onward(s Request, now time.Time) []Effect {
 		return verifying(s, now)
 	case !s.Assured():
 		return better(s, now)
-	case !s.ContactNoted:
+	case !s.ContactNoted && !s.Partial():
 		return one(StepContact)
 	case s.delays(), s.telling():
 		return one(StepDelay)
@@ -155,7 +155,7 @@ func onward(s Request, now time.Time) []Effect {
 		return one(StepEnter)
 	case !s.Active:
 		return nil // it asks the docket whenever it is woken
-	case s.Right == Erasure && !s.Frozen:
+	case s.whole() && !s.Frozen:
 		return one(StepFreeze)
 	case !s.Planned:
 		return one(StepPlan)
@@ -168,7 +168,7 @@ func onward(s Request, now time.Time) []Effect {
 // restricted reports whether consent may restrict the person because of this
 // request: it is told first, and a withdrawal may have come in between.
 func (s Request) restricted() bool {
-	return s.Right == Erasure && (s.Active || s.Yielded) && !s.RestrictionEnded
+	return s.whole() && (s.Active || s.Yielded) && !s.RestrictionEnded
 }
 
 func one(step Step) []Effect { return []Effect{{Step: step}} }
@@ -217,7 +217,7 @@ func working(s Request, now time.Time) []Effect {
 func (y System) busy(now time.Time) bool { return y.Permit != "" && now.Before(y.PermitAt) }
 
 func concluding(s Request) []Effect {
-	if s.Right == Erasure {
+	if s.whole() {
 		switch {
 		case s.Approval.Review:
 			return one(StepReview)
@@ -231,7 +231,7 @@ func concluding(s Request) []Effect {
 			return one(StepUnfreeze)
 		}
 	}
-	if !s.owed(s.Conclusion()) {
+	if !s.Partial() && !s.owed(s.Conclusion()) {
 		return one(StepNotify)
 	}
 	return one(StepClose)
@@ -279,6 +279,9 @@ const (
 // Conclusion is the message that tells how the request ended; empty if none is
 // owed.
 func (s Request) Conclusion() string {
+	if s.Partial() { // nobody has asked for it
+		return ""
+	}
 	outcome := s.Outcome
 	if !s.Closed {
 		outcome = s.Verdict()

@@ -248,6 +248,7 @@ type Request struct {
 	Case         Case
 	Agent        string // that asks in the person's name; empty if none does
 	Mandate      string // by which it does
+	Scope        []Limb // of a request that is about a part; empty for everything
 
 	Verification   string
 	VerificationAt time.Time // its end
@@ -329,6 +330,9 @@ func (r Refusal) Reason() string { return string(r) }
 
 // OnHold is retention's answer for a person under a hold.
 const OnHold = "PERSON_ON_HOLD"
+
+// NotDue is retention's answer where what it announced is not due any more.
+const NotDue = "ERASURE_NOT_DUE"
 
 // What a caller may be told.
 const (

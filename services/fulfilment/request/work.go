@@ -35,11 +35,11 @@ func commit(s Request, c CommitManifest) ([]Event, error) {
 	if s.Planned {
 		return nil, nil
 	}
-	if s.Right == Erasure && !s.Frozen {
+	if s.whole() && !s.Frozen {
 		return nil, ErrOutOfStep
 	}
 	for i, p := range c.Leaves {
-		if p.Leaf != uint32(i)+1 || p.System == "" || !s.fits(p, c.After) {
+		if p.Leaf != uint32(i)+1 || p.System == "" || !s.fits(p, c.After) || !s.InScope(p.System, p.Category) {
 			return nil, ErrNotInManifest
 		}
 	}
@@ -198,7 +198,7 @@ func ending(s Request, cmd Command) ([]Event, error) {
 		}
 		return once(s.RecipientsTold, RecipientsTold(c))
 	case NoteForgotten:
-		if !s.done() || s.Right != Erasure || s.AwaitsApproval() {
+		if !s.done() || !s.whole() || s.AwaitsApproval() {
 			return nil, ErrOutOfStep
 		}
 		return once(s.Forgotten, SubjectForgotten(c))
@@ -243,11 +243,11 @@ func closing(s Request, cmd Command) ([]Event, error) {
 			return nil, nil
 		}
 		verdict := s.Verdict()
-		forgotten := s.Right != Erasure || s.Forgotten || s.Withdrawn || s.Unverified != ""
+		forgotten := !s.whole() || s.Forgotten || s.Withdrawn || s.Unverified != ""
 		if verdict == NoOutcome || s.restricted() || !forgotten {
 			return nil, ErrOutOfStep
 		}
-		return []Event{Closed{Outcome: verdict, At: c.At}}, nil
+		return append(s.remainder(), Closed{Outcome: verdict, At: c.At}), nil
 	}
 	if !s.Closed {
 		return nil, ErrOutOfStep

@@ -99,6 +99,8 @@ type Config struct {
 	// Phones says that the Mailer sends text messages to telephone numbers, too.
 	Phones bool
 	Timers Timers
+	// Pin gives the terms of a request that nobody asks for.
+	Pin    func(ctx context.Context, tenant, policy string, received time.Time) (request.Terms, error)
 	Random io.Reader
 	Now    func() time.Time
 	Log    *slog.Logger

@@ -148,8 +148,11 @@ func (j *journey) contact(ctx context.Context) error {
 	return j.note(ctx, request.StepContact, request.NoteContact{Address: address})
 }
 
-// own is the identifier that the request brought.
+// own is the identifier that the request brought, if it brought one.
 func (j *journey) own(ctx context.Context) ([]connector.Identifier, error) {
+	if j.s.Partial() {
+		return nil, nil
+	}
 	id, err := j.identifier(ctx)
 	if err != nil {
 		return nil, err
@@ -177,7 +180,7 @@ func (j *journey) identifiers(ctx context.Context) ([]connector.Identifier, erro
 	for _, id := range known.GetIdentifiers() {
 		switch p := plain(id); {
 		case slices.Contains(out, p):
-		case p == own[0]:
+		case slices.Contains(own, p):
 			out = slices.Insert(out, 0, p)
 		default:
 			out = append(out, p)
@@ -259,7 +262,7 @@ func (j *journey) enter(ctx context.Context) error {
 	agg := DocketOf(j.agg.Tenant, j.s.SubjectRef)
 	res, err := j.cfg.Dockets.Handle(ctx, agg, es.Command[docket.Command]{
 		ID: j.id("enter", 1), At: j.cfg.Now(), Meta: es.Meta{Correlation: j.agg.ID},
-		Data: docket.Enter{Request: j.agg.ID, Right: docket.Right(j.s.Right), Agent: j.s.Agent, Asked: j.s.ReceivedAt},
+		Data: docket.Enter{Request: j.agg.ID, Right: docket.Right(j.s.Right), Agent: j.s.Agent, Asked: j.s.ReceivedAt, Partial: j.s.Partial()},
 	})
 	if err != nil {
 		return fmt.Errorf("enter docket: %w", err)

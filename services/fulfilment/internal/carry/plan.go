@@ -83,6 +83,9 @@ func (j *journey) move(ctx context.Context, v system.Version) error {
 	}
 	cmd := request.MoveSystem{System: v.System, Version: v.Number, At: j.cfg.Now()}
 	for _, p := range parts {
+		if !j.s.InScope(v.System, p.Category) {
+			continue
+		}
 		cmd.Parts = append(cmd.Parts, request.Part{Collection: p.Collection, Category: p.Category})
 	}
 	return j.record(ctx, j.agg, j.s, "move/"+v.System, cmd)
@@ -131,6 +134,9 @@ func (j *journey) plan(ctx context.Context) error {
 		}
 		leaves, schedule = append(leaves, more...), max(schedule, version)
 	}
+	if len(leaves) == 0 {
+		return failScope
+	}
 	if len(leaves) > maxLeaves {
 		return failTooLarge
 	}
@@ -161,9 +167,13 @@ func (j *journey) scope(ctx context.Context, e catalogue.Entry, p connector.Pers
 		return scope{}, err
 	}
 	sc := scope{version: v}
+	if named, err := j.named(v); err != nil || !named {
+		return sc, err
+	}
 	sc.found, err = j.look(ctx, v, p)
 	if err == nil {
 		sc.located = true
+		sc.found = slices.DeleteFunc(sc.found, func(f connector.Found) bool { return !j.s.InScope(v.System, f.Category) })
 		for _, f := range sc.found {
 			sc.parts = append(sc.parts, f.Part)
 		}
@@ -175,7 +185,20 @@ func (j *journey) scope(ctx context.Context, e catalogue.Entry, p connector.Pers
 	if sc.parts, err = j.cfg.Connect.Parts(v.Description); err != nil {
 		return sc, inSystem{name: v.System, error: err}
 	}
+	sc.parts = slices.DeleteFunc(sc.parts, func(p connector.Part) bool { return !j.s.InScope(v.System, p.Category) })
 	return sc, nil
+}
+
+// named reports whether a system may hold anything that the request is about.
+func (j *journey) named(v system.Version) (bool, error) {
+	if !j.s.Partial() {
+		return true, nil
+	}
+	parts, err := j.cfg.Connect.Parts(v.Description)
+	if err != nil {
+		return false, inSystem{name: v.System, error: err}
+	}
+	return slices.ContainsFunc(parts, func(p connector.Part) bool { return j.s.InScope(v.System, p.Category) }), nil
 }
 
 // look asks a system what it holds.
@@ -342,6 +365,7 @@ func (j *journey) locate(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	all = slices.DeleteFunc(all, func(f connector.Found) bool { return !j.s.InScope(name, f.Category) })
 	sc := scope{version: v, located: true}
 	for _, l := range leaves {
 		part := connector.Part{Collection: l.Collection, Category: l.Category}

@@ -119,7 +119,8 @@ const (
 	holdReleased     = "person.hold_released"
 )
 
-// Holds resumes what waited for a hold that retention has released.
+// Holds resumes what waited for a hold that retention has released, and takes in the
+// erasures that retention announces.
 func (c *Carrier) Holds() jetstream.Process {
 	return jetstream.Process{Name: "fulfilment-holds", Context: retentionContext, CodeVersion: codeVersion, React: c.released}
 }
@@ -129,6 +130,11 @@ func (c *Carrier) released(ctx context.Context, r es.Recorded) error {
 		return nil
 	}
 	for i, ev := range r.Events {
+		if ev.Type == erasureDue {
+			if err := c.due(ctx, r, i); err != nil {
+				return err
+			}
+		}
 		if ev.Type != holdReleased {
 			continue
 		}

@@ -23,7 +23,9 @@ func (f Failure) Reason() string { return string(f) }
 
 // Why steps fail.
 const (
-	failNoSystems   = Failure(request.NoSystems)
+	failNoSystems = Failure(request.NoSystems)
+	// failScope: no system is described as holding what the request is about.
+	failScope       = Failure(request.NoScope)
 	failRowsRemain  = Failure("ROWS_REMAIN")
 	failPermitShort = Failure("PERMIT_TOO_SHORT")
 	failVerdict     = Failure("VERDICT_UNKNOWN")

@@ -61,6 +61,7 @@ type Peers struct {
 
 	mu         sync.Mutex
 	Held       bool
+	NotDue     bool   // retention takes back what it announced
 	Method     string // of proofs; a code if empty
 	TakenBack  bool   // what was proven counts no more
 	Young      bool   // no other code would prove more

@@ -64,6 +64,9 @@ func (p *Peers) RequestPermit(_ context.Context, r *retentionv1.RequestPermitReq
 	if got := p.permits[r.GetRequestId()]; got != nil && p.Clock.Now().Before(p.open[got.GetPermit()]) {
 		return got, nil
 	}
+	if p.NotDue {
+		return nil, Refuse(codes.FailedPrecondition, "ERASURE_NOT_DUE")
+	}
 	if p.Held {
 		return nil, Refuse(codes.FailedPrecondition, "PERSON_ON_HOLD")
 	}

@@ -85,6 +85,9 @@ func (w *World) Restart() {
 			Subjects: w.Peers, Verifications: w.Peers, Keys: w.Peers, Suppression: w.Peers, Staff: w.Peers, Settings: w.Peers, Tenants: w.Peers, Consent: w.Peers, Policies: w.Peers, Retention: w.Peers,
 		},
 		Connect: w.Systems, Words: vocabulary.New(w.Peers, w.Peers), Opener: w.Keys, Packages: w.Packages, Mailer: w.Post, Phones: w.Phones, Timers: w.Log, Random: rand.Reader,
+		Pin: func(_ context.Context, _, policy string, at time.Time) (request.Terms, error) {
+			return request.Terms{Policy: policy, PolicyVersion: 3, Pack: "gdpr@1", Zone: "UTC", DueAt: at.AddDate(0, 1, 0)}, nil
+		},
 		Now: w.Clock.Now, Log: logs.Discard(), PackageLife: 30 * 24 * time.Hour, CancelPage: "https://privacy.example/cancel",
 		Crash: func(point string) error {
 			if w.Crash == nil {

@@ -41,7 +41,7 @@ func (s *Server) SubmitRequest(ctx context.Context, r *fulfilmentv1.SubmitReques
 		return nil, err
 	}
 	service := itself(ctx)
-	if r.GetChannel() == fulfilmentv1.RequestChannel_REQUEST_CHANNEL_SYSTEM_AGE && service == "" {
+	if reserved(r.GetChannel(), service) {
 		return nil, fault.FieldErrors{{Field: "channel", Rule: "RESERVED", Text: "is for what services ask for by themselves"}}
 	}
 	if err := s.counted(ctx, agg, r.GetIdentifier().GetKind().String()+"/"+who); err != nil {
@@ -78,6 +78,13 @@ func (s *Server) SubmitRequest(ctx context.Context, r *fulfilmentv1.SubmitReques
 	return &fulfilmentv1.SubmitRequestResponse{
 		Request: agg.ID, DueAt: timestamppb.New(res.State.Terms.DueAt), DueOn: dueOn(res.State.Terms), ConsistencyToken: res.Token().Encode(),
 	}, nil
+}
+
+// reserved reports whether a channel is not for whoever calls: a service is none of
+// the person's own, and what retention announces comes by its events.
+func reserved(c fulfilmentv1.RequestChannel, service string) bool {
+	return c == fulfilmentv1.RequestChannel_REQUEST_CHANNEL_SYSTEM_RETENTION ||
+		c == fulfilmentv1.RequestChannel_REQUEST_CHANNEL_SYSTEM_AGE && service == ""
 }
 
 // channelCode is a channel's name in the log.

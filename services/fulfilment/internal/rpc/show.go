@@ -32,6 +32,9 @@ func show(id string, s request.Request) *fulfilmentv1.Request {
 	if s.Package.Ready && !s.Package.Expired && s.Package.Revoked == "" {
 		m.PackageUri, m.PackageExpiresAt = "package:"+s.Package.Name, eventpb.Stamp(s.Package.ExpiresAt)
 	}
+	for _, l := range s.Scope {
+		m.Scope = append(m.Scope, &fulfilmentv1.ScopePart{Category: l.Category, System: l.System})
+	}
 	for _, l := range s.Leaves {
 		m.Leaves = append(m.Leaves, showLeaf(s, l))
 	}

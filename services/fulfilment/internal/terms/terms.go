@@ -78,6 +78,14 @@ func (p Pinner) Pin(ctx context.Context, tenant string, asked Asked) (request.Te
 	return p.due(asked, t, doc)
 }
 
+// Unasked is the terms of an erasure that a policy itself demands: it is held for
+// nobody to cancel.
+func (p Pinner) Unasked(ctx context.Context, tenant, policy string, received time.Time) (request.Terms, error) {
+	out, err := p.Pin(ctx, tenant, Asked{Right: request.Erasure, Policy: policy, Channel: request.ChannelRetention, ReceivedAt: received})
+	out.Delay = 0
+	return out, err
+}
+
 // Reason is the reason that another service has given for an error.
 func Reason(err error) string {
 	for _, d := range status.Convert(err).Details() {

@@ -15,7 +15,7 @@ type entry = eventpb.Entry[request.Event]
 
 // Requests is the codec of requests.
 func Requests() (eventpb.Codec[request.Event], error) {
-	return eventpb.New(slices.Concat(opening(), assurance(), staffing(), working(), packaging(), ending())...)
+	return eventpb.New(slices.Concat(opening(), assurance(), staffing(), scoping(), working(), packaging(), ending())...)
 }
 
 func opening() []entry {

@@ -69,7 +69,7 @@ func TestTheEventsOfSystemsStayReadable(t *testing.T) {
 func TestTheEventsOfDocketsStayReadable(t *testing.T) {
 	codec, err := wire.Dockets()
 	corpus(t, docket.AggregateType, codec, err, []docket.Event{
-		docket.Entered{Request: id, Right: docket.Erasure, Place: docket.Behind, Behind: id},
+		docket.Entered{Request: id, Right: docket.Erasure, Place: docket.Behind, Behind: id, Partial: true},
 		docket.AgentRevoked{Agent: "ACME", At: at()},
 		docket.Begun{Request: id},
 		docket.Yielded{Request: id, To: id},
@@ -152,9 +152,13 @@ func TestTheEventsOfRequestsStayReadable(t *testing.T) {
 	}...))
 }
 
-// staffed are the events of who does what for a request.
+// staffed are the events of who does what for a request, and of what it is about.
 func staffed() []request.Event {
 	return []request.Event{
+		request.ScopeSet{Limbs: []request.Limb{{Category: "contacts", System: "shop"}}},
+		request.RemainderStated{SubjectRef: id, Policy: "shop", Forgotten: true, Parts: []request.Remainder{{
+			System: "shop", Category: "user", Because: request.Because{Reason: "legal_obligation.tax", Authority: "26 CFR 1.6001-1", Until: at()},
+		}}},
 		request.Assigned{Duty: request.Verifier, Staff: id, By: id, At: at()},
 		request.Unassigned{Duty: request.Fulfiller, Staff: id, By: id, At: at()},
 		request.NeedGranted{Staff: id, Until: at(), At: at()},

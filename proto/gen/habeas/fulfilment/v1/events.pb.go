@@ -475,7 +475,9 @@ type RequestEntered struct {
 	// The authorised agent that asked for it; empty if none did.
 	Agent string `protobuf:"bytes,5,opt,name=agent,proto3" json:"agent,omitempty"`
 	// When it asked.
-	AskedAt       *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=asked_at,json=askedAt,proto3" json:"asked_at,omitempty"`
+	AskedAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=asked_at,json=askedAt,proto3" json:"asked_at,omitempty"`
+	// It is about a part of the data alone: it answers no other request.
+	Partial       bool `protobuf:"varint,7,opt,name=partial,proto3" json:"partial,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -550,6 +552,13 @@ func (x *RequestEntered) GetAskedAt() *timestamppb.Timestamp {
 		return x.AskedAt
 	}
 	return nil
+}
+
+func (x *RequestEntered) GetPartial() bool {
+	if x != nil {
+		return x.Partial
+	}
+	return false
 }
 
 // AgentRevoked: the person takes back what an authorised agent may ask for them.
@@ -4127,14 +4136,15 @@ const file_habeas_fulfilment_v1_events_proto_rawDesc = "" +
 	"\x06region\x18\x04 \x01(\tB\x04\x98\xb5\x18\x03R\x06region\x12 \n" +
 	"\vcollections\x18\x05 \x01(\rR\vcollections:\x1b\xa2\xb5\x18\x17catalogue.system_listed\"M\n" +
 	"\x0eSystemDelisted\x12\x1c\n" +
-	"\x06system\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06system:\x1d\xa2\xb5\x18\x19catalogue.system_delisted\"\xa9\x02\n" +
+	"\x06system\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06system:\x1d\xa2\xb5\x18\x19catalogue.system_delisted\"\xc3\x02\n" +
 	"\x0eRequestEntered\x12\x1e\n" +
 	"\arequest\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\arequest\x121\n" +
 	"\x05right\x18\x02 \x01(\x0e2\x1b.habeas.fulfilment.v1.RightR\x05right\x127\n" +
 	"\x05place\x18\x03 \x01(\x0e2!.habeas.fulfilment.v1.DocketPlaceR\x05place\x12\x1c\n" +
 	"\x06behind\x18\x04 \x01(\tB\x04\x98\xb5\x18\x02R\x06behind\x12\x1a\n" +
 	"\x05agent\x18\x05 \x01(\tB\x04\x98\xb5\x18\x02R\x05agent\x125\n" +
-	"\basked_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\aaskedAt:\x1a\xa2\xb5\x18\x16docket.request_entered\"p\n" +
+	"\basked_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\aaskedAt\x12\x18\n" +
+	"\apartial\x18\a \x01(\bR\apartial:\x1a\xa2\xb5\x18\x16docket.request_entered\"p\n" +
 	"\fAgentRevoked\x12\x1a\n" +
 	"\x05agent\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\x05agent\x12*\n" +
 	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at:\x18\xa2\xb5\x18\x14docket.agent_revoked\"H\n" +

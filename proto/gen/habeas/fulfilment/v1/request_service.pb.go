@@ -323,6 +323,8 @@ const (
 	RequestChannel_REQUEST_CHANNEL_IN_PERSON RequestChannel = 6
 	// Nobody did: a service asks by itself, for somebody's age. For services alone.
 	RequestChannel_REQUEST_CHANNEL_SYSTEM_AGE RequestChannel = 7
+	// Nobody did: the time of a part of the data is over. Retention announces it.
+	RequestChannel_REQUEST_CHANNEL_SYSTEM_RETENTION RequestChannel = 8
 )
 
 // Enum value maps for RequestChannel.
@@ -336,16 +338,18 @@ var (
 		5: "REQUEST_CHANNEL_APP",
 		6: "REQUEST_CHANNEL_IN_PERSON",
 		7: "REQUEST_CHANNEL_SYSTEM_AGE",
+		8: "REQUEST_CHANNEL_SYSTEM_RETENTION",
 	}
 	RequestChannel_value = map[string]int32{
-		"REQUEST_CHANNEL_UNSPECIFIED": 0,
-		"REQUEST_CHANNEL_WEB":         1,
-		"REQUEST_CHANNEL_MAIL":        2,
-		"REQUEST_CHANNEL_PHONE":       3,
-		"REQUEST_CHANNEL_LETTER":      4,
-		"REQUEST_CHANNEL_APP":         5,
-		"REQUEST_CHANNEL_IN_PERSON":   6,
-		"REQUEST_CHANNEL_SYSTEM_AGE":  7,
+		"REQUEST_CHANNEL_UNSPECIFIED":      0,
+		"REQUEST_CHANNEL_WEB":              1,
+		"REQUEST_CHANNEL_MAIL":             2,
+		"REQUEST_CHANNEL_PHONE":            3,
+		"REQUEST_CHANNEL_LETTER":           4,
+		"REQUEST_CHANNEL_APP":              5,
+		"REQUEST_CHANNEL_IN_PERSON":        6,
+		"REQUEST_CHANNEL_SYSTEM_AGE":       7,
+		"REQUEST_CHANNEL_SYSTEM_RETENTION": 8,
 	}
 )
 
@@ -1591,7 +1595,10 @@ type Request struct {
 	// The authorised agent that asked in the person's name; empty if none did.
 	Agent string `protobuf:"bytes,30,opt,name=agent,proto3" json:"agent,omitempty"`
 	// The provision by which it is due: of the rule pack, or a clause of the policy.
-	DueBy         string `protobuf:"bytes,17,opt,name=due_by,json=dueBy,proto3" json:"due_by,omitempty"`
+	DueBy string `protobuf:"bytes,17,opt,name=due_by,json=dueBy,proto3" json:"due_by,omitempty"`
+	// The parts of the person's data that it is about; empty for all of it. What
+	// lies outside is no leaf, and is not touched.
+	Scope         []*ScopePart `protobuf:"bytes,18,rep,name=scope,proto3" json:"scope,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1750,6 +1757,13 @@ func (x *Request) GetDueBy() string {
 		return x.DueBy
 	}
 	return ""
+}
+
+func (x *Request) GetScope() []*ScopePart {
+	if x != nil {
+		return x.Scope
+	}
+	return nil
 }
 
 // GetRequestResponse holds a request.
@@ -2900,7 +2914,7 @@ var File_habeas_fulfilment_v1_request_service_proto protoreflect.FileDescriptor
 
 const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\n" +
-	"*habeas/fulfilment/v1/request_service.proto\x12\x14habeas.fulfilment.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a&habeas/identity/v1/check_service.proto\x1a)habeas/identity/v1/identity_service.proto\x1a\x1fhabeas/options/v1/options.proto\"\x89\x03\n" +
+	"*habeas/fulfilment/v1/request_service.proto\x12\x14habeas.fulfilment.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a'habeas/fulfilment/v1/scope_events.proto\x1a&habeas/identity/v1/check_service.proto\x1a)habeas/identity/v1/identity_service.proto\x1a\x1fhabeas/options/v1/options.proto\"\x89\x03\n" +
 	"\x14SubmitRequestRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12=\n" +
@@ -2991,7 +3005,7 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\x05until\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x1a\n" +
 	"\battempts\x18\n" +
 	" \x01(\rR\battempts\x12!\n" +
-	"\fcards_masked\x18\v \x01(\x04R\vcardsMasked\"\xf5\x05\n" +
+	"\fcards_masked\x18\v \x01(\x04R\vcardsMasked\"\xac\x06\n" +
 	"\aRequest\x12\x18\n" +
 	"\arequest\x18\x01 \x01(\tR\arequest\x121\n" +
 	"\x05right\x18\x02 \x01(\x0e2\x1b.habeas.fulfilment.v1.RightR\x05right\x128\n" +
@@ -3014,7 +3028,8 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\fduplicate_of\x18\x0f \x01(\tR\vduplicateOf\x12\x15\n" +
 	"\x06due_on\x18\x10 \x01(\tR\x05dueOn\x12\x14\n" +
 	"\x05agent\x18\x1e \x01(\tR\x05agent\x12\x15\n" +
-	"\x06due_by\x18\x11 \x01(\tR\x05dueBy\"M\n" +
+	"\x06due_by\x18\x11 \x01(\tR\x05dueBy\x125\n" +
+	"\x05scope\x18\x12 \x03(\v2\x1f.habeas.fulfilment.v1.ScopePartR\x05scope\"M\n" +
 	"\x12GetRequestResponse\x127\n" +
 	"\arequest\x18\x01 \x01(\v2\x1d.habeas.fulfilment.v1.RequestR\arequest\"\x1a\n" +
 	"\x18CountOpenRequestsRequest\"7\n" +
@@ -3132,7 +3147,7 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\x15LEAF_OUTCOME_RETAINED\x10\x04\x12\x19\n" +
 	"\x15LEAF_OUTCOME_NOT_HELD\x10\x05\x12\x17\n" +
 	"\x13LEAF_OUTCOME_FAILED\x10\x06\x12\x15\n" +
-	"\x11LEAF_OUTCOME_LOST\x10\a*\xf3\x01\n" +
+	"\x11LEAF_OUTCOME_LOST\x10\a*\x99\x02\n" +
 	"\x0eRequestChannel\x12\x1f\n" +
 	"\x1bREQUEST_CHANNEL_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13REQUEST_CHANNEL_WEB\x10\x01\x12\x18\n" +
@@ -3141,7 +3156,8 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\x16REQUEST_CHANNEL_LETTER\x10\x04\x12\x17\n" +
 	"\x13REQUEST_CHANNEL_APP\x10\x05\x12\x1d\n" +
 	"\x19REQUEST_CHANNEL_IN_PERSON\x10\x06\x12\x1e\n" +
-	"\x1aREQUEST_CHANNEL_SYSTEM_AGE\x10\a*g\n" +
+	"\x1aREQUEST_CHANNEL_SYSTEM_AGE\x10\a\x12$\n" +
+	" REQUEST_CHANNEL_SYSTEM_RETENTION\x10\b*g\n" +
 	"\fCancelReason\x12\x1d\n" +
 	"\x19CANCEL_REASON_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14CANCEL_REASON_NOT_ME\x10\x01\x12\x1e\n" +
@@ -3237,6 +3253,7 @@ var file_habeas_fulfilment_v1_request_service_proto_goTypes = []any{
 	(*timestamppb.Timestamp)(nil),     // 40: google.protobuf.Timestamp
 	(v1.VerificationState)(0),         // 41: habeas.identity.v1.VerificationState
 	(*v1.Check)(nil),                  // 42: habeas.identity.v1.Check
+	(*ScopePart)(nil),                 // 43: habeas.fulfilment.v1.ScopePart
 }
 var file_habeas_fulfilment_v1_request_service_proto_depIdxs = []int32{
 	0,  // 0: habeas.fulfilment.v1.SubmitRequestRequest.right:type_name -> habeas.fulfilment.v1.Right
@@ -3259,60 +3276,61 @@ var file_habeas_fulfilment_v1_request_service_proto_depIdxs = []int32{
 	40, // 17: habeas.fulfilment.v1.Request.closed_at:type_name -> google.protobuf.Timestamp
 	21, // 18: habeas.fulfilment.v1.Request.leaves:type_name -> habeas.fulfilment.v1.Leaf
 	40, // 19: habeas.fulfilment.v1.Request.package_expires_at:type_name -> google.protobuf.Timestamp
-	22, // 20: habeas.fulfilment.v1.GetRequestResponse.request:type_name -> habeas.fulfilment.v1.Request
-	1,  // 21: habeas.fulfilment.v1.ListRequestsRequest.state:type_name -> habeas.fulfilment.v1.RequestState
-	0,  // 22: habeas.fulfilment.v1.RequestSummary.right:type_name -> habeas.fulfilment.v1.Right
-	1,  // 23: habeas.fulfilment.v1.RequestSummary.state:type_name -> habeas.fulfilment.v1.RequestState
-	2,  // 24: habeas.fulfilment.v1.RequestSummary.outcome:type_name -> habeas.fulfilment.v1.Outcome
-	40, // 25: habeas.fulfilment.v1.RequestSummary.received_at:type_name -> google.protobuf.Timestamp
-	40, // 26: habeas.fulfilment.v1.RequestSummary.due_at:type_name -> google.protobuf.Timestamp
-	27, // 27: habeas.fulfilment.v1.ListRequestsResponse.requests:type_name -> habeas.fulfilment.v1.RequestSummary
-	22, // 28: habeas.fulfilment.v1.WatchRequestResponse.request:type_name -> habeas.fulfilment.v1.Request
-	40, // 29: habeas.fulfilment.v1.Step.at:type_name -> google.protobuf.Timestamp
-	22, // 30: habeas.fulfilment.v1.ExplainRequestResponse.request:type_name -> habeas.fulfilment.v1.Request
-	40, // 31: habeas.fulfilment.v1.ExplainRequestResponse.since:type_name -> google.protobuf.Timestamp
-	40, // 32: habeas.fulfilment.v1.ExplainRequestResponse.overdue_at:type_name -> google.protobuf.Timestamp
-	40, // 33: habeas.fulfilment.v1.ExplainRequestResponse.next_try_at:type_name -> google.protobuf.Timestamp
-	32, // 34: habeas.fulfilment.v1.ExplainRequestResponse.history:type_name -> habeas.fulfilment.v1.Step
-	36, // 35: habeas.fulfilment.v1.ExplainRequestResponse.behind:type_name -> habeas.fulfilment.v1.Blocker
-	34, // 36: habeas.fulfilment.v1.ExplainRequestResponse.sign_in:type_name -> habeas.fulfilment.v1.SignIn
-	35, // 37: habeas.fulfilment.v1.ExplainRequestResponse.told:type_name -> habeas.fulfilment.v1.ToldChannel
-	40, // 38: habeas.fulfilment.v1.ExplainRequestResponse.held_until:type_name -> google.protobuf.Timestamp
-	40, // 39: habeas.fulfilment.v1.SignIn.expires_at:type_name -> google.protobuf.Timestamp
-	40, // 40: habeas.fulfilment.v1.Blocker.since:type_name -> google.protobuf.Timestamp
-	40, // 41: habeas.fulfilment.v1.Blocker.overdue_at:type_name -> google.protobuf.Timestamp
-	40, // 42: habeas.fulfilment.v1.Blocker.next_try_at:type_name -> google.protobuf.Timestamp
-	6,  // 43: habeas.fulfilment.v1.RequestService.SubmitRequest:input_type -> habeas.fulfilment.v1.SubmitRequestRequest
-	8,  // 44: habeas.fulfilment.v1.RequestService.VerifyRequest:input_type -> habeas.fulfilment.v1.VerifyRequestRequest
-	10, // 45: habeas.fulfilment.v1.RequestService.RenewVerification:input_type -> habeas.fulfilment.v1.RenewVerificationRequest
-	12, // 46: habeas.fulfilment.v1.RequestService.CheckPerson:input_type -> habeas.fulfilment.v1.CheckPersonRequest
-	14, // 47: habeas.fulfilment.v1.RequestService.CancelRequest:input_type -> habeas.fulfilment.v1.CancelRequestRequest
-	16, // 48: habeas.fulfilment.v1.RequestService.WithdrawRequest:input_type -> habeas.fulfilment.v1.WithdrawRequestRequest
-	18, // 49: habeas.fulfilment.v1.RequestService.RetryRequest:input_type -> habeas.fulfilment.v1.RetryRequestRequest
-	20, // 50: habeas.fulfilment.v1.RequestService.GetRequest:input_type -> habeas.fulfilment.v1.GetRequestRequest
-	26, // 51: habeas.fulfilment.v1.RequestService.ListRequests:input_type -> habeas.fulfilment.v1.ListRequestsRequest
-	24, // 52: habeas.fulfilment.v1.RequestService.CountOpenRequests:input_type -> habeas.fulfilment.v1.CountOpenRequestsRequest
-	29, // 53: habeas.fulfilment.v1.RequestService.WatchRequest:input_type -> habeas.fulfilment.v1.WatchRequestRequest
-	31, // 54: habeas.fulfilment.v1.RequestService.ExplainRequest:input_type -> habeas.fulfilment.v1.ExplainRequestRequest
-	37, // 55: habeas.fulfilment.v1.RequestService.DownloadPackage:input_type -> habeas.fulfilment.v1.DownloadPackageRequest
-	7,  // 56: habeas.fulfilment.v1.RequestService.SubmitRequest:output_type -> habeas.fulfilment.v1.SubmitRequestResponse
-	9,  // 57: habeas.fulfilment.v1.RequestService.VerifyRequest:output_type -> habeas.fulfilment.v1.VerifyRequestResponse
-	11, // 58: habeas.fulfilment.v1.RequestService.RenewVerification:output_type -> habeas.fulfilment.v1.RenewVerificationResponse
-	13, // 59: habeas.fulfilment.v1.RequestService.CheckPerson:output_type -> habeas.fulfilment.v1.CheckPersonResponse
-	15, // 60: habeas.fulfilment.v1.RequestService.CancelRequest:output_type -> habeas.fulfilment.v1.CancelRequestResponse
-	17, // 61: habeas.fulfilment.v1.RequestService.WithdrawRequest:output_type -> habeas.fulfilment.v1.WithdrawRequestResponse
-	19, // 62: habeas.fulfilment.v1.RequestService.RetryRequest:output_type -> habeas.fulfilment.v1.RetryRequestResponse
-	23, // 63: habeas.fulfilment.v1.RequestService.GetRequest:output_type -> habeas.fulfilment.v1.GetRequestResponse
-	28, // 64: habeas.fulfilment.v1.RequestService.ListRequests:output_type -> habeas.fulfilment.v1.ListRequestsResponse
-	25, // 65: habeas.fulfilment.v1.RequestService.CountOpenRequests:output_type -> habeas.fulfilment.v1.CountOpenRequestsResponse
-	30, // 66: habeas.fulfilment.v1.RequestService.WatchRequest:output_type -> habeas.fulfilment.v1.WatchRequestResponse
-	33, // 67: habeas.fulfilment.v1.RequestService.ExplainRequest:output_type -> habeas.fulfilment.v1.ExplainRequestResponse
-	38, // 68: habeas.fulfilment.v1.RequestService.DownloadPackage:output_type -> habeas.fulfilment.v1.DownloadPackageResponse
-	56, // [56:69] is the sub-list for method output_type
-	43, // [43:56] is the sub-list for method input_type
-	43, // [43:43] is the sub-list for extension type_name
-	43, // [43:43] is the sub-list for extension extendee
-	0,  // [0:43] is the sub-list for field type_name
+	43, // 20: habeas.fulfilment.v1.Request.scope:type_name -> habeas.fulfilment.v1.ScopePart
+	22, // 21: habeas.fulfilment.v1.GetRequestResponse.request:type_name -> habeas.fulfilment.v1.Request
+	1,  // 22: habeas.fulfilment.v1.ListRequestsRequest.state:type_name -> habeas.fulfilment.v1.RequestState
+	0,  // 23: habeas.fulfilment.v1.RequestSummary.right:type_name -> habeas.fulfilment.v1.Right
+	1,  // 24: habeas.fulfilment.v1.RequestSummary.state:type_name -> habeas.fulfilment.v1.RequestState
+	2,  // 25: habeas.fulfilment.v1.RequestSummary.outcome:type_name -> habeas.fulfilment.v1.Outcome
+	40, // 26: habeas.fulfilment.v1.RequestSummary.received_at:type_name -> google.protobuf.Timestamp
+	40, // 27: habeas.fulfilment.v1.RequestSummary.due_at:type_name -> google.protobuf.Timestamp
+	27, // 28: habeas.fulfilment.v1.ListRequestsResponse.requests:type_name -> habeas.fulfilment.v1.RequestSummary
+	22, // 29: habeas.fulfilment.v1.WatchRequestResponse.request:type_name -> habeas.fulfilment.v1.Request
+	40, // 30: habeas.fulfilment.v1.Step.at:type_name -> google.protobuf.Timestamp
+	22, // 31: habeas.fulfilment.v1.ExplainRequestResponse.request:type_name -> habeas.fulfilment.v1.Request
+	40, // 32: habeas.fulfilment.v1.ExplainRequestResponse.since:type_name -> google.protobuf.Timestamp
+	40, // 33: habeas.fulfilment.v1.ExplainRequestResponse.overdue_at:type_name -> google.protobuf.Timestamp
+	40, // 34: habeas.fulfilment.v1.ExplainRequestResponse.next_try_at:type_name -> google.protobuf.Timestamp
+	32, // 35: habeas.fulfilment.v1.ExplainRequestResponse.history:type_name -> habeas.fulfilment.v1.Step
+	36, // 36: habeas.fulfilment.v1.ExplainRequestResponse.behind:type_name -> habeas.fulfilment.v1.Blocker
+	34, // 37: habeas.fulfilment.v1.ExplainRequestResponse.sign_in:type_name -> habeas.fulfilment.v1.SignIn
+	35, // 38: habeas.fulfilment.v1.ExplainRequestResponse.told:type_name -> habeas.fulfilment.v1.ToldChannel
+	40, // 39: habeas.fulfilment.v1.ExplainRequestResponse.held_until:type_name -> google.protobuf.Timestamp
+	40, // 40: habeas.fulfilment.v1.SignIn.expires_at:type_name -> google.protobuf.Timestamp
+	40, // 41: habeas.fulfilment.v1.Blocker.since:type_name -> google.protobuf.Timestamp
+	40, // 42: habeas.fulfilment.v1.Blocker.overdue_at:type_name -> google.protobuf.Timestamp
+	40, // 43: habeas.fulfilment.v1.Blocker.next_try_at:type_name -> google.protobuf.Timestamp
+	6,  // 44: habeas.fulfilment.v1.RequestService.SubmitRequest:input_type -> habeas.fulfilment.v1.SubmitRequestRequest
+	8,  // 45: habeas.fulfilment.v1.RequestService.VerifyRequest:input_type -> habeas.fulfilment.v1.VerifyRequestRequest
+	10, // 46: habeas.fulfilment.v1.RequestService.RenewVerification:input_type -> habeas.fulfilment.v1.RenewVerificationRequest
+	12, // 47: habeas.fulfilment.v1.RequestService.CheckPerson:input_type -> habeas.fulfilment.v1.CheckPersonRequest
+	14, // 48: habeas.fulfilment.v1.RequestService.CancelRequest:input_type -> habeas.fulfilment.v1.CancelRequestRequest
+	16, // 49: habeas.fulfilment.v1.RequestService.WithdrawRequest:input_type -> habeas.fulfilment.v1.WithdrawRequestRequest
+	18, // 50: habeas.fulfilment.v1.RequestService.RetryRequest:input_type -> habeas.fulfilment.v1.RetryRequestRequest
+	20, // 51: habeas.fulfilment.v1.RequestService.GetRequest:input_type -> habeas.fulfilment.v1.GetRequestRequest
+	26, // 52: habeas.fulfilment.v1.RequestService.ListRequests:input_type -> habeas.fulfilment.v1.ListRequestsRequest
+	24, // 53: habeas.fulfilment.v1.RequestService.CountOpenRequests:input_type -> habeas.fulfilment.v1.CountOpenRequestsRequest
+	29, // 54: habeas.fulfilment.v1.RequestService.WatchRequest:input_type -> habeas.fulfilment.v1.WatchRequestRequest
+	31, // 55: habeas.fulfilment.v1.RequestService.ExplainRequest:input_type -> habeas.fulfilment.v1.ExplainRequestRequest
+	37, // 56: habeas.fulfilment.v1.RequestService.DownloadPackage:input_type -> habeas.fulfilment.v1.DownloadPackageRequest
+	7,  // 57: habeas.fulfilment.v1.RequestService.SubmitRequest:output_type -> habeas.fulfilment.v1.SubmitRequestResponse
+	9,  // 58: habeas.fulfilment.v1.RequestService.VerifyRequest:output_type -> habeas.fulfilment.v1.VerifyRequestResponse
+	11, // 59: habeas.fulfilment.v1.RequestService.RenewVerification:output_type -> habeas.fulfilment.v1.RenewVerificationResponse
+	13, // 60: habeas.fulfilment.v1.RequestService.CheckPerson:output_type -> habeas.fulfilment.v1.CheckPersonResponse
+	15, // 61: habeas.fulfilment.v1.RequestService.CancelRequest:output_type -> habeas.fulfilment.v1.CancelRequestResponse
+	17, // 62: habeas.fulfilment.v1.RequestService.WithdrawRequest:output_type -> habeas.fulfilment.v1.WithdrawRequestResponse
+	19, // 63: habeas.fulfilment.v1.RequestService.RetryRequest:output_type -> habeas.fulfilment.v1.RetryRequestResponse
+	23, // 64: habeas.fulfilment.v1.RequestService.GetRequest:output_type -> habeas.fulfilment.v1.GetRequestResponse
+	28, // 65: habeas.fulfilment.v1.RequestService.ListRequests:output_type -> habeas.fulfilment.v1.ListRequestsResponse
+	25, // 66: habeas.fulfilment.v1.RequestService.CountOpenRequests:output_type -> habeas.fulfilment.v1.CountOpenRequestsResponse
+	30, // 67: habeas.fulfilment.v1.RequestService.WatchRequest:output_type -> habeas.fulfilment.v1.WatchRequestResponse
+	33, // 68: habeas.fulfilment.v1.RequestService.ExplainRequest:output_type -> habeas.fulfilment.v1.ExplainRequestResponse
+	38, // 69: habeas.fulfilment.v1.RequestService.DownloadPackage:output_type -> habeas.fulfilment.v1.DownloadPackageResponse
+	57, // [57:70] is the sub-list for method output_type
+	44, // [44:57] is the sub-list for method input_type
+	44, // [44:44] is the sub-list for extension type_name
+	44, // [44:44] is the sub-list for extension extendee
+	0,  // [0:44] is the sub-list for field type_name
 }
 
 func init() { file_habeas_fulfilment_v1_request_service_proto_init() }
@@ -3320,6 +3338,7 @@ func file_habeas_fulfilment_v1_request_service_proto_init() {
 	if File_habeas_fulfilment_v1_request_service_proto != nil {
 		return
 	}
+	file_habeas_fulfilment_v1_scope_events_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
