@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -29,7 +30,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 )
 
-const shards = 2
+const shards = 2 // unless a test says another number
 
 // world is everything around consent: a log, a Redis, an authority, an issuer
 // of tokens, and identity as far as consent asks it.
@@ -43,11 +44,17 @@ type world struct {
 	dir      string
 	out      *lines
 	identity string
+	level    string // of the log
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{Place: rpctest.NewPlace(t), dir: t.TempDir(), out: new(lines), redis: testserver.Redis(t)}
+	return newWorldOf(t, shards)
+}
+
+func newWorldOf(t *testing.T, shards int) *world {
+	t.Helper()
+	w := &world{Place: rpctest.NewPlace(t), dir: t.TempDir(), out: new(lines), redis: testserver.Redis(t), level: "debug"}
 	w.in = jstest.New(t, shards, 1, "consent")
 	w.in.Name = consentd.Name
 	rights := jetstream.RightsOf(w.in.Topology, jetstream.Grant{Name: consentd.Name, Owns: []string{"consent"}})
@@ -113,13 +120,13 @@ func (w *world) environ(t *testing.T) []string {
 		t.Fatal(err)
 	}
 	return []string{
-		"HABEAS_INSTANCE=test-1", "HABEAS_LOG_LEVEL=debug", "HABEAS_IDENTITY_TARGET=" + w.identity,
+		"HABEAS_INSTANCE=test-1", "HABEAS_LOG_LEVEL=" + w.level, "HABEAS_IDENTITY_TARGET=" + w.identity,
 		"HABEAS_TLS_CERT=" + w.id.CertFile, "HABEAS_TLS_KEY=" + w.id.KeyFile, "HABEAS_TLS_CA=" + w.id.CAFile,
 		"HABEAS_TLS_TRUST_DOMAIN=" + rpctest.TrustDomain, "HABEAS_TLS_NAMESPACE=" + rpctest.Namespace,
 		"HABEAS_TOKEN_ISSUER=" + rpctest.TokenIssuer, "HABEAS_TOKEN_AUDIENCE=" + rpctest.TokenAudience, "HABEAS_TOKEN_KEYS=" + w.Issuer.Path,
 		"HABEAS_NATS_URL=" + w.nats.URL(), "HABEAS_NATS_SEED=" + w.nats.SeedFile(consentd.Name),
 		"HABEAS_EVENTLOG_KEY=" + base64.StdEncoding.EncodeToString(w.in.LogKey.Public()), "HABEAS_EVENTLOG_SERVICE_KEY=" + serviceKey,
-		"HABEAS_EVENTLOG_SHARDS=2", "HABEAS_REDIS_URL=" + w.redis.URL(),
+		"HABEAS_EVENTLOG_SHARDS=" + strconv.Itoa(w.in.Topology.Shards), "HABEAS_REDIS_URL=" + w.redis.URL(),
 	}
 }
 

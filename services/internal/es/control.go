@@ -184,8 +184,7 @@ const verifiedHeads = 1 << 16
 // Verify checks the signature of r. Failing is a CorruptError; not reaching
 // the log is another error.
 func (k *KeyRing) Verify(ctx context.Context, r Recorded) error {
-	digest := r.Message.Digest()
-	mark := Hash(sha256.Sum256(append(digest[:], r.Message.Header[HeaderSignature]...)))
+	mark := markOf(r.Message.Digest(), r.Message)
 	if k.heads.has(mark) {
 		return nil
 	}
@@ -194,6 +193,27 @@ func (k *KeyRing) Verify(ctx context.Context, r Recorded) error {
 	}
 	k.heads.add(mark)
 	return nil
+}
+
+// markOf is that of a message and its signature.
+func markOf(digest Hash, m Message) Hash {
+	return Hash(sha256.Sum256(append(digest[:], m.Header[HeaderSignature]...)))
+}
+
+// Own tells the ring of a commit of agg that this process has just signed itself:
+// read again as it is, its signature is not verified. That holds only once the ring
+// knows that the key was announced in the commit's shard.
+func (k *KeyRing) Own(agg Aggregate, m Message) {
+	id := keyMark(ControlOf(agg, k.shards), m.Header[HeaderKeyID], logv1.KeyRole_KEY_ROLE_INSTANCE)
+	v, _ := k.known.Load(id)
+	if a, known := v.(announced); known && !a.imported && agg.Tenant != LogTenant {
+		k.heads.add(markOf(m.Digest(), m))
+	}
+}
+
+// keyMark is under what a key of a shard is kept.
+func keyMark(c Control, keyID string, role logv1.KeyRole) string {
+	return fmt.Sprintf("%s.%s.%s.%d", c.Context, c.Partition, keyID, role)
 }
 
 func (k *KeyRing) verify(ctx context.Context, r Recorded) error {
@@ -289,7 +309,7 @@ func (k *KeyRing) keyError(r Recorded, err error) error {
 // key finds a key of the shard that was announced for role. The log key alone
 // announces services, so the search ends there.
 func (k *KeyRing) key(ctx context.Context, c Control, keyID string, role logv1.KeyRole) (announced, error) {
-	id := fmt.Sprintf("%s.%s.%s.%d", c.Context, c.Partition, keyID, role)
+	id := keyMark(c, keyID, role)
 	if v, ok := k.known.Load(id); ok {
 		a, _ := v.(announced)
 		return a, nil

@@ -219,7 +219,9 @@ func TestAKeyVouchesOnlyForWhatItsAnnouncerMay(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			err = es.NewKeyRing(s, logKey.Public(), 1).Verify(t.Context(), r)
+			ring := es.NewKeyRing(s, logKey.Public(), 1)
+			ring.Own(agg, r.Message) // that it is the reader's own makes it no truer
+			err = ring.Verify(t.Context(), r)
 			var corrupt *es.CorruptError
 			if tc.want == "" && err != nil || tc.want != "" && (!errors.As(err, &corrupt) || corrupt.Reason != tc.want) {
 				t.Errorf("want %q, got %v", tc.want, err)

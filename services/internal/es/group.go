@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -21,8 +22,8 @@ type Grouped[S, E any] struct {
 	Before S // what it was decided on
 }
 
-// loads is how many aggregates of a group are read at a time.
-const loads = 16
+// atATime is how many aggregates of a group are worked on at a time.
+const atATime = 16
 
 // HandleGroup runs commands on different aggregates of one shard, MaxBatch at
 // most, and appends what they cause together: all of it or nothing. No command is a
@@ -47,22 +48,18 @@ func (h Handler[S, C, E]) HandleGroup(ctx context.Context, items []Item[C]) ([]G
 }
 
 func (h Handler[S, C, E]) tryGroup(ctx context.Context, items []Item[C], source Source) ([]Grouped[S, E], error) {
-	cur := make([]loaded[S], len(items))
+	cur, err := h.loadGroup(ctx, items, source)
+	if err != nil {
+		return nil, fmt.Errorf("load: %w", err)
+	}
 	out := make([]Grouped[S, E], len(items))
 	pending := make([]*Pending, len(items))
-	g, within := errgroup.WithContext(ctx)
-	g.SetLimit(loads)
-	for i, item := range items {
-		g.Go(func() (err error) {
-			if cur[i], err = h.load(within, item.Aggregate, source); err != nil {
-				return fmt.Errorf("load: %w", err)
-			}
-			out[i].Before = cur[i].state
-			out[i].Result, pending[i], err = h.prepare(within, item, cur[i])
-			return err
-		})
-	}
-	if err := g.Wait(); err != nil {
+	err = each(ctx, len(items), func(ctx context.Context, i int) (err error) {
+		out[i].Before = cur[i].state
+		out[i].Result, pending[i], err = h.prepare(ctx, items[i], cur[i])
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
 	var batch []Pending
@@ -85,21 +82,63 @@ func (h Handler[S, C, E]) tryGroup(ctx context.Context, items []Item[C], source 
 	return out, nil
 }
 
-// prepare decides one command of a group; what causes nothing is confirmed.
+// each runs do for each of n items, some at a time, until one fails.
+func each(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(atATime)
+	for i := range n {
+		g.Go(func() error { return do(ctx, i) })
+	}
+	return g.Wait()
+}
+
+// loadGroup loads the aggregates of a group: together where a replica may lag,
+// because what is decided on that is appended or confirmed.
+func (h Handler[S, C, E]) loadGroup(ctx context.Context, items []Item[C], source Source) ([]loaded[S], error) {
+	cur := make([]loaded[S], len(items))
+	if source == Leader {
+		return cur, each(ctx, len(items), func(ctx context.Context, i int) (err error) {
+			cur[i], err = h.load(ctx, items[i].Aggregate, source)
+			return err
+		})
+	}
+	aggs := make([]Aggregate, len(items))
+	for i, item := range items {
+		aggs[i] = item.Aggregate
+	}
+	commits, err := h.Store.LoadAll(ctx, aggs)
+	if err != nil {
+		return nil, err
+	}
+	return cur, each(ctx, len(items), func(ctx context.Context, i int) (err error) {
+		cur[i], err = h.fold(ctx, sequence(commits[i]))
+		return err
+	})
+}
+
+func sequence(commits []Recorded) iter.Seq2[Recorded, error] {
+	return func(yield func(Recorded, error) bool) {
+		for _, r := range commits {
+			if !yield(r, nil) {
+				return
+			}
+		}
+	}
+}
+
+// prepare decides one command of a group; what causes nothing is confirmed, and
+// so is a refusal.
 func (h Handler[S, C, E]) prepare(ctx context.Context, item Item[C], cur loaded[S]) (Result[S, E], *Pending, error) {
 	res := Result[S, E]{State: cur.state, Head: cur.head}
 	if item.Command.ID == "" {
 		return res, nil, ErrNoCommandID
 	}
-	events, err := h.Decide(cur.state, item.Command.Data)
-	if err != nil {
-		return res, nil, err
-	}
-	if len(events) == 0 {
+	events, refusal := h.Decide(cur.state, item.Command.Data)
+	if len(events) == 0 || refusal != nil {
 		if err := h.Store.Confirm(ctx, item.Aggregate, cur.head); err != nil {
 			return res, nil, fmt.Errorf("confirm: %w", err)
 		}
-		return res, nil, nil
+		return res, nil, refusal
 	}
 	c, err := h.commit(ctx, item.Aggregate, item.Command, events, nil)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"math/rand/v2" //nolint:depguard // jitter: whoever guesses it learns when a race is tried again
 	"time"
 
@@ -234,8 +235,12 @@ func (h Handler[S, C, E]) Load(ctx context.Context, agg Aggregate, source Source
 }
 
 func (h Handler[S, C, E]) load(ctx context.Context, agg Aggregate, source Source) (loaded[S], error) {
+	return h.fold(ctx, h.Store.Load(ctx, agg, 0, source))
+}
+
+func (h Handler[S, C, E]) fold(ctx context.Context, commits iter.Seq2[Recorded, error]) (loaded[S], error) {
 	var cur loaded[S]
-	head, err := Fold(ctx, h.Verifier, Head{}, h.Store.Load(ctx, agg, 0, source), func(r Recorded) error {
+	head, err := Fold(ctx, h.Verifier, Head{}, commits, func(r Recorded) error {
 		events, err := h.Registry.DecodeAll(r.Commit)
 		if err != nil {
 			return err

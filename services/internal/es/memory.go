@@ -80,6 +80,23 @@ func (s *MemoryStore) Load(ctx context.Context, agg Aggregate, after uint64, fro
 	}
 }
 
+// LoadAll loads one after the other.
+func (s *MemoryStore) LoadAll(ctx context.Context, aggs []Aggregate) ([][]Recorded, error) {
+	if len(aggs) > MaxBatch {
+		return nil, ErrTooLarge
+	}
+	out := make([][]Recorded, len(aggs))
+	for i, agg := range aggs {
+		for r, err := range s.Load(ctx, agg, 0, AnyReplica) {
+			if err != nil {
+				return nil, err
+			}
+			out[i] = append(out[i], r)
+		}
+	}
+	return out, nil
+}
+
 func (s *MemoryStore) index(agg Aggregate, from Source) []int {
 	s.log.mu.Lock()
 	defer s.log.mu.Unlock()

@@ -20,6 +20,10 @@ type Store interface {
 	// Load yields the commits of agg after stream sequence after, in order.
 	// An error ends the sequence.
 	Load(ctx context.Context, agg Aggregate, after uint64, from Source) iter.Seq2[Recorded, error]
+	// LoadAll returns the commits of each of some aggregates of one shard,
+	// MaxBatch at most, in order and as any replica has them: it may lack what was
+	// appended last, also all of it.
+	LoadAll(ctx context.Context, aggs []Aggregate) ([][]Recorded, error)
 	// Append adds c behind head: all of it or nothing. ErrConflict: head is
 	// not the last commit. ErrUnknownOutcome: no answer in time.
 	Append(ctx context.Context, head Head, c Commit) (Recorded, error)

@@ -32,6 +32,9 @@ type portion struct {
 	rows  []*consentv1.ImportRow
 	fates []fate // of each row
 	token es.Token
+
+	order []string // who is written about, and what
+	cmds  map[string]*person.Import
 }
 
 // fate is what became of a row: recorded, if there is no reason.
@@ -45,7 +48,8 @@ type seen struct {
 	terms compile.Compiled
 }
 
-func (p *portion) store(ctx context.Context) error {
+// sort finds out what of each row can be stored, and of whom.
+func (p *portion) sort(ctx context.Context) error {
 	policies := map[string]seen{}
 	for i, r := range p.rows {
 		if p.fates[i] = p.malformed(ctx, r); p.fates[i].reason != "" {
@@ -63,8 +67,7 @@ func (p *portion) store(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	cmds := map[string]*person.Import{}
-	var order []string
+	p.cmds = map[string]*person.Import{}
 	for i, r := range p.rows {
 		if p.fates[i].reason != "" {
 			continue
@@ -74,13 +77,13 @@ func (p *portion) store(ctx context.Context) error {
 			continue
 		}
 		row.Number = p.first + uint64(i)
-		if cmds[people[i]] == nil {
-			order = append(order, people[i])
-			cmds[people[i]] = &person.Import{ID: p.id, At: p.at}
+		if p.cmds[people[i]] == nil {
+			p.order = append(p.order, people[i])
+			p.cmds[people[i]] = &person.Import{ID: p.id, At: p.at}
 		}
-		cmds[people[i]].Rows = append(cmds[people[i]].Rows, row)
+		p.cmds[people[i]].Rows = append(p.cmds[people[i]].Rows, row)
 	}
-	return p.append(ctx, order, cmds)
+	return nil
 }
 
 // malformed finds what of a row breaks the contract.
@@ -225,17 +228,17 @@ func (p *portion) enrol(ctx context.Context) ([]string, error) {
 }
 
 // append stores what the rows of each person come to, one batch a shard.
-func (p *portion) append(ctx context.Context, order []string, cmds map[string]*person.Import) error {
+func (p *portion) append(ctx context.Context) error {
 	batches := map[string][]es.Item[person.Command]{}
-	for _, ref := range order {
+	for _, ref := range p.order {
 		agg := personAggregate(ctx, ref)
 		at, err := p.log.Locator.Locate(agg)
 		if err != nil {
 			return err
 		}
-		id := es.DeriveID(agg.Tenant, p.id, fmt.Sprint(cmds[ref].Rows[0].Number))
+		id := es.DeriveID(agg.Tenant, p.id, fmt.Sprint(p.cmds[ref].Rows[0].Number))
 		batches[at.Stream] = append(batches[at.Stream], es.Item[person.Command]{
-			Aggregate: agg, Command: es.Command[person.Command]{ID: id, At: p.at, Meta: es.Meta{Correlation: p.id}, Data: *cmds[ref]},
+			Aggregate: agg, Command: es.Command[person.Command]{ID: id, At: p.at, Meta: es.Meta{Correlation: p.id}, Data: *p.cmds[ref]},
 		})
 	}
 	g, within := errgroup.WithContext(ctx)

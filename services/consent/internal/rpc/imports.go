@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 
 	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
 	"habeas.internal/services/consent/intake"
@@ -12,8 +11,6 @@ import (
 	"habeas.internal/services/internal/es/eventpb"
 	kit "habeas.internal/services/internal/rpc"
 	"habeas.internal/services/internal/rpc/fault"
-
-	"google.golang.org/grpc"
 )
 
 // ImportServer implements ImportService.
@@ -27,7 +24,7 @@ var errTakenOver = errors.New("another stream carries the import on")
 
 // ImportDecisions stores rows in the order in which they come. What was stored
 // stays when the stream ends.
-func (s *ImportServer) ImportDecisions(stream grpc.BidiStreamingServer[consentv1.ImportDecisionsRequest, consentv1.ImportDecisionsResponse]) error {
+func (s *ImportServer) ImportDecisions(stream importing) error {
 	ctx := stream.Context()
 	r, err := stream.Recv()
 	if err != nil {
@@ -43,25 +40,7 @@ func (s *ImportServer) ImportDecisions(stream grpc.BidiStreamingServer[consentv1
 	if err := stream.Send(&consentv1.ImportDecisionsResponse{Import: shownImport(run.id, run.held.State())}); err != nil {
 		return err
 	}
-	for {
-		r, err := stream.Recv()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if r.GetRows() == nil {
-			return fault.FieldErrors{{Field: "rows", Rule: "REQUIRED", Text: "the import was begun"}}
-		}
-		out, err := run.take(ctx, r.GetRows())
-		if err != nil {
-			return err
-		}
-		if err := stream.Send(out); err != nil {
-			return err
-		}
-	}
+	return run.carry(ctx, stream)
 }
 
 // importRun is one stream of an import.
@@ -96,41 +75,6 @@ func (x *importRun) do(ctx context.Context, data intake.Command) error {
 		return errTakenOver
 	}
 	return err
-}
-
-// take stores rows. Those that are done already are passed over.
-func (x *importRun) take(ctx context.Context, m *consentv1.ImportRows) (*consentv1.ImportDecisionsResponse, error) {
-	state, rows := x.held.State(), m.GetRows()
-	switch {
-	case m.GetFirst() > state.Done+1:
-		return nil, fault.FieldErrors{{Field: "rows.first", Rule: "NO_GAP", Text: "must follow the rows that are done"}}
-	case m.GetFirst()-1+uint64(len(rows)) > state.Rows:
-		return nil, intake.ErrTooLong
-	}
-	rows = rows[min(uint64(len(rows)), state.Done+1-m.GetFirst()):]
-	out := &consentv1.ImportDecisionsResponse{}
-	if len(rows) > 0 {
-		p := &portion{log: x.log, id: x.id, first: state.Done + 1, at: x.log.Now(), rows: rows, fates: make([]fate, len(rows))}
-		if err := p.store(ctx); err != nil {
-			return nil, err
-		}
-		cmd := intake.Progress{At: p.at}
-		for i, f := range p.fates {
-			if f.reason == "" {
-				cmd.Recorded++
-				continue
-			}
-			cmd.Refused = append(cmd.Refused, intake.Row{
-				Number: p.first + uint64(i), Line: rows[i].GetLine(), Reason: f.reason, Field: f.field,
-			})
-		}
-		if err := x.do(ctx, cmd); err != nil {
-			return nil, err
-		}
-		out.Refused, out.ConsistencyToken = shownRows(cmd.Refused), p.token.Encode()
-	}
-	out.Import = shownImport(x.id, x.held.State())
-	return out, nil
 }
 
 // GetImport returns an import as it stands.

@@ -59,6 +59,14 @@ func Run(t *testing.T, open func(t *testing.T) Fixture) {
 		"neither a refusal nor a no-op is given on a stale state":              staleRefusal,
 		"32 writers on 8 aggregates lose and double nothing":                   manyWriters,
 		"one command sent by 16 callers at once is carried out once":           sameCommandAtOnce,
+		"what is loaded together is what is loaded alone":                      loadAll,
+		"a group is stored whole, behind what each aggregate had":              wholeGroup,
+		"a group whose aggregates move meanwhile is decided again":             groupConflict,
+		"a refusal within a group stores nothing":                              groupRefusal,
+		"no command of a group is decided for good on a stale state":           staleGroup,
+		"a lost acknowledgement of a group doubles nothing":                    lostGroupAck,
+		"a held aggregate takes commands in a row until somebody else writes":  held,
+		"what a held aggregate was not told stands in the log":                 lostHeldAck,
 		"what was appended is signed by an announced key, what was not is not": signatures,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, f) })

@@ -4,8 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
-	"time"
 
 	"habeas.internal/services/internal/es"
 
@@ -16,7 +16,11 @@ import (
 // visible together or none does. They belong to different aggregates of one
 // shard. A lost answer is resolved by the first commit's place.
 func (l *Log) AppendBatch(ctx context.Context, batch []es.Pending) ([]es.Recorded, error) {
-	sh, msgs, err := l.encodeBatch(ctx, batch)
+	batch, parent := slices.Clone(batch), traceparent(ctx)
+	for i := range batch {
+		batch[i].Commit.Meta.Traceparent = parent
+	}
+	sh, msgs, err := l.encodeBatch(batch)
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +34,11 @@ func (l *Log) AppendBatch(ctx context.Context, batch []es.Pending) ([]es.Recorde
 	if err != nil {
 		return nil, err
 	}
-	return sh.recorded(msgs, first)
+	out := make([]es.Recorded, len(batch))
+	for i, p := range batch {
+		out[i] = es.Record(p.Head, p.Commit, msgs[i], sh.position(first+uint64(i)))
+	}
+	return out, nil
 }
 
 // placement is a message and the last sequence of its aggregate before it.
@@ -71,7 +79,7 @@ func (l *Log) publishBatch(ctx context.Context, sh *shard, agg es.Aggregate, bat
 	}
 }
 
-func (l *Log) encodeBatch(ctx context.Context, batch []es.Pending) (*shard, []es.Message, error) {
+func (l *Log) encodeBatch(batch []es.Pending) (*shard, []es.Message, error) {
 	if len(batch) == 0 || len(batch) > es.MaxBatch {
 		return nil, nil, fmt.Errorf("batch of %d commits: %w", len(batch), es.ErrTooLarge)
 	}
@@ -79,14 +87,13 @@ func (l *Log) encodeBatch(ctx context.Context, batch []es.Pending) (*shard, []es
 	if err != nil {
 		return nil, nil, err
 	}
-	parent := traceparent(ctx)
 	seen := make(map[string]bool, len(batch))
 	msgs := make([]es.Message, len(batch))
 	for i, p := range batch {
-		p.Commit.Meta.Traceparent = parent
 		if msgs[i], err = es.Encode(p.Head, p.Commit, l.cfg.Signer); err != nil {
 			return nil, nil, err
 		}
+		l.ring.Own(p.Commit.Aggregate, msgs[i])
 		other, err := l.shardOf(p.Commit.Aggregate)
 		if err != nil {
 			return nil, nil, err
@@ -97,18 +104,6 @@ func (l *Log) encodeBatch(ctx context.Context, batch []es.Pending) (*shard, []es
 		seen[msgs[i].Subject] = true
 	}
 	return sh, msgs, nil
-}
-
-func (s *shard) recorded(msgs []es.Message, firstSeq uint64) ([]es.Recorded, error) {
-	out := make([]es.Recorded, len(msgs))
-	for i, m := range msgs {
-		r, err := es.Decode(m, s.position(firstSeq+uint64(i)), time.Time{})
-		if err != nil {
-			return nil, err
-		}
-		out[i] = r
-	}
-	return out, nil
 }
 
 // batchAnswer is a publish acknowledgement in the server's own form.

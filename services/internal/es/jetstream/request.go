@@ -48,17 +48,23 @@ type stored struct {
 }
 
 type batchRequest struct {
-	Seq      uint64 `json:"seq"`
-	Batch    int    `json:"batch"`
-	MaxBytes int    `json:"max_bytes"`
-	NextFor  string `json:"next_by_subj"`
+	Seq       uint64   `json:"seq,omitempty"`
+	Batch     int      `json:"batch"`
+	MaxBytes  int      `json:"max_bytes"`
+	NextFor   string   `json:"next_by_subj,omitempty"`
+	MultiLast []string `json:"multi_last,omitempty"`
 }
 
 // page reads up to a page of messages of one literal subject from sequence
 // from on, from any replica. more says that the replica has further ones. The
 // first tries end early: another replica may answer when one hangs.
 func (c *conn) page(ctx context.Context, stream, subject string, from uint64, try int) (msgs []stored, more bool, err error) {
-	body, err := json.Marshal(batchRequest{Seq: from, Batch: pageMessages, MaxBytes: pageBytes, NextFor: subject})
+	return c.batch(ctx, stream, batchRequest{Seq: from, Batch: pageMessages, MaxBytes: pageBytes, NextFor: subject}, try)
+}
+
+// batch makes one batched read (ADR-31).
+func (c *conn) batch(ctx context.Context, stream string, want batchRequest, try int) (msgs []stored, more bool, err error) {
+	body, err := json.Marshal(want)
 	if err != nil {
 		return nil, false, fmt.Errorf("encode request: %w", err)
 	}

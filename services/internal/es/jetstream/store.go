@@ -229,6 +229,7 @@ func (l *Log) Append(ctx context.Context, head es.Head, c es.Commit) (es.Recorde
 	if err != nil {
 		return es.Recorded{}, err
 	}
+	l.ring.Own(c.Aggregate, m)
 	started := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, appendLimit)
 	defer cancel()
