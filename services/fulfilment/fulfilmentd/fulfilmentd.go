@@ -159,7 +159,7 @@ func assemble(
 	if err != nil {
 		return nil, env.Problem{Variable: "HABEAS_RULE_PACKS", Text: "names a rule pack that is not known"}
 	}
-	systems, err := reach.Load(string(cfg.Connections))
+	systems, err := reach.Load(string(cfg.Connections), holders(k.RPC()))
 	if err != nil {
 		return nil, err
 	}

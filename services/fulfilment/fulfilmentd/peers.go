@@ -6,11 +6,15 @@ import (
 	"time"
 
 	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
+	holderv1 "habeas.internal/proto/gen/habeas/holder/v1"
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 	retentionv1 "habeas.internal/proto/gen/habeas/retention/v1"
 	"habeas.internal/services/fulfilment/internal/carry"
+	"habeas.internal/services/fulfilment/internal/holdersystem"
 	"habeas.internal/services/internal/daemon"
 	"habeas.internal/services/internal/keyclient"
+	"habeas.internal/services/internal/rpc"
+	"habeas.internal/services/internal/rpc/client"
 	"habeas.internal/services/internal/staffclient"
 
 	"google.golang.org/grpc"
@@ -69,6 +73,14 @@ func dial(cfg Config, k *daemon.Kit) (p *peers, err error) {
 	p.agents = identityv1.NewAgentServiceClient(identity)
 	p.keys, err = keyclient.New(keyclient.Config{Conn: identity, Reader: Name, Now: time.Now, Random: rand.Reader, Logger: k.Log})
 	return p, err
+}
+
+// holders connects to services of product teams, each by the name that its
+// certificate proves.
+func holders(own rpc.Config) holdersystem.Dial {
+	return func(target, server string) (*grpc.ClientConn, error) {
+		return client.Peer{Target: target}.Dial(own, server, holderv1.DataHolderService_ServiceDesc.ServiceName)
+	}
 }
 
 func (p *peers) close() {

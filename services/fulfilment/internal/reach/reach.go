@@ -13,6 +13,7 @@ import (
 	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
 	"habeas.internal/services/fulfilment/internal/connector"
 	"habeas.internal/services/fulfilment/internal/dataset"
+	"habeas.internal/services/fulfilment/internal/holdersystem"
 	"habeas.internal/services/fulfilment/internal/sqlsystem"
 	"habeas.internal/services/fulfilment/system"
 	"habeas.internal/services/internal/daemon/env"
@@ -25,7 +26,10 @@ import (
 const ErrNoConnection = connector.Error("CONNECTION_NOT_CONFIGURED")
 
 // Reach opens systems of tenants. It is safe for concurrent use.
-type Reach struct{ connections map[owned]env.Secret }
+type Reach struct {
+	connections map[owned]env.Secret
+	dial        holdersystem.Dial
+}
 
 // owned is a connection's name within the one tenant that may use it.
 type owned struct{ tenant, name string }
@@ -39,8 +43,8 @@ const (
 // Load reads the file of connections: a mapping of "tenant/name" to connection
 // strings. No file is no connections. One that others can read is refused, and
 // one that gives a connection to no tenant.
-func Load(file string) (*Reach, error) {
-	r := &Reach{connections: map[owned]env.Secret{}}
+func Load(file string, dial holdersystem.Dial) (*Reach, error) {
+	r := &Reach{connections: map[owned]env.Secret{}, dial: dial}
 	if file == "" {
 		return r, nil
 	}
@@ -70,6 +74,7 @@ func Load(file string) (*Reach, error) {
 	return r, nil
 }
 
+// kind is the kind of database that a connector speaks to.
 func kind(number uint8) (sqlsystem.Kind, bool) {
 	switch fulfilmentv1.ConnectorKind(number) {
 	case fulfilmentv1.ConnectorKind_CONNECTOR_KIND_POSTGRESQL:
@@ -78,7 +83,7 @@ func kind(number uint8) (sqlsystem.Kind, bool) {
 		return sqlsystem.MySQL, true
 	case fulfilmentv1.ConnectorKind_CONNECTOR_KIND_SQLITE:
 		return sqlsystem.SQLite, true
-	case fulfilmentv1.ConnectorKind_CONNECTOR_KIND_UNSPECIFIED:
+	case fulfilmentv1.ConnectorKind_CONNECTOR_KIND_UNSPECIFIED, fulfilmentv1.ConnectorKind_CONNECTOR_KIND_GRPC:
 	}
 	return "", false
 }
@@ -89,13 +94,16 @@ func (r *Reach) Open(_ context.Context, tenant string, d system.Description) (co
 	if !ok {
 		return nil, ErrNoConnection
 	}
-	k, ok := kind(d.Connector)
-	if !ok {
-		return nil, connector.ErrConnector
-	}
 	set, err := dataset.Parse([]byte(d.Dataset))
 	if err != nil {
 		return nil, connector.ErrMismatch // it was accepted once, by an earlier build
+	}
+	if fulfilmentv1.ConnectorKind(d.Connector) == fulfilmentv1.ConnectorKind_CONNECTOR_KIND_GRPC {
+		return holdersystem.Open(holdersystem.Config{URL: dsn.Reveal(), Dial: r.dial, Tenant: tenant, Dataset: set})
+	}
+	k, ok := kind(d.Connector)
+	if !ok {
+		return nil, connector.ErrConnector
 	}
 	return sqlsystem.Open(sqlsystem.Config{Kind: k, DSN: dsn.Reveal(), Dataset: set, Name: d.Connection})
 }

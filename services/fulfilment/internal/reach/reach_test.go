@@ -41,15 +41,15 @@ func write(t *testing.T, mode os.FileMode, text string) string {
 
 func TestAFileOfSecretsIsForItsOwnerAlone(t *testing.T) {
 	for _, mode := range []os.FileMode{0o640, 0o604, 0o660} {
-		if _, err := reach.Load(write(t, mode, "a/b: c\n")); err == nil || !strings.Contains(err.Error(), "0600") {
+		if _, err := reach.Load(write(t, mode, "a/b: c\n"), nil); err == nil || !strings.Contains(err.Error(), "0600") {
 			t.Errorf("mode %o: %v", mode, err)
 		}
 	}
-	_, err := reach.Load(write(t, 0o600, "[planted-secret]"))
+	_, err := reach.Load(write(t, 0o600, "[planted-secret]"), nil)
 	if err == nil || strings.Contains(err.Error(), "planted-secret") {
 		t.Errorf("a file that is no mapping: %v", err)
 	}
-	if _, err := reach.Load(""); err != nil {
+	if _, err := reach.Load("", nil); err != nil {
 		t.Errorf("no file: %v", err)
 	}
 }
@@ -73,7 +73,7 @@ func shop(t *testing.T) string {
 
 func TestAConnectionOfNoTenantIsRefusedAtStart(t *testing.T) {
 	for _, key := range []string{"planted-name", "/planted-name", "planted-name/"} {
-		_, err := reach.Load(write(t, 0o600, key+": planted-secret\n"))
+		_, err := reach.Load(write(t, 0o600, key+": planted-secret\n"), nil)
 		if err == nil || !strings.Contains(err.Error(), "tenant/name") || strings.Contains(err.Error(), "planted") {
 			t.Errorf("%s: %v", key, err)
 		}
@@ -81,7 +81,7 @@ func TestAConnectionOfNoTenantIsRefusedAtStart(t *testing.T) {
 }
 
 func TestATenantReachesNoConnectionOfAnother(t *testing.T) {
-	r, err := reach.Load(write(t, 0o600, "acme/shop-db: "+shop(t)+"\nglobex/own: file:nowhere\n"))
+	r, err := reach.Load(write(t, 0o600, "acme/shop-db: "+shop(t)+"\nglobex/own: file:nowhere\n"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +107,7 @@ func TestATenantReachesNoConnectionOfAnother(t *testing.T) {
 }
 
 func TestASystemIsReachedByItsConnectionsName(t *testing.T) {
-	r, err := reach.Load(write(t, 0o600, "acme/shop-db: "+shop(t)+"\n"))
+	r, err := reach.Load(write(t, 0o600, "acme/shop-db: "+shop(t)+"\n"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +162,7 @@ func TestAConnectionToAnotherKindIsNamed(t *testing.T) {
 	for name, url := range urls {
 		lines.WriteString("acme/" + name + ": \"" + url + "\"\n")
 	}
-	r, err := reach.Load(write(t, 0o600, lines.String()))
+	r, err := reach.Load(write(t, 0o600, lines.String()), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

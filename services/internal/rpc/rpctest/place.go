@@ -43,12 +43,7 @@ func NewPlace(t testing.TB) *Place {
 // TLS gives a service a fresh certificate.
 func (p *Place) TLS(t testing.TB, service string) *mtls.Source {
 	t.Helper()
-	id, err := p.ca.Issue(localca.Request{
-		Name: service, ID: "spiffe://" + TrustDomain + "/ns/" + Namespace + "/sa/" + service,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	id := p.Identity(t, service)
 	s, err := mtls.Load(mtls.Config{
 		Cert: id.CertFile, Key: id.KeyFile, CA: id.CAFile, TrustDomain: TrustDomain, Namespace: Namespace,
 		Now: time.Now, Report: func(err error) { t.Error(err) },
@@ -57,6 +52,18 @@ func (p *Place) TLS(t testing.TB, service string) *mtls.Source {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// Identity is a fresh certificate of a service, as files.
+func (p *Place) Identity(t testing.TB, service string) *localca.Identity {
+	t.Helper()
+	id, err := p.ca.Issue(localca.Request{
+		Name: service, ID: "spiffe://" + TrustDomain + "/ns/" + Namespace + "/sa/" + service,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
 }
 
 // Tokens makes a verifier of the issuer's tokens; acr "phr" is a step-up.

@@ -36,6 +36,8 @@ const (
 	ConnectorKind_CONNECTOR_KIND_MYSQL ConnectorKind = 2
 	// SQLite, a file that the fulfilment service can open.
 	ConnectorKind_CONNECTOR_KIND_SQLITE ConnectorKind = 3
+	// A service that implements habeas.holder.v1.DataHolderService.
+	ConnectorKind_CONNECTOR_KIND_GRPC ConnectorKind = 4
 )
 
 // Enum value maps for ConnectorKind.
@@ -45,12 +47,14 @@ var (
 		1: "CONNECTOR_KIND_POSTGRESQL",
 		2: "CONNECTOR_KIND_MYSQL",
 		3: "CONNECTOR_KIND_SQLITE",
+		4: "CONNECTOR_KIND_GRPC",
 	}
 	ConnectorKind_value = map[string]int32{
 		"CONNECTOR_KIND_UNSPECIFIED": 0,
 		"CONNECTOR_KIND_POSTGRESQL":  1,
 		"CONNECTOR_KIND_MYSQL":       2,
 		"CONNECTOR_KIND_SQLITE":      3,
+		"CONNECTOR_KIND_GRPC":        4,
 	}
 )
 
@@ -781,12 +785,13 @@ const file_habeas_fulfilment_v1_system_service_proto_rawDesc = "" +
 	"\vcollections\x18\x05 \x01(\rR\vcollections\"|\n" +
 	"\x13ListSystemsResponse\x12=\n" +
 	"\asystems\x18\x01 \x03(\v2#.habeas.fulfilment.v1.SystemSummaryR\asystems\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken*\x83\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken*\x9c\x01\n" +
 	"\rConnectorKind\x12\x1e\n" +
 	"\x1aCONNECTOR_KIND_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19CONNECTOR_KIND_POSTGRESQL\x10\x01\x12\x18\n" +
 	"\x14CONNECTOR_KIND_MYSQL\x10\x02\x12\x19\n" +
-	"\x15CONNECTOR_KIND_SQLITE\x10\x032\xf6\x03\n" +
+	"\x15CONNECTOR_KIND_SQLITE\x10\x03\x12\x17\n" +
+	"\x13CONNECTOR_KIND_GRPC\x10\x042\xf6\x03\n" +
 	"\rSystemService\x12\x82\x01\n" +
 	"\x0eRegisterSystem\x12+.habeas.fulfilment.v1.RegisterSystemRequest\x1a,.habeas.fulfilment.v1.RegisterSystemResponse\"\x15\x8a\xb5\x18\x05\n" +
 	"\x01\a\x10\x01\x92\xb5\x18\b\b\x80\x80 \x12\x02\b\x1e\x12t\n" +
