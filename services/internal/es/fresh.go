@@ -10,8 +10,8 @@ import (
 // that it leads.
 type Proof struct {
 	Position
-	// At is when a majority of the replicas was last heard of by the leader,
-	// and not after Asked.
+	// At is not after Asked. It is before where a replica is missing: when a
+	// majority was last heard of by the leader.
 	At time.Time
 	// Asked is when the question left. The leader led then.
 	Asked time.Time

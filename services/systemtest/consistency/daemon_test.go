@@ -57,8 +57,9 @@ type replica struct {
 	listen string
 }
 
-// replica prepares a daemon, and starts it. It keeps its address over restarts.
-func (p *place) replica(t *testing.T, number int) *replica {
+// replica starts a daemon that reaches the log at an address. It keeps its own
+// address over restarts.
+func (p *place) replica(t *testing.T, number int, log string) *replica {
 	t.Helper()
 	port, err := child.FreePort()
 	if err != nil {
@@ -70,7 +71,7 @@ func (p *place) replica(t *testing.T, number int) *replica {
 	}
 	r := &replica{listen: child.Loopback(port)}
 	r.Server = child.NewServer(t, child.Command{
-		Name: fmt.Sprintf("consentd-%d", number), Path: self, LogDir: t.TempDir(), Env: p.environ(t, number, r.listen),
+		Name: fmt.Sprintf("consentd-%d", number), Path: self, LogDir: t.TempDir(), Env: append(p.environ(t, number, r.listen), "HABEAS_NATS_URL="+log),
 	}, daemonReady)
 	if err := r.Start(); err != nil {
 		t.Fatal(err)
@@ -105,7 +106,7 @@ func (p *place) environ(t *testing.T, number int, listen string) []string {
 		"HABEAS_TLS_CERT=" + p.id.CertFile, "HABEAS_TLS_KEY=" + p.id.KeyFile, "HABEAS_TLS_CA=" + p.id.CAFile,
 		"HABEAS_TLS_TRUST_DOMAIN=" + rpctest.TrustDomain, "HABEAS_TLS_NAMESPACE=" + rpctest.Namespace,
 		"HABEAS_TOKEN_ISSUER=" + rpctest.TokenIssuer, "HABEAS_TOKEN_AUDIENCE=" + rpctest.TokenAudience, "HABEAS_TOKEN_KEYS=" + p.Issuer.Path,
-		"HABEAS_NATS_URL=" + p.nats.URL(), "HABEAS_NATS_SEED=" + p.nats.SeedFile(consentd.Name), "HABEAS_REDIS_URL=" + p.redis.URL(),
+		"HABEAS_NATS_SEED=" + p.nats.SeedFile(consentd.Name), "HABEAS_REDIS_URL=" + p.redis.URL(),
 		"HABEAS_EVENTLOG_KEY=" + base64.StdEncoding.EncodeToString(p.in.LogKey.Public()), "HABEAS_EVENTLOG_SERVICE_KEY=" + serviceKey,
 		fmt.Sprintf("HABEAS_EVENTLOG_SHARDS=%d", shards), fmt.Sprintf("HABEAS_EVENTLOG_REPLICAS=%d", replicas),
 		"HABEAS_IDENTITY_TARGET=" + p.identity, "HABEAS_LIMIT_CALLER=" + calls, "HABEAS_LIMIT_OPEN=" + calls, "HABEAS_LIMIT_READS=" + calls,

@@ -71,7 +71,7 @@ func newPlace(t *testing.T) *place {
 	p.id = p.issue(t, consentd.Name)
 	p.serveIdentity(t)
 	for i := range replicas {
-		p.replicas = append(p.replicas, p.replica(t, i+1))
+		p.replicas = append(p.replicas, p.replica(t, i+1, p.nats.URL()))
 	}
 	p.post(t)
 	return p
@@ -115,9 +115,15 @@ func (p *place) serveIdentity(t *testing.T) {
 	})
 }
 
-// dial connects to a replica as somebody with a role. The connection is tried
-// again at once when the replica is back: what is measured is the service.
+// dial connects to a replica by its number, as somebody with a role. The
+// connection is tried again at once when the replica is back: what is measured is
+// the service.
 func (p *place) dial(t *testing.T, number int, role string) *grpc.ClientConn {
+	t.Helper()
+	return p.reach(t, p.replicas[number], role)
+}
+
+func (p *place) reach(t *testing.T, r *replica, role string) *grpc.ClientConn {
 	t.Helper()
 	pem, err := os.ReadFile(p.id.CAFile)
 	if err != nil {
@@ -126,7 +132,7 @@ func (p *place) dial(t *testing.T, number int, role string) *grpc.ClientConn {
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(pem)
 	claims := rpctest.With(rpctest.Claims(time.Now(), role), "exp", time.Now().Add(3*time.Hour).Unix())
-	cc, err := grpc.NewClient(p.replicas[number].listen,
+	cc, err := grpc.NewClient(r.listen,
 		grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: pool, ServerName: "127.0.0.1", MinVersion: tls.VersionTLS13})),
 		grpc.WithPerRPCCredentials(bearer(p.Issuer.Sign(claims))),
 		grpc.WithConnectParams(grpc.ConnectParams{

@@ -22,7 +22,6 @@ type probe struct {
 	observers []*observer
 
 	mu    sync.Mutex
-	round int
 	acked time.Time // of this round's withdrawal; zero before
 }
 

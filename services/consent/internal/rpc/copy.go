@@ -36,6 +36,11 @@ const bound = time.Second
 // errStale: the copy is too old, and the log can't be asked.
 var errStale = errors.New("freshness can't be proven")
 
+// patience is how long a call waits for what is sure to come, unless something
+// is wrong: for the copy to get to where the log is, for a proof while proofs
+// arrive. Then it goes on without.
+const patience = 100 * time.Millisecond
+
 // reached brings the copy of an aggregate's stream to where the call wants it.
 // Not ok: the log has to be asked, which knows what is newest.
 func (r *round) reached(ctx context.Context, agg es.Aggregate) (ok bool, err error) {
@@ -47,33 +52,71 @@ func (r *round) reached(ctx context.Context, agg es.Aggregate) (ok bool, err err
 		return false, err
 	}
 	if want, ok := r.want[at.Stream]; ok {
-		if err := r.log.Mirror.Reach(ctx, agg, want); err != nil {
+		if ok, err := r.near(ctx, agg, want); !ok {
 			return false, err
 		}
 	}
-	if !r.relaxed {
-		proof, err := r.log.Prover.Since(ctx, at.Stream, r.started)
-		if err != nil {
-			return false, err
-		}
-		if err := r.log.Mirror.Reach(ctx, agg, proof.Position); err != nil {
-			return false, err
-		}
+	if r.relaxed {
+		ok, err = r.young(ctx, agg, at.Stream)
+	} else {
+		ok, err = r.current(ctx, agg, at.Stream)
 	}
-	at, fresh, err := r.log.Mirror.Fresh(agg)
+	if !ok || err != nil {
+		return false, err
+	}
+	at, _, err = r.log.Mirror.Fresh(agg)
 	if err != nil {
 		return false, err
 	}
-	if r.relaxed && r.started.Sub(fresh) > bound {
-		if latest := r.log.Prover.Latest(at.Stream); r.started.Sub(latest.At) <= bound { // the log answers: it is the copy that lags
-			return false, nil
-		}
-		if fresh.IsZero() {
-			return false, nil
-		}
-		r.age = max(r.age, r.started.Sub(fresh))
-	}
 	r.seen = r.seen.Merge(es.TokenAt(at))
+	return true, nil
+}
+
+// near waits a little until the copy has got to a position. Its reader may have
+// lost its server, and the log be well.
+func (r *round) near(ctx context.Context, agg es.Aggregate, want es.Position) (ok bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	err = r.log.Mirror.Reach(ctx, agg, want)
+	if errors.Is(err, es.ErrBehind) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// current brings the copy to where the log stood when the call began.
+func (r *round) current(ctx context.Context, agg es.Aggregate, stream string) (ok bool, err error) {
+	proof, err := r.log.Prover.Since(ctx, stream, r.started)
+	if err != nil {
+		return false, err
+	}
+	return r.near(ctx, agg, proof.Position)
+}
+
+// young sees to it that the copy is not older than the bound, as far as the log
+// answers. If it does not, the policy decides whether the copy is too old.
+func (r *round) young(ctx context.Context, agg es.Aggregate, stream string) (ok bool, err error) {
+	_, fresh, err := r.log.Mirror.Fresh(agg)
+	if err != nil {
+		return false, err
+	}
+	age, latest := r.started.Sub(fresh), r.log.Prover.Latest(stream)
+	switch {
+	case age <= bound:
+		return true, nil
+	case r.started.Sub(latest.At) <= bound: // the log answers: it is the copy that lags
+		return false, nil
+	case r.started.Sub(latest.Asked) <= bound: // it answers; where a replica is missing, the others may be silent for a second
+		soon, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
+		if ok, err := r.current(soon, agg, stream); !errors.Is(err, es.ErrUnavailable) {
+			return ok, err
+		}
+	}
+	if fresh.IsZero() {
+		return false, nil
+	}
+	r.age = max(r.age, age)
 	return true, nil
 }
 

@@ -19,9 +19,14 @@ type Access struct {
 	Logger *slog.Logger
 }
 
-// Connect connects a service's user. It reconnects for ever; what the server
-// refuses is logged by the subject's permission, because to the caller it
-// looks like silence.
+const (
+	pingEvery = time.Second
+	pingsOpen = 2
+)
+
+// Connect connects a service's user. It reconnects for ever, and to another
+// server when this one falls silent; what the server refuses is logged by the
+// subject's permission, because to the caller it looks like silence.
 func Connect(a Access) (*nats.Conn, error) {
 	key, err := nats.NkeyOptionFromSeed(a.Seed)
 	if err != nil {
@@ -30,6 +35,9 @@ func Connect(a Access) (*nats.Conn, error) {
 	options := []nats.Option{
 		key, nats.Name(a.User), nats.CustomInboxPrefix(InboxPrefix(a.User)), nats.MaxReconnects(-1),
 		nats.ReconnectWait(100 * time.Millisecond), nats.ReconnectJitter(100*time.Millisecond, 100*time.Millisecond),
+		// A server that is frozen keeps its connections open: who is silent for
+		// three seconds is left for another one.
+		nats.PingInterval(pingEvery), nats.MaxPingsOutstanding(pingsOpen),
 		// A publish that waits for a connection may arrive after its caller
 		// gave up; without a buffer it fails at once.
 		nats.ReconnectBufSize(-1),

@@ -126,8 +126,10 @@ func (p *proving) look() (es.Proof, <-chan struct{}) {
 	return p.latest, p.renewed
 }
 
-// heard is how long ago a majority, the leader among it, was last known to be
-// one.
+// heard is how long before a question its answer may be of. A leader that lost a
+// majority since it last heard from one may answer from before. It lost none if it
+// has heard from all lately: a replica calls an election when it has heard nothing
+// for four seconds. Where nothing is written, replicas speak once a second.
 func (c clusterAnswer) heard() time.Duration {
 	var active []time.Duration
 	for _, r := range c.Replicas {
@@ -140,6 +142,9 @@ func (c clusterAnswer) heard() time.Duration {
 		return 0
 	}
 	slices.Sort(active)
+	if len(active) == len(c.Replicas) && active[len(active)-1] < holdTime {
+		return 0
+	}
 	return active[others-1]
 }
 
