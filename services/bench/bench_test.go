@@ -19,10 +19,10 @@ import (
 
 // TestMain lets the test binary be the server that it starts.
 func TestMain(m *testing.M) {
-	if len(os.Args) == 3 && os.Args[1] == servers.ServeNATSCommand {
+	if serve := server(os.Args[1:]); serve != nil {
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 		defer stop()
-		if err := servers.ServeNATS(ctx, os.Args[2]); err != nil {
+		if err := serve(ctx, os.Args[2]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

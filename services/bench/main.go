@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"habeas.internal/services/bench/internal/consents"
 	"habeas.internal/services/bench/internal/servers"
 )
 
@@ -25,8 +26,26 @@ func main() {
 func start(args []string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if len(args) == 2 && args[0] == servers.ServeNATSCommand {
-		return servers.ServeNATS(ctx, args[1])
+	if serve := server(args); serve != nil {
+		return serve(ctx, args[1])
 	}
 	return run(ctx, args, os.Stderr)
+}
+
+// server is what this program is started as by itself; nil if it was not.
+func server(args []string) func(ctx context.Context, dir string) error {
+	if len(args) != 2 {
+		return nil
+	}
+	switch args[0] {
+	case servers.ServeNATSCommand:
+		return servers.ServeNATS
+	case consents.ServeCommand:
+		return consents.Serve
+	case consents.UnobservedCommand:
+		return consents.ServeUnobserved
+	case consents.EchoCommand:
+		return consents.ServeEcho
+	}
+	return nil
 }

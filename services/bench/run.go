@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"habeas.internal/services/bench/internal/consents"
 	"habeas.internal/services/bench/internal/eventlog"
 	"habeas.internal/services/bench/internal/host"
 	"habeas.internal/services/bench/internal/keys"
@@ -34,6 +35,8 @@ type options struct {
 	profile  string
 	smoke    bool
 	postgres bool
+	openFGA  bool
+	people   int
 	self     string
 	command  string
 	progress io.Writer
@@ -61,7 +64,7 @@ func run(ctx context.Context, args []string, progress io.Writer) error {
 }
 
 func parse(args []string, progress io.Writer) (options, error) {
-	o := options{postgres: true, progress: progress, command: strings.Join(append([]string{"go run ./services/bench"}, args...), " ")}
+	o := options{postgres: true, openFGA: true, progress: progress, command: strings.Join(append([]string{"go run ./services/bench"}, args...), " ")}
 	var only string
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(progress)
@@ -72,6 +75,7 @@ func parse(args []string, progress io.Writer) (options, error) {
 	flags.StringVar(&o.out, "out", "services/bench/RESULTS.md", "file for the report; - prints it")
 	flags.StringVar(&o.dir, "dir", ".habeas/bench", "folder for the servers' files: on a disk, and within reach of the user postgres")
 	flags.StringVar(&o.profile, "profile", "", "folder for processor profiles of this process, one a point")
+	flags.IntVar(&o.people, "people", 100_000, "people whom consent's read model is filled with")
 	flags.BoolVar(&o.smoke, "smoke", false, "a run of seconds that shows that everything works; its figures mean nothing")
 	if err := flags.Parse(args); err != nil {
 		return o, err
@@ -80,8 +84,8 @@ func parse(args []string, progress io.Writer) (options, error) {
 	if o.only, err = regexp.Compile(only); err != nil {
 		return o, fmt.Errorf("read -only: %w", err)
 	}
-	if o.rounds < 1 || o.seconds <= 0 || o.warmUp < 0 {
-		return o, errors.New("-rounds and -seconds must be positive")
+	if o.rounds < 1 || o.seconds <= 0 || o.warmUp < 0 || o.people < 1 {
+		return o, errors.New("-rounds, -seconds and -people must be positive")
 	}
 	if o.smoke {
 		o.rounds, o.seconds, o.warmUp = 1, 0.3, 0.05
@@ -111,15 +115,18 @@ func bench(ctx context.Context, o options) (r *report.Report, err error) {
 	if err := measureAll(ctx, o, in, r); err != nil {
 		return nil, err
 	}
-	r.Rows, r.LoadAfter = report.Rows(eventlog.Bars(), r.Sections), host.LoadAverage()
+	r.Rows, r.LoadAfter = report.Rows(bars(), r.Sections), host.LoadAverage()
 	r.Use = used()
 	return r, nil
 }
 
 func settings(o options) (eventlog.Settings, error) {
-	in := eventlog.Settings{Self: o.self, Postgres: o.postgres, Working: 1000, Aggregates: 100_000, Commits: 10, WarmUp: 5 * time.Second}
+	in := eventlog.Settings{
+		Self: o.self, Postgres: o.postgres, Working: 1000, Aggregates: 100_000, Commits: 10, WarmUp: 5 * time.Second,
+		OpenFGA: o.openFGA && o.postgres, Asked: 10_000, Held: o.people,
+	}
 	if o.smoke {
-		in.Working, in.Aggregates, in.WarmUp = 10, 500, 0
+		in.Working, in.Aggregates, in.WarmUp, in.Asked, in.Held = 10, 500, 0, 50, 500
 	}
 	base, err := filepath.Abs(o.dir)
 	if err != nil {
@@ -157,15 +164,17 @@ func measureAll(ctx context.Context, o options, in eventlog.Settings, r *report.
 			return err
 		}
 	}
-	return measureGuards(ctx, o, in, r)
+	return measureOthers(ctx, o, in, r)
 }
 
-// measureGuards measures what stands before calls: keys, their fence, and counting.
-func measureGuards(ctx context.Context, o options, in eventlog.Settings, r *report.Report) error {
+// measureOthers measures what stands before calls: keys, their fence, and counting;
+// and consent.
+func measureOthers(ctx context.Context, o options, in eventlog.Settings, r *report.Report) error {
 	for _, part := range []struct {
 		name string
 		make func(context.Context, eventlog.Settings) (*eventlog.Section, error)
-	}{{"keys", keys.Section}, {"fence", keys.FenceSection}, {"limiter", keys.LimiterSection}} {
+	}{{"keys", keys.Section}, {"fence", keys.FenceSection}, {"limiter", keys.LimiterSection},
+		{"consent", consents.Section}, {"consent-writes", consents.WritesSection}, {"consent-memory", consents.MemorySection}} {
 		if !o.wants(part.name) {
 			continue
 		}
@@ -178,7 +187,12 @@ func measureGuards(ctx context.Context, o options, in eventlog.Settings, r *repo
 }
 
 // catalogue lists every variant of every section.
-func catalogue() []eventlog.Entry { return append(eventlog.Catalogue(), keys.Catalogue()...) }
+func catalogue() []eventlog.Entry {
+	return slices.Concat(eventlog.Catalogue(), keys.Catalogue(), consents.Catalogue())
+}
+
+// bars are those of every section.
+func bars() []report.Bar { return append(eventlog.Bars(), consents.Bars()...) }
 
 func measureAppends(ctx context.Context, o options, in eventlog.Settings, r *report.Report) error {
 	s, err := eventlog.AppendSection(ctx, in)
@@ -233,8 +247,12 @@ func (o options) section(ctx context.Context, s *eventlog.Section, prepared erro
 	if err != nil {
 		return fmt.Errorf("section %s: %w", s.Name, err)
 	}
+	var figures []measure.Figure
+	if s.Figures != nil {
+		figures = s.Figures()
+	}
 	r.Sections = append(r.Sections, report.Section{
-		Name: s.Name, Title: s.Title, Notes: s.Notes, Results: results,
+		Name: s.Name, Title: s.Title, Notes: s.Notes, Results: results, Figures: figures,
 		Base: func(v *measure.Series) *measure.Series {
 			base, _ := results.Find(s.Base.Variant, s.Base.Of(v.Callers))
 			return base

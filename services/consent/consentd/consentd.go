@@ -47,7 +47,7 @@ type Config struct {
 // Run runs the daemon until ctx ends.
 func Run(ctx context.Context, cfg Config, w daemon.World) error {
 	k, err := daemon.Start(ctx, daemon.Config{
-		Service: Name, Version: Version, Common: cfg.Common, Out: w.Out, Now: time.Now,
+		Service: Name, Version: Version, Common: cfg.Common, Out: w.Out, Now: time.Now, Unobserved: w.Unobserved,
 	})
 	if err != nil {
 		return err

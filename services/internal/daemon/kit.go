@@ -33,6 +33,8 @@ type Config struct {
 	Out io.Writer
 	// LogKeys are attribute keys of the daemon's own. Optional.
 	LogKeys []string
+	// Unobserved makes no traces and no metrics, whatever the configuration says.
+	Unobserved bool
 	// Now is the clock of everything that judges time: certificates, tokens.
 	Now func() time.Time
 }
@@ -162,6 +164,10 @@ func (k *Kit) logger() logs.Logger {
 }
 
 func (k *Kit) startTelemetry(ctx context.Context) error {
+	if k.cfg.Unobserved {
+		k.Telemetry = telemetry.Off()
+		return nil
+	}
 	t := k.cfg.Common.Telemetry
 	tel, err := telemetry.New(ctx, telemetry.Config{
 		Service: k.cfg.Service, Instance: k.cfg.Common.Instance, Version: k.cfg.Version,

@@ -105,6 +105,8 @@ type World struct {
 	Out io.Writer // log lines
 	// Started is told what runs, once it can be reached; may be nil.
 	Started func(Running)
+	// Unobserved makes no traces and no metrics, to learn what they cost.
+	Unobserved bool
 }
 
 // Running is what a started daemon shows.

@@ -33,18 +33,18 @@ func AppendSection(ctx context.Context, in Settings) (*Section, error) {
 			"PostgreSQL: `insert` into `(stream_id text, version int, type text, data jsonb, unique (stream_id, version))` by pgx, one connection a caller; it syncs several callers' commits at once.",
 		},
 	}
-	for _, add := range []func(context.Context, *Section, Settings) error{addRawFile, addLogs, addInserts} {
+	for _, add := range []func(context.Context, *Section, Settings) error{AddRawFile, addLogs, addInserts} {
 		if err := add(ctx, s, in); err != nil {
 			return s, err
 		}
 	}
-	s.spreadBase()
+	s.SpreadBase()
 	return s, nil
 }
 
-// spreadBase repeats the base in the middle and at the end of the round: all
+// SpreadBase repeats the base in the middle and at the end of the round: all
 // ratios hang on it, and a disk is not equally fast all the time.
-func (s *Section) spreadBase() {
+func (s *Section) SpreadBase() {
 	base, others := s.Variants[0], s.Variants[1:]
 	half := len(others) / 2
 	spread := append([]measure.Variant{base}, others[:half]...)
@@ -54,7 +54,8 @@ func (s *Section) spreadBase() {
 
 const rawBytes = 400
 
-func addRawFile(_ context.Context, s *Section, in Settings) error {
+// AddRawFile adds the base of durable writes.
+func AddRawFile(_ context.Context, s *Section, in Settings) error {
 	file, err := os.Create(filepath.Join(in.Dir, "raw"))
 	if err != nil {
 		return fmt.Errorf("create raw file: %w", err)

@@ -157,7 +157,7 @@ func (g *getter) get(ctx context.Context, caller int) error {
 
 // addSelects copies the history into a table and adds its variants.
 func addSelects(ctx context.Context, s *Section, in Settings, h *History) error {
-	server, err := s.startPostgres(ctx, in)
+	server, err := s.StartPostgres(ctx, in)
 	if err != nil || server == nil {
 		return err
 	}

@@ -42,7 +42,7 @@ func connectAll(ctx context.Context, s *Section, server *servers.Postgres) ([]*p
 }
 
 func addInserts(ctx context.Context, s *Section, in Settings) error {
-	server, err := s.startPostgres(ctx, in)
+	server, err := s.StartPostgres(ctx, in)
 	if err != nil || server == nil {
 		return err
 	}

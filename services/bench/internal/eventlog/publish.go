@@ -24,6 +24,15 @@ type subjects struct {
 	next  int
 }
 
+// Publisher publishes to a server's streams with nothing of ours in between.
+func Publisher(ctx context.Context, s *Section, server *servers.NATS, streams, working int) (func(context.Context, int) error, error) {
+	p, err := newPublisher(ctx, s, server, streams, working)
+	if err != nil {
+		return nil, err
+	}
+	return p.publish, nil
+}
+
 func newPublisher(ctx context.Context, s *Section, server *servers.NATS, streams, working int) (*publisher, error) {
 	p := &publisher{data: make([]byte, eventBytes)}
 	for range connections {

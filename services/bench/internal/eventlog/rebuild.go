@@ -48,7 +48,7 @@ func RebuildSection(ctx context.Context, in Settings, h *History) (*Section, err
 	log := h.log.server.CPU
 	s.Variants = []measure.Variant{
 		{Name: RawConsumer, Callers: historyShards, Pass: r.count, CPU: log},
-		{Name: Rebuild, Callers: historyShards, Pass: r.rebuild, Prepare: r.wipe, CPU: sum(log, server.CPU)},
+		{Name: Rebuild, Callers: historyShards, Pass: r.rebuild, Prepare: r.wipe, CPU: Sum(log, server.CPU)},
 	}
 	return s, nil
 }

@@ -27,6 +27,11 @@ type Settings struct {
 	Aggregates, Commits int
 	// WarmUp is how long the history is read before anything is measured.
 	WarmUp time.Duration
+	// OpenFGA says whether to measure beside OpenFGA, which needs PostgreSQL.
+	OpenFGA bool
+	// Asked are the people whom consent is asked about, Held those whom its read
+	// model is filled with.
+	Asked, Held int
 }
 
 // Section is a set of variants that are measured in turn.
@@ -36,6 +41,8 @@ type Section struct {
 	Notes    []string
 	Variants []measure.Variant
 	Base     Base
+	// Figures, if any, are what was found beside rates, once all was measured.
+	Figures func() []measure.Figure
 	closers  []func() error
 }
 
@@ -82,9 +89,9 @@ func (s *Section) startNATS(ctx context.Context, in Settings, name string) (*ser
 	return n, nil
 }
 
-// startPostgres starts a server that ends with the section; nil if none is
+// StartPostgres starts a server that ends with the section; nil if none is
 // wanted.
-func (s *Section) startPostgres(ctx context.Context, in Settings) (*servers.Postgres, error) {
+func (s *Section) StartPostgres(ctx context.Context, in Settings) (*servers.Postgres, error) {
 	if !in.Postgres {
 		return nil, nil
 	}
@@ -105,7 +112,8 @@ const most = 64
 
 type cpu func() (time.Duration, error)
 
-func sum(all ...cpu) cpu {
+// Sum is the processor time of several servers together.
+func Sum(all ...cpu) func() (time.Duration, error) {
 	return func() (time.Duration, error) {
 		var total time.Duration
 		for _, one := range all {

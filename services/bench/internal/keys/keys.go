@@ -14,16 +14,23 @@ import (
 	sealv1 "habeas.internal/proto/gen/habeas/seal/v1"
 	"habeas.internal/services/bench/internal/eventlog"
 	"habeas.internal/services/bench/internal/measure"
+	"habeas.internal/services/bench/internal/place"
+	"habeas.internal/services/identity/identityd"
 	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/keyclient"
 	"habeas.internal/services/internal/rpc/client"
 	"habeas.internal/services/internal/seal"
 	"habeas.internal/services/internal/seal/keycache"
+
+	"google.golang.org/grpc"
 )
 
 const (
 	class   = sealv1.KeyClass_KEY_CLASS_REQUEST
 	purpose = "record"
+	shards  = 4
+	// shortest is the lease of a short run: long enough for keys to be held when they end.
+	shortest = 5 * time.Second
 	// replicas are the processes that hold keys beside the one that destroys.
 	replicas = 6
 )
@@ -36,7 +43,7 @@ func Section(ctx context.Context, in eventlog.Settings) (*eventlog.Section, erro
 			"One identity in this process, its log's server in another; key-encryption keys in files; callers over one connection with mutual TLS, keys of that many holders by turns. Calls are counted.",
 		},
 	}
-	id, l, err := lend(ctx, s, in, 1)
+	at, l, err := lend(ctx, s, in, 1)
 	if err != nil {
 		return s, err
 	}
@@ -44,9 +51,9 @@ func Section(ctx context.Context, in eventlog.Settings) (*eventlog.Section, erro
 		return s, err
 	}
 	for _, n := range []int{1, most} {
-		s.Variants = append(s.Variants, measure.Variant{Name: GetOne, Callers: n, Op: l.get(1, n), CPU: id.server.CPU})
+		s.Variants = append(s.Variants, measure.Variant{Name: GetOne, Callers: n, Op: l.get(1, n), CPU: at.NATS.CPU})
 	}
-	s.Variants = append(s.Variants, measure.Variant{Name: GetMany, Callers: 1, Op: l.get(batch, 1), CPU: id.server.CPU})
+	s.Variants = append(s.Variants, measure.Variant{Name: GetMany, Callers: 1, Op: l.get(batch, 1), CPU: at.NATS.CPU})
 	return s, nil
 }
 
@@ -59,7 +66,7 @@ func FenceSection(ctx context.Context, in eventlog.Settings) (*eventlog.Section,
 			"DestroyKeys: from the call to its answer, when the key's end is in the log and nobody can use it any more. Each replica has a connection of its own, follows the fence, and holds the key.",
 		},
 	}
-	id, l, err := lend(ctx, s, in, replicas)
+	at, l, err := lend(ctx, s, in, replicas)
 	if err != nil {
 		return s, err
 	}
@@ -70,39 +77,46 @@ func FenceSection(ctx context.Context, in eventlog.Settings) (*eventlog.Section,
 		return s, err
 	}
 	s.Variants = []measure.Variant{
-		{Name: DestroyOne, Callers: 1, Op: l.destroy, Prepare: l.prepare(1), CPU: id.server.CPU},
-		{Name: DestroyAll, Callers: 1, Op: l.destroy, Prepare: l.prepare(replicas), CPU: id.server.CPU},
+		{Name: DestroyOne, Callers: 1, Op: l.destroy, Prepare: l.prepare(1), CPU: at.NATS.CPU},
+		{Name: DestroyAll, Callers: 1, Op: l.destroy, Prepare: l.prepare(replicas), CPU: at.NATS.CPU},
 	}
 	return s, nil
 }
 
 // lend starts an identity and so many replicas.
-func lend(ctx context.Context, s *eventlog.Section, in eventlog.Settings, n int) (*identity, *lender, error) {
-	id, err := startIdentity(ctx, s, in)
+func lend(ctx context.Context, s *eventlog.Section, in eventlog.Settings, n int) (*place.Place, *lender, error) {
+	at, err := place.New(ctx, s, in, "", shards)
 	if err != nil {
 		return nil, nil, err
 	}
-	conn, err := id.dial(keyclient.ServiceName)
+	addr, err := at.StartIdentity(ctx, max(shortest, 6*in.WarmUp))
+	if err != nil {
+		return nil, nil, err
+	}
+	dial := func() (*grpc.ClientConn, error) {
+		return at.DialBetween("fulfilment", addr, identityd.Name, keyclient.ServiceName)
+	}
+	conn, err := dial()
 	if err != nil {
 		return nil, nil, err
 	}
 	l := &lender{keys: identityv1.NewKeyServiceClient(conn), spare: max(in.Working*2, 400)}
 	for range n {
-		c, err := id.follow(ctx)
+		conn, err := dial()
+		if err != nil {
+			return nil, nil, err
+		}
+		c, err := follow(ctx, s, conn)
 		if err != nil {
 			return nil, nil, err
 		}
 		l.followers = append(l.followers, c)
 	}
-	return id, l, nil
+	return at, l, nil
 }
 
 // follow is one replica that follows the fence until the section is closed.
-func (i *identity) follow(ctx context.Context) (*keyclient.Client, error) {
-	conn, err := i.dial(keyclient.ServiceName)
-	if err != nil {
-		return nil, err
-	}
+func follow(ctx context.Context, s *eventlog.Section, conn *grpc.ClientConn) (*keyclient.Client, error) {
 	c, err := keyclient.New(keyclient.Config{Conn: conn, Reader: "bench", Now: time.Now, Random: rand.Reader, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return nil, err
@@ -110,8 +124,8 @@ func (i *identity) follow(ctx context.Context) (*keyclient.Client, error) {
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan error, 1)
 	go func() { ended <- c.Run(running) }()
-	i.section.Closing(func() error { cancel(); err := <-ended; c.Close(); return err })
-	for until := time.Now().Add(startLimit); !c.Joined(); {
+	s.Closing(func() error { cancel(); err := <-ended; c.Close(); return err })
+	for until := time.Now().Add(place.StartLimit); !c.Joined(); {
 		if time.Now().After(until) {
 			return nil, errors.New("a replica did not join the fence in time")
 		}
@@ -146,13 +160,13 @@ type lender struct {
 }
 
 func outgoing(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(client.WithPurpose(client.WithTenant(ctx, tenant), purpose), limit)
+	return context.WithTimeout(client.WithPurpose(client.WithTenant(ctx, place.Tenant), purpose), limit)
 }
 
 // hold has a replica hold keys of fresh holders, which are made for it.
 func hold(ctx context.Context, c *keyclient.Client, wants []keycache.Want) error {
 	for some := range slices.Chunk(wants, 32) {
-		ctx, cancel := context.WithTimeout(ctx, patience)
+		ctx, cancel := context.WithTimeout(ctx, place.Patience)
 		err := errors.Join(c.Warm(ctx, purpose, some)...)
 		cancel()
 		if err != nil {
@@ -170,7 +184,7 @@ func fresh(n int) ([]keycache.Want, error) {
 		if err != nil {
 			return nil, err
 		}
-		wants = append(wants, keycache.Want{ID: seal.KeyID{Tenant: tenant, Holder: h, Class: class}, Create: true})
+		wants = append(wants, keycache.Want{ID: seal.KeyID{Tenant: place.Tenant, Holder: h, Class: class}, Create: true})
 	}
 	return wants, nil
 }
@@ -188,7 +202,7 @@ func (l *lender) fill(ctx context.Context, n int) error {
 }
 
 func (l *lender) ask(ctx context.Context, wants []*identityv1.KeyWant) (*identityv1.GetKeysResponse, error) {
-	ctx, cancel := outgoing(ctx, patience)
+	ctx, cancel := outgoing(ctx, place.Patience)
 	defer cancel()
 	got, err := l.keys.GetKeys(ctx, &identityv1.GetKeysRequest{Wants: wants})
 	if err != nil {
@@ -245,7 +259,7 @@ func (l *lender) destroy(ctx context.Context, _ int) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := outgoing(ctx, startLimit)
+	ctx, cancel := outgoing(ctx, place.StartLimit)
 	defer cancel()
 	_, err = l.keys.DestroyKeys(ctx, &identityv1.DestroyKeysRequest{
 		RequestId: request, Reason: "request-closed", Keys: []*identityv1.KeyName{{Holder: id.Holder.String(), Class: id.Class}},

@@ -20,6 +20,8 @@ import (
 type Variant struct {
 	Name    string
 	Callers int
+	// Each is how many answers one request brings, if not one.
+	Each int
 	// Op is one request. Each caller makes its own one after another.
 	Op func(ctx context.Context, caller int) error
 	// Pass, where Op is nil, is a piece of work that is timed as a whole; it
@@ -126,7 +128,7 @@ func (p Plan) loop(ctx context.Context, v Variant, profile begin) (Point, error)
 		return point, firstOf(err, stopErr)
 	}
 	callers.end()
-	point.count(callers.latencies)
+	point.count(callers.latencies, max(v.Each, 1))
 	if point.Ops == 0 {
 		return point, fmt.Errorf("no operation ended within %s", p.Length)
 	}

@@ -10,7 +10,7 @@ import (
 type Point struct {
 	Ops     int
 	Elapsed time.Duration
-	// P50 and P99 are latencies of an operation; 0 for a pass.
+	// P50 and P99 are latencies of a request; 0 for a pass.
 	P50, P99 time.Duration
 	// ClientCPU and ServerCPU are processor time used meanwhile.
 	ClientCPU, ServerCPU time.Duration
@@ -24,11 +24,11 @@ func (p Point) Rate() float64 {
 	return float64(p.Ops) / p.Elapsed.Seconds()
 }
 
-func (p *Point) count(latencies [][]time.Duration) {
+func (p *Point) count(latencies [][]time.Duration, each int) {
 	all := slices.Concat(latencies...)
 	slices.Sort(all)
-	if p.Ops = len(all); p.Ops > 0 {
-		p.P50, p.P99 = all[p.Ops/2], all[p.Ops*99/100]
+	if n := len(all); n > 0 {
+		p.Ops, p.P50, p.P99 = n*each, all[n/2], all[n*99/100]
 	}
 }
 

@@ -12,6 +12,23 @@ type Series struct {
 	Rounds  [][]Point
 }
 
+// Figure is something that was found beside rates, several times.
+type Figure struct {
+	Name   string
+	Values []float64
+}
+
+// Median is the figure's value.
+func (f Figure) Median() float64 { return median(f.Values) }
+
+// Spread is how far the values lie apart: (max − min) ÷ median.
+func (f Figure) Spread() float64 {
+	if m := median(f.Values); m > 0 {
+		return (slices.Max(f.Values) - slices.Min(f.Values)) / m
+	}
+	return 0
+}
+
 // Results holds the series in the order in which they were first measured.
 type Results []*Series
 
@@ -80,6 +97,27 @@ func (s *Series) ClientCPU() time.Duration {
 // ServerCPU is the servers' processor time an operation.
 func (s *Series) ServerCPU() time.Duration {
 	return s.duration(func(p Point) float64 { return float64(p.ServerCPU) / float64(max(p.Ops, 1)) })
+}
+
+// LessCPU is how much less processor time an operation takes than one of another
+// series, in this process and the servers together: the median of the rounds' ratios.
+func (s *Series) LessCPU(than *Series) float64 {
+	var ratios []float64
+	for i := range min(len(s.Rounds), len(than.Rounds)) {
+		if own := each(s.Rounds[i]); own > 0 {
+			ratios = append(ratios, each(than.Rounds[i])/own)
+		}
+	}
+	return median(ratios)
+}
+
+// each is the processor time of an operation of one round.
+func each(points []Point) float64 {
+	var all []float64
+	for _, p := range points {
+		all = append(all, float64(p.ClientCPU+p.ServerCPU)/float64(max(p.Ops, 1)))
+	}
+	return median(all)
 }
 
 func (s *Series) duration(of func(Point) float64) time.Duration {

@@ -37,6 +37,7 @@ type Section struct {
 	Name, Title string
 	Notes       []string
 	Results     measure.Results
+	Figures     []measure.Figure
 	// Base is what a series is compared with; nil if with nothing.
 	Base func(*measure.Series) *measure.Series
 }
@@ -96,6 +97,12 @@ func (s Section) write(b *strings.Builder) {
 		}
 		fmt.Fprintf(b, "| %s | %d | %s | %s | %s | %s | %s | %s | %.0f%% |\n", v.Name, v.Callers, thousands(v.Rate()),
 			milliseconds(v.P50()), milliseconds(v.P99()), microseconds(v.ClientCPU()), microseconds(v.ServerCPU()), ratio, 100*v.Spread())
+	}
+	if len(s.Figures) > 0 {
+		b.WriteString("\n| | | spread |\n|---|--:|--:|\n")
+		for _, f := range s.Figures {
+			fmt.Fprintf(b, "| %s | %.1f | %.0f%% |\n", f.Name, f.Median(), 100*f.Spread())
+		}
 	}
 	b.WriteString("\n")
 	for _, n := range s.Notes {

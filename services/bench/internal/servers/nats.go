@@ -2,13 +2,10 @@ package servers
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
-	"syscall"
 
 	"habeas.internal/services/internal/es/jetstream"
 	"habeas.internal/services/internal/natsd"
@@ -21,8 +18,7 @@ import (
 const ServeNATSCommand = "serve-nats"
 
 const (
-	natsUser    = "bench"
-	addressFile = "address"
+	natsUser = "bench"
 	// serviceUser is the other user: a service with an account of its own.
 	serviceUser = "bench-service"
 )
@@ -49,28 +45,16 @@ func StartNATS(ctx context.Context, self, dir string) (*NATS, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := start(command{name: "nats", path: self, args: []string{ServeNATSCommand, dir}, dir: dir, goodbye: syscall.SIGTERM})
+	own, err := StartOwn(ctx, self, ServeNATSCommand, dir)
 	if err != nil {
 		return nil, err
 	}
-	n := &NATS{Process: p, seed: key.SeedFile, service: service.SeedFile}
-	err = p.await(ctx, func(context.Context) error {
-		text, err := os.ReadFile(filepath.Join(dir, addressFile))
-		n.url = string(text)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return n, nil
+	return &NATS{Process: own.Process, url: own.Addr, seed: key.SeedFile, service: service.SeedFile}, nil
 }
 
 func makeNATSFolder(dir string) (all, service natsd.UserKey, err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return all, service, fmt.Errorf("make folder of nats: %w", err)
-	}
-	if err := os.Remove(filepath.Join(dir, addressFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return all, service, fmt.Errorf("remove address of the server before: %w", err)
 	}
 	return userKeys(dir)
 }
@@ -132,21 +116,9 @@ func ServeNATS(ctx context.Context, dir string) error {
 		return fmt.Errorf("start nats: %w", err)
 	}
 	defer s.Shutdown()
-	if err := announce(filepath.Join(dir, addressFile), s.ClientURL()); err != nil {
+	if err := Announce(dir, s.ClientURL()); err != nil {
 		return err
 	}
 	<-ctx.Done()
-	return nil
-}
-
-// announce writes the file and moves it into its place, so that nobody reads
-// half an address.
-func announce(path, text string) error {
-	if err := os.WriteFile(path+".part", []byte(text), 0o600); err != nil {
-		return fmt.Errorf("write address: %w", err)
-	}
-	if err := os.Rename(path+".part", path); err != nil {
-		return fmt.Errorf("write address: %w", err)
-	}
 	return nil
 }

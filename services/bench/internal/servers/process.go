@@ -39,6 +39,7 @@ type command struct {
 	name       string
 	path       string
 	args       []string
+	env        []string       // beside this process' own
 	dir        string         // also where the output goes
 	goodbye    syscall.Signal // asks it to end
 	credential *syscall.Credential
@@ -52,7 +53,7 @@ func start(c command) (*Process, error) {
 	}
 	defer output.Close() //nolint:errcheck // the child holds its own copy, nothing was written here
 	cmd := exec.Command(c.path, c.args...)
-	cmd.Stdout, cmd.Stderr, cmd.Dir = output, output, c.dir
+	cmd.Stdout, cmd.Stderr, cmd.Dir, cmd.Env = output, output, c.dir, append(os.Environ(), c.env...)
 	cmd.SysProcAttr = host.Attributes(c.credential)
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", c.name, err)
@@ -67,6 +68,9 @@ func start(c command) (*Process, error) {
 
 // CPU is the processor time that the server and its children have used.
 func (p *Process) CPU() (time.Duration, error) { return host.TreeCPU(p.command.Process.Pid) }
+
+// Signal sends the server a signal.
+func (p *Process) Signal(s syscall.Signal) error { return p.command.Process.Signal(s) }
 
 // Stop asks the server to end, and kills it if it does not.
 func (p *Process) Stop() error {

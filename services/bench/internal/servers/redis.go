@@ -49,3 +49,6 @@ func StartRedis(ctx context.Context, dir string) (*Redis, error) {
 
 // Client makes a client, which the caller closes.
 func (r *Redis) Client() *redis.Client { return redis.NewClient(&redis.Options{Addr: r.addr}) }
+
+// URL is where the server answers, as a daemon is told.
+func (r *Redis) URL() string { return "redis://" + r.addr + "/0" }
