@@ -47,6 +47,7 @@ fuzz: ## run each fuzz target for FUZZTIME (30s)
 
 bench: ## measure against the machine's limits and the peers, and write services/bench/RESULTS.md
 	tools/setup redis-server postgres
+	tools/run openfga version
 	go run ./services/bench
 
 verify: ## everything in check but the tests

@@ -173,8 +173,14 @@ func measureOthers(ctx context.Context, o options, in eventlog.Settings, r *repo
 	for _, part := range []struct {
 		name string
 		make func(context.Context, eventlog.Settings) (*eventlog.Section, error)
-	}{{"keys", keys.Section}, {"fence", keys.FenceSection}, {"limiter", keys.LimiterSection},
-		{"consent", consents.Section}, {"consent-writes", consents.WritesSection}, {"consent-memory", consents.MemorySection}} {
+	}{
+		{"keys", keys.Section},
+		{"fence", keys.FenceSection},
+		{"limiter", keys.LimiterSection},
+		{"consent", consents.Section},
+		{"consent-writes", consents.WritesSection},
+		{"consent-memory", consents.MemorySection},
+	} {
 		if !o.wants(part.name) {
 			continue
 		}

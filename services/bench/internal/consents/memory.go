@@ -26,7 +26,7 @@ func MemorySection(ctx context.Context, in eventlog.Settings) (*eventlog.Section
 		Name: memory, Title: "Many people", Notes: []string{
 			fmt.Sprintf("%d people with a decision on each of five purposes. One yes and one no were recorded over gRPC; everybody else's commit is a copy of one of the two, under a reference and an id of its own, chained and signed, appended in atomic batches.", in.Held),
 			"Rebuild: Redis is emptied and a consentd started; from there until all its read models have everything. ops are commits, five decisions each. All read models of consent are built at once.",
-			"Warm: a consentd with an empty memory is asked about everybody once, 1,000 questions a call, 16 calls at once; every answer is looked at. ops are people.",
+			"Warm: a consentd with an empty memory is asked about everybody once, 500 questions a call, 16 calls at once; every answer is looked at. ops are people.",
 			"Redis: used_memory, before and after, of everything that consent keeps there; a replica's memory: live heap after a collection, before and after.",
 		},
 	}

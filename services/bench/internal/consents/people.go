@@ -17,11 +17,17 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
+// decided is on how many purposes everybody has decided.
+const decided = 5
+
 // purposes are those of the policy that are decided on, with a category of each.
-func purposes() [5][2]string {
-	return [5][2]string{
-		{"experience.personalise", "visitor.email"}, {"website.improve", "visitor.email"}, {"customer_service.improve", "visitor.email"},
-		{"leave.operate", "employee.name"}, {"mail.periodic", "visitor.email"},
+func purposes() [decided][2]string {
+	return [decided][2]string{
+		{"experience.personalise", "visitor.email"},
+		{"website.improve", "visitor.email"},
+		{"customer_service.improve", "visitor.email"},
+		{"leave.operate", "employee.name"},
+		{"mail.periodic", "visitor.email"},
 	}
 }
 
@@ -92,7 +98,7 @@ func record(ctx context.Context, c consentv1.ConsentServiceClient, r *consentv1.
 
 // any is a question about somebody, and its right answer.
 func (p people) any() (q *consentv1.Question, allowed bool) {
-	i, purpose := mathrand.IntN(len(p)), purposes()[mathrand.IntN(len(purposes()))]
+	i, purpose := mathrand.IntN(len(p)), purposes()[mathrand.IntN(decided)]
 	return p.question(i, purpose), agreed(i)
 }
 

@@ -129,7 +129,7 @@ func addChecks(ctx context.Context, w *world, p people) error {
 
 // askAll asks a replica about everybody, so that it has them in memory.
 func (p people) askAll(ctx context.Context, c consentv1.ConsentServiceClient) error {
-	const most = 1000 // questions in a call
+	const most = 500 // questions in a call
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(batchAsking)
 	for from := 0; from < len(p); from += most {

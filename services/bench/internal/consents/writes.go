@@ -87,6 +87,6 @@ func (r *recorder) record(ctx context.Context, caller int) error {
 	walk, n := r.walks[caller], int(r.done[caller].Add(1))
 	return record(ctx, r.client, &consentv1.RecordDecisionRequest{
 		RequestId: uuid.NewString(), SubjectRef: walk[n%len(walk)], Policy: policy, DecidedAt: timestamppb.Now(), Evidence: "sha256:" + textHash,
-		Choices: []*consentv1.Choice{choice(purposes()[n%len(purposes())][0], n/len(walk)%2 == 0)},
+		Choices: []*consentv1.Choice{choice(purposes()[n%decided][0], n/len(walk)%2 == 0)},
 	})
 }

@@ -43,7 +43,7 @@ type Section struct {
 	Base     Base
 	// Figures, if any, are what was found beside rates, once all was measured.
 	Figures func() []measure.Figure
-	closers  []func() error
+	closers []func() error
 }
 
 // Base is the variant that the others are compared with.
