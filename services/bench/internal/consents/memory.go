@@ -12,6 +12,7 @@ import (
 	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
 	"habeas.internal/services/bench/internal/eventlog"
 	"habeas.internal/services/bench/internal/measure"
+	"habeas.internal/services/bench/internal/place"
 	"habeas.internal/services/consent/consentd"
 	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/es/jetstream"
@@ -99,12 +100,12 @@ func (h *held) fill(ctx context.Context) error {
 	if err := h.copies(ctx, log); err != nil {
 		return err
 	}
-	h.end, err = log.End(ctx, "consent")
+	h.end, err = log.End(ctx, domain)
 	return err
 }
 
 func person(ref string) es.Aggregate {
-	return es.Aggregate{Context: "consent", Tenant: "acme", Type: "person", ID: ref}
+	return es.Aggregate{Context: domain, Tenant: place.Tenant, Type: "person", ID: ref}
 }
 
 // copies gives everybody but the first two the commit of one of them.

@@ -33,6 +33,9 @@ type world struct {
 	identity string
 }
 
+// domain is what consent appends to.
+const domain = "consent"
+
 // lease is how long keys are lent: they are of digests, and of no person.
 const lease = 5 * time.Minute
 
@@ -40,7 +43,7 @@ const lease = 5 * time.Minute
 func newWorld(ctx context.Context, s *eventlog.Section, in eventlog.Settings, name string, shards int) (*world, error) {
 	w := &world{section: s, in: in, name: name}
 	var err error
-	if w.Place, err = place.New(ctx, s, in, name, shards); err != nil {
+	if w.Place, err = place.New(ctx, s, in, name, shards, map[string]string{consentd.Name: domain}); err != nil {
 		return nil, err
 	}
 	if w.redis, err = servers.StartRedis(ctx, filepath.Join(in.Dir, s.Name+"-redis"+name)); err != nil {

@@ -85,7 +85,7 @@ func FenceSection(ctx context.Context, in eventlog.Settings) (*eventlog.Section,
 
 // lend starts an identity and so many replicas.
 func lend(ctx context.Context, s *eventlog.Section, in eventlog.Settings, n int) (*place.Place, *lender, error) {
-	at, err := place.New(ctx, s, in, "", shards)
+	at, err := place.New(ctx, s, in, "", shards, nil)
 	if err != nil {
 		return nil, nil, err
 	}

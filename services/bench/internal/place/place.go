@@ -10,13 +10,13 @@ import (
 	"encoding/base64"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"time"
 
 	"habeas.internal/services/bench/internal/eventlog"
 	"habeas.internal/services/bench/internal/servers"
-	"habeas.internal/services/consent/consentd"
 	"habeas.internal/services/identity/identityd"
 	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/es/jetstream"
@@ -54,18 +54,17 @@ type Place struct {
 	keySet   string
 	logKey   es.Signer
 	services map[string]es.Signer
+	contexts map[string]string // by service: what it appends to
 }
 
-// owned are the contexts that each service appends to.
-func owned() map[string][]string {
-	return map[string][]string{
-		identityd.Name: {identityd.Context, jetstream.ContextAccess}, consentd.Name: {"consent", jetstream.ContextAccess},
+// New starts a log and provisions it for identity and other services, each with the
+// context that it appends to. The name tells the places of a section apart.
+func New(ctx context.Context, s *eventlog.Section, in eventlog.Settings, name string, shards int, others map[string]string) (*Place, error) {
+	p := &Place{
+		Shards: shards, section: s, dir: filepath.Join(in.Dir, s.Name+"-place"+name),
+		services: map[string]es.Signer{}, contexts: map[string]string{identityd.Name: identityd.Context},
 	}
-}
-
-// New starts a log and provisions it. The name tells the places of a section apart.
-func New(ctx context.Context, s *eventlog.Section, in eventlog.Settings, name string, shards int) (*Place, error) {
-	p := &Place{section: s, dir: filepath.Join(in.Dir, s.Name+"-place"+name), Shards: shards, services: map[string]es.Signer{}}
+	maps.Copy(p.contexts, others)
 	var err error
 	if p.NATS, err = s.StartNATS(ctx, in, "nats"+name); err != nil {
 		return nil, err
@@ -84,18 +83,19 @@ func (p *Place) provision(ctx context.Context) (err error) {
 		return err
 	}
 	var keys []jetstream.ServiceKey
-	for name, contexts := range owned() {
+	contexts := []string{jetstream.ContextAccess}
+	for name, own := range p.contexts {
 		if p.services[name], err = es.GenerateSigner(rand.Reader); err != nil {
 			return err
 		}
-		keys = append(keys, jetstream.ServiceKey{Service: name, Contexts: contexts, Public: p.services[name].Public()})
+		contexts = append(contexts, own)
+		keys = append(keys, jetstream.ServiceKey{Service: name, Contexts: []string{own, jetstream.ContextAccess}, Public: p.services[name].Public()})
 	}
 	nc, err := p.NATS.Connect()
 	if err != nil {
 		return err
 	}
 	defer nc.Close()
-	contexts := []string{identityd.Context, "consent", jetstream.ContextAccess}
 	l, err := jetstream.Provision(ctx, jetstream.Config{
 		Conn: nc, Topology: jetstream.Topology{Contexts: contexts, Shards: p.Shards, Replicas: 1}, LogKey: p.logKey.Public(), Signer: p.logKey,
 		Tracer: tracenoop.NewTracerProvider().Tracer(""), Meter: metricnoop.NewMeterProvider().Meter(""), Logger: slog.New(slog.DiscardHandler),
@@ -143,7 +143,7 @@ func (p *Place) OpenLog(ctx context.Context, service string) (*jetstream.Log, er
 	if err != nil {
 		return nil, err
 	}
-	own := owned()[service][0]
+	own := p.contexts[service]
 	l, err := jetstream.Open(ctx, jetstream.Config{
 		Conn: nc, Topology: jetstream.Topology{Contexts: []string{own}, Shards: p.Shards, Replicas: 1}, LogKey: p.logKey.Public(), Signer: instance,
 		Tracer: tracenoop.NewTracerProvider().Tracer(""), Meter: metricnoop.NewMeterProvider().Meter(""), Logger: slog.New(slog.DiscardHandler),
