@@ -37,7 +37,7 @@ func (w *world) stops(tenant, token string) error {
 // it. The token alone stops all of it, once however often it comes; one that was
 // changed, made up or is another tenant's stops nothing. What was stopped stays so
 // until the person themselves say otherwise: an older yes that comes late changes
-// nothing.
+// nothing, nor does one that is imported after the person was erased and came back.
 func saysHowToStop(t *testing.T, w *world) {
 	p, twin := w.stranger(qceraTenant, qceraTenant), w.stranger(qceraTenant, qceraTenant)
 	if res := p.prepares(letter()); res.GetToken() != "" || res.GetAnswer().GetReason() != "CONSENT_MISSING" {
@@ -81,4 +81,5 @@ func saysHowToStop(t *testing.T, w *world) {
 	free := w.stranger(w.tenantOf(qceraTenant, change{"    periodic: true\n", ""}), qceraTenant)
 	free.grants("mail.periodic")
 	free.allowed("without a token, were the mail not periodic", letter(), "CONSENT_GIVEN")
+	w.outlivesErasure()
 }

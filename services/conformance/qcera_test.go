@@ -6,7 +6,7 @@ func qcera() []promise {
 		{id: "QC-02", show: leaveKinds},
 		{id: "QC-03", part: instructedAndConsented},
 		{id: "QC-04", show: explicitConsentOnly},
-		{id: "QC-05", part: saysHowToStop},
+		{id: "QC-05", show: saysHowToStop},
 		{id: "QC-06", show: allowedCookies},
 		{id: "QC-07", show: helpersOnly},
 		{id: "QC-08", show: lawRightsOrSafety},

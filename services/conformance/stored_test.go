@@ -46,6 +46,7 @@ func storedSafely(t *testing.T, w *world) {
 	}
 	p := w.known(tenant, qceraTenant, subject)
 	p.grants("customer_service.improve")
+	p.decides(act{purpose: "mail.periodic", decision: "refused"}) // which outlives the erasure
 	shown := w.Closed(tenant, w.Ask(tenant, fulfilmentv1.Right_RIGHT_ACCESS, qceraTenant, email))
 	machines, people := w.forms(w.PackageByCase(tenant, shown.GetRequest()), []*holder{w.leave}) // QC-08: the request is the person's word for it
 	for _, value := range planted {

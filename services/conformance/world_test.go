@@ -20,7 +20,7 @@ type world struct {
 	caseworks, personnel, qcera []*holder // data systems, by whose policy they are for
 	young                       []*holder // data systems in which minors are found
 	billing                     *holder   // of Caseworks
-	leave, absences             *holder   // of Qcera
+	leave, absences, letters    *holder   // of Qcera
 	desk                        *holder   // where a second person approves
 	files                       *holder   // of Caseworks, for its staff
 	analytics                   []*holder // of Personnel Technology: visits, and an application
@@ -44,6 +44,7 @@ func newWorld(t *testing.T) *world {
 	w.young = youngHolders(t, s)
 	w.billing = billingHolder(t, s)
 	w.leave = storedHolder(t, s)
+	w.letters = newHolder(t, s, "qc-05", "letters", "visitor.email", "visitor.name")
 	w.absences = newHolder(t, s, "qc-09", "absences", "visitor.email", "visitor.name", "visitor.phone")
 	w.desk = deskHolder(t, s)
 	w.files = newHolder(t, s, "cw-10", "files", "account.email", "communication.other")

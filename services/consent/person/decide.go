@@ -17,6 +17,8 @@ func Decide(s Person, cmd Command) ([]Event, error) {
 		return withdrawAll(s, c)
 	case Unsubscribe:
 		return unsubscribe(s, c), nil
+	case Keep:
+		return keep(s, c), nil
 	case Invalidate:
 		return invalidate(s, c)
 	case Accept:

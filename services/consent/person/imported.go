@@ -94,6 +94,8 @@ func (r Row) forbidden(s Person, at time.Time) Refusal {
 		return ErrAhead
 	case gives && (who == Guardian || who == Agent):
 		return ErrOnBehalf
+	case gives && s.chosen(r.Policy, r.Choice).Kept:
+		return ErrKept
 	}
 	return forbids(s, Record{Policy: r.Policy, Evidence: r.Evidence, DecidedAt: r.DecidedAt}, r.Choice)
 }

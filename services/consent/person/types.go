@@ -46,6 +46,7 @@ type Decision struct {
 	RecordedAt time.Time
 	Recipients []string
 	ExpiresAt  time.Time // from when on it counts no more; zero: never
+	Kept       bool      // a refusal that has outlived the erasure of whoever had an identifier of the person
 }
 
 // Acceptance is that of a version.
@@ -97,7 +98,7 @@ const (
 	OptOut
 )
 
-// Command is Record, Import, WithdrawAll, Unsubscribe, Invalidate, Accept, Receive, Apply, Inherit,
+// Command is Record, Import, WithdrawAll, Unsubscribe, Keep, Invalidate, Accept, Receive, Apply, Inherit,
 // Notify, Authorize or Revoke.
 //
 //sumtype:decl

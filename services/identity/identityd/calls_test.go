@@ -125,6 +125,15 @@ func suppresses(ref string, until *timestamppb.Timestamp, v ...*identityv1.Suppr
 	}
 }
 
+func keeps(until *timestamppb.Timestamp, day string, ids ...*identityv1.Identifier) call {
+	return func(ctx context.Context, c *api) error {
+		_, err := c.KeepRefusals(ctx, &identityv1.KeepRefusalsRequest{
+			Identifiers: ids, Until: until, Refusals: []*identityv1.KeptRefusal{{Policy: "qcera", Purpose: "mail.periodic", Channel: "email", RefusedOn: day}},
+		})
+		return err
+	}
+}
+
 func looks(v ...*identityv1.SuppressedValue) call {
 	return func(ctx context.Context, c *api) error {
 		_, err := c.CheckSuppressed(ctx, &identityv1.CheckSuppressedRequest{Values: v})

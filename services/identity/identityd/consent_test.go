@@ -25,6 +25,8 @@ type consent struct {
 	agreed map[string]bool // "ref purpose"
 	away   bool
 	asked  []*consentv1.Question
+
+	refusals map[string]string // told, by reference
 }
 
 // serveConsent starts it, and returns where it answers.

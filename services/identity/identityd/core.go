@@ -15,6 +15,7 @@ import (
 	"habeas.internal/services/identity/internal/merging"
 	"habeas.internal/services/identity/internal/offboard"
 	"habeas.internal/services/identity/internal/otp"
+	"habeas.internal/services/identity/internal/refusals"
 	"habeas.internal/services/identity/internal/registry"
 	"habeas.internal/services/identity/internal/rpc"
 	"habeas.internal/services/identity/internal/signin"
@@ -191,18 +192,19 @@ func (c *core) reactions() jetstream.Process {
 }
 
 func (c *core) services(s *keys, leaving <-chan struct{}) rpc.Services {
+	kept := refusals.Desk{Set: s.refusals, Facts: c.merging.Facts}
 	staffDesk := &rpc.Staff{Handler: c.glass.Staff, Glass: c.glass, Now: time.Now}
 	return rpc.Services{
 		Tenants:  &rpc.Tenants{Directory: c.directory, Leaving: c.offboard, Platform: c.platform, Now: time.Now},
 		Settings: &rpc.Settings{Directory: c.directory, Waiting: c.waiting, Staff: c.staffClient, Now: time.Now},
 		Subjects: &rpc.Subjects{
-			Registry: c.registry, Directory: c.directory, Ages: c.ages, Suppression: s.suppression, Refused: c.refused, Now: time.Now,
+			Registry: c.registry, Directory: c.directory, Ages: c.ages, Suppression: s.suppression, Refusals: kept, Refused: c.refused, Now: time.Now,
 		},
 		Merges:        &rpc.Merges{Desk: c.merging, Now: time.Now},
 		Ages:          &rpc.Ages{Desk: c.ages, Registry: c.registry, Now: time.Now},
 		Verifications: &rpc.Verifications{Desk: c.desk, Delivery: c.delivery(), SignIns: c.signIns, Ages: c.ages, Now: time.Now},
 		Keys:          &rpc.Keys{Vault: s.vault, Fence: s.fence, Peppers: s.peppers, Residue: s.ledger.Residue, Leaving: leaving},
-		Suppression:   &rpc.Suppression{Set: s.suppression},
+		Suppression:   &rpc.Suppression{Set: s.suppression, Refusals: kept, Directory: c.directory},
 		BreakGlass:    &rpc.BreakGlass{Desk: c.glass, Now: time.Now},
 		Agents:        &rpc.Agents{Desk: c.mandates, Now: time.Now},
 		Staff:         staffDesk,
@@ -273,6 +275,7 @@ func upkeepParts(cfg Config, k *daemon.Kit, m *member.Member, s *keys, c *core) 
 		{Name: "expire-suppressions", Every: hourly, Do: func(ctx context.Context) error { _, err := s.suppression.Expire(ctx); return err }},
 		{Name: "turn-lookup-peppers", Every: daily, Do: c.turning(s, pepper.Lookup, quarter, c.table.Rotate).Turn},
 		{Name: "turn-suppression-peppers", Every: daily, Do: c.turning(s, pepper.Suppression, quarter, s.suppression.Rotate).Turn},
+		{Name: "turn-refusal-peppers", Every: daily, Do: c.turning(s, pepper.Refusals, quarter, s.refusals.Rotate).Turn},
 		{Name: "turn-digest-peppers", Every: s.digestLife.look, Do: func(ctx context.Context) error { return c.turnDigests(ctx, s) }},
 	}
 	var parts []daemon.Part

@@ -36,6 +36,7 @@ type keys struct {
 	fence       *fence.Registry
 	peppers     *pepper.Keeper
 	suppression *suppression.Set
+	refusals    *suppression.Refusals
 	cache       *keycache.Cache
 	digester    *pepper.Digester
 	digests     *pepper.Cache // the digester's
@@ -96,6 +97,10 @@ func (s *keys) open(ctx context.Context, cfg Vault, k *daemon.Kit, m *member.Mem
 	s.digests = pepper.NewCache(s.peppers, pepper.Idempotency, time.Now, cfg.Lease)
 	s.digester = pepper.DigestWith(s.digests)
 	s.suppression, err = suppression.New(suppression.Config{Rows: s.rows, Peppers: s.peppers, Now: time.Now, Lease: cfg.Lease})
+	if err != nil {
+		return err
+	}
+	s.refusals, err = suppression.NewRefusals(suppression.Config{Rows: s.rows, Peppers: s.peppers, Now: time.Now, Lease: cfg.Lease})
 	if err != nil {
 		return err
 	}

@@ -199,6 +199,16 @@ func suppressionMethods() []method {
 			},
 		},
 		{
+			name: identityv1.SuppressionService_KeepRefusals_FullMethodName, wrong: "dpo", good: keeps(later, "2020-01-02", email("x@example.com")),
+			bad: []malformed{
+				{"identifiers", keeps(later, "2020-01-02")},
+				{"identifiers[0].value", keeps(later, "2020-01-02", email("nobody"))},
+				{"refusals[0].refused_on", keeps(later, "yesterday", email("x@example.com"))},
+				{"until", keeps(nil, "2020-01-02", email("x@example.com"))},
+				{"until", keeps(&timestamppb.Timestamp{Nanos: -1}, "2020-01-02", email("x@example.com"))},
+			},
+		},
+		{
 			name: identityv1.SuppressionService_CheckSuppressed_FullMethodName, role: "holder", wrong: "intake", good: looks(value),
 			bad: []malformed{{"values", looks()}, {"values[0].value", looks(&identityv1.SuppressedValue{System: "a", Column: "b"})}},
 		},

@@ -81,7 +81,7 @@ func TestAnotherTenantsObjectIsAsGoodAsNone(t *testing.T) {
 func alike(method string) bool {
 	return slices.Contains([]string{
 		"WithdrawAll", "RevokeSource", "ListMerges", "GetPerson", "GetAgeStatus", "ReleaseHold", "PlaceHold", "ReviewHold", "EndPermit", "StartVerification",
-		"ListDisclosures", "ListAccounting", "ListRecipientsOf", "ListMarketingDisclosures",
+		"ListDisclosures", "ListAccounting", "ListRecipientsOf", "ListMarketingDisclosures", "ListRefusals", "ApplyRefusals",
 	}, method[strings.LastIndex(method, ".")+1:])
 }
 

@@ -108,6 +108,8 @@ func subjectQuestions() map[string]question {
 		"habeas.retention.v1.RetentionService.RequestPermit":           {"service:fulfilment", change + subject + shopper + `system: "shop" request: ` + nothing},
 		"habeas.retention.v1.RetentionService.EndPermit":               {"service:fulfilment", change + subject + `permit: ` + nothing},
 		"habeas.consent.v1.ConsentService.ApplyFact":                   {"service:fulfilment", change + subject + `fact: FACT_RESTRICTED cause: ` + nothing},
+		"habeas.consent.v1.ConsentService.ListRefusals":                {"service:fulfilment", subject},
+		"habeas.consent.v1.ConsentService.ApplyRefusals":               {"service:fulfilment", change + subject + `refusals: {policy: "caseworks" purpose: "trends.track" channel: "email" refused_on: "2020-01-02"}`},
 		"habeas.identity.v1.VerificationService.StartVerification":     {"service:fulfilment", change + subject + `request: ` + nothing},
 		"habeas.identity.v1.AgeService.CheckActing":                    {"service:consent", subject + `reference: "form:7"`},
 	}
@@ -168,6 +170,7 @@ func objectless() map[string][]string {
 		"their names are digests, or keys, under a secret of the tenant of the call": {
 			"habeas.consent.v1.UnsubscribeService.Unsubscribe", "habeas.identity.v1.KeyService.GetKeys", "habeas.identity.v1.KeyService.DestroyKeys",
 			"habeas.identity.v1.SuppressionService.Suppress", "habeas.identity.v1.SuppressionService.CheckSuppressed",
+			"habeas.identity.v1.SuppressionService.KeepRefusals",
 		},
 		"they answer the same about whom they don't know": {
 			"habeas.identity.v1.StaffService.GetStaff", "habeas.identity.v1.StaffService.EndNeed", "habeas.identity.v1.StaffService.CheckStaff",

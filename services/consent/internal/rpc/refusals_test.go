@@ -8,6 +8,7 @@ import (
 	"time"
 
 	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
+	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 	kit "habeas.internal/services/internal/rpc"
 
 	"google.golang.org/grpc"
@@ -98,7 +99,26 @@ func actMethods() []method {
 				"fact": fact(0, cause), "cause": fact(consentv1.Fact_FACT_CLOSED, "a case"),
 			},
 		},
+		{
+			name: "ListRefusals", caller: service("fulfilment"), wrong: "dpo", empty: "subject_ref",
+			good: func() proto.Message { return &consentv1.ListRefusalsRequest{SubjectRef: subject} },
+		},
+		{
+			name: "ApplyRefusals", caller: service("fulfilment"), wrong: "product", empty: "request_id",
+			good: func() proto.Message { return refusal("mail.periodic", "2020-01-02") },
+			bad: map[string]proto.Message{
+				"refusals": &consentv1.ApplyRefusalsRequest{RequestId: "step-1", SubjectRef: subject}, "refusals[0].purpose": refusal("Mail", "2020-01-02"),
+				"refusals[0].refused_on": refusal("mail.periodic", "2020-02-31"),
+			},
+		},
 	}
+}
+
+// refusal is one that has outlived an erasure.
+func refusal(purpose, day string) *consentv1.ApplyRefusalsRequest {
+	return &consentv1.ApplyRefusalsRequest{RequestId: "step-1", SubjectRef: subject, Refusals: []*identityv1.KeptRefusal{
+		{Policy: "qcera", Purpose: purpose, Channel: "email", RefusedOn: day},
+	}}
 }
 
 func questionMethods() []method {

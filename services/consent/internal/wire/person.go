@@ -141,7 +141,7 @@ func packDecision(_ *eventpb.Writer, e person.DecisionRecorded) *consentv1.Decis
 		Decision: Decision(e.Decision.Status), Expression: Expression(e.Decision.Explicit),
 		DecidedAt: eventpb.Stamp(e.Decision.DecidedAt), RecordedAt: eventpb.Stamp(e.Decision.RecordedAt),
 		Evidence: e.Decision.Evidence, Recipients: e.Decision.Recipients, ExpiresAt: eventpb.Stamp(e.Decision.ExpiresAt),
-		Circumstances: CircumstancesOf(e.Circumstances), Provenance: packProvenance(e.Provenance),
+		Circumstances: CircumstancesOf(e.Circumstances), Provenance: packProvenance(e.Provenance), Kept: e.Decision.Kept,
 	}
 }
 
@@ -154,7 +154,7 @@ func unpackDecision(r *eventpb.Reader, m *consentv1.DecisionRecorded) person.Dec
 		Policy: m.GetPolicy(), Purpose: m.GetPurpose(), Category: m.GetCategory(), Decision: person.Decision{
 			Status: status, Explicit: explicit(r, m.GetExpression()), Evidence: m.GetEvidence(), Version: m.GetVersion(),
 			DecidedAt: eventpb.Moment(m.GetDecidedAt()), RecordedAt: eventpb.Moment(m.GetRecordedAt()),
-			Recipients: m.GetRecipients(), ExpiresAt: eventpb.Moment(m.GetExpiresAt()),
+			Recipients: m.GetRecipients(), ExpiresAt: eventpb.Moment(m.GetExpiresAt()), Kept: m.GetKept(),
 		}, Circumstances: Circumstances(m.GetCircumstances()), Provenance: provenance(m.GetProvenance()),
 	}
 }

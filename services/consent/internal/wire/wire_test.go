@@ -113,6 +113,10 @@ func TestAnActKeepsHowItCameAbout(t *testing.T) {
 			Policy: "caseworks", Purpose: "trends.track", Decision: person.Decision{Status: person.Refused, DecidedAt: at, RecordedAt: at},
 			Provenance: person.Provenance{Import: agg.ID, Row: 7},
 		},
+		person.DecisionRecorded{
+			Policy: "qcera", Purpose: "mail.periodic", Decision: person.Decision{Status: person.Withdrawn, Explicit: true, Version: 1, DecidedAt: at, RecordedAt: at.Add(1), Kept: true},
+			Circumstances: person.Circumstances{Channel: "email", Actor: person.Self},
+		},
 		person.DecisionRefused{Policy: "caseworks", Reason: "EVIDENCE_REQUIRED", Provenance: person.Provenance{Import: agg.ID, Row: 8}},
 	} {
 		ev, err := codec.Encode(new(eventpbtest.Keys))(context.Background(), agg, es.EventID(agg.ID, 0), want)

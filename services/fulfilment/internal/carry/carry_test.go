@@ -80,6 +80,7 @@ func checkErased(t *testing.T, w *fake.World, agg es.Aggregate) {
 
 func TestAnErasureIsCarriedOut(t *testing.T) {
 	w, _, _ := world(t)
+	w.Peers.Refusals = []*identityv1.KeptRefusal{{Policy: "qcera", Purpose: "mail.periodic", Channel: "email", RefusedOn: "2026-01-02"}}
 	agg := erasure(w)
 	w.Run(soon(w))
 	checkErased(t, w, agg)
@@ -96,7 +97,10 @@ func TestAnErasureIsCarriedOut(t *testing.T) {
 	if !slices.Equal(sent, []string{fake.Organisation + ": We have received your request", fake.Organisation + ": Your data has been erased, but for what must be kept"}) {
 		t.Errorf("notices: %v", sent)
 	}
-	order := []string{"ApplyFact FACT_RESTRICTED", "FixIdentifiers fix", "ListIdentifiers", "FixIdentifiers search", "ListIdentifiers", "Evaluate", "RequestPermit", "Suppress", "EndPermit", "ForgetSubject", "ApplyFact FACT_ERASED", "DestroyKeys"}
+	if n, ok := w.Peers.Kept[fake.Jane]; !ok || n != 1 {
+		t.Errorf("%d refusals are kept beyond the erasure: %v", n, w.Peers.Kept)
+	}
+	order := []string{"ApplyFact FACT_RESTRICTED", "FixIdentifiers fix", "ListIdentifiers", "FixIdentifiers search", "ListIdentifiers", "Evaluate", "RequestPermit", "Suppress", "EndPermit", "ListRefusals", "KeepRefusals", "ForgetSubject", "ApplyFact FACT_ERASED", "DestroyKeys"}
 	at := 0
 	for _, call := range w.Peers.Seen() {
 		if at < len(order) && strings.HasPrefix(call, order[at]) {

@@ -146,6 +146,9 @@ func (j *journey) suppressOwn(ctx context.Context) error {
 			System: request.OwnSystem, Column: ownColumn + plain(id).Kind, Value: id.GetValue(),
 		})
 	}
+	if err := j.keepRefusals(ctx, known.GetIdentifiers()); err != nil {
+		return err
+	}
 	days := ownDays
 	for _, y := range j.s.Systems {
 		v, err := j.version(ctx, y.Name, j.s.LeavesOf(y.Name)[0].Version)
@@ -166,6 +169,25 @@ func (j *journey) suppressOwn(ctx context.Context) error {
 		return err
 	}
 	return j.point(PointOwnSuppressed)
+}
+
+// keepRefusals has identity remember which periodic messages the person has refused,
+// by what they are known by: nobody writes to them again because they are forgotten.
+func (j *journey) keepRefusals(ctx context.Context, known []*identityv1.Identifier) error {
+	if len(known) == 0 {
+		return nil
+	}
+	got, err := j.cfg.Peers.Consent.ListRefusals(ctx, &consentv1.ListRefusalsRequest{SubjectRef: j.s.SubjectRef})
+	if err != nil {
+		return fmt.Errorf("list refusals: %w", err)
+	}
+	_, err = j.cfg.Peers.Suppression.KeepRefusals(ctx, &identityv1.KeepRefusalsRequest{
+		Identifiers: known, Refusals: got.GetRefusals(), Until: got.GetUntil(),
+	})
+	if err != nil {
+		return fmt.Errorf("keep refusals: %w", err)
+	}
+	return nil
 }
 
 // unfreeze tells consent how the request has ended: the person is erased, or

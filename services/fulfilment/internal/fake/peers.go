@@ -79,6 +79,9 @@ type Peers struct {
 	// Remembered is until when "system.column=value" is suppressed.
 	Remembered map[string]time.Time
 	Ended      []string // classes of keys
+	// Refusals are what the person has refused, Kept how many of them are kept, by value.
+	Refusals []*identityv1.KeptRefusal
+	Kept     map[string]int
 	// Approval is the tenant's setting.
 	Approval bool
 	// Needs are what staff may see: the subject, by "actor case".
@@ -112,7 +115,7 @@ func NewPeers(c *Clock, keys *eventpbtest.Keys) *Peers {
 	return &Peers{
 		Clock: c, Keys: keys, Known: map[string]string{}, Keep: map[string]bool{}, Away: map[string]bool{}, Code: "12345678", Level: 3,
 		forgotten: map[string]bool{}, verified: map[string]*identityv1.GetVerificationResponse{},
-		Remembered: map[string]time.Time{}, Needs: map[string]string{},
+		Remembered: map[string]time.Time{}, Kept: map[string]int{}, Needs: map[string]string{},
 		permits: map[string]*retentionv1.RequestPermitResponse{}, open: map[string]time.Time{},
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 
 	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
+	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/rpc/client"
 )
@@ -61,6 +62,21 @@ func (t Teller) Minor(ctx context.Context, tenant, ref, policy, cause string, mi
 		fact = consentv1.Fact_FACT_MINOR
 	}
 	return t.tell(ctx, tenant, &consentv1.ApplyFactRequest{SubjectRef: ref, Policy: policy, Fact: fact, Cause: cause})
+}
+
+// Refused says which messages whoever had an identifier of the person before had
+// refused. cause is the command's own.
+func (t Teller) Refused(ctx context.Context, tenant, ref, cause string, refusals []*identityv1.KeptRefusal) error {
+	if t.Consent == nil {
+		return ErrNotConnected
+	}
+	_, err := t.Consent.ApplyRefusals(client.WithTenant(ctx, tenant), &consentv1.ApplyRefusalsRequest{
+		RequestId: es.DeriveID(tenant, "tell/refusals", ref+"/"+cause), SubjectRef: ref, Refusals: refusals,
+	})
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrAway, err)
+	}
+	return nil
 }
 
 func (t Teller) tell(ctx context.Context, tenant string, r *consentv1.ApplyFactRequest) error {

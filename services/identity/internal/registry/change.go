@@ -16,8 +16,9 @@ import (
 )
 
 // Link gives a subject one more value. One that it holds already changes
-// nothing.
-func (r *Registry) Link(ctx context.Context, tenant, ref string, cmd Command, v Value) (Result, error) {
+// nothing. before is done once the value is claimed, before the subject is known by
+// it; nil for nothing.
+func (r *Registry) Link(ctx context.Context, tenant, ref string, cmd Command, v Value, before func(ctx context.Context, ref string) error) (Result, error) {
 	s, err := r.Load(ctx, tenant, ref)
 	if err != nil {
 		return Result{}, err
@@ -37,6 +38,11 @@ func (r *Registry) Link(ctx context.Context, tenant, ref string, cmd Command, v 
 			return Result{}, err
 		}
 		data.Taken, claimed = err != nil, err == nil
+	}
+	if claimed && before != nil {
+		if err := before(ctx, ref); err != nil {
+			return Result{}, errors.Join(err, r.cfg.Table.Release(ctx, v.in(tenant), claim))
+		}
 	}
 	data.At = cmd.At
 	cmd.Data = data

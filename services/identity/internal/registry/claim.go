@@ -23,6 +23,17 @@ type With struct {
 	// nothing. It may be asked again, and never once they are registered: what it does
 	// besides is not undone.
 	Age func(ctx context.Context, ref string) ([]subject.Command, error)
+	// Before is done once the values are the reference's, before it is known by them;
+	// nil for nothing. It may be done again.
+	Before func(ctx context.Context, ref string) error
+}
+
+// before does what comes first of a reference that is not known yet.
+func (w With) before(ctx context.Context, s subject.Subject, ref string) error {
+	if w.Before == nil || s.Phase != subject.Unknown {
+		return nil
+	}
+	return w.Before(ctx, ref)
 }
 
 // age makes what is known about somebody who is not registered yet.
@@ -53,6 +64,9 @@ func (r *Registry) Register(ctx context.Context, tenant string, cmd Command, val
 			})
 		}
 		s, _, err := r.cfg.Subjects.Load(ctx, Aggregate(tenant, ref), es.Leader)
+		if err == nil {
+			err = with.before(ctx, s, ref)
+		}
 		if err == nil {
 			data.Age, err = with.age(ctx, s, ref)
 		}

@@ -78,7 +78,11 @@ func (s *Subjects) enter(ctx context.Context, cause string, id *identityv1.Ident
 		return "", err
 	}
 	cmd.Meta.Correlation = cause
-	ref, _, err := s.Registry.Register(ctx, tenantOf(ctx), cmd, []registry.Value{v}, registry.With{})
+	var with registry.With
+	if with.Before, err = s.Refusals.Of(ctx, tenantOf(ctx), name, v); err != nil {
+		return "", err
+	}
+	ref, _, err := s.Registry.Register(ctx, tenantOf(ctx), cmd, []registry.Value{v}, with)
 	if errors.Is(err, subject.ErrTaken) { // by somebody else at the same moment
 		return s.Registry.Resolve(ctx, tenantOf(ctx), v)
 	}

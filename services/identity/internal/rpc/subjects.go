@@ -9,6 +9,7 @@ import (
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 	optionsv1 "habeas.internal/proto/gen/habeas/options/v1"
 	"habeas.internal/services/identity/internal/ages"
+	"habeas.internal/services/identity/internal/refusals"
 	"habeas.internal/services/identity/internal/registry"
 	"habeas.internal/services/identity/internal/tenants"
 	"habeas.internal/services/identity/subject"
@@ -26,6 +27,7 @@ type Subjects struct {
 	Directory   *tenants.Directory
 	Ages        ages.Desk
 	Suppression *suppression.Set
+	Refusals    refusals.Desk
 	Refused     Refused
 	Now         func() time.Time
 }
@@ -48,6 +50,9 @@ func (s *Subjects) RegisterSubject(ctx context.Context, r *identityv1.RegisterSu
 	}
 	erased, err := s.erasedBefore(ctx, values...)
 	if err != nil {
+		return nil, err
+	}
+	if with.Before, err = s.Refusals.Of(ctx, tenantOf(ctx), r.GetRequestId(), values...); err != nil {
 		return nil, err
 	}
 	cmd, err := command[subject.Command](s.Now(), r.GetRequestId(), r)
@@ -117,7 +122,11 @@ func (s *Subjects) LinkIdentifier(ctx context.Context, r *identityv1.LinkIdentif
 	if err != nil {
 		return nil, err
 	}
-	res, err := s.Registry.Link(ctx, tenantOf(ctx), r.GetSubjectRef(), cmd, v)
+	before, err := s.Refusals.Of(ctx, tenantOf(ctx), r.GetRequestId(), v)
+	if err != nil {
+		return nil, err
+	}
+	res, err := s.Registry.Link(ctx, tenantOf(ctx), r.GetSubjectRef(), cmd, v, before)
 	if err != nil {
 		return nil, err
 	}

@@ -2,8 +2,12 @@ package rpc
 
 import (
 	"context"
+	"fmt"
 
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+	"habeas.internal/services/identity/internal/refusals"
+	"habeas.internal/services/identity/internal/registry"
+	"habeas.internal/services/identity/internal/tenants"
 	"habeas.internal/services/internal/rpc/fault"
 	"habeas.internal/services/internal/seal/suppression"
 
@@ -13,7 +17,9 @@ import (
 // Suppression implements SuppressionService.
 type Suppression struct {
 	identityv1.UnimplementedSuppressionServiceServer
-	Set *suppression.Set
+	Set       *suppression.Set
+	Refusals  refusals.Desk
+	Directory *tenants.Directory
 }
 
 // workers is how many values of one call are looked after at a time.
@@ -40,6 +46,30 @@ func (s *Suppression) Suppress(ctx context.Context, r *identityv1.SuppressReques
 		return nil, err
 	}
 	return &identityv1.SuppressResponse{}, nil
+}
+
+// KeepRefusals remembers refusals. After an error some may be remembered; the call
+// may be repeated.
+func (s *Suppression) KeepRefusals(ctx context.Context, r *identityv1.KeepRefusalsRequest) (*identityv1.KeepRefusalsResponse, error) {
+	if r.GetUntil().CheckValid() != nil {
+		return nil, fault.FieldErrors{{Field: "until", Rule: "TIMESTAMP", Text: "must be a valid time"}}
+	}
+	values := make([]registry.Value, len(r.GetIdentifiers()))
+	for i, id := range r.GetIdentifiers() {
+		field := fmt.Sprintf("identifiers[%d]", i)
+		v, err := normal(field, id)
+		if err == nil {
+			v, err = declared(ctx, s.Directory, field, v)
+		}
+		if err != nil {
+			return nil, err
+		}
+		values[i] = v
+	}
+	if err := s.Refusals.Keep(ctx, tenantOf(ctx), values, r.GetRefusals(), r.GetUntil().AsTime()); err != nil {
+		return nil, err
+	}
+	return &identityv1.KeepRefusalsResponse{}, nil
 }
 
 // CheckSuppressed answers for each value.

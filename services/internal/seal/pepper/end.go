@@ -17,7 +17,7 @@ import (
 var ErrEnded = errors.New("peppers of the tenant have ended")
 
 // Purposes are all purposes of peppers.
-func Purposes() []Purpose { return append([]Purpose{Lookup, Suppression}, Digests()...) }
+func Purposes() []Purpose { return append([]Purpose{Lookup, Suppression, Refusals}, Digests()...) }
 
 // Strip destroys all peppers of a purpose of a tenant that is gone, and returns
 // when their residue ends at the latest; zero if there were none. Whoever has

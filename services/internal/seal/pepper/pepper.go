@@ -36,6 +36,7 @@ type Purpose string
 const (
 	Lookup      Purpose = "lookup"
 	Suppression Purpose = "suppression"
+	Refusals    Purpose = "refusal"     // that outlive an erasure
 	Idempotency Purpose = "idempotency" // of identity's own commands; see DigestOf
 )
 

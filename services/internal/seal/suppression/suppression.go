@@ -68,15 +68,18 @@ type Config struct {
 // several goroutines and processes.
 type Set struct {
 	cfg     Config
+	purpose pepper.Purpose
 	peppers *pepper.Cache
 }
 
 // New makes a Set.
-func New(cfg Config) (*Set, error) {
+func New(cfg Config) (*Set, error) { return open(cfg, pepper.Suppression) }
+
+func open(cfg Config, purpose pepper.Purpose) (*Set, error) {
 	if cfg.Rows == nil || cfg.Peppers == nil || cfg.Now == nil || cfg.Lease <= 0 {
 		return nil, errors.New("suppression set: configuration is incomplete")
 	}
-	return &Set{cfg: cfg, peppers: pepper.NewCache(cfg.Peppers, pepper.Suppression, cfg.Now, cfg.Lease)}, nil
+	return &Set{cfg: cfg, purpose: purpose, peppers: pepper.NewCache(cfg.Peppers, purpose, cfg.Now, cfg.Lease)}, nil
 }
 
 const (
@@ -199,7 +202,7 @@ func (s *Set) look(ctx context.Context, e Entry, set pepper.Set) (string, bool, 
 	return "", false, nil
 }
 
-// Expire removes what has lasted long enough, bytes included.
+// Expire removes what has lasted long enough, bytes included, refusals too.
 func (s *Set) Expire(ctx context.Context) (removed int, err error) {
 	for row, err := range s.cfg.Rows.List(ctx, root+".>", 0) {
 		if err != nil {
@@ -227,14 +230,14 @@ func (s *Set) Expire(ctx context.Context) (removed int, err error) {
 // old one is still waited for, and destroys an old one whose last row has
 // expired. Run it each quarter or more often.
 func (s *Set) Rotate(ctx context.Context, tenant string) error {
-	retired, err := s.cfg.Peppers.Retired(ctx, tenant, pepper.Suppression)
+	retired, err := s.cfg.Peppers.Retired(ctx, tenant, s.purpose)
 	if err != nil {
 		return fmt.Errorf("rotate suppression pepper: %w", err)
 	}
 	if retired != 0 {
 		return s.bury(ctx, tenant, retired)
 	}
-	set, err := s.cfg.Peppers.Begin(ctx, tenant, pepper.Suppression)
+	set, err := s.cfg.Peppers.Begin(ctx, tenant, s.purpose)
 	if err != nil {
 		return fmt.Errorf("begin suppression pepper: %w", err)
 	}
@@ -243,7 +246,7 @@ func (s *Set) Rotate(ctx context.Context, tenant string) error {
 	if err != nil || needed {
 		return err
 	}
-	if err := s.cfg.Peppers.Retire(ctx, tenant, pepper.Suppression, old, 0); err != nil {
+	if err := s.cfg.Peppers.Retire(ctx, tenant, s.purpose, old, 0); err != nil {
 		return fmt.Errorf("retire suppression pepper: %w", err)
 	}
 	return s.bury(ctx, tenant, old)
@@ -254,20 +257,21 @@ func (s *Set) bury(ctx context.Context, tenant string, retired uint64) error {
 	if err := s.peppers.Wait(ctx); err != nil {
 		return fmt.Errorf("wait for users of a retired pepper: %w", err)
 	}
-	if err := s.cfg.Peppers.Bury(ctx, tenant, pepper.Suppression, retired); err != nil {
+	if err := s.cfg.Peppers.Bury(ctx, tenant, s.purpose, retired); err != nil {
 		return fmt.Errorf("bury suppression pepper: %w", err)
 	}
 	return nil
 }
 
-// holds reports whether a tenant has rows of an epoch.
+// holds reports whether a tenant has rows of an epoch of the set's peppers.
 func (s *Set) holds(ctx context.Context, tenant string, epoch uint64) (bool, error) {
 	for row, err := range s.cfg.Rows.List(ctx, strings.Join([]string{root, "*", tenant, "*"}, "."), 0) {
 		if err != nil {
 			return false, fmt.Errorf("list suppression set: %w", err)
 		}
 		have, err := decode(row)
-		if err != nil || have.GetPepperEpoch() == epoch {
+		mine := (len(have.GetRefusals()) > 0) == (s.purpose == pepper.Refusals)
+		if err != nil || mine && have.GetPepperEpoch() == epoch {
 			return true, err
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
+	v1 "habeas.internal/proto/gen/habeas/identity/v1"
 	_ "habeas.internal/proto/gen/habeas/options/v1"
 	reflect "reflect"
 	sync "sync"
@@ -3990,6 +3991,217 @@ func (x *ApplyFactResponse) GetConsistencyToken() string {
 	return ""
 }
 
+// ListRefusalsRequest names the person.
+type ListRefusalsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The person.
+	SubjectRef    string `protobuf:"bytes,1,opt,name=subject_ref,json=subjectRef,proto3" json:"subject_ref,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListRefusalsRequest) Reset() {
+	*x = ListRefusalsRequest{}
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListRefusalsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListRefusalsRequest) ProtoMessage() {}
+
+func (x *ListRefusalsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListRefusalsRequest.ProtoReflect.Descriptor instead.
+func (*ListRefusalsRequest) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *ListRefusalsRequest) GetSubjectRef() string {
+	if x != nil {
+		return x.SubjectRef
+	}
+	return ""
+}
+
+// ListRefusalsResponse holds what they refused.
+type ListRefusalsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The refusals, by policy and purpose.
+	Refusals []*v1.KeptRefusal `protobuf:"bytes,1,rep,name=refusals,proto3" json:"refusals,omitempty"`
+	// Until when they are kept: as long as a token counts that was issued now.
+	Until         *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=until,proto3" json:"until,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListRefusalsResponse) Reset() {
+	*x = ListRefusalsResponse{}
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListRefusalsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListRefusalsResponse) ProtoMessage() {}
+
+func (x *ListRefusalsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListRefusalsResponse.ProtoReflect.Descriptor instead.
+func (*ListRefusalsResponse) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *ListRefusalsResponse) GetRefusals() []*v1.KeptRefusal {
+	if x != nil {
+		return x.Refusals
+	}
+	return nil
+}
+
+func (x *ListRefusalsResponse) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+// ApplyRefusalsRequest names the person and what they refused.
+type ApplyRefusalsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the command: of identity's.
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The person.
+	SubjectRef string `protobuf:"bytes,2,opt,name=subject_ref,json=subjectRef,proto3" json:"subject_ref,omitempty"`
+	// The refusals.
+	Refusals      []*v1.KeptRefusal `protobuf:"bytes,3,rep,name=refusals,proto3" json:"refusals,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApplyRefusalsRequest) Reset() {
+	*x = ApplyRefusalsRequest{}
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApplyRefusalsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApplyRefusalsRequest) ProtoMessage() {}
+
+func (x *ApplyRefusalsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApplyRefusalsRequest.ProtoReflect.Descriptor instead.
+func (*ApplyRefusalsRequest) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{44}
+}
+
+func (x *ApplyRefusalsRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *ApplyRefusalsRequest) GetSubjectRef() string {
+	if x != nil {
+		return x.SubjectRef
+	}
+	return ""
+}
+
+func (x *ApplyRefusalsRequest) GetRefusals() []*v1.KeptRefusal {
+	if x != nil {
+		return x.Refusals
+	}
+	return nil
+}
+
+// ApplyRefusalsResponse is empty but for the token.
+type ApplyRefusalsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Pass it to reads that must see this command.
+	ConsistencyToken string `protobuf:"bytes,1,opt,name=consistency_token,json=consistencyToken,proto3" json:"consistency_token,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *ApplyRefusalsResponse) Reset() {
+	*x = ApplyRefusalsResponse{}
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[45]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApplyRefusalsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApplyRefusalsResponse) ProtoMessage() {}
+
+func (x *ApplyRefusalsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[45]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApplyRefusalsResponse.ProtoReflect.Descriptor instead.
+func (*ApplyRefusalsResponse) Descriptor() ([]byte, []int) {
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{45}
+}
+
+func (x *ApplyRefusalsResponse) GetConsistencyToken() string {
+	if x != nil {
+		return x.ConsistencyToken
+	}
+	return ""
+}
+
 // PublishPolicyRequest holds a version of a policy.
 type PublishPolicyRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -4003,7 +4215,7 @@ type PublishPolicyRequest struct {
 
 func (x *PublishPolicyRequest) Reset() {
 	*x = PublishPolicyRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[42]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4015,7 +4227,7 @@ func (x *PublishPolicyRequest) String() string {
 func (*PublishPolicyRequest) ProtoMessage() {}
 
 func (x *PublishPolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[42]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4028,7 +4240,7 @@ func (x *PublishPolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishPolicyRequest.ProtoReflect.Descriptor instead.
 func (*PublishPolicyRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{42}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *PublishPolicyRequest) GetRequestId() string {
@@ -4064,7 +4276,7 @@ type PublishPolicyResponse struct {
 
 func (x *PublishPolicyResponse) Reset() {
 	*x = PublishPolicyResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[43]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4076,7 +4288,7 @@ func (x *PublishPolicyResponse) String() string {
 func (*PublishPolicyResponse) ProtoMessage() {}
 
 func (x *PublishPolicyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[43]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4089,7 +4301,7 @@ func (x *PublishPolicyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishPolicyResponse.ProtoReflect.Descriptor instead.
 func (*PublishPolicyResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{43}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *PublishPolicyResponse) GetPolicy() string {
@@ -4149,7 +4361,7 @@ type PostPolicyRequest struct {
 
 func (x *PostPolicyRequest) Reset() {
 	*x = PostPolicyRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[44]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4161,7 +4373,7 @@ func (x *PostPolicyRequest) String() string {
 func (*PostPolicyRequest) ProtoMessage() {}
 
 func (x *PostPolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[44]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4174,7 +4386,7 @@ func (x *PostPolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PostPolicyRequest.ProtoReflect.Descriptor instead.
 func (*PostPolicyRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{44}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *PostPolicyRequest) GetRequestId() string {
@@ -4230,7 +4442,7 @@ type PostPolicyResponse struct {
 
 func (x *PostPolicyResponse) Reset() {
 	*x = PostPolicyResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[45]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4242,7 +4454,7 @@ func (x *PostPolicyResponse) String() string {
 func (*PostPolicyResponse) ProtoMessage() {}
 
 func (x *PostPolicyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[45]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4255,7 +4467,7 @@ func (x *PostPolicyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PostPolicyResponse.ProtoReflect.Descriptor instead.
 func (*PostPolicyResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{45}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *PostPolicyResponse) GetConsistencyToken() string {
@@ -4278,7 +4490,7 @@ type GetPolicyRequest struct {
 
 func (x *GetPolicyRequest) Reset() {
 	*x = GetPolicyRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[46]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4290,7 +4502,7 @@ func (x *GetPolicyRequest) String() string {
 func (*GetPolicyRequest) ProtoMessage() {}
 
 func (x *GetPolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[46]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4303,7 +4515,7 @@ func (x *GetPolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPolicyRequest.ProtoReflect.Descriptor instead.
 func (*GetPolicyRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{46}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *GetPolicyRequest) GetPolicy() string {
@@ -4339,7 +4551,7 @@ type GetPolicyResponse struct {
 
 func (x *GetPolicyResponse) Reset() {
 	*x = GetPolicyResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[47]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4351,7 +4563,7 @@ func (x *GetPolicyResponse) String() string {
 func (*GetPolicyResponse) ProtoMessage() {}
 
 func (x *GetPolicyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[47]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4364,7 +4576,7 @@ func (x *GetPolicyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPolicyResponse.ProtoReflect.Descriptor instead.
 func (*GetPolicyResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{47}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *GetPolicyResponse) GetPolicy() string {
@@ -4422,7 +4634,7 @@ type DiffPolicyRequest struct {
 
 func (x *DiffPolicyRequest) Reset() {
 	*x = DiffPolicyRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[48]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4434,7 +4646,7 @@ func (x *DiffPolicyRequest) String() string {
 func (*DiffPolicyRequest) ProtoMessage() {}
 
 func (x *DiffPolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[48]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4447,7 +4659,7 @@ func (x *DiffPolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiffPolicyRequest.ProtoReflect.Descriptor instead.
 func (*DiffPolicyRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{48}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *DiffPolicyRequest) GetPolicy() string {
@@ -4498,7 +4710,7 @@ type DiffPolicyResponse struct {
 
 func (x *DiffPolicyResponse) Reset() {
 	*x = DiffPolicyResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[49]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4510,7 +4722,7 @@ func (x *DiffPolicyResponse) String() string {
 func (*DiffPolicyResponse) ProtoMessage() {}
 
 func (x *DiffPolicyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[49]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4523,7 +4735,7 @@ func (x *DiffPolicyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiffPolicyResponse.ProtoReflect.Descriptor instead.
 func (*DiffPolicyResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{49}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *DiffPolicyResponse) GetDiffs() []*PolicyDiff {
@@ -4557,7 +4769,7 @@ type PolicyDiff struct {
 
 func (x *PolicyDiff) Reset() {
 	*x = PolicyDiff{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[50]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4569,7 +4781,7 @@ func (x *PolicyDiff) String() string {
 func (*PolicyDiff) ProtoMessage() {}
 
 func (x *PolicyDiff) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[50]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4582,7 +4794,7 @@ func (x *PolicyDiff) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyDiff.ProtoReflect.Descriptor instead.
 func (*PolicyDiff) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{50}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *PolicyDiff) GetFromVersion() uint32 {
@@ -4630,7 +4842,7 @@ type PolicyChange struct {
 
 func (x *PolicyChange) Reset() {
 	*x = PolicyChange{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[51]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4642,7 +4854,7 @@ func (x *PolicyChange) String() string {
 func (*PolicyChange) ProtoMessage() {}
 
 func (x *PolicyChange) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[51]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4655,7 +4867,7 @@ func (x *PolicyChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyChange.ProtoReflect.Descriptor instead.
 func (*PolicyChange) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{51}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *PolicyChange) GetPath() string {
@@ -4699,7 +4911,7 @@ type ListPoliciesRequest struct {
 
 func (x *ListPoliciesRequest) Reset() {
 	*x = ListPoliciesRequest{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[52]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4711,7 +4923,7 @@ func (x *ListPoliciesRequest) String() string {
 func (*ListPoliciesRequest) ProtoMessage() {}
 
 func (x *ListPoliciesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[52]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4724,7 +4936,7 @@ func (x *ListPoliciesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPoliciesRequest.ProtoReflect.Descriptor instead.
 func (*ListPoliciesRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{52}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *ListPoliciesRequest) GetPageSize() int32 {
@@ -4758,7 +4970,7 @@ type PolicyVersion struct {
 
 func (x *PolicyVersion) Reset() {
 	*x = PolicyVersion{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[53]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4770,7 +4982,7 @@ func (x *PolicyVersion) String() string {
 func (*PolicyVersion) ProtoMessage() {}
 
 func (x *PolicyVersion) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[53]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4783,7 +4995,7 @@ func (x *PolicyVersion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyVersion.ProtoReflect.Descriptor instead.
 func (*PolicyVersion) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{53}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *PolicyVersion) GetPolicy() string {
@@ -4827,7 +5039,7 @@ type ListPoliciesResponse struct {
 
 func (x *ListPoliciesResponse) Reset() {
 	*x = ListPoliciesResponse{}
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[54]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4839,7 +5051,7 @@ func (x *ListPoliciesResponse) String() string {
 func (*ListPoliciesResponse) ProtoMessage() {}
 
 func (x *ListPoliciesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[54]
+	mi := &file_habeas_consent_v1_consent_service_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4852,7 +5064,7 @@ func (x *ListPoliciesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPoliciesResponse.ProtoReflect.Descriptor instead.
 func (*ListPoliciesResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{54}
+	return file_habeas_consent_v1_consent_service_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *ListPoliciesResponse) GetVersions() []*PolicyVersion {
@@ -4873,7 +5085,7 @@ var File_habeas_consent_v1_consent_service_proto protoreflect.FileDescriptor
 
 const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"\n" +
-	"'habeas/consent/v1/consent_service.proto\x12\x11habeas.consent.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fhabeas/options/v1/options.proto\"\x86\x05\n" +
+	"'habeas/consent/v1/consent_service.proto\x12\x11habeas.consent.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$habeas/identity/v1/key_service.proto\x1a\x1fhabeas/options/v1/options.proto\"\x86\x05\n" +
 	"\rCircumstances\x12A\n" +
 	"\x06notice\x18\x01 \x01(\tB)\xbaH\"r 2\x1e^([a-z0-9][a-z0-9_.-]{0,62})?$\x98\xb5\x18\x03R\x06notice\x129\n" +
 	"\ttext_hash\x18\x02 \x01(\tB\x1c\xbaH\x15r\x132\x11^([0-9a-f]{64})?$\x98\xb5\x18\x04R\btextHash\x12N\n" +
@@ -5184,6 +5396,20 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"\tother_ref\x18\x05 \x01(\tB\"\xbaH\x1fr\x1d2\x1b^([a-z2-7]{25}[aeimquy4])?$R\botherRef\x128\n" +
 	"\x06policy\x18\x06 \x01(\tB \xbaH\x1dr\x1b2\x19^([a-z][a-z0-9-]{0,62})?$R\x06policy\"@\n" +
 	"\x11ApplyFactResponse\x12+\n" +
+	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"W\n" +
+	"\x13ListRefusalsRequest\x12@\n" +
+	"\vsubject_ref\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
+	"subjectRef\"\x85\x01\n" +
+	"\x14ListRefusalsResponse\x12;\n" +
+	"\brefusals\x18\x01 \x03(\v2\x1f.habeas.identity.v1.KeptRefusalR\brefusals\x120\n" +
+	"\x05until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"\xcc\x01\n" +
+	"\x14ApplyRefusalsRequest\x12(\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\trequestId\x12@\n" +
+	"\vsubject_ref\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
+	"subjectRef\x12H\n" +
+	"\brefusals\x18\x03 \x03(\v2\x1f.habeas.identity.v1.KeptRefusalB\v\xbaH\b\x92\x01\x05\b\x01\x10\x80\x02R\brefusals\"D\n" +
+	"\x15ApplyRefusalsResponse\x12+\n" +
 	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"h\n" +
 	"\x14PublishPolicyRequest\x12'\n" +
 	"\n" +
@@ -5322,7 +5548,7 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"\x1dPOLICY_EFFECT_MORE_PROTECTIVE\x10\x01\x12!\n" +
 	"\x1dPOLICY_EFFECT_LESS_PROTECTIVE\x10\x02\x12\x1e\n" +
 	"\x1aPOLICY_EFFECT_INCOMPARABLE\x10\x03\x12\x19\n" +
-	"\x15POLICY_EFFECT_NEUTRAL\x10\x042\x94\r\n" +
+	"\x15POLICY_EFFECT_NEUTRAL\x10\x042\xfa\x0e\n" +
 	"\x0eConsentService\x12w\n" +
 	"\x0eRecordDecision\x12(.habeas.consent.v1.RecordDecisionRequest\x1a).habeas.consent.v1.RecordDecisionResponse\"\x10\x8a\xb5\x18\x06\n" +
 	"\x02\x01\v\x10\x01\x92\xb5\x18\x02 \x01\x12o\n" +
@@ -5352,6 +5578,10 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"\x13GetWithdrawalParity\x12-.habeas.consent.v1.GetWithdrawalParityRequest\x1a..habeas.consent.v1.GetWithdrawalParityResponse\"\x11\x8a\xb5\x18\x06\n" +
 	"\x02\a\b\x10\x01\x92\xb5\x18\x00\x90\x02\x01\x12e\n" +
 	"\tApplyFact\x12#.habeas.consent.v1.ApplyFactRequest\x1a$.habeas.consent.v1.ApplyFactResponse\"\r\x8a\xb5\x18\x05\n" +
+	"\x01\f\x10\x01\x92\xb5\x18\x00\x12q\n" +
+	"\fListRefusals\x12&.habeas.consent.v1.ListRefusalsRequest\x1a'.habeas.consent.v1.ListRefusalsResponse\"\x10\x8a\xb5\x18\x05\n" +
+	"\x01\f\x10\x02\x92\xb5\x18\x00\x90\x02\x01\x12q\n" +
+	"\rApplyRefusals\x12'.habeas.consent.v1.ApplyRefusalsRequest\x1a(.habeas.consent.v1.ApplyRefusalsResponse\"\r\x8a\xb5\x18\x05\n" +
 	"\x01\f\x10\x01\x92\xb5\x18\x002\xcc\x04\n" +
 	"\rPolicyService\x12u\n" +
 	"\rPublishPolicy\x12'.habeas.consent.v1.PublishPolicyRequest\x1a(.habeas.consent.v1.PublishPolicyResponse\"\x11\x8a\xb5\x18\x05\n" +
@@ -5383,7 +5613,7 @@ func file_habeas_consent_v1_consent_service_proto_rawDescGZIP() []byte {
 }
 
 var file_habeas_consent_v1_consent_service_proto_enumTypes = make([]protoimpl.EnumInfo, 10)
-var file_habeas_consent_v1_consent_service_proto_msgTypes = make([]protoimpl.MessageInfo, 55)
+var file_habeas_consent_v1_consent_service_proto_msgTypes = make([]protoimpl.MessageInfo, 59)
 var file_habeas_consent_v1_consent_service_proto_goTypes = []any{
 	(Decision)(0),                       // 0: habeas.consent.v1.Decision
 	(Actor)(0),                          // 1: habeas.consent.v1.Actor
@@ -5437,134 +5667,146 @@ var file_habeas_consent_v1_consent_service_proto_goTypes = []any{
 	(*Effort)(nil),                      // 49: habeas.consent.v1.Effort
 	(*ApplyFactRequest)(nil),            // 50: habeas.consent.v1.ApplyFactRequest
 	(*ApplyFactResponse)(nil),           // 51: habeas.consent.v1.ApplyFactResponse
-	(*PublishPolicyRequest)(nil),        // 52: habeas.consent.v1.PublishPolicyRequest
-	(*PublishPolicyResponse)(nil),       // 53: habeas.consent.v1.PublishPolicyResponse
-	(*PostPolicyRequest)(nil),           // 54: habeas.consent.v1.PostPolicyRequest
-	(*PostPolicyResponse)(nil),          // 55: habeas.consent.v1.PostPolicyResponse
-	(*GetPolicyRequest)(nil),            // 56: habeas.consent.v1.GetPolicyRequest
-	(*GetPolicyResponse)(nil),           // 57: habeas.consent.v1.GetPolicyResponse
-	(*DiffPolicyRequest)(nil),           // 58: habeas.consent.v1.DiffPolicyRequest
-	(*DiffPolicyResponse)(nil),          // 59: habeas.consent.v1.DiffPolicyResponse
-	(*PolicyDiff)(nil),                  // 60: habeas.consent.v1.PolicyDiff
-	(*PolicyChange)(nil),                // 61: habeas.consent.v1.PolicyChange
-	(*ListPoliciesRequest)(nil),         // 62: habeas.consent.v1.ListPoliciesRequest
-	(*PolicyVersion)(nil),               // 63: habeas.consent.v1.PolicyVersion
-	(*ListPoliciesResponse)(nil),        // 64: habeas.consent.v1.ListPoliciesResponse
-	(*timestamppb.Timestamp)(nil),       // 65: google.protobuf.Timestamp
+	(*ListRefusalsRequest)(nil),         // 52: habeas.consent.v1.ListRefusalsRequest
+	(*ListRefusalsResponse)(nil),        // 53: habeas.consent.v1.ListRefusalsResponse
+	(*ApplyRefusalsRequest)(nil),        // 54: habeas.consent.v1.ApplyRefusalsRequest
+	(*ApplyRefusalsResponse)(nil),       // 55: habeas.consent.v1.ApplyRefusalsResponse
+	(*PublishPolicyRequest)(nil),        // 56: habeas.consent.v1.PublishPolicyRequest
+	(*PublishPolicyResponse)(nil),       // 57: habeas.consent.v1.PublishPolicyResponse
+	(*PostPolicyRequest)(nil),           // 58: habeas.consent.v1.PostPolicyRequest
+	(*PostPolicyResponse)(nil),          // 59: habeas.consent.v1.PostPolicyResponse
+	(*GetPolicyRequest)(nil),            // 60: habeas.consent.v1.GetPolicyRequest
+	(*GetPolicyResponse)(nil),           // 61: habeas.consent.v1.GetPolicyResponse
+	(*DiffPolicyRequest)(nil),           // 62: habeas.consent.v1.DiffPolicyRequest
+	(*DiffPolicyResponse)(nil),          // 63: habeas.consent.v1.DiffPolicyResponse
+	(*PolicyDiff)(nil),                  // 64: habeas.consent.v1.PolicyDiff
+	(*PolicyChange)(nil),                // 65: habeas.consent.v1.PolicyChange
+	(*ListPoliciesRequest)(nil),         // 66: habeas.consent.v1.ListPoliciesRequest
+	(*PolicyVersion)(nil),               // 67: habeas.consent.v1.PolicyVersion
+	(*ListPoliciesResponse)(nil),        // 68: habeas.consent.v1.ListPoliciesResponse
+	(*timestamppb.Timestamp)(nil),       // 69: google.protobuf.Timestamp
+	(*v1.KeptRefusal)(nil),              // 70: habeas.identity.v1.KeptRefusal
 }
 var file_habeas_consent_v1_consent_service_proto_depIdxs = []int32{
 	1,  // 0: habeas.consent.v1.Circumstances.actor:type_name -> habeas.consent.v1.Actor
 	2,  // 1: habeas.consent.v1.Circumstances.authority:type_name -> habeas.consent.v1.Authority
 	12, // 2: habeas.consent.v1.RecordDecisionRequest.choices:type_name -> habeas.consent.v1.Choice
-	65, // 3: habeas.consent.v1.RecordDecisionRequest.decided_at:type_name -> google.protobuf.Timestamp
+	69, // 3: habeas.consent.v1.RecordDecisionRequest.decided_at:type_name -> google.protobuf.Timestamp
 	10, // 4: habeas.consent.v1.RecordDecisionRequest.circumstances:type_name -> habeas.consent.v1.Circumstances
 	0,  // 5: habeas.consent.v1.Choice.decision:type_name -> habeas.consent.v1.Decision
 	3,  // 6: habeas.consent.v1.Choice.expression:type_name -> habeas.consent.v1.Expression
-	65, // 7: habeas.consent.v1.Choice.expires_at:type_name -> google.protobuf.Timestamp
+	69, // 7: habeas.consent.v1.Choice.expires_at:type_name -> google.protobuf.Timestamp
 	3,  // 8: habeas.consent.v1.AcceptPolicyRequest.expression:type_name -> habeas.consent.v1.Expression
-	65, // 9: habeas.consent.v1.AcceptPolicyRequest.accepted_at:type_name -> google.protobuf.Timestamp
+	69, // 9: habeas.consent.v1.AcceptPolicyRequest.accepted_at:type_name -> google.protobuf.Timestamp
 	6,  // 10: habeas.consent.v1.ApplySignalRequest.signals:type_name -> habeas.consent.v1.Signal
-	65, // 11: habeas.consent.v1.ApplySignalRequest.received_at:type_name -> google.protobuf.Timestamp
+	69, // 11: habeas.consent.v1.ApplySignalRequest.received_at:type_name -> google.protobuf.Timestamp
 	6,  // 12: habeas.consent.v1.SignalOutcome.signal:type_name -> habeas.consent.v1.Signal
 	17, // 13: habeas.consent.v1.ApplySignalResponse.outcomes:type_name -> habeas.consent.v1.SignalOutcome
-	65, // 14: habeas.consent.v1.WithdrawAllRequest.decided_at:type_name -> google.protobuf.Timestamp
+	69, // 14: habeas.consent.v1.WithdrawAllRequest.decided_at:type_name -> google.protobuf.Timestamp
 	10, // 15: habeas.consent.v1.WithdrawAllRequest.circumstances:type_name -> habeas.consent.v1.Circumstances
-	65, // 16: habeas.consent.v1.InvalidateConsentRequest.invalidated_at:type_name -> google.protobuf.Timestamp
-	65, // 17: habeas.consent.v1.AuthorizeSourceRequest.authorized_at:type_name -> google.protobuf.Timestamp
-	65, // 18: habeas.consent.v1.RevokeSourceRequest.revoked_at:type_name -> google.protobuf.Timestamp
+	69, // 16: habeas.consent.v1.InvalidateConsentRequest.invalidated_at:type_name -> google.protobuf.Timestamp
+	69, // 17: habeas.consent.v1.AuthorizeSourceRequest.authorized_at:type_name -> google.protobuf.Timestamp
+	69, // 18: habeas.consent.v1.RevokeSourceRequest.revoked_at:type_name -> google.protobuf.Timestamp
 	4,  // 19: habeas.consent.v1.Question.action:type_name -> habeas.consent.v1.Action
 	5,  // 20: habeas.consent.v1.Question.source:type_name -> habeas.consent.v1.Source
-	65, // 21: habeas.consent.v1.Question.collected_at:type_name -> google.protobuf.Timestamp
-	65, // 22: habeas.consent.v1.Question.at:type_name -> google.protobuf.Timestamp
-	65, // 23: habeas.consent.v1.Answer.as_of:type_name -> google.protobuf.Timestamp
-	65, // 24: habeas.consent.v1.Answer.valid_until:type_name -> google.protobuf.Timestamp
+	69, // 21: habeas.consent.v1.Question.collected_at:type_name -> google.protobuf.Timestamp
+	69, // 22: habeas.consent.v1.Question.at:type_name -> google.protobuf.Timestamp
+	69, // 23: habeas.consent.v1.Answer.as_of:type_name -> google.protobuf.Timestamp
+	69, // 24: habeas.consent.v1.Answer.valid_until:type_name -> google.protobuf.Timestamp
 	27, // 25: habeas.consent.v1.CheckRequest.question:type_name -> habeas.consent.v1.Question
 	8,  // 26: habeas.consent.v1.CheckRequest.consistency:type_name -> habeas.consent.v1.Consistency
 	28, // 27: habeas.consent.v1.CheckResponse.answer:type_name -> habeas.consent.v1.Answer
 	27, // 28: habeas.consent.v1.BatchCheckRequest.questions:type_name -> habeas.consent.v1.Question
 	8,  // 29: habeas.consent.v1.BatchCheckRequest.consistency:type_name -> habeas.consent.v1.Consistency
 	28, // 30: habeas.consent.v1.BatchCheckResponse.answers:type_name -> habeas.consent.v1.Answer
-	65, // 31: habeas.consent.v1.ListDecisionsRequest.at:type_name -> google.protobuf.Timestamp
+	69, // 31: habeas.consent.v1.ListDecisionsRequest.at:type_name -> google.protobuf.Timestamp
 	0,  // 32: habeas.consent.v1.RecordedDecision.decision:type_name -> habeas.consent.v1.Decision
 	3,  // 33: habeas.consent.v1.RecordedDecision.expression:type_name -> habeas.consent.v1.Expression
-	65, // 34: habeas.consent.v1.RecordedDecision.decided_at:type_name -> google.protobuf.Timestamp
-	65, // 35: habeas.consent.v1.RecordedDecision.recorded_at:type_name -> google.protobuf.Timestamp
-	65, // 36: habeas.consent.v1.RecordedDecision.expires_at:type_name -> google.protobuf.Timestamp
+	69, // 34: habeas.consent.v1.RecordedDecision.decided_at:type_name -> google.protobuf.Timestamp
+	69, // 35: habeas.consent.v1.RecordedDecision.recorded_at:type_name -> google.protobuf.Timestamp
+	69, // 36: habeas.consent.v1.RecordedDecision.expires_at:type_name -> google.protobuf.Timestamp
 	10, // 37: habeas.consent.v1.RecordedDecision.circumstances:type_name -> habeas.consent.v1.Circumstances
 	34, // 38: habeas.consent.v1.ListDecisionsResponse.decisions:type_name -> habeas.consent.v1.RecordedDecision
-	65, // 39: habeas.consent.v1.GetConsentStateRequest.at:type_name -> google.protobuf.Timestamp
-	65, // 40: habeas.consent.v1.GetConsentStateResponse.at:type_name -> google.protobuf.Timestamp
+	69, // 39: habeas.consent.v1.GetConsentStateRequest.at:type_name -> google.protobuf.Timestamp
+	69, // 40: habeas.consent.v1.GetConsentStateResponse.at:type_name -> google.protobuf.Timestamp
 	38, // 41: habeas.consent.v1.GetConsentStateResponse.policies:type_name -> habeas.consent.v1.PolicyState
 	41, // 42: habeas.consent.v1.GetConsentStateResponse.late:type_name -> habeas.consent.v1.LateWithdrawal
-	65, // 43: habeas.consent.v1.PolicyState.posted_at:type_name -> google.protobuf.Timestamp
+	69, // 43: habeas.consent.v1.PolicyState.posted_at:type_name -> google.protobuf.Timestamp
 	39, // 44: habeas.consent.v1.PolicyState.states:type_name -> habeas.consent.v1.PurposeState
 	40, // 45: habeas.consent.v1.PurposeState.known:type_name -> habeas.consent.v1.StatusThen
 	40, // 46: habeas.consent.v1.PurposeState.was:type_name -> habeas.consent.v1.StatusThen
 	0,  // 47: habeas.consent.v1.StatusThen.decision:type_name -> habeas.consent.v1.Decision
 	3,  // 48: habeas.consent.v1.StatusThen.expression:type_name -> habeas.consent.v1.Expression
-	65, // 49: habeas.consent.v1.StatusThen.decided_at:type_name -> google.protobuf.Timestamp
-	65, // 50: habeas.consent.v1.StatusThen.recorded_at:type_name -> google.protobuf.Timestamp
-	65, // 51: habeas.consent.v1.StatusThen.expires_at:type_name -> google.protobuf.Timestamp
+	69, // 49: habeas.consent.v1.StatusThen.decided_at:type_name -> google.protobuf.Timestamp
+	69, // 50: habeas.consent.v1.StatusThen.recorded_at:type_name -> google.protobuf.Timestamp
+	69, // 51: habeas.consent.v1.StatusThen.expires_at:type_name -> google.protobuf.Timestamp
 	10, // 52: habeas.consent.v1.StatusThen.circumstances:type_name -> habeas.consent.v1.Circumstances
-	65, // 53: habeas.consent.v1.LateWithdrawal.decided_at:type_name -> google.protobuf.Timestamp
-	65, // 54: habeas.consent.v1.LateWithdrawal.recorded_at:type_name -> google.protobuf.Timestamp
+	69, // 53: habeas.consent.v1.LateWithdrawal.decided_at:type_name -> google.protobuf.Timestamp
+	69, // 54: habeas.consent.v1.LateWithdrawal.recorded_at:type_name -> google.protobuf.Timestamp
 	42, // 55: habeas.consent.v1.LateWithdrawal.recipients:type_name -> habeas.consent.v1.LateRecipient
 	43, // 56: habeas.consent.v1.LateRecipient.disclosures:type_name -> habeas.consent.v1.LateDisclosure
-	65, // 57: habeas.consent.v1.LateDisclosure.at:type_name -> google.protobuf.Timestamp
+	69, // 57: habeas.consent.v1.LateDisclosure.at:type_name -> google.protobuf.Timestamp
 	48, // 58: habeas.consent.v1.GetWithdrawalParityResponse.rows:type_name -> habeas.consent.v1.ParityRow
 	49, // 59: habeas.consent.v1.ParityRow.giving:type_name -> habeas.consent.v1.Effort
 	49, // 60: habeas.consent.v1.ParityRow.withdrawing:type_name -> habeas.consent.v1.Effort
 	7,  // 61: habeas.consent.v1.ApplyFactRequest.fact:type_name -> habeas.consent.v1.Fact
-	65, // 62: habeas.consent.v1.PostPolicyRequest.posted_at:type_name -> google.protobuf.Timestamp
-	65, // 63: habeas.consent.v1.GetPolicyResponse.posted_at:type_name -> google.protobuf.Timestamp
-	60, // 64: habeas.consent.v1.DiffPolicyResponse.diffs:type_name -> habeas.consent.v1.PolicyDiff
-	61, // 65: habeas.consent.v1.PolicyDiff.changes:type_name -> habeas.consent.v1.PolicyChange
-	9,  // 66: habeas.consent.v1.PolicyChange.effect:type_name -> habeas.consent.v1.PolicyEffect
-	65, // 67: habeas.consent.v1.PolicyVersion.posted_at:type_name -> google.protobuf.Timestamp
-	63, // 68: habeas.consent.v1.ListPoliciesResponse.versions:type_name -> habeas.consent.v1.PolicyVersion
-	11, // 69: habeas.consent.v1.ConsentService.RecordDecision:input_type -> habeas.consent.v1.RecordDecisionRequest
-	14, // 70: habeas.consent.v1.ConsentService.AcceptPolicy:input_type -> habeas.consent.v1.AcceptPolicyRequest
-	16, // 71: habeas.consent.v1.ConsentService.ApplySignal:input_type -> habeas.consent.v1.ApplySignalRequest
-	19, // 72: habeas.consent.v1.ConsentService.WithdrawAll:input_type -> habeas.consent.v1.WithdrawAllRequest
-	21, // 73: habeas.consent.v1.ConsentService.InvalidateConsent:input_type -> habeas.consent.v1.InvalidateConsentRequest
-	23, // 74: habeas.consent.v1.ConsentService.AuthorizeSource:input_type -> habeas.consent.v1.AuthorizeSourceRequest
-	25, // 75: habeas.consent.v1.ConsentService.RevokeSource:input_type -> habeas.consent.v1.RevokeSourceRequest
-	29, // 76: habeas.consent.v1.ConsentService.Check:input_type -> habeas.consent.v1.CheckRequest
-	31, // 77: habeas.consent.v1.ConsentService.BatchCheck:input_type -> habeas.consent.v1.BatchCheckRequest
-	33, // 78: habeas.consent.v1.ConsentService.ListDecisions:input_type -> habeas.consent.v1.ListDecisionsRequest
-	36, // 79: habeas.consent.v1.ConsentService.GetConsentState:input_type -> habeas.consent.v1.GetConsentStateRequest
-	44, // 80: habeas.consent.v1.ConsentService.GetConsentReceipt:input_type -> habeas.consent.v1.GetConsentReceiptRequest
-	46, // 81: habeas.consent.v1.ConsentService.GetWithdrawalParity:input_type -> habeas.consent.v1.GetWithdrawalParityRequest
-	50, // 82: habeas.consent.v1.ConsentService.ApplyFact:input_type -> habeas.consent.v1.ApplyFactRequest
-	52, // 83: habeas.consent.v1.PolicyService.PublishPolicy:input_type -> habeas.consent.v1.PublishPolicyRequest
-	54, // 84: habeas.consent.v1.PolicyService.PostPolicy:input_type -> habeas.consent.v1.PostPolicyRequest
-	56, // 85: habeas.consent.v1.PolicyService.GetPolicy:input_type -> habeas.consent.v1.GetPolicyRequest
-	58, // 86: habeas.consent.v1.PolicyService.DiffPolicy:input_type -> habeas.consent.v1.DiffPolicyRequest
-	62, // 87: habeas.consent.v1.PolicyService.ListPolicies:input_type -> habeas.consent.v1.ListPoliciesRequest
-	13, // 88: habeas.consent.v1.ConsentService.RecordDecision:output_type -> habeas.consent.v1.RecordDecisionResponse
-	15, // 89: habeas.consent.v1.ConsentService.AcceptPolicy:output_type -> habeas.consent.v1.AcceptPolicyResponse
-	18, // 90: habeas.consent.v1.ConsentService.ApplySignal:output_type -> habeas.consent.v1.ApplySignalResponse
-	20, // 91: habeas.consent.v1.ConsentService.WithdrawAll:output_type -> habeas.consent.v1.WithdrawAllResponse
-	22, // 92: habeas.consent.v1.ConsentService.InvalidateConsent:output_type -> habeas.consent.v1.InvalidateConsentResponse
-	24, // 93: habeas.consent.v1.ConsentService.AuthorizeSource:output_type -> habeas.consent.v1.AuthorizeSourceResponse
-	26, // 94: habeas.consent.v1.ConsentService.RevokeSource:output_type -> habeas.consent.v1.RevokeSourceResponse
-	30, // 95: habeas.consent.v1.ConsentService.Check:output_type -> habeas.consent.v1.CheckResponse
-	32, // 96: habeas.consent.v1.ConsentService.BatchCheck:output_type -> habeas.consent.v1.BatchCheckResponse
-	35, // 97: habeas.consent.v1.ConsentService.ListDecisions:output_type -> habeas.consent.v1.ListDecisionsResponse
-	37, // 98: habeas.consent.v1.ConsentService.GetConsentState:output_type -> habeas.consent.v1.GetConsentStateResponse
-	45, // 99: habeas.consent.v1.ConsentService.GetConsentReceipt:output_type -> habeas.consent.v1.GetConsentReceiptResponse
-	47, // 100: habeas.consent.v1.ConsentService.GetWithdrawalParity:output_type -> habeas.consent.v1.GetWithdrawalParityResponse
-	51, // 101: habeas.consent.v1.ConsentService.ApplyFact:output_type -> habeas.consent.v1.ApplyFactResponse
-	53, // 102: habeas.consent.v1.PolicyService.PublishPolicy:output_type -> habeas.consent.v1.PublishPolicyResponse
-	55, // 103: habeas.consent.v1.PolicyService.PostPolicy:output_type -> habeas.consent.v1.PostPolicyResponse
-	57, // 104: habeas.consent.v1.PolicyService.GetPolicy:output_type -> habeas.consent.v1.GetPolicyResponse
-	59, // 105: habeas.consent.v1.PolicyService.DiffPolicy:output_type -> habeas.consent.v1.DiffPolicyResponse
-	64, // 106: habeas.consent.v1.PolicyService.ListPolicies:output_type -> habeas.consent.v1.ListPoliciesResponse
-	88, // [88:107] is the sub-list for method output_type
-	69, // [69:88] is the sub-list for method input_type
-	69, // [69:69] is the sub-list for extension type_name
-	69, // [69:69] is the sub-list for extension extendee
-	0,  // [0:69] is the sub-list for field type_name
+	70, // 62: habeas.consent.v1.ListRefusalsResponse.refusals:type_name -> habeas.identity.v1.KeptRefusal
+	69, // 63: habeas.consent.v1.ListRefusalsResponse.until:type_name -> google.protobuf.Timestamp
+	70, // 64: habeas.consent.v1.ApplyRefusalsRequest.refusals:type_name -> habeas.identity.v1.KeptRefusal
+	69, // 65: habeas.consent.v1.PostPolicyRequest.posted_at:type_name -> google.protobuf.Timestamp
+	69, // 66: habeas.consent.v1.GetPolicyResponse.posted_at:type_name -> google.protobuf.Timestamp
+	64, // 67: habeas.consent.v1.DiffPolicyResponse.diffs:type_name -> habeas.consent.v1.PolicyDiff
+	65, // 68: habeas.consent.v1.PolicyDiff.changes:type_name -> habeas.consent.v1.PolicyChange
+	9,  // 69: habeas.consent.v1.PolicyChange.effect:type_name -> habeas.consent.v1.PolicyEffect
+	69, // 70: habeas.consent.v1.PolicyVersion.posted_at:type_name -> google.protobuf.Timestamp
+	67, // 71: habeas.consent.v1.ListPoliciesResponse.versions:type_name -> habeas.consent.v1.PolicyVersion
+	11, // 72: habeas.consent.v1.ConsentService.RecordDecision:input_type -> habeas.consent.v1.RecordDecisionRequest
+	14, // 73: habeas.consent.v1.ConsentService.AcceptPolicy:input_type -> habeas.consent.v1.AcceptPolicyRequest
+	16, // 74: habeas.consent.v1.ConsentService.ApplySignal:input_type -> habeas.consent.v1.ApplySignalRequest
+	19, // 75: habeas.consent.v1.ConsentService.WithdrawAll:input_type -> habeas.consent.v1.WithdrawAllRequest
+	21, // 76: habeas.consent.v1.ConsentService.InvalidateConsent:input_type -> habeas.consent.v1.InvalidateConsentRequest
+	23, // 77: habeas.consent.v1.ConsentService.AuthorizeSource:input_type -> habeas.consent.v1.AuthorizeSourceRequest
+	25, // 78: habeas.consent.v1.ConsentService.RevokeSource:input_type -> habeas.consent.v1.RevokeSourceRequest
+	29, // 79: habeas.consent.v1.ConsentService.Check:input_type -> habeas.consent.v1.CheckRequest
+	31, // 80: habeas.consent.v1.ConsentService.BatchCheck:input_type -> habeas.consent.v1.BatchCheckRequest
+	33, // 81: habeas.consent.v1.ConsentService.ListDecisions:input_type -> habeas.consent.v1.ListDecisionsRequest
+	36, // 82: habeas.consent.v1.ConsentService.GetConsentState:input_type -> habeas.consent.v1.GetConsentStateRequest
+	44, // 83: habeas.consent.v1.ConsentService.GetConsentReceipt:input_type -> habeas.consent.v1.GetConsentReceiptRequest
+	46, // 84: habeas.consent.v1.ConsentService.GetWithdrawalParity:input_type -> habeas.consent.v1.GetWithdrawalParityRequest
+	50, // 85: habeas.consent.v1.ConsentService.ApplyFact:input_type -> habeas.consent.v1.ApplyFactRequest
+	52, // 86: habeas.consent.v1.ConsentService.ListRefusals:input_type -> habeas.consent.v1.ListRefusalsRequest
+	54, // 87: habeas.consent.v1.ConsentService.ApplyRefusals:input_type -> habeas.consent.v1.ApplyRefusalsRequest
+	56, // 88: habeas.consent.v1.PolicyService.PublishPolicy:input_type -> habeas.consent.v1.PublishPolicyRequest
+	58, // 89: habeas.consent.v1.PolicyService.PostPolicy:input_type -> habeas.consent.v1.PostPolicyRequest
+	60, // 90: habeas.consent.v1.PolicyService.GetPolicy:input_type -> habeas.consent.v1.GetPolicyRequest
+	62, // 91: habeas.consent.v1.PolicyService.DiffPolicy:input_type -> habeas.consent.v1.DiffPolicyRequest
+	66, // 92: habeas.consent.v1.PolicyService.ListPolicies:input_type -> habeas.consent.v1.ListPoliciesRequest
+	13, // 93: habeas.consent.v1.ConsentService.RecordDecision:output_type -> habeas.consent.v1.RecordDecisionResponse
+	15, // 94: habeas.consent.v1.ConsentService.AcceptPolicy:output_type -> habeas.consent.v1.AcceptPolicyResponse
+	18, // 95: habeas.consent.v1.ConsentService.ApplySignal:output_type -> habeas.consent.v1.ApplySignalResponse
+	20, // 96: habeas.consent.v1.ConsentService.WithdrawAll:output_type -> habeas.consent.v1.WithdrawAllResponse
+	22, // 97: habeas.consent.v1.ConsentService.InvalidateConsent:output_type -> habeas.consent.v1.InvalidateConsentResponse
+	24, // 98: habeas.consent.v1.ConsentService.AuthorizeSource:output_type -> habeas.consent.v1.AuthorizeSourceResponse
+	26, // 99: habeas.consent.v1.ConsentService.RevokeSource:output_type -> habeas.consent.v1.RevokeSourceResponse
+	30, // 100: habeas.consent.v1.ConsentService.Check:output_type -> habeas.consent.v1.CheckResponse
+	32, // 101: habeas.consent.v1.ConsentService.BatchCheck:output_type -> habeas.consent.v1.BatchCheckResponse
+	35, // 102: habeas.consent.v1.ConsentService.ListDecisions:output_type -> habeas.consent.v1.ListDecisionsResponse
+	37, // 103: habeas.consent.v1.ConsentService.GetConsentState:output_type -> habeas.consent.v1.GetConsentStateResponse
+	45, // 104: habeas.consent.v1.ConsentService.GetConsentReceipt:output_type -> habeas.consent.v1.GetConsentReceiptResponse
+	47, // 105: habeas.consent.v1.ConsentService.GetWithdrawalParity:output_type -> habeas.consent.v1.GetWithdrawalParityResponse
+	51, // 106: habeas.consent.v1.ConsentService.ApplyFact:output_type -> habeas.consent.v1.ApplyFactResponse
+	53, // 107: habeas.consent.v1.ConsentService.ListRefusals:output_type -> habeas.consent.v1.ListRefusalsResponse
+	55, // 108: habeas.consent.v1.ConsentService.ApplyRefusals:output_type -> habeas.consent.v1.ApplyRefusalsResponse
+	57, // 109: habeas.consent.v1.PolicyService.PublishPolicy:output_type -> habeas.consent.v1.PublishPolicyResponse
+	59, // 110: habeas.consent.v1.PolicyService.PostPolicy:output_type -> habeas.consent.v1.PostPolicyResponse
+	61, // 111: habeas.consent.v1.PolicyService.GetPolicy:output_type -> habeas.consent.v1.GetPolicyResponse
+	63, // 112: habeas.consent.v1.PolicyService.DiffPolicy:output_type -> habeas.consent.v1.DiffPolicyResponse
+	68, // 113: habeas.consent.v1.PolicyService.ListPolicies:output_type -> habeas.consent.v1.ListPoliciesResponse
+	93, // [93:114] is the sub-list for method output_type
+	72, // [72:93] is the sub-list for method input_type
+	72, // [72:72] is the sub-list for extension type_name
+	72, // [72:72] is the sub-list for extension extendee
+	0,  // [0:72] is the sub-list for field type_name
 }
 
 func init() { file_habeas_consent_v1_consent_service_proto_init() }
@@ -5580,7 +5822,7 @@ func file_habeas_consent_v1_consent_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_consent_v1_consent_service_proto_rawDesc), len(file_habeas_consent_v1_consent_service_proto_rawDesc)),
 			NumEnums:      10,
-			NumMessages:   55,
+			NumMessages:   59,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -36,6 +36,8 @@ const (
 	ConsentService_GetConsentReceipt_FullMethodName   = "/habeas.consent.v1.ConsentService/GetConsentReceipt"
 	ConsentService_GetWithdrawalParity_FullMethodName = "/habeas.consent.v1.ConsentService/GetWithdrawalParity"
 	ConsentService_ApplyFact_FullMethodName           = "/habeas.consent.v1.ConsentService/ApplyFact"
+	ConsentService_ListRefusals_FullMethodName        = "/habeas.consent.v1.ConsentService/ListRefusals"
+	ConsentService_ApplyRefusals_FullMethodName       = "/habeas.consent.v1.ConsentService/ApplyRefusals"
 )
 
 // ConsentServiceClient is the client API for ConsentService service.
@@ -95,6 +97,13 @@ type ConsentServiceClient interface {
 	// and what must change Check before that: nobody is allowed anything by an
 	// answer that is older than the fact.
 	ApplyFact(ctx context.Context, in *ApplyFactRequest, opts ...grpc.CallOption) (*ApplyFactResponse, error)
+	// ListRefusals returns which periodic messages a person has refused, by whichever
+	// reference: what is kept by their identifiers when they are erased.
+	ListRefusals(ctx context.Context, in *ListRefusalsRequest, opts ...grpc.CallOption) (*ListRefusalsResponse, error)
+	// ApplyRefusals records refusals that have outlived an erasure with the person who
+	// has come back by an identifier of whoever was erased, before they are known by
+	// it. A later yes of the person stands; an import's never does.
+	ApplyRefusals(ctx context.Context, in *ApplyRefusalsRequest, opts ...grpc.CallOption) (*ApplyRefusalsResponse, error)
 }
 
 type consentServiceClient struct {
@@ -245,6 +254,26 @@ func (c *consentServiceClient) ApplyFact(ctx context.Context, in *ApplyFactReque
 	return out, nil
 }
 
+func (c *consentServiceClient) ListRefusals(ctx context.Context, in *ListRefusalsRequest, opts ...grpc.CallOption) (*ListRefusalsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListRefusalsResponse)
+	err := c.cc.Invoke(ctx, ConsentService_ListRefusals_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *consentServiceClient) ApplyRefusals(ctx context.Context, in *ApplyRefusalsRequest, opts ...grpc.CallOption) (*ApplyRefusalsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ApplyRefusalsResponse)
+	err := c.cc.Invoke(ctx, ConsentService_ApplyRefusals_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ConsentServiceServer is the server API for ConsentService service.
 // All implementations must embed UnimplementedConsentServiceServer
 // for forward compatibility.
@@ -302,6 +331,13 @@ type ConsentServiceServer interface {
 	// and what must change Check before that: nobody is allowed anything by an
 	// answer that is older than the fact.
 	ApplyFact(context.Context, *ApplyFactRequest) (*ApplyFactResponse, error)
+	// ListRefusals returns which periodic messages a person has refused, by whichever
+	// reference: what is kept by their identifiers when they are erased.
+	ListRefusals(context.Context, *ListRefusalsRequest) (*ListRefusalsResponse, error)
+	// ApplyRefusals records refusals that have outlived an erasure with the person who
+	// has come back by an identifier of whoever was erased, before they are known by
+	// it. A later yes of the person stands; an import's never does.
+	ApplyRefusals(context.Context, *ApplyRefusalsRequest) (*ApplyRefusalsResponse, error)
 	mustEmbedUnimplementedConsentServiceServer()
 }
 
@@ -353,6 +389,12 @@ func (UnimplementedConsentServiceServer) GetWithdrawalParity(context.Context, *G
 }
 func (UnimplementedConsentServiceServer) ApplyFact(context.Context, *ApplyFactRequest) (*ApplyFactResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ApplyFact not implemented")
+}
+func (UnimplementedConsentServiceServer) ListRefusals(context.Context, *ListRefusalsRequest) (*ListRefusalsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListRefusals not implemented")
+}
+func (UnimplementedConsentServiceServer) ApplyRefusals(context.Context, *ApplyRefusalsRequest) (*ApplyRefusalsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ApplyRefusals not implemented")
 }
 func (UnimplementedConsentServiceServer) mustEmbedUnimplementedConsentServiceServer() {}
 func (UnimplementedConsentServiceServer) testEmbeddedByValue()                        {}
@@ -627,6 +669,42 @@ func _ConsentService_ApplyFact_Handler(srv interface{}, ctx context.Context, dec
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ConsentService_ListRefusals_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListRefusalsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ConsentServiceServer).ListRefusals(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ConsentService_ListRefusals_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ConsentServiceServer).ListRefusals(ctx, req.(*ListRefusalsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ConsentService_ApplyRefusals_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ApplyRefusalsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ConsentServiceServer).ApplyRefusals(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ConsentService_ApplyRefusals_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ConsentServiceServer).ApplyRefusals(ctx, req.(*ApplyRefusalsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // ConsentService_ServiceDesc is the grpc.ServiceDesc for ConsentService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -689,6 +767,14 @@ var ConsentService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ApplyFact",
 			Handler:    _ConsentService_ApplyFact_Handler,
+		},
+		{
+			MethodName: "ListRefusals",
+			Handler:    _ConsentService_ListRefusals_Handler,
+		},
+		{
+			MethodName: "ApplyRefusals",
+			Handler:    _ConsentService_ApplyRefusals_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -377,7 +377,10 @@ type DecisionRecorded struct {
 	// How the act came about.
 	Circumstances *Circumstances `protobuf:"bytes,12,opt,name=circumstances,proto3" json:"circumstances,omitempty"`
 	// Where it was imported from; unset for what was recorded as it happened.
-	Provenance    *Provenance `protobuf:"bytes,13,opt,name=provenance,proto3" json:"provenance,omitempty"`
+	Provenance *Provenance `protobuf:"bytes,13,opt,name=provenance,proto3" json:"provenance,omitempty"`
+	// A refusal that has outlived the erasure of whoever had an identifier of the
+	// person. An import never takes its place.
+	Kept          bool `protobuf:"varint,14,opt,name=kept,proto3" json:"kept,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -501,6 +504,13 @@ func (x *DecisionRecorded) GetProvenance() *Provenance {
 		return x.Provenance
 	}
 	return nil
+}
+
+func (x *DecisionRecorded) GetKept() bool {
+	if x != nil {
+		return x.Kept
+	}
+	return false
 }
 
 // Provenance says from where a decision was imported.
@@ -3104,7 +3114,7 @@ const file_habeas_consent_v1_events_proto_rawDesc = "" +
 	"\x06reason\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x1d\xa2\xb5\x18\x19policy.publishing_refused\"d\n" +
 	"\x0ePostingRefused\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x1c\n" +
-	"\x06reason\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x1a\xa2\xb5\x18\x16policy.posting_refused\"\xa4\x05\n" +
+	"\x06reason\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x1a\xa2\xb5\x18\x16policy.posting_refused\"\xb8\x05\n" +
 	"\x10DecisionRecorded\x12\x1c\n" +
 	"\x06policy\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06policy\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\rR\aversion\x12\x1e\n" +
@@ -3128,7 +3138,8 @@ const file_habeas_consent_v1_events_proto_rawDesc = "" +
 	"\rcircumstances\x18\f \x01(\v2 .habeas.consent.v1.CircumstancesR\rcircumstances\x12=\n" +
 	"\n" +
 	"provenance\x18\r \x01(\v2\x1d.habeas.consent.v1.ProvenanceR\n" +
-	"provenance:\x1c\xa2\xb5\x18\x18person.decision_recorded\"<\n" +
+	"provenance\x12\x12\n" +
+	"\x04kept\x18\x0e \x01(\bR\x04kept:\x1c\xa2\xb5\x18\x18person.decision_recorded\"<\n" +
 	"\n" +
 	"Provenance\x12\x1c\n" +
 	"\x06import\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\x06import\x12\x10\n" +

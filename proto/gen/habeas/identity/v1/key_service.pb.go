@@ -873,6 +873,180 @@ func (*SuppressResponse) Descriptor() ([]byte, []int) {
 	return file_habeas_identity_v1_key_service_proto_rawDescGZIP(), []int{14}
 }
 
+// KeptRefusal is a refusal of messages that outlives an erasure.
+type KeptRefusal struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The policy.
+	Policy string `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	// The purpose of the messages.
+	Purpose string `protobuf:"bytes,2,opt,name=purpose,proto3" json:"purpose,omitempty"`
+	// By which channel they go.
+	Channel string `protobuf:"bytes,3,opt,name=channel,proto3" json:"channel,omitempty"`
+	// The day on which they were refused, in UTC, such as 2026-11-22.
+	RefusedOn     string `protobuf:"bytes,4,opt,name=refused_on,json=refusedOn,proto3" json:"refused_on,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KeptRefusal) Reset() {
+	*x = KeptRefusal{}
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KeptRefusal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KeptRefusal) ProtoMessage() {}
+
+func (x *KeptRefusal) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KeptRefusal.ProtoReflect.Descriptor instead.
+func (*KeptRefusal) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_key_service_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *KeptRefusal) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *KeptRefusal) GetPurpose() string {
+	if x != nil {
+		return x.Purpose
+	}
+	return ""
+}
+
+func (x *KeptRefusal) GetChannel() string {
+	if x != nil {
+		return x.Channel
+	}
+	return ""
+}
+
+func (x *KeptRefusal) GetRefusedOn() string {
+	if x != nil {
+		return x.RefusedOn
+	}
+	return ""
+}
+
+// KeepRefusalsRequest remembers refusals.
+type KeepRefusalsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// By what the person is known.
+	Identifiers []*Identifier `protobuf:"bytes,1,rep,name=identifiers,proto3" json:"identifiers,omitempty"`
+	// What they refused.
+	Refusals []*KeptRefusal `protobuf:"bytes,2,rep,name=refusals,proto3" json:"refusals,omitempty"`
+	// Until when it is remembered.
+	Until         *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=until,proto3" json:"until,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KeepRefusalsRequest) Reset() {
+	*x = KeepRefusalsRequest{}
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KeepRefusalsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KeepRefusalsRequest) ProtoMessage() {}
+
+func (x *KeepRefusalsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KeepRefusalsRequest.ProtoReflect.Descriptor instead.
+func (*KeepRefusalsRequest) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_key_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *KeepRefusalsRequest) GetIdentifiers() []*Identifier {
+	if x != nil {
+		return x.Identifiers
+	}
+	return nil
+}
+
+func (x *KeepRefusalsRequest) GetRefusals() []*KeptRefusal {
+	if x != nil {
+		return x.Refusals
+	}
+	return nil
+}
+
+func (x *KeepRefusalsRequest) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+// KeepRefusalsResponse is empty.
+type KeepRefusalsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KeepRefusalsResponse) Reset() {
+	*x = KeepRefusalsResponse{}
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KeepRefusalsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KeepRefusalsResponse) ProtoMessage() {}
+
+func (x *KeepRefusalsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KeepRefusalsResponse.ProtoReflect.Descriptor instead.
+func (*KeepRefusalsResponse) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_key_service_proto_rawDescGZIP(), []int{17}
+}
+
 // CheckSuppressedRequest asks for several values.
 type CheckSuppressedRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -884,7 +1058,7 @@ type CheckSuppressedRequest struct {
 
 func (x *CheckSuppressedRequest) Reset() {
 	*x = CheckSuppressedRequest{}
-	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[15]
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -896,7 +1070,7 @@ func (x *CheckSuppressedRequest) String() string {
 func (*CheckSuppressedRequest) ProtoMessage() {}
 
 func (x *CheckSuppressedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[15]
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -909,7 +1083,7 @@ func (x *CheckSuppressedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckSuppressedRequest.ProtoReflect.Descriptor instead.
 func (*CheckSuppressedRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_key_service_proto_rawDescGZIP(), []int{15}
+	return file_habeas_identity_v1_key_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *CheckSuppressedRequest) GetValues() []*SuppressedValue {
@@ -930,7 +1104,7 @@ type CheckSuppressedResponse struct {
 
 func (x *CheckSuppressedResponse) Reset() {
 	*x = CheckSuppressedResponse{}
-	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[16]
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -942,7 +1116,7 @@ func (x *CheckSuppressedResponse) String() string {
 func (*CheckSuppressedResponse) ProtoMessage() {}
 
 func (x *CheckSuppressedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[16]
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -955,7 +1129,7 @@ func (x *CheckSuppressedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckSuppressedResponse.ProtoReflect.Descriptor instead.
 func (*CheckSuppressedResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_key_service_proto_rawDescGZIP(), []int{16}
+	return file_habeas_identity_v1_key_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *CheckSuppressedResponse) GetErasureRefs() []string {
@@ -969,7 +1143,7 @@ var File_habeas_identity_v1_key_service_proto protoreflect.FileDescriptor
 
 const file_habeas_identity_v1_key_service_proto_rawDesc = "" +
 	"\n" +
-	"$habeas/identity/v1/key_service.proto\x12\x12habeas.identity.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fhabeas/options/v1/options.proto\x1a\x1bhabeas/seal/v1/sealed.proto\"h\n" +
+	"$habeas/identity/v1/key_service.proto\x12\x12habeas.identity.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a)habeas/identity/v1/identity_service.proto\x1a\x1fhabeas/options/v1/options.proto\x1a\x1bhabeas/seal/v1/sealed.proto\"h\n" +
 	"\aKeyName\x12!\n" +
 	"\x06holder\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06holder\x12:\n" +
 	"\x05class\x18\x02 \x01(\x0e2\x18.habeas.seal.v1.KeyClassB\n" +
@@ -1022,7 +1196,18 @@ const file_habeas_identity_v1_key_service_proto_rawDesc = "" +
 	"\verasure_ref\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\n" +
 	"erasureRef\x128\n" +
 	"\x05until\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x05until\"\x12\n" +
-	"\x10SuppressResponse\"b\n" +
+	"\x10SuppressResponse\"\xfd\x01\n" +
+	"\vKeptRefusal\x125\n" +
+	"\x06policy\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x06policy\x129\n" +
+	"\apurpose\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z][a-z0-9_.]{0,126}$R\apurpose\x128\n" +
+	"\achannel\x18\x03 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_.]{0,62}$R\achannel\x12B\n" +
+	"\n" +
+	"refused_on\x18\x04 \x01(\tB#\xbaH r\x1e2\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$R\trefusedOn\"\xe6\x01\n" +
+	"\x13KeepRefusalsRequest\x12M\n" +
+	"\videntifiers\x18\x01 \x03(\v2\x1e.habeas.identity.v1.IdentifierB\v\xbaH\b\x92\x01\x05\b\x01\x10\x80\x02R\videntifiers\x12F\n" +
+	"\brefusals\x18\x02 \x03(\v2\x1f.habeas.identity.v1.KeptRefusalB\t\xbaH\x06\x92\x01\x03\x10\x80\x02R\brefusals\x128\n" +
+	"\x05until\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x05until\"\x16\n" +
+	"\x14KeepRefusalsResponse\"b\n" +
 	"\x16CheckSuppressedRequest\x12H\n" +
 	"\x06values\x18\x01 \x03(\v2#.habeas.identity.v1.SuppressedValueB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\x06values\"<\n" +
 	"\x17CheckSuppressedResponse\x12!\n" +
@@ -1036,9 +1221,11 @@ const file_habeas_identity_v1_key_service_proto_rawDesc = "" +
 	"\vFollowDrops\x12&.habeas.identity.v1.FollowDropsRequest\x1a'.habeas.identity.v1.FollowDropsResponse\"\x12\x8a\xb5\x18\x05\n" +
 	"\x01\f\x10\x02\x92\xb5\x18\x05\x1a\x03\b\x90\x1c(\x010\x01\x12q\n" +
 	"\vDestroyKeys\x12&.habeas.identity.v1.DestroyKeysRequest\x1a'.habeas.identity.v1.DestroyKeysResponse\"\x11\x8a\xb5\x18\x05\n" +
-	"\x01\f\x10\x01\x92\xb5\x18\x04\x12\x02\b<2\xff\x01\n" +
+	"\x01\f\x10\x01\x92\xb5\x18\x04\x12\x02\b<2\xf1\x02\n" +
 	"\x12SuppressionService\x12d\n" +
 	"\bSuppress\x12#.habeas.identity.v1.SuppressRequest\x1a$.habeas.identity.v1.SuppressResponse\"\r\x8a\xb5\x18\x05\n" +
+	"\x01\f\x10\x01\x92\xb5\x18\x00\x12p\n" +
+	"\fKeepRefusals\x12'.habeas.identity.v1.KeepRefusalsRequest\x1a(.habeas.identity.v1.KeepRefusalsResponse\"\r\x8a\xb5\x18\x05\n" +
 	"\x01\f\x10\x01\x92\xb5\x18\x00\x12\x82\x01\n" +
 	"\x0fCheckSuppressed\x12*.habeas.identity.v1.CheckSuppressedRequest\x1a+.habeas.identity.v1.CheckSuppressedResponse\"\x16\x8a\xb5\x18\a\n" +
 	"\x03\x01\x02\f\x10\x02\x92\xb5\x18\x04\b\x80\x80\x10\x90\x02\x01B\xcc\x01\n" +
@@ -1056,7 +1243,7 @@ func file_habeas_identity_v1_key_service_proto_rawDescGZIP() []byte {
 	return file_habeas_identity_v1_key_service_proto_rawDescData
 }
 
-var file_habeas_identity_v1_key_service_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_habeas_identity_v1_key_service_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_habeas_identity_v1_key_service_proto_goTypes = []any{
 	(*KeyName)(nil),                 // 0: habeas.identity.v1.KeyName
 	(*KeyWant)(nil),                 // 1: habeas.identity.v1.KeyWant
@@ -1073,44 +1260,53 @@ var file_habeas_identity_v1_key_service_proto_goTypes = []any{
 	(*SuppressedValue)(nil),         // 12: habeas.identity.v1.SuppressedValue
 	(*SuppressRequest)(nil),         // 13: habeas.identity.v1.SuppressRequest
 	(*SuppressResponse)(nil),        // 14: habeas.identity.v1.SuppressResponse
-	(*CheckSuppressedRequest)(nil),  // 15: habeas.identity.v1.CheckSuppressedRequest
-	(*CheckSuppressedResponse)(nil), // 16: habeas.identity.v1.CheckSuppressedResponse
-	(v1.KeyClass)(0),                // 17: habeas.seal.v1.KeyClass
-	(*durationpb.Duration)(nil),     // 18: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil),   // 19: google.protobuf.Timestamp
+	(*KeptRefusal)(nil),             // 15: habeas.identity.v1.KeptRefusal
+	(*KeepRefusalsRequest)(nil),     // 16: habeas.identity.v1.KeepRefusalsRequest
+	(*KeepRefusalsResponse)(nil),    // 17: habeas.identity.v1.KeepRefusalsResponse
+	(*CheckSuppressedRequest)(nil),  // 18: habeas.identity.v1.CheckSuppressedRequest
+	(*CheckSuppressedResponse)(nil), // 19: habeas.identity.v1.CheckSuppressedResponse
+	(v1.KeyClass)(0),                // 20: habeas.seal.v1.KeyClass
+	(*durationpb.Duration)(nil),     // 21: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil),   // 22: google.protobuf.Timestamp
+	(*Identifier)(nil),              // 23: habeas.identity.v1.Identifier
 }
 var file_habeas_identity_v1_key_service_proto_depIdxs = []int32{
-	17, // 0: habeas.identity.v1.KeyName.class:type_name -> habeas.seal.v1.KeyClass
+	20, // 0: habeas.identity.v1.KeyName.class:type_name -> habeas.seal.v1.KeyClass
 	0,  // 1: habeas.identity.v1.KeyWant.key:type_name -> habeas.identity.v1.KeyName
-	18, // 2: habeas.identity.v1.KeyGot.lease:type_name -> google.protobuf.Duration
-	19, // 3: habeas.identity.v1.KeyGot.destroyed_at:type_name -> google.protobuf.Timestamp
+	21, // 2: habeas.identity.v1.KeyGot.lease:type_name -> google.protobuf.Duration
+	22, // 3: habeas.identity.v1.KeyGot.destroyed_at:type_name -> google.protobuf.Timestamp
 	1,  // 4: habeas.identity.v1.GetKeysRequest.wants:type_name -> habeas.identity.v1.KeyWant
 	2,  // 5: habeas.identity.v1.GetKeysResponse.keys:type_name -> habeas.identity.v1.KeyGot
 	6,  // 6: habeas.identity.v1.GetDigestKeysResponse.keys:type_name -> habeas.identity.v1.DigestKey
-	18, // 7: habeas.identity.v1.GetDigestKeysResponse.lease:type_name -> google.protobuf.Duration
+	21, // 7: habeas.identity.v1.GetDigestKeysResponse.lease:type_name -> google.protobuf.Duration
 	0,  // 8: habeas.identity.v1.FollowDropsResponse.key:type_name -> habeas.identity.v1.KeyName
 	0,  // 9: habeas.identity.v1.DestroyKeysRequest.keys:type_name -> habeas.identity.v1.KeyName
-	19, // 10: habeas.identity.v1.DestroyKeysResponse.residue_ends_at:type_name -> google.protobuf.Timestamp
+	22, // 10: habeas.identity.v1.DestroyKeysResponse.residue_ends_at:type_name -> google.protobuf.Timestamp
 	12, // 11: habeas.identity.v1.SuppressRequest.values:type_name -> habeas.identity.v1.SuppressedValue
-	19, // 12: habeas.identity.v1.SuppressRequest.until:type_name -> google.protobuf.Timestamp
-	12, // 13: habeas.identity.v1.CheckSuppressedRequest.values:type_name -> habeas.identity.v1.SuppressedValue
-	3,  // 14: habeas.identity.v1.KeyService.GetKeys:input_type -> habeas.identity.v1.GetKeysRequest
-	5,  // 15: habeas.identity.v1.KeyService.GetDigestKeys:input_type -> habeas.identity.v1.GetDigestKeysRequest
-	8,  // 16: habeas.identity.v1.KeyService.FollowDrops:input_type -> habeas.identity.v1.FollowDropsRequest
-	10, // 17: habeas.identity.v1.KeyService.DestroyKeys:input_type -> habeas.identity.v1.DestroyKeysRequest
-	13, // 18: habeas.identity.v1.SuppressionService.Suppress:input_type -> habeas.identity.v1.SuppressRequest
-	15, // 19: habeas.identity.v1.SuppressionService.CheckSuppressed:input_type -> habeas.identity.v1.CheckSuppressedRequest
-	4,  // 20: habeas.identity.v1.KeyService.GetKeys:output_type -> habeas.identity.v1.GetKeysResponse
-	7,  // 21: habeas.identity.v1.KeyService.GetDigestKeys:output_type -> habeas.identity.v1.GetDigestKeysResponse
-	9,  // 22: habeas.identity.v1.KeyService.FollowDrops:output_type -> habeas.identity.v1.FollowDropsResponse
-	11, // 23: habeas.identity.v1.KeyService.DestroyKeys:output_type -> habeas.identity.v1.DestroyKeysResponse
-	14, // 24: habeas.identity.v1.SuppressionService.Suppress:output_type -> habeas.identity.v1.SuppressResponse
-	16, // 25: habeas.identity.v1.SuppressionService.CheckSuppressed:output_type -> habeas.identity.v1.CheckSuppressedResponse
-	20, // [20:26] is the sub-list for method output_type
-	14, // [14:20] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	22, // 12: habeas.identity.v1.SuppressRequest.until:type_name -> google.protobuf.Timestamp
+	23, // 13: habeas.identity.v1.KeepRefusalsRequest.identifiers:type_name -> habeas.identity.v1.Identifier
+	15, // 14: habeas.identity.v1.KeepRefusalsRequest.refusals:type_name -> habeas.identity.v1.KeptRefusal
+	22, // 15: habeas.identity.v1.KeepRefusalsRequest.until:type_name -> google.protobuf.Timestamp
+	12, // 16: habeas.identity.v1.CheckSuppressedRequest.values:type_name -> habeas.identity.v1.SuppressedValue
+	3,  // 17: habeas.identity.v1.KeyService.GetKeys:input_type -> habeas.identity.v1.GetKeysRequest
+	5,  // 18: habeas.identity.v1.KeyService.GetDigestKeys:input_type -> habeas.identity.v1.GetDigestKeysRequest
+	8,  // 19: habeas.identity.v1.KeyService.FollowDrops:input_type -> habeas.identity.v1.FollowDropsRequest
+	10, // 20: habeas.identity.v1.KeyService.DestroyKeys:input_type -> habeas.identity.v1.DestroyKeysRequest
+	13, // 21: habeas.identity.v1.SuppressionService.Suppress:input_type -> habeas.identity.v1.SuppressRequest
+	16, // 22: habeas.identity.v1.SuppressionService.KeepRefusals:input_type -> habeas.identity.v1.KeepRefusalsRequest
+	18, // 23: habeas.identity.v1.SuppressionService.CheckSuppressed:input_type -> habeas.identity.v1.CheckSuppressedRequest
+	4,  // 24: habeas.identity.v1.KeyService.GetKeys:output_type -> habeas.identity.v1.GetKeysResponse
+	7,  // 25: habeas.identity.v1.KeyService.GetDigestKeys:output_type -> habeas.identity.v1.GetDigestKeysResponse
+	9,  // 26: habeas.identity.v1.KeyService.FollowDrops:output_type -> habeas.identity.v1.FollowDropsResponse
+	11, // 27: habeas.identity.v1.KeyService.DestroyKeys:output_type -> habeas.identity.v1.DestroyKeysResponse
+	14, // 28: habeas.identity.v1.SuppressionService.Suppress:output_type -> habeas.identity.v1.SuppressResponse
+	17, // 29: habeas.identity.v1.SuppressionService.KeepRefusals:output_type -> habeas.identity.v1.KeepRefusalsResponse
+	19, // 30: habeas.identity.v1.SuppressionService.CheckSuppressed:output_type -> habeas.identity.v1.CheckSuppressedResponse
+	24, // [24:31] is the sub-list for method output_type
+	17, // [17:24] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_habeas_identity_v1_key_service_proto_init() }
@@ -1118,13 +1314,14 @@ func file_habeas_identity_v1_key_service_proto_init() {
 	if File_habeas_identity_v1_key_service_proto != nil {
 		return
 	}
+	file_habeas_identity_v1_identity_service_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_identity_v1_key_service_proto_rawDesc), len(file_habeas_identity_v1_key_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   17,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -271,6 +271,7 @@ var KeyService_ServiceDesc = grpc.ServiceDesc{
 
 const (
 	SuppressionService_Suppress_FullMethodName        = "/habeas.identity.v1.SuppressionService/Suppress"
+	SuppressionService_KeepRefusals_FullMethodName    = "/habeas.identity.v1.SuppressionService/KeepRefusals"
 	SuppressionService_CheckSuppressed_FullMethodName = "/habeas.identity.v1.SuppressionService/CheckSuppressed"
 )
 
@@ -284,6 +285,11 @@ type SuppressionServiceClient interface {
 	// Suppress remembers values, until a moment. Called before the first
 	// destructive leaf.
 	Suppress(ctx context.Context, in *SuppressRequest, opts ...grpc.CallOption) (*SuppressResponse, error)
+	// KeepRefusals remembers under keyed hashes of a person's identifiers which
+	// messages they had refused, before the person is erased: whoever comes back with
+	// one has refused them from the start. It takes the place of what was remembered
+	// under the same identifiers; none forgets it.
+	KeepRefusals(ctx context.Context, in *KeepRefusalsRequest, opts ...grpc.CallOption) (*KeepRefusalsResponse, error)
 	// CheckSuppressed answers for each value whether it was erased.
 	CheckSuppressed(ctx context.Context, in *CheckSuppressedRequest, opts ...grpc.CallOption) (*CheckSuppressedResponse, error)
 }
@@ -300,6 +306,16 @@ func (c *suppressionServiceClient) Suppress(ctx context.Context, in *SuppressReq
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(SuppressResponse)
 	err := c.cc.Invoke(ctx, SuppressionService_Suppress_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *suppressionServiceClient) KeepRefusals(ctx context.Context, in *KeepRefusalsRequest, opts ...grpc.CallOption) (*KeepRefusalsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(KeepRefusalsResponse)
+	err := c.cc.Invoke(ctx, SuppressionService_KeepRefusals_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -326,6 +342,11 @@ type SuppressionServiceServer interface {
 	// Suppress remembers values, until a moment. Called before the first
 	// destructive leaf.
 	Suppress(context.Context, *SuppressRequest) (*SuppressResponse, error)
+	// KeepRefusals remembers under keyed hashes of a person's identifiers which
+	// messages they had refused, before the person is erased: whoever comes back with
+	// one has refused them from the start. It takes the place of what was remembered
+	// under the same identifiers; none forgets it.
+	KeepRefusals(context.Context, *KeepRefusalsRequest) (*KeepRefusalsResponse, error)
 	// CheckSuppressed answers for each value whether it was erased.
 	CheckSuppressed(context.Context, *CheckSuppressedRequest) (*CheckSuppressedResponse, error)
 	mustEmbedUnimplementedSuppressionServiceServer()
@@ -340,6 +361,9 @@ type UnimplementedSuppressionServiceServer struct{}
 
 func (UnimplementedSuppressionServiceServer) Suppress(context.Context, *SuppressRequest) (*SuppressResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Suppress not implemented")
+}
+func (UnimplementedSuppressionServiceServer) KeepRefusals(context.Context, *KeepRefusalsRequest) (*KeepRefusalsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method KeepRefusals not implemented")
 }
 func (UnimplementedSuppressionServiceServer) CheckSuppressed(context.Context, *CheckSuppressedRequest) (*CheckSuppressedResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CheckSuppressed not implemented")
@@ -383,6 +407,24 @@ func _SuppressionService_Suppress_Handler(srv interface{}, ctx context.Context, 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _SuppressionService_KeepRefusals_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(KeepRefusalsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SuppressionServiceServer).KeepRefusals(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SuppressionService_KeepRefusals_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SuppressionServiceServer).KeepRefusals(ctx, req.(*KeepRefusalsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _SuppressionService_CheckSuppressed_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(CheckSuppressedRequest)
 	if err := dec(in); err != nil {
@@ -411,6 +453,10 @@ var SuppressionService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Suppress",
 			Handler:    _SuppressionService_Suppress_Handler,
+		},
+		{
+			MethodName: "KeepRefusals",
+			Handler:    _SuppressionService_KeepRefusals_Handler,
 		},
 		{
 			MethodName: "CheckSuppressed",

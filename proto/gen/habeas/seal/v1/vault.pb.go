@@ -983,7 +983,10 @@ type SuppressionRow struct {
 	// Kept until the longest backup horizon of the system.
 	Until *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=until,proto3" json:"until,omitempty"`
 	// Pepper epoch of the row's name.
-	PepperEpoch   uint64 `protobuf:"varint,3,opt,name=pepper_epoch,json=pepperEpoch,proto3" json:"pepper_epoch,omitempty"`
+	PepperEpoch uint64 `protobuf:"varint,3,opt,name=pepper_epoch,json=pepperEpoch,proto3" json:"pepper_epoch,omitempty"`
+	// What whoever had the value before an erasure had refused; rows of refusals have
+	// one at least, and no reference of the erasure.
+	Refusals      []*KeptRefusal `protobuf:"bytes,4,rep,name=refusals,proto3" json:"refusals,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1037,6 +1040,87 @@ func (x *SuppressionRow) GetPepperEpoch() uint64 {
 		return x.PepperEpoch
 	}
 	return 0
+}
+
+func (x *SuppressionRow) GetRefusals() []*KeptRefusal {
+	if x != nil {
+		return x.Refusals
+	}
+	return nil
+}
+
+// KeptRefusal is a refusal that outlives an erasure.
+type KeptRefusal struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The policy.
+	Policy string `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	// The purpose.
+	Purpose string `protobuf:"bytes,2,opt,name=purpose,proto3" json:"purpose,omitempty"`
+	// The channel of its messages.
+	Channel string `protobuf:"bytes,3,opt,name=channel,proto3" json:"channel,omitempty"`
+	// The day of the refusal, in UTC: no more of the moment, which stands in the
+	// person's history.
+	RefusedOn     string `protobuf:"bytes,4,opt,name=refused_on,json=refusedOn,proto3" json:"refused_on,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KeptRefusal) Reset() {
+	*x = KeptRefusal{}
+	mi := &file_habeas_seal_v1_vault_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KeptRefusal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KeptRefusal) ProtoMessage() {}
+
+func (x *KeptRefusal) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_seal_v1_vault_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KeptRefusal.ProtoReflect.Descriptor instead.
+func (*KeptRefusal) Descriptor() ([]byte, []int) {
+	return file_habeas_seal_v1_vault_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *KeptRefusal) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *KeptRefusal) GetPurpose() string {
+	if x != nil {
+		return x.Purpose
+	}
+	return ""
+}
+
+func (x *KeptRefusal) GetChannel() string {
+	if x != nil {
+		return x.Channel
+	}
+	return ""
+}
+
+func (x *KeptRefusal) GetRefusedOn() string {
+	if x != nil {
+		return x.RefusedOn
+	}
+	return ""
 }
 
 var File_habeas_seal_v1_vault_proto protoreflect.FileDescriptor
@@ -1117,12 +1201,19 @@ const file_habeas_seal_v1_vault_proto_rawDesc = "" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x18\n" +
 	"\awrapped\x18\x02 \x01(\fR\awrapped\x12\x1b\n" +
 	"\tkek_epoch\x18\x03 \x01(\x04R\bkekEpoch\x12\x16\n" +
-	"\x06commit\x18\x04 \x01(\fR\x06commit\"\x86\x01\n" +
+	"\x06commit\x18\x04 \x01(\fR\x06commit\"\xbf\x01\n" +
 	"\x0eSuppressionRow\x12\x1f\n" +
 	"\verasure_ref\x18\x01 \x01(\tR\n" +
 	"erasureRef\x120\n" +
 	"\x05until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12!\n" +
-	"\fpepper_epoch\x18\x03 \x01(\x04R\vpepperEpoch*l\n" +
+	"\fpepper_epoch\x18\x03 \x01(\x04R\vpepperEpoch\x127\n" +
+	"\brefusals\x18\x04 \x03(\v2\x1b.habeas.seal.v1.KeptRefusalR\brefusals\"x\n" +
+	"\vKeptRefusal\x12\x16\n" +
+	"\x06policy\x18\x01 \x01(\tR\x06policy\x12\x18\n" +
+	"\apurpose\x18\x02 \x01(\tR\apurpose\x12\x18\n" +
+	"\achannel\x18\x03 \x01(\tR\achannel\x12\x1d\n" +
+	"\n" +
+	"refused_on\x18\x04 \x01(\tR\trefusedOn*l\n" +
 	"\bKeyState\x12\x19\n" +
 	"\x15KEY_STATE_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eKEY_STATE_LIVE\x10\x01\x12\x18\n" +
@@ -1148,7 +1239,7 @@ func file_habeas_seal_v1_vault_proto_rawDescGZIP() []byte {
 }
 
 var file_habeas_seal_v1_vault_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_habeas_seal_v1_vault_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_habeas_seal_v1_vault_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_habeas_seal_v1_vault_proto_goTypes = []any{
 	(KeyState)(0),                 // 0: habeas.seal.v1.KeyState
 	(LookupState)(0),              // 1: habeas.seal.v1.LookupState
@@ -1162,30 +1253,32 @@ var file_habeas_seal_v1_vault_proto_goTypes = []any{
 	(*PepperRow)(nil),             // 9: habeas.seal.v1.PepperRow
 	(*Pepper)(nil),                // 10: habeas.seal.v1.Pepper
 	(*SuppressionRow)(nil),        // 11: habeas.seal.v1.SuppressionRow
-	(*timestamppb.Timestamp)(nil), // 12: google.protobuf.Timestamp
-	(KeyClass)(0),                 // 13: habeas.seal.v1.KeyClass
-	(*v1.ConsistencyToken)(nil),   // 14: habeas.log.v1.ConsistencyToken
+	(*KeptRefusal)(nil),           // 12: habeas.seal.v1.KeptRefusal
+	(*timestamppb.Timestamp)(nil), // 13: google.protobuf.Timestamp
+	(KeyClass)(0),                 // 14: habeas.seal.v1.KeyClass
+	(*v1.ConsistencyToken)(nil),   // 15: habeas.log.v1.ConsistencyToken
 }
 var file_habeas_seal_v1_vault_proto_depIdxs = []int32{
 	0,  // 0: habeas.seal.v1.KeyRow.state:type_name -> habeas.seal.v1.KeyState
-	12, // 1: habeas.seal.v1.KeyRow.created_at:type_name -> google.protobuf.Timestamp
-	12, // 2: habeas.seal.v1.KeyRow.destroyed_at:type_name -> google.protobuf.Timestamp
-	13, // 3: habeas.seal.v1.KeyRow.class:type_name -> habeas.seal.v1.KeyClass
-	12, // 4: habeas.seal.v1.KeyRow.residue_horizon:type_name -> google.protobuf.Timestamp
-	13, // 5: habeas.seal.v1.PendingRow.class:type_name -> habeas.seal.v1.KeyClass
-	14, // 6: habeas.seal.v1.MarkRow.reflected:type_name -> habeas.log.v1.ConsistencyToken
-	12, // 7: habeas.seal.v1.EpochRow.current_since:type_name -> google.protobuf.Timestamp
-	12, // 8: habeas.seal.v1.EpochRow.dirty_since:type_name -> google.protobuf.Timestamp
+	13, // 1: habeas.seal.v1.KeyRow.created_at:type_name -> google.protobuf.Timestamp
+	13, // 2: habeas.seal.v1.KeyRow.destroyed_at:type_name -> google.protobuf.Timestamp
+	14, // 3: habeas.seal.v1.KeyRow.class:type_name -> habeas.seal.v1.KeyClass
+	13, // 4: habeas.seal.v1.KeyRow.residue_horizon:type_name -> google.protobuf.Timestamp
+	14, // 5: habeas.seal.v1.PendingRow.class:type_name -> habeas.seal.v1.KeyClass
+	15, // 6: habeas.seal.v1.MarkRow.reflected:type_name -> habeas.log.v1.ConsistencyToken
+	13, // 7: habeas.seal.v1.EpochRow.current_since:type_name -> google.protobuf.Timestamp
+	13, // 8: habeas.seal.v1.EpochRow.dirty_since:type_name -> google.protobuf.Timestamp
 	7,  // 9: habeas.seal.v1.KekRow.keks:type_name -> habeas.seal.v1.WrappedKek
 	1,  // 10: habeas.seal.v1.LookupRow.state:type_name -> habeas.seal.v1.LookupState
-	12, // 11: habeas.seal.v1.LookupRow.claimed_at:type_name -> google.protobuf.Timestamp
+	13, // 11: habeas.seal.v1.LookupRow.claimed_at:type_name -> google.protobuf.Timestamp
 	10, // 12: habeas.seal.v1.PepperRow.live:type_name -> habeas.seal.v1.Pepper
-	12, // 13: habeas.seal.v1.SuppressionRow.until:type_name -> google.protobuf.Timestamp
-	14, // [14:14] is the sub-list for method output_type
-	14, // [14:14] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	13, // 13: habeas.seal.v1.SuppressionRow.until:type_name -> google.protobuf.Timestamp
+	12, // 14: habeas.seal.v1.SuppressionRow.refusals:type_name -> habeas.seal.v1.KeptRefusal
+	15, // [15:15] is the sub-list for method output_type
+	15, // [15:15] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_habeas_seal_v1_vault_proto_init() }
@@ -1200,7 +1293,7 @@ func file_habeas_seal_v1_vault_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_seal_v1_vault_proto_rawDesc), len(file_habeas_seal_v1_vault_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   10,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
