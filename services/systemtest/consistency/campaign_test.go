@@ -33,6 +33,7 @@ type campaign struct {
 	seed  uint64
 	rng   *rand.Rand // of the test's own goroutine
 	began time.Time
+	load  string // of the machine, then
 
 	consents []consentv1.ConsentServiceClient
 	policies []consentv1.PolicyServiceClient
@@ -52,7 +53,7 @@ type campaign struct {
 // begin starts a campaign. The seed is printed, and can be set from outside.
 func begin(t *testing.T) *campaign {
 	t.Helper()
-	c := &campaign{t: t, seed: fromEnv(t, seedVariable, rand.Uint64N(1<<32)), began: time.Now()}
+	c := &campaign{t: t, seed: fromEnv(t, seedVariable, rand.Uint64N(1<<32)), began: time.Now(), load: load()}
 	t.Logf("%s=%d", seedVariable, c.seed)
 	c.rng, c.place = c.fork(0), newPlace(t)
 	for i := range replicas {

@@ -17,7 +17,7 @@
 // How long it takes until a withdrawal is a no everywhere, and which share of the
 // questions got no answer and why, is measured and printed as a table.
 //
-// Without a tag the campaign has one fault of each kind of kill. With the tag
+// Without a tag the campaign has one kill of each kind of server, and two freezes. With the tag
 // long (make chaos) it runs for HABEAS_CHAOS_SECONDS, 60 unless set;
 // HABEAS_CHAOS_SEED repeats its faults as far as the machine allows.
 package consistency

@@ -3,12 +3,18 @@ package consistency_test
 import (
 	"fmt"
 	"maps"
+	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"testing"
 	"time"
 
+	"habeas.internal/services/internal/testserver"
+
 	"github.com/anishathalye/porcupine"
+	"github.com/redis/go-redis/v9"
 )
 
 // What is asked or told, in the order of the tables.
@@ -112,12 +118,39 @@ func phaseNames() []string {
 // report is the table of a campaign.
 func (c *campaign) report() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\nSeed %d, %s, %d faults. %d persons' histories with %d calls, %d of them of unknown outcome, are linearizable.\n\n",
-		c.seed, time.Since(c.began).Round(time.Second), c.suffered(), c.judged.lives.Load(), c.judged.calls.Load(), c.judged.open.Load())
+	fmt.Fprintf(&b, "\n%s. Load average at the start %s, at the end %s.\n", c.place.versions(c.t), c.load, load())
+	verdict := map[bool]string{true: "are linearizable", false: "WERE NOT ALL RIGHT"}[!c.t.Failed()]
+	fmt.Fprintf(&b, "Seed %d, %s, %d faults. %d persons' histories with %d calls, %d of them of unknown outcome, %s.\n\n",
+		c.seed, time.Since(c.began).Round(time.Second), c.suffered(), c.judged.lives.Load(), c.judged.calls.Load(), c.judged.open.Load(), verdict)
 	c.reportAnswers(&b)
 	c.reportLatencies(&b)
 	c.reportCauses(&b)
 	return b.String()
+}
+
+// versions are those of what the campaign ran on.
+func (p *place) versions(t *testing.T) string {
+	t.Helper()
+	client := redis.NewClient(&redis.Options{Addr: p.redis.Addr()})
+	defer func() { _ = client.Close() }()
+	info, err := client.Info(t.Context(), "server").Result()
+	if err != nil {
+		t.Error(err)
+	}
+	_, after, _ := strings.Cut(info, "redis_version:")
+	version, _, _ := strings.Cut(after, "\r\n")
+	return fmt.Sprintf("%s, NATS %s (three nodes, R3, sync always), Redis %s, three consentd, all on %d processors of %s/%s",
+		runtime.Version(), p.nats.Connect(t, testserver.Admin).ConnectedServerVersion(), version, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH)
+}
+
+// load is how busy the machine is; not every system says.
+func load() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	first, _, _ := strings.Cut(string(text), " ")
+	return first
 }
 
 func (c *campaign) suffered() (n int) {

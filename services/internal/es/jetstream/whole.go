@@ -188,11 +188,11 @@ func (l *Log) probe(ctx context.Context, sh *shard, seen mark) (uint64, error) {
 	}
 	last := s.CachedInfo().State.LastSeq
 	if last < seen.seq { // ask one that can't be a replaced leader
-		a, err := l.conn.proven(ctx, sh.name, "")
-		if err != nil {
+		ask := func() (infoAnswer, error) { return l.conn.proven(ctx, sh.name, "") }
+		if last, err = caughtUp(ctx, seen.seq, ask); err != nil {
 			return 0, err
 		}
-		if last = a.State.LastSeq; last < seen.seq {
+		if last < seen.seq {
 			return 0, &es.CorruptError{Stream: sh.name, Sequence: last + 1, Reason: es.CorruptBehind}
 		}
 	}
@@ -201,6 +201,28 @@ func (l *Log) probe(ctx context.Context, sh *shard, seen mark) (uint64, error) {
 	}
 	_, err = l.readable(ctx, sh.name, seen.seq+1)
 	return last, err
+}
+
+// lagTries is how often a leader is asked again, within a second and a half,
+// that has less than was seen.
+const lagTries = 6
+
+// caughtUp is how far a stream reaches by its leader, who gets some time to reach
+// what was seen. What a majority holds a follower may write to its disk, and
+// deliver, before the leader has done so.
+func caughtUp(ctx context.Context, seen uint64, ask func() (infoAnswer, error)) (uint64, error) {
+	for try := 0; ; try++ {
+		a, err := ask()
+		if err != nil {
+			return 0, err
+		}
+		if a.State.LastSeq >= seen || len(a.Cluster.Replicas) == 0 || try == lagTries {
+			return a.State.LastSeq, nil
+		}
+		if !backoff(ctx, settleTry+try) {
+			return 0, fmt.Errorf("wait for a leader that lags: %w", es.ErrUnavailable)
+		}
+	}
 }
 
 // same checks that a commit that was seen is the one that stands there. In a
