@@ -19,7 +19,7 @@ func personnel() []promise {
 		{id: "PT-15", show: reasonableNecessity},
 		{id: "PT-16"},
 		{id: "PT-17"},
-		{id: "PT-18"},
+		{id: "PT-18", show: listedDisclosures},
 		{id: "PT-19", show: throughARepresentative},
 		{id: "PT-20", show: newController(personnelTenant, provided("personal.name"), change{"    - {kind: successor, notice: true, clause: PT-20, house: true}", "    - {kind: successor, clause: PT-20, house: true}"})},
 		{id: "PT-21", show: effectiveOnPosting},

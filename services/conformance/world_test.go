@@ -78,10 +78,17 @@ func variantOf(row string, number int) string { return fmt.Sprintf("%s-variant-%
 // tenantWith makes a tenant with a policy.
 func (w *world) tenantWith(document []byte) string {
 	w.Helper()
+	return w.tenantSince(w.Stack, document, time.Now().Add(-postedFor))
+}
+
+// tenantSince makes a tenant with a policy that was posted at a moment, and published
+// by a stack.
+func (w *world) tenantSince(by *stack.Stack, document []byte, postedAt time.Time) string {
+	w.Helper()
 	row := strings.ToLower(w.Name()[strings.LastIndexByte(w.Name(), '/')+1:])
 	w.variants[row]++
 	tenant := variantOf(row, w.variants[row])
 	w.Tenant(tenant)
-	w.PublishDocument(tenant, document, time.Now().Add(-postedFor))
+	by.PublishDocument(tenant, document, postedAt)
 	return tenant
 }

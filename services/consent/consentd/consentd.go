@@ -84,7 +84,7 @@ func Run(ctx context.Context, cfg Config, w daemon.World) error {
 	}
 	server, lis, err := serve(ctx, k, rpc.Config{
 		Store: m.Log, Verifier: m.Log.Verifier(), Digester: keys.Digester(), Tracer: k.Telemetry.Tracers.Tracer(Name),
-		Random: rand.Reader, Locator: m.Log, Lister: list.lister, Mirror: copied.mirror, Prover: copied.prover, Now: time.Now, Key: m.Key(),
+		Random: rand.Reader, Locator: m.Log, Lister: list.lister, Mirror: copied.mirror, Prover: copied.prover, Now: w.Clock(), Key: m.Key(),
 		Parity: effort.reports, Keys: keys, Ages: identityv1.NewAgeServiceClient(identity), Subjects: identityv1.NewSubjectServiceClient(identity),
 	})
 	if err != nil {

@@ -38,16 +38,19 @@ func enter(s Docket, c Enter) []Event {
 	if c.Right == Erasure && s.Erased != "" {
 		return []Event{Answered{Request: c.Request, With: s.Erased}}
 	}
-	e := Entered{Request: c.Request, Right: c.Right, Place: Active, Agent: c.Agent, Asked: c.Asked, Partial: c.Partial}
+	if with := s.Answer(c.Right, c.Topic); with != "" && !c.Anew {
+		return []Event{Answered{Request: c.Request, With: with}}
+	}
+	e := Entered{Request: c.Request, Right: c.Right, Topic: c.Topic, Place: Active, Agent: c.Agent, Asked: c.Asked, Partial: c.Partial}
 	yields := false
 	for _, other := range s.Entries {
 		switch {
-		case other.Right == c.Right && other.Place != Duplicate && !other.Partial && !c.Partial:
+		case other.Right == c.Right && other.Topic == c.Topic && other.Place != Duplicate && !other.Partial && !c.Partial:
 			e.Place, e.Behind = Duplicate, other.Request
 			return []Event{e}
 		case other.Place == Active:
 			e.Place, e.Behind = Behind, other.Request
-			yields = c.Right == Access && other.Right == Erasure && !other.Begun
+			yields = c.Right.shows() && other.Right == Erasure && !other.Begun
 		}
 	}
 	if yields {
@@ -81,7 +84,7 @@ func leave(s Docket, c Leave) []Event {
 	return out
 }
 
-// successor is who is active next: the first access, else the first entry. A
+// successor is who is active next: the first that shows something, else the first entry. A
 // duplicate whose original is gone is an entry like any other; one whose
 // original still waits is not asked.
 func successor(rest []Entry) (string, bool) {
@@ -90,7 +93,7 @@ func successor(rest []Entry) (string, bool) {
 		waits := e.Place == Duplicate && slices.ContainsFunc(rest, func(o Entry) bool { return o.Request == e.Behind })
 		switch {
 		case waits:
-		case e.Right == Access:
+		case e.Right.shows():
 			return e.Request, true
 		case !found:
 			next, found = e.Request, true
@@ -99,9 +102,10 @@ func successor(rest []Entry) (string, bool) {
 	return next, found
 }
 
-// Access is the access that waits and would be next; a duplicate is not asked.
+// Access is the request that shows something, waits and would be next; a duplicate is
+// not asked.
 func (s Docket) Access() (request string, waits bool) {
-	i := slices.IndexFunc(s.Entries, func(e Entry) bool { return e.Right == Access && e.Place == Behind })
+	i := slices.IndexFunc(s.Entries, func(e Entry) bool { return e.Right.shows() && e.Place == Behind })
 	if i < 0 {
 		return "", false
 	}

@@ -146,6 +146,61 @@ func TestDecideWhoMayDestroy(t *testing.T) {
 	})
 }
 
+func TestAListOfDisclosuresIsMadeOnceAYear(t *testing.T) {
+	enter := func(request, topic string) docket.Enter {
+		return docket.Enter{Request: request, Right: docket.DisclosureList, Topic: topic}
+	}
+	active := docket.Entered{Request: "a", Right: docket.DisclosureList, Topic: "p/2025", Place: docket.Active}
+	left := docket.Left{Request: "a", Fulfilled: true}
+	anew := enter("b", "p/2025")
+	anew.Anew = true
+	decided(t, []decision{
+		{"the first is active", nil, enter("a", "p/2025"), []docket.Event{active}},
+		{
+			"a second in the same year waits for its answer",
+			[]docket.Event{active},
+			enter("b", "p/2025"),
+			[]docket.Event{docket.Entered{Request: "b", Right: docket.DisclosureList, Topic: "p/2025", Place: docket.Duplicate, Behind: "a"}},
+		},
+		{
+			"and has it once it is there",
+			[]docket.Event{active, left},
+			enter("b", "p/2025"),
+			[]docket.Event{docket.Answered{Request: "b", With: "a"}},
+		},
+		{
+			"another year is another list",
+			[]docket.Event{active, left},
+			enter("b", "p/2026"),
+			[]docket.Event{docket.Entered{Request: "b", Right: docket.DisclosureList, Topic: "p/2026", Place: docket.Active}},
+		},
+		{
+			"one that was not answered answers nobody",
+			[]docket.Event{active, docket.Left{Request: "a"}},
+			enter("b", "p/2025"),
+			[]docket.Event{docket.Entered{Request: "b", Right: docket.DisclosureList, Topic: "p/2025", Place: docket.Active}},
+		},
+		{
+			"an answer that is gone is given anew",
+			[]docket.Event{active, left},
+			anew,
+			[]docket.Event{docket.Entered{Request: "b", Right: docket.DisclosureList, Topic: "p/2025", Place: docket.Active}},
+		},
+		{
+			"an accounting is made as often as it is asked for",
+			[]docket.Event{docket.Entered{Request: "a", Right: docket.Accounting, Place: docket.Active}, left},
+			docket.Enter{Request: "b", Right: docket.Accounting},
+			[]docket.Event{docket.Entered{Request: "b", Right: docket.Accounting, Place: docket.Active}},
+		},
+		{
+			"an erasure that has not begun yields to a list",
+			[]docket.Event{docket.Entered{Request: "e", Right: docket.Erasure, Place: docket.Active}},
+			enter("a", "p/2025"),
+			[]docket.Event{docket.Yielded{Request: "e", To: "a"}, active},
+		},
+	})
+}
+
 type decision struct {
 	name  string
 	given []docket.Event

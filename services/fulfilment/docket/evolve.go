@@ -7,7 +7,7 @@ func Evolve(s Docket, ev Event) Docket {
 	switch e := ev.(type) {
 	case Entered:
 		s.Entries = append(slices.Clip(s.Entries), Entry{
-			Request: e.Request, Right: e.Right, Place: e.Place, Behind: e.Behind, Agent: e.Agent, Asked: e.Asked,
+			Request: e.Request, Right: e.Right, Topic: e.Topic, Place: e.Place, Behind: e.Behind, Agent: e.Agent, Asked: e.Asked,
 			Partial: e.Partial,
 		})
 	case AgentRevoked:
@@ -22,8 +22,13 @@ func Evolve(s Docket, ev Event) Docket {
 	case Answered:
 		s = without(s, e.Request)
 	case Left:
-		switch gone, _ := s.Find(e.Request); {
-		case gone.Right == Access:
+		gone, _ := s.Find(e.Request)
+		if e.Fulfilled && gone.Topic != "" {
+			rest := slices.DeleteFunc(slices.Clone(s.Settled), func(a Answer) bool { return a.Right == gone.Right && a.Topic == gone.Topic })
+			s.Settled = append(rest, Answer{Right: gone.Right, Topic: gone.Topic, Request: e.Request})
+		}
+		switch {
+		case gone.Right.shows():
 			s.Shown = append(slices.Clip(s.Shown), e.Request)
 			s.Shown = s.Shown[max(0, len(s.Shown)-shown):]
 		case e.Fulfilled && gone.Right == Erasure && !gone.Partial:

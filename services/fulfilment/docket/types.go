@@ -34,20 +34,44 @@ type Right uint8
 
 // The rights.
 const (
-	Access  Right = 1
-	Erasure Right = 2
+	Access         Right = 1
+	Erasure        Right = 2
+	DisclosureList Right = 9
+	Accounting     Right = 10
 )
+
+// shows reports whether a right shows something of the person, and changes nothing.
+func (r Right) shows() bool { return r == Access || r == DisclosureList || r == Accounting }
 
 // Entry is a request in the docket.
 type Entry struct {
 	Request string
 	Right   Right
+	Topic   string // of its right; empty if all requests for the right ask for the same
 	Place   Place
 	Behind  string
 	Begun   bool      // it may have destroyed something, and yields no more
 	Agent   string    // that asked for it in the person's name; empty if none did
 	Asked   time.Time // when
 	Partial bool      // it is about a part of the data: it answers no other request, and none answers it
+}
+
+// Answer is the request by which a topic was answered.
+type Answer struct {
+	Right   Right
+	Topic   string
+	Request string
+}
+
+// Answer is the request by which a topic of a right was answered; empty if none
+// was, or the right has no topics.
+func (s Docket) Answer(r Right, topic string) string {
+	for _, a := range s.Settled {
+		if topic != "" && a.Right == r && a.Topic == topic {
+			return a.Request
+		}
+	}
+	return ""
 }
 
 // Revocation says since when an agent may no longer ask.
@@ -65,8 +89,11 @@ type Docket struct {
 	// Erased is the erasure that was carried out; empty if none was. Identity
 	// has forgotten the person since.
 	Erased string
-	// Shown are the last accesses that left: there may be packages of them.
+	// Shown are the last requests that left and show something: there may be packages
+	// of them.
 	Shown []string
+	// Settled are the topics that were answered, each with the last answer.
+	Settled []Answer
 	// Revoked are the agents whose mandate the person has taken back, each with
 	// the last time.
 	Revoked []Revocation
@@ -95,9 +122,13 @@ const shown = 1024
 type Command interface{ command() }
 
 // Enter brings a verified request.
+//
+// Anew: what answered its topic can't be had any more, and does not answer it.
 type Enter struct {
 	Request string
 	Right   Right
+	Topic   string
+	Anew    bool
 	Agent   string
 	Asked   time.Time
 	Partial bool // it is about a part of the data
@@ -141,6 +172,7 @@ type Event interface{ event() }
 type Entered struct {
 	Request string
 	Right   Right
+	Topic   string
 	Place   Place
 	Behind  string
 	Agent   string

@@ -49,7 +49,7 @@ func dial(cfg Config, k *daemon.Kit) (p *peers, err error) {
 	}
 	p.conns = append(p.conns, identity)
 	consent, err := cfg.Consent.Dial(k.RPC(), "consent",
-		consentv1.ConsentService_ServiceDesc.ServiceName, consentv1.PolicyService_ServiceDesc.ServiceName)
+		consentv1.ConsentService_ServiceDesc.ServiceName, consentv1.DisclosureService_ServiceDesc.ServiceName, consentv1.PolicyService_ServiceDesc.ServiceName)
 	if err != nil {
 		return p, fmt.Errorf("connect to consent: %w", err)
 	}
@@ -63,7 +63,8 @@ func dial(cfg Config, k *daemon.Kit) (p *peers, err error) {
 		Subjects: identityv1.NewSubjectServiceClient(identity), Verifications: identityv1.NewVerificationServiceClient(identity),
 		Keys: identityv1.NewKeyServiceClient(identity), Suppression: identityv1.NewSuppressionServiceClient(identity),
 		Consent: consentv1.NewConsentServiceClient(consent), Policies: consentv1.NewPolicyServiceClient(consent),
-		Staff: identityv1.NewStaffServiceClient(identity), Settings: identityv1.NewSettingsServiceClient(identity),
+		Disclosures: consentv1.NewDisclosureServiceClient(consent),
+		Staff:       identityv1.NewStaffServiceClient(identity), Settings: identityv1.NewSettingsServiceClient(identity),
 		Tenants:   identityv1.NewTenantServiceClient(identity),
 		Retention: retentionv1.NewRetentionServiceClient(retention),
 	}

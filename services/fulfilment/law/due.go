@@ -12,6 +12,7 @@ import (
 type Question struct {
 	Right        Right
 	ReceivedAt   time.Time
+	Elsewhere    bool           // it is known not to have arrived at an address that is designated for it
 	Zone         *time.Location // of the controller's establishment
 	Calendar     Calendar
 	Packs        []Pack
@@ -23,10 +24,11 @@ type Question struct {
 // PolicyClock is a promise of a policy to answer within a time. It is neither
 // extended nor paused: a law that gives more time doesn't loosen a promise.
 type PolicyClock struct {
-	Rule   string // the clause, such as "PT-17"
-	Rights []Right
-	Period Period
-	Roll   Roll // empty is RollNone
+	Rule      string // the clause, such as "PT-17"
+	Rights    []Right
+	Period    Period
+	Otherwise Period // in place of Period for what arrived elsewhere; zero: no other
+	Roll      Roll   // empty is RollNone
 }
 
 // Extension is a recorded prolongation under one pack.
@@ -132,7 +134,7 @@ func (q Question) running() []Running {
 	day := DateOf(q.ReceivedAt, q.Zone)
 	for _, c := range q.PolicyClocks {
 		if slices.Contains(c.Rights, q.Right) && !c.Period.IsZero() {
-			end := c.Roll.apply(c.Period.From(day, q.Calendar), q.Calendar)
+			end := c.Roll.apply(q.period(c.Period, c.Otherwise).From(day, q.Calendar), q.Calendar)
 			out = append(out, Running{Pack: PolicyPack, Rule: c.Rule, Base: end, Due: end})
 		}
 	}
@@ -142,6 +144,14 @@ func (q Question) running() []Running {
 	return out
 }
 
+// period is the one that binds, by where the request arrived.
+func (q Question) period(usual, otherwise Period) Period {
+	if q.Elsewhere && !otherwise.IsZero() {
+		return otherwise
+	}
+	return usual
+}
+
 // legal is how a pack's clock stands after all that was recorded.
 func (q Question) legal(p Pack, c Clock) Running {
 	day := DateOf(q.ReceivedAt, q.Zone)
@@ -149,7 +159,7 @@ func (q Question) legal(p Pack, c Clock) Running {
 	if !c.Acknowledge.IsZero() {
 		r.Acknowledge = c.Acknowledge.From(day, q.Calendar)
 	}
-	r.Base, r.Stopped = q.paused(p, c.Base.From(day, q.Calendar))
+	r.Base, r.Stopped = q.paused(p, q.period(c.Base, c.Otherwise).From(day, q.Calendar))
 	r.Due = r.Base
 	if c.Extended.IsZero() {
 		return r

@@ -19,12 +19,16 @@ const (
 	Objection      Right = "objection"
 	OptOut         Right = "opt_out"
 	Limit          Right = "limit"           // the use of sensitive data
-	DisclosureList Right = "disclosure_list" // the list of who received data
+	DisclosureList Right = "disclosure_list" // who received data for direct marketing of their own
+	Accounting     Right = "accounting"      // of disclosures of patients' data
+	Complaint      Right = "complaint"
+	Withdrawal     Right = "withdrawal"   // of consent
+	HumanReview    Right = "human_review" // of what a machine has decided
 )
 
 // Rights lists all of them.
 func Rights() []Right {
-	return []Right{Access, Portability, Erasure, Rectification, Restriction, Objection, OptOut, Limit, DisclosureList}
+	return []Right{Access, Portability, Erasure, Rectification, Restriction, Objection, OptOut, Limit, DisclosureList, Accounting, Complaint, Withdrawal, HumanReview}
 }
 
 // Roll is what happens to an end that falls on a day that is not worked.
@@ -57,6 +61,7 @@ type Clock struct {
 	Rights      []Right
 	Rule        string // the provision, such as "Art. 12(3)"
 	Base        Period // from receipt
+	Otherwise   Period // in place of Base, if it did not arrive at a designated address; zero: no other
 	Extended    Period // from receipt too, in total; zero: can't be extended
 	Acknowledge Period // from receipt; zero: no duty
 }

@@ -38,6 +38,10 @@ func DeedOf(r Right) Deed {
 		return DeedAccess
 	case Erasure:
 		return DeedErasure
+	case DisclosureList: // names organisations and kinds of data, and no data
+		return DeedCategories
+	case Accounting: // is about patients
+		return DeedAccess
 	}
 	return ""
 }

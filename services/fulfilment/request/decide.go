@@ -262,7 +262,7 @@ func resume(s Request, cause string, at time.Time) []Event {
 func packaging(s Request, cmd Command) ([]Event, error) {
 	switch c := cmd.(type) { //nolint:gochecksumtype // Decide chose what concerns the package
 	case BeginPackage:
-		if s.over() || s.Right != Access || !s.Planned || s.Package.Ready || !allStarted(s) {
+		if s.over() || !s.Right.Shows() || !s.Planned || s.Package.Ready || !allStarted(s) {
 			return nil, ErrOutOfStep
 		}
 		return []Event{PackageBegun(c)}, nil

@@ -185,10 +185,10 @@ func verifying(s Request, now time.Time) []Effect {
 
 // working has an effect for each system: none waits for another.
 func working(s Request, now time.Time) []Effect {
-	if s.Right == Access && s.After != "" {
+	if s.Right.Shows() && s.After != "" {
 		return one(StepState)
 	}
-	if s.Right == Access {
+	if s.Right.Shows() {
 		return one(StepCollect)
 	}
 	if s.Approval.Review {
@@ -265,6 +265,9 @@ const (
 	TemplateAcknowledged = "acknowledged"
 	TemplateErased       = "erased"
 	TemplateReady        = "package_ready"
+	TemplateListed       = "disclosures_listed"
+	TemplateNoneListed   = "disclosures_none"
+	TemplateListedBefore = "disclosures_listed_before"
 	TemplateRetained     = "retained"
 	TemplateNothing      = "nothing_held"
 	TemplateWithdrawn    = "withdrawn"
@@ -285,6 +288,9 @@ func (s Request) Conclusion() string {
 	outcome := s.Outcome
 	if !s.Closed {
 		outcome = s.Verdict()
+	}
+	if t := s.listing(outcome); t != "" {
+		return t
 	}
 	switch outcome {
 	case Complete, CompleteWithRetained:
@@ -313,6 +319,20 @@ func (s Request) Conclusion() string {
 			return TemplateNotVerified
 		}
 	case NoOutcome:
+	}
+	return ""
+}
+
+// listing is the message that goes with a list; empty where another does.
+func (s Request) listing(outcome Outcome) string {
+	switch {
+	case !s.Right.Lists():
+	case outcome == Complete:
+		return TemplateListed
+	case outcome == NothingHeld:
+		return TemplateNoneListed
+	case outcome == Duplicate && s.Right == DisclosureList:
+		return TemplateListedBefore
 	}
 	return ""
 }

@@ -25,8 +25,10 @@ type Right uint8
 
 // The rights.
 const (
-	Access  Right = 1
-	Erasure Right = 2
+	Access         Right = 1
+	Erasure        Right = 2
+	DisclosureList Right = 9
+	Accounting     Right = 10
 )
 
 // Outcome is how a request ended. The numbers are the contract's.
@@ -317,6 +319,9 @@ type Terms struct {
 	AcknowledgeBy time.Time
 	Level         uint32        // of assurance that the request needs
 	Delay         time.Duration // for which it is held once proven
+	Elsewhere     bool          // it is known not to have arrived where the policy says
+	Year          uint32        // the calendar year that a list of disclosures is about
+	AnswersUntil  time.Time     // until when the answer is also that to whoever asks again
 }
 
 // Refusal is a rule's no, with its reason code.

@@ -55,7 +55,7 @@ func commit(s Request, c CommitManifest) ([]Event, error) {
 func (s Request) fits(p Planned, after string) bool {
 	switch p.Decision {
 	case Collect:
-		return s.Right == Access
+		return s.Right.Shows()
 	case Erase:
 		return s.Right == Erasure
 	case Keep:

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"runtime/debug"
+	"time"
 
 	"habeas.internal/services/internal/daemon/env"
 	"habeas.internal/services/internal/daemon/logs"
@@ -107,6 +108,17 @@ type World struct {
 	Started func(Running)
 	// Unobserved makes no traces and no metrics, to learn what they cost.
 	Unobserved bool
+	// Now is the clock by which the service decides; the machine's if nil. For tests
+	// of what takes years.
+	Now func() time.Time
+}
+
+// Clock is the clock by which the service decides.
+func (w World) Clock() func() time.Time {
+	if w.Now == nil {
+		return time.Now
+	}
+	return w.Now
 }
 
 // Running is what a started daemon shows.

@@ -1,6 +1,7 @@
 package policydiff
 
 import (
+	"cmp"
 	"strconv"
 
 	"habeas.internal/services/internal/policydoc"
@@ -129,6 +130,16 @@ func (d *differ) right(a at, from, to policydoc.Right) {
 	d.worse(a.key("fee"), from.Fee, to.Fee, what+" costs nothing.", what+" may cost a fee.")
 	d.worse(a.key("approval"), from.Approval, to.Approval, what+" does not wait for the controller.", what+" waits for the controller.")
 	d.text(a.key("asked_for"), from.AskedFor, to.AskedFor, Differs, "Where "+to.Right+" is asked for")
+	var old, now policydoc.Designated
+	if from.Designated != nil {
+		old = *from.Designated
+	}
+	if to.Designated != nil {
+		now = *to.Designated
+	}
+	d.text(a.key("designated.mail"), old.Mail, now.Mail, Differs, "The mail address for "+to.Right)
+	d.text(a.key("designated.post"), old.Post, now.Post, Differs, "The postal address for "+to.Right)
+	d.text(a.key("designated.phone"), old.Phone, now.Phone, Differs, "The telephone number for "+to.Right)
 }
 
 func (d *differ) clocks(from, to []policydoc.Clock) {
@@ -141,6 +152,8 @@ func (d *differ) clocks(from, to []policydoc.Clock) {
 		default:
 			a := item("clocks", id, now.Clause)
 			d.longer(a.key("period"), old.Period, now.Period, "The time limit for "+id)
+			d.longer(a.key("otherwise"), cmp.Or(old.Otherwise, old.Period), cmp.Or(now.Otherwise, now.Period),
+				"The time limit for "+id+" that is not asked for where it should be")
 			d.better(a.key("no_extension"), old.NoExtension, now.NoExtension,
 				"The time limit for "+id+" may be extended.", "The time limit for "+id+" is never extended.")
 		}

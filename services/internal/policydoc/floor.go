@@ -54,8 +54,10 @@ func deadlineFloors() []floor {
 		},
 		{
 			[]string{"cal-1798-83"},
-			"Cal. Civ. Code 1798.83(b)", "answer within 30 days",
-			late(limit{"P30D", "P30D"}, "disclosure_list"),
+			"Cal. Civ. Code 1798.83(b)", "answer within 30 days, or within 150 what arrives elsewhere than at a designated address",
+			func(d Document) []string {
+				return append(late(limit{"P30D", "P30D"}, "disclosure_list")(d), lateOtherwise(d)...)
+			},
 		},
 		{
 			nil, "15 U.S.C. 7704(a)(4)", "stop within 10 business days, which are 14 days",
@@ -81,6 +83,17 @@ func late(l limit, rights ...string) func(Document) []string {
 		}
 		return out
 	}
+}
+
+// lateOtherwise holds what a policy gives itself for a list of disclosures that was
+// not asked for at a designated address against the law.
+func lateOtherwise(d Document) (out []string) {
+	for i, c := range d.Clocks {
+		if c.Right == "disclosure_list" && c.Otherwise != "" && longer(c.Otherwise, "P150D") {
+			out = append(out, item("clocks", i)+".otherwise")
+		}
+	}
+	return out
 }
 
 // longer reports whether a period can last longer than another in some month or
@@ -193,10 +206,10 @@ func sharingFloors() []floor {
 		},
 		{
 			[]string{"cal-1798-83"},
-			"Cal. Civ. Code 1798.83(b)", "list the right of disclosure_list and say where it is asked for",
+			"Cal. Civ. Code 1798.83(b)", "list the right of disclosure_list and designate where it is asked for: mail, post or phone",
 			func(d Document) []string {
 				i := d.right("disclosure_list")
-				return unless(i >= 0 && d.Requests.Rights[i].AskedFor != "", "requests.rights")
+				return unless(i >= 0 && d.Requests.Rights[i].Designated != nil, "requests.rights")
 			},
 		},
 	}

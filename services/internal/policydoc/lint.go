@@ -45,6 +45,7 @@ var (
 	fidesPattern  = regexp.MustCompile(`^(user|system)(\.[a-z][a-z0-9_]*)*$`)
 	dpvPattern    = regexp.MustCompile(`^dpv(-pd)?:[A-Z][A-Za-z]+$`)
 	mailPattern   = regexp.MustCompile(`^[^@\s]+@[^@\s]+$`)
+	phonePattern  = regexp.MustCompile(`^\+[0-9]{5,15}$`)
 	webPattern    = regexp.MustCompile(`^https?://[^\s]+$`)
 	zonePattern   = regexp.MustCompile(`^[A-Za-z_]+(/[A-Za-z_+-]+){0,2}$`)
 )

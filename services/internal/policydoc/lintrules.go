@@ -20,7 +20,7 @@ func bases() []string {
 func rights() []string {
 	return []string{
 		"access", "portability", "erasure", "rectification", "restriction", "objection", "opt_out",
-		"disclosure_list", "complaint", "withdrawal", "unsubscribe",
+		"limit", "disclosure_list", "accounting", "complaint", "withdrawal", "unsubscribe",
 	}
 }
 
@@ -286,6 +286,7 @@ func (l *linter) lintRequests() {
 		if r.Fee && r.Right != "access" && r.Right != "rectification" {
 			l.fail(at+".fee", CodeFeeForbidden, "only access and rectification may cost anything")
 		}
+		l.designated(at+".designated", r.Designated)
 		seen = append(seen, r.Right)
 	}
 	l.unique("requests.rights", seen)
@@ -305,8 +306,26 @@ func (l *linter) lintRequests() {
 		seen = append(seen, c.Right)
 		l.oneOf(at+".right", c.Right, rights()...)
 		l.period(at+".period", c.Period)
+		if c.Otherwise != "" {
+			l.period(at+".otherwise", c.Otherwise)
+		}
 	}
 	l.unique("clocks", seen)
+}
+
+// designated: an address that nobody can write to or call designates nothing.
+func (l *linter) designated(at string, d *Designated) {
+	if d == nil {
+		return
+	}
+	if *d == (Designated{}) {
+		l.fail(at, CodeMissing, "must be given")
+	}
+	l.may(at+".mail", d.Mail, mailPattern)
+	l.may(at+".phone", d.Phone, phonePattern)
+	if len(d.Post) > 200 {
+		l.fail(at+".post", CodeTooLarge, "is too long")
+	}
 }
 
 func (l *linter) lintRetention() {

@@ -31,7 +31,7 @@ func words() map[string][]string {
 	actions := []string{"collect", "access", "use", "preserve", "disclose"}
 	rights := []string{
 		"access", "portability", "erasure", "rectification", "restriction", "objection", "opt_out",
-		"disclosure_list", "complaint", "withdrawal", "unsubscribe",
+		"limit", "disclosure_list", "accounting", "complaint", "withdrawal", "unsubscribe",
 	}
 	return map[string][]string{
 		"Document.role": {"controller", "processor"}, "Document.change": {"minor", "significant"},
@@ -52,7 +52,7 @@ func patterns() map[string]string {
 	const period = `^P(\d{1,3}Y)?(\d{1,4}M)?(\d{1,5}D)?$`
 	return map[string]string{
 		"effective": `^\d{4}-\d{2}-\d{2}$`, "modified": `^\d{4}-\d{2}-\d{2}$`, "text_sha256": "^[0-9a-f]{64}$",
-		"period": period, "erase": period, "expires": period, "clause": "^[A-Z]{2,8}-[0-9]{1,3}$",
+		"period": period, "otherwise": period, "erase": period, "expires": period, "clause": "^[A-Z]{2,8}-[0-9]{1,3}$",
 		"dpv": "^dpv(-pd)?:[A-Z][A-Za-z]+$", "fides": `^(user|system)(\.[a-z][a-z0-9_]*)*$`,
 	}
 }

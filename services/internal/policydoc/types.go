@@ -261,14 +261,24 @@ type Requests struct {
 
 // Right is something that a person may ask for.
 type Right struct {
-	Right    string   `yaml:"right"`
-	Verified bool     `yaml:"verified"`  // only after the person was verified
-	Fee      bool     `yaml:"fee"`       // may be charged for disproportionate effort
-	Approval bool     `yaml:"approval"`  // of the controller, for a processor
-	AskedFor string   `yaml:"asked_for"` // where
-	Clause   string   `yaml:"clause"`
-	Serves   []string `yaml:"serves"` // further clauses
-	House    bool     `yaml:"house"`
+	Right    string `yaml:"right"`
+	Verified bool   `yaml:"verified"`  // only after the person was verified
+	Fee      bool   `yaml:"fee"`       // may be charged for disproportionate effort
+	Approval bool   `yaml:"approval"`  // of the controller, for a processor
+	AskedFor string `yaml:"asked_for"` // where
+	// the addresses that time limits may depend on: Cal. Civ. Code 1798.83(b)(1)
+	Designated *Designated `yaml:"designated"`
+	Clause     string      `yaml:"clause"`
+	Serves     []string    `yaml:"serves"` // further clauses
+	House      bool        `yaml:"house"`
+}
+
+// Designated is where a right is asked for in time: at least one of these. What
+// arrives elsewhere may take longer.
+type Designated struct {
+	Mail  string `yaml:"mail"`  // an e-mail address
+	Post  string `yaml:"post"`  // a postal address, in one line
+	Phone string `yaml:"phone"` // a number that costs nothing, as +18005550100
 }
 
 // Decline is a ground on which rights may be declined.
@@ -282,6 +292,7 @@ type Decline struct {
 type Clock struct {
 	Right       string `yaml:"right"`
 	Period      string `yaml:"period"`
+	Otherwise   string `yaml:"otherwise"` // the time limit for what did not arrive at a designated address
 	NoExtension bool   `yaml:"no_extension"`
 	Clause      string `yaml:"clause"`
 	House       bool   `yaml:"house"`

@@ -12,7 +12,11 @@ import (
 
 // Replica runs a second instance of a service until the test ends. The stack
 // that it returns reaches that instance instead of the first.
-func (s *Stack) Replica(name string) *Stack {
+func (s *Stack) Replica(name string) *Stack { return s.ReplicaAt(name, nil) }
+
+// ReplicaAt is a replica that decides by a clock of its own; by the machine's if it is
+// nil.
+func (s *Stack) ReplicaAt(name string, now func() time.Time) *Stack {
 	s.t.Helper()
 	port, err := child.FreePort()
 	if err != nil {
@@ -34,7 +38,7 @@ func (s *Stack) Replica(name string) *Stack {
 	started, ended := make(chan daemon.Running, 1), make(chan error, 1)
 	go func() {
 		defer close(ended)
-		ended <- run(ctx, name, environ, daemon.World{Out: s.Logs, Started: func(r daemon.Running) { started <- r }})
+		ended <- run(ctx, name, environ, daemon.World{Out: s.Logs, Now: now, Started: func(r daemon.Running) { started <- r }})
 	}()
 	s.t.Cleanup(func() {
 		cancel()

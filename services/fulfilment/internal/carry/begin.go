@@ -57,7 +57,7 @@ func (j *journey) letShow(ctx context.Context) error {
 		return err
 	}
 	for _, d := range dockets {
-		if e, _ := d.Find(d.Current()); e.Right == docket.Access {
+		if e, _ := d.Find(d.Current()); request.Right(e.Right).Shows() {
 			return failAccessFirst
 		}
 	}

@@ -59,6 +59,7 @@ type Peers struct {
 	Settings      identityv1.SettingsServiceClient
 	Tenants       identityv1.TenantServiceClient
 	Consent       consentv1.ConsentServiceClient
+	Disclosures   consentv1.DisclosureServiceClient
 	Policies      consentv1.PolicyServiceClient
 	Retention     retentionv1.RetentionServiceClient
 }

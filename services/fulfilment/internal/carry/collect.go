@@ -3,6 +3,7 @@ package carry
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"habeas.internal/services/fulfilment/internal/pack"
 	"habeas.internal/services/fulfilment/request"
 	"habeas.internal/services/internal/es"
+	"habeas.internal/services/internal/es/eventpb"
 )
 
 // collect makes the package of an access request: all systems, or none yet.
@@ -20,11 +22,7 @@ func (j *journey) collect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	person, err := j.person(ctx)
-	if err != nil {
-		return err
-	}
-	systems, closeAll, err := j.openAll(ctx)
+	person, systems, closeAll, err := j.sources(ctx)
 	defer closeAll()
 	if err != nil {
 		return err
@@ -78,8 +76,34 @@ func (j *journey) same(ctx context.Context, refs []string) error {
 
 // opened is a system that is being collected from.
 type opened struct {
-	connector.System
+	shows
 	name, region string
+}
+
+// shows is what is needed of a system to show what it holds.
+type shows interface {
+	Locate(ctx context.Context, p connector.Person) ([]connector.Found, error)
+	Collect(ctx context.Context, p connector.Person, yield func(connector.Row) error) error
+	Close() error
+}
+
+// sources are where the package comes from, and as whom they know the person. For a
+// list it is the register alone, which knows them by reference, whatever identity has
+// forgotten.
+func (j *journey) sources(ctx context.Context) (connector.Person, []opened, func(), error) {
+	if j.s.Right.Lists() {
+		key, err := eventpb.Open(ctx, j.cfg.Opener, purpose, j.agg, j.s.DigestKey)
+		if err != nil {
+			return connector.Person{}, nil, func() {}, fmt.Errorf("open digest key: %w", err)
+		}
+		return connector.Person{Key: []byte(key)}, []opened{{shows: j.register(), name: request.OwnSystem}}, func() {}, nil
+	}
+	person, err := j.person(ctx)
+	if err != nil {
+		return person, nil, func() {}, err
+	}
+	systems, closeAll, err := j.openAll(ctx)
+	return person, systems, closeAll, err
 }
 
 func (j *journey) openAll(ctx context.Context) ([]opened, func(), error) {
@@ -113,8 +137,8 @@ func (j *journey) startAll(ctx context.Context, systems []opened, p connector.Pe
 	located := map[uint32]uint64{}
 	for _, o := range systems {
 		leaves := j.s.LeavesOf(o.name)
-		x := &erasure{journey: j, name: o.name, sys: o.System, person: p, leaves: leaves}
-		if err := x.look(ctx); err != nil {
+		x := &erasure{journey: j, name: o.name, person: p, leaves: leaves}
+		if err := x.find(ctx, o); err != nil {
 			return nil, inSystem{name: o.name, error: err}
 		}
 		for _, l := range leaves {
@@ -157,11 +181,16 @@ func (j *journey) whole(located map[uint32]uint64, in []request.Done) error {
 }
 
 func (j *journey) write(ctx context.Context, name string, refs []string, systems []opened, p connector.Person, located map[uint32]uint64) error {
-	about, err := j.about(ctx)
-	if err != nil {
-		return err
+	contents := pack.Contents{
+		Heading: j.heading(), Request: j.agg.ID, MadeAt: j.cfg.Now(), ExpiresAt: j.s.PackageUntil(j.cfg.Now(), j.cfg.PackageLife),
 	}
-	contents := pack.Contents{About: about, Request: j.agg.ID, MadeAt: j.cfg.Now(), ExpiresAt: j.cfg.Now().Add(j.cfg.PackageLife)}
+	if !j.s.Right.Lists() {
+		about, err := j.about(ctx)
+		if err != nil {
+			return err
+		}
+		contents.About = &about
+	}
 	for _, o := range systems {
 		categories := map[string][]string{}
 		for _, l := range j.s.LeavesOf(o.name) {

@@ -88,11 +88,14 @@ func (j *journey) erase(ctx context.Context, name string) error {
 	return x.destroy(ctx)
 }
 
-func (x *erasure) look(ctx context.Context) error {
+func (x *erasure) look(ctx context.Context) error { return x.find(ctx, x.sys) }
+
+// find looks what a system holds that shows it.
+func (x *erasure) find(ctx context.Context, in shows) error {
 	ctx, cancel := context.WithTimeout(ctx, locateTimeout)
 	defer cancel()
 	var err error
-	if x.found, err = x.sys.Locate(ctx, x.person); err != nil {
+	if x.found, err = in.Locate(ctx, x.person); err != nil {
 		return err
 	}
 	for _, f := range x.found {

@@ -260,9 +260,16 @@ func RequestOf(tenant, id string) es.Aggregate {
 
 func (j *journey) enter(ctx context.Context) error {
 	agg := DocketOf(j.agg.Tenant, j.s.SubjectRef)
+	anew, err := j.anew(ctx, agg)
+	if err != nil {
+		return err
+	}
 	res, err := j.cfg.Dockets.Handle(ctx, agg, es.Command[docket.Command]{
 		ID: j.id("enter", 1), At: j.cfg.Now(), Meta: es.Meta{Correlation: j.agg.ID},
-		Data: docket.Enter{Request: j.agg.ID, Right: docket.Right(j.s.Right), Agent: j.s.Agent, Asked: j.s.ReceivedAt, Partial: j.s.Partial()},
+		Data: docket.Enter{
+			Request: j.agg.ID, Right: docket.Right(j.s.Right), Topic: j.s.Topic(), Anew: anew, Agent: j.s.Agent, Asked: j.s.ReceivedAt,
+			Partial: j.s.Partial(),
+		},
 	})
 	if err != nil {
 		return fmt.Errorf("enter docket: %w", err)
@@ -276,6 +283,8 @@ func (j *journey) enter(ctx context.Context) error {
 		return j.note(ctx, request.StepEnter, request.Withdraw{At: j.cfg.Now()})
 	case !there && j.s.Right == request.Erasure && res.State.Erased != "": // what it asks for has been done
 		err = j.note(ctx, request.StepEnter, request.AnswerWith{Request: res.State.Erased, At: j.cfg.Now()})
+	case !there && res.State.Answer(docket.Right(j.s.Right), j.s.Topic()) != "": // the answer has been given
+		err = j.note(ctx, request.StepEnter, request.AnswerWith{Request: res.State.Answer(docket.Right(j.s.Right), j.s.Topic()), At: j.cfg.Now()})
 	case !there: // answered or promoted meanwhile: the docket's own process tells
 		return request.ErrOutOfStep
 	case e.Place == docket.Active:
@@ -289,6 +298,23 @@ func (j *journey) enter(ctx context.Context) error {
 		return errors.Join(err, j.quit(ctx, false))
 	}
 	return err
+}
+
+// anew reports whether what answered the topic of the request can't be had any more.
+func (j *journey) anew(ctx context.Context, docketOf es.Aggregate) (bool, error) {
+	d, _, err := j.cfg.Dockets.Load(ctx, docketOf, es.Leader)
+	if err != nil {
+		return false, fmt.Errorf("load docket: %w", err)
+	}
+	former := d.Answer(docket.Right(j.s.Right), j.s.Topic())
+	if former == "" {
+		return false, nil
+	}
+	s, _, err := j.cfg.Requests.Load(ctx, RequestOf(j.agg.Tenant, former), es.Leader)
+	if err != nil {
+		return false, fmt.Errorf("load former request: %w", err)
+	}
+	return !s.Package.Live(j.cfg.Now()), nil
 }
 
 // quit takes the request out of the docket; one that is not there is no error.

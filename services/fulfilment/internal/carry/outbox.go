@@ -127,7 +127,7 @@ func facts(id string, s request.Request, now time.Time) (mail.Facts, error) {
 		return mail.Facts{}, failZone
 	}
 	f := mail.Facts{
-		Request: id, Zone: zone, Erasure: s.Right == request.Erasure, ReceivedAt: s.ReceivedAt, DueAt: s.Terms.DueAt,
+		Request: id, Zone: zone, Erasure: s.Right == request.Erasure, Right: rightName(s.Right), Year: s.Terms.Year, ReceivedAt: s.ReceivedAt, DueAt: s.Terms.DueAt,
 		Late: !now.Before(s.Terms.DueAt), ExpiresAt: s.Package.ExpiresAt, Other: s.DuplicateOf,
 		HeldUntil: s.DelayUntil, ProveBy: request.Explain(s).OverdueAt, Age: s.Channel == request.ChannelAge,
 	}

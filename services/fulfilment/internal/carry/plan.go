@@ -102,6 +102,9 @@ type scope struct {
 // plan fixes the scope. A system that can't be asked now is in it all the same,
 // with what its description names; its leaves are decided when it answers.
 func (j *journey) plan(ctx context.Context) error {
+	if j.s.Right.Lists() {
+		return j.planList(ctx)
+	}
 	c, _, err := j.cfg.Catalogues.Load(ctx, CatalogueOf(j.agg.Tenant), es.Leader)
 	if err != nil {
 		return fmt.Errorf("load catalogue: %w", err)
@@ -221,7 +224,7 @@ func (j *journey) decide(ctx context.Context, sc scope, at time.Time) ([]request
 			System: sc.version.System, Version: sc.version.Number, Collection: p.Collection, Category: p.Category,
 			Decision: request.Undecided,
 		}
-		if j.s.Right == request.Access {
+		if j.s.Right.Shows() {
 			leaf.Decision = request.Collect
 		}
 		for _, f := range sc.found {
@@ -231,7 +234,7 @@ func (j *journey) decide(ctx context.Context, sc scope, at time.Time) ([]request
 		}
 		out = append(out, leaf)
 	}
-	if j.s.Right == request.Access {
+	if j.s.Right.Shows() {
 		return out, 0, nil
 	}
 	if !sc.located {

@@ -130,7 +130,7 @@ func (c *Carrier) docketed(ctx context.Context, r es.Recorded) error {
 
 // entered has an erasure that a hold binds give its turn to an access that came.
 func (c *Carrier) entered(ctx context.Context, tenant string, e docket.Entered) error {
-	if e.Right != docket.Access || e.Place != docket.Behind {
+	if !request.Right(e.Right).Shows() || e.Place != docket.Behind {
 		return nil
 	}
 	agg := RequestOf(tenant, e.Behind)

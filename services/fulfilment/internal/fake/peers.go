@@ -35,6 +35,7 @@ type Peers struct {
 	identityv1.StaffServiceClient
 	identityv1.SettingsServiceClient
 	consentv1.ConsentServiceClient
+	consentv1.DisclosureServiceClient
 	consentv1.PolicyServiceClient
 	retentionv1.RetentionServiceClient
 
@@ -48,6 +49,8 @@ type Peers struct {
 	Keep map[string]bool
 	// Document is the policy's, as YAML.
 	Document string
+	// Given is what is in the register of disclosures.
+	Given []*consentv1.Disclosure
 	// Code is the right one, Level what it reaches.
 	Code  string
 	Level uint32

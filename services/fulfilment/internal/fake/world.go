@@ -82,7 +82,7 @@ func (w *World) Restart() {
 	w.Carrier = carry.New(carry.Config{
 		Tracer:   noop.NewTracerProvider().Tracer(""),
 		Handlers: w.Handlers, Peers: carry.Peers{
-			Subjects: w.Peers, Verifications: w.Peers, Keys: w.Peers, Suppression: w.Peers, Staff: w.Peers, Settings: w.Peers, Tenants: w.Peers, Consent: w.Peers, Policies: w.Peers, Retention: w.Peers,
+			Subjects: w.Peers, Verifications: w.Peers, Keys: w.Peers, Suppression: w.Peers, Staff: w.Peers, Settings: w.Peers, Tenants: w.Peers, Consent: w.Peers, Disclosures: w.Peers, Policies: w.Peers, Retention: w.Peers,
 		},
 		Connect: w.Systems, Words: vocabulary.New(w.Peers, w.Peers), Opener: w.Keys, Packages: w.Packages, Mailer: w.Post, Phones: w.Phones, Timers: w.Log, Random: rand.Reader,
 		Pin: func(_ context.Context, _, policy string, at time.Time) (request.Terms, error) {
@@ -145,10 +145,14 @@ func (w *World) SubmitBy(address string, right request.Right, key string) es.Agg
 	w.T.Helper()
 	agg := carry.RequestOf(Tenant, es.DeriveID(Tenant, "submit", key))
 	now := w.Clock.Now()
+	terms := request.Terms{Policy: "shop", PolicyVersion: 3, Pack: "gdpr@1", Zone: "UTC", DueAt: now.AddDate(0, 1, 0)}
+	if right == request.DisclosureList {
+		terms.Year, terms.AnswersUntil = uint32(now.Year())-1, time.Date(now.Year()+1, 1, 1, 0, 0, 0, 0, time.UTC)
+	}
 	_, err := w.Handlers.Requests.Handle(context.Background(), agg, es.Command[request.Command]{
 		ID: key, At: now, Data: request.Submit{
 			Right: right, Kind: 1, Identifier: personal.Clear(address), Channel: "web", ReceivedAt: now, At: now,
-			Terms: request.Terms{Policy: "shop", PolicyVersion: 3, Pack: "gdpr@1", Zone: "UTC", DueAt: now.AddDate(0, 1, 0)},
+			Terms: terms,
 		},
 	})
 	if err != nil {

@@ -30,7 +30,9 @@ type Facts struct {
 	// person asked themselves.
 	Agent      string
 	Request    string
-	Erasure    bool           // else access
+	Erasure    bool           // else access, unless Right says so
+	Right      string         // its code, as "disclosure_list"
+	Year       uint32         // that a list of disclosures is about
 	Age        bool           // nobody asked: the person is below the age that the service is for
 	Zone       *time.Location // of the tenant; its days are named
 	ReceivedAt time.Time
@@ -163,6 +165,7 @@ func Render(name string, f Facts) (Message, error) {
 	name, _, _ = strings.Cut(name, ".") // the same goes to several
 	all := texts()
 	maps.Copy(all, safeguards())
+	maps.Copy(all, lists())
 	t, ok := all[name]
 	if !ok {
 		return Message{}, ErrTemplate
@@ -262,6 +265,12 @@ func spelled(code string) string {
 }
 
 func right(f Facts) string {
+	switch f.Right {
+	case "disclosure_list":
+		return fmt.Sprintf("for a list of those whom we gave your data for their own direct marketing in %d", f.Year)
+	case "accounting":
+		return "for an account of the disclosures of your health data"
+	}
 	if f.Erasure {
 		return "to erase your data"
 	}

@@ -35,7 +35,16 @@ type Contents struct {
 	MadeAt    time.Time
 	ExpiresAt time.Time
 	Sources   []Source
-	About     About
+	About     *About // nothing is said if it is nil
+	Heading   Heading
+}
+
+// Heading is what the page says at its beginning: of everything that is held about
+// somebody if it is empty.
+type Heading struct {
+	Title string
+	Says  string // what the rows are
+	None  string // in place of rows, where there are none
 }
 
 // Count is how many rows of a collection the archive holds in every form, and how
@@ -63,7 +72,7 @@ func Archive(ctx context.Context, w io.Writer, c Contents) ([]Count, error) {
 	var counts []Count
 	var sections []section
 	for i, s := range c.Sources {
-		sec := section{System: s.System, Region: s.Region}
+		sec := section{System: s.System, Region: s.Region, Heading: c.Heading}
 		folder := strconv.Itoa(i+1) + "-" + safe(s.System) + "/"
 		for _, f := range []form{jsonForm{}, csvForm{}} {
 			files, err := write(ctx, z, folder, s, f)
@@ -80,8 +89,10 @@ func Archive(ctx context.Context, w io.Writer, c Contents) ([]Count, error) {
 		}
 		sections = append(sections, sec)
 	}
-	if err := writeAbout(z, c.About); err != nil {
-		return nil, err
+	if c.About != nil {
+		if err := writeAbout(z, *c.About); err != nil {
+			return nil, err
+		}
 	}
 	if err := index(ctx, z, c, sections); err != nil {
 		return nil, err
@@ -95,6 +106,7 @@ func Archive(ctx context.Context, w io.Writer, c Contents) ([]Count, error) {
 // section is one system on the page that a person reads.
 type section struct {
 	System, Region string
+	Heading        Heading
 	Files          []file
 }
 

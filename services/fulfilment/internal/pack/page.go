@@ -22,7 +22,7 @@ const page = `
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>Your data</title>
+<title>{{with .Heading.Title}}{{.}}{{else}}Your data{{end}}</title>
 <style>
 body { font: 16px/1.5 sans-serif; max-width: 75em; margin: 2em auto; padding: 0 1em; }
 table { border-collapse: collapse; width: 100%; }
@@ -40,9 +40,9 @@ th small { display: block; font-weight: normal; color: #555; }
 </style>
 </head>
 <body>
-<h1>Your data</h1>
-<p>This is the answer to your request <code>{{.Request}}</code>. It was made on {{.Made}} and holds what our systems
-hold about you. It can be fetched until {{.Expires}}; after that it is destroyed.</p>
+<h1>{{with .Heading.Title}}{{.}}{{else}}Your data{{end}}</h1>
+<p>This is the answer to your request <code>{{.Request}}</code>. It was made on {{.Made}}{{if not .Heading.Says}} and holds what our systems
+hold about you{{end}}. {{with .Heading.Says}}{{.}} {{end}}It can be fetched until {{.Expires}}; after that it is destroyed.</p>
 <p>Each collection is shown below and comes as two files: as JSON, for machines, and as CSV, for a spreadsheet. A
 quotation mark before a value in a CSV file keeps spreadsheets from running it.</p>
 {{with .Cards}}<p>{{.}} that may be numbers of payment cards are shown by their last four digits alone; the other digits are
@@ -50,9 +50,9 @@ asterisks. We don't send full card numbers to anybody.</p>
 {{end}}{{end}}
 
 {{define "system"}}
-<h2>{{.System}}</h2>
-<p>Kept in: {{.Region}}.</p>
-{{if .Files}}
+{{if not .Heading.Title}}<h2>{{.System}}</h2>
+{{end}}{{with .Region}}<p>Kept in: {{.}}.</p>
+{{end}}{{if .Files}}
 <table>
 <thead><tr><th scope="col">Collection</th><th scope="col">Rows</th><th scope="col">What it holds</th><th scope="col">Files</th></tr></thead>
 <tbody>
@@ -63,7 +63,7 @@ asterisks. We don't send full card numbers to anybody.</p>
 </tbody>
 </table>
 {{else}}
-<p>Nothing about you was found here.</p>
+<p>{{with .Heading.None}}{{.}}{{else}}Nothing about you was found here.{{end}}</p>
 {{end}}
 {{end}}
 
@@ -109,7 +109,10 @@ func index(ctx context.Context, z *zip.Writer, c Contents, sections []section) e
 		return fmt.Errorf("begin page: %w", err)
 	}
 	p := paper{w, t}
-	err = p.put("head", struct{ Request, Made, Expires, Cards string }{c.Request, day(c.MadeAt), day(c.ExpiresAt), cards(sections)})
+	err = p.put("head", struct {
+		Request, Made, Expires, Cards string
+		Heading                       Heading
+	}{c.Request, day(c.MadeAt), day(c.ExpiresAt), cards(sections), c.Heading})
 	if err != nil {
 		return err
 	}
@@ -121,8 +124,10 @@ func index(ctx context.Context, z *zip.Writer, c Contents, sections []section) e
 			return err
 		}
 	}
-	if err := p.put("about", c.About); err != nil {
-		return err
+	if c.About != nil {
+		if err := p.put("about", *c.About); err != nil {
+			return err
+		}
 	}
 	return p.put("tail", nil)
 }

@@ -50,6 +50,7 @@ func (s *Server) SubmitRequest(ctx context.Context, r *fulfilmentv1.SubmitReques
 	right := request.Right(r.GetRight())
 	pinned, err := s.Pinner.Pin(ctx, tenant, terms.Asked{
 		Right: right, Policy: r.GetPolicy(), Theirs: alone(ctx), Channel: channelCode(r.GetChannel()), ReceivedAt: received,
+		ArrivedAt: r.GetArrivedAt(),
 	})
 	if err != nil {
 		return nil, err

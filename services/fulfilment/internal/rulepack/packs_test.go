@@ -44,7 +44,7 @@ func TestEveryPackKeepsItsLawsTimes(t *testing.T) {
 		{"coppa", "us", law.Erasure, "2026-07-26", "", ""},
 		{"hipaa", "us", law.Access, "2026-07-26", "2026-08-25", ""},
 		{"hipaa", "us", law.Rectification, "2026-08-25", "2026-09-24", ""},
-		{"hipaa", "us", law.DisclosureList, "2026-08-25", "2026-09-24", ""},
+		{"hipaa", "us", law.Accounting, "2026-08-25", "2026-09-24", ""},
 		{"cal-1798-83", "us", law.DisclosureList, "2026-07-26", "", ""},
 	} {
 		t.Run(tc.pack+" "+string(tc.right)+" "+tc.calendar, func(t *testing.T) {
@@ -72,6 +72,35 @@ func TestEveryPackKeepsItsLawsTimes(t *testing.T) {
 				t.Errorf("extended to %s, error %v, want %s", a.Day, err, tc.extended)
 			}
 		})
+	}
+}
+
+func TestWhatArrivesElsewhereThanAtADesignatedAddressMayTakeLonger(t *testing.T) {
+	for _, tc := range []struct {
+		name      string
+		elsewhere bool
+		want      string
+	}{
+		{"at a designated address", false, "2026-07-26"},
+		{"elsewhere", true, "2026-11-23"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			names, err := rulepack.Names()
+			if err != nil {
+				t.Fatal(err)
+			}
+			q := question(t, law.DisclosureList, "us", names...)
+			q.Elsewhere = tc.elsewhere
+			a, err := law.Due(q)
+			if err != nil || a.Day.String() != tc.want {
+				t.Errorf("due on %s, error %v, want %s", a.Day, err, tc.want)
+			}
+		})
+	}
+	q := question(t, law.Access, "us", "gdpr")
+	q.Elsewhere = true
+	if a, err := law.Due(q); err != nil || a.Day.String() != "2026-07-27" {
+		t.Errorf("a right without another period is due on %s, error %v", a.Day, err)
 	}
 }
 

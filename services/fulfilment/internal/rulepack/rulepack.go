@@ -108,6 +108,7 @@ type clock struct {
 	Rights      []law.Right `yaml:"rights"`
 	Rule        string      `yaml:"rule"`
 	Base        string      `yaml:"base"`
+	Otherwise   string      `yaml:"otherwise"`
 	Extended    string      `yaml:"extended"`
 	Acknowledge string      `yaml:"acknowledge"`
 }
@@ -157,7 +158,7 @@ func (c clock) clock() (law.Clock, error) {
 	for _, period := range []struct {
 		text string
 		to   *law.Period
-	}{{c.Base, &out.Base}, {c.Extended, &out.Extended}, {c.Acknowledge, &out.Acknowledge}} {
+	}{{c.Base, &out.Base}, {c.Otherwise, &out.Otherwise}, {c.Extended, &out.Extended}, {c.Acknowledge, &out.Acknowledge}} {
 		p, err := law.ParsePeriod(period.text)
 		if err != nil {
 			return law.Clock{}, err

@@ -14,6 +14,7 @@ import (
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 	"habeas.internal/services/fulfilment/law"
 	"habeas.internal/services/fulfilment/request"
+	"habeas.internal/services/internal/policydoc"
 	"habeas.internal/services/internal/rpc/client"
 
 	"go.yaml.in/yaml/v3"
@@ -50,6 +51,7 @@ type Asked struct {
 	Theirs     bool   // whoever asks has chosen the policy
 	Channel    string // for age, the policy has a clock of its own
 	ReceivedAt time.Time
+	ArrivedAt  string // the address or number of ours; empty if nobody knows
 }
 
 // Pin is the terms of a request.
@@ -136,16 +138,13 @@ func (p Pinner) due(from Asked, t *identityv1.GetTenantResponse, doc *consentv1.
 	if !ok {
 		return request.Terms{}, ErrSettings
 	}
-	clocks, err := promised(doc.GetDocument(), from)
+	clocks, elsewhere, err := promised(doc.GetDocument(), from)
 	if err != nil {
 		return request.Terms{}, err
 	}
-	asked := law.Access
-	if from.Right == request.Erasure {
-		asked = law.Erasure
-	}
 	a, err := law.Due(law.Question{
-		Right: asked, ReceivedAt: from.ReceivedAt, Zone: zone, Calendar: calendar, Packs: p.Packs, PolicyClocks: clocks,
+		Right: lawful(from.Right), ReceivedAt: from.ReceivedAt, Elsewhere: elsewhere, Zone: zone, Calendar: calendar,
+		Packs: p.Packs, PolicyClocks: clocks,
 	})
 	if err != nil {
 		return request.Terms{}, ErrSettings
@@ -154,6 +153,12 @@ func (p Pinner) due(from Asked, t *identityv1.GetTenantResponse, doc *consentv1.
 		Policy: doc.GetPolicy(), PolicyVersion: doc.GetVersion(), Pack: a.Pack, Rule: a.Rule, Calendar: code,
 		Zone: t.GetTimeZone(), DueAt: a.DueAt, AcknowledgeBy: a.AckBy,
 		Level: request.NeededFor(request.DeedOf(from.Right), wished(from, doc.GetPolicy(), t)), Delay: t.GetSafeguards().GetDelay().AsDuration(),
+		Elsewhere: elsewhere,
+	}
+	if from.Right == request.DisclosureList {
+		year := from.ReceivedAt.In(zone).Year()
+		out.Year = uint32(year - 1) //nolint:gosec // a year of the calendar
+		out.AnswersUntil = time.Date(year+1, time.January, 1, 0, 0, 0, 0, zone).UTC()
 	}
 	for _, pack := range p.Packs {
 		if pack.Ref() == a.Pack {
@@ -174,10 +179,13 @@ type levels interface {
 // than any policy wants by naming another.
 func wished(from Asked, policy string, t *identityv1.GetTenantResponse) uint32 {
 	of := func(l levels) uint32 {
-		if from.Right == request.Erasure {
+		switch from.Right {
+		case request.Erasure:
 			return l.GetErasure()
+		case request.Access, request.Accounting:
+			return l.GetAccess()
 		}
-		return l.GetAccess()
+		return 0 // the tenant asks for nothing of its own
 	}
 	level, most := of(t.GetAssurance()), of(t.GetAssurance())
 	for _, p := range t.GetAssurance().GetPolicies() {
@@ -209,31 +217,69 @@ func Offers(t *identityv1.GetTenantResponse) request.Offers {
 type clock struct {
 	Right  string `yaml:"right"`
 	Period string `yaml:"period"`
-	Clause string `yaml:"clause"`
+	// Otherwise is the period for what did not arrive where it is designated to.
+	Otherwise string `yaml:"otherwise"`
+	Clause    string `yaml:"clause"`
 }
 
-// promised are the clocks of a policy's own document for a request.
-func promised(document []byte, from Asked) ([]law.PolicyClock, error) {
+// lawful is a right as laws name it.
+func lawful(r request.Right) law.Right {
+	switch r {
+	case request.Access:
+		return law.Access
+	case request.Erasure:
+		return law.Erasure
+	case request.DisclosureList:
+		return law.DisclosureList
+	case request.Accounting:
+		return law.Accounting
+	}
+	return ""
+}
+
+// promised are the clocks of a policy's own document for a request, and whether it
+// has arrived elsewhere than at an address that the policy designates for its right.
+func promised(document []byte, from Asked) (clocks []law.PolicyClock, elsewhere bool, err error) {
 	var doc struct {
-		Clocks []clock `yaml:"clocks"`
-		Ages   struct {
+		Requests policydoc.Requests `yaml:"requests"`
+		Clocks   []clock            `yaml:"clocks"`
+		Ages     struct {
 			Erase  string `yaml:"erase"`
 			Clause string `yaml:"clause"`
 		} `yaml:"ages"`
 	}
 	if err := yaml.Unmarshal(document, &doc); err != nil {
-		return nil, ErrSettings
+		return nil, false, ErrSettings
 	}
 	if from.Channel == request.ChannelAge && doc.Ages.Erase != "" {
 		doc.Clocks = append(doc.Clocks, clock{Right: string(law.Erasure), Period: doc.Ages.Erase, Clause: doc.Ages.Clause})
 	}
-	var out []law.PolicyClock
 	for _, c := range doc.Clocks {
 		period, err := law.ParsePeriod(c.Period)
 		if err != nil {
-			return nil, ErrSettings
+			return nil, false, ErrSettings
 		}
-		out = append(out, law.PolicyClock{Rule: c.Clause, Rights: []law.Right{law.Right(strings.ToLower(c.Right))}, Period: period})
+		otherwise, err := law.ParsePeriod(c.Otherwise)
+		if err != nil {
+			return nil, false, ErrSettings
+		}
+		clocks = append(clocks, law.PolicyClock{
+			Rule: c.Clause, Rights: []law.Right{law.Right(strings.ToLower(c.Right))}, Period: period, Otherwise: otherwise,
+		})
 	}
-	return out, nil
+	return clocks, missed(doc.Requests, from), nil
+}
+
+// missed reports whether a request is known not to have arrived at an address that
+// is designated for its right. Of what nobody knows the shorter time holds.
+func missed(asked policydoc.Requests, from Asked) bool {
+	at := strings.TrimSpace(from.ArrivedAt)
+	for _, r := range asked.Rights {
+		if law.Right(r.Right) != lawful(from.Right) || r.Designated == nil || at == "" {
+			continue
+		}
+		d := r.Designated
+		return !slices.ContainsFunc([]string{d.Mail, d.Post, d.Phone}, func(own string) bool { return own != "" && strings.EqualFold(own, at) })
+	}
+	return false
 }

@@ -89,7 +89,8 @@ func packSubmitted(w *eventpb.Writer, e request.Submitted) *fulfilmentv1.Request
 		Policy: e.Terms.Policy, PolicyVersion: e.Terms.PolicyVersion, RulePack: e.Terms.Pack, RulePackHash: e.Terms.PackHash,
 		Rule: e.Terms.Rule, Calendar: e.Terms.Calendar, Zone: e.Terms.Zone,
 		DueAt: eventpb.Stamp(e.Terms.DueAt), AcknowledgeBy: eventpb.Stamp(e.Terms.AcknowledgeBy), Submitter: e.Submitter,
-		NeededLevel: e.Terms.Level, Delay: span(e.Terms.Delay), TakenBy: e.TakenBy, Agent: e.Agent, Mandate: e.Mandate, Service: e.Service,
+		NeededLevel: e.Terms.Level, Delay: span(e.Terms.Delay), Elsewhere: e.Terms.Elsewhere,
+		Year: e.Terms.Year, AnswersUntil: eventpb.Stamp(e.Terms.AnswersUntil), TakenBy: e.TakenBy, Agent: e.Agent, Mandate: e.Mandate, Service: e.Service,
 		SubmitterKey: w.Seal(seal.Request, w.Aggregate().ID, sealv1.KeyClass_KEY_CLASS_PACKAGE, pathSubmitter, e.SubmitterKey),
 	}
 }
@@ -102,7 +103,8 @@ func unpackSubmitted(r *eventpb.Reader, m *fulfilmentv1.RequestSubmitted) reques
 			Policy: m.GetPolicy(), PolicyVersion: m.GetPolicyVersion(), Pack: m.GetRulePack(), PackHash: m.GetRulePackHash(),
 			Rule: m.GetRule(), Calendar: m.GetCalendar(), Zone: m.GetZone(),
 			DueAt: eventpb.Moment(m.GetDueAt()), AcknowledgeBy: eventpb.Moment(m.GetAcknowledgeBy()),
-			Level: m.GetNeededLevel(), Delay: m.GetDelay().AsDuration(),
+			Level: m.GetNeededLevel(), Delay: m.GetDelay().AsDuration(), Elsewhere: m.GetElsewhere(),
+			Year: m.GetYear(), AnswersUntil: eventpb.Moment(m.GetAnswersUntil()),
 		},
 		Submitter: m.GetSubmitter(), TakenBy: m.GetTakenBy(), Agent: m.GetAgent(), Mandate: m.GetMandate(), Service: m.GetService(),
 		SubmitterKey: r.Text(m.GetSubmitterKey(), pathSubmitter),

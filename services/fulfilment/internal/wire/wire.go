@@ -76,12 +76,12 @@ func Dockets() (eventpb.Codec[docket.Event], error) {
 		eventpb.Of[docket.Event](func(_ *eventpb.Writer, e docket.Entered) *fulfilmentv1.RequestEntered {
 			return &fulfilmentv1.RequestEntered{
 				Request: e.Request, Right: fulfilmentv1.Right(e.Right), Place: fulfilmentv1.DocketPlace(e.Place), Behind: e.Behind,
-				Agent: e.Agent, AskedAt: eventpb.Stamp(e.Asked), Partial: e.Partial,
+				Agent: e.Agent, AskedAt: eventpb.Stamp(e.Asked), Topic: e.Topic, Partial: e.Partial,
 			}
 		}, func(_ *eventpb.Reader, m *fulfilmentv1.RequestEntered) docket.Entered {
 			return docket.Entered{
 				Request: m.GetRequest(), Right: docket.Right(m.GetRight()), Place: docket.Place(m.GetPlace()), Behind: m.GetBehind(),
-				Agent: m.GetAgent(), Asked: eventpb.Moment(m.GetAskedAt()), Partial: m.GetPartial(),
+				Agent: m.GetAgent(), Asked: eventpb.Moment(m.GetAskedAt()), Topic: m.GetTopic(), Partial: m.GetPartial(),
 			}
 		}),
 		eventpb.Of[docket.Event](func(_ *eventpb.Writer, e docket.AgentRevoked) *fulfilmentv1.AgentRevoked {

@@ -35,8 +35,9 @@ func (a *app) requestSubmit() *cobra.Command {
 	var channel string
 	req := &fulfilmentv1.SubmitRequestRequest{}
 	c := &cobra.Command{
-		Use: "submit erasure|access", Short: "take a person's request in", Args: cobra.ExactArgs(1),
-		Long: "Submit starts the clock. The answer is the same whether or not the person is known; a code goes to the address that is.",
+		Use: "submit RIGHT", Short: "take a person's request in", Args: cobra.ExactArgs(1),
+		Long: "RIGHT is access, erasure, disclosure-list (who was given data for marketing, once a year) or accounting (of disclosures\n" +
+			"of patients' data). Submit starts the clock. The answer is the same whether or not the person is known; a code goes to the address that is.",
 		RunE: func(c *cobra.Command, args []string) (err error) {
 			given := r.at != ""
 			r.fill()
@@ -68,6 +69,7 @@ func (a *app) requestSubmit() *cobra.Command {
 	r.flags(c.Flags(), "when it was received")
 	by.flag(c.Flags())
 	c.Flags().StringVar(&req.Policy, "policy", "", "the policy under which they ask; may be left out where there is one only")
+	c.Flags().StringVar(&req.ArrivedAt, "arrived-at", "", "your address or number at which it arrived; where the policy designates another there may be more time")
 	c.Flags().StringVar(&channel, "channel", "web", "how they asked: web, mail, phone, letter, app or in-person")
 	return c
 }

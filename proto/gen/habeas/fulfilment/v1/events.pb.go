@@ -477,7 +477,10 @@ type RequestEntered struct {
 	// When it asked.
 	AskedAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=asked_at,json=askedAt,proto3" json:"asked_at,omitempty"`
 	// It is about a part of the data alone: it answers no other request.
-	Partial       bool `protobuf:"varint,7,opt,name=partial,proto3" json:"partial,omitempty"`
+	Partial bool `protobuf:"varint,7,opt,name=partial,proto3" json:"partial,omitempty"`
+	// What sets it apart from other requests for the same right, such as a policy and
+	// a year; empty if nothing does.
+	Topic         string `protobuf:"bytes,10,opt,name=topic,proto3" json:"topic,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -559,6 +562,13 @@ func (x *RequestEntered) GetPartial() bool {
 		return x.Partial
 	}
 	return false
+}
+
+func (x *RequestEntered) GetTopic() string {
+	if x != nil {
+		return x.Topic
+	}
+	return ""
 }
 
 // AgentRevoked: the person takes back what an authorised agent may ask for them.
@@ -1192,7 +1202,13 @@ type RequestSubmitted struct {
 	Service string `protobuf:"bytes,22,opt,name=service,proto3" json:"service,omitempty"`
 	// Key of submitter, this request's own: it ends with the package, or where
 	// there is none with the request's other keys.
-	SubmitterKey  *v1.Sealed `protobuf:"bytes,23,opt,name=submitter_key,json=submitterKey,proto3" json:"submitter_key,omitempty"`
+	SubmitterKey *v1.Sealed `protobuf:"bytes,23,opt,name=submitter_key,json=submitterKey,proto3" json:"submitter_key,omitempty"`
+	// It is known to have arrived elsewhere than where the policy says.
+	Elsewhere bool `protobuf:"varint,50,opt,name=elsewhere,proto3" json:"elsewhere,omitempty"`
+	// The calendar year that a list of disclosures is about; zero for other rights.
+	Year uint32 `protobuf:"varint,51,opt,name=year,proto3" json:"year,omitempty"`
+	// Until when the answer is also that to whoever asks again; unset if it is not.
+	AnswersUntil  *timestamppb.Timestamp `protobuf:"bytes,52,opt,name=answers_until,json=answersUntil,proto3" json:"answers_until,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1384,6 +1400,27 @@ func (x *RequestSubmitted) GetService() string {
 func (x *RequestSubmitted) GetSubmitterKey() *v1.Sealed {
 	if x != nil {
 		return x.SubmitterKey
+	}
+	return nil
+}
+
+func (x *RequestSubmitted) GetElsewhere() bool {
+	if x != nil {
+		return x.Elsewhere
+	}
+	return false
+}
+
+func (x *RequestSubmitted) GetYear() uint32 {
+	if x != nil {
+		return x.Year
+	}
+	return 0
+}
+
+func (x *RequestSubmitted) GetAnswersUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AnswersUntil
 	}
 	return nil
 }
@@ -4136,7 +4173,7 @@ const file_habeas_fulfilment_v1_events_proto_rawDesc = "" +
 	"\x06region\x18\x04 \x01(\tB\x04\x98\xb5\x18\x03R\x06region\x12 \n" +
 	"\vcollections\x18\x05 \x01(\rR\vcollections:\x1b\xa2\xb5\x18\x17catalogue.system_listed\"M\n" +
 	"\x0eSystemDelisted\x12\x1c\n" +
-	"\x06system\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06system:\x1d\xa2\xb5\x18\x19catalogue.system_delisted\"\xc3\x02\n" +
+	"\x06system\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06system:\x1d\xa2\xb5\x18\x19catalogue.system_delisted\"\xdf\x02\n" +
 	"\x0eRequestEntered\x12\x1e\n" +
 	"\arequest\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\arequest\x121\n" +
 	"\x05right\x18\x02 \x01(\x0e2\x1b.habeas.fulfilment.v1.RightR\x05right\x127\n" +
@@ -4144,7 +4181,9 @@ const file_habeas_fulfilment_v1_events_proto_rawDesc = "" +
 	"\x06behind\x18\x04 \x01(\tB\x04\x98\xb5\x18\x02R\x06behind\x12\x1a\n" +
 	"\x05agent\x18\x05 \x01(\tB\x04\x98\xb5\x18\x02R\x05agent\x125\n" +
 	"\basked_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\aaskedAt\x12\x18\n" +
-	"\apartial\x18\a \x01(\bR\apartial:\x1a\xa2\xb5\x18\x16docket.request_entered\"p\n" +
+	"\apartial\x18\a \x01(\bR\apartial\x12\x1a\n" +
+	"\x05topic\x18\n" +
+	" \x01(\tB\x04\x98\xb5\x18\x03R\x05topic:\x1a\xa2\xb5\x18\x16docket.request_entered\"p\n" +
 	"\fAgentRevoked\x12\x1a\n" +
 	"\x05agent\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\x05agent\x12*\n" +
 	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at:\x18\xa2\xb5\x18\x14docket.agent_revoked\"H\n" +
@@ -4179,7 +4218,7 @@ const file_habeas_fulfilment_v1_events_proto_rawDesc = "" +
 	"\x06reason\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason\x12\x14\n" +
 	"\x05reply\x18\x02 \x01(\rR\x05reply\x12:\n" +
 	"\vnext_try_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tnextTryAt\x12*\n" +
-	"\x02at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x02at:\x11\xa2\xb5\x18\rnotice.failed\"\xf3\a\n" +
+	"\x02at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x02at:\x11\xa2\xb5\x18\rnotice.failed\"\xe6\b\n" +
 	"\x10RequestSubmitted\x121\n" +
 	"\x05right\x18\x01 \x01(\x0e2\x1b.habeas.fulfilment.v1.RightR\x05right\x126\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\".habeas.identity.v1.IdentifierKindR\x04kind\x12<\n" +
@@ -4207,7 +4246,10 @@ const file_habeas_fulfilment_v1_events_proto_rawDesc = "" +
 	"\x05agent\x18\x14 \x01(\tB\x04\x98\xb5\x18\x02R\x05agent\x12\x1e\n" +
 	"\amandate\x18\x15 \x01(\tB\x04\x98\xb5\x18\x02R\amandate\x12\x1e\n" +
 	"\aservice\x18\x16 \x01(\tB\x04\x98\xb5\x18\x03R\aservice\x12A\n" +
-	"\rsubmitter_key\x18\x17 \x01(\v2\x16.habeas.seal.v1.SealedB\x04\x98\xb5\x18\x01R\fsubmitterKey:\x15\xa2\xb5\x18\x11request.submitted\"e\n" +
+	"\rsubmitter_key\x18\x17 \x01(\v2\x16.habeas.seal.v1.SealedB\x04\x98\xb5\x18\x01R\fsubmitterKey\x12\x1c\n" +
+	"\telsewhere\x182 \x01(\bR\telsewhere\x12\x12\n" +
+	"\x04year\x183 \x01(\rR\x04year\x12?\n" +
+	"\ranswers_until\x184 \x01(\v2\x1a.google.protobuf.TimestampR\fanswersUntil:\x15\xa2\xb5\x18\x11request.submitted\"e\n" +
 	"\n" +
 	"NoticeOwed\x12\x1c\n" +
 	"\x06notice\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\x06notice\x12 \n" +
@@ -4516,59 +4558,60 @@ var file_habeas_fulfilment_v1_events_proto_depIdxs = []int32{
 	60, // 20: habeas.fulfilment.v1.RequestSubmitted.acknowledge_by:type_name -> google.protobuf.Timestamp
 	64, // 21: habeas.fulfilment.v1.RequestSubmitted.delay:type_name -> google.protobuf.Duration
 	62, // 22: habeas.fulfilment.v1.RequestSubmitted.submitter_key:type_name -> habeas.seal.v1.Sealed
-	60, // 23: habeas.fulfilment.v1.VerificationStarted.expires_at:type_name -> google.protobuf.Timestamp
-	60, // 24: habeas.fulfilment.v1.VerificationStarted.at:type_name -> google.protobuf.Timestamp
-	60, // 25: habeas.fulfilment.v1.VerificationExtended.expires_at:type_name -> google.protobuf.Timestamp
-	60, // 26: habeas.fulfilment.v1.VerificationExtended.at:type_name -> google.protobuf.Timestamp
-	60, // 27: habeas.fulfilment.v1.RequestVerified.at:type_name -> google.protobuf.Timestamp
-	60, // 28: habeas.fulfilment.v1.VerificationRenewed.at:type_name -> google.protobuf.Timestamp
-	60, // 29: habeas.fulfilment.v1.DelayBegun.until:type_name -> google.protobuf.Timestamp
-	62, // 30: habeas.fulfilment.v1.DelayBegun.code:type_name -> habeas.seal.v1.Sealed
-	60, // 31: habeas.fulfilment.v1.DelayBegun.at:type_name -> google.protobuf.Timestamp
-	62, // 32: habeas.fulfilment.v1.DelayBegun.addresses:type_name -> habeas.seal.v1.Sealed
-	60, // 33: habeas.fulfilment.v1.RequestCancelled.at:type_name -> google.protobuf.Timestamp
-	60, // 34: habeas.fulfilment.v1.VerificationFailed.at:type_name -> google.protobuf.Timestamp
-	60, // 35: habeas.fulfilment.v1.RequestQueued.at:type_name -> google.protobuf.Timestamp
-	60, // 36: habeas.fulfilment.v1.RequestHeldBack.at:type_name -> google.protobuf.Timestamp
-	60, // 37: habeas.fulfilment.v1.RequestActivated.at:type_name -> google.protobuf.Timestamp
-	62, // 38: habeas.fulfilment.v1.ContactNoted.address:type_name -> habeas.seal.v1.Sealed
-	60, // 39: habeas.fulfilment.v1.RequestFrozen.at:type_name -> google.protobuf.Timestamp
-	1,  // 40: habeas.fulfilment.v1.PlannedLeaf.decision:type_name -> habeas.fulfilment.v1.LeafDecision
-	60, // 41: habeas.fulfilment.v1.PlannedLeaf.until:type_name -> google.protobuf.Timestamp
-	32, // 42: habeas.fulfilment.v1.ManifestCommitted.leaves:type_name -> habeas.fulfilment.v1.PlannedLeaf
-	60, // 43: habeas.fulfilment.v1.ManifestCommitted.at:type_name -> google.protobuf.Timestamp
-	62, // 44: habeas.fulfilment.v1.ManifestCommitted.digest_key:type_name -> habeas.seal.v1.Sealed
-	32, // 45: habeas.fulfilment.v1.LeavesDecided.leaves:type_name -> habeas.fulfilment.v1.PlannedLeaf
-	60, // 46: habeas.fulfilment.v1.LeavesDecided.at:type_name -> google.protobuf.Timestamp
-	60, // 47: habeas.fulfilment.v1.LeavesStarted.permit_ends_at:type_name -> google.protobuf.Timestamp
-	35, // 48: habeas.fulfilment.v1.LeavesStarted.leaves:type_name -> habeas.fulfilment.v1.StartedLeaf
-	60, // 49: habeas.fulfilment.v1.LeavesStarted.at:type_name -> google.protobuf.Timestamp
-	60, // 50: habeas.fulfilment.v1.ValuesSuppressed.until:type_name -> google.protobuf.Timestamp
-	65, // 51: habeas.fulfilment.v1.CompletedLeaf.outcome:type_name -> habeas.fulfilment.v1.LeafOutcome
-	60, // 52: habeas.fulfilment.v1.CompletedLeaf.until:type_name -> google.protobuf.Timestamp
-	39, // 53: habeas.fulfilment.v1.ChangesAnnounced.leaves:type_name -> habeas.fulfilment.v1.AnnouncedLeaf
-	60, // 54: habeas.fulfilment.v1.ChangesAnnounced.at:type_name -> google.protobuf.Timestamp
-	38, // 55: habeas.fulfilment.v1.LeavesCompleted.leaves:type_name -> habeas.fulfilment.v1.CompletedLeaf
-	60, // 56: habeas.fulfilment.v1.LeavesCompleted.at:type_name -> google.protobuf.Timestamp
-	60, // 57: habeas.fulfilment.v1.StepFailed.next_try_at:type_name -> google.protobuf.Timestamp
-	60, // 58: habeas.fulfilment.v1.StepFailed.at:type_name -> google.protobuf.Timestamp
-	60, // 59: habeas.fulfilment.v1.LeavesDeferred.next_try_at:type_name -> google.protobuf.Timestamp
-	60, // 60: habeas.fulfilment.v1.LeavesDeferred.at:type_name -> google.protobuf.Timestamp
-	60, // 61: habeas.fulfilment.v1.RequestResumed.at:type_name -> google.protobuf.Timestamp
-	60, // 62: habeas.fulfilment.v1.PackageRevoked.at:type_name -> google.protobuf.Timestamp
-	60, // 63: habeas.fulfilment.v1.PackageReady.expires_at:type_name -> google.protobuf.Timestamp
-	60, // 64: habeas.fulfilment.v1.PackageRead.at:type_name -> google.protobuf.Timestamp
-	60, // 65: habeas.fulfilment.v1.PackageExpired.residue_ends_at:type_name -> google.protobuf.Timestamp
-	60, // 66: habeas.fulfilment.v1.SubjectForgotten.residue_ends_at:type_name -> google.protobuf.Timestamp
-	60, // 67: habeas.fulfilment.v1.RequestWithdrawn.at:type_name -> google.protobuf.Timestamp
-	66, // 68: habeas.fulfilment.v1.RequestClosed.outcome:type_name -> habeas.fulfilment.v1.Outcome
-	60, // 69: habeas.fulfilment.v1.RequestClosed.at:type_name -> google.protobuf.Timestamp
-	60, // 70: habeas.fulfilment.v1.RequestKeyDestroyed.residue_ends_at:type_name -> google.protobuf.Timestamp
-	71, // [71:71] is the sub-list for method output_type
-	71, // [71:71] is the sub-list for method input_type
-	71, // [71:71] is the sub-list for extension type_name
-	71, // [71:71] is the sub-list for extension extendee
-	0,  // [0:71] is the sub-list for field type_name
+	60, // 23: habeas.fulfilment.v1.RequestSubmitted.answers_until:type_name -> google.protobuf.Timestamp
+	60, // 24: habeas.fulfilment.v1.VerificationStarted.expires_at:type_name -> google.protobuf.Timestamp
+	60, // 25: habeas.fulfilment.v1.VerificationStarted.at:type_name -> google.protobuf.Timestamp
+	60, // 26: habeas.fulfilment.v1.VerificationExtended.expires_at:type_name -> google.protobuf.Timestamp
+	60, // 27: habeas.fulfilment.v1.VerificationExtended.at:type_name -> google.protobuf.Timestamp
+	60, // 28: habeas.fulfilment.v1.RequestVerified.at:type_name -> google.protobuf.Timestamp
+	60, // 29: habeas.fulfilment.v1.VerificationRenewed.at:type_name -> google.protobuf.Timestamp
+	60, // 30: habeas.fulfilment.v1.DelayBegun.until:type_name -> google.protobuf.Timestamp
+	62, // 31: habeas.fulfilment.v1.DelayBegun.code:type_name -> habeas.seal.v1.Sealed
+	60, // 32: habeas.fulfilment.v1.DelayBegun.at:type_name -> google.protobuf.Timestamp
+	62, // 33: habeas.fulfilment.v1.DelayBegun.addresses:type_name -> habeas.seal.v1.Sealed
+	60, // 34: habeas.fulfilment.v1.RequestCancelled.at:type_name -> google.protobuf.Timestamp
+	60, // 35: habeas.fulfilment.v1.VerificationFailed.at:type_name -> google.protobuf.Timestamp
+	60, // 36: habeas.fulfilment.v1.RequestQueued.at:type_name -> google.protobuf.Timestamp
+	60, // 37: habeas.fulfilment.v1.RequestHeldBack.at:type_name -> google.protobuf.Timestamp
+	60, // 38: habeas.fulfilment.v1.RequestActivated.at:type_name -> google.protobuf.Timestamp
+	62, // 39: habeas.fulfilment.v1.ContactNoted.address:type_name -> habeas.seal.v1.Sealed
+	60, // 40: habeas.fulfilment.v1.RequestFrozen.at:type_name -> google.protobuf.Timestamp
+	1,  // 41: habeas.fulfilment.v1.PlannedLeaf.decision:type_name -> habeas.fulfilment.v1.LeafDecision
+	60, // 42: habeas.fulfilment.v1.PlannedLeaf.until:type_name -> google.protobuf.Timestamp
+	32, // 43: habeas.fulfilment.v1.ManifestCommitted.leaves:type_name -> habeas.fulfilment.v1.PlannedLeaf
+	60, // 44: habeas.fulfilment.v1.ManifestCommitted.at:type_name -> google.protobuf.Timestamp
+	62, // 45: habeas.fulfilment.v1.ManifestCommitted.digest_key:type_name -> habeas.seal.v1.Sealed
+	32, // 46: habeas.fulfilment.v1.LeavesDecided.leaves:type_name -> habeas.fulfilment.v1.PlannedLeaf
+	60, // 47: habeas.fulfilment.v1.LeavesDecided.at:type_name -> google.protobuf.Timestamp
+	60, // 48: habeas.fulfilment.v1.LeavesStarted.permit_ends_at:type_name -> google.protobuf.Timestamp
+	35, // 49: habeas.fulfilment.v1.LeavesStarted.leaves:type_name -> habeas.fulfilment.v1.StartedLeaf
+	60, // 50: habeas.fulfilment.v1.LeavesStarted.at:type_name -> google.protobuf.Timestamp
+	60, // 51: habeas.fulfilment.v1.ValuesSuppressed.until:type_name -> google.protobuf.Timestamp
+	65, // 52: habeas.fulfilment.v1.CompletedLeaf.outcome:type_name -> habeas.fulfilment.v1.LeafOutcome
+	60, // 53: habeas.fulfilment.v1.CompletedLeaf.until:type_name -> google.protobuf.Timestamp
+	39, // 54: habeas.fulfilment.v1.ChangesAnnounced.leaves:type_name -> habeas.fulfilment.v1.AnnouncedLeaf
+	60, // 55: habeas.fulfilment.v1.ChangesAnnounced.at:type_name -> google.protobuf.Timestamp
+	38, // 56: habeas.fulfilment.v1.LeavesCompleted.leaves:type_name -> habeas.fulfilment.v1.CompletedLeaf
+	60, // 57: habeas.fulfilment.v1.LeavesCompleted.at:type_name -> google.protobuf.Timestamp
+	60, // 58: habeas.fulfilment.v1.StepFailed.next_try_at:type_name -> google.protobuf.Timestamp
+	60, // 59: habeas.fulfilment.v1.StepFailed.at:type_name -> google.protobuf.Timestamp
+	60, // 60: habeas.fulfilment.v1.LeavesDeferred.next_try_at:type_name -> google.protobuf.Timestamp
+	60, // 61: habeas.fulfilment.v1.LeavesDeferred.at:type_name -> google.protobuf.Timestamp
+	60, // 62: habeas.fulfilment.v1.RequestResumed.at:type_name -> google.protobuf.Timestamp
+	60, // 63: habeas.fulfilment.v1.PackageRevoked.at:type_name -> google.protobuf.Timestamp
+	60, // 64: habeas.fulfilment.v1.PackageReady.expires_at:type_name -> google.protobuf.Timestamp
+	60, // 65: habeas.fulfilment.v1.PackageRead.at:type_name -> google.protobuf.Timestamp
+	60, // 66: habeas.fulfilment.v1.PackageExpired.residue_ends_at:type_name -> google.protobuf.Timestamp
+	60, // 67: habeas.fulfilment.v1.SubjectForgotten.residue_ends_at:type_name -> google.protobuf.Timestamp
+	60, // 68: habeas.fulfilment.v1.RequestWithdrawn.at:type_name -> google.protobuf.Timestamp
+	66, // 69: habeas.fulfilment.v1.RequestClosed.outcome:type_name -> habeas.fulfilment.v1.Outcome
+	60, // 70: habeas.fulfilment.v1.RequestClosed.at:type_name -> google.protobuf.Timestamp
+	60, // 71: habeas.fulfilment.v1.RequestKeyDestroyed.residue_ends_at:type_name -> google.protobuf.Timestamp
+	72, // [72:72] is the sub-list for method output_type
+	72, // [72:72] is the sub-list for method input_type
+	72, // [72:72] is the sub-list for extension type_name
+	72, // [72:72] is the sub-list for extension extendee
+	0,  // [0:72] is the sub-list for field type_name
 }
 
 func init() { file_habeas_fulfilment_v1_events_proto_init() }

@@ -38,19 +38,28 @@ const (
 	Right_RIGHT_ACCESS Right = 1
 	// GDPR Art. 17, CCPA right to delete.
 	Right_RIGHT_ERASURE Right = 2
+	// Cal. Civ. Code 1798.83: who was given data for direct marketing of their own in
+	// the calendar year before. Once a year: who asks again has the same answer.
+	Right_RIGHT_DISCLOSURE_LIST Right = 9
+	// 45 CFR 164.528: the accounting of disclosures of patients' data, six years back.
+	Right_RIGHT_ACCOUNTING Right = 10
 )
 
 // Enum value maps for Right.
 var (
 	Right_name = map[int32]string{
-		0: "RIGHT_UNSPECIFIED",
-		1: "RIGHT_ACCESS",
-		2: "RIGHT_ERASURE",
+		0:  "RIGHT_UNSPECIFIED",
+		1:  "RIGHT_ACCESS",
+		2:  "RIGHT_ERASURE",
+		9:  "RIGHT_DISCLOSURE_LIST",
+		10: "RIGHT_ACCOUNTING",
 	}
 	Right_value = map[string]int32{
-		"RIGHT_UNSPECIFIED": 0,
-		"RIGHT_ACCESS":      1,
-		"RIGHT_ERASURE":     2,
+		"RIGHT_UNSPECIFIED":     0,
+		"RIGHT_ACCESS":          1,
+		"RIGHT_ERASURE":         2,
+		"RIGHT_DISCLOSURE_LIST": 9,
+		"RIGHT_ACCOUNTING":      10,
 	}
 )
 
@@ -448,7 +457,10 @@ type SubmitRequestRequest struct {
 	Channel RequestChannel `protobuf:"varint,5,opt,name=channel,proto3,enum=habeas.fulfilment.v1.RequestChannel" json:"channel,omitempty"`
 	// When it was received; not in the future, unset means now. The clock starts
 	// then, whatever the channel.
-	ReceivedAt    *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=received_at,json=receivedAt,proto3" json:"received_at,omitempty"`
+	ReceivedAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=received_at,json=receivedAt,proto3" json:"received_at,omitempty"`
+	// At which address or number of ours it arrived; empty if nobody knows. The time
+	// for an answer may be longer where the policy designates another one.
+	ArrivedAt     string `protobuf:"bytes,20,opt,name=arrived_at,json=arrivedAt,proto3" json:"arrived_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -523,6 +535,13 @@ func (x *SubmitRequestRequest) GetReceivedAt() *timestamppb.Timestamp {
 		return x.ReceivedAt
 	}
 	return nil
+}
+
+func (x *SubmitRequestRequest) GetArrivedAt() string {
+	if x != nil {
+		return x.ArrivedAt
+	}
+	return ""
 }
 
 // SubmitRequestResponse names the request.
@@ -2914,7 +2933,7 @@ var File_habeas_fulfilment_v1_request_service_proto protoreflect.FileDescriptor
 
 const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\n" +
-	"*habeas/fulfilment/v1/request_service.proto\x12\x14habeas.fulfilment.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a'habeas/fulfilment/v1/scope_events.proto\x1a&habeas/identity/v1/check_service.proto\x1a)habeas/identity/v1/identity_service.proto\x1a\x1fhabeas/options/v1/options.proto\"\x89\x03\n" +
+	"*habeas/fulfilment/v1/request_service.proto\x12\x14habeas.fulfilment.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a'habeas/fulfilment/v1/scope_events.proto\x1a&habeas/identity/v1/check_service.proto\x1a)habeas/identity/v1/identity_service.proto\x1a\x1fhabeas/options/v1/options.proto\"\xb2\x03\n" +
 	"\x14SubmitRequestRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12=\n" +
@@ -2927,7 +2946,9 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\achannel\x18\x05 \x01(\x0e2$.habeas.fulfilment.v1.RequestChannelB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\achannel\x12;\n" +
 	"\vreceived_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"receivedAt\"\xa8\x01\n" +
+	"receivedAt\x12'\n" +
+	"\n" +
+	"arrived_at\x18\x14 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\tarrivedAt\"\xa8\x01\n" +
 	"\x15SubmitRequestResponse\x12\x18\n" +
 	"\arequest\x18\x01 \x01(\tR\arequest\x121\n" +
 	"\x06due_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05dueAt\x12+\n" +
@@ -3116,11 +3137,14 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\x16DownloadPackageRequest\x129\n" +
 	"\arequest\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\arequest\"-\n" +
 	"\x17DownloadPackageResponse\x12\x12\n" +
-	"\x04data\x18\x01 \x01(\fR\x04data*C\n" +
+	"\x04data\x18\x01 \x01(\fR\x04data*t\n" +
 	"\x05Right\x12\x15\n" +
 	"\x11RIGHT_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fRIGHT_ACCESS\x10\x01\x12\x11\n" +
-	"\rRIGHT_ERASURE\x10\x02*\xd3\x01\n" +
+	"\rRIGHT_ERASURE\x10\x02\x12\x19\n" +
+	"\x15RIGHT_DISCLOSURE_LIST\x10\t\x12\x14\n" +
+	"\x10RIGHT_ACCOUNTING\x10\n" +
+	"*\xd3\x01\n" +
 	"\fRequestState\x12\x1d\n" +
 	"\x19REQUEST_STATE_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16REQUEST_STATE_RECEIVED\x10\x01\x12\x19\n" +
