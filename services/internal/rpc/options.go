@@ -24,6 +24,9 @@ const (
 	connectionIdle    = 5 * time.Minute
 	connectionAge     = 30 * time.Minute
 	connectionGrace   = 30 * time.Second
+	// workers are goroutines that serve call after call: a new one for each would
+	// grow its stack anew, a seventh of what an answer from memory costs.
+	workers = 32
 )
 
 func (s *Server) options(methods methodSet) []grpc.ServerOption {
@@ -35,6 +38,7 @@ func (s *Server) options(methods methodSet) []grpc.ServerOption {
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.MaxHeaderListSize(maxHeaderBytes),
 		grpc.ConnectionTimeout(connectionTimeout),
+		grpc.NumStreamWorkers(workers),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingAtMostEvery}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{
 			MaxConnectionIdle: connectionIdle, MaxConnectionAge: connectionAge, MaxConnectionAgeGrace: connectionGrace,

@@ -8,7 +8,6 @@ package mirror
 
 import (
 	"context"
-	"encoding/base32"
 	"errors"
 	"sync"
 	"time"
@@ -52,7 +51,6 @@ type Config struct {
 type Mirror struct {
 	cfg    Config
 	model  readmodel.Folded
-	code   *base32.Encoding // of references
 	shards map[string]*shard
 
 	followers followers
@@ -64,7 +62,6 @@ var _ es.Sink = (*Mirror)(nil)
 func New(cfg Config, ends map[string]es.Checkpoint) *Mirror {
 	m := &Mirror{
 		cfg: cfg, model: record.Model(cfg.Registry), shards: make(map[string]*shard, len(ends)),
-		code: base32.NewEncoding(alphabet).WithPadding(base32.NoPadding),
 	}
 	for stream, at := range ends {
 		m.shards[stream] = &shard{
@@ -151,7 +148,7 @@ func (m *Mirror) apply(s *shard, r es.Recorded) error {
 	case policy.AggregateType, recipient.AggregateType:
 		s.changed[r.Aggregate] = r.Position.Seq
 	case person.AggregateType:
-		who, ok := m.identify(r.Aggregate)
+		who, ok := identify(r.Aggregate)
 		if !ok {
 			return nil // never in memory
 		}

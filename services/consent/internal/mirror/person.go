@@ -2,32 +2,27 @@ package mirror
 
 import (
 	"context"
+	"crypto/sha256"
 
 	"habeas.internal/services/consent/internal/record"
 	"habeas.internal/services/consent/person"
 	"habeas.internal/services/internal/es"
 )
 
-// id is a person in memory. Most of the room that a person takes is not this.
-type id struct {
-	tenant string
-	ref    [16]byte
-}
-
-// alphabet is that of references.
-const alphabet = "abcdefghijklmnopqrstuvwxyz234567"
+// id is a person in memory: half of a digest of tenant and reference, which takes
+// less room than both.
+type id [sha256.Size / 2]byte
 
 // identify is the id of an aggregate. Not ok: its reference is none that
 // identity gives.
-func (m *Mirror) identify(agg es.Aggregate) (id, bool) {
-	out := id{tenant: agg.Tenant}
-	if m.code.DecodedLen(len(agg.ID)) != len(out.ref) {
+func identify(agg es.Aggregate) (id, bool) {
+	if !record.IsReference(agg.ID) {
 		return id{}, false
 	}
-	if n, err := m.code.Decode(out.ref[:], []byte(agg.ID)); err != nil || n != len(out.ref) {
-		return id{}, false
-	}
-	return out, m.code.EncodeToString(out.ref[:]) == agg.ID // another spelling is another person
+	var room [128]byte // so that most digests allocate nothing
+	text := append(append(append(room[:0], agg.Tenant...), 0), agg.ID...)
+	digest := sha256.Sum256(text)
+	return id(digest[:len(id{})]), true
 }
 
 // Person is a person's state, as of a position of the stream that Fresh gave
@@ -37,7 +32,7 @@ func (m *Mirror) Person(ctx context.Context, agg es.Aggregate) (person.Person, e
 	if err != nil {
 		return person.Person{}, err
 	}
-	who, ok := m.identify(agg)
+	who, ok := identify(agg)
 	if !ok {
 		return person.Person{}, ErrAbsent
 	}

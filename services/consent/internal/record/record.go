@@ -19,7 +19,7 @@ import (
 // Present stands for any evidence in a state that was unpacked.
 const Present = "recorded"
 
-// Flags of a topic: the status is in the low bits.
+// Flags of a decision: the status is in the low bits.
 const (
 	statusBits = 7
 	explicit   = 1 << 3
@@ -71,13 +71,13 @@ func (p packer) policy(name string) *consentv1.PolicyRecord {
 }
 
 func (p packer) pack(s person.Person) {
-	for t, purpose := range s.Purposes {
-		r := p.policy(t.Policy)
-		r.Purposes = append(r.Purposes, p.topic(t.Name, purpose.Decision, purpose.Offered))
+	for _, t := range slices.SortedFunc(maps.Keys(s.Purposes), inOrder) {
+		d := p.decided(t.Policy, s.Purposes[t].Decision, s.Purposes[t].Offered)
+		d.Purposes = append(d.Purposes, t.Name)
 	}
-	for t, d := range s.Categories {
-		r := p.policy(t.Policy)
-		r.Categories = append(r.Categories, p.topic(t.Name, d, false))
+	for _, t := range slices.SortedFunc(maps.Keys(s.Categories), inOrder) {
+		d := p.decided(t.Policy, s.Categories[t], false)
+		d.Categories = append(d.Categories, t.Name)
 	}
 	for name, a := range s.Accepted {
 		p.policy(name).Accepted = p.acceptance(a)
@@ -91,14 +91,31 @@ func (p packer) pack(s person.Person) {
 	for name := range s.Minor {
 		p.policy(name).Minor = true
 	}
-	byName := func(a, b *consentv1.TopicRecord) int { return cmp.Compare(a.GetName(), b.GetName()) }
-	for _, r := range p.policies {
-		slices.SortFunc(r.Purposes, byName)
-		slices.SortFunc(r.Categories, byName)
-	}
 }
 
-func (p packer) topic(name string, d person.Decision, way bool) *consentv1.TopicRecord {
+func inOrder(a, b person.Topic) int {
+	return cmp.Or(cmp.Compare(a.Policy, b.Policy), cmp.Compare(a.Name, b.Name))
+}
+
+// decided is the record of a decision under a policy: one that is there already, if
+// it says the same.
+func (p packer) decided(policy string, d person.Decision, way bool) *consentv1.DecisionRecord {
+	r, one := p.policy(policy), p.record(d, way)
+	for _, other := range r.GetDecisions() {
+		if alike(one, other) {
+			return other
+		}
+	}
+	r.Decisions = append(r.Decisions, one)
+	return one
+}
+
+func alike(a, b *consentv1.DecisionRecord) bool {
+	return a.GetFlags() == b.GetFlags() && a.GetVersion() == b.GetVersion() && a.GetDecided() == b.GetDecided() &&
+		a.GetRecorded() == b.GetRecorded() && a.GetExpires() == b.GetExpires() && slices.Equal(a.GetRecipients(), b.GetRecipients())
+}
+
+func (p packer) record(d person.Decision, way bool) *consentv1.DecisionRecord {
 	flags := uint32(d.Status)
 	for _, f := range []struct {
 		set bool
@@ -108,7 +125,7 @@ func (p packer) topic(name string, d person.Decision, way bool) *consentv1.Topic
 			flags |= f.bit
 		}
 	}
-	out := &consentv1.TopicRecord{Name: name, Flags: flags, Version: d.Version, Recipients: d.Recipients}
+	out := &consentv1.DecisionRecord{Flags: flags, Version: d.Version, Recipients: d.Recipients}
 	if d.Status != 0 {
 		decided := nanos(d.DecidedAt)
 		out.Decided, out.Recorded = decided-nanos(p.since), nanos(d.RecordedAt)-decided
@@ -166,12 +183,14 @@ func Unpack(b []byte) (person.Person, error) {
 }
 
 func unpack(s *person.Person, p *consentv1.PolicyRecord) {
-	for _, t := range p.GetPurposes() {
-		put(&s.Purposes, person.Topic{Policy: p.GetPolicy(), Name: t.GetName()},
-			person.Purpose{Decision: decision(s.Since, t), Offered: t.GetFlags()&offered != 0})
-	}
-	for _, t := range p.GetCategories() {
-		put(&s.Categories, person.Topic{Policy: p.GetPolicy(), Name: t.GetName()}, decision(s.Since, t))
+	for _, r := range p.GetDecisions() {
+		d, way := decision(s.Since, r), r.GetFlags()&offered != 0
+		for _, name := range r.GetPurposes() {
+			put(&s.Purposes, person.Topic{Policy: p.GetPolicy(), Name: name}, person.Purpose{Decision: d, Offered: way})
+		}
+		for _, name := range r.GetCategories() {
+			put(&s.Categories, person.Topic{Policy: p.GetPolicy(), Name: name}, d)
+		}
 	}
 	if a := p.GetAccepted(); a != nil {
 		put(&s.Accepted, p.GetPolicy(), acceptance(s.Since, a))
@@ -187,7 +206,7 @@ func unpack(s *person.Person, p *consentv1.PolicyRecord) {
 	}
 }
 
-func decision(since time.Time, t *consentv1.TopicRecord) person.Decision {
+func decision(since time.Time, t *consentv1.DecisionRecord) person.Decision {
 	d := person.Decision{
 		Status: person.Status(t.GetFlags() & statusBits), Explicit: t.GetFlags()&explicit != 0,
 		Version: t.GetVersion(), Recipients: t.GetRecipients(),

@@ -2,11 +2,13 @@ package record_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"habeas.internal/services/consent/internal/record"
 	"habeas.internal/services/consent/person"
+	"habeas.internal/services/internal/es"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -190,5 +192,56 @@ func BenchmarkUnpack(b *testing.B) {
 		if _, err := record.Unpack(packed); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+func TestTheChoicesOfOneActAreKeptOnce(t *testing.T) {
+	var s, apart person.Person
+	for i := range 5 {
+		e := person.DecisionRecorded{Policy: "qcera", Purpose: fmt.Sprintf("purpose.%d", i), Decision: person.Decision{
+			Status: person.Given, Explicit: true, Evidence: "sha256:abc", Version: 1, DecidedAt: noon(), RecordedAt: noon().Add(20 * time.Millisecond),
+		}}
+		s = person.Evolve(s, e)
+		e.Decision.DecidedAt = noon().Add(time.Duration(i) * time.Second)
+		apart = person.Evolve(apart, e)
+	}
+	one, err := record.Pack(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	five, err := record.Pack(apart)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(one) > 110 || len(one)+4*8 > len(five) {
+		t.Errorf("one act takes %d bytes, five acts %d", len(one), len(five))
+	}
+}
+
+func TestOnlyOneSpellingOfAReferenceIsOne(t *testing.T) {
+	for id, want := range map[string]bool{
+		"aaaaaaaaaaaaaaaaaaaaaaaaaa": true, "abcdefghijklmnopqrstuvwx24": true,
+		"aaaaaaaaaaaaaaaaaaaaaaaaab": false, "AAAAAAAAAAAAAAAAAAAAAAAAAA": false, "aaaaaaaaaaaaaaaaaaaaaaaaa1": false,
+		"aaaaaaaaaaaaaaaaaaaaaaaaa": false, "aaaaaaaaaaaaaaaaaaaaaaaaaaa": false, "": false,
+	} {
+		if record.IsReference(id) != want {
+			t.Errorf("%q is a reference: %t", id, !want)
+		}
+	}
+}
+
+func TestEverybodyHasAKeyOfTheirOwn(t *testing.T) {
+	model, seen := record.Model(es.Registry[person.Event]{}), map[string]string{}
+	for _, who := range []es.Aggregate{
+		{Tenant: "acme", ID: "aaaaaaaaaaaaaaaaaaaaaaaaaa"}, {Tenant: "acme", ID: "baaaaaaaaaaaaaaaaaaaaaaaaa"},
+		{Tenant: "globex", ID: "aaaaaaaaaaaaaaaaaaaaaaaaaa"}, {Tenant: "acme", ID: "aaaaaaaaaaaaaaaaaaaaaaaaab"},
+		{Tenant: "acme", ID: strings.Repeat("\x00", 16)},
+	} {
+		who.Type = person.AggregateType
+		key, ok := model.Key(who)
+		if other, taken := seen[key]; !ok || taken {
+			t.Errorf("%s of %s has the key of %s", who.ID, who.Tenant, other)
+		}
+		seen[key] = who.Tenant + " " + who.ID
 	}
 }

@@ -59,6 +59,7 @@ type round struct {
 	want     es.Token
 	seen     es.Token
 	policies map[string]rules
+	standing map[string]check.Policy  // as they are now
 	persons  map[string][]act         // for questions about the past
 	states   map[string]person.Person // for those about now
 	started  time.Time
@@ -141,7 +142,7 @@ func (r *round) judge(ctx context.Context, field string, q *consentv1.Question, 
 	if err != nil {
 		return judged{}, err
 	}
-	v := judged{at: at, rules: rules, policy: rules.at(q.GetPolicy(), at), asked: question(q, at)}
+	v := judged{at: at, rules: rules, policy: r.asOf(rules, q.GetPolicy(), at), asked: question(q, at)}
 	if v.whole, err = r.whole(ctx, q.GetSubjectRef(), r.exact || q.GetAt() != nil, at); err != nil {
 		return judged{}, err
 	}
@@ -160,6 +161,22 @@ func (r *round) judge(ctx context.Context, field string, q *consentv1.Question, 
 		return v, nil
 	}
 	return v, r.apart(ctx, &v, q)
+}
+
+// asOf is a policy as it was known at a moment; as of now it is made once.
+func (r *round) asOf(known rules, id string, at time.Time) check.Policy {
+	if !at.Equal(r.now) {
+		return known.at(id, at)
+	}
+	p, ok := r.standing[id]
+	if !ok {
+		p = known.at(id, at)
+		if r.standing == nil {
+			r.standing = map[string]check.Policy{}
+		}
+		r.standing[id] = p
+	}
+	return p
 }
 
 func (r *round) policy(ctx context.Context, id string) (rules, error) {

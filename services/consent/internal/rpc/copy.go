@@ -151,6 +151,14 @@ func (r *round) fromCopy(ctx context.Context, agg es.Aggregate) (person.Person, 
 	return r.log.Mirror.Person(ctx, agg)
 }
 
+// standing is a policy with everything that was acknowledged before the call: as it
+// was read before, if a leader's word and the copy say that it has not changed, and
+// from the log otherwise. Calls at the same time share the leader's word.
+func (l *log) standing(ctx context.Context, id string) (rules, error) {
+	r := &round{log: l, now: l.Now(), started: time.Now(), seen: es.Token{}, policies: map[string]rules{}}
+	return r.policy(ctx, id)
+}
+
 // kept is a policy as it was read before, if it has not changed since.
 func (r *round) kept(ctx context.Context, agg es.Aggregate) (rules, bool, error) {
 	p := r.log.known.get(agg)

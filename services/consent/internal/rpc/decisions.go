@@ -26,7 +26,7 @@ func (s *ConsentServer) RecordDecision(ctx context.Context, r *consentv1.RecordD
 	if bad := slices.Concat(acted(ctx, r.GetCircumstances()), chosen(r)); len(bad) > 0 {
 		return nil, bad
 	}
-	rules, _, err := s.log.rules(ctx, policyAggregate(ctx, r.GetPolicy()))
+	rules, err := s.log.standing(ctx, r.GetPolicy())
 	if err != nil {
 		return nil, err
 	}

@@ -8,5 +8,7 @@
 // Keys are {<stream>}:<model>.v<version>.<epoch>:<suffix>. The tag keeps a
 // shard's data and checkpoint in one Redis Cluster slot. Another version of
 // the model, or another epoch of the stream, has other keys and is built from
-// the log beside the old ones. Suffixes hold random references only.
+// the log beside the old ones. Suffixes hold random references only. The values of a
+// folded model stand under {<stream>}<tag><suffix>; the tag is six bytes of a digest
+// of what stands between stream and suffix otherwise.
 package readmodel

@@ -2,6 +2,7 @@ package readmodel
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 
@@ -25,6 +26,17 @@ type Folded struct {
 // Model is the folded model's name and version, for a Reader.
 func (m Folded) Model() Model { return Model{Name: m.Name, Version: m.Version} }
 
+// tagBytes is how much of a digest stands for the name, version and epoch in the keys
+// of values: there is a key for each aggregate, and a long one takes more room than
+// many a value.
+const tagBytes = 6
+
+// values is the beginning of the keys of values.
+func (m Folded) values(stream, epoch string) string {
+	digest := sha256.Sum256([]byte(m.Model().prefix(stream, epoch)))
+	return "{" + stream + "}" + string(digest[:tagBytes])
+}
+
 // FoldSink writes a folded model into Redis.
 type FoldSink struct {
 	*Sink
@@ -39,18 +51,26 @@ func NewFoldSink(client redis.UniversalClient, model Folded) *FoldSink {
 	return &FoldSink{Sink: NewSink(client, model.Model()), model: model}
 }
 
+// Drop removes a stream's part of the model, its checkpoint first.
+func (s *FoldSink) Drop(ctx context.Context, stream, epoch string) error {
+	if err := s.Sink.Drop(ctx, stream, epoch); err != nil {
+		return err
+	}
+	return s.remove(ctx, s.model.values(stream, epoch))
+}
+
 // Apply folds the batch into the values as they stand at the checkpoint, and
 // writes them only if it still stands there.
 func (s *FoldSink) Apply(ctx context.Context, from es.Checkpoint, batch []es.Recorded) error {
 	last := es.CheckpointAt(batch[len(batch)-1])
-	prefix := s.model.Model().prefix(last.Stream, last.Epoch)
+	checkpoint := s.model.Model().prefix(last.Stream, last.Epoch) + checkpointKey
 	keys := s.keys(batch)
-	values, err := s.values(ctx, prefix, from, keys)
+	values, err := s.values(ctx, checkpoint, from, keys)
 	if err != nil {
 		return err
 	}
 	for _, r := range batch {
-		key, ok := s.model.Key(r.Aggregate)
+		key, ok := s.key(r)
 		if !ok {
 			continue
 		}
@@ -58,8 +78,8 @@ func (s *FoldSink) Apply(ctx context.Context, from es.Checkpoint, batch []es.Rec
 			return fmt.Errorf("%w: %w", es.ErrUnprojectable, err)
 		}
 	}
-	b := script{prefix: prefix, index: map[string]int{}}
-	b.key(checkpointKey)
+	b := script{index: map[string]int{}}
+	b.key(checkpoint)
 	b.args = append(b.args, checkpointText(from), checkpointText(last))
 	for _, key := range keys {
 		if err := b.add(Write{Command: "SET", Key: key, Args: []string{string(values[key])}}); err != nil {
@@ -69,12 +89,18 @@ func (s *FoldSink) Apply(ctx context.Context, from es.Checkpoint, batch []es.Rec
 	return s.write(ctx, from, b)
 }
 
+// key is where the value of a commit's aggregate is kept.
+func (s *FoldSink) key(r es.Recorded) (string, bool) {
+	suffix, ok := s.model.Key(r.Aggregate)
+	return s.model.values(r.Position.Stream, r.Position.Epoch) + suffix, ok
+}
+
 // keys are those that a batch touches, in the order of its commits.
 func (s *FoldSink) keys(batch []es.Recorded) []string {
 	var out []string
 	seen := map[string]bool{}
 	for _, r := range batch {
-		if key, ok := s.model.Key(r.Aggregate); ok && !seen[key] {
+		if key, ok := s.key(r); ok && !seen[key] {
 			seen[key] = true
 			out = append(out, key)
 		}
@@ -83,13 +109,8 @@ func (s *FoldSink) keys(batch []es.Recorded) []string {
 }
 
 // values reads what stands under keys, if the checkpoint is where it should be.
-func (s *FoldSink) values(ctx context.Context, prefix string, from es.Checkpoint, keys []string) (map[string][]byte, error) {
-	full := make([]string, 0, 1+len(keys))
-	full = append(full, prefix+checkpointKey)
-	for _, key := range keys {
-		full = append(full, prefix+key)
-	}
-	found, err := s.client.MGet(ctx, full...).Result() // all of one moment
+func (s *FoldSink) values(ctx context.Context, checkpoint string, from es.Checkpoint, keys []string) (map[string][]byte, error) {
+	found, err := s.client.MGet(ctx, append([]string{checkpoint}, keys...)...).Result() // all of one moment
 	if err != nil {
 		return nil, fmt.Errorf("read model: %w", err)
 	}
@@ -113,8 +134,7 @@ func (m Folded) Value(ctx context.Context, client redis.UniversalClient, at es.P
 	if !ok {
 		return nil, at, es.ErrInvalidAggregate
 	}
-	prefix := m.Model().prefix(at.Stream, at.Epoch)
-	found, err := client.MGet(ctx, prefix+checkpointKey, prefix+key).Result()
+	found, err := client.MGet(ctx, m.Model().prefix(at.Stream, at.Epoch)+checkpointKey, m.values(at.Stream, at.Epoch)+key).Result()
 	if err != nil {
 		return nil, at, fmt.Errorf("read model: %w: %w", es.ErrUnavailable, err)
 	}

@@ -179,7 +179,12 @@ func (s *Sink) Drop(ctx context.Context, stream, epoch string) error {
 	if err := s.client.Del(ctx, s.model.prefix(stream, epoch)+checkpointKey).Err(); err != nil {
 		return fmt.Errorf("drop checkpoint: %w", err)
 	}
-	it := s.client.Scan(ctx, 0, escapeGlob(s.model.prefix(stream, epoch))+"*", 1000).Iterator()
+	return s.remove(ctx, s.model.prefix(stream, epoch))
+}
+
+// remove removes all keys that begin alike.
+func (s *Sink) remove(ctx context.Context, prefix string) error {
+	it := s.client.Scan(ctx, 0, escapeGlob(prefix)+"*", 1000).Iterator()
 	for it.Next(ctx) {
 		if err := s.client.Unlink(ctx, it.Val()).Err(); err != nil {
 			return fmt.Errorf("drop read model: %w", err)
