@@ -99,7 +99,7 @@ func inOrder(a, b person.Topic) int {
 
 // decided is the record of a decision under a policy: one that is there already, if
 // it says the same.
-func (p packer) decided(policy string, d person.Decision, way bool) *consentv1.DecisionRecord {
+func (p packer) decided(policy string, d person.Decision, way bool) *consentv1.TopicRecord {
 	r, one := p.policy(policy), p.record(d, way)
 	for _, other := range r.GetDecisions() {
 		if alike(one, other) {
@@ -110,12 +110,12 @@ func (p packer) decided(policy string, d person.Decision, way bool) *consentv1.D
 	return one
 }
 
-func alike(a, b *consentv1.DecisionRecord) bool {
+func alike(a, b *consentv1.TopicRecord) bool {
 	return a.GetFlags() == b.GetFlags() && a.GetVersion() == b.GetVersion() && a.GetDecided() == b.GetDecided() &&
 		a.GetRecorded() == b.GetRecorded() && a.GetExpires() == b.GetExpires() && slices.Equal(a.GetRecipients(), b.GetRecipients())
 }
 
-func (p packer) record(d person.Decision, way bool) *consentv1.DecisionRecord {
+func (p packer) record(d person.Decision, way bool) *consentv1.TopicRecord {
 	flags := uint32(d.Status)
 	for _, f := range []struct {
 		set bool
@@ -125,7 +125,7 @@ func (p packer) record(d person.Decision, way bool) *consentv1.DecisionRecord {
 			flags |= f.bit
 		}
 	}
-	out := &consentv1.DecisionRecord{Flags: flags, Version: d.Version, Recipients: d.Recipients}
+	out := &consentv1.TopicRecord{Flags: flags, Version: d.Version, Recipients: d.Recipients}
 	if d.Status != 0 {
 		decided := nanos(d.DecidedAt)
 		out.Decided, out.Recorded = decided-nanos(p.since), nanos(d.RecordedAt)-decided
@@ -206,7 +206,7 @@ func unpack(s *person.Person, p *consentv1.PolicyRecord) {
 	}
 }
 
-func decision(since time.Time, t *consentv1.DecisionRecord) person.Decision {
+func decision(since time.Time, t *consentv1.TopicRecord) person.Decision {
 	d := person.Decision{
 		Status: person.Status(t.GetFlags() & statusBits), Explicit: t.GetFlags()&explicit != 0,
 		Version: t.GetVersion(), Recipients: t.GetRecipients(),

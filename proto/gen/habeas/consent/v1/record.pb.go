@@ -304,7 +304,7 @@ type PolicyRecord struct {
 	Minor bool `protobuf:"varint,7,opt,name=minor,proto3" json:"minor,omitempty"`
 	// Effective decisions. Those that differ in nothing but what they are about, as
 	// the choices of one act do, are one.
-	Decisions     []*DecisionRecord `protobuf:"bytes,8,rep,name=decisions,proto3" json:"decisions,omitempty"`
+	Decisions     []*TopicRecord `protobuf:"bytes,8,rep,name=decisions,proto3" json:"decisions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -374,50 +374,50 @@ func (x *PolicyRecord) GetMinor() bool {
 	return false
 }
 
-func (x *PolicyRecord) GetDecisions() []*DecisionRecord {
+func (x *PolicyRecord) GetDecisions() []*TopicRecord {
 	if x != nil {
 		return x.Decisions
 	}
 	return nil
 }
 
-// DecisionRecord is an effective decision on one or more purposes or categories.
-type DecisionRecord struct {
+// TopicRecord is an effective decision on one or more purposes or categories.
+type TopicRecord struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Status in the low three bits, then explicit, with evidence, offered.
-	Flags uint32 `protobuf:"varint,1,opt,name=flags,proto3" json:"flags,omitempty"`
+	Flags uint32 `protobuf:"varint,2,opt,name=flags,proto3" json:"flags,omitempty"`
 	// Version of the policy that the person saw.
-	Version uint32 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	Version uint32 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
 	// When they decided, in nanoseconds from the person's first record.
-	Decided int64 `protobuf:"zigzag64,3,opt,name=decided,proto3" json:"decided,omitempty"`
+	Decided int64 `protobuf:"zigzag64,4,opt,name=decided,proto3" json:"decided,omitempty"`
 	// When that was recorded, in nanoseconds from when they decided.
-	Recorded int64 `protobuf:"zigzag64,4,opt,name=recorded,proto3" json:"recorded,omitempty"`
+	Recorded int64 `protobuf:"zigzag64,5,opt,name=recorded,proto3" json:"recorded,omitempty"`
 	// Who may receive the data.
-	Recipients []string `protobuf:"bytes,5,rep,name=recipients,proto3" json:"recipients,omitempty"`
+	Recipients []string `protobuf:"bytes,6,rep,name=recipients,proto3" json:"recipients,omitempty"`
 	// When it ends, in nanoseconds from when they decided; zero: never.
-	Expires int64 `protobuf:"zigzag64,6,opt,name=expires,proto3" json:"expires,omitempty"`
+	Expires int64 `protobuf:"zigzag64,7,opt,name=expires,proto3" json:"expires,omitempty"`
 	// The purposes, in order.
-	Purposes []string `protobuf:"bytes,7,rep,name=purposes,proto3" json:"purposes,omitempty"`
+	Purposes []string `protobuf:"bytes,8,rep,name=purposes,proto3" json:"purposes,omitempty"`
 	// The categories, in order.
-	Categories    []string `protobuf:"bytes,8,rep,name=categories,proto3" json:"categories,omitempty"`
+	Categories    []string `protobuf:"bytes,9,rep,name=categories,proto3" json:"categories,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *DecisionRecord) Reset() {
-	*x = DecisionRecord{}
+func (x *TopicRecord) Reset() {
+	*x = TopicRecord{}
 	mi := &file_habeas_consent_v1_record_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *DecisionRecord) String() string {
+func (x *TopicRecord) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*DecisionRecord) ProtoMessage() {}
+func (*TopicRecord) ProtoMessage() {}
 
-func (x *DecisionRecord) ProtoReflect() protoreflect.Message {
+func (x *TopicRecord) ProtoReflect() protoreflect.Message {
 	mi := &file_habeas_consent_v1_record_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -429,61 +429,61 @@ func (x *DecisionRecord) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use DecisionRecord.ProtoReflect.Descriptor instead.
-func (*DecisionRecord) Descriptor() ([]byte, []int) {
+// Deprecated: Use TopicRecord.ProtoReflect.Descriptor instead.
+func (*TopicRecord) Descriptor() ([]byte, []int) {
 	return file_habeas_consent_v1_record_proto_rawDescGZIP(), []int{4}
 }
 
-func (x *DecisionRecord) GetFlags() uint32 {
+func (x *TopicRecord) GetFlags() uint32 {
 	if x != nil {
 		return x.Flags
 	}
 	return 0
 }
 
-func (x *DecisionRecord) GetVersion() uint32 {
+func (x *TopicRecord) GetVersion() uint32 {
 	if x != nil {
 		return x.Version
 	}
 	return 0
 }
 
-func (x *DecisionRecord) GetDecided() int64 {
+func (x *TopicRecord) GetDecided() int64 {
 	if x != nil {
 		return x.Decided
 	}
 	return 0
 }
 
-func (x *DecisionRecord) GetRecorded() int64 {
+func (x *TopicRecord) GetRecorded() int64 {
 	if x != nil {
 		return x.Recorded
 	}
 	return 0
 }
 
-func (x *DecisionRecord) GetRecipients() []string {
+func (x *TopicRecord) GetRecipients() []string {
 	if x != nil {
 		return x.Recipients
 	}
 	return nil
 }
 
-func (x *DecisionRecord) GetExpires() int64 {
+func (x *TopicRecord) GetExpires() int64 {
 	if x != nil {
 		return x.Expires
 	}
 	return 0
 }
 
-func (x *DecisionRecord) GetPurposes() []string {
+func (x *TopicRecord) GetPurposes() []string {
 	if x != nil {
 		return x.Purposes
 	}
 	return nil
 }
 
-func (x *DecisionRecord) GetCategories() []string {
+func (x *TopicRecord) GetCategories() []string {
 	if x != nil {
 		return x.Categories
 	}
@@ -630,28 +630,28 @@ const file_habeas_consent_v1_record_proto_rawDesc = "" +
 	"\b_revoked\"H\n" +
 	"\fNoticeRecord\x12\x1c\n" +
 	"\trecipient\x18\x01 \x01(\tR\trecipient\x12\x1a\n" +
-	"\bnotified\x18\x02 \x01(\x12R\bnotified\"\xb7\x02\n" +
+	"\bnotified\x18\x02 \x01(\x12R\bnotified\"\xb4\x02\n" +
 	"\fPolicyRecord\x12\x16\n" +
 	"\x06policy\x18\x01 \x01(\tR\x06policy\x12?\n" +
 	"\baccepted\x18\x04 \x01(\v2#.habeas.consent.v1.AcceptanceRecordR\baccepted\x127\n" +
 	"\x04used\x18\x05 \x01(\v2#.habeas.consent.v1.AcceptanceRecordR\x04used\x12\x1c\n" +
 	"\tsignalled\x18\x06 \x01(\bR\tsignalled\x12\x14\n" +
-	"\x05minor\x18\a \x01(\bR\x05minor\x12?\n" +
-	"\tdecisions\x18\b \x03(\v2!.habeas.consent.v1.DecisionRecordR\tdecisionsJ\x04\b\x02\x10\x03J\x04\b\x03\x10\x04R\bpurposesR\n" +
-	"categories\"\xec\x01\n" +
-	"\x0eDecisionRecord\x12\x14\n" +
-	"\x05flags\x18\x01 \x01(\rR\x05flags\x12\x18\n" +
-	"\aversion\x18\x02 \x01(\rR\aversion\x12\x18\n" +
-	"\adecided\x18\x03 \x01(\x12R\adecided\x12\x1a\n" +
-	"\brecorded\x18\x04 \x01(\x12R\brecorded\x12\x1e\n" +
+	"\x05minor\x18\a \x01(\bR\x05minor\x12<\n" +
+	"\tdecisions\x18\b \x03(\v2\x1e.habeas.consent.v1.TopicRecordR\tdecisionsJ\x04\b\x02\x10\x03J\x04\b\x03\x10\x04R\bpurposesR\n" +
+	"categories\"\xf5\x01\n" +
+	"\vTopicRecord\x12\x14\n" +
+	"\x05flags\x18\x02 \x01(\rR\x05flags\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\rR\aversion\x12\x18\n" +
+	"\adecided\x18\x04 \x01(\x12R\adecided\x12\x1a\n" +
+	"\brecorded\x18\x05 \x01(\x12R\brecorded\x12\x1e\n" +
 	"\n" +
-	"recipients\x18\x05 \x03(\tR\n" +
+	"recipients\x18\x06 \x03(\tR\n" +
 	"recipients\x12\x18\n" +
-	"\aexpires\x18\x06 \x01(\x12R\aexpires\x12\x1a\n" +
-	"\bpurposes\x18\a \x03(\tR\bpurposes\x12\x1e\n" +
+	"\aexpires\x18\a \x01(\x12R\aexpires\x12\x1a\n" +
+	"\bpurposes\x18\b \x03(\tR\bpurposes\x12\x1e\n" +
 	"\n" +
-	"categories\x18\b \x03(\tR\n" +
-	"categories\"H\n" +
+	"categories\x18\t \x03(\tR\n" +
+	"categoriesJ\x04\b\x01\x10\x02R\x04name\"H\n" +
 	"\x10AcceptanceRecord\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x1a\n" +
 	"\baccepted\x18\x02 \x01(\x12R\baccepted\"F\n" +
@@ -679,7 +679,7 @@ var file_habeas_consent_v1_record_proto_goTypes = []any{
 	(*SourceRecord)(nil),     // 1: habeas.consent.v1.SourceRecord
 	(*NoticeRecord)(nil),     // 2: habeas.consent.v1.NoticeRecord
 	(*PolicyRecord)(nil),     // 3: habeas.consent.v1.PolicyRecord
-	(*DecisionRecord)(nil),   // 4: habeas.consent.v1.DecisionRecord
+	(*TopicRecord)(nil),      // 4: habeas.consent.v1.TopicRecord
 	(*AcceptanceRecord)(nil), // 5: habeas.consent.v1.AcceptanceRecord
 	(*PartnerRecord)(nil),    // 6: habeas.consent.v1.PartnerRecord
 }
@@ -690,7 +690,7 @@ var file_habeas_consent_v1_record_proto_depIdxs = []int32{
 	1, // 3: habeas.consent.v1.PersonRecord.sources:type_name -> habeas.consent.v1.SourceRecord
 	5, // 4: habeas.consent.v1.PolicyRecord.accepted:type_name -> habeas.consent.v1.AcceptanceRecord
 	5, // 5: habeas.consent.v1.PolicyRecord.used:type_name -> habeas.consent.v1.AcceptanceRecord
-	4, // 6: habeas.consent.v1.PolicyRecord.decisions:type_name -> habeas.consent.v1.DecisionRecord
+	4, // 6: habeas.consent.v1.PolicyRecord.decisions:type_name -> habeas.consent.v1.TopicRecord
 	7, // [7:7] is the sub-list for method output_type
 	7, // [7:7] is the sub-list for method input_type
 	7, // [7:7] is the sub-list for extension type_name
