@@ -11,6 +11,7 @@ import (
 
 	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
+	"habeas.internal/services/consent/internal/ending"
 	"habeas.internal/services/consent/internal/mirror"
 	"habeas.internal/services/consent/internal/parity"
 	"habeas.internal/services/consent/internal/record"
@@ -42,6 +43,8 @@ type Config struct {
 	EventLog member.Config `env:"EVENTLOG"`
 	Identity client.Peer   `env:"IDENTITY"`
 	Memory   int           `env:"MEMORY_PEOPLE" default:"500000" min:"1" max:"10000000" help:"persons kept in memory, at about 300 bytes each"`
+	// Expiry is how late the end of a consent is recorded at most.
+	Expiry time.Duration `env:"EXPIRY_EVERY" default:"10s" min:"10ms" help:"how often consent that has ended by its time is looked for, to record it"`
 }
 
 // Run runs the daemon until ctx ends.
@@ -82,11 +85,16 @@ func Run(ctx context.Context, cfg Config, w daemon.World) error {
 	if err != nil {
 		return err
 	}
-	server, lis, err := serve(ctx, k, rpc.Config{
+	served := rpc.Config{
 		Store: m.Log, Verifier: m.Log.Verifier(), Digester: keys.Digester(), Tracer: k.Telemetry.Tracers.Tracer(Name),
 		Random: rand.Reader, Locator: m.Log, Lister: list.lister, Mirror: copied.mirror, Prover: copied.prover, Now: w.Clock(), Key: m.Key(),
 		Parity: effort.reports, Keys: keys, Ages: identityv1.NewAgeServiceClient(identity), Subjects: identityv1.NewSubjectServiceClient(identity),
-	})
+	}
+	ended, err := openEndings(ctx, cfg, k, m, served)
+	if err != nil {
+		return err
+	}
+	server, lis, err := serve(ctx, k, served)
 	if err != nil {
 		return err
 	}
@@ -98,10 +106,27 @@ func Run(ctx context.Context, cfg Config, w daemon.World) error {
 		member.Reader("parity", func(ctx context.Context) error { return m.Log.Project(ctx, effort.projection) }),
 		member.Reader("persons", func(ctx context.Context) error { return m.Log.Project(ctx, copied.persons) }),
 		member.Reader("mirror", func(ctx context.Context) error { return m.Log.Project(ctx, copied.memory) }),
+		member.Reader("endings", func(ctx context.Context) error { return m.Log.Project(ctx, ended.Ends.Projection()) }),
+		daemon.Part{Name: "expiry", Run: ended.Run},
 		member.Reader("freshness", copied.prover.Run),
 		daemon.Part{Name: "keys", Run: keys.Run},
 		daemon.ServeGRPC(server, lis),
 	)
+}
+
+// openEndings makes what records consent that has ended by its time.
+func openEndings(ctx context.Context, cfg Config, k *daemon.Kit, m *member.Member, c rpc.Config) (ending.Recorder, error) {
+	persons, err := rpc.NewPersons(c)
+	if err != nil {
+		return ending.Recorder{}, err
+	}
+	start, err := m.Log.Ends(ctx, rpc.Context)
+	if err != nil {
+		return ending.Recorder{}, fmt.Errorf("find the end of the log: %w", err)
+	}
+	return ending.Recorder{
+		Ends: ending.New(persons.Registry, start), Persons: persons, Random: c.Random, Now: c.Now, Every: cfg.Expiry, Log: k.Log,
+	}, nil
 }
 
 // openKeys makes the client of identity's keys. No event of consent is sealed: the

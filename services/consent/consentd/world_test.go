@@ -126,7 +126,7 @@ func (w *world) environ(t *testing.T) []string {
 		"HABEAS_TOKEN_ISSUER=" + rpctest.TokenIssuer, "HABEAS_TOKEN_AUDIENCE=" + rpctest.TokenAudience, "HABEAS_TOKEN_KEYS=" + w.Issuer.Path,
 		"HABEAS_NATS_URL=" + w.nats.URL(), "HABEAS_NATS_SEED=" + w.nats.SeedFile(consentd.Name),
 		"HABEAS_EVENTLOG_KEY=" + base64.StdEncoding.EncodeToString(w.in.LogKey.Public()), "HABEAS_EVENTLOG_SERVICE_KEY=" + serviceKey,
-		"HABEAS_EVENTLOG_SHARDS=" + strconv.Itoa(w.in.Topology.Shards), "HABEAS_REDIS_URL=" + w.redis.URL(),
+		"HABEAS_EVENTLOG_SHARDS=" + strconv.Itoa(w.in.Topology.Shards), "HABEAS_REDIS_URL=" + w.redis.URL(), "HABEAS_EXPIRY_EVERY=100ms",
 	}
 }
 

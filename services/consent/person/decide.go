@@ -35,6 +35,8 @@ func Decide(s Person, cmd Command) ([]Event, error) {
 		return authorize(s, c)
 	case Revoke:
 		return revoke(s, c)
+	case Expire:
+		return expire(s, c), nil
 	}
 	return nil, errUnknown
 }

@@ -99,7 +99,7 @@ const (
 )
 
 // Command is Record, Import, WithdrawAll, Unsubscribe, Keep, Invalidate, Accept, Receive, Apply, Inherit,
-// Notify, Authorize or Revoke.
+// Notify, Authorize, Revoke or Expire.
 //
 //sumtype:decl
 type Command interface{ command() }

@@ -107,7 +107,7 @@ func New(cfg Config) (Servers, error) {
 	if err != nil {
 		return Servers{}, err
 	}
-	persons, err := wire.Person()
+	persons, err := NewPersons(cfg)
 	if err != nil {
 		return Servers{}, err
 	}
@@ -130,7 +130,7 @@ func New(cfg Config) (Servers, error) {
 	l := &log{
 		Config: cfg, known: newKeeper[rules](), knownRecipients: newKeeper[keptRecipient](),
 		policies:   handler(cfg, policies, policy.Decide, policy.Evolve, func(r string) error { return policy.Refusal(r) }),
-		persons:    handler(cfg, persons, person.Decide, person.Evolve, func(r string) error { return person.Refusal(r) }),
+		persons:    persons,
 		recipients: handler(cfg, recipients, recipient.Decide, recipient.Evolve, func(r string) error { return recipient.Refusal(r) }),
 		registers:  handler(cfg, registers, disclosure.Decide, disclosure.Evolve, func(r string) error { return disclosure.Refusal(r) }),
 		statistics: handler(cfg, statistics, statistic.Decide, statistic.Evolve, func(r string) error { return statistic.Refusal(r) }),
@@ -142,6 +142,12 @@ func New(cfg Config) (Servers, error) {
 		Unsubscribe: &UnsubscribeServer{log: l, tokens: unsubscribe.Tokens{Keys: cfg.Keys, Now: cfg.Now}},
 		Imports:     &ImportServer{log: l},
 	}, nil
+}
+
+// NewPersons makes what runs the commands of persons.
+func NewPersons(cfg Config) (Persons, error) {
+	codec, err := wire.Person()
+	return handler(cfg, codec, person.Decide, person.Evolve, func(r string) error { return person.Refusal(r) }), err
 }
 
 func handler[S, C, E any](
