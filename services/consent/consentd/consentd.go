@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"net"
+	"slices"
 	"time"
 
 	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
@@ -101,17 +102,19 @@ func Run(ctx context.Context, cfg Config, w daemon.World) error {
 	if w.Started != nil {
 		w.Started(daemon.Running{Addr: lis.Addr(), Ops: k.OpsAddr})
 	}
-	return k.Run(ctx,
+	return k.Run(ctx, append([]daemon.Part{
 		member.Reader("projection", func(ctx context.Context) error { return m.Log.Project(ctx, list.projection) }),
 		member.Reader("parity", func(ctx context.Context) error { return m.Log.Project(ctx, effort.projection) }),
-		member.Reader("persons", func(ctx context.Context) error { return m.Log.Project(ctx, copied.persons) }),
-		member.Reader("mirror", func(ctx context.Context) error { return m.Log.Project(ctx, copied.memory) }),
-		member.Reader("endings", func(ctx context.Context) error { return m.Log.Project(ctx, ended.Ends.Projection()) }),
-		daemon.Part{Name: "expiry", Run: ended.Run},
-		member.Reader("freshness", copied.prover.Run),
-		daemon.Part{Name: "keys", Run: keys.Run},
+		{Name: "keys", Run: keys.Run},
 		daemon.ServeGRPC(server, lis),
-	)
+	}, slices.Concat(copied.parts(m), endingParts(m, ended))...)...)
+}
+
+func endingParts(m *member.Member, r ending.Recorder) []daemon.Part {
+	return []daemon.Part{
+		member.Reader("endings", func(ctx context.Context) error { return m.Log.Project(ctx, r.Ends.Projection()) }),
+		{Name: "expiry", Run: r.Run},
+	}
 }
 
 // openEndings makes what records consent that has ended by its time.
@@ -141,6 +144,14 @@ type copied struct {
 	mirror          *mirror.Mirror
 	prover          *jetstream.Prover
 	memory, persons jetstream.Projection
+}
+
+func (c copied) parts(m *member.Member) []daemon.Part {
+	return []daemon.Part{
+		member.Reader("persons", func(ctx context.Context) error { return m.Log.Project(ctx, c.persons) }),
+		member.Reader("mirror", func(ctx context.Context) error { return m.Log.Project(ctx, c.memory) }),
+		member.Reader("freshness", c.prover.Run),
+	}
 }
 
 // changes is how many are held for those who watch: some fifteen megabytes.

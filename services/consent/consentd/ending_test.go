@@ -36,19 +36,7 @@ func TestConsentThatEndsIsRecordedByItself(t *testing.T) {
 		}
 	}
 	reader := consentv1.NewConsentServiceClient(w.dial(t, third, "product"))
-	expired := func(n int) int {
-		res, err := reader.ListDecisions(deadline(t), &consentv1.ListDecisionsRequest{SubjectRef: mortal(n)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		found := 0
-		for _, d := range res.GetDecisions() {
-			if d.GetStatus() == "dpv:ConsentExpired" {
-				found++
-			}
-		}
-		return found
-	}
+	expired := func(n int) int { return expiries(t, reader, mortal(n)) }
 	for n := range people {
 		testwait.For(t, time.Minute, func() error {
 			if expired(n) == 0 {
@@ -78,6 +66,22 @@ func TestConsentThatEndsIsRecordedByItself(t *testing.T) {
 			t.Errorf("the end of %s was recorded %d times", mortal(n), found)
 		}
 	}
+}
+
+// expiries counts the ends that were recorded of somebody.
+func expiries(t *testing.T, c consentv1.ConsentServiceClient, who string) int {
+	t.Helper()
+	res, err := c.ListDecisions(deadline(t), &consentv1.ListDecisionsRequest{SubjectRef: who})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, d := range res.GetDecisions() {
+		if d.GetStatus() == "dpv:ConsentExpired" {
+			found++
+		}
+	}
+	return found
 }
 
 func mortal(n int) string { return fmt.Sprintf("%caaaaaaaaaaaaaaaaaaaaaaaaa", 'b'+rune(n)) }

@@ -263,7 +263,7 @@ func living(rotate func(ctx context.Context, tenant string) error) func(ctx cont
 // upkeepParts are the scheduled works.
 func upkeepParts(cfg Config, k *daemon.Kit, m *member.Member, s *keys, c *core) []daemon.Part {
 	tasks := []upkeep.Task{
-		{Name: "sweep", Every: cfg.Sweep.Every, Do: c.sweeper(cfg.Sweep, m.Log).Sweep},
+		{Name: "sweep", Every: cfg.Sweep.Every, Do: c.sweeper(cfg.Sweep, m.Log, s.rows).Sweep},
 		{Name: "finish-destructions", Every: often, Do: func(ctx context.Context) error { _, err := s.vault.Resume(ctx); return err }},
 		{Name: "settle-claims", Every: often, Do: func(ctx context.Context) error { _, _, err := c.table.Sweep(ctx); return err }},
 		{Name: "break-glass", Every: often, Do: c.grants},

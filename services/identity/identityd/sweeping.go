@@ -5,9 +5,11 @@ import (
 	"iter"
 	"time"
 
+	"habeas.internal/services/identity/internal/inforce"
 	"habeas.internal/services/identity/internal/sweep"
 	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/es/jetstream"
+	"habeas.internal/services/internal/seal/rows"
 )
 
 // Sweep says when what a reaction has left undone is done again.
@@ -20,13 +22,17 @@ type Sweep struct {
 const sweepMemory = 48 * time.Hour
 
 // sweeper does again what the reactions were to do.
-func (c *core) sweeper(cfg Sweep, log *jetstream.Log) *sweep.Sweeper {
+func (c *core) sweeper(cfg Sweep, log *jetstream.Log, kept rows.Store) *sweep.Sweeper {
+	policies := &inforce.Reader{Policies: c.ages.Policies, Now: time.Now}
+	terms := func(ctx context.Context, tenant string) (string, error) {
+		return c.ages.Terms(ctx, tenant, policies.Posted)
+	}
 	return &sweep.Sweeper{
 		Scan: func(ctx context.Context, after es.Token) iter.Seq2[es.Recorded, error] {
 			return log.Scan(ctx, Context, after)
 		},
 		Verify: log.Verifier().Verify, React: c.reactions().React, Works: works(), Now: time.Now, After: cfg.After, Memory: sweepMemory,
-		Standing: &sweep.Standing{Terms: c.ages.Terms, Work: sweep.Work{ // a policy that comes into force later judges ages that are known
+		Standing: &sweep.Standing{Terms: terms, Kept: sweep.KeptRows{Rows: kept, Kind: "ages"}, Work: sweep.Work{ // a policy that comes into force later judges ages that are known
 			Begins: []string{"subject.age_stated"}, Ends: []string{"subject.forgetting_begun", "subject.forgotten"},
 		}},
 	}

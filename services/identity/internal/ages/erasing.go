@@ -13,6 +13,7 @@ import (
 	"habeas.internal/services/identity/internal/inforce"
 	"habeas.internal/services/identity/subject"
 	"habeas.internal/services/internal/es"
+	"habeas.internal/services/internal/policydoc"
 	"habeas.internal/services/internal/rpc/client"
 
 	"github.com/google/uuid"
@@ -23,9 +24,10 @@ import (
 // posted reads what the tenant's policies in force say about ages.
 func (d Desk) posted(ctx context.Context, tenant string) (posted, error) {
 	docs, err := inforce.Read(ctx, d.Policies, tenant)
-	if err != nil {
-		return posted{}, err
-	}
+	return postedIn(docs), err
+}
+
+func postedIn(docs []policydoc.Document) posted {
 	var out posted
 	for _, doc := range docs {
 		out.names = append(out.names, doc.Policy)
@@ -35,19 +37,21 @@ func (d Desk) posted(ctx context.Context, tenant string) (posted, error) {
 			out.free = true
 		}
 	}
-	return out, nil
+	return out
 }
 
 // Terms are what a tenant's policies in force say about ages, as a text that
-// differs if they do; empty while no policies can be asked for.
-func (d Desk) Terms(ctx context.Context, tenant string) (string, error) {
+// differs if they do; empty while no policies can be asked for. read is how they are
+// read: terms may be some minutes old, verdicts never are.
+func (d Desk) Terms(ctx context.Context, tenant string, read func(context.Context, string) ([]policydoc.Document, error)) (string, error) {
 	if d.connected() != nil {
 		return "", nil
 	}
-	p, err := d.posted(ctx, tenant)
+	docs, err := read(ctx, tenant)
 	if err != nil {
 		return "", err
 	}
+	p := postedIn(docs)
 	return fmt.Sprintf("%q %t %+v", p.names, p.free, p.rules), nil
 }
 

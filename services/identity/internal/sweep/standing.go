@@ -18,9 +18,20 @@ type Standing struct {
 	// Terms is a tenant's, as a text that differs if they do; empty while they
 	// can't be known.
 	Terms func(ctx context.Context, tenant string) (string, error)
+	// Kept is under which terms all was done before a start; nil: that is not kept.
+	Kept Kept
 
 	held map[string]map[es.Aggregate]es.Recorded // by tenant, the newest commit that begins it
-	done map[string]string                       // by tenant, the terms under which all was done
+	done map[string]string                       // by tenant, the terms under which all was done; empty while they are being done
+}
+
+// Kept keeps, by tenant, a digest of the terms under which all was done. Several
+// processes may use the same.
+type Kept interface {
+	// Load returns what was kept; empty for nothing.
+	Load(ctx context.Context, tenant string) (string, error)
+	// Store keeps a digest in place of what was kept; empty removes it.
+	Store(ctx context.Context, tenant, digest string) error
 }
 
 func (s *Standing) note(r es.Recorded) {
@@ -65,16 +76,51 @@ func (s *Standing) sweep(ctx context.Context, react func(context.Context, es.Rec
 		if terms == "" || terms == s.done[tenant] {
 			continue
 		}
-		whole := true
-		for agg, r := range held {
-			r.ID = es.DeriveID(tenant, terms, r.ID) // what is done now is not what was done then
-			if err := react(ctx, r); err != nil {
-				failed, whole = append(failed, fmt.Errorf("judge %s again: %w", agg.Type, err)), false
-			}
-		}
-		if whole {
-			s.done[tenant] = terms
-		}
+		failed = append(failed, s.judge(ctx, tenant, terms, held, react))
 	}
 	return errors.Join(failed...)
+}
+
+// judge does everybody of a tenant again, unless that was done under these terms
+// before a start. What was done under others is forgotten first: whoever is
+// interrupted begins anew, also when the terms of before are back.
+func (s *Standing) judge(
+	ctx context.Context, tenant, terms string, held map[es.Aggregate]es.Recorded, react func(context.Context, es.Recorded) error,
+) error {
+	digest := es.DeriveID(tenant, "terms", terms)
+	_, begun := s.done[tenant]
+	if s.Kept != nil && !begun {
+		before, err := s.Kept.Load(ctx, tenant)
+		if err != nil {
+			return fmt.Errorf("read under which terms all was done: %w", err)
+		}
+		if before == digest {
+			s.done[tenant] = terms
+			return nil
+		}
+	}
+	if s.Kept != nil {
+		if err := s.Kept.Store(ctx, tenant, ""); err != nil {
+			return fmt.Errorf("forget under which terms all was done: %w", err)
+		}
+	}
+	s.done[tenant] = ""
+	var failed []error
+	for agg, r := range held {
+		r.ID = es.DeriveID(tenant, terms, r.ID) // what is done now is not what was done then
+		if err := react(ctx, r); err != nil {
+			failed = append(failed, fmt.Errorf("judge %s again: %w", agg.Type, err))
+		}
+	}
+	if len(failed) > 0 {
+		return errors.Join(failed...)
+	}
+	s.done[tenant] = terms
+	if s.Kept == nil {
+		return nil
+	}
+	if err := s.Kept.Store(ctx, tenant, digest); err != nil { // the next start judges once more
+		return fmt.Errorf("keep under which terms all was done: %w", err)
+	}
+	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"habeas.internal/services/identity/internal/sweep"
 	"habeas.internal/services/internal/es"
+	"habeas.internal/services/internal/seal/rows"
 )
 
 // judged counts what is judged again, and under which terms.
@@ -72,4 +73,43 @@ func TestEverybodyIsJudgedAgainWhenTheTermsChange(t *testing.T) {
 	sweeps("a", "b") // what failed is tried again
 	h.add("c", time.Hour, "stated")
 	sweeps() // whoever comes later is judged by the process itself
+}
+
+// TestAStartJudgesNobodyAgainUnderTheTermsOfBefore: what was done under them is kept,
+// and forgotten as soon as others are judged by.
+func TestAStartJudgesNobodyAgainUnderTheTermsOfBefore(t *testing.T) {
+	h, j := &history{now: start}, &judged{terms: "13"}
+	for _, id := range []string{"a", "b"} {
+		h.add(id, 9000*time.Hour, "stated")
+	}
+	kept := sweep.KeptRows{Rows: new(rows.Memory), Kind: "ages"}
+	starts := func() *sweep.Sweeper {
+		s := j.sweeper(h)
+		s.Standing.Kept = kept
+		return s
+	}
+	sweeps := func(what string, s *sweep.Sweeper, want ...string) {
+		t.Helper()
+		j.who = nil
+		err := s.Sweep(t.Context())
+		slices.Sort(j.who)
+		if !slices.Equal(j.who, want) || (err != nil) != j.fail {
+			t.Errorf("%s: judged %v, %v; want %v", what, j.who, err, want)
+		}
+	}
+	s := starts()
+	sweeps("at first", s, "a", "b")
+	sweeps("once more", s)
+	sweeps("after a start", starts())
+	j.terms = "18"
+	sweeps("other terms", starts(), "a", "b")
+	j.terms, j.fail = "21", true
+	sweeps("terms under which it fails", s, "a", "b")
+	j.terms, j.fail = "18", false
+	sweeps("those of before are back, and not all was done under them", starts(), "a", "b")
+	sweeps("all was done", starts())
+	j.terms = "21"
+	other := starts()
+	other.Standing.Kept = nil
+	sweeps("nothing is kept", other, "a", "b")
 }
