@@ -45,20 +45,30 @@ const wholeRow = "row"
 // long.
 const maxCell = 1024
 
+// maxImportRow is the longest row of a file, in bytes, whatever its values are.
+const maxImportRow = 1 << 20
+
 // readDecisions hands over each row of a file, also those that can't be read. The
 // same file has the same rows each time.
 func readDecisions(r io.Reader, asCSV bool, each func(*consentv1.ImportRow) error) error {
-	if asCSV {
-		return readCSV(r, each)
-	}
 	in := bufio.NewReaderSize(r, 1<<16)
+	if mark, _ := in.Peek(len(byteOrderMark)); string(mark) == byteOrderMark {
+		_, _ = in.Discard(len(byteOrderMark)) // it was peeked
+	}
+	if asCSV {
+		return readCSV(in, each)
+	}
 	for n := uint64(1); ; n++ {
-		line, err := in.ReadBytes('\n')
+		line, whole, err := readLine(in)
 		if err != nil && !errors.Is(err, io.EOF) {
 			return fmt.Errorf("read file: %w", err)
 		}
+		row := &consentv1.ImportRow{Line: n, Unreadable: wholeRow}
+		if whole {
+			row = rowOfJSON(n, line)
+		}
 		if len(line) > 0 {
-			if err := each(rowOfJSON(n, line)); err != nil {
+			if err := each(row); err != nil {
 				return err
 			}
 		}
@@ -66,6 +76,31 @@ func readDecisions(r io.Reader, asCSV bool, each func(*consentv1.ImportRow) erro
 			return nil
 		}
 	}
+}
+
+// byteOrderMark stands before the text of some files.
+const byteOrderMark = "\ufeff"
+
+// readLine reads to the end of a line. Of one that is too long it keeps a part.
+func readLine(in *bufio.Reader) (line []byte, whole bool, err error) {
+	for {
+		part, err := in.ReadSlice('\n')
+		if len(line)+len(part) <= maxImportRow {
+			line, whole = append(line, part...), true
+		} else {
+			return line, false, skipLine(in, err)
+		}
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return line, whole, err
+		}
+	}
+}
+
+func skipLine(in *bufio.Reader, err error) error {
+	for errors.Is(err, bufio.ErrBufferFull) {
+		_, err = in.ReadSlice('\n')
+	}
+	return err
 }
 
 func rowOfJSON(line uint64, text []byte) *consentv1.ImportRow {
@@ -110,25 +145,24 @@ func cellOf(v any) (string, bool) {
 }
 
 func readCSV(r io.Reader, each func(*consentv1.ImportRow) error) error {
-	in := csv.NewReader(r)
-	in.FieldsPerRecord, in.LazyQuotes = -1, true
+	leash := &leash{r: r, left: maxImportRow}
+	in := csv.NewReader(leash)
+	in.FieldsPerRecord = -1
 	head, err := in.Read()
 	if err != nil {
 		return usageError{fmt.Errorf("read the heading of the file: %w", err)}
 	}
-	head[0] = strings.TrimPrefix(head[0], "\ufeff")
-	for _, name := range head {
-		if importColumns()[name] == "" {
-			return usageError{fmt.Errorf("a column of the file is none of %s", strings.Join(slices.Sorted(maps.Keys(importColumns())), ", "))}
-		}
+	if err := checkHeading(head); err != nil {
+		return usageError{err}
 	}
 	for {
+		leash.left = maxImportRow
 		record, err := in.Read()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
-		if err != nil {
-			return fmt.Errorf("read file: %w", err)
+		if err != nil { // it says line and column, and nothing of what stands there
+			return usageError{fmt.Errorf("read file: %w", err)}
 		}
 		line, _ := in.FieldPos(0)
 		row := &consentv1.ImportRow{Line: uint64(line), Unreadable: wholeRow} //nolint:gosec // never negative
@@ -143,6 +177,45 @@ func readCSV(r io.Reader, each func(*consentv1.ImportRow) error) error {
 			return err
 		}
 	}
+}
+
+// errLong: a quote is open, most likely, and the rest of the file is one value.
+var errLong = errors.New("a row is longer than a megabyte: is a quote missing that ends a value?")
+
+// leash lets a reader read so much, and no more.
+type leash struct {
+	r    io.Reader
+	left int
+}
+
+func (l *leash) Read(p []byte) (int, error) {
+	if l.left <= 0 {
+		return 0, errLong
+	}
+	n, err := l.r.Read(p)
+	l.left -= n
+	return n, err
+}
+
+// checkHeading refuses a heading by which no row could be read, or some would be read
+// wrong. It names a column by its place: a file without a heading has values there.
+func checkHeading(head []string) error {
+	for i, name := range head {
+		if importColumns()[name] == "" {
+			return fmt.Errorf("line 1, column %d of the file is none of %s", i+1, strings.Join(slices.Sorted(maps.Keys(importColumns())), ", "))
+		}
+		if first := slices.Index(head, name); first < i {
+			return fmt.Errorf("line 1, columns %d and %d of the file are both %s", first+1, i+1, name)
+		}
+	}
+	for _, one := range [][]string{
+		{"policy"}, {"decision"}, {"expression"}, {"decided_at"}, {"purpose", "category"}, append([]string{"subject_ref"}, kinds()...),
+	} {
+		if !slices.ContainsFunc(one, func(name string) bool { return slices.Contains(head, name) }) {
+			return fmt.Errorf("line 1 of the file has no column %s", strings.Join(one, " or "))
+		}
+	}
+	return nil
 }
 
 func fieldOf(column string) string {
