@@ -44,6 +44,7 @@ func Errors() fault.Table {
 		{Err: pack.ErrStore, Code: codes.Unavailable, Reason: "PACKAGE_STORE_UNAVAILABLE"},
 		{Err: terms.ErrNoPolicy, Code: codes.FailedPrecondition, Reason: "POLICY_NOT_IN_FORCE"},
 		{Err: terms.ErrWhichPolicy, Code: codes.FailedPrecondition, Reason: "POLICY_REQUIRED"},
+		{Err: terms.ErrNoRight, Code: codes.FailedPrecondition, Reason: "RIGHT_NOT_GRANTED"},
 		{Err: terms.ErrNoTenant, Code: codes.NotFound, Reason: "TENANT_NOT_FOUND"},
 		{Err: terms.ErrSettings, Code: codes.FailedPrecondition, Reason: "TENANT_SETTINGS_UNUSABLE"},
 	}, keyclient.Table(), esfault.Table())

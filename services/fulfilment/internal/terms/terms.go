@@ -31,6 +31,8 @@ var (
 	ErrWhichPolicy = errors.New("tenant has several policies")
 	// ErrNoTenant says that there is no such tenant.
 	ErrNoTenant = errors.New("tenant does not exist")
+	// ErrNoRight says that neither the policy nor any of its laws grants the right.
+	ErrNoRight = errors.New("right is not granted")
 	// ErrSettings says that the tenant's zone, calendar or policy can't be used
 	// to count days.
 	ErrSettings = errors.New("tenant's settings give no deadline")
@@ -146,6 +148,9 @@ func (p Pinner) due(from Asked, t *identityv1.GetTenantResponse, doc *consentv1.
 		Right: lawful(from.Right), ReceivedAt: from.ReceivedAt, Elsewhere: elsewhere, Zone: zone, Calendar: calendar,
 		Packs: p.Packs, PolicyClocks: clocks,
 	})
+	if errors.Is(err, law.ErrNoClock) {
+		return request.Terms{}, ErrNoRight
+	}
 	if err != nil {
 		return request.Terms{}, ErrSettings
 	}

@@ -101,6 +101,24 @@ func TestALevelIsThePolicysOrElseTheTenants(t *testing.T) {
 	}
 }
 
+func TestARightThatNeitherPolicyNorLawGrantsHasNoTerms(t *testing.T) {
+	packs, err := rulepack.Load("gdpr")
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := terms.Asked{Right: request.Accounting, ReceivedAt: time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)}
+	p := terms.Pinner{Tenants: tenants{zone: "UTC"}, Policies: policies{posted: []string{"shop"}}, Packs: packs}
+	if _, err := p.Pin(t.Context(), fake.Tenant, asked); !errors.Is(err, terms.ErrNoRight) {
+		t.Errorf("an accounting under no law that knows it: error %v", err)
+	}
+	if p.Packs, err = rulepack.Load("hipaa"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := p.Pin(t.Context(), fake.Tenant, asked); err != nil || got.DueAt.Format(time.DateOnly) != "2026-05-02" {
+		t.Errorf("under one that does: due at %s, error %v", got.DueAt, err)
+	}
+}
+
 func TestTermsArePinned(t *testing.T) {
 	packs, err := rulepack.Load("gdpr")
 	if err != nil {
