@@ -148,7 +148,29 @@ func (r *round) fromCopy(ctx context.Context, agg es.Aggregate) (person.Person, 
 	if !ok {
 		return person.Person{}, mirror.ErrAbsent
 	}
-	return r.log.Mirror.Person(ctx, agg)
+	s, err := r.log.Mirror.Person(ctx, agg)
+	if err == nil && !r.relaxed {
+		err = r.led(ctx, agg)
+	}
+	return s, err
+}
+
+// led waits until the leader has all that was read. What a majority holds a
+// follower may deliver before its leader has it: whoever asked the leader after
+// this answer would be told of an earlier state.
+func (r *round) led(ctx context.Context, agg es.Aggregate) error {
+	at, _, err := r.log.Mirror.Fresh(agg)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for proof := r.log.Prover.Latest(at.Stream); proof.Epoch != at.Epoch || proof.Seq < at.Seq; {
+		if proof, err = r.log.Prover.Since(ctx, at.Stream, time.Now()); err != nil {
+			return mirror.ErrAbsent
+		}
+	}
+	return nil
 }
 
 // standing is a policy with everything that was acknowledged before the call: as it

@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -110,4 +111,51 @@ func TestTheCopyAnswersAsLongAsItMayAndTheLogWhenItCan(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAFullAnswerWaitsUntilTheLeaderHasWhatItTells is about a commit that the copy
+// has got from a follower. Without the wait, the next one who asks the leader
+// would be told of the state before.
+func TestAFullAnswerWaitsUntilTheLeaderHasWhatItTells(t *testing.T) {
+	now := time.Now()
+	for name, tc := range map[string]struct {
+		relaxed bool
+		proven  []uint64 // by the leader, one proof after the other; after the last none comes
+		want    error
+		left    int
+	}{
+		"the leader has it":          {proven: []uint64{8}, left: 0},
+		"the leader has it later":    {proven: []uint64{7, 7, 8, 9}, left: 1},
+		"the leader never has it":    {proven: []uint64{7, 7}, want: mirror.ErrAbsent},
+		"twin: a bounded one is not": {relaxed: true, proven: []uint64{7, 8}, left: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := &leading{copied: copied{at: 8, fresh: now}, proven: tc.proven}
+			r := &round{log: &log{Config: Config{Mirror: c, Prover: c, Locator: c}}, started: now, relaxed: tc.relaxed, seen: es.Token{}, want: es.Token{}}
+			if _, err := r.fromCopy(t.Context(), es.Aggregate{}); !errors.Is(err, tc.want) || len(c.proven) != tc.left {
+				t.Errorf("%v, %d proofs left; want %v, %d", err, len(c.proven), tc.want, tc.left)
+			}
+		})
+	}
+}
+
+// leading is a leader that proves one position after the other, and a copy that
+// knows everybody.
+type leading struct {
+	copied
+
+	proven []uint64
+}
+
+func (l *leading) Person(context.Context, es.Aggregate) (person.Person, error) {
+	return person.Person{}, nil
+}
+
+func (l *leading) Since(ctx context.Context, stream string, moment time.Time) (es.Proof, error) {
+	if len(l.proven) == 0 {
+		return l.copied.Since(ctx, stream, moment)
+	}
+	l.latest = es.Proof{Position: l.position(l.proven[0]), At: moment, Asked: moment}
+	l.proven = l.proven[1:]
+	return l.latest, nil
 }
