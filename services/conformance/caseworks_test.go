@@ -17,7 +17,7 @@ func caseworks() []promise {
 		{id: "CW-13", show: everythingHeld},
 		{id: "CW-14"},
 		{id: "CW-15", show: provenFirst},
-		{id: "CW-16"},
+		{id: "CW-16", show: listedReasonsOnly},
 		{id: "CW-17"},
 		{id: "CW-18"},
 		{id: "CW-19"},

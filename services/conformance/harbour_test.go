@@ -141,7 +141,7 @@ func principleAccess(t *testing.T, w *world) {
 	planted := w.absences.plant(t, email)
 	p := w.known(tenant, qceraTenant, w.Register(tenant, email))
 	p.grants("customer_service.improve")
-	shown := w.Closed(tenant, w.Ask(tenant, fulfilmentv1.Right_RIGHT_ACCESS, qceraTenant, email))
+	shown := w.asksEmployer(tenant, fulfilmentv1.Right_RIGHT_ACCESS, email)
 	machines, people := w.forms(w.PackageByCase(tenant, shown.GetRequest()), []*holder{w.absences})
 	for category, value := range planted {
 		if !strings.Contains(machines, value) || !strings.Contains(people, value) {

@@ -99,9 +99,10 @@ func (w *world) sensitiveTwins() {
 	}
 }
 
-// instructedAndConsented is QC-03 as far as consent decides: an instruction is
-// needed and replaces no consent, and a withdrawal waits for nobody.
-func instructedAndConsented(_ *testing.T, w *world) {
+// instructedAndConsented is the part of QC-03 that consent decides: an instruction
+// is needed and replaces no consent, and a withdrawal waits for nobody.
+func instructedAndConsented(w *world) {
+	w.Helper()
 	a := ask{purpose: operating, category: "leave.absence", source: "online"}
 	p := w.stranger(qceraTenant, qceraTenant)
 	employer, silent := w.party(qceraTenant, "employer", a), w.party(qceraTenant, "employer", a, without("instructions"))

@@ -41,14 +41,14 @@ func onlineOnly(t *testing.T, w *world) {
 	p.denied("on paper", offline, "SOURCE_NOT_COVERED")
 	p.denied("nobody knows how", unknown, "SOURCE_UNKNOWN")
 	w.employersPolicy(tenant, p, offline)
-	r := w.Closed(tenant, w.Ask(tenant, fulfilmentv1.Right_RIGHT_ACCESS, qceraTenant, email))
+	r := w.asksEmployer(tenant, fulfilmentv1.Right_RIGHT_ACCESS, email)
 	machines, people := w.forms(w.PackageByCase(tenant, r.GetRequest()), w.qcera) // QC-08: the request is the person's word for it
 	for _, value := range planted {
 		if !strings.Contains(machines, value) || !strings.Contains(people, value) {
 			t.Errorf("the package lacks %s", value)
 		}
 	}
-	r = w.Closed(tenant, w.Ask(tenant, fulfilmentv1.Right_RIGHT_ERASURE, qceraTenant, email))
+	r = w.asksEmployer(tenant, fulfilmentv1.Right_RIGHT_ERASURE, email)
 	if r.GetOutcome() != fulfilmentv1.Outcome_OUTCOME_COMPLETE {
 		t.Errorf("the erasure ended as %v", r.GetOutcome())
 	}

@@ -81,7 +81,7 @@ func (w *world) outlivesErasure() {
 				w.Fatal(err)
 			}
 		}
-		w.Closed(tenant, w.Ask(tenant, fulfilmentv1.Right_RIGHT_ERASURE, qceraTenant, address[who]))
+		w.asksEmployer(tenant, fulfilmentv1.Right_RIGHT_ERASURE, address[who])
 	}
 	byAddress := func(who string) *consentv1.ImportRow {
 		row := oldYes()

@@ -4,7 +4,7 @@ func qcera() []promise {
 	return []promise{
 		{id: "QC-01", show: anonymousVisit},
 		{id: "QC-02", show: leaveKinds},
-		{id: "QC-03", part: instructedAndConsented},
+		{id: "QC-03", show: orderedByTheClient},
 		{id: "QC-04", show: explicitConsentOnly},
 		{id: "QC-05", show: saysHowToStop},
 		{id: "QC-06", show: allowedCookies},

@@ -47,7 +47,7 @@ func storedSafely(t *testing.T, w *world) {
 	p := w.known(tenant, qceraTenant, subject)
 	p.grants("customer_service.improve")
 	p.decides(act{purpose: "mail.periodic", decision: "refused"}) // which outlives the erasure
-	shown := w.Closed(tenant, w.Ask(tenant, fulfilmentv1.Right_RIGHT_ACCESS, qceraTenant, email))
+	shown := w.asksEmployer(tenant, fulfilmentv1.Right_RIGHT_ACCESS, email)
 	machines, people := w.forms(w.PackageByCase(tenant, shown.GetRequest()), []*holder{w.leave}) // QC-08: the request is the person's word for it
 	for _, value := range planted {
 		if !strings.Contains(machines, value) || !strings.Contains(people, value) {
@@ -55,7 +55,7 @@ func storedSafely(t *testing.T, w *world) {
 		}
 	}
 	backup := w.Export() // while the person is known: their keys live
-	w.Closed(tenant, w.Ask(tenant, fulfilmentv1.Right_RIGHT_ERASURE, qceraTenant, email))
+	w.asksEmployer(tenant, fulfilmentv1.Right_RIGHT_ERASURE, email)
 	p.acts = append(p.acts, erasedFacts()...)
 	places := map[string][]byte{
 		"redis": canary.Dump(t, w.Redis.Addr()), "metrics": w.Metrics(), "logs": []byte(w.Logs.String()),

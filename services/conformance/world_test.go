@@ -23,6 +23,8 @@ type world struct {
 	leave, absences, letters    *holder   // of Qcera
 	desk                        *holder   // where a second person approves
 	files                       *holder   // of Caseworks, for its staff
+	ordered                     *holder   // of Qcera, for an employer
+	declined                    []*holder // of Caseworks, one of them impractical
 	analytics                   []*holder // of Personnel Technology: visits, and an application
 }
 
@@ -49,6 +51,7 @@ func newWorld(t *testing.T) *world {
 	w.desk = deskHolder(t, s)
 	w.files = newHolder(t, s, "cw-10", "files", "account.email", "communication.other")
 	w.analytics = analyticsHolders(t, s)
+	w.ordered, w.declined = orderedHolder(t, s), decliningHolders(t, s)
 	s.Start()
 	for _, tenant := range []string{caseworksTenant, personnelTenant, qceraTenant} {
 		s.Tenant(tenant)

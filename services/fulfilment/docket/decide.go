@@ -32,7 +32,7 @@ func Decide(s Docket, cmd Command) ([]Event, error) {
 }
 
 func enter(s Docket, c Enter) []Event {
-	if _, there := s.Find(c.Request); there || slices.Contains(s.Ended, c.Request) || s.Stops(c.Agent, c.Asked) {
+	if _, there := s.Find(c.Request); there || slices.Contains(s.Ended, c.Request) && !c.Again || s.Stops(c.Agent, c.Asked) {
 		return nil
 	}
 	if c.Right == Erasure && s.Erased != "" {

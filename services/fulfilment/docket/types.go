@@ -132,6 +132,7 @@ type Enter struct {
 	Agent   string
 	Asked   time.Time
 	Partial bool // it is about a part of the data
+	Again   bool // it was reopened after it had left
 }
 
 // Begin asks to destroy. It is granted if the request is active then, and says

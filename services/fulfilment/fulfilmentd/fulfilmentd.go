@@ -54,7 +54,7 @@ type Config struct {
 	Packages    Packages       `env:"PACKAGES"`
 	Connections env.File       `env:"CONNECTIONS" default:"" help:"YAML file, mode 0600: connections as tenant/name, and their connection strings; no system can be reached without one"`
 	Verify      Verify         `env:"VERIFY"`
-	RulePacks   []string       `env:"RULE_PACKS" default:"gdpr,ccpa" help:"laws whose clocks count; the earliest wins"`
+	RulePacks   []string       `env:"RULE_PACKS" default:"" help:"laws whose clocks count besides those that a policy names; the earliest wins. A policy that names none is under gdpr and ccpa in any case, unless one stands here"`
 }
 
 // Verify says how often who asks may be put to the proof.
@@ -159,6 +159,10 @@ func assemble(
 	if err != nil {
 		return nil, env.Problem{Variable: "HABEAS_RULE_PACKS", Text: "names a rule pack that is not known"}
 	}
+	known, err := rulepack.All()
+	if err != nil {
+		return nil, err
+	}
 	systems, err := reach.Load(string(cfg.Connections), holders(k.RPC()))
 	if err != nil {
 		return nil, err
@@ -181,7 +185,7 @@ func assemble(
 		return nil, err
 	}
 	words := vocabulary.New(p.Policies, p.Retention)
-	pinner := terms.Pinner{Tenants: p.tenants, Policies: p.Policies, Packs: packs}
+	pinner := terms.Pinner{Tenants: p.tenants, Policies: p.Policies, Packs: packs, Known: known}
 	carrier := carry.New(carry.Config{
 		Pin:      pinner.Unasked,
 		Handlers: handlers, Peers: p.Peers, Connect: systems, Words: words, Opener: p.keys, Packages: packages, Mailer: mailer, Phones: texts != nil, Timers: m.Log,
@@ -226,6 +230,7 @@ func (s *service) serve(ctx context.Context, k *daemon.Kit, reads kit.ReadLog, s
 		{Desc: &fulfilmentv1.RequestService_ServiceDesc, Impl: s.Server},
 		{Desc: &fulfilmentv1.SystemService_ServiceDesc, Impl: s.Server},
 		{Desc: &fulfilmentv1.CaseService_ServiceDesc, Impl: s.Server},
+		{Desc: &fulfilmentv1.ControllerService_ServiceDesc, Impl: s.Server},
 		{Desc: &fulfilmentv1.AgentRequestService_ServiceDesc, Impl: &rpc.Agents{Server: s.Server, Directory: s.agents}},
 	}
 	cfg.Errors, cfg.Reads, cfg.Staff, cfg.Even = rpc.Errors(), reads, staff, kit.Even{Floor: s.floor, Methods: rpc.Even()}

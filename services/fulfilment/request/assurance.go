@@ -216,7 +216,7 @@ func cancel(s Request, c Cancel) ([]Event, error) {
 		return refuse("cancel", ErrCancelCode)
 	case s.Cancelled != "":
 		return nil, nil
-	case s.Closed, s.Withdrawn:
+	case s.Closed, s.Withdrawn, s.Rejected:
 		return refuse("cancel", ErrOver)
 	case s.touched():
 		return refuse("cancel", ErrTooLate)

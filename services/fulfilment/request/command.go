@@ -7,7 +7,7 @@ import (
 )
 
 // Command is what a request may be asked to do. Withdraw, Cancel, Retry, Assign, Unassign,
-// Approve, Decline, ReadPackage, CheckOpen, CheckPerson and Renew come from people; the others from the request's own process.
+// Approve, Decline, NameController, Instruct, Reject, Reopen, ReadPackage, CheckOpen, CheckPerson and Renew come from people; the others from the request's own process.
 //
 //sumtype:decl
 type Command interface{ command() }

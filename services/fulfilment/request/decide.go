@@ -54,6 +54,10 @@ func Decide(s Request, cmd Command) ([]Event, error) {
 		return staffing(s, c)
 	case Approve, Decline, NoteReview, OutdateManifest:
 		return approving(s, c)
+	case NameController, AskController, Instruct:
+		return instruction(s, c)
+	case Reject, Reopen:
+		return rejecting(s, c)
 	case TellRecipients, NoteForgotten, EndRestriction, OweNotice, EndNotice:
 		return ending(s, c)
 	case AnswerWith, Close, LeaveDocket, DestroyKey, Finish:
@@ -102,7 +106,7 @@ func asked(s Request, cmd Command) ([]Event, error) {
 		switch {
 		case s.Withdrawn:
 			return nil, nil
-		case s.Closed:
+		case s.Closed, s.Rejected:
 			return refuse("withdraw", ErrOver)
 		case s.touched():
 			return refuse("withdraw", ErrTooLate)
@@ -141,7 +145,7 @@ func readPackage(s Request, c ReadPackage) ([]Event, error) {
 const causeRetry = "retry"
 
 // over reports whether the process has nothing more to do inside.
-func (s Request) over() bool { return s.Closed || s.Withdrawn || s.Unverified != "" }
+func (s Request) over() bool { return s.Closed || s.Withdrawn || s.Rejected || s.Unverified != "" }
 
 // opening decides what happens before there is a manifest.
 func opening(s Request, cmd Command) ([]Event, error) {

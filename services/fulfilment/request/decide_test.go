@@ -257,7 +257,7 @@ func endings() []decision {
 }
 
 func TestDecide(t *testing.T) {
-	for _, tc := range slices.Concat(openings(), works(), announcements(), remains(), resumed(), remembered(), endings(), staffings(), approvals()) {
+	for _, tc := range slices.Concat(openings(), works(), announcements(), remains(), resumed(), remembered(), endings(), staffings(), approvals(), instructions(), rejections()) {
 		t.Run(tc.name, func(t *testing.T) {
 			got, err := request.Decide(fold(tc.given), tc.when)
 			if !errors.Is(err, tc.err) {

@@ -13,12 +13,13 @@ func Evolve(s Request, ev Event) Request {
 		s.Submitted, s.Right, s.Kind, s.Identifier = true, e.Right, e.Kind, e.Identifier
 		s.Channel, s.Terms, s.ReceivedAt, s.Submitter, s.Since = e.Channel, e.Terms, e.ReceivedAt, e.Submitter, e.At
 		s.Case.TakenBy = e.TakenBy
+		s.Instruction.Controller = e.Terms.Controller
 		s.Agent, s.Mandate, s.Service, s.SubmitterKey = e.Agent, e.Mandate, e.Service, e.SubmitterKey
 	case ScopeSet:
 		s.Scope = e.Limbs
 	case NoticeOwed:
 		s.Notices = append(slices.Clip(s.Notices), Notice{ID: e.Notice, Template: e.Template})
-		s.Failures = others(others(s.Failures, StepAcknowledge, ""), StepMore, "")
+		s.Failures = others(others(others(s.Failures, StepAcknowledge, ""), StepMore, ""), StepRemind, "")
 	case NoticeEnded:
 		s.Notices = changed(s.Notices, func(n *Notice) { n.Ended, n.Sent = n.Ended || n.ID == e.Notice, n.Sent || n.ID == e.Notice && e.Sent })
 	case VerificationStarted, Renewed, VerificationExtended, Verified, VerificationFailed:
@@ -64,6 +65,10 @@ func Evolve(s Request, ev Event) Request {
 		s = evolveApproval(evolveWork(s, e), e)
 	case Assigned, Unassigned, NeedGranted, NeedEnded, Approved, Declined, Reviewed, ManifestOutdated:
 		s = evolveApproval(evolveCase(s, e), e)
+	case ControllerNamed, InstructionAsked, InstructionGiven:
+		s = evolveInstruction(s, e)
+	case Rejected, ReopenProposed, Reopened:
+		s = evolveRejection(s, e)
 	case CommandRefused, RemainderStated:
 	}
 	return clearFailures(s, ev)
@@ -254,6 +259,8 @@ func succeeded(ev Event) Step {
 		return StepNotify
 	case NeedGranted, NeedEnded:
 		return StepNeed
+	case InstructionAsked:
+		return StepAsk
 	case Reviewed:
 		return StepReview
 	}

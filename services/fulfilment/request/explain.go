@@ -24,7 +24,7 @@ func (s Request) Stage() Stage {
 	switch {
 	case s.Closed:
 		return Over
-	case s.Withdrawn, s.Unverified != "":
+	case s.over():
 		return Concluding
 	case !s.Assured():
 		return Received
@@ -49,6 +49,10 @@ type Explanation struct {
 	Since     time.Time
 	OverdueAt time.Time
 	NextTryAt time.Time
+	// Controller is who is waited for, if the actor is a controller.
+	Controller string
+	// ByItself is what happens at NextTryAt, where that is no retry.
+	ByItself string
 }
 
 // PermitOpen is the reason while a system is worked on under a permit: whoever
@@ -78,6 +82,9 @@ const (
 	ActorNobody    = "nobody"
 	ActorApprover  = "approver"
 	ActorFulfiller = "fulfiller"
+	// ActorController decides on the request; ActorIntake says which one does.
+	ActorController = "controller"
+	ActorIntake     = "intake"
 )
 
 // Explain says how the request stands. Every state that is not closed has an
@@ -87,7 +94,7 @@ func Explain(s Request) Explanation {
 	switch {
 	case s.Closed:
 		return explainRest(s)
-	case s.Withdrawn, s.Unverified != "":
+	case s.over():
 		x.Awaited = "request.close"
 	case !s.Assured() && s.Verification == "":
 		x.Awaited = "verification.start"
@@ -99,12 +106,16 @@ func Explain(s Request) Explanation {
 	case !s.Assured():
 		x.Actor, x.Awaited, x.Reason, x.OverdueAt = ActorPerson, "verification.more", TooLow, s.proveBy()
 		return x
+	case s.AwaitsInstruction() && (s.Instruction.Controller == "" || !s.Instruction.AskedAt.IsZero()):
+		return explainInstruction(s, x)
 	case !s.Placed && !s.DelayUntil.IsZero(): // the person may cancel it meanwhile
 		x.Actor, x.Awaited, x.Reason, x.NextTryAt = ActorFulfilment, "delay.end", DelayRuns, s.DelayUntil
 		return withFailure(s, x)
 	case s.Placed && !s.Active: // what failed before is not what it waits for now
 		x.Awaited = "docket.turn"
 		return x
+	case s.AwaitsInstruction():
+		x.Awaited = "controller.ask"
 	case !s.Planned:
 		x.Awaited = "manifest.commit"
 	case s.AwaitsApproval():

@@ -35,6 +35,8 @@ const (
 	StepFinish      Step = "finish"
 	StepNeed        Step = "case_need"
 	StepReview      Step = "review_manifest"
+	StepAsk         Step = "ask_controller"
+	StepRemind      Step = "tell_controller"
 )
 
 // Effect is a step that is due, on a system if it is about one.
@@ -79,6 +81,14 @@ func Wake(s Request, now time.Time) time.Time {
 	}
 	if !s.over() && !s.Placed && now.Before(s.DelayUntil) {
 		add(s.DelayUntil)
+	}
+	if s.AwaitsInstruction() && s.Assured() {
+		if template, next := s.ToController(); template != "" {
+			add(next)
+		}
+	}
+	if s.Closed && s.reopenable(now) {
+		add(s.reopenUntil().Add(reopenMargin))
 	}
 	if s.Stage() == Waiting {
 		add(now.Add(turnLookedAt))
@@ -137,9 +147,9 @@ func onward(s Request, now time.Time) []Effect {
 		return one(StepAcknowledge)
 	case s.Closed:
 		return afterwards(s, now)
-	case (s.Withdrawn || s.Unverified != "") && s.restricted():
+	case s.over() && s.restricted():
 		return one(StepUnfreeze)
-	case s.Withdrawn, s.Unverified != "":
+	case s.over():
 		return one(StepClose)
 	case s.SubjectRef == "":
 		return verifying(s, now)
@@ -151,6 +161,8 @@ func onward(s Request, now time.Time) []Effect {
 		return one(StepDelay)
 	case !s.Placed && now.Before(s.DelayUntil):
 		return nil
+	case s.AwaitsInstruction():
+		return s.instructing(now)
 	case !s.Placed:
 		return one(StepEnter)
 	case !s.Active:
@@ -247,7 +259,7 @@ func afterwards(s Request, now time.Time) []Effect {
 	reachable := s.ContactNoted || conclusion == TemplateNotVerified // by what the request brought
 	if conclusion != "" && reachable && !s.KeyDestroyed && !s.owed(conclusion) {
 		out = append(out, Effect{Step: StepNotify})
-	} else if !s.KeyDestroyed && s.told() {
+	} else if !s.KeyDestroyed && s.told() && !s.reopenable(now) {
 		out = append(out, Effect{Step: StepDestroyKey})
 	}
 	live := s.Package.Name != "" && !s.Package.Expired
@@ -307,6 +319,13 @@ func (s Request) Conclusion() string {
 		return TemplateWithdrawn
 	case CancelledByPerson:
 		return TemplateCancelled
+	case RejectedWhole:
+		return s.round(TemplateRejected)
+	case PartlyRejected:
+		if s.Right == Access && s.Package.Ready {
+			return TemplateReady // it says what is not in it
+		}
+		return TemplateErased
 	case Duplicate:
 		return TemplateDuplicate
 	case Incomplete:

@@ -8,7 +8,7 @@ func OutcomeOf(leaves []Leaf) Outcome {
 	if len(leaves) == 0 {
 		return NoOutcome
 	}
-	held, retained, lost := false, false, false
+	held, retained, lost, rejected := false, false, false, false
 	for _, l := range leaves {
 		switch l.Outcome {
 		case Open:
@@ -19,12 +19,16 @@ func OutcomeOf(leaves []Leaf) Outcome {
 			held = true
 		case Lost:
 			lost = true
+		case LeafRejected:
+			rejected = true
 		case NotHeld:
 		}
 	}
 	switch {
 	case lost:
 		return Incomplete
+	case rejected:
+		return PartlyRejected
 	case !held:
 		return NothingHeld
 	case retained:
@@ -41,6 +45,8 @@ func (s Request) Verdict() Outcome {
 		return CancelledByPerson
 	case s.Withdrawn:
 		return WithdrawnByPerson
+	case s.Rejected:
+		return RejectedWhole
 	case s.Unverified != "":
 		return NotVerified
 	case !s.done():
@@ -202,7 +208,7 @@ func Left(erasure Request) []Planned {
 	for _, l := range erasure.Leaves {
 		p := l.Planned
 		p.Decision, p.Rows, p.Ground, p.Authority, p.Until, p.Rule = Collect, 0, "", "", time.Time{}, ""
-		if l.Outcome == Retained {
+		if l.Outcome == Retained || l.Outcome == LeafRejected {
 			why := l.Why()
 			p.Decision, p.Rows, p.Rule = Keep, max(1, l.Kept, l.Shared), l.Rule
 			p.Ground, p.Authority, p.Until = why.Reason, why.Authority, why.Until

@@ -45,6 +45,8 @@ const (
 	Duplicate            Outcome = 6
 	Incomplete           Outcome = 7
 	CancelledByPerson    Outcome = 8
+	RejectedWhole        Outcome = 9
+	PartlyRejected       Outcome = 10
 )
 
 // LeafOutcome is how a leaf ended. The numbers are the contract's.
@@ -61,6 +63,8 @@ const (
 	NotHeld   LeafOutcome = 5
 	// Lost: it was not carried out to the end, and nobody can look for it any more.
 	Lost LeafOutcome = 7
+	// LeafRejected: it was not carried out, on a ground that policy and laws permit.
+	LeafRejected LeafOutcome = 8
 )
 
 // Decision is what is to become of a leaf.
@@ -294,6 +298,12 @@ type Request struct {
 	RestrictionEnded bool
 	Notices          []Notice
 
+	Instruction Instruction
+	Rejections  []Rejection
+	Rejected    bool           // as a whole
+	Reopening   ReopenProposed // the first signature under its reopening
+	Reopenings  int
+
 	Withdrawn    bool
 	Closed       bool
 	Outcome      Outcome
@@ -322,6 +332,15 @@ type Terms struct {
 	Elsewhere     bool          // it is known not to have arrived where the policy says
 	Year          uint32        // the calendar year that a list of disclosures is about
 	AnswersUntil  time.Time     // until when the answer is also that to whoever asks again
+	Packs         []Pinned      // all rule packs that apply
+	Instructing   Instructing   // of a controller; its period is empty where none is asked
+	Controller    string        // whose data it is about; empty if none was named
+}
+
+// Pinned is a rule pack as it was at receipt.
+type Pinned struct {
+	Pack string // "name@version"
+	Hash string
 }
 
 // Refusal is a rule's no, with its reason code.

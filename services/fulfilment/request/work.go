@@ -234,7 +234,7 @@ func owe(s Request, c OweNotice) []Event {
 func closing(s Request, cmd Command) ([]Event, error) {
 	switch c := cmd.(type) { //nolint:gochecksumtype // Decide chose what closes
 	case AnswerWith:
-		if s.Active && !s.Closed {
+		if (s.Active || s.Rejected) && !s.Closed {
 			return nil, ErrOutOfStep
 		}
 		return once(s.Closed, Closed{Outcome: Duplicate, DuplicateOf: c.Request, At: c.At})
@@ -243,7 +243,7 @@ func closing(s Request, cmd Command) ([]Event, error) {
 			return nil, nil
 		}
 		verdict := s.Verdict()
-		forgotten := !s.whole() || s.Forgotten || s.Withdrawn || s.Unverified != ""
+		forgotten := !s.whole() || s.Forgotten || s.over()
 		if verdict == NoOutcome || s.restricted() || !forgotten {
 			return nil, ErrOutOfStep
 		}

@@ -3,6 +3,7 @@ package policydiff
 import (
 	"cmp"
 	"strconv"
+	"strings"
 
 	"habeas.internal/services/internal/policydoc"
 )
@@ -111,6 +112,7 @@ func (d *differ) requests(from, to policydoc.Requests) {
 			d.right(item("requests.rights", id, now.Clause), *old, *now)
 		}
 	})
+	d.approval(from.Approval, to.Approval)
 	pairs(from.Decline, to.Decline, func(g policydoc.Decline) string { return g.Ground }, func(id string, old, now *policydoc.Decline) {
 		switch {
 		case now == nil:
@@ -120,8 +122,30 @@ func (d *differ) requests(from, to policydoc.Requests) {
 		default:
 			a := item("requests.decline", id, now.Clause)
 			d.permits(a.key("rights"), old.Rights, now.Rights, "What may be declined as "+id)
+			d.text(a.key("rests_on"), old.RestsOn, now.RestsOn, Less, "On what of the law a decline as "+id+" rests")
+			d.text(a.key("justification"), old.Justification, now.Justification, Differs, "What the vocabulary calls a decline as "+id)
 		}
 	})
+}
+
+// approval: the controller's time is the person's waiting.
+func (d *differ) approval(from, to *policydoc.Approval) {
+	var old, now policydoc.Approval
+	if from != nil {
+		old = *from
+	}
+	if to != nil {
+		now = *to
+	}
+	a := at{"requests.approval", cmp.Or(now.Clause, old.Clause)}
+	d.text(a.key("controller"), old.Controller, now.Controller, Differs, "For whose word requests wait")
+	switch {
+	case old.Period == "" || now.Period == "":
+		d.text(a.key("period"), old.Period, now.Period, Differs, "How long the controller may take")
+	default:
+		d.longer(a.key("period"), old.Period, now.Period, "How long the controller may take")
+	}
+	d.text(a.key("reminders"), strings.Join(old.Reminders, ", "), strings.Join(now.Reminders, ", "), Differs, "When the controller is reminded")
 }
 
 func (d *differ) right(a at, from, to policydoc.Right) {

@@ -44,10 +44,13 @@ var (
 	clausePattern = regexp.MustCompile(`^[A-Z]{2,8}-[0-9]{1,3}$`)
 	fidesPattern  = regexp.MustCompile(`^(user|system)(\.[a-z][a-z0-9_]*)*$`)
 	dpvPattern    = regexp.MustCompile(`^dpv(-pd)?:[A-Z][A-Za-z]+$`)
-	mailPattern   = regexp.MustCompile(`^[^@\s]+@[^@\s]+$`)
-	phonePattern  = regexp.MustCompile(`^\+[0-9]{5,15}$`)
-	webPattern    = regexp.MustCompile(`^https?://[^\s]+$`)
-	zonePattern   = regexp.MustCompile(`^[A-Za-z_]+(/[A-Za-z_+-]+){0,2}$`)
+	// justificationPattern is a term of the vocabulary's justifications.
+	justificationPattern = regexp.MustCompile(`^justifications:[A-Z][A-Za-z]+$`)
+
+	mailPattern  = regexp.MustCompile(`^[^@\s]+@[^@\s]+$`)
+	phonePattern = regexp.MustCompile(`^\+[0-9]{5,15}$`)
+	webPattern   = regexp.MustCompile(`^https?://[^\s]+$`)
+	zonePattern  = regexp.MustCompile(`^[A-Za-z_]+(/[A-Za-z_+-]+){0,2}$`)
 )
 
 // linter collects problems of a document that could be read.
@@ -73,6 +76,7 @@ func lint(doc Document, tree *yaml.Node) Problems {
 	l.lintSharing()
 	l.lintLimits()
 	l.lintRequests()
+	l.lintApproval()
 	l.lintRetention()
 	l.lintVocabularies()
 	l.lintFloors()

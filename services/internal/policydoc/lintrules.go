@@ -293,6 +293,8 @@ func (l *linter) lintRequests() {
 	for i, d := range l.doc.Requests.Decline {
 		at := item("requests.decline", i)
 		l.match(at+".ground", d.Ground, dottedPattern)
+		l.may(at+".rests_on", d.RestsOn, dottedPattern)
+		l.may(at+".justification", d.Justification, justificationPattern)
 		l.eachOneOf(at+".rights", d.Rights, rights())
 		for j, r := range d.Rights {
 			if r == "withdrawal" || r == "unsubscribe" || r == "opt_out" || r == "complaint" {
@@ -325,6 +327,27 @@ func (l *linter) designated(at string, d *Designated) {
 	l.may(at+".phone", d.Phone, phonePattern)
 	if len(d.Post) > 200 {
 		l.fail(at+".post", CodeTooLarge, "is too long")
+	}
+}
+
+// lintApproval: who waits for a controller says for which, and for how long.
+func (l *linter) lintApproval() {
+	waits := slices.ContainsFunc(l.doc.Requests.Rights, func(r Right) bool { return r.Approval })
+	a := l.doc.Requests.Approval
+	if a == nil {
+		if waits && l.doc.Role == "processor" {
+			l.fail("requests.approval", CodeMissing, "what waits for the controller says for which, and for how long")
+		}
+		return
+	}
+	l.match("requests.approval.controller", a.Controller, idPattern)
+	l.period("requests.approval.period", a.Period)
+	for i, r := range a.Reminders {
+		at := item("requests.approval.reminders", i)
+		l.period(at, r)
+		if longer(r, a.Period) {
+			l.fail(at, CodeMalformed, "a reminder comes before the word is late")
+		}
 	}
 }
 

@@ -53,6 +53,7 @@ func patterns() map[string]string {
 	return map[string]string{
 		"effective": `^\d{4}-\d{2}-\d{2}$`, "modified": `^\d{4}-\d{2}-\d{2}$`, "text_sha256": "^[0-9a-f]{64}$",
 		"period": period, "otherwise": period, "erase": period, "expires": period, "clause": "^[A-Z]{2,8}-[0-9]{1,3}$",
+		"justification": "^justifications:[A-Z][A-Za-z]+$", "reminders": period,
 		"dpv": "^dpv(-pd)?:[A-Z][A-Za-z]+$", "fides": `^(user|system)(\.[a-z][a-z0-9_]*)*$`,
 	}
 }
@@ -67,6 +68,7 @@ func needed() map[string][]string {
 		"Category": {"id", "title", "sources", "clause"}, "Purpose": {"id", "title", "basis", "categories", "clause"},
 		"End": {"after", "period"}, "Promise": {"id", "says"}, "Clause": {"clause"}, "Right": {"right", "clause"},
 		"Retention": {"rule", "category", "period", "ground", "authority"}, "Clock": {"right", "period", "clause"},
+		"Approval": {"controller", "period", "clause"},
 	}
 }
 

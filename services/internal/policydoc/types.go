@@ -257,6 +257,18 @@ type Aggregates struct {
 type Requests struct {
 	Rights  []Right   `yaml:"rights"`
 	Decline []Decline `yaml:"decline"`
+	// Approval is by whom, and how fast, what waits for a controller is decided on.
+	Approval *Approval `yaml:"approval"`
+}
+
+// Approval is the word of the controller for whom a processor works. Its silence
+// neither carries a request out nor closes it.
+type Approval struct {
+	Controller string   `yaml:"controller"` // the kind of recipient that it is
+	Period     string   `yaml:"period"`     // after which its word is late
+	Reminders  []string `yaml:"reminders"`  // the periods after which it is reminded
+	Clause     string   `yaml:"clause"`
+	House      bool     `yaml:"house"`
 }
 
 // Right is something that a person may ask for.
@@ -285,7 +297,11 @@ type Designated struct {
 type Decline struct {
 	Ground string   `yaml:"ground"`
 	Rights []string `yaml:"rights"`
-	Clause string   `yaml:"clause"`
+	// RestsOn is the ground of the rule packs that it is: its own name if left out. A
+	// law that grants the right has to permit it.
+	RestsOn       string `yaml:"rests_on"`
+	Justification string `yaml:"justification"` // its term in the Data Privacy Vocabulary
+	Clause        string `yaml:"clause"`
 }
 
 // Clock is a time limit that the policy itself promises.

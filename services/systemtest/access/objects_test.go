@@ -117,18 +117,22 @@ func subjectQuestions() map[string]question {
 
 func requestQuestions() map[string]question {
 	return map[string]question{
-		"habeas.fulfilment.v1.RequestService.GetRequest":        {"agent", `request: "%s"`},
-		"habeas.fulfilment.v1.RequestService.ExplainRequest":    {"agent", `request: "%s"`},
-		"habeas.fulfilment.v1.RequestService.WatchRequest":      {"agent", `request: "%s"`},
-		"habeas.fulfilment.v1.RequestService.DownloadPackage":   {"agent", `request: "%s"`},
-		"habeas.fulfilment.v1.RequestService.VerifyRequest":     {"intake", change + `request: "%s" code: "00000000"`},
-		"habeas.fulfilment.v1.RequestService.RenewVerification": {"intake", change + `request: "%s"`},
-		"habeas.fulfilment.v1.RequestService.RetryRequest":      {"dpo", change + `request: "%s"`},
-		"habeas.fulfilment.v1.RequestService.WithdrawRequest":   {"intake", change + `request: "%s"`},
-		"habeas.fulfilment.v1.RequestService.CancelRequest":     {"intake", change + `request: "%s" code: "00000000" reason: CANCEL_REASON_NOT_ME`},
-		"habeas.fulfilment.v1.CaseService.GetCase":              {"dpo", `request: "%s"`},
-		"habeas.fulfilment.v1.CaseService.AssignRequest":        {"dpo", change + `request: "%s" duty: DUTY_FULFILLER staff: "agent-1"`},
-		"habeas.fulfilment.v1.CaseService.UnassignRequest":      {"dpo", change + `request: "%s" duty: DUTY_FULFILLER`},
+		"habeas.fulfilment.v1.RequestService.GetRequest":         {"agent", `request: "%s"`},
+		"habeas.fulfilment.v1.RequestService.ExplainRequest":     {"agent", `request: "%s"`},
+		"habeas.fulfilment.v1.RequestService.WatchRequest":       {"agent", `request: "%s"`},
+		"habeas.fulfilment.v1.RequestService.DownloadPackage":    {"agent", `request: "%s"`},
+		"habeas.fulfilment.v1.RequestService.VerifyRequest":      {"intake", change + `request: "%s" code: "00000000"`},
+		"habeas.fulfilment.v1.RequestService.RenewVerification":  {"intake", change + `request: "%s"`},
+		"habeas.fulfilment.v1.RequestService.RetryRequest":       {"dpo", change + `request: "%s"`},
+		"habeas.fulfilment.v1.RequestService.WithdrawRequest":    {"intake", change + `request: "%s"`},
+		"habeas.fulfilment.v1.RequestService.CancelRequest":      {"intake", change + `request: "%s" code: "00000000" reason: CANCEL_REASON_NOT_ME`},
+		"habeas.fulfilment.v1.CaseService.GetCase":               {"dpo", `request: "%s"`},
+		"habeas.fulfilment.v1.CaseService.AssignRequest":         {"dpo", change + `request: "%s" duty: DUTY_FULFILLER staff: "agent-1"`},
+		"habeas.fulfilment.v1.CaseService.RejectRequest":         {"dpo", change + `request: "%s" rejection: {ground: "manifestly_excessive" evidence: "e-1" statement: "no"}`},
+		"habeas.fulfilment.v1.CaseService.ReopenRequest":         {"dpo", change + `request: "%s" reason: "complaint_upheld"`},
+		"habeas.fulfilment.v1.ControllerService.NameController":  {"dpo", change + `request: "%s" controller: "acme"`},
+		"habeas.fulfilment.v1.ControllerService.InstructRequest": {"controller", change + `request: "%s" instruction: INSTRUCTION_CARRY_OUT`},
+		"habeas.fulfilment.v1.CaseService.UnassignRequest":       {"dpo", change + `request: "%s" duty: DUTY_FULFILLER`},
 	}
 }
 
@@ -137,6 +141,7 @@ func objectless() map[string][]string {
 	return map[string][]string{
 		"they speak of the tenant of the call alone": {
 			"habeas.consent.v1.PolicyService.ListPolicies", "habeas.fulfilment.v1.RequestService.ListRequests",
+			"habeas.fulfilment.v1.ControllerService.ListControllers", "habeas.fulfilment.v1.ControllerService.EndController",
 			"habeas.fulfilment.v1.SystemService.ListSystems", "habeas.identity.v1.AgentService.ListAgents",
 			"habeas.identity.v1.BreakGlassService.ListBreakGlass",
 			"habeas.retention.v1.RetentionService.CountHolds", "habeas.fulfilment.v1.RequestService.CountOpenRequests",
@@ -149,6 +154,7 @@ func objectless() map[string][]string {
 		},
 		"they make something new in the tenant of the call": {
 			"habeas.consent.v1.PolicyService.PublishPolicy", "habeas.fulfilment.v1.RequestService.SubmitRequest",
+			"habeas.fulfilment.v1.ControllerService.RegisterController",
 			"habeas.fulfilment.v1.SystemService.RegisterSystem", "habeas.identity.v1.AgentService.CreateAgent",
 			"habeas.identity.v1.SubjectService.RegisterSubject", "habeas.identity.v1.TenantService.CreateTenant",
 			"habeas.identity.v1.StaffService.RecordUndertaking", "habeas.identity.v1.StaffService.GrantNeed",

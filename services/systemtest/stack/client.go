@@ -44,6 +44,7 @@ type Clients struct {
 	Systems       fulfilmentv1.SystemServiceClient
 	Requests      fulfilmentv1.RequestServiceClient
 	Cases         fulfilmentv1.CaseServiceClient
+	Controllers   fulfilmentv1.ControllerServiceClient
 	Agents        identityv1.AgentServiceClient
 	AgentRequests fulfilmentv1.AgentRequestServiceClient
 }
@@ -77,8 +78,9 @@ func (s *Stack) clients(token string) Clients {
 		Answers:    consentv1.NewAnswerServiceClient(consent),
 		Retention:  retentionv1.NewRetentionServiceClient(retention),
 		Systems:    fulfilmentv1.NewSystemServiceClient(fulfilment), Requests: fulfilmentv1.NewRequestServiceClient(fulfilment),
-		Cases:  fulfilmentv1.NewCaseServiceClient(fulfilment),
-		Agents: identityv1.NewAgentServiceClient(identity), AgentRequests: fulfilmentv1.NewAgentRequestServiceClient(fulfilment),
+		Cases:       fulfilmentv1.NewCaseServiceClient(fulfilment),
+		Controllers: fulfilmentv1.NewControllerServiceClient(fulfilment),
+		Agents:      identityv1.NewAgentServiceClient(identity), AgentRequests: fulfilmentv1.NewAgentRequestServiceClient(fulfilment),
 	}
 }
 

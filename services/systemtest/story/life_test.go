@@ -33,7 +33,8 @@ func otherwise() []string {
 		"docket.request_yielded", "request.leaves_decided", "request.step_failed", "request.leaves_deferred", "person.hold_released",
 		"request.resumed", "request.command_refused", "request.package_expired", "request.package_revoked",
 		"request.approved", "request.approval_declined", "request.manifest_reviewed", "request.assigned",
-		"request.need_granted", "request.need_ended", "request.scope_set",
+		"request.need_granted", "request.need_ended", "request.scope_set", "request.rejected", "request.reopen_proposed", "request.reopened",
+		"request.controller_named", "request.instruction_asked", "request.instruction_given",
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	identityv1 "habeas.internal/proto/gen/habeas/identity/v1"
 	retentionv1 "habeas.internal/proto/gen/habeas/retention/v1"
 	"habeas.internal/services/fulfilment/catalogue"
+	"habeas.internal/services/fulfilment/controllers"
 	"habeas.internal/services/fulfilment/docket"
 	"habeas.internal/services/fulfilment/internal/connector"
 	"habeas.internal/services/fulfilment/internal/mail"
@@ -47,6 +48,8 @@ type Handlers struct {
 	Notices    es.Handler[notice.Notice, notice.Command, notice.Event]
 	Systems    es.Handler[system.System, system.Command, system.Event]
 	Catalogues es.Handler[catalogue.Catalogue, catalogue.Command, catalogue.Event]
+
+	Controllers es.Handler[controllers.Controllers, controllers.Command, controllers.Event]
 }
 
 // Peers are the other services.
@@ -271,7 +274,7 @@ func (c *Carrier) do(ctx context.Context, agg es.Aggregate, s request.Request, e
 		request.StepForget: j.forget, request.StepUnfreeze: j.unfreeze, request.StepNotify: j.notify,
 		request.StepClose: j.close, request.StepLeave: j.leave, request.StepExpire: j.expire,
 		request.StepState: j.state, request.StepDestroyKey: j.destroyKey, request.StepFinish: j.finish,
-		request.StepNeed: j.need, request.StepReview: j.review,
+		request.StepNeed: j.need, request.StepReview: j.review, request.StepAsk: j.ask, request.StepRemind: j.remind,
 	}
 	step, ok := steps[e.Step]
 	if !ok {
@@ -307,6 +310,10 @@ func (j *journey) note(ctx context.Context, step request.Step, data request.Comm
 
 // id is the id of a command to another service.
 func (j *journey) id(step string, attempt int) string { return es.StepID(j.agg, step, attempt) }
+
+// round numbers what is done once in each round of a request: one that is reopened
+// does it again.
+func (j *journey) round() int { return j.s.Reopenings + 1 }
 
 // crashed is an error of Config.Crash.
 type crashed struct{ error }

@@ -115,8 +115,8 @@ func (j *journey) openAll(ctx context.Context) ([]opened, func(), error) {
 	}
 	for _, y := range j.s.Systems {
 		leaves := j.s.LeavesOf(y.Name)
-		if leaves[0].Ended() {
-			continue // it was retired
+		if !slices.ContainsFunc(leaves, func(l request.Leaf) bool { return !l.Ended() }) {
+			continue // it was retired, or rejected
 		}
 		v, err := j.inUse(ctx, y.Name, leaves[0].Version)
 		if err != nil {
@@ -144,7 +144,7 @@ func (j *journey) startAll(ctx context.Context, systems []opened, p connector.Pe
 		for _, l := range leaves {
 			located[l.Leaf] = x.rowsOf(l).Rows
 		}
-		if !slices.ContainsFunc(leaves, func(l request.Leaf) bool { return !l.Started }) {
+		if !slices.ContainsFunc(leaves, func(l request.Leaf) bool { return !l.Started && !l.Ended() }) {
 			continue
 		}
 		if err := x.step(ctx, "start", request.StartLeaves{System: o.name, Leaves: x.counts(), At: j.cfg.Now()}); err != nil {
@@ -193,13 +193,18 @@ func (j *journey) write(ctx context.Context, name string, refs []string, systems
 	}
 	for _, o := range systems {
 		categories := map[string][]string{}
+		var withheld []connector.Part
 		for _, l := range j.s.LeavesOf(o.name) {
+			if l.Outcome == request.LeafRejected {
+				withheld = append(withheld, connector.Part{Collection: l.Collection, Category: l.Category})
+				continue
+			}
 			categories[l.Collection] = append(categories[l.Collection], l.Category)
 		}
 		contents.Sources = append(contents.Sources, pack.Source{
 			System: o.name, Region: o.region, Categories: categories,
 			Collect: func(ctx context.Context, yield func(connector.Row) error) error {
-				if err := o.Collect(ctx, p, yield); err != nil {
+				if err := o.Collect(ctx, p, without(withheld, categories, yield)); err != nil {
 					return inSystem{name: o.name, error: err}
 				}
 				return nil

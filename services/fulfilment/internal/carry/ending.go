@@ -198,7 +198,7 @@ func (j *journey) unfreeze(ctx context.Context) error {
 		fact = consentv1.Fact_FACT_ERASED
 	}
 	_, err := j.cfg.Peers.Consent.ApplyFact(ctx, &consentv1.ApplyFactRequest{
-		RequestId: j.id("unfreeze", 1), SubjectRef: j.s.SubjectRef, Fact: fact, Cause: j.agg.ID,
+		RequestId: j.id("unfreeze", j.round()), SubjectRef: j.s.SubjectRef, Fact: fact, Cause: j.agg.ID,
 	})
 	if err != nil {
 		return fmt.Errorf("end restriction: %w", err)

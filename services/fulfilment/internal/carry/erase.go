@@ -133,6 +133,9 @@ func (x *erasure) rowsOf(l request.Leaf) connector.Found {
 func (x *erasure) counts() []request.Found {
 	var out []request.Found
 	for _, l := range x.leaves {
+		if l.Ended() {
+			continue // it was rejected
+		}
 		f := x.rowsOf(l)
 		found := request.Found{Leaf: l.Leaf, Rows: f.Rows}
 		if f.Rows > 0 {

@@ -265,10 +265,10 @@ func (j *journey) enter(ctx context.Context) error {
 		return err
 	}
 	res, err := j.cfg.Dockets.Handle(ctx, agg, es.Command[docket.Command]{
-		ID: j.id("enter", 1), At: j.cfg.Now(), Meta: es.Meta{Correlation: j.agg.ID},
+		ID: j.id("enter", j.round()), At: j.cfg.Now(), Meta: es.Meta{Correlation: j.agg.ID},
 		Data: docket.Enter{
 			Request: j.agg.ID, Right: docket.Right(j.s.Right), Topic: j.s.Topic(), Anew: anew, Agent: j.s.Agent, Asked: j.s.ReceivedAt,
-			Partial: j.s.Partial(),
+			Partial: j.s.Partial(), Again: j.s.Reopenings > 0,
 		},
 	})
 	if err != nil {
@@ -320,7 +320,7 @@ func (j *journey) anew(ctx context.Context, docketOf es.Aggregate) (bool, error)
 // quit takes the request out of the docket; one that is not there is no error.
 func (j *journey) quit(ctx context.Context, fulfilled bool) error {
 	_, err := j.cfg.Dockets.Handle(ctx, DocketOf(j.agg.Tenant, j.s.SubjectRef), es.Command[docket.Command]{
-		ID: j.id("leave", 1), At: j.cfg.Now(), Meta: es.Meta{Correlation: j.agg.ID},
+		ID: j.id("leave", j.round()), At: j.cfg.Now(), Meta: es.Meta{Correlation: j.agg.ID},
 		Data: docket.Leave{Request: j.agg.ID, Fulfilled: fulfilled},
 	})
 	if err != nil {
@@ -345,7 +345,7 @@ func (j *journey) leave(ctx context.Context) error {
 
 func (j *journey) freeze(ctx context.Context) error {
 	_, err := j.cfg.Peers.Consent.ApplyFact(ctx, &consentv1.ApplyFactRequest{
-		RequestId: j.id("freeze", 1), SubjectRef: j.s.SubjectRef, Fact: consentv1.Fact_FACT_RESTRICTED, Cause: j.agg.ID,
+		RequestId: j.id("freeze", j.round()), SubjectRef: j.s.SubjectRef, Fact: consentv1.Fact_FACT_RESTRICTED, Cause: j.agg.ID,
 	})
 	if err != nil {
 		return fmt.Errorf("restrict: %w", err)
@@ -366,7 +366,7 @@ func (j *journey) freeze(ctx context.Context) error {
 // lift tells consent that the request restricts nobody.
 func (j *journey) lift(ctx context.Context, step string) error {
 	_, err := j.cfg.Peers.Consent.ApplyFact(ctx, &consentv1.ApplyFactRequest{
-		RequestId: j.id(step, 1), SubjectRef: j.s.SubjectRef, Fact: consentv1.Fact_FACT_UNRESTRICTED, Cause: j.agg.ID,
+		RequestId: j.id(step, j.round()), SubjectRef: j.s.SubjectRef, Fact: consentv1.Fact_FACT_UNRESTRICTED, Cause: j.agg.ID,
 	})
 	if err != nil {
 		return fmt.Errorf("lift restriction: %w", err)
@@ -378,7 +378,7 @@ func (j *journey) lift(ctx context.Context, step string) error {
 // now, or that it may change again.
 func (j *journey) fix(ctx context.Context, step string, release bool) error {
 	_, err := j.cfg.Peers.Subjects.FixIdentifiers(ctx, &identityv1.FixIdentifiersRequest{
-		RequestId: j.id(step, 1), SubjectRef: j.s.SubjectRef, Request: j.agg.ID, Release: release,
+		RequestId: j.id(step, j.round()), SubjectRef: j.s.SubjectRef, Request: j.agg.ID, Release: release,
 	})
 	if err != nil && !gone(err) {
 		return fmt.Errorf("fix identifiers: %w", err)

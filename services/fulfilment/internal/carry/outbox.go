@@ -96,6 +96,9 @@ func (c *Carrier) send(ctx context.Context, agg es.Aggregate, n notice.Notice) (
 	if f.Cancel, err = c.cancelling(ctx, agg.Tenant, n, s); err != nil {
 		return mail.Reply{}, err
 	}
+	if f.Rejected, err = c.rejections(ctx, agg.Tenant, n.Request, s); err != nil {
+		return mail.Reply{}, err
+	}
 	tenant, err := c.cfg.Peers.Tenants.GetTenant(ctx, &identityv1.GetTenantRequest{})
 	if err != nil {
 		return mail.Reply{}, fmt.Errorf("look up tenant: %w", err)
@@ -130,6 +133,7 @@ func facts(id string, s request.Request, now time.Time) (mail.Facts, error) {
 		Request: id, Zone: zone, Erasure: s.Right == request.Erasure, Right: rightName(s.Right), Year: s.Terms.Year, ReceivedAt: s.ReceivedAt, DueAt: s.Terms.DueAt,
 		Late: !now.Before(s.Terms.DueAt), ExpiresAt: s.Package.ExpiresAt, Other: s.DuplicateOf,
 		HeldUntil: s.DelayUntil, ProveBy: request.Explain(s).OverdueAt, Age: s.Channel == request.ChannelAge,
+		InstructBy: s.Instruction.DueAt, Controller: s.Instruction.Controller,
 	}
 	if f.Other == "" {
 		f.Other = s.After

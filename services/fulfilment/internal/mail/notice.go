@@ -47,6 +47,19 @@ type Facts struct {
 	CancelLink string    // the page on which it is cancelled by a click; empty for none
 	Suffices   []string  // the proofs any of which would be enough
 	ProveBy    time.Time // until when one has to be there
+	Rejected   []Rejection
+	Controller string    // that is asked, or has decided
+	InstructBy time.Time // from when on its word is late
+}
+
+// Rejection is what is not carried out, why, and where to complain.
+type Rejection struct {
+	Parts                 []Kept // none: the whole request
+	Ground, Clause, Text  string
+	Rules                 []string
+	Statement             string
+	Complaints, Authority string
+	Controller            string // that has decided; empty if it was the organisation itself
 }
 
 // ErrTemplate says that there is no such notice.
@@ -77,7 +90,7 @@ This is kept, because a law, a duty or the rights of others say so, and used for
 It is not erased by itself on that day: we have to decide on it then. If you think that this is wrong, you can complain
 to us or to a supervisory authority.
 {{end}}
-Copies in backups are not used and end with the backups. We keep a record that this request was made and answered; it
+{{template "declined" .}}Copies in backups are not used and end with the backups. We keep a record that this request was made and answered; it
 does not say who you are.`},
 		"incomplete": {"{{if .Age}}The erasure of your data{{else}}Your request{{end}} could not be finished", `{{if .Age}}You are below the age that this service is for, so that we have to erase what we hold about you. We could not
 finish the erasure {{.Request}}.{{else}}We could not finish your request {{.Request}} {{right .}}.{{end}} We can't look for some of it any more, and can't say whether
@@ -97,7 +110,7 @@ Please tell us if you meet any of it. You can also complain to us or to a superv
 
 This is not in it, because we can't look for it any more:
 {{range .Lost}}
-- {{.Category}} ({{.System}}, {{.Collection}}): {{words .Ground}}{{end}}{{end}}`},
+- {{.Category}} ({{.System}}, {{.Collection}}): {{words .Ground}}{{end}}{{end}}{{template "declined" .}}`},
 		"retained": {"What we still hold about you", `Your request {{.Request}} is done. Your data was erased by your earlier request {{.Other}}.
 This was kept then, because a law, a duty or the rights of others say so, and is used for nothing else:
 {{range .Kept}}
@@ -166,6 +179,7 @@ func Render(name string, f Facts) (Message, error) {
 	all := texts()
 	maps.Copy(all, safeguards())
 	maps.Copy(all, lists())
+	maps.Copy(all, decisions())
 	t, ok := all[name]
 	if !ok {
 		return Message{}, ErrTemplate
@@ -203,7 +217,7 @@ func fill(name, body string, f Facts) (string, error) {
 		"proof":  proof,
 		"right":  right,
 		"moment": func(t time.Time) string { return t.In(zone).Format("15:04 MST on 2 January 2006") },
-	}).Parse(begun + body)
+	}).Parse(begun + refused + body)
 	if err != nil {
 		return "", fmt.Errorf("parse notice: %w", err)
 	}
@@ -223,17 +237,25 @@ const frame = `<!doctype html>
 // (legal_obligation.tax)". A code without words of its own is spelled out.
 func words(code string) string {
 	known := map[string]string{
-		"key_of_retained_row":   "needed by what must be kept",
-		"key_of_referenced_row": "others' data refers to it",
-		"kept_by_description":   "kept by the rules of the system",
-		"shared_with_others":    "it is others' as well",
-		"legal_obligation":      "a duty by law",
-		"legal_claims":          "needed for legal claims",
-		"litigation":            "a pending legal matter",
-		"contract":              "needed for a contract",
-		"public_interest":       "in the public interest",
-		"SUBJECT_FORGOTTEN":     "that by what we find your data was erased on another order while we were at work",
-		"SYSTEM_RETIRED":        "the system was taken out of use",
+		"key_of_retained_row":      "needed by what must be kept",
+		"key_of_referenced_row":    "others' data refers to it",
+		"kept_by_description":      "kept by the rules of the system",
+		"shared_with_others":       "it is others' as well",
+		"legal_obligation":         "a duty by law",
+		"legal_claims":             "needed for legal claims",
+		"litigation":               "a pending legal matter",
+		"contract":                 "needed for a contract",
+		"public_interest":          "in the public interest",
+		"manifestly_excessive":     "the request is manifestly excessive",
+		"manifestly_unfounded":     "the request is manifestly unfounded",
+		"rights_of_others":         "it would harm the rights of others",
+		"privacy_of_others":        "it would harm the privacy of others",
+		"repetitive_or_systematic": "it was asked too often, or by system",
+		"disproportionate_effort":  "it would take effort out of proportion",
+		"extremely_impractical":    "it is extremely impractical",
+		"not_otherwise_required":   "no law asks us for it",
+		"SUBJECT_FORGOTTEN":        "that by what we find your data was erased on another order while we were at work",
+		"SYSTEM_RETIRED":           "the system was taken out of use",
 	}
 	ground, detail, _ := strings.Cut(code, ".")
 	text, ok := known[ground]

@@ -54,6 +54,9 @@ func (s *Agents) SubmitAgentRequest(
 		if submit.Terms, err = s.Pinner.Pin(ctx, tenant, terms.Asked{Right: right, Policy: r.GetPolicy(), Theirs: true, ReceivedAt: now}); err != nil {
 			return nil, err
 		}
+		if submit.Terms.Controller, err = s.controllerFor(ctx, submit.Terms, ""); err != nil {
+			return nil, err
+		}
 	}
 	used, err := s.Directory.UseMandate(client.WithTenant(ctx, tenant), &identityv1.UseMandateRequest{
 		RequestId: r.GetRequestId(), Agent: r.GetAgent(), Message: r.GetMessage(), Request: agg.ID, Permission: r.GetPermission(),

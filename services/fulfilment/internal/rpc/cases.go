@@ -123,14 +123,18 @@ func digestOf(state request.Request) string {
 
 // GetCase describes who does what.
 func (s *Server) GetCase(ctx context.Context, r *fulfilmentv1.GetCaseRequest) (*fulfilmentv1.GetCaseResponse, error) {
-	_, state, err := s.load(ctx, r.GetRequest())
+	agg, state, err := s.load(ctx, r.GetRequest())
+	if err != nil {
+		return nil, err
+	}
+	earlier, err := s.earlier(ctx, agg, state)
 	if err != nil {
 		return nil, err
 	}
 	a := state.Approval
 	out := &fulfilmentv1.GetCaseResponse{
 		ApprovalNeeded: a.Needed, ApprovalAwaited: state.AwaitsApproval() && !state.Closed, ManifestDigest: digestOf(state),
-		ApprovedBy: a.By, ApprovedAt: eventpb.Stamp(a.At), Declined: a.Declined,
+		ApprovedBy: a.By, ApprovedAt: eventpb.Stamp(a.At), Declined: a.Declined, Rejected: rejected(state), Earlier: earlier,
 	}
 	if out.GetApprovalAwaited() {
 		out.AwaitedSince = eventpb.Stamp(a.Since)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"habeas.internal/services/fulfilment/controllers"
 	"habeas.internal/services/fulfilment/internal/carry"
 	"habeas.internal/services/fulfilment/internal/connector"
 	"habeas.internal/services/fulfilment/internal/dataset"
@@ -42,6 +43,8 @@ func Errors() fault.Table {
 		{Err: pack.ErrGone, Code: codes.FailedPrecondition, Reason: "PACKAGE_NOT_AVAILABLE"},
 		{Err: pack.ErrBroken, Code: codes.DataLoss, Reason: "PACKAGE_DAMAGED"},
 		{Err: pack.ErrStore, Code: codes.Unavailable, Reason: "PACKAGE_STORE_UNAVAILABLE"},
+		{Err: fault.Type[controllers.Refusal](), Code: codes.FailedPrecondition},
+		{Err: terms.ErrPack, Code: codes.FailedPrecondition, Reason: "RULE_PACK_UNKNOWN"},
 		{Err: terms.ErrNoPolicy, Code: codes.FailedPrecondition, Reason: "POLICY_NOT_IN_FORCE"},
 		{Err: terms.ErrWhichPolicy, Code: codes.FailedPrecondition, Reason: "POLICY_REQUIRED"},
 		{Err: terms.ErrNoRight, Code: codes.FailedPrecondition, Reason: "RIGHT_NOT_GRANTED"},

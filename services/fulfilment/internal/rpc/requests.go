@@ -49,10 +49,13 @@ func (s *Server) SubmitRequest(ctx context.Context, r *fulfilmentv1.SubmitReques
 	}
 	right := request.Right(r.GetRight())
 	pinned, err := s.Pinner.Pin(ctx, tenant, terms.Asked{
-		Right: right, Policy: r.GetPolicy(), Theirs: alone(ctx), Channel: channelCode(r.GetChannel()), ReceivedAt: received,
+		Right: right, Policy: r.GetPolicy(), Theirs: alone(ctx), Channel: channelCode(r.GetChannel()), Service: service != "", ReceivedAt: received,
 		ArrivedAt: r.GetArrivedAt(),
 	})
 	if err != nil {
+		return nil, err
+	}
+	if pinned.Controller, err = s.controllerFor(ctx, pinned, r.GetController()); err != nil {
 		return nil, err
 	}
 	submit := request.Submit{

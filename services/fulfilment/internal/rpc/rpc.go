@@ -39,6 +39,8 @@ type Lister interface {
 // Pinner fixes the terms that a request is answered by.
 type Pinner interface {
 	Pin(ctx context.Context, tenant string, asked terms.Asked) (request.Terms, error)
+	// Ground says on what a rejection rests, or refuses it.
+	Ground(ctx context.Context, tenant string, t request.Terms, j terms.Judged) (request.Rejection, error)
 }
 
 // Checker compares a tenant's description with the system itself.
@@ -51,11 +53,12 @@ type Packages interface {
 	Read(ctx context.Context, n pack.Name, yield func([]byte) error) error
 }
 
-// Server implements RequestService, SystemService and CaseService.
+// Server implements RequestService, SystemService, CaseService and ControllerService.
 type Server struct {
 	fulfilmentv1.UnimplementedRequestServiceServer
 	fulfilmentv1.UnimplementedSystemServiceServer
 	fulfilmentv1.UnimplementedCaseServiceServer
+	fulfilmentv1.UnimplementedControllerServiceServer
 	carry.Handlers
 	Carrier *carry.Carrier
 	Lister  Lister

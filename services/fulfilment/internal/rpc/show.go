@@ -27,7 +27,7 @@ func show(id string, s request.Request) *fulfilmentv1.Request {
 		Outcome: fulfilmentv1.Outcome(s.Outcome), SubjectRef: s.SubjectRef, Policy: s.Terms.Policy,
 		PolicyVersion: s.Terms.PolicyVersion, RulePack: s.Terms.Pack, DueBy: s.Terms.Rule, ReceivedAt: timestamppb.New(s.ReceivedAt),
 		DueAt: timestamppb.New(s.Terms.DueAt), ClosedAt: eventpb.Stamp(s.ClosedAt), DuplicateOf: cmp.Or(s.DuplicateOf, s.After),
-		DueOn: dueOn(s.Terms), Agent: s.Agent,
+		DueOn: dueOn(s.Terms), Agent: s.Agent, Controller: s.Instruction.Controller,
 	}
 	if s.Package.Ready && !s.Package.Expired && s.Package.Revoked == "" {
 		m.PackageUri, m.PackageExpiresAt = "package:"+s.Package.Name, eventpb.Stamp(s.Package.ExpiresAt)
@@ -57,7 +57,7 @@ func showLeaf(s request.Request, l request.Leaf) *fulfilmentv1.Leaf {
 		CardsMasked: l.Cards,
 	}
 	switch {
-	case l.Outcome == request.Retained:
+	case l.Outcome == request.Retained, l.Outcome == request.LeafRejected:
 		why := l.Why()
 		m.Reason, m.Authority, m.Until = why.Reason, why.Authority, eventpb.Stamp(why.Until)
 	case l.Outcome == request.Lost:
@@ -145,7 +145,7 @@ func (s *Server) ExplainRequest(ctx context.Context, r *fulfilmentv1.ExplainRequ
 	out := &fulfilmentv1.ExplainRequestResponse{
 		Behind: behind, Request: show(agg.ID, state), NextActor: x.Actor, Awaited: x.Awaited, System: x.System, Since: eventpb.Stamp(x.Since),
 		OverdueAt: eventpb.Stamp(x.OverdueAt), NextTryAt: eventpb.Stamp(x.NextTryAt), Reason: x.Reason, Category: x.Category, History: history,
-		NeededLevel: state.Terms.Level, AssuranceLevel: state.Level,
+		NeededLevel: state.Terms.Level, AssuranceLevel: state.Level, Controller: x.Controller, ByItself: x.ByItself,
 	}
 	if out.Owner, err = s.owner(ctx, agg.Tenant, x); err != nil {
 		return nil, err
@@ -254,6 +254,17 @@ func steps(rec es.Recorded, name string, ev request.Event) []*fulfilmentv1.Step 
 	case request.Declined:
 		return []*fulfilmentv1.Step{line(0, e.Reason)}
 	case request.Cancelled:
+		return []*fulfilmentv1.Step{line(0, e.Reason)}
+	case request.Rejected:
+		if len(e.Leaves) == 0 {
+			return []*fulfilmentv1.Step{line(0, e.Ground)}
+		}
+		var out []*fulfilmentv1.Step
+		for _, l := range e.Leaves {
+			out = append(out, line(l, e.Ground))
+		}
+		return out
+	case request.Reopened:
 		return []*fulfilmentv1.Step{line(0, e.Reason)}
 	case request.Resumed:
 		return []*fulfilmentv1.Step{line(0, e.Cause)}

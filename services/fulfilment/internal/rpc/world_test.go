@@ -88,7 +88,7 @@ func serveEven(t *testing.T, even kit.Even) *service {
 	}
 	impl := &rpc.Server{
 		Handlers: s.Handlers, Carrier: s.Carrier, Lister: s, Checker: checker{}, Words: vocabulary.New(s.Peers, s.Peers), Packages: s.Packages, Verifications: s.Peers, Tenants: s.Peers, Checks: s.Peers,
-		Pinner: terms.Pinner{Tenants: s.Peers, Policies: s.Peers, Packs: packs},
+		Pinner: terms.Pinner{Tenants: s.Peers, Policies: s.Peers, Packs: packs, Known: packs},
 		Random: rand.Reader, Now: s.Clock.Now, Poll: time.Millisecond,
 	}
 	s.impl, s.front = impl, &rpc.Agents{Server: impl, Directory: s.agents}
@@ -97,6 +97,7 @@ func serveEven(t *testing.T, even kit.Even) *service {
 			{Desc: &fulfilmentv1.RequestService_ServiceDesc, Impl: impl},
 			{Desc: &fulfilmentv1.SystemService_ServiceDesc, Impl: impl},
 			{Desc: &fulfilmentv1.CaseService_ServiceDesc, Impl: impl},
+			{Desc: &fulfilmentv1.ControllerService_ServiceDesc, Impl: impl},
 			{Desc: &fulfilmentv1.AgentRequestService_ServiceDesc, Impl: s.front},
 		},
 		Errors: rpc.Errors(), Reads: s.reads, Even: even,

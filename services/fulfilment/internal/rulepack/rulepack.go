@@ -70,6 +70,15 @@ func Load(names ...string) ([]law.Pack, error) {
 	return out, nil
 }
 
+// All are the packs of this binary, in the order of their names.
+func All() ([]law.Pack, error) {
+	names, err := Names()
+	if err != nil {
+		return nil, err
+	}
+	return Load(names...)
+}
+
 // Parse reads one file. A key that is not known, a second document, a period
 // that is none and everything that law.Pack.Check finds are errors.
 func Parse(file []byte) (law.Pack, error) {

@@ -17,7 +17,6 @@ import (
 	"habeas.internal/services/internal/policydoc"
 	"habeas.internal/services/internal/rpc/client"
 
-	"go.yaml.in/yaml/v3"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -42,7 +41,10 @@ var (
 type Pinner struct {
 	Tenants  identityv1.TenantServiceClient
 	Policies consentv1.PolicyServiceClient
-	Packs    []law.Pack
+	// Packs count whatever a policy says.
+	Packs []law.Pack
+	// Known are all that there are: a policy names those that it is under besides.
+	Known []law.Pack
 }
 
 // Asked is a request as its terms depend on it. Policy may be empty for the
@@ -52,6 +54,7 @@ type Asked struct {
 	Policy     string
 	Theirs     bool   // whoever asks has chosen the policy
 	Channel    string // for age, the policy has a clock of its own
+	Service    bool   // a service asks for itself, which no controller is asked about
 	ReceivedAt time.Time
 	ArrivedAt  string // the address or number of ours; empty if nobody knows
 }
@@ -85,7 +88,7 @@ func (p Pinner) Pin(ctx context.Context, tenant string, asked Asked) (request.Te
 // Unasked is the terms of an erasure that a policy itself demands: it is held for
 // nobody to cancel.
 func (p Pinner) Unasked(ctx context.Context, tenant, policy string, received time.Time) (request.Terms, error) {
-	out, err := p.Pin(ctx, tenant, Asked{Right: request.Erasure, Policy: policy, Channel: request.ChannelRetention, ReceivedAt: received})
+	out, err := p.Pin(ctx, tenant, Asked{Right: request.Erasure, Policy: policy, Channel: request.ChannelRetention, Service: true, ReceivedAt: received})
 	out.Delay = 0
 	return out, err
 }
@@ -140,13 +143,19 @@ func (p Pinner) due(from Asked, t *identityv1.GetTenantResponse, doc *consentv1.
 	if !ok {
 		return request.Terms{}, ErrSettings
 	}
-	clocks, elsewhere, err := promised(doc.GetDocument(), from)
+	policy, err := read(doc.GetDocument())
 	if err != nil {
 		return request.Terms{}, err
 	}
+	clocks, err := policy.promised(from.Channel)
+	if err != nil {
+		return request.Terms{}, err
+	}
+	elsewhere := missed(policy.Requests, from)
+	packs := p.laws(policy.Rules)
 	a, err := law.Due(law.Question{
 		Right: lawful(from.Right), ReceivedAt: from.ReceivedAt, Elsewhere: elsewhere, Zone: zone, Calendar: calendar,
-		Packs: p.Packs, PolicyClocks: clocks,
+		Packs: packs, PolicyClocks: clocks,
 	})
 	if errors.Is(err, law.ErrNoClock) {
 		return request.Terms{}, ErrNoRight
@@ -165,12 +174,16 @@ func (p Pinner) due(from Asked, t *identityv1.GetTenantResponse, doc *consentv1.
 		out.Year = uint32(year - 1) //nolint:gosec // a year of the calendar
 		out.AnswersUntil = time.Date(year+1, time.January, 1, 0, 0, 0, 0, zone).UTC()
 	}
-	for _, pack := range p.Packs {
+	for _, pack := range packs {
+		out.Packs = append(out.Packs, request.Pinned{Pack: pack.Ref(), Hash: pack.Hash})
 		if pack.Ref() == a.Pack {
 			out.PackHash = pack.Hash
 		}
 	}
-	return out, nil
+	if !from.Service {
+		out.Instructing, err = policy.instructing(lawful(from.Right))
+	}
+	return out, err
 }
 
 // levels are those for access and erasure, of a tenant or of one of its policies.
@@ -218,15 +231,6 @@ func Offers(t *identityv1.GetTenantResponse) request.Offers {
 	return request.Offers{SignIn: best}
 }
 
-// clock is a period that a policy promises for a right.
-type clock struct {
-	Right  string `yaml:"right"`
-	Period string `yaml:"period"`
-	// Otherwise is the period for what did not arrive where it is designated to.
-	Otherwise string `yaml:"otherwise"`
-	Clause    string `yaml:"clause"`
-}
-
 // lawful is a right as laws name it.
 func lawful(r request.Right) law.Right {
 	switch r {
@@ -240,39 +244,6 @@ func lawful(r request.Right) law.Right {
 		return law.Accounting
 	}
 	return ""
-}
-
-// promised are the clocks of a policy's own document for a request, and whether it
-// has arrived elsewhere than at an address that the policy designates for its right.
-func promised(document []byte, from Asked) (clocks []law.PolicyClock, elsewhere bool, err error) {
-	var doc struct {
-		Requests policydoc.Requests `yaml:"requests"`
-		Clocks   []clock            `yaml:"clocks"`
-		Ages     struct {
-			Erase  string `yaml:"erase"`
-			Clause string `yaml:"clause"`
-		} `yaml:"ages"`
-	}
-	if err := yaml.Unmarshal(document, &doc); err != nil {
-		return nil, false, ErrSettings
-	}
-	if from.Channel == request.ChannelAge && doc.Ages.Erase != "" {
-		doc.Clocks = append(doc.Clocks, clock{Right: string(law.Erasure), Period: doc.Ages.Erase, Clause: doc.Ages.Clause})
-	}
-	for _, c := range doc.Clocks {
-		period, err := law.ParsePeriod(c.Period)
-		if err != nil {
-			return nil, false, ErrSettings
-		}
-		otherwise, err := law.ParsePeriod(c.Otherwise)
-		if err != nil {
-			return nil, false, ErrSettings
-		}
-		clocks = append(clocks, law.PolicyClock{
-			Rule: c.Clause, Rights: []law.Right{law.Right(strings.ToLower(c.Right))}, Period: period, Otherwise: otherwise,
-		})
-	}
-	return clocks, missed(doc.Requests, from), nil
 }
 
 // missed reports whether a request is known not to have arrived at an address that

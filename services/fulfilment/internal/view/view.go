@@ -34,7 +34,7 @@ func rowKey(tenant, id string) string { return "row:" + tenant + ":" + id }
 
 // Model is the read model.
 func Model(registry es.Registry[request.Event]) readmodel.Model {
-	return readmodel.Model{Name: "requests", Version: 3, Project: func(r es.Recorded) ([]readmodel.Write, error) {
+	return readmodel.Model{Name: "requests", Version: 4, Project: func(r es.Recorded) ([]readmodel.Write, error) {
 		if r.Aggregate.Type != request.AggregateType {
 			return nil, nil
 		}
@@ -66,7 +66,7 @@ func project(agg es.Aggregate, ev request.Event) []readmodel.Write {
 				"received", millis(e.ReceivedAt), "due", millis(e.Terms.DueAt), "zone", e.Terms.Zone,
 			}},
 		}
-	case request.DelayBegun, request.Activated: // a proof alone may not be enough
+	case request.DelayBegun, request.InstructionAsked, request.Activated: // a proof alone may not be enough
 		return stage(request.Planning)
 	case request.Queued:
 		return stage(request.Waiting)
@@ -74,6 +74,13 @@ func project(agg es.Aggregate, ev request.Event) []readmodel.Write {
 		return stage(request.Running)
 	case request.RecipientsTold, request.PackageReady, request.Withdrawn, request.VerificationFailed:
 		return stage(request.Concluding)
+	case request.Rejected:
+		if len(e.Leaves) > 0 {
+			return nil
+		}
+		return stage(request.Concluding)
+	case request.Reopened:
+		return append(stage(request.Planning), readmodel.Write{Command: "HSET", Key: row, Args: []string{"outcome", "0"}})
 	case request.Closed:
 		return append(stage(request.Over), readmodel.Write{
 			Command: "HSET", Key: row, Args: []string{"outcome", strconv.Itoa(int(e.Outcome))},

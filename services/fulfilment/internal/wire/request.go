@@ -15,7 +15,7 @@ type entry = eventpb.Entry[request.Event]
 
 // Requests is the codec of requests.
 func Requests() (eventpb.Codec[request.Event], error) {
-	return eventpb.New(slices.Concat(opening(), assurance(), staffing(), scoping(), working(), packaging(), ending())...)
+	return eventpb.New(slices.Concat(opening(), assurance(), staffing(), scoping(), deciding(), working(), packaging(), ending())...)
 }
 
 func opening() []entry {
@@ -92,6 +92,8 @@ func packSubmitted(w *eventpb.Writer, e request.Submitted) *fulfilmentv1.Request
 		NeededLevel: e.Terms.Level, Delay: span(e.Terms.Delay), Elsewhere: e.Terms.Elsewhere,
 		Year: e.Terms.Year, AnswersUntil: eventpb.Stamp(e.Terms.AnswersUntil), TakenBy: e.TakenBy, Agent: e.Agent, Mandate: e.Mandate, Service: e.Service,
 		SubmitterKey: w.Seal(seal.Request, w.Aggregate().ID, sealv1.KeyClass_KEY_CLASS_PACKAGE, pathSubmitter, e.SubmitterKey),
+		Packs:        packPinned(e.Terms.Packs), InstructionPeriod: e.Terms.Instructing.Period, InstructionReminders: e.Terms.Instructing.Reminders,
+		Controller: e.Terms.Controller,
 	}
 }
 
@@ -104,7 +106,8 @@ func unpackSubmitted(r *eventpb.Reader, m *fulfilmentv1.RequestSubmitted) reques
 			Rule: m.GetRule(), Calendar: m.GetCalendar(), Zone: m.GetZone(),
 			DueAt: eventpb.Moment(m.GetDueAt()), AcknowledgeBy: eventpb.Moment(m.GetAcknowledgeBy()),
 			Level: m.GetNeededLevel(), Delay: m.GetDelay().AsDuration(), Elsewhere: m.GetElsewhere(),
-			Year: m.GetYear(), AnswersUntil: eventpb.Moment(m.GetAnswersUntil()),
+			Year: m.GetYear(), AnswersUntil: eventpb.Moment(m.GetAnswersUntil()), Packs: unpackPinned(m.GetPacks()),
+			Instructing: request.Instructing{Period: m.GetInstructionPeriod(), Reminders: m.GetInstructionReminders()}, Controller: m.GetController(),
 		},
 		Submitter: m.GetSubmitter(), TakenBy: m.GetTakenBy(), Agent: m.GetAgent(), Mandate: m.GetMandate(), Service: m.GetService(),
 		SubmitterKey: r.Text(m.GetSubmitterKey(), pathSubmitter),

@@ -8,6 +8,7 @@ import (
 
 	sealv1 "habeas.internal/proto/gen/habeas/seal/v1"
 	"habeas.internal/services/fulfilment/catalogue"
+	"habeas.internal/services/fulfilment/controllers"
 	"habeas.internal/services/fulfilment/docket"
 	"habeas.internal/services/fulfilment/internal/wire"
 	"habeas.internal/services/fulfilment/notice"
@@ -63,6 +64,15 @@ func TestTheEventsOfSystemsStayReadable(t *testing.T) {
 	corpus(t, catalogue.AggregateType, codec2, err, []catalogue.Event{
 		catalogue.Listed{System: "shop", Version: 2, Connector: 3, Region: "us", Collections: 4},
 		catalogue.Delisted{System: "shop"},
+	})
+}
+
+func TestTheEventsOfControllersStayReadable(t *testing.T) {
+	codec, err := wire.Controllers()
+	corpus(t, controllers.AggregateType, codec, err, []controllers.Event{
+		controllers.Registered{Controller: "acme", Title: "Acme", Contact: "privacy@acme.example", Staff: []string{id}, By: id, At: at()},
+		controllers.Ended{Controller: "acme", Reason: "contract_ended", By: id, At: at()},
+		controllers.CommandRefused{Command: "end", Reason: "CONTROLLER_NOT_FOUND"},
 	})
 }
 
@@ -148,6 +158,16 @@ func TestTheEventsOfRequestsStayReadable(t *testing.T) {
 		request.DocketLeft{},
 		request.KeyDestroyed{ResidueEndsAt: at()},
 		request.Finished{},
+		request.ControllerNamed{Controller: "acme", By: id, At: at()},
+		request.InstructionAsked{Controller: "acme", DueAt: at(), Reminders: []time.Time{at()}, At: at()},
+		request.InstructionGiven{Controller: "acme", By: id, At: at()},
+		request.Rejected{
+			Ground: "legal_claims", Clause: "CW-16", DPV: []string{"eu-gdpr:JustificationA17LegalClaims"}, Rules: []string{"gdpr@2026.1: Art. 17(3)(e)"},
+			Leaves: []uint32{1}, Evidence: "e-1", Text: "claims", Statement: personal.Clear("a dispute is open"), Complaints: "privacy@acme.example",
+			Authority: "the authority", Controller: "acme", By: id, ReviewAt: at(), At: at(),
+		},
+		request.ReopenProposed{Reason: "complaint_upheld", By: id, At: at()},
+		request.Reopened{Reason: "complaint_upheld", By: id, ProposedBy: id, At: at()},
 		request.CommandRefused{Command: "withdraw", Reason: "REQUEST_CLOSED"},
 	}...))
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
 
@@ -133,7 +134,26 @@ func caseTables(got *fulfilmentv1.GetCaseResponse) [][]string {
 	case got.GetManifestDigest() == "":
 		state = "not yet known: there is no manifest"
 	}
-	return [][]string{duties, {
+	tables := [][]string{duties, {
 		"APPROVAL\tSINCE\tAPPROVED BY\tAPPROVED", cells(state, day(got.GetAwaitedSince()), dash(got.GetApprovedBy()), day(got.GetApprovedAt())),
 	}, {"MANIFEST\t" + dash(got.GetManifestDigest())}}
+	if len(got.GetRejected()) > 0 {
+		rows := []string{"REJECTED\tGROUND\tCLAUSE\tPERMITTED BY\tBY\tAT"}
+		for _, r := range got.GetRejected() {
+			what := "the request"
+			if len(r.GetLeaves()) > 0 {
+				what = "leaves " + strings.Trim(fmt.Sprint(r.GetLeaves()), "[]")
+			}
+			rows = append(rows, cells(what, r.GetGround(), dash(r.GetClause()), dash(strings.Join(r.GetRules(), "; ")), r.GetBy(), day(r.GetAt())))
+		}
+		tables = append(tables, rows)
+	}
+	if len(got.GetEarlier()) > 0 {
+		rows := []string{"ASKED BEFORE\tRECEIVED\tOUTCOME"}
+		for _, e := range got.GetEarlier() {
+			rows = append(rows, cells(e.GetRequest(), day(e.GetReceivedAt()), short(e.GetOutcome().String(), "OUTCOME_")))
+		}
+		tables = append(tables, rows)
+	}
+	return tables
 }

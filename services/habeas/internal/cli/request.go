@@ -21,7 +21,8 @@ import (
 func (a *app) request() *cobra.Command {
 	return group("request", "what people ask for", a.requestSubmit(), a.requestVerify(), a.requestList(), a.requestGet(),
 		a.requestWatch(), a.requestExplain(), a.requestRetry(), a.requestWithdraw(), a.requestCancel(), a.requestDownload(),
-		a.requestCase(), a.requestAssign(), a.requestUnassign(), a.requestApprove(), a.requestDecline())
+		a.requestCase(), a.requestAssign(), a.requestUnassign(), a.requestApprove(), a.requestDecline(),
+		a.requestReject(), a.requestReopen())
 }
 
 // requests runs what needs the request service.

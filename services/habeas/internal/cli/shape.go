@@ -22,6 +22,8 @@ func needed() map[string][]string {
 		"hold place":               {"authority", "review-at"}, "hold review": {"review-at"},
 		"recipient put": {"kind", "name"}, "recipient agree": {"from", "document"}, "recipient end": {"reason"},
 		"request approve": {"manifest"}, "request decline-approval": {"manifest", "reason"},
+		"request reject": {"ground", "statement"}, "request reopen": {"reason"},
+		"controller register": {"name", "contact", "staff"}, "controller end": {"reason"},
 		"staff undertake": {"until", "evidence"}, "staff grant": {"until"},
 		"subject merge": {"evidence"}, "system register": {"connector", "dataset"},
 	}
@@ -56,6 +58,7 @@ func choices() []choice {
 		{"request verify", "points", 0, "CHECK_POINT_", identityv1.CheckPoint_value},
 		{"request assign", "", 2, "DUTY_", fulfilmentv1.Duty_value},
 		{"request unassign", "", 2, "DUTY_", fulfilmentv1.Duty_value},
+		{"controller instruct", "", 2, "INSTRUCTION_", fulfilmentv1.Instruction_value},
 		{"request decline-approval", "reason", 0, "DECLINE_REASON_", fulfilmentv1.DeclineReason_value},
 		{"system register", "connector", 0, "CONNECTOR_KIND_", fulfilmentv1.ConnectorKind_value},
 	}

@@ -138,7 +138,7 @@ func (a *app) requestExplain() *cobra.Command {
 				q := e.GetRequest()
 				next := []string{
 					"REQUEST\tSTATE\tNEXT\tAWAITED\tSYSTEM\tREASON\tSINCE\tOVERDUE\tNEXT TRY",
-					cells(q.GetRequest(), requestState(q.GetState()), dash(e.GetNextActor()+named(e.GetOwner())), dash(e.GetAwaited()), dash(e.GetSystem()),
+					cells(q.GetRequest(), requestState(q.GetState()), dash(e.GetNextActor()+named(e.GetOwner()+e.GetController())), dash(e.GetAwaited()), dash(e.GetSystem()),
 						dash(e.GetReason()+named(e.GetCategory())), day(e.GetSince()), day(e.GetOverdueAt()), day(e.GetNextTryAt())),
 				}
 				if b := e.GetBehind(); b != nil {

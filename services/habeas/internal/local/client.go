@@ -148,7 +148,7 @@ const developer = "developer"
 // Roles are those of a developer's token.
 func Roles() []string {
 	return []string{
-		"product", "holder", "intake", "verifier", "agent", "approver", "dpo", "auditor", "key_admin", "platform_admin",
+		"product", "holder", "intake", "verifier", "agent", "approver", "dpo", "auditor", "key_admin", "platform_admin", "controller",
 	}
 }
 

@@ -101,12 +101,8 @@ func reasons(t *testing.T, root string) map[string]string {
 	return w.found
 }
 
-// ours are the files of which callers may be told a reason. Those of the law's
-// clocks have no method yet.
+// ours are the files of which callers may be told a reason.
 func ours(path string) bool {
-	if strings.HasPrefix(path, "fulfilment/law/") {
-		return false
-	}
 	for _, dir := range []string{"identity/", "consent/", "retention/", "fulfilment/", "internal/rpc/", "internal/es/esfault/", "internal/keyclient/"} {
 		if strings.HasPrefix(path, dir) {
 			return true

@@ -609,6 +609,245 @@ func (x *DeclineApprovalResponse) GetConsistencyToken() string {
 	return ""
 }
 
+// RejectRequestRequest says what is not carried out, and why.
+type RejectRequestRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Client-made id of the command (AIP-155).
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The request.
+	Request string `protobuf:"bytes,2,opt,name=request,proto3" json:"request,omitempty"`
+	// Why.
+	Rejection *Rejection `protobuf:"bytes,3,opt,name=rejection,proto3" json:"rejection,omitempty"`
+	// The leaves that are not carried out, by their numbers; none for the whole
+	// request.
+	Leaves        []uint32 `protobuf:"varint,4,rep,packed,name=leaves,proto3" json:"leaves,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RejectRequestRequest) Reset() {
+	*x = RejectRequestRequest{}
+	mi := &file_habeas_fulfilment_v1_case_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RejectRequestRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RejectRequestRequest) ProtoMessage() {}
+
+func (x *RejectRequestRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_fulfilment_v1_case_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RejectRequestRequest.ProtoReflect.Descriptor instead.
+func (*RejectRequestRequest) Descriptor() ([]byte, []int) {
+	return file_habeas_fulfilment_v1_case_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *RejectRequestRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *RejectRequestRequest) GetRequest() string {
+	if x != nil {
+		return x.Request
+	}
+	return ""
+}
+
+func (x *RejectRequestRequest) GetRejection() *Rejection {
+	if x != nil {
+		return x.Rejection
+	}
+	return nil
+}
+
+func (x *RejectRequestRequest) GetLeaves() []uint32 {
+	if x != nil {
+		return x.Leaves
+	}
+	return nil
+}
+
+// RejectRequestResponse confirms it.
+type RejectRequestResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Pass it to reads that must see this command.
+	ConsistencyToken string `protobuf:"bytes,1,opt,name=consistency_token,json=consistencyToken,proto3" json:"consistency_token,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *RejectRequestResponse) Reset() {
+	*x = RejectRequestResponse{}
+	mi := &file_habeas_fulfilment_v1_case_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RejectRequestResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RejectRequestResponse) ProtoMessage() {}
+
+func (x *RejectRequestResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_fulfilment_v1_case_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RejectRequestResponse.ProtoReflect.Descriptor instead.
+func (*RejectRequestResponse) Descriptor() ([]byte, []int) {
+	return file_habeas_fulfilment_v1_case_service_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *RejectRequestResponse) GetConsistencyToken() string {
+	if x != nil {
+		return x.ConsistencyToken
+	}
+	return ""
+}
+
+// ReopenRequestRequest takes a request up again.
+type ReopenRequestRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Client-made id of the command (AIP-155).
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The request.
+	Request string `protobuf:"bytes,2,opt,name=request,proto3" json:"request,omitempty"`
+	// Why: a code such as "complaint_upheld".
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReopenRequestRequest) Reset() {
+	*x = ReopenRequestRequest{}
+	mi := &file_habeas_fulfilment_v1_case_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReopenRequestRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReopenRequestRequest) ProtoMessage() {}
+
+func (x *ReopenRequestRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_fulfilment_v1_case_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReopenRequestRequest.ProtoReflect.Descriptor instead.
+func (*ReopenRequestRequest) Descriptor() ([]byte, []int) {
+	return file_habeas_fulfilment_v1_case_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ReopenRequestRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *ReopenRequestRequest) GetRequest() string {
+	if x != nil {
+		return x.Request
+	}
+	return ""
+}
+
+func (x *ReopenRequestRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// ReopenRequestResponse says how far it is.
+type ReopenRequestResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Pass it to reads that must see this command.
+	ConsistencyToken string `protobuf:"bytes,1,opt,name=consistency_token,json=consistencyToken,proto3" json:"consistency_token,omitempty"`
+	// The second person has signed, and the request goes on; else one has.
+	Reopened      bool `protobuf:"varint,2,opt,name=reopened,proto3" json:"reopened,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReopenRequestResponse) Reset() {
+	*x = ReopenRequestResponse{}
+	mi := &file_habeas_fulfilment_v1_case_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReopenRequestResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReopenRequestResponse) ProtoMessage() {}
+
+func (x *ReopenRequestResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_fulfilment_v1_case_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReopenRequestResponse.ProtoReflect.Descriptor instead.
+func (*ReopenRequestResponse) Descriptor() ([]byte, []int) {
+	return file_habeas_fulfilment_v1_case_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *ReopenRequestResponse) GetConsistencyToken() string {
+	if x != nil {
+		return x.ConsistencyToken
+	}
+	return ""
+}
+
+func (x *ReopenRequestResponse) GetReopened() bool {
+	if x != nil {
+		return x.Reopened
+	}
+	return false
+}
+
 // GetCaseRequest names a request.
 type GetCaseRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -620,7 +859,7 @@ type GetCaseRequest struct {
 
 func (x *GetCaseRequest) Reset() {
 	*x = GetCaseRequest{}
-	mi := &file_habeas_fulfilment_v1_case_service_proto_msgTypes[8]
+	mi := &file_habeas_fulfilment_v1_case_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -632,7 +871,7 @@ func (x *GetCaseRequest) String() string {
 func (*GetCaseRequest) ProtoMessage() {}
 
 func (x *GetCaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_case_service_proto_msgTypes[8]
+	mi := &file_habeas_fulfilment_v1_case_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -645,7 +884,7 @@ func (x *GetCaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCaseRequest.ProtoReflect.Descriptor instead.
 func (*GetCaseRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_case_service_proto_rawDescGZIP(), []int{8}
+	return file_habeas_fulfilment_v1_case_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *GetCaseRequest) GetRequest() string {
@@ -673,7 +912,7 @@ type Assignment struct {
 
 func (x *Assignment) Reset() {
 	*x = Assignment{}
-	mi := &file_habeas_fulfilment_v1_case_service_proto_msgTypes[9]
+	mi := &file_habeas_fulfilment_v1_case_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -685,7 +924,7 @@ func (x *Assignment) String() string {
 func (*Assignment) ProtoMessage() {}
 
 func (x *Assignment) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_case_service_proto_msgTypes[9]
+	mi := &file_habeas_fulfilment_v1_case_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -698,7 +937,7 @@ func (x *Assignment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Assignment.ProtoReflect.Descriptor instead.
 func (*Assignment) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_case_service_proto_rawDescGZIP(), []int{9}
+	return file_habeas_fulfilment_v1_case_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Assignment) GetDuty() Duty {
@@ -748,14 +987,19 @@ type GetCaseResponse struct {
 	ApprovedAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=approved_at,json=approvedAt,proto3" json:"approved_at,omitempty"`
 	// Why the manifest as it stands was not approved; empty if it was, or nobody has
 	// looked at it.
-	Declined      string `protobuf:"bytes,8,opt,name=declined,proto3" json:"declined,omitempty"`
+	Declined string `protobuf:"bytes,8,opt,name=declined,proto3" json:"declined,omitempty"`
+	// What was rejected so far, and why.
+	Rejected []*RejectedPart `protobuf:"bytes,9,rep,name=rejected,proto3" json:"rejected,omitempty"`
+	// Requests for the same that the person has made before, the newest first, 20 at
+	// most: for whoever decides to see. They decide nothing by themselves.
+	Earlier       []*EarlierRequest `protobuf:"bytes,10,rep,name=earlier,proto3" json:"earlier,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetCaseResponse) Reset() {
 	*x = GetCaseResponse{}
-	mi := &file_habeas_fulfilment_v1_case_service_proto_msgTypes[10]
+	mi := &file_habeas_fulfilment_v1_case_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -767,7 +1011,7 @@ func (x *GetCaseResponse) String() string {
 func (*GetCaseResponse) ProtoMessage() {}
 
 func (x *GetCaseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_case_service_proto_msgTypes[10]
+	mi := &file_habeas_fulfilment_v1_case_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -780,7 +1024,7 @@ func (x *GetCaseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCaseResponse.ProtoReflect.Descriptor instead.
 func (*GetCaseResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_case_service_proto_rawDescGZIP(), []int{10}
+	return file_habeas_fulfilment_v1_case_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *GetCaseResponse) GetAssignments() []*Assignment {
@@ -839,11 +1083,216 @@ func (x *GetCaseResponse) GetDeclined() string {
 	return ""
 }
 
+func (x *GetCaseResponse) GetRejected() []*RejectedPart {
+	if x != nil {
+		return x.Rejected
+	}
+	return nil
+}
+
+func (x *GetCaseResponse) GetEarlier() []*EarlierRequest {
+	if x != nil {
+		return x.Earlier
+	}
+	return nil
+}
+
+// RejectedPart is what was rejected, and why.
+type RejectedPart struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The leaves; none for the whole request.
+	Leaves []uint32 `protobuf:"varint,1,rep,packed,name=leaves,proto3" json:"leaves,omitempty"`
+	// The ground.
+	Ground string `protobuf:"bytes,2,opt,name=ground,proto3" json:"ground,omitempty"`
+	// The clause of the policy that lists it; empty if the policy lists none.
+	Clause string `protobuf:"bytes,3,opt,name=clause,proto3" json:"clause,omitempty"`
+	// Its terms in the Data Privacy Vocabulary.
+	Dpv []string `protobuf:"bytes,4,rep,name=dpv,proto3" json:"dpv,omitempty"`
+	// The provisions that permit it, as "pack@version: provision".
+	Rules []string `protobuf:"bytes,5,rep,name=rules,proto3" json:"rules,omitempty"`
+	// Where the person was told to complain.
+	Complaints string `protobuf:"bytes,6,opt,name=complaints,proto3" json:"complaints,omitempty"`
+	// The authority to which complaints go on.
+	Authority string `protobuf:"bytes,7,opt,name=authority,proto3" json:"authority,omitempty"`
+	// The controller that decided; empty if the tenant did.
+	Controller string `protobuf:"bytes,8,opt,name=controller,proto3" json:"controller,omitempty"`
+	// Who decided: the id under which the read log names them.
+	By string `protobuf:"bytes,9,opt,name=by,proto3" json:"by,omitempty"`
+	// When.
+	At            *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RejectedPart) Reset() {
+	*x = RejectedPart{}
+	mi := &file_habeas_fulfilment_v1_case_service_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RejectedPart) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RejectedPart) ProtoMessage() {}
+
+func (x *RejectedPart) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_fulfilment_v1_case_service_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RejectedPart.ProtoReflect.Descriptor instead.
+func (*RejectedPart) Descriptor() ([]byte, []int) {
+	return file_habeas_fulfilment_v1_case_service_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *RejectedPart) GetLeaves() []uint32 {
+	if x != nil {
+		return x.Leaves
+	}
+	return nil
+}
+
+func (x *RejectedPart) GetGround() string {
+	if x != nil {
+		return x.Ground
+	}
+	return ""
+}
+
+func (x *RejectedPart) GetClause() string {
+	if x != nil {
+		return x.Clause
+	}
+	return ""
+}
+
+func (x *RejectedPart) GetDpv() []string {
+	if x != nil {
+		return x.Dpv
+	}
+	return nil
+}
+
+func (x *RejectedPart) GetRules() []string {
+	if x != nil {
+		return x.Rules
+	}
+	return nil
+}
+
+func (x *RejectedPart) GetComplaints() string {
+	if x != nil {
+		return x.Complaints
+	}
+	return ""
+}
+
+func (x *RejectedPart) GetAuthority() string {
+	if x != nil {
+		return x.Authority
+	}
+	return ""
+}
+
+func (x *RejectedPart) GetController() string {
+	if x != nil {
+		return x.Controller
+	}
+	return ""
+}
+
+func (x *RejectedPart) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *RejectedPart) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+// EarlierRequest is another request of the same person's.
+type EarlierRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The request.
+	Request string `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
+	// When it was received.
+	ReceivedAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=received_at,json=receivedAt,proto3" json:"received_at,omitempty"`
+	// How it ended; unspecified while it is open.
+	Outcome       Outcome `protobuf:"varint,3,opt,name=outcome,proto3,enum=habeas.fulfilment.v1.Outcome" json:"outcome,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EarlierRequest) Reset() {
+	*x = EarlierRequest{}
+	mi := &file_habeas_fulfilment_v1_case_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EarlierRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EarlierRequest) ProtoMessage() {}
+
+func (x *EarlierRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_fulfilment_v1_case_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EarlierRequest.ProtoReflect.Descriptor instead.
+func (*EarlierRequest) Descriptor() ([]byte, []int) {
+	return file_habeas_fulfilment_v1_case_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *EarlierRequest) GetRequest() string {
+	if x != nil {
+		return x.Request
+	}
+	return ""
+}
+
+func (x *EarlierRequest) GetReceivedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ReceivedAt
+	}
+	return nil
+}
+
+func (x *EarlierRequest) GetOutcome() Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return Outcome_OUTCOME_UNSPECIFIED
+}
+
 var File_habeas_fulfilment_v1_case_service_proto protoreflect.FileDescriptor
 
 const file_habeas_fulfilment_v1_case_service_proto_rawDesc = "" +
 	"\n" +
-	"'habeas/fulfilment/v1/case_service.proto\x12\x14habeas.fulfilment.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fhabeas/options/v1/options.proto\"\xf1\x01\n" +
+	"'habeas/fulfilment/v1/case_service.proto\x12\x14habeas.fulfilment.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a-habeas/fulfilment/v1/controller_service.proto\x1a*habeas/fulfilment/v1/request_service.proto\x1a\x1fhabeas/options/v1/options.proto\"\xf1\x01\n" +
 	"\x14AssignRequestRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x129\n" +
@@ -877,7 +1326,23 @@ const file_habeas_fulfilment_v1_case_service_proto_rawDesc = "" +
 	"\x06reason\x18\x04 \x01(\x0e2#.habeas.fulfilment.v1.DeclineReasonB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x06reason\"F\n" +
 	"\x17DeclineApprovalResponse\x12+\n" +
-	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"K\n" +
+	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\xec\x01\n" +
+	"\x14RejectRequestRequest\x12'\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x129\n" +
+	"\arequest\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\arequest\x12E\n" +
+	"\trejection\x18\x03 \x01(\v2\x1f.habeas.fulfilment.v1.RejectionB\x06\xbaH\x03\xc8\x01\x01R\trejection\x12)\n" +
+	"\x06leaves\x18\x04 \x03(\rB\x11\xbaH\x0e\x92\x01\v\x10\xd0\x0f\x18\x01\"\x04*\x02(\x01R\x06leaves\"D\n" +
+	"\x15RejectRequestResponse\x12+\n" +
+	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\"\xb1\x01\n" +
+	"\x14ReopenRequestRequest\x12'\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x129\n" +
+	"\arequest\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\arequest\x125\n" +
+	"\x06reason\x18\x03 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9_]{0,62}$R\x06reason\"`\n" +
+	"\x15ReopenRequestResponse\x12+\n" +
+	"\x11consistency_token\x18\x01 \x01(\tR\x10consistencyToken\x12\x1a\n" +
+	"\breopened\x18\x02 \x01(\bR\breopened\"K\n" +
 	"\x0eGetCaseRequest\x129\n" +
 	"\arequest\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\arequest\"\xca\x01\n" +
 	"\n" +
@@ -887,7 +1352,7 @@ const file_habeas_fulfilment_v1_case_service_proto_rawDesc = "" +
 	"\vassigned_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"assignedAt\x129\n" +
 	"\n" +
-	"need_until\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tneedUntil\"\x8d\x03\n" +
+	"need_until\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tneedUntil\"\x8d\x04\n" +
 	"\x0fGetCaseResponse\x12B\n" +
 	"\vassignments\x18\x01 \x03(\v2 .habeas.fulfilment.v1.AssignmentR\vassignments\x12'\n" +
 	"\x0fapproval_needed\x18\x02 \x01(\bR\x0eapprovalNeeded\x12)\n" +
@@ -898,7 +1363,31 @@ const file_habeas_fulfilment_v1_case_service_proto_rawDesc = "" +
 	"approvedBy\x12;\n" +
 	"\vapproved_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"approvedAt\x12\x1a\n" +
-	"\bdeclined\x18\b \x01(\tR\bdeclined*V\n" +
+	"\bdeclined\x18\b \x01(\tR\bdeclined\x12>\n" +
+	"\brejected\x18\t \x03(\v2\".habeas.fulfilment.v1.RejectedPartR\brejected\x12>\n" +
+	"\aearlier\x18\n" +
+	" \x03(\v2$.habeas.fulfilment.v1.EarlierRequestR\aearlier\"\x98\x02\n" +
+	"\fRejectedPart\x12\x16\n" +
+	"\x06leaves\x18\x01 \x03(\rR\x06leaves\x12\x16\n" +
+	"\x06ground\x18\x02 \x01(\tR\x06ground\x12\x16\n" +
+	"\x06clause\x18\x03 \x01(\tR\x06clause\x12\x10\n" +
+	"\x03dpv\x18\x04 \x03(\tR\x03dpv\x12\x14\n" +
+	"\x05rules\x18\x05 \x03(\tR\x05rules\x12\x1e\n" +
+	"\n" +
+	"complaints\x18\x06 \x01(\tR\n" +
+	"complaints\x12\x1c\n" +
+	"\tauthority\x18\a \x01(\tR\tauthority\x12\x1e\n" +
+	"\n" +
+	"controller\x18\b \x01(\tR\n" +
+	"controller\x12\x0e\n" +
+	"\x02by\x18\t \x01(\tR\x02by\x12*\n" +
+	"\x02at\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\x02at\"\xa0\x01\n" +
+	"\x0eEarlierRequest\x12\x18\n" +
+	"\arequest\x18\x01 \x01(\tR\arequest\x12;\n" +
+	"\vreceived_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"receivedAt\x127\n" +
+	"\aoutcome\x18\x03 \x01(\x0e2\x1d.habeas.fulfilment.v1.OutcomeR\aoutcome*V\n" +
 	"\x04Duty\x12\x14\n" +
 	"\x10DUTY_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rDUTY_VERIFIER\x10\x01\x12\x12\n" +
@@ -909,7 +1398,7 @@ const file_habeas_fulfilment_v1_case_service_proto_rawDesc = "" +
 	"\x1bDECLINE_REASON_MUST_BE_KEPT\x10\x01\x12&\n" +
 	"\"DECLINE_REASON_KEPT_WITHOUT_GROUND\x10\x02\x12$\n" +
 	" DECLINE_REASON_IDENTITY_IN_DOUBT\x10\x03\x12#\n" +
-	"\x1fDECLINE_REASON_SCOPE_INCOMPLETE\x10\x042\xf3\x04\n" +
+	"\x1fDECLINE_REASON_SCOPE_INCOMPLETE\x10\x042\xea\x06\n" +
 	"\vCaseService\x12x\n" +
 	"\rAssignRequest\x12*.habeas.fulfilment.v1.AssignRequestRequest\x1a+.habeas.fulfilment.v1.AssignRequestResponse\"\x0e\x8a\xb5\x18\x06\n" +
 	"\x02\x03\a\x10\x01\x92\xb5\x18\x00\x12~\n" +
@@ -918,7 +1407,11 @@ const file_habeas_fulfilment_v1_case_service_proto_rawDesc = "" +
 	"\x0eApproveRequest\x12+.habeas.fulfilment.v1.ApproveRequestRequest\x1a,.habeas.fulfilment.v1.ApproveRequestResponse\"\x0f\x8a\xb5\x18\a\n" +
 	"\x01\x06\x10\x01 \x01\x92\xb5\x18\x00\x12}\n" +
 	"\x0fDeclineApproval\x12,.habeas.fulfilment.v1.DeclineApprovalRequest\x1a-.habeas.fulfilment.v1.DeclineApprovalResponse\"\r\x8a\xb5\x18\x05\n" +
-	"\x01\x06\x10\x01\x92\xb5\x18\x00\x12m\n" +
+	"\x01\x06\x10\x01\x92\xb5\x18\x00\x12z\n" +
+	"\rRejectRequest\x12*.habeas.fulfilment.v1.RejectRequestRequest\x1a+.habeas.fulfilment.v1.RejectRequestResponse\"\x10\x8a\xb5\x18\b\n" +
+	"\x02\x05\a\x10\x01 \x01\x92\xb5\x18\x00\x12y\n" +
+	"\rReopenRequest\x12*.habeas.fulfilment.v1.ReopenRequestRequest\x1a+.habeas.fulfilment.v1.ReopenRequestResponse\"\x0f\x8a\xb5\x18\a\n" +
+	"\x01\a\x10\x01 \x01\x92\xb5\x18\x00\x12m\n" +
 	"\aGetCase\x12$.habeas.fulfilment.v1.GetCaseRequest\x1a%.habeas.fulfilment.v1.GetCaseResponse\"\x15\x8a\xb5\x18\n" +
 	"\n" +
 	"\x06\x03\x04\x05\x06\a\b\x10\x02\x92\xb5\x18\x00\x90\x02\x01B\xdb\x01\n" +
@@ -937,7 +1430,7 @@ func file_habeas_fulfilment_v1_case_service_proto_rawDescGZIP() []byte {
 }
 
 var file_habeas_fulfilment_v1_case_service_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_habeas_fulfilment_v1_case_service_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_habeas_fulfilment_v1_case_service_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_habeas_fulfilment_v1_case_service_proto_goTypes = []any{
 	(Duty)(0),                       // 0: habeas.fulfilment.v1.Duty
 	(DeclineReason)(0),              // 1: habeas.fulfilment.v1.DeclineReason
@@ -949,36 +1442,54 @@ var file_habeas_fulfilment_v1_case_service_proto_goTypes = []any{
 	(*ApproveRequestResponse)(nil),  // 7: habeas.fulfilment.v1.ApproveRequestResponse
 	(*DeclineApprovalRequest)(nil),  // 8: habeas.fulfilment.v1.DeclineApprovalRequest
 	(*DeclineApprovalResponse)(nil), // 9: habeas.fulfilment.v1.DeclineApprovalResponse
-	(*GetCaseRequest)(nil),          // 10: habeas.fulfilment.v1.GetCaseRequest
-	(*Assignment)(nil),              // 11: habeas.fulfilment.v1.Assignment
-	(*GetCaseResponse)(nil),         // 12: habeas.fulfilment.v1.GetCaseResponse
-	(*timestamppb.Timestamp)(nil),   // 13: google.protobuf.Timestamp
+	(*RejectRequestRequest)(nil),    // 10: habeas.fulfilment.v1.RejectRequestRequest
+	(*RejectRequestResponse)(nil),   // 11: habeas.fulfilment.v1.RejectRequestResponse
+	(*ReopenRequestRequest)(nil),    // 12: habeas.fulfilment.v1.ReopenRequestRequest
+	(*ReopenRequestResponse)(nil),   // 13: habeas.fulfilment.v1.ReopenRequestResponse
+	(*GetCaseRequest)(nil),          // 14: habeas.fulfilment.v1.GetCaseRequest
+	(*Assignment)(nil),              // 15: habeas.fulfilment.v1.Assignment
+	(*GetCaseResponse)(nil),         // 16: habeas.fulfilment.v1.GetCaseResponse
+	(*RejectedPart)(nil),            // 17: habeas.fulfilment.v1.RejectedPart
+	(*EarlierRequest)(nil),          // 18: habeas.fulfilment.v1.EarlierRequest
+	(*Rejection)(nil),               // 19: habeas.fulfilment.v1.Rejection
+	(*timestamppb.Timestamp)(nil),   // 20: google.protobuf.Timestamp
+	(Outcome)(0),                    // 21: habeas.fulfilment.v1.Outcome
 }
 var file_habeas_fulfilment_v1_case_service_proto_depIdxs = []int32{
 	0,  // 0: habeas.fulfilment.v1.AssignRequestRequest.duty:type_name -> habeas.fulfilment.v1.Duty
 	0,  // 1: habeas.fulfilment.v1.UnassignRequestRequest.duty:type_name -> habeas.fulfilment.v1.Duty
 	1,  // 2: habeas.fulfilment.v1.DeclineApprovalRequest.reason:type_name -> habeas.fulfilment.v1.DeclineReason
-	0,  // 3: habeas.fulfilment.v1.Assignment.duty:type_name -> habeas.fulfilment.v1.Duty
-	13, // 4: habeas.fulfilment.v1.Assignment.assigned_at:type_name -> google.protobuf.Timestamp
-	13, // 5: habeas.fulfilment.v1.Assignment.need_until:type_name -> google.protobuf.Timestamp
-	11, // 6: habeas.fulfilment.v1.GetCaseResponse.assignments:type_name -> habeas.fulfilment.v1.Assignment
-	13, // 7: habeas.fulfilment.v1.GetCaseResponse.awaited_since:type_name -> google.protobuf.Timestamp
-	13, // 8: habeas.fulfilment.v1.GetCaseResponse.approved_at:type_name -> google.protobuf.Timestamp
-	2,  // 9: habeas.fulfilment.v1.CaseService.AssignRequest:input_type -> habeas.fulfilment.v1.AssignRequestRequest
-	4,  // 10: habeas.fulfilment.v1.CaseService.UnassignRequest:input_type -> habeas.fulfilment.v1.UnassignRequestRequest
-	6,  // 11: habeas.fulfilment.v1.CaseService.ApproveRequest:input_type -> habeas.fulfilment.v1.ApproveRequestRequest
-	8,  // 12: habeas.fulfilment.v1.CaseService.DeclineApproval:input_type -> habeas.fulfilment.v1.DeclineApprovalRequest
-	10, // 13: habeas.fulfilment.v1.CaseService.GetCase:input_type -> habeas.fulfilment.v1.GetCaseRequest
-	3,  // 14: habeas.fulfilment.v1.CaseService.AssignRequest:output_type -> habeas.fulfilment.v1.AssignRequestResponse
-	5,  // 15: habeas.fulfilment.v1.CaseService.UnassignRequest:output_type -> habeas.fulfilment.v1.UnassignRequestResponse
-	7,  // 16: habeas.fulfilment.v1.CaseService.ApproveRequest:output_type -> habeas.fulfilment.v1.ApproveRequestResponse
-	9,  // 17: habeas.fulfilment.v1.CaseService.DeclineApproval:output_type -> habeas.fulfilment.v1.DeclineApprovalResponse
-	12, // 18: habeas.fulfilment.v1.CaseService.GetCase:output_type -> habeas.fulfilment.v1.GetCaseResponse
-	14, // [14:19] is the sub-list for method output_type
-	9,  // [9:14] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	19, // 3: habeas.fulfilment.v1.RejectRequestRequest.rejection:type_name -> habeas.fulfilment.v1.Rejection
+	0,  // 4: habeas.fulfilment.v1.Assignment.duty:type_name -> habeas.fulfilment.v1.Duty
+	20, // 5: habeas.fulfilment.v1.Assignment.assigned_at:type_name -> google.protobuf.Timestamp
+	20, // 6: habeas.fulfilment.v1.Assignment.need_until:type_name -> google.protobuf.Timestamp
+	15, // 7: habeas.fulfilment.v1.GetCaseResponse.assignments:type_name -> habeas.fulfilment.v1.Assignment
+	20, // 8: habeas.fulfilment.v1.GetCaseResponse.awaited_since:type_name -> google.protobuf.Timestamp
+	20, // 9: habeas.fulfilment.v1.GetCaseResponse.approved_at:type_name -> google.protobuf.Timestamp
+	17, // 10: habeas.fulfilment.v1.GetCaseResponse.rejected:type_name -> habeas.fulfilment.v1.RejectedPart
+	18, // 11: habeas.fulfilment.v1.GetCaseResponse.earlier:type_name -> habeas.fulfilment.v1.EarlierRequest
+	20, // 12: habeas.fulfilment.v1.RejectedPart.at:type_name -> google.protobuf.Timestamp
+	20, // 13: habeas.fulfilment.v1.EarlierRequest.received_at:type_name -> google.protobuf.Timestamp
+	21, // 14: habeas.fulfilment.v1.EarlierRequest.outcome:type_name -> habeas.fulfilment.v1.Outcome
+	2,  // 15: habeas.fulfilment.v1.CaseService.AssignRequest:input_type -> habeas.fulfilment.v1.AssignRequestRequest
+	4,  // 16: habeas.fulfilment.v1.CaseService.UnassignRequest:input_type -> habeas.fulfilment.v1.UnassignRequestRequest
+	6,  // 17: habeas.fulfilment.v1.CaseService.ApproveRequest:input_type -> habeas.fulfilment.v1.ApproveRequestRequest
+	8,  // 18: habeas.fulfilment.v1.CaseService.DeclineApproval:input_type -> habeas.fulfilment.v1.DeclineApprovalRequest
+	10, // 19: habeas.fulfilment.v1.CaseService.RejectRequest:input_type -> habeas.fulfilment.v1.RejectRequestRequest
+	12, // 20: habeas.fulfilment.v1.CaseService.ReopenRequest:input_type -> habeas.fulfilment.v1.ReopenRequestRequest
+	14, // 21: habeas.fulfilment.v1.CaseService.GetCase:input_type -> habeas.fulfilment.v1.GetCaseRequest
+	3,  // 22: habeas.fulfilment.v1.CaseService.AssignRequest:output_type -> habeas.fulfilment.v1.AssignRequestResponse
+	5,  // 23: habeas.fulfilment.v1.CaseService.UnassignRequest:output_type -> habeas.fulfilment.v1.UnassignRequestResponse
+	7,  // 24: habeas.fulfilment.v1.CaseService.ApproveRequest:output_type -> habeas.fulfilment.v1.ApproveRequestResponse
+	9,  // 25: habeas.fulfilment.v1.CaseService.DeclineApproval:output_type -> habeas.fulfilment.v1.DeclineApprovalResponse
+	11, // 26: habeas.fulfilment.v1.CaseService.RejectRequest:output_type -> habeas.fulfilment.v1.RejectRequestResponse
+	13, // 27: habeas.fulfilment.v1.CaseService.ReopenRequest:output_type -> habeas.fulfilment.v1.ReopenRequestResponse
+	16, // 28: habeas.fulfilment.v1.CaseService.GetCase:output_type -> habeas.fulfilment.v1.GetCaseResponse
+	22, // [22:29] is the sub-list for method output_type
+	15, // [15:22] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_habeas_fulfilment_v1_case_service_proto_init() }
@@ -986,13 +1497,15 @@ func file_habeas_fulfilment_v1_case_service_proto_init() {
 	if File_habeas_fulfilment_v1_case_service_proto != nil {
 		return
 	}
+	file_habeas_fulfilment_v1_controller_service_proto_init()
+	file_habeas_fulfilment_v1_request_service_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_fulfilment_v1_case_service_proto_rawDesc), len(file_habeas_fulfilment_v1_case_service_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   11,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -23,6 +23,8 @@ const (
 	CaseService_UnassignRequest_FullMethodName = "/habeas.fulfilment.v1.CaseService/UnassignRequest"
 	CaseService_ApproveRequest_FullMethodName  = "/habeas.fulfilment.v1.CaseService/ApproveRequest"
 	CaseService_DeclineApproval_FullMethodName = "/habeas.fulfilment.v1.CaseService/DeclineApproval"
+	CaseService_RejectRequest_FullMethodName   = "/habeas.fulfilment.v1.CaseService/RejectRequest"
+	CaseService_ReopenRequest_FullMethodName   = "/habeas.fulfilment.v1.CaseService/ReopenRequest"
 	CaseService_GetCase_FullMethodName         = "/habeas.fulfilment.v1.CaseService/GetCase"
 )
 
@@ -47,6 +49,15 @@ type CaseServiceClient interface {
 	// DeclineApproval does not. Nothing is destroyed: RetryRequest has the manifest
 	// evaluated anew, and asks for approval again. The clocks go on.
 	DeclineApproval(ctx context.Context, in *DeclineApprovalRequest, opts ...grpc.CallOption) (*DeclineApprovalResponse, error)
+	// RejectRequest declines a request, or leaves of its manifest, on a ground that the
+	// pinned policy lists for that right and that every pinned rule pack permits. The
+	// person is told why, and where to complain. What a controller decides on, the
+	// processor does not reject.
+	RejectRequest(ctx context.Context, in *RejectRequestRequest, opts ...grpc.CallOption) (*RejectRequestResponse, error)
+	// ReopenRequest takes a request up again that was rejected as a whole: the one way
+	// back. Two people have to sign, one after the other, within 30 days of the
+	// rejection.
+	ReopenRequest(ctx context.Context, in *ReopenRequestRequest, opts ...grpc.CallOption) (*ReopenRequestResponse, error)
 	// GetCase returns the duties, and how the approval stands.
 	GetCase(ctx context.Context, in *GetCaseRequest, opts ...grpc.CallOption) (*GetCaseResponse, error)
 }
@@ -99,6 +110,26 @@ func (c *caseServiceClient) DeclineApproval(ctx context.Context, in *DeclineAppr
 	return out, nil
 }
 
+func (c *caseServiceClient) RejectRequest(ctx context.Context, in *RejectRequestRequest, opts ...grpc.CallOption) (*RejectRequestResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RejectRequestResponse)
+	err := c.cc.Invoke(ctx, CaseService_RejectRequest_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *caseServiceClient) ReopenRequest(ctx context.Context, in *ReopenRequestRequest, opts ...grpc.CallOption) (*ReopenRequestResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReopenRequestResponse)
+	err := c.cc.Invoke(ctx, CaseService_ReopenRequest_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *caseServiceClient) GetCase(ctx context.Context, in *GetCaseRequest, opts ...grpc.CallOption) (*GetCaseResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetCaseResponse)
@@ -130,6 +161,15 @@ type CaseServiceServer interface {
 	// DeclineApproval does not. Nothing is destroyed: RetryRequest has the manifest
 	// evaluated anew, and asks for approval again. The clocks go on.
 	DeclineApproval(context.Context, *DeclineApprovalRequest) (*DeclineApprovalResponse, error)
+	// RejectRequest declines a request, or leaves of its manifest, on a ground that the
+	// pinned policy lists for that right and that every pinned rule pack permits. The
+	// person is told why, and where to complain. What a controller decides on, the
+	// processor does not reject.
+	RejectRequest(context.Context, *RejectRequestRequest) (*RejectRequestResponse, error)
+	// ReopenRequest takes a request up again that was rejected as a whole: the one way
+	// back. Two people have to sign, one after the other, within 30 days of the
+	// rejection.
+	ReopenRequest(context.Context, *ReopenRequestRequest) (*ReopenRequestResponse, error)
 	// GetCase returns the duties, and how the approval stands.
 	GetCase(context.Context, *GetCaseRequest) (*GetCaseResponse, error)
 	mustEmbedUnimplementedCaseServiceServer()
@@ -153,6 +193,12 @@ func (UnimplementedCaseServiceServer) ApproveRequest(context.Context, *ApproveRe
 }
 func (UnimplementedCaseServiceServer) DeclineApproval(context.Context, *DeclineApprovalRequest) (*DeclineApprovalResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeclineApproval not implemented")
+}
+func (UnimplementedCaseServiceServer) RejectRequest(context.Context, *RejectRequestRequest) (*RejectRequestResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RejectRequest not implemented")
+}
+func (UnimplementedCaseServiceServer) ReopenRequest(context.Context, *ReopenRequestRequest) (*ReopenRequestResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReopenRequest not implemented")
 }
 func (UnimplementedCaseServiceServer) GetCase(context.Context, *GetCaseRequest) (*GetCaseResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetCase not implemented")
@@ -250,6 +296,42 @@ func _CaseService_DeclineApproval_Handler(srv interface{}, ctx context.Context, 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _CaseService_RejectRequest_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RejectRequestRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CaseServiceServer).RejectRequest(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CaseService_RejectRequest_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CaseServiceServer).RejectRequest(ctx, req.(*RejectRequestRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _CaseService_ReopenRequest_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReopenRequestRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CaseServiceServer).ReopenRequest(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CaseService_ReopenRequest_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CaseServiceServer).ReopenRequest(ctx, req.(*ReopenRequestRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _CaseService_GetCase_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetCaseRequest)
 	if err := dec(in); err != nil {
@@ -290,6 +372,14 @@ var CaseService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "DeclineApproval",
 			Handler:    _CaseService_DeclineApproval_Handler,
+		},
+		{
+			MethodName: "RejectRequest",
+			Handler:    _CaseService_RejectRequest_Handler,
+		},
+		{
+			MethodName: "ReopenRequest",
+			Handler:    _CaseService_ReopenRequest_Handler,
 		},
 		{
 			MethodName: "GetCase",

@@ -1208,7 +1208,16 @@ type RequestSubmitted struct {
 	// The calendar year that a list of disclosures is about; zero for other rights.
 	Year uint32 `protobuf:"varint,51,opt,name=year,proto3" json:"year,omitempty"`
 	// Until when the answer is also that to whoever asks again; unset if it is not.
-	AnswersUntil  *timestamppb.Timestamp `protobuf:"bytes,52,opt,name=answers_until,json=answersUntil,proto3" json:"answers_until,omitempty"`
+	AnswersUntil *timestamppb.Timestamp `protobuf:"bytes,52,opt,name=answers_until,json=answersUntil,proto3" json:"answers_until,omitempty"`
+	// All rule packs that apply, as they were at receipt.
+	Packs []*PinnedPack `protobuf:"bytes,40,rep,name=packs,proto3" json:"packs,omitempty"`
+	// How long the controller may take to instruct, as an ISO 8601 period; empty where
+	// nobody is waited for.
+	InstructionPeriod string `protobuf:"bytes,41,opt,name=instruction_period,json=instructionPeriod,proto3" json:"instruction_period,omitempty"`
+	// After which periods, from the question, the controller is reminded.
+	InstructionReminders []string `protobuf:"bytes,42,rep,name=instruction_reminders,json=instructionReminders,proto3" json:"instruction_reminders,omitempty"`
+	// The controller whose data it is about; empty if none was named.
+	Controller    string `protobuf:"bytes,43,opt,name=controller,proto3" json:"controller,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1425,6 +1434,89 @@ func (x *RequestSubmitted) GetAnswersUntil() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *RequestSubmitted) GetPacks() []*PinnedPack {
+	if x != nil {
+		return x.Packs
+	}
+	return nil
+}
+
+func (x *RequestSubmitted) GetInstructionPeriod() string {
+	if x != nil {
+		return x.InstructionPeriod
+	}
+	return ""
+}
+
+func (x *RequestSubmitted) GetInstructionReminders() []string {
+	if x != nil {
+		return x.InstructionReminders
+	}
+	return nil
+}
+
+func (x *RequestSubmitted) GetController() string {
+	if x != nil {
+		return x.Controller
+	}
+	return ""
+}
+
+// PinnedPack is a rule pack that applies to a request.
+type PinnedPack struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "name@version".
+	Pack string `protobuf:"bytes,1,opt,name=pack,proto3" json:"pack,omitempty"`
+	// SHA-256 of its file.
+	Hash          string `protobuf:"bytes,2,opt,name=hash,proto3" json:"hash,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PinnedPack) Reset() {
+	*x = PinnedPack{}
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PinnedPack) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PinnedPack) ProtoMessage() {}
+
+func (x *PinnedPack) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PinnedPack.ProtoReflect.Descriptor instead.
+func (*PinnedPack) Descriptor() ([]byte, []int) {
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *PinnedPack) GetPack() string {
+	if x != nil {
+		return x.Pack
+	}
+	return ""
+}
+
+func (x *PinnedPack) GetHash() string {
+	if x != nil {
+		return x.Hash
+	}
+	return ""
+}
+
 // NoticeOwed: a message about the request is owed to the person.
 type NoticeOwed struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1438,7 +1530,7 @@ type NoticeOwed struct {
 
 func (x *NoticeOwed) Reset() {
 	*x = NoticeOwed{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[16]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1450,7 +1542,7 @@ func (x *NoticeOwed) String() string {
 func (*NoticeOwed) ProtoMessage() {}
 
 func (x *NoticeOwed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[16]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1463,7 +1555,7 @@ func (x *NoticeOwed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NoticeOwed.ProtoReflect.Descriptor instead.
 func (*NoticeOwed) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{16}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *NoticeOwed) GetNotice() string {
@@ -1495,7 +1587,7 @@ type NoticeEnded struct {
 
 func (x *NoticeEnded) Reset() {
 	*x = NoticeEnded{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[17]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1507,7 +1599,7 @@ func (x *NoticeEnded) String() string {
 func (*NoticeEnded) ProtoMessage() {}
 
 func (x *NoticeEnded) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[17]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1520,7 +1612,7 @@ func (x *NoticeEnded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NoticeEnded.ProtoReflect.Descriptor instead.
 func (*NoticeEnded) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{17}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *NoticeEnded) GetNotice() string {
@@ -1559,7 +1651,7 @@ type VerificationStarted struct {
 
 func (x *VerificationStarted) Reset() {
 	*x = VerificationStarted{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[18]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1571,7 +1663,7 @@ func (x *VerificationStarted) String() string {
 func (*VerificationStarted) ProtoMessage() {}
 
 func (x *VerificationStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[18]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1584,7 +1676,7 @@ func (x *VerificationStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerificationStarted.ProtoReflect.Descriptor instead.
 func (*VerificationStarted) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{18}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *VerificationStarted) GetVerification() string {
@@ -1622,7 +1714,7 @@ type VerificationExtended struct {
 
 func (x *VerificationExtended) Reset() {
 	*x = VerificationExtended{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[19]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1634,7 +1726,7 @@ func (x *VerificationExtended) String() string {
 func (*VerificationExtended) ProtoMessage() {}
 
 func (x *VerificationExtended) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[19]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1647,7 +1739,7 @@ func (x *VerificationExtended) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerificationExtended.ProtoReflect.Descriptor instead.
 func (*VerificationExtended) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{19}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *VerificationExtended) GetExpiresAt() *timestamppb.Timestamp {
@@ -1683,7 +1775,7 @@ type RequestVerified struct {
 
 func (x *RequestVerified) Reset() {
 	*x = RequestVerified{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[20]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1695,7 +1787,7 @@ func (x *RequestVerified) String() string {
 func (*RequestVerified) ProtoMessage() {}
 
 func (x *RequestVerified) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[20]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1708,7 +1800,7 @@ func (x *RequestVerified) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestVerified.ProtoReflect.Descriptor instead.
 func (*RequestVerified) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{20}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *RequestVerified) GetSubjectRef() string {
@@ -1757,7 +1849,7 @@ type VerificationRenewed struct {
 
 func (x *VerificationRenewed) Reset() {
 	*x = VerificationRenewed{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[21]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1769,7 +1861,7 @@ func (x *VerificationRenewed) String() string {
 func (*VerificationRenewed) ProtoMessage() {}
 
 func (x *VerificationRenewed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[21]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1782,7 +1874,7 @@ func (x *VerificationRenewed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerificationRenewed.ProtoReflect.Descriptor instead.
 func (*VerificationRenewed) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{21}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *VerificationRenewed) GetAt() *timestamppb.Timestamp {
@@ -1818,7 +1910,7 @@ type DelayBegun struct {
 
 func (x *DelayBegun) Reset() {
 	*x = DelayBegun{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[22]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1830,7 +1922,7 @@ func (x *DelayBegun) String() string {
 func (*DelayBegun) ProtoMessage() {}
 
 func (x *DelayBegun) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[22]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1843,7 +1935,7 @@ func (x *DelayBegun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DelayBegun.ProtoReflect.Descriptor instead.
 func (*DelayBegun) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{22}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *DelayBegun) GetUntil() *timestamppb.Timestamp {
@@ -1908,7 +2000,7 @@ type RequestCancelled struct {
 
 func (x *RequestCancelled) Reset() {
 	*x = RequestCancelled{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[23]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1920,7 +2012,7 @@ func (x *RequestCancelled) String() string {
 func (*RequestCancelled) ProtoMessage() {}
 
 func (x *RequestCancelled) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[23]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1933,7 +2025,7 @@ func (x *RequestCancelled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestCancelled.ProtoReflect.Descriptor instead.
 func (*RequestCancelled) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{23}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *RequestCancelled) GetReason() string {
@@ -1963,7 +2055,7 @@ type VerificationFailed struct {
 
 func (x *VerificationFailed) Reset() {
 	*x = VerificationFailed{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[24]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1975,7 +2067,7 @@ func (x *VerificationFailed) String() string {
 func (*VerificationFailed) ProtoMessage() {}
 
 func (x *VerificationFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[24]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1988,7 +2080,7 @@ func (x *VerificationFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerificationFailed.ProtoReflect.Descriptor instead.
 func (*VerificationFailed) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{24}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *VerificationFailed) GetReason() string {
@@ -2020,7 +2112,7 @@ type RequestQueued struct {
 
 func (x *RequestQueued) Reset() {
 	*x = RequestQueued{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[25]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2032,7 +2124,7 @@ func (x *RequestQueued) String() string {
 func (*RequestQueued) ProtoMessage() {}
 
 func (x *RequestQueued) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[25]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2045,7 +2137,7 @@ func (x *RequestQueued) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestQueued.ProtoReflect.Descriptor instead.
 func (*RequestQueued) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{25}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *RequestQueued) GetBehind() string {
@@ -2083,7 +2175,7 @@ type RequestHeldBack struct {
 
 func (x *RequestHeldBack) Reset() {
 	*x = RequestHeldBack{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[26]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2095,7 +2187,7 @@ func (x *RequestHeldBack) String() string {
 func (*RequestHeldBack) ProtoMessage() {}
 
 func (x *RequestHeldBack) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[26]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2108,7 +2200,7 @@ func (x *RequestHeldBack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestHeldBack.ProtoReflect.Descriptor instead.
 func (*RequestHeldBack) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{26}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *RequestHeldBack) GetTo() string {
@@ -2136,7 +2228,7 @@ type RequestActivated struct {
 
 func (x *RequestActivated) Reset() {
 	*x = RequestActivated{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[27]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2148,7 +2240,7 @@ func (x *RequestActivated) String() string {
 func (*RequestActivated) ProtoMessage() {}
 
 func (x *RequestActivated) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[27]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2161,7 +2253,7 @@ func (x *RequestActivated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestActivated.ProtoReflect.Descriptor instead.
 func (*RequestActivated) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{27}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *RequestActivated) GetAt() *timestamppb.Timestamp {
@@ -2183,7 +2275,7 @@ type ContactNoted struct {
 
 func (x *ContactNoted) Reset() {
 	*x = ContactNoted{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[28]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2195,7 +2287,7 @@ func (x *ContactNoted) String() string {
 func (*ContactNoted) ProtoMessage() {}
 
 func (x *ContactNoted) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[28]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2208,7 +2300,7 @@ func (x *ContactNoted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContactNoted.ProtoReflect.Descriptor instead.
 func (*ContactNoted) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{28}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ContactNoted) GetAddress() *v1.Sealed {
@@ -2229,7 +2321,7 @@ type RequestFrozen struct {
 
 func (x *RequestFrozen) Reset() {
 	*x = RequestFrozen{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[29]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2241,7 +2333,7 @@ func (x *RequestFrozen) String() string {
 func (*RequestFrozen) ProtoMessage() {}
 
 func (x *RequestFrozen) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[29]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2254,7 +2346,7 @@ func (x *RequestFrozen) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestFrozen.ProtoReflect.Descriptor instead.
 func (*RequestFrozen) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{29}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *RequestFrozen) GetAt() *timestamppb.Timestamp {
@@ -2295,7 +2387,7 @@ type PlannedLeaf struct {
 
 func (x *PlannedLeaf) Reset() {
 	*x = PlannedLeaf{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[30]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2307,7 +2399,7 @@ func (x *PlannedLeaf) String() string {
 func (*PlannedLeaf) ProtoMessage() {}
 
 func (x *PlannedLeaf) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[30]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2320,7 +2412,7 @@ func (x *PlannedLeaf) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlannedLeaf.ProtoReflect.Descriptor instead.
 func (*PlannedLeaf) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{30}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *PlannedLeaf) GetLeaf() uint32 {
@@ -2426,7 +2518,7 @@ type ManifestCommitted struct {
 
 func (x *ManifestCommitted) Reset() {
 	*x = ManifestCommitted{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[31]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2438,7 +2530,7 @@ func (x *ManifestCommitted) String() string {
 func (*ManifestCommitted) ProtoMessage() {}
 
 func (x *ManifestCommitted) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[31]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2451,7 +2543,7 @@ func (x *ManifestCommitted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ManifestCommitted.ProtoReflect.Descriptor instead.
 func (*ManifestCommitted) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{31}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ManifestCommitted) GetLeaves() []*PlannedLeaf {
@@ -2520,7 +2612,7 @@ type LeavesDecided struct {
 
 func (x *LeavesDecided) Reset() {
 	*x = LeavesDecided{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[32]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2532,7 +2624,7 @@ func (x *LeavesDecided) String() string {
 func (*LeavesDecided) ProtoMessage() {}
 
 func (x *LeavesDecided) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[32]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2545,7 +2637,7 @@ func (x *LeavesDecided) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeavesDecided.ProtoReflect.Descriptor instead.
 func (*LeavesDecided) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{32}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *LeavesDecided) GetSystem() string {
@@ -2584,7 +2676,7 @@ type StartedLeaf struct {
 
 func (x *StartedLeaf) Reset() {
 	*x = StartedLeaf{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[33]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2596,7 +2688,7 @@ func (x *StartedLeaf) String() string {
 func (*StartedLeaf) ProtoMessage() {}
 
 func (x *StartedLeaf) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[33]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2609,7 +2701,7 @@ func (x *StartedLeaf) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartedLeaf.ProtoReflect.Descriptor instead.
 func (*StartedLeaf) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{33}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *StartedLeaf) GetLeaf() uint32 {
@@ -2655,7 +2747,7 @@ type LeavesStarted struct {
 
 func (x *LeavesStarted) Reset() {
 	*x = LeavesStarted{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[34]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2667,7 +2759,7 @@ func (x *LeavesStarted) String() string {
 func (*LeavesStarted) ProtoMessage() {}
 
 func (x *LeavesStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[34]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2680,7 +2772,7 @@ func (x *LeavesStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeavesStarted.ProtoReflect.Descriptor instead.
 func (*LeavesStarted) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{34}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *LeavesStarted) GetSystem() string {
@@ -2743,7 +2835,7 @@ type ValuesSuppressed struct {
 
 func (x *ValuesSuppressed) Reset() {
 	*x = ValuesSuppressed{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[35]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2755,7 +2847,7 @@ func (x *ValuesSuppressed) String() string {
 func (*ValuesSuppressed) ProtoMessage() {}
 
 func (x *ValuesSuppressed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[35]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2768,7 +2860,7 @@ func (x *ValuesSuppressed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValuesSuppressed.ProtoReflect.Descriptor instead.
 func (*ValuesSuppressed) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{35}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ValuesSuppressed) GetErasureRef() string {
@@ -2832,7 +2924,7 @@ type CompletedLeaf struct {
 
 func (x *CompletedLeaf) Reset() {
 	*x = CompletedLeaf{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[36]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2844,7 +2936,7 @@ func (x *CompletedLeaf) String() string {
 func (*CompletedLeaf) ProtoMessage() {}
 
 func (x *CompletedLeaf) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[36]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2857,7 +2949,7 @@ func (x *CompletedLeaf) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompletedLeaf.ProtoReflect.Descriptor instead.
 func (*CompletedLeaf) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{36}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *CompletedLeaf) GetLeaf() uint32 {
@@ -2959,7 +3051,7 @@ type AnnouncedLeaf struct {
 
 func (x *AnnouncedLeaf) Reset() {
 	*x = AnnouncedLeaf{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[37]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2971,7 +3063,7 @@ func (x *AnnouncedLeaf) String() string {
 func (*AnnouncedLeaf) ProtoMessage() {}
 
 func (x *AnnouncedLeaf) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[37]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2984,7 +3076,7 @@ func (x *AnnouncedLeaf) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnnouncedLeaf.ProtoReflect.Descriptor instead.
 func (*AnnouncedLeaf) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{37}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *AnnouncedLeaf) GetLeaf() uint32 {
@@ -3049,7 +3141,7 @@ type ChangesAnnounced struct {
 
 func (x *ChangesAnnounced) Reset() {
 	*x = ChangesAnnounced{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[38]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3061,7 +3153,7 @@ func (x *ChangesAnnounced) String() string {
 func (*ChangesAnnounced) ProtoMessage() {}
 
 func (x *ChangesAnnounced) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[38]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3074,7 +3166,7 @@ func (x *ChangesAnnounced) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangesAnnounced.ProtoReflect.Descriptor instead.
 func (*ChangesAnnounced) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{38}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ChangesAnnounced) GetSystem() string {
@@ -3121,7 +3213,7 @@ type LeavesCompleted struct {
 
 func (x *LeavesCompleted) Reset() {
 	*x = LeavesCompleted{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[39]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3133,7 +3225,7 @@ func (x *LeavesCompleted) String() string {
 func (*LeavesCompleted) ProtoMessage() {}
 
 func (x *LeavesCompleted) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[39]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3146,7 +3238,7 @@ func (x *LeavesCompleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeavesCompleted.ProtoReflect.Descriptor instead.
 func (*LeavesCompleted) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{39}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *LeavesCompleted) GetSystem() string {
@@ -3195,7 +3287,7 @@ type StepFailed struct {
 
 func (x *StepFailed) Reset() {
 	*x = StepFailed{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[40]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3207,7 +3299,7 @@ func (x *StepFailed) String() string {
 func (*StepFailed) ProtoMessage() {}
 
 func (x *StepFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[40]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3220,7 +3312,7 @@ func (x *StepFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StepFailed.ProtoReflect.Descriptor instead.
 func (*StepFailed) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{40}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *StepFailed) GetStep() string {
@@ -3297,7 +3389,7 @@ type LeavesDeferred struct {
 
 func (x *LeavesDeferred) Reset() {
 	*x = LeavesDeferred{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[41]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3309,7 +3401,7 @@ func (x *LeavesDeferred) String() string {
 func (*LeavesDeferred) ProtoMessage() {}
 
 func (x *LeavesDeferred) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[41]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3322,7 +3414,7 @@ func (x *LeavesDeferred) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeavesDeferred.ProtoReflect.Descriptor instead.
 func (*LeavesDeferred) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{41}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *LeavesDeferred) GetSystem() string {
@@ -3366,7 +3458,7 @@ type RequestResumed struct {
 
 func (x *RequestResumed) Reset() {
 	*x = RequestResumed{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[42]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3378,7 +3470,7 @@ func (x *RequestResumed) String() string {
 func (*RequestResumed) ProtoMessage() {}
 
 func (x *RequestResumed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[42]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3391,7 +3483,7 @@ func (x *RequestResumed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestResumed.ProtoReflect.Descriptor instead.
 func (*RequestResumed) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{42}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *RequestResumed) GetCause() string {
@@ -3421,7 +3513,7 @@ type PackageBegun struct {
 
 func (x *PackageBegun) Reset() {
 	*x = PackageBegun{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[43]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3433,7 +3525,7 @@ func (x *PackageBegun) String() string {
 func (*PackageBegun) ProtoMessage() {}
 
 func (x *PackageBegun) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[43]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3446,7 +3538,7 @@ func (x *PackageBegun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PackageBegun.ProtoReflect.Descriptor instead.
 func (*PackageBegun) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{43}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *PackageBegun) GetPackage() string {
@@ -3476,7 +3568,7 @@ type PackageRevoked struct {
 
 func (x *PackageRevoked) Reset() {
 	*x = PackageRevoked{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[44]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3488,7 +3580,7 @@ func (x *PackageRevoked) String() string {
 func (*PackageRevoked) ProtoMessage() {}
 
 func (x *PackageRevoked) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[44]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3501,7 +3593,7 @@ func (x *PackageRevoked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PackageRevoked.ProtoReflect.Descriptor instead.
 func (*PackageRevoked) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{44}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *PackageRevoked) GetReason() string {
@@ -3533,7 +3625,7 @@ type PackageReady struct {
 
 func (x *PackageReady) Reset() {
 	*x = PackageReady{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[45]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3545,7 +3637,7 @@ func (x *PackageReady) String() string {
 func (*PackageReady) ProtoMessage() {}
 
 func (x *PackageReady) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[45]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3558,7 +3650,7 @@ func (x *PackageReady) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PackageReady.ProtoReflect.Descriptor instead.
 func (*PackageReady) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{45}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *PackageReady) GetPackage() string {
@@ -3599,7 +3691,7 @@ type PackageRead struct {
 
 func (x *PackageRead) Reset() {
 	*x = PackageRead{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[46]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3611,7 +3703,7 @@ func (x *PackageRead) String() string {
 func (*PackageRead) ProtoMessage() {}
 
 func (x *PackageRead) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[46]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3624,7 +3716,7 @@ func (x *PackageRead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PackageRead.ProtoReflect.Descriptor instead.
 func (*PackageRead) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{46}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *PackageRead) GetPurpose() string {
@@ -3668,7 +3760,7 @@ type PackageExpired struct {
 
 func (x *PackageExpired) Reset() {
 	*x = PackageExpired{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[47]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3680,7 +3772,7 @@ func (x *PackageExpired) String() string {
 func (*PackageExpired) ProtoMessage() {}
 
 func (x *PackageExpired) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[47]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3693,7 +3785,7 @@ func (x *PackageExpired) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PackageExpired.ProtoReflect.Descriptor instead.
 func (*PackageExpired) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{47}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *PackageExpired) GetPackage() string {
@@ -3721,7 +3813,7 @@ type RecipientsTold struct {
 
 func (x *RecipientsTold) Reset() {
 	*x = RecipientsTold{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[48]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3733,7 +3825,7 @@ func (x *RecipientsTold) String() string {
 func (*RecipientsTold) ProtoMessage() {}
 
 func (x *RecipientsTold) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[48]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3746,7 +3838,7 @@ func (x *RecipientsTold) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecipientsTold.ProtoReflect.Descriptor instead.
 func (*RecipientsTold) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{48}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *RecipientsTold) GetRecipients() uint32 {
@@ -3769,7 +3861,7 @@ type SubjectForgotten struct {
 
 func (x *SubjectForgotten) Reset() {
 	*x = SubjectForgotten{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[49]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3781,7 +3873,7 @@ func (x *SubjectForgotten) String() string {
 func (*SubjectForgotten) ProtoMessage() {}
 
 func (x *SubjectForgotten) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[49]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3794,7 +3886,7 @@ func (x *SubjectForgotten) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubjectForgotten.ProtoReflect.Descriptor instead.
 func (*SubjectForgotten) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{49}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *SubjectForgotten) GetKeysDestroyed() uint32 {
@@ -3822,7 +3914,7 @@ type RestrictionEnded struct {
 
 func (x *RestrictionEnded) Reset() {
 	*x = RestrictionEnded{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[50]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3834,7 +3926,7 @@ func (x *RestrictionEnded) String() string {
 func (*RestrictionEnded) ProtoMessage() {}
 
 func (x *RestrictionEnded) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[50]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3847,7 +3939,7 @@ func (x *RestrictionEnded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestrictionEnded.ProtoReflect.Descriptor instead.
 func (*RestrictionEnded) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{50}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *RestrictionEnded) GetErased() bool {
@@ -3868,7 +3960,7 @@ type RequestWithdrawn struct {
 
 func (x *RequestWithdrawn) Reset() {
 	*x = RequestWithdrawn{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[51]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3880,7 +3972,7 @@ func (x *RequestWithdrawn) String() string {
 func (*RequestWithdrawn) ProtoMessage() {}
 
 func (x *RequestWithdrawn) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[51]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3893,7 +3985,7 @@ func (x *RequestWithdrawn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestWithdrawn.ProtoReflect.Descriptor instead.
 func (*RequestWithdrawn) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{51}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *RequestWithdrawn) GetAt() *timestamppb.Timestamp {
@@ -3918,7 +4010,7 @@ type RequestClosed struct {
 
 func (x *RequestClosed) Reset() {
 	*x = RequestClosed{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[52]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3930,7 +4022,7 @@ func (x *RequestClosed) String() string {
 func (*RequestClosed) ProtoMessage() {}
 
 func (x *RequestClosed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[52]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3943,7 +4035,7 @@ func (x *RequestClosed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestClosed.ProtoReflect.Descriptor instead.
 func (*RequestClosed) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{52}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *RequestClosed) GetOutcome() Outcome {
@@ -3976,7 +4068,7 @@ type DocketLeft struct {
 
 func (x *DocketLeft) Reset() {
 	*x = DocketLeft{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[53]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3988,7 +4080,7 @@ func (x *DocketLeft) String() string {
 func (*DocketLeft) ProtoMessage() {}
 
 func (x *DocketLeft) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[53]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4001,7 +4093,7 @@ func (x *DocketLeft) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DocketLeft.ProtoReflect.Descriptor instead.
 func (*DocketLeft) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{53}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{54}
 }
 
 // RequestKeyDestroyed: what the request said about its requester is unreadable.
@@ -4015,7 +4107,7 @@ type RequestKeyDestroyed struct {
 
 func (x *RequestKeyDestroyed) Reset() {
 	*x = RequestKeyDestroyed{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[54]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4027,7 +4119,7 @@ func (x *RequestKeyDestroyed) String() string {
 func (*RequestKeyDestroyed) ProtoMessage() {}
 
 func (x *RequestKeyDestroyed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[54]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4040,7 +4132,7 @@ func (x *RequestKeyDestroyed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestKeyDestroyed.ProtoReflect.Descriptor instead.
 func (*RequestKeyDestroyed) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{54}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *RequestKeyDestroyed) GetResidueEndsAt() *timestamppb.Timestamp {
@@ -4059,7 +4151,7 @@ type RequestFinished struct {
 
 func (x *RequestFinished) Reset() {
 	*x = RequestFinished{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[55]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4071,7 +4163,7 @@ func (x *RequestFinished) String() string {
 func (*RequestFinished) ProtoMessage() {}
 
 func (x *RequestFinished) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[55]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4084,7 +4176,7 @@ func (x *RequestFinished) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestFinished.ProtoReflect.Descriptor instead.
 func (*RequestFinished) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{55}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{56}
 }
 
 // CommandRefused: a rule said no to a known caller.
@@ -4100,7 +4192,7 @@ type CommandRefused struct {
 
 func (x *CommandRefused) Reset() {
 	*x = CommandRefused{}
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[56]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4112,7 +4204,7 @@ func (x *CommandRefused) String() string {
 func (*CommandRefused) ProtoMessage() {}
 
 func (x *CommandRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[56]
+	mi := &file_habeas_fulfilment_v1_events_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4125,7 +4217,7 @@ func (x *CommandRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommandRefused.ProtoReflect.Descriptor instead.
 func (*CommandRefused) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{56}
+	return file_habeas_fulfilment_v1_events_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *CommandRefused) GetCommand() string {
@@ -4218,7 +4310,8 @@ const file_habeas_fulfilment_v1_events_proto_rawDesc = "" +
 	"\x06reason\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason\x12\x14\n" +
 	"\x05reply\x18\x02 \x01(\rR\x05reply\x12:\n" +
 	"\vnext_try_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tnextTryAt\x12*\n" +
-	"\x02at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x02at:\x11\xa2\xb5\x18\rnotice.failed\"\xe6\b\n" +
+	"\x02at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x02at:\x11\xa2\xb5\x18\rnotice.failed\"\xb4\n" +
+	"\n" +
 	"\x10RequestSubmitted\x121\n" +
 	"\x05right\x18\x01 \x01(\x0e2\x1b.habeas.fulfilment.v1.RightR\x05right\x126\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\".habeas.identity.v1.IdentifierKindR\x04kind\x12<\n" +
@@ -4249,7 +4342,17 @@ const file_habeas_fulfilment_v1_events_proto_rawDesc = "" +
 	"\rsubmitter_key\x18\x17 \x01(\v2\x16.habeas.seal.v1.SealedB\x04\x98\xb5\x18\x01R\fsubmitterKey\x12\x1c\n" +
 	"\telsewhere\x182 \x01(\bR\telsewhere\x12\x12\n" +
 	"\x04year\x183 \x01(\rR\x04year\x12?\n" +
-	"\ranswers_until\x184 \x01(\v2\x1a.google.protobuf.TimestampR\fanswersUntil:\x15\xa2\xb5\x18\x11request.submitted\"e\n" +
+	"\ranswers_until\x184 \x01(\v2\x1a.google.protobuf.TimestampR\fanswersUntil\x126\n" +
+	"\x05packs\x18( \x03(\v2 .habeas.fulfilment.v1.PinnedPackR\x05packs\x123\n" +
+	"\x12instruction_period\x18) \x01(\tB\x04\x98\xb5\x18\x03R\x11instructionPeriod\x129\n" +
+	"\x15instruction_reminders\x18* \x03(\tB\x04\x98\xb5\x18\x03R\x14instructionReminders\x12$\n" +
+	"\n" +
+	"controller\x18+ \x01(\tB\x04\x98\xb5\x18\x03R\n" +
+	"controller:\x15\xa2\xb5\x18\x11request.submitted\"@\n" +
+	"\n" +
+	"PinnedPack\x12\x18\n" +
+	"\x04pack\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x04pack\x12\x18\n" +
+	"\x04hash\x18\x02 \x01(\tB\x04\x98\xb5\x18\x04R\x04hash\"e\n" +
 	"\n" +
 	"NoticeOwed\x12\x1c\n" +
 	"\x06notice\x18\x01 \x01(\tB\x04\x98\xb5\x18\x02R\x06notice\x12 \n" +
@@ -4464,7 +4567,7 @@ func file_habeas_fulfilment_v1_events_proto_rawDescGZIP() []byte {
 }
 
 var file_habeas_fulfilment_v1_events_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_habeas_fulfilment_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 57)
+var file_habeas_fulfilment_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 58)
 var file_habeas_fulfilment_v1_events_proto_goTypes = []any{
 	(DocketPlace)(0),              // 0: habeas.fulfilment.v1.DocketPlace
 	(LeafDecision)(0),             // 1: habeas.fulfilment.v1.LeafDecision
@@ -4484,134 +4587,136 @@ var file_habeas_fulfilment_v1_events_proto_goTypes = []any{
 	(*NoticeSent)(nil),            // 15: habeas.fulfilment.v1.NoticeSent
 	(*NoticeFailed)(nil),          // 16: habeas.fulfilment.v1.NoticeFailed
 	(*RequestSubmitted)(nil),      // 17: habeas.fulfilment.v1.RequestSubmitted
-	(*NoticeOwed)(nil),            // 18: habeas.fulfilment.v1.NoticeOwed
-	(*NoticeEnded)(nil),           // 19: habeas.fulfilment.v1.NoticeEnded
-	(*VerificationStarted)(nil),   // 20: habeas.fulfilment.v1.VerificationStarted
-	(*VerificationExtended)(nil),  // 21: habeas.fulfilment.v1.VerificationExtended
-	(*RequestVerified)(nil),       // 22: habeas.fulfilment.v1.RequestVerified
-	(*VerificationRenewed)(nil),   // 23: habeas.fulfilment.v1.VerificationRenewed
-	(*DelayBegun)(nil),            // 24: habeas.fulfilment.v1.DelayBegun
-	(*RequestCancelled)(nil),      // 25: habeas.fulfilment.v1.RequestCancelled
-	(*VerificationFailed)(nil),    // 26: habeas.fulfilment.v1.VerificationFailed
-	(*RequestQueued)(nil),         // 27: habeas.fulfilment.v1.RequestQueued
-	(*RequestHeldBack)(nil),       // 28: habeas.fulfilment.v1.RequestHeldBack
-	(*RequestActivated)(nil),      // 29: habeas.fulfilment.v1.RequestActivated
-	(*ContactNoted)(nil),          // 30: habeas.fulfilment.v1.ContactNoted
-	(*RequestFrozen)(nil),         // 31: habeas.fulfilment.v1.RequestFrozen
-	(*PlannedLeaf)(nil),           // 32: habeas.fulfilment.v1.PlannedLeaf
-	(*ManifestCommitted)(nil),     // 33: habeas.fulfilment.v1.ManifestCommitted
-	(*LeavesDecided)(nil),         // 34: habeas.fulfilment.v1.LeavesDecided
-	(*StartedLeaf)(nil),           // 35: habeas.fulfilment.v1.StartedLeaf
-	(*LeavesStarted)(nil),         // 36: habeas.fulfilment.v1.LeavesStarted
-	(*ValuesSuppressed)(nil),      // 37: habeas.fulfilment.v1.ValuesSuppressed
-	(*CompletedLeaf)(nil),         // 38: habeas.fulfilment.v1.CompletedLeaf
-	(*AnnouncedLeaf)(nil),         // 39: habeas.fulfilment.v1.AnnouncedLeaf
-	(*ChangesAnnounced)(nil),      // 40: habeas.fulfilment.v1.ChangesAnnounced
-	(*LeavesCompleted)(nil),       // 41: habeas.fulfilment.v1.LeavesCompleted
-	(*StepFailed)(nil),            // 42: habeas.fulfilment.v1.StepFailed
-	(*LeavesDeferred)(nil),        // 43: habeas.fulfilment.v1.LeavesDeferred
-	(*RequestResumed)(nil),        // 44: habeas.fulfilment.v1.RequestResumed
-	(*PackageBegun)(nil),          // 45: habeas.fulfilment.v1.PackageBegun
-	(*PackageRevoked)(nil),        // 46: habeas.fulfilment.v1.PackageRevoked
-	(*PackageReady)(nil),          // 47: habeas.fulfilment.v1.PackageReady
-	(*PackageRead)(nil),           // 48: habeas.fulfilment.v1.PackageRead
-	(*PackageExpired)(nil),        // 49: habeas.fulfilment.v1.PackageExpired
-	(*RecipientsTold)(nil),        // 50: habeas.fulfilment.v1.RecipientsTold
-	(*SubjectForgotten)(nil),      // 51: habeas.fulfilment.v1.SubjectForgotten
-	(*RestrictionEnded)(nil),      // 52: habeas.fulfilment.v1.RestrictionEnded
-	(*RequestWithdrawn)(nil),      // 53: habeas.fulfilment.v1.RequestWithdrawn
-	(*RequestClosed)(nil),         // 54: habeas.fulfilment.v1.RequestClosed
-	(*DocketLeft)(nil),            // 55: habeas.fulfilment.v1.DocketLeft
-	(*RequestKeyDestroyed)(nil),   // 56: habeas.fulfilment.v1.RequestKeyDestroyed
-	(*RequestFinished)(nil),       // 57: habeas.fulfilment.v1.RequestFinished
-	(*CommandRefused)(nil),        // 58: habeas.fulfilment.v1.CommandRefused
-	(ConnectorKind)(0),            // 59: habeas.fulfilment.v1.ConnectorKind
-	(*timestamppb.Timestamp)(nil), // 60: google.protobuf.Timestamp
-	(Right)(0),                    // 61: habeas.fulfilment.v1.Right
-	(*v1.Sealed)(nil),             // 62: habeas.seal.v1.Sealed
-	(v11.IdentifierKind)(0),       // 63: habeas.identity.v1.IdentifierKind
-	(*durationpb.Duration)(nil),   // 64: google.protobuf.Duration
-	(LeafOutcome)(0),              // 65: habeas.fulfilment.v1.LeafOutcome
-	(Outcome)(0),                  // 66: habeas.fulfilment.v1.Outcome
+	(*PinnedPack)(nil),            // 18: habeas.fulfilment.v1.PinnedPack
+	(*NoticeOwed)(nil),            // 19: habeas.fulfilment.v1.NoticeOwed
+	(*NoticeEnded)(nil),           // 20: habeas.fulfilment.v1.NoticeEnded
+	(*VerificationStarted)(nil),   // 21: habeas.fulfilment.v1.VerificationStarted
+	(*VerificationExtended)(nil),  // 22: habeas.fulfilment.v1.VerificationExtended
+	(*RequestVerified)(nil),       // 23: habeas.fulfilment.v1.RequestVerified
+	(*VerificationRenewed)(nil),   // 24: habeas.fulfilment.v1.VerificationRenewed
+	(*DelayBegun)(nil),            // 25: habeas.fulfilment.v1.DelayBegun
+	(*RequestCancelled)(nil),      // 26: habeas.fulfilment.v1.RequestCancelled
+	(*VerificationFailed)(nil),    // 27: habeas.fulfilment.v1.VerificationFailed
+	(*RequestQueued)(nil),         // 28: habeas.fulfilment.v1.RequestQueued
+	(*RequestHeldBack)(nil),       // 29: habeas.fulfilment.v1.RequestHeldBack
+	(*RequestActivated)(nil),      // 30: habeas.fulfilment.v1.RequestActivated
+	(*ContactNoted)(nil),          // 31: habeas.fulfilment.v1.ContactNoted
+	(*RequestFrozen)(nil),         // 32: habeas.fulfilment.v1.RequestFrozen
+	(*PlannedLeaf)(nil),           // 33: habeas.fulfilment.v1.PlannedLeaf
+	(*ManifestCommitted)(nil),     // 34: habeas.fulfilment.v1.ManifestCommitted
+	(*LeavesDecided)(nil),         // 35: habeas.fulfilment.v1.LeavesDecided
+	(*StartedLeaf)(nil),           // 36: habeas.fulfilment.v1.StartedLeaf
+	(*LeavesStarted)(nil),         // 37: habeas.fulfilment.v1.LeavesStarted
+	(*ValuesSuppressed)(nil),      // 38: habeas.fulfilment.v1.ValuesSuppressed
+	(*CompletedLeaf)(nil),         // 39: habeas.fulfilment.v1.CompletedLeaf
+	(*AnnouncedLeaf)(nil),         // 40: habeas.fulfilment.v1.AnnouncedLeaf
+	(*ChangesAnnounced)(nil),      // 41: habeas.fulfilment.v1.ChangesAnnounced
+	(*LeavesCompleted)(nil),       // 42: habeas.fulfilment.v1.LeavesCompleted
+	(*StepFailed)(nil),            // 43: habeas.fulfilment.v1.StepFailed
+	(*LeavesDeferred)(nil),        // 44: habeas.fulfilment.v1.LeavesDeferred
+	(*RequestResumed)(nil),        // 45: habeas.fulfilment.v1.RequestResumed
+	(*PackageBegun)(nil),          // 46: habeas.fulfilment.v1.PackageBegun
+	(*PackageRevoked)(nil),        // 47: habeas.fulfilment.v1.PackageRevoked
+	(*PackageReady)(nil),          // 48: habeas.fulfilment.v1.PackageReady
+	(*PackageRead)(nil),           // 49: habeas.fulfilment.v1.PackageRead
+	(*PackageExpired)(nil),        // 50: habeas.fulfilment.v1.PackageExpired
+	(*RecipientsTold)(nil),        // 51: habeas.fulfilment.v1.RecipientsTold
+	(*SubjectForgotten)(nil),      // 52: habeas.fulfilment.v1.SubjectForgotten
+	(*RestrictionEnded)(nil),      // 53: habeas.fulfilment.v1.RestrictionEnded
+	(*RequestWithdrawn)(nil),      // 54: habeas.fulfilment.v1.RequestWithdrawn
+	(*RequestClosed)(nil),         // 55: habeas.fulfilment.v1.RequestClosed
+	(*DocketLeft)(nil),            // 56: habeas.fulfilment.v1.DocketLeft
+	(*RequestKeyDestroyed)(nil),   // 57: habeas.fulfilment.v1.RequestKeyDestroyed
+	(*RequestFinished)(nil),       // 58: habeas.fulfilment.v1.RequestFinished
+	(*CommandRefused)(nil),        // 59: habeas.fulfilment.v1.CommandRefused
+	(ConnectorKind)(0),            // 60: habeas.fulfilment.v1.ConnectorKind
+	(*timestamppb.Timestamp)(nil), // 61: google.protobuf.Timestamp
+	(Right)(0),                    // 62: habeas.fulfilment.v1.Right
+	(*v1.Sealed)(nil),             // 63: habeas.seal.v1.Sealed
+	(v11.IdentifierKind)(0),       // 64: habeas.identity.v1.IdentifierKind
+	(*durationpb.Duration)(nil),   // 65: google.protobuf.Duration
+	(LeafOutcome)(0),              // 66: habeas.fulfilment.v1.LeafOutcome
+	(Outcome)(0),                  // 67: habeas.fulfilment.v1.Outcome
 }
 var file_habeas_fulfilment_v1_events_proto_depIdxs = []int32{
-	59, // 0: habeas.fulfilment.v1.SystemRegistered.connector:type_name -> habeas.fulfilment.v1.ConnectorKind
-	60, // 1: habeas.fulfilment.v1.SystemRegistered.at:type_name -> google.protobuf.Timestamp
-	60, // 2: habeas.fulfilment.v1.SystemRetired.at:type_name -> google.protobuf.Timestamp
-	59, // 3: habeas.fulfilment.v1.SystemListed.connector:type_name -> habeas.fulfilment.v1.ConnectorKind
-	61, // 4: habeas.fulfilment.v1.RequestEntered.right:type_name -> habeas.fulfilment.v1.Right
+	60, // 0: habeas.fulfilment.v1.SystemRegistered.connector:type_name -> habeas.fulfilment.v1.ConnectorKind
+	61, // 1: habeas.fulfilment.v1.SystemRegistered.at:type_name -> google.protobuf.Timestamp
+	61, // 2: habeas.fulfilment.v1.SystemRetired.at:type_name -> google.protobuf.Timestamp
+	60, // 3: habeas.fulfilment.v1.SystemListed.connector:type_name -> habeas.fulfilment.v1.ConnectorKind
+	62, // 4: habeas.fulfilment.v1.RequestEntered.right:type_name -> habeas.fulfilment.v1.Right
 	0,  // 5: habeas.fulfilment.v1.RequestEntered.place:type_name -> habeas.fulfilment.v1.DocketPlace
-	60, // 6: habeas.fulfilment.v1.RequestEntered.asked_at:type_name -> google.protobuf.Timestamp
-	60, // 7: habeas.fulfilment.v1.AgentRevoked.at:type_name -> google.protobuf.Timestamp
-	62, // 8: habeas.fulfilment.v1.NoticeDrafted.address:type_name -> habeas.seal.v1.Sealed
-	60, // 9: habeas.fulfilment.v1.NoticeDrafted.at:type_name -> google.protobuf.Timestamp
-	60, // 10: habeas.fulfilment.v1.NoticeAttempted.at:type_name -> google.protobuf.Timestamp
-	60, // 11: habeas.fulfilment.v1.NoticeSent.at:type_name -> google.protobuf.Timestamp
-	60, // 12: habeas.fulfilment.v1.NoticeFailed.next_try_at:type_name -> google.protobuf.Timestamp
-	60, // 13: habeas.fulfilment.v1.NoticeFailed.at:type_name -> google.protobuf.Timestamp
-	61, // 14: habeas.fulfilment.v1.RequestSubmitted.right:type_name -> habeas.fulfilment.v1.Right
-	63, // 15: habeas.fulfilment.v1.RequestSubmitted.kind:type_name -> habeas.identity.v1.IdentifierKind
-	62, // 16: habeas.fulfilment.v1.RequestSubmitted.identifier:type_name -> habeas.seal.v1.Sealed
-	60, // 17: habeas.fulfilment.v1.RequestSubmitted.received_at:type_name -> google.protobuf.Timestamp
-	60, // 18: habeas.fulfilment.v1.RequestSubmitted.at:type_name -> google.protobuf.Timestamp
-	60, // 19: habeas.fulfilment.v1.RequestSubmitted.due_at:type_name -> google.protobuf.Timestamp
-	60, // 20: habeas.fulfilment.v1.RequestSubmitted.acknowledge_by:type_name -> google.protobuf.Timestamp
-	64, // 21: habeas.fulfilment.v1.RequestSubmitted.delay:type_name -> google.protobuf.Duration
-	62, // 22: habeas.fulfilment.v1.RequestSubmitted.submitter_key:type_name -> habeas.seal.v1.Sealed
-	60, // 23: habeas.fulfilment.v1.RequestSubmitted.answers_until:type_name -> google.protobuf.Timestamp
-	60, // 24: habeas.fulfilment.v1.VerificationStarted.expires_at:type_name -> google.protobuf.Timestamp
-	60, // 25: habeas.fulfilment.v1.VerificationStarted.at:type_name -> google.protobuf.Timestamp
-	60, // 26: habeas.fulfilment.v1.VerificationExtended.expires_at:type_name -> google.protobuf.Timestamp
-	60, // 27: habeas.fulfilment.v1.VerificationExtended.at:type_name -> google.protobuf.Timestamp
-	60, // 28: habeas.fulfilment.v1.RequestVerified.at:type_name -> google.protobuf.Timestamp
-	60, // 29: habeas.fulfilment.v1.VerificationRenewed.at:type_name -> google.protobuf.Timestamp
-	60, // 30: habeas.fulfilment.v1.DelayBegun.until:type_name -> google.protobuf.Timestamp
-	62, // 31: habeas.fulfilment.v1.DelayBegun.code:type_name -> habeas.seal.v1.Sealed
-	60, // 32: habeas.fulfilment.v1.DelayBegun.at:type_name -> google.protobuf.Timestamp
-	62, // 33: habeas.fulfilment.v1.DelayBegun.addresses:type_name -> habeas.seal.v1.Sealed
-	60, // 34: habeas.fulfilment.v1.RequestCancelled.at:type_name -> google.protobuf.Timestamp
-	60, // 35: habeas.fulfilment.v1.VerificationFailed.at:type_name -> google.protobuf.Timestamp
-	60, // 36: habeas.fulfilment.v1.RequestQueued.at:type_name -> google.protobuf.Timestamp
-	60, // 37: habeas.fulfilment.v1.RequestHeldBack.at:type_name -> google.protobuf.Timestamp
-	60, // 38: habeas.fulfilment.v1.RequestActivated.at:type_name -> google.protobuf.Timestamp
-	62, // 39: habeas.fulfilment.v1.ContactNoted.address:type_name -> habeas.seal.v1.Sealed
-	60, // 40: habeas.fulfilment.v1.RequestFrozen.at:type_name -> google.protobuf.Timestamp
-	1,  // 41: habeas.fulfilment.v1.PlannedLeaf.decision:type_name -> habeas.fulfilment.v1.LeafDecision
-	60, // 42: habeas.fulfilment.v1.PlannedLeaf.until:type_name -> google.protobuf.Timestamp
-	32, // 43: habeas.fulfilment.v1.ManifestCommitted.leaves:type_name -> habeas.fulfilment.v1.PlannedLeaf
-	60, // 44: habeas.fulfilment.v1.ManifestCommitted.at:type_name -> google.protobuf.Timestamp
-	62, // 45: habeas.fulfilment.v1.ManifestCommitted.digest_key:type_name -> habeas.seal.v1.Sealed
-	32, // 46: habeas.fulfilment.v1.LeavesDecided.leaves:type_name -> habeas.fulfilment.v1.PlannedLeaf
-	60, // 47: habeas.fulfilment.v1.LeavesDecided.at:type_name -> google.protobuf.Timestamp
-	60, // 48: habeas.fulfilment.v1.LeavesStarted.permit_ends_at:type_name -> google.protobuf.Timestamp
-	35, // 49: habeas.fulfilment.v1.LeavesStarted.leaves:type_name -> habeas.fulfilment.v1.StartedLeaf
-	60, // 50: habeas.fulfilment.v1.LeavesStarted.at:type_name -> google.protobuf.Timestamp
-	60, // 51: habeas.fulfilment.v1.ValuesSuppressed.until:type_name -> google.protobuf.Timestamp
-	65, // 52: habeas.fulfilment.v1.CompletedLeaf.outcome:type_name -> habeas.fulfilment.v1.LeafOutcome
-	60, // 53: habeas.fulfilment.v1.CompletedLeaf.until:type_name -> google.protobuf.Timestamp
-	39, // 54: habeas.fulfilment.v1.ChangesAnnounced.leaves:type_name -> habeas.fulfilment.v1.AnnouncedLeaf
-	60, // 55: habeas.fulfilment.v1.ChangesAnnounced.at:type_name -> google.protobuf.Timestamp
-	38, // 56: habeas.fulfilment.v1.LeavesCompleted.leaves:type_name -> habeas.fulfilment.v1.CompletedLeaf
-	60, // 57: habeas.fulfilment.v1.LeavesCompleted.at:type_name -> google.protobuf.Timestamp
-	60, // 58: habeas.fulfilment.v1.StepFailed.next_try_at:type_name -> google.protobuf.Timestamp
-	60, // 59: habeas.fulfilment.v1.StepFailed.at:type_name -> google.protobuf.Timestamp
-	60, // 60: habeas.fulfilment.v1.LeavesDeferred.next_try_at:type_name -> google.protobuf.Timestamp
-	60, // 61: habeas.fulfilment.v1.LeavesDeferred.at:type_name -> google.protobuf.Timestamp
-	60, // 62: habeas.fulfilment.v1.RequestResumed.at:type_name -> google.protobuf.Timestamp
-	60, // 63: habeas.fulfilment.v1.PackageRevoked.at:type_name -> google.protobuf.Timestamp
-	60, // 64: habeas.fulfilment.v1.PackageReady.expires_at:type_name -> google.protobuf.Timestamp
-	60, // 65: habeas.fulfilment.v1.PackageRead.at:type_name -> google.protobuf.Timestamp
-	60, // 66: habeas.fulfilment.v1.PackageExpired.residue_ends_at:type_name -> google.protobuf.Timestamp
-	60, // 67: habeas.fulfilment.v1.SubjectForgotten.residue_ends_at:type_name -> google.protobuf.Timestamp
-	60, // 68: habeas.fulfilment.v1.RequestWithdrawn.at:type_name -> google.protobuf.Timestamp
-	66, // 69: habeas.fulfilment.v1.RequestClosed.outcome:type_name -> habeas.fulfilment.v1.Outcome
-	60, // 70: habeas.fulfilment.v1.RequestClosed.at:type_name -> google.protobuf.Timestamp
-	60, // 71: habeas.fulfilment.v1.RequestKeyDestroyed.residue_ends_at:type_name -> google.protobuf.Timestamp
-	72, // [72:72] is the sub-list for method output_type
-	72, // [72:72] is the sub-list for method input_type
-	72, // [72:72] is the sub-list for extension type_name
-	72, // [72:72] is the sub-list for extension extendee
-	0,  // [0:72] is the sub-list for field type_name
+	61, // 6: habeas.fulfilment.v1.RequestEntered.asked_at:type_name -> google.protobuf.Timestamp
+	61, // 7: habeas.fulfilment.v1.AgentRevoked.at:type_name -> google.protobuf.Timestamp
+	63, // 8: habeas.fulfilment.v1.NoticeDrafted.address:type_name -> habeas.seal.v1.Sealed
+	61, // 9: habeas.fulfilment.v1.NoticeDrafted.at:type_name -> google.protobuf.Timestamp
+	61, // 10: habeas.fulfilment.v1.NoticeAttempted.at:type_name -> google.protobuf.Timestamp
+	61, // 11: habeas.fulfilment.v1.NoticeSent.at:type_name -> google.protobuf.Timestamp
+	61, // 12: habeas.fulfilment.v1.NoticeFailed.next_try_at:type_name -> google.protobuf.Timestamp
+	61, // 13: habeas.fulfilment.v1.NoticeFailed.at:type_name -> google.protobuf.Timestamp
+	62, // 14: habeas.fulfilment.v1.RequestSubmitted.right:type_name -> habeas.fulfilment.v1.Right
+	64, // 15: habeas.fulfilment.v1.RequestSubmitted.kind:type_name -> habeas.identity.v1.IdentifierKind
+	63, // 16: habeas.fulfilment.v1.RequestSubmitted.identifier:type_name -> habeas.seal.v1.Sealed
+	61, // 17: habeas.fulfilment.v1.RequestSubmitted.received_at:type_name -> google.protobuf.Timestamp
+	61, // 18: habeas.fulfilment.v1.RequestSubmitted.at:type_name -> google.protobuf.Timestamp
+	61, // 19: habeas.fulfilment.v1.RequestSubmitted.due_at:type_name -> google.protobuf.Timestamp
+	61, // 20: habeas.fulfilment.v1.RequestSubmitted.acknowledge_by:type_name -> google.protobuf.Timestamp
+	65, // 21: habeas.fulfilment.v1.RequestSubmitted.delay:type_name -> google.protobuf.Duration
+	63, // 22: habeas.fulfilment.v1.RequestSubmitted.submitter_key:type_name -> habeas.seal.v1.Sealed
+	61, // 23: habeas.fulfilment.v1.RequestSubmitted.answers_until:type_name -> google.protobuf.Timestamp
+	18, // 24: habeas.fulfilment.v1.RequestSubmitted.packs:type_name -> habeas.fulfilment.v1.PinnedPack
+	61, // 25: habeas.fulfilment.v1.VerificationStarted.expires_at:type_name -> google.protobuf.Timestamp
+	61, // 26: habeas.fulfilment.v1.VerificationStarted.at:type_name -> google.protobuf.Timestamp
+	61, // 27: habeas.fulfilment.v1.VerificationExtended.expires_at:type_name -> google.protobuf.Timestamp
+	61, // 28: habeas.fulfilment.v1.VerificationExtended.at:type_name -> google.protobuf.Timestamp
+	61, // 29: habeas.fulfilment.v1.RequestVerified.at:type_name -> google.protobuf.Timestamp
+	61, // 30: habeas.fulfilment.v1.VerificationRenewed.at:type_name -> google.protobuf.Timestamp
+	61, // 31: habeas.fulfilment.v1.DelayBegun.until:type_name -> google.protobuf.Timestamp
+	63, // 32: habeas.fulfilment.v1.DelayBegun.code:type_name -> habeas.seal.v1.Sealed
+	61, // 33: habeas.fulfilment.v1.DelayBegun.at:type_name -> google.protobuf.Timestamp
+	63, // 34: habeas.fulfilment.v1.DelayBegun.addresses:type_name -> habeas.seal.v1.Sealed
+	61, // 35: habeas.fulfilment.v1.RequestCancelled.at:type_name -> google.protobuf.Timestamp
+	61, // 36: habeas.fulfilment.v1.VerificationFailed.at:type_name -> google.protobuf.Timestamp
+	61, // 37: habeas.fulfilment.v1.RequestQueued.at:type_name -> google.protobuf.Timestamp
+	61, // 38: habeas.fulfilment.v1.RequestHeldBack.at:type_name -> google.protobuf.Timestamp
+	61, // 39: habeas.fulfilment.v1.RequestActivated.at:type_name -> google.protobuf.Timestamp
+	63, // 40: habeas.fulfilment.v1.ContactNoted.address:type_name -> habeas.seal.v1.Sealed
+	61, // 41: habeas.fulfilment.v1.RequestFrozen.at:type_name -> google.protobuf.Timestamp
+	1,  // 42: habeas.fulfilment.v1.PlannedLeaf.decision:type_name -> habeas.fulfilment.v1.LeafDecision
+	61, // 43: habeas.fulfilment.v1.PlannedLeaf.until:type_name -> google.protobuf.Timestamp
+	33, // 44: habeas.fulfilment.v1.ManifestCommitted.leaves:type_name -> habeas.fulfilment.v1.PlannedLeaf
+	61, // 45: habeas.fulfilment.v1.ManifestCommitted.at:type_name -> google.protobuf.Timestamp
+	63, // 46: habeas.fulfilment.v1.ManifestCommitted.digest_key:type_name -> habeas.seal.v1.Sealed
+	33, // 47: habeas.fulfilment.v1.LeavesDecided.leaves:type_name -> habeas.fulfilment.v1.PlannedLeaf
+	61, // 48: habeas.fulfilment.v1.LeavesDecided.at:type_name -> google.protobuf.Timestamp
+	61, // 49: habeas.fulfilment.v1.LeavesStarted.permit_ends_at:type_name -> google.protobuf.Timestamp
+	36, // 50: habeas.fulfilment.v1.LeavesStarted.leaves:type_name -> habeas.fulfilment.v1.StartedLeaf
+	61, // 51: habeas.fulfilment.v1.LeavesStarted.at:type_name -> google.protobuf.Timestamp
+	61, // 52: habeas.fulfilment.v1.ValuesSuppressed.until:type_name -> google.protobuf.Timestamp
+	66, // 53: habeas.fulfilment.v1.CompletedLeaf.outcome:type_name -> habeas.fulfilment.v1.LeafOutcome
+	61, // 54: habeas.fulfilment.v1.CompletedLeaf.until:type_name -> google.protobuf.Timestamp
+	40, // 55: habeas.fulfilment.v1.ChangesAnnounced.leaves:type_name -> habeas.fulfilment.v1.AnnouncedLeaf
+	61, // 56: habeas.fulfilment.v1.ChangesAnnounced.at:type_name -> google.protobuf.Timestamp
+	39, // 57: habeas.fulfilment.v1.LeavesCompleted.leaves:type_name -> habeas.fulfilment.v1.CompletedLeaf
+	61, // 58: habeas.fulfilment.v1.LeavesCompleted.at:type_name -> google.protobuf.Timestamp
+	61, // 59: habeas.fulfilment.v1.StepFailed.next_try_at:type_name -> google.protobuf.Timestamp
+	61, // 60: habeas.fulfilment.v1.StepFailed.at:type_name -> google.protobuf.Timestamp
+	61, // 61: habeas.fulfilment.v1.LeavesDeferred.next_try_at:type_name -> google.protobuf.Timestamp
+	61, // 62: habeas.fulfilment.v1.LeavesDeferred.at:type_name -> google.protobuf.Timestamp
+	61, // 63: habeas.fulfilment.v1.RequestResumed.at:type_name -> google.protobuf.Timestamp
+	61, // 64: habeas.fulfilment.v1.PackageRevoked.at:type_name -> google.protobuf.Timestamp
+	61, // 65: habeas.fulfilment.v1.PackageReady.expires_at:type_name -> google.protobuf.Timestamp
+	61, // 66: habeas.fulfilment.v1.PackageRead.at:type_name -> google.protobuf.Timestamp
+	61, // 67: habeas.fulfilment.v1.PackageExpired.residue_ends_at:type_name -> google.protobuf.Timestamp
+	61, // 68: habeas.fulfilment.v1.SubjectForgotten.residue_ends_at:type_name -> google.protobuf.Timestamp
+	61, // 69: habeas.fulfilment.v1.RequestWithdrawn.at:type_name -> google.protobuf.Timestamp
+	67, // 70: habeas.fulfilment.v1.RequestClosed.outcome:type_name -> habeas.fulfilment.v1.Outcome
+	61, // 71: habeas.fulfilment.v1.RequestClosed.at:type_name -> google.protobuf.Timestamp
+	61, // 72: habeas.fulfilment.v1.RequestKeyDestroyed.residue_ends_at:type_name -> google.protobuf.Timestamp
+	73, // [73:73] is the sub-list for method output_type
+	73, // [73:73] is the sub-list for method input_type
+	73, // [73:73] is the sub-list for extension type_name
+	73, // [73:73] is the sub-list for extension extendee
+	0,  // [0:73] is the sub-list for field type_name
 }
 
 func init() { file_habeas_fulfilment_v1_events_proto_init() }
@@ -4627,7 +4732,7 @@ func file_habeas_fulfilment_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_fulfilment_v1_events_proto_rawDesc), len(file_habeas_fulfilment_v1_events_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   57,
+			NumMessages:   58,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -182,20 +182,27 @@ const (
 	Outcome_OUTCOME_INCOMPLETE Outcome = 7
 	// Cancelled by somebody who was told of it on a channel of the person's.
 	Outcome_OUTCOME_CANCELLED Outcome = 8
+	// Rejected on a ground that policy and laws permit. It stays so unless two people
+	// reopen it.
+	Outcome_OUTCOME_REJECTED Outcome = 9
+	// Done, but for leaves that were rejected.
+	Outcome_OUTCOME_PARTLY_REJECTED Outcome = 10
 )
 
 // Enum value maps for Outcome.
 var (
 	Outcome_name = map[int32]string{
-		0: "OUTCOME_UNSPECIFIED",
-		1: "OUTCOME_COMPLETE",
-		2: "OUTCOME_COMPLETE_WITH_RETAINED",
-		3: "OUTCOME_NOTHING_HELD",
-		4: "OUTCOME_NOT_VERIFIED",
-		5: "OUTCOME_WITHDRAWN",
-		6: "OUTCOME_DUPLICATE",
-		7: "OUTCOME_INCOMPLETE",
-		8: "OUTCOME_CANCELLED",
+		0:  "OUTCOME_UNSPECIFIED",
+		1:  "OUTCOME_COMPLETE",
+		2:  "OUTCOME_COMPLETE_WITH_RETAINED",
+		3:  "OUTCOME_NOTHING_HELD",
+		4:  "OUTCOME_NOT_VERIFIED",
+		5:  "OUTCOME_WITHDRAWN",
+		6:  "OUTCOME_DUPLICATE",
+		7:  "OUTCOME_INCOMPLETE",
+		8:  "OUTCOME_CANCELLED",
+		9:  "OUTCOME_REJECTED",
+		10: "OUTCOME_PARTLY_REJECTED",
 	}
 	Outcome_value = map[string]int32{
 		"OUTCOME_UNSPECIFIED":            0,
@@ -207,6 +214,8 @@ var (
 		"OUTCOME_DUPLICATE":              6,
 		"OUTCOME_INCOMPLETE":             7,
 		"OUTCOME_CANCELLED":              8,
+		"OUTCOME_REJECTED":               9,
+		"OUTCOME_PARTLY_REJECTED":        10,
 	}
 )
 
@@ -259,6 +268,9 @@ const (
 	// Not carried out to the end, and it never will be: nobody knows any more by
 	// what to find the rows. The reason says why.
 	LeafOutcome_LEAF_OUTCOME_LOST LeafOutcome = 7
+	// Not carried out, on a ground that policy and laws permit. The reason is the
+	// ground.
+	LeafOutcome_LEAF_OUTCOME_REJECTED LeafOutcome = 8
 )
 
 // Enum value maps for LeafOutcome.
@@ -272,6 +284,7 @@ var (
 		5: "LEAF_OUTCOME_NOT_HELD",
 		6: "LEAF_OUTCOME_FAILED",
 		7: "LEAF_OUTCOME_LOST",
+		8: "LEAF_OUTCOME_REJECTED",
 	}
 	LeafOutcome_value = map[string]int32{
 		"LEAF_OUTCOME_UNSPECIFIED": 0,
@@ -282,6 +295,7 @@ var (
 		"LEAF_OUTCOME_NOT_HELD":    5,
 		"LEAF_OUTCOME_FAILED":      6,
 		"LEAF_OUTCOME_LOST":        7,
+		"LEAF_OUTCOME_REJECTED":    8,
 	}
 )
 
@@ -460,7 +474,10 @@ type SubmitRequestRequest struct {
 	ReceivedAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=received_at,json=receivedAt,proto3" json:"received_at,omitempty"`
 	// At which address or number of ours it arrived; empty if nobody knows. The time
 	// for an answer may be longer where the policy designates another one.
-	ArrivedAt     string `protobuf:"bytes,20,opt,name=arrived_at,json=arrivedAt,proto3" json:"arrived_at,omitempty"`
+	ArrivedAt string `protobuf:"bytes,20,opt,name=arrived_at,json=arrivedAt,proto3" json:"arrived_at,omitempty"`
+	// The controller whose data it is about, where the tenant is a processor; empty
+	// for its only one. With several it can be named later.
+	Controller    string `protobuf:"bytes,40,opt,name=controller,proto3" json:"controller,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -540,6 +557,13 @@ func (x *SubmitRequestRequest) GetReceivedAt() *timestamppb.Timestamp {
 func (x *SubmitRequestRequest) GetArrivedAt() string {
 	if x != nil {
 		return x.ArrivedAt
+	}
+	return ""
+}
+
+func (x *SubmitRequestRequest) GetController() string {
+	if x != nil {
+		return x.Controller
 	}
 	return ""
 }
@@ -1617,7 +1641,10 @@ type Request struct {
 	DueBy string `protobuf:"bytes,17,opt,name=due_by,json=dueBy,proto3" json:"due_by,omitempty"`
 	// The parts of the person's data that it is about; empty for all of it. What
 	// lies outside is no leaf, and is not touched.
-	Scope         []*ScopePart `protobuf:"bytes,18,rep,name=scope,proto3" json:"scope,omitempty"`
+	Scope []*ScopePart `protobuf:"bytes,18,rep,name=scope,proto3" json:"scope,omitempty"`
+	// The controller whose data it is about, where the tenant is a processor; empty if
+	// none was named.
+	Controller    string `protobuf:"bytes,40,opt,name=controller,proto3" json:"controller,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1783,6 +1810,13 @@ func (x *Request) GetScope() []*ScopePart {
 		return x.Scope
 	}
 	return nil
+}
+
+func (x *Request) GetController() string {
+	if x != nil {
+		return x.Controller
+	}
+	return ""
 }
 
 // GetRequestResponse holds a request.
@@ -2378,7 +2412,7 @@ type ExplainRequestResponse struct {
 	// The request.
 	Request *Request `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
 	// Who must act: "person", "fulfilment", "retention", "system", "system_owner",
-	// "approver", "fulfiller", "nobody". "system_owner": the system's description does
+	// "approver", "fulfiller", "controller", "intake", "nobody". "system_owner": the system's description does
 	// not say clearly enough what its columns are, and nobody who works on the request
 	// can change that; "category" names what it is about. Or no system is registered
 	// at all ("system.register" is awaited).
@@ -2419,7 +2453,13 @@ type ExplainRequestResponse struct {
 	HeldUntil *timestamppb.Timestamp `protobuf:"bytes,21,opt,name=held_until,json=heldUntil,proto3" json:"held_until,omitempty"`
 	// Whoever looks after the system that is waited for, as it is registered; empty
 	// for none, and if nobody was named.
-	Owner         string `protobuf:"bytes,24,opt,name=owner,proto3" json:"owner,omitempty"`
+	Owner string `protobuf:"bytes,24,opt,name=owner,proto3" json:"owner,omitempty"`
+	// The controller that is waited for; empty if none is.
+	Controller string `protobuf:"bytes,40,opt,name=controller,proto3" json:"controller,omitempty"`
+	// What happens by itself at next_try_at, where that is no retry:
+	// "controller.reminder" or "controller.overdue". Empty: nothing does, and nobody's
+	// silence ends or carries out anything.
+	ByItself      string `protobuf:"bytes,41,opt,name=by_itself,json=byItself,proto3" json:"by_itself,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2576,6 +2616,20 @@ func (x *ExplainRequestResponse) GetHeldUntil() *timestamppb.Timestamp {
 func (x *ExplainRequestResponse) GetOwner() string {
 	if x != nil {
 		return x.Owner
+	}
+	return ""
+}
+
+func (x *ExplainRequestResponse) GetController() string {
+	if x != nil {
+		return x.Controller
+	}
+	return ""
+}
+
+func (x *ExplainRequestResponse) GetByItself() string {
+	if x != nil {
+		return x.ByItself
 	}
 	return ""
 }
@@ -2933,7 +2987,7 @@ var File_habeas_fulfilment_v1_request_service_proto protoreflect.FileDescriptor
 
 const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\n" +
-	"*habeas/fulfilment/v1/request_service.proto\x12\x14habeas.fulfilment.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a'habeas/fulfilment/v1/scope_events.proto\x1a&habeas/identity/v1/check_service.proto\x1a)habeas/identity/v1/identity_service.proto\x1a\x1fhabeas/options/v1/options.proto\"\xb2\x03\n" +
+	"*habeas/fulfilment/v1/request_service.proto\x12\x14habeas.fulfilment.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a'habeas/fulfilment/v1/scope_events.proto\x1a&habeas/identity/v1/check_service.proto\x1a)habeas/identity/v1/identity_service.proto\x1a\x1fhabeas/options/v1/options.proto\"\xf4\x03\n" +
 	"\x14SubmitRequestRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12=\n" +
@@ -2948,7 +3002,10 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\vreceived_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"receivedAt\x12'\n" +
 	"\n" +
-	"arrived_at\x18\x14 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\tarrivedAt\"\xa8\x01\n" +
+	"arrived_at\x18\x14 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\tarrivedAt\x12@\n" +
+	"\n" +
+	"controller\x18( \x01(\tB \xbaH\x1dr\x1b2\x19^([a-z][a-z0-9-]{0,62})?$R\n" +
+	"controller\"\xa8\x01\n" +
 	"\x15SubmitRequestResponse\x12\x18\n" +
 	"\arequest\x18\x01 \x01(\tR\arequest\x121\n" +
 	"\x06due_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05dueAt\x12+\n" +
@@ -3026,7 +3083,7 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\x05until\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x1a\n" +
 	"\battempts\x18\n" +
 	" \x01(\rR\battempts\x12!\n" +
-	"\fcards_masked\x18\v \x01(\x04R\vcardsMasked\"\xac\x06\n" +
+	"\fcards_masked\x18\v \x01(\x04R\vcardsMasked\"\xcc\x06\n" +
 	"\aRequest\x12\x18\n" +
 	"\arequest\x18\x01 \x01(\tR\arequest\x121\n" +
 	"\x05right\x18\x02 \x01(\x0e2\x1b.habeas.fulfilment.v1.RightR\x05right\x128\n" +
@@ -3050,7 +3107,10 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\x06due_on\x18\x10 \x01(\tR\x05dueOn\x12\x14\n" +
 	"\x05agent\x18\x1e \x01(\tR\x05agent\x12\x15\n" +
 	"\x06due_by\x18\x11 \x01(\tR\x05dueBy\x125\n" +
-	"\x05scope\x18\x12 \x03(\v2\x1f.habeas.fulfilment.v1.ScopePartR\x05scope\"M\n" +
+	"\x05scope\x18\x12 \x03(\v2\x1f.habeas.fulfilment.v1.ScopePartR\x05scope\x12\x1e\n" +
+	"\n" +
+	"controller\x18( \x01(\tR\n" +
+	"controller\"M\n" +
 	"\x12GetRequestResponse\x127\n" +
 	"\arequest\x18\x01 \x01(\v2\x1d.habeas.fulfilment.v1.RequestR\arequest\"\x1a\n" +
 	"\x18CountOpenRequestsRequest\"7\n" +
@@ -3087,7 +3147,7 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\x04leaf\x18\x03 \x01(\rR\x04leaf\x12\x16\n" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x1c\n" +
 	"\tcausation\x18\x05 \x01(\tR\tcausation\x12\x19\n" +
-	"\btrace_id\x18\x06 \x01(\tR\atraceId\"\x93\x06\n" +
+	"\btrace_id\x18\x06 \x01(\tR\atraceId\"\xd0\x06\n" +
 	"\x16ExplainRequestResponse\x127\n" +
 	"\arequest\x18\x01 \x01(\v2\x1d.habeas.fulfilment.v1.RequestR\arequest\x12\x1d\n" +
 	"\n" +
@@ -3110,7 +3170,11 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\x04told\x18\x14 \x03(\v2!.habeas.fulfilment.v1.ToldChannelR\x04told\x129\n" +
 	"\n" +
 	"held_until\x18\x15 \x01(\v2\x1a.google.protobuf.TimestampR\theldUntil\x12\x14\n" +
-	"\x05owner\x18\x18 \x01(\tR\x05owner\"\x8e\x01\n" +
+	"\x05owner\x18\x18 \x01(\tR\x05owner\x12\x1e\n" +
+	"\n" +
+	"controller\x18( \x01(\tR\n" +
+	"controller\x12\x1b\n" +
+	"\tby_itself\x18) \x01(\tR\bbyItself\"\x8e\x01\n" +
 	"\x06SignIn\x12\x16\n" +
 	"\x06issuer\x18\x01 \x01(\tR\x06issuer\x12\x1b\n" +
 	"\tclient_id\x18\x02 \x01(\tR\bclientId\x12\x14\n" +
@@ -3152,7 +3216,7 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\x16REQUEST_STATE_PLANNING\x10\x03\x12\x19\n" +
 	"\x15REQUEST_STATE_RUNNING\x10\x04\x12\x1c\n" +
 	"\x18REQUEST_STATE_CONCLUDING\x10\x05\x12\x18\n" +
-	"\x14REQUEST_STATE_CLOSED\x10\x06*\xed\x01\n" +
+	"\x14REQUEST_STATE_CLOSED\x10\x06*\xa0\x02\n" +
 	"\aOutcome\x12\x17\n" +
 	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10OUTCOME_COMPLETE\x10\x01\x12\"\n" +
@@ -3162,7 +3226,10 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\x11OUTCOME_WITHDRAWN\x10\x05\x12\x15\n" +
 	"\x11OUTCOME_DUPLICATE\x10\x06\x12\x16\n" +
 	"\x12OUTCOME_INCOMPLETE\x10\a\x12\x15\n" +
-	"\x11OUTCOME_CANCELLED\x10\b*\xdf\x01\n" +
+	"\x11OUTCOME_CANCELLED\x10\b\x12\x14\n" +
+	"\x10OUTCOME_REJECTED\x10\t\x12\x1b\n" +
+	"\x17OUTCOME_PARTLY_REJECTED\x10\n" +
+	"*\xfa\x01\n" +
 	"\vLeafOutcome\x12\x1c\n" +
 	"\x18LEAF_OUTCOME_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13LEAF_OUTCOME_ERASED\x10\x01\x12\x17\n" +
@@ -3171,7 +3238,8 @@ const file_habeas_fulfilment_v1_request_service_proto_rawDesc = "" +
 	"\x15LEAF_OUTCOME_RETAINED\x10\x04\x12\x19\n" +
 	"\x15LEAF_OUTCOME_NOT_HELD\x10\x05\x12\x17\n" +
 	"\x13LEAF_OUTCOME_FAILED\x10\x06\x12\x15\n" +
-	"\x11LEAF_OUTCOME_LOST\x10\a*\x99\x02\n" +
+	"\x11LEAF_OUTCOME_LOST\x10\a\x12\x19\n" +
+	"\x15LEAF_OUTCOME_REJECTED\x10\b*\x99\x02\n" +
 	"\x0eRequestChannel\x12\x1f\n" +
 	"\x1bREQUEST_CHANNEL_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13REQUEST_CHANNEL_WEB\x10\x01\x12\x18\n" +

@@ -57,6 +57,9 @@ const (
 	Role_ROLE_SUBJECT Role = 11
 	// Another Habeas service, known by its certificate.
 	Role_ROLE_SERVICE Role = 12
+	// Speaks for a controller whose processor the tenant is: decides on requests
+	// of people whose data is that controller's, and on no others.
+	Role_ROLE_CONTROLLER Role = 13
 )
 
 // Enum value maps for Role.
@@ -75,6 +78,7 @@ var (
 		10: "ROLE_PLATFORM_ADMIN",
 		11: "ROLE_SUBJECT",
 		12: "ROLE_SERVICE",
+		13: "ROLE_CONTROLLER",
 	}
 	Role_value = map[string]int32{
 		"ROLE_UNSPECIFIED":    0,
@@ -90,6 +94,7 @@ var (
 		"ROLE_PLATFORM_ADMIN": 10,
 		"ROLE_SUBJECT":        11,
 		"ROLE_SERVICE":        12,
+		"ROLE_CONTROLLER":     13,
 	}
 )
 
@@ -540,7 +545,7 @@ const file_habeas_options_v1_options_proto_rawDesc = "" +
 	"\x11max_request_bytes\x18\x01 \x01(\rR\x0fmaxRequestBytes\x125\n" +
 	"\bdeadline\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\bdeadline\x12-\n" +
 	"\x04idle\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x04idle\x12+\n" +
-	"\x04rate\x18\x04 \x01(\x0e2\x17.habeas.options.v1.RateR\x04rate*\xf7\x01\n" +
+	"\x04rate\x18\x04 \x01(\x0e2\x17.habeas.options.v1.RateR\x04rate*\x8c\x02\n" +
 	"\x04Role\x12\x14\n" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fROLE_PRODUCT\x10\x01\x12\x0f\n" +
@@ -556,7 +561,8 @@ const file_habeas_options_v1_options_proto_rawDesc = "" +
 	"\x13ROLE_PLATFORM_ADMIN\x10\n" +
 	"\x12\x10\n" +
 	"\fROLE_SUBJECT\x10\v\x12\x10\n" +
-	"\fROLE_SERVICE\x10\f*\x9b\x01\n" +
+	"\fROLE_SERVICE\x10\f\x12\x13\n" +
+	"\x0fROLE_CONTROLLER\x10\r*\x9b\x01\n" +
 	"\tDataClass\x12\x1a\n" +
 	"\x16DATA_CLASS_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fDATA_CLASS_NONE\x10\x01\x12\x17\n" +
