@@ -215,31 +215,3 @@ func (w *world) neverShown(user *person, show ask) {
 	known.decides(act{purpose: show.purpose, decision: "given", recipients: []string{"connection"}})
 	byAddress("a user's who permits it", email, true, "CONSENT_GIVEN")
 }
-
-// askedAtEachSync is PT-03 as far as consent decides: a permission for each kind,
-// which every later sync asks for again.
-func askedAtEachSync(_ *testing.T, w *world) {
-	p := w.stranger(personnelTenant, personnelTenant)
-	kinds := []ask{
-		{purpose: "connect.contact_list", category: "contacts.list", source: "online", action: "collect"},
-		{purpose: "connect.address_book", category: "contacts.address_book", source: "online", action: "collect"},
-		{purpose: "schedule.calendar", category: "contacts.calendar", source: "online", action: "collect"},
-	}
-	for i, a := range kinds {
-		p.denied(a.category+", undecided", a, "CONSENT_MISSING")
-		p.decides(act{purpose: a.purpose, decision: "given", implied: true})
-		p.denied(a.category+", implied", a, "CONSENT_NOT_EXPLICIT")
-		p.grants(a.purpose)
-		p.allowed(a.category+", a sync", a, "CONSENT_GIVEN")
-		for _, other := range kinds[i+1:] {
-			p.denied(other.category+", by the permission for "+a.category, other, "CONSENT_MISSING")
-		}
-	}
-	for i, a := range kinds {
-		p.decides(act{purpose: a.purpose, decision: "withdrawn"})
-		p.denied(a.category+", the next sync", a, "CONSENT_WITHDRAWN")
-		for _, other := range kinds[i+1:] {
-			p.allowed(other.category+", without "+a.category, other, "CONSENT_GIVEN")
-		}
-	}
-}

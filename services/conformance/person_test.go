@@ -50,6 +50,7 @@ type act struct {
 	recipients        []string
 	ended             bool // it was given a day ago, for an hour
 	earlier           bool // the person acted a day ago
+	ago               time.Duration
 }
 
 func (p *person) request(a act) *consentv1.RecordDecisionRequest {
@@ -65,6 +66,9 @@ func (p *person) request(a act) *consentv1.RecordDecisionRequest {
 	}
 	if a.ended {
 		r.Choices[0].ExpiresAt = timestamppb.New(time.Now().Add(-23 * time.Hour))
+	}
+	if a.ago > 0 {
+		r.DecidedAt = timestamppb.New(time.Now().Add(-a.ago))
 	}
 	if a.implied {
 		r.Choices[0].Expression = consentv1.Expression_EXPRESSION_IMPLIED

@@ -4,7 +4,7 @@ func personnel() []promise {
 	return []promise{
 		{id: "PT-01", show: kindsOfData(personnelTenant)},
 		{id: "PT-02", show: declining(personnelTenant, change{"features: [account, text_alerts]", "features: [account]"}, "personal.mobile_phone")},
-		{id: "PT-03", part: askedAtEachSync},
+		{id: "PT-03", show: synced},
 		{id: "PT-04", show: asAuthorised},
 		{id: "PT-05"},
 		{id: "PT-06", show: neverTogether},

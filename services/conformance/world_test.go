@@ -26,6 +26,7 @@ type world struct {
 	ordered                     *holder   // of Qcera, for an employer
 	declined                    []*holder // of Caseworks, one of them impractical
 	analytics                   []*holder // of Personnel Technology: visits, and an application
+	synced                      *holder   // of Personnel Technology: what was synced from devices
 }
 
 // Tenants and the policies that they have published.
@@ -52,6 +53,7 @@ func newWorld(t *testing.T) *world {
 	w.files = newHolder(t, s, "cw-10", "files", "account.email", "communication.other")
 	w.analytics = analyticsHolders(t, s)
 	w.ordered, w.declined = orderedHolder(t, s), decliningHolders(t, s)
+	w.synced = newHolder(t, s, "pt-03", "synced", "personal.email", "contacts.list", "contacts.address_book", "contacts.calendar")
 	s.Start()
 	for _, tenant := range []string{caseworksTenant, personnelTenant, qceraTenant} {
 		s.Tenant(tenant)

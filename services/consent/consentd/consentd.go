@@ -252,6 +252,8 @@ func serve(ctx context.Context, k *daemon.Kit, c rpc.Config) (*kit.Server, net.L
 	}
 	cfg.Callers = map[string][]string{
 		consentv1.ConsentService_ServiceDesc.ServiceName:    {"identity", "fulfilment"},
+		consentv1.ConsentService_Check_FullMethodName:       {"identity", "fulfilment", "retention"},
+		consentv1.ConsentService_ApplyFact_FullMethodName:   {"identity", "fulfilment", "retention"},
 		consentv1.PolicyService_ServiceDesc.ServiceName:     {"identity", "retention", "fulfilment"},
 		consentv1.RecipientService_ServiceDesc.ServiceName:  {"fulfilment"},
 		consentv1.DisclosureService_ServiceDesc.ServiceName: {"fulfilment"},

@@ -25,7 +25,7 @@ func rights() []string {
 }
 
 func ends() []string {
-	return []string{"collected", "last_used", "account_closed", "purpose_ended", "delivered", "case_closed", "consent_withdrawn"}
+	return []string{"collected", "last_used", "account_closed", "purpose_ended", "delivered", "case_closed", "consent_withdrawn", "contract_ended"}
 }
 
 // ReservedPurpose starts the names under which Check is asked about grounds.

@@ -37,7 +37,7 @@ func words() map[string][]string {
 		"Document.role": {"controller", "processor"}, "Document.change": {"minor", "significant"},
 		"Scope.products": {"all"}, "Versions.binds": {"collected", "accepted"}, "Consent.expressions": {"explicit", "implied"},
 		"Beyond.mode": {"closed", "offer"}, "Category.sources": sources, "Category.side": {"person", "device"},
-		"End.after":     {"collected", "last_used", "account_closed", "purpose_ended", "delivered", "case_closed", "consent_withdrawn"},
+		"End.after":     {"collected", "last_used", "account_closed", "purpose_ended", "delivered", "case_closed", "consent_withdrawn", "contract_ended"},
 		"Purpose.basis": {"described", "contract", "opt_in", "opt_out", "legal", "aggregate"}, "Purpose.actions": actions,
 		"Purpose.hipaa": {"treatment", "payment", "operations"},
 		"Source.source": sources, "Signal.signal": {"gpc", "dnt"}, "Ground.actions": actions, "Complaints.to": {"mail", "web", "letter"},

@@ -21,6 +21,8 @@ func Decide(s Person, cmd Command) ([]Event, error) {
 		return request(s, c)
 	case EndPermit:
 		return end(s, c)
+	case StartClocks, StopClocks, AnnounceErasure, NoteErased, OpenAccount, CloseAccount:
+		return clocks(s, c)
 	}
 	return nil, errUnknown
 }
@@ -86,6 +88,8 @@ func request(s Person, c RequestPermit) ([]Event, error) {
 	var no Refusal
 	if s.OnHold() {
 		no = ErrOnHold
+	} else if s.overtaken(c.Request) {
+		no = ErrNotDue
 	} else if slices.ContainsFunc(s.OpenPermits(c.At), func(p Permit) bool { return p.Request == c.Request && p.System == c.System }) {
 		no = ErrPermitOpen
 	}

@@ -23,6 +23,7 @@ func Evolve(s Person, ev Event) Person {
 			ID: e.Permit, Request: e.Request, System: e.System, Policy: e.Policy, ScheduleVersion: e.ScheduleVersion,
 			GivenAt: e.GivenAt, ExpiresAt: e.ExpiresAt, Others: e.Others,
 		})
+		s = s.begun(e.Request)
 	case PermitRefused:
 	case PermitEnded:
 		s.Permits = slices.Clone(s.Permits)
@@ -31,6 +32,8 @@ func Evolve(s Person, ev Event) Person {
 				s.Permits[i].Ended, s.Permits[i].RowsDestroyed = true, e.RowsDestroyed
 			}
 		}
+	case ClocksStarted, ClocksStopped, ErasureDue, AccountOpened, AccountClosed:
+		s = evolveClocks(s, e)
 	}
 	return s
 }

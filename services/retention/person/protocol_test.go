@@ -74,7 +74,7 @@ func (w *world) do(r *rapid.T, cmd person.Command) {
 	events, err := person.Decide(w.s, cmd)
 	for _, ev := range events {
 		w.s = person.Evolve(w.s, ev)
-		switch e := ev.(type) {
+		switch e := ev.(type) { //nolint:gochecksumtype // the others are no part of the protocol
 		case person.PermitGiven:
 			w.handed[e.Permit] = e
 		case person.PermitEnded:

@@ -30,6 +30,9 @@ func Together(states []Person) Person {
 			out.Permits = merged(out.Permits, p)
 		}
 	}
+	for _, s := range states {
+		out.Clocks = append(out.Clocks, s.Clocks...)
+	}
 	slices.SortStableFunc(out.Holds, func(a, b Hold) int { return a.PlacedAt.Compare(b.PlacedAt) })
 	slices.SortStableFunc(out.Permits, func(a, b Permit) int { return a.GivenAt.Compare(b.GivenAt) })
 	return out

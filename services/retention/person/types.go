@@ -1,5 +1,6 @@
 // Package person is what binds the destruction of one person's data: holds,
-// which forbid it, and permits, without which it doesn't happen.
+// which forbid it, permits, without which it doesn't happen, and clocks, which
+// demand it.
 package person
 
 import (
@@ -25,6 +26,13 @@ const (
 type Person struct {
 	Holds   []Hold   // in the order placed
 	Permits []Permit // the last ones, in the order given
+	Clocks  []Clock  // in the order of their names
+	// Announced are the last erasures that clocks have demanded, and Announcements how
+	// many there were.
+	Announced     []announced
+	Announcements int
+	Accounts      []string // that are open
+	Closed        []string // that were, and are closed
 }
 
 // Hold is a duty to keep everything of a person.
@@ -59,8 +67,8 @@ func (p Permit) over() time.Time { return p.ExpiresAt.Add(Slack) }
 // Usable says that its holder may still destroy under it.
 func (p Permit) Usable(at time.Time) bool { return !p.Ended && at.Before(p.ExpiresAt) }
 
-// Command is PlaceHold, ReviewHold, CallReview, ReleaseHold, RequestPermit or
-// EndPermit.
+// Command is PlaceHold, ReviewHold, CallReview, ReleaseHold, RequestPermit,
+// EndPermit, or one about clocks.
 //
 //sumtype:decl
 type Command interface{ command() }
@@ -113,7 +121,7 @@ func (RequestPermit) command() {}
 func (EndPermit) command()     {}
 
 // Event is HoldPlaced, HoldReviewed, HoldReviewDue, HoldReleased, PermitGiven,
-// PermitRefused or PermitEnded.
+// PermitRefused, PermitEnded, or one about clocks.
 //
 //sumtype:decl
 type Event interface{ event() }
@@ -188,6 +196,8 @@ const (
 	ErrOnHold = Refusal("PERSON_ON_HOLD")
 	// ErrPermitOpen refuses a second permit for a request in a system.
 	ErrPermitOpen = Refusal("PERMIT_OPEN")
+	// ErrNotDue refuses a permit for an erasure of which a clock counts anew.
+	ErrNotDue = Refusal("ERASURE_NOT_DUE")
 )
 
 var (
@@ -199,5 +209,9 @@ var (
 	ErrPermitOver = errors.New("permit is over")
 	// ErrReviewInPast says that a hold's review would be due already.
 	ErrReviewInPast = errors.New("review would be in the past")
-	errUnknown      = errors.New("unknown command")
+	// ErrClockWithoutEnd says that a clock would never end.
+	ErrClockWithoutEnd = errors.New("clock has no end")
+	// ErrTooManyClocks says that one person would have more clocks than a commit holds.
+	ErrTooManyClocks = errors.New("person has too many clocks")
+	errUnknown       = errors.New("unknown command")
 )

@@ -41,6 +41,8 @@ type Config struct {
 	Consent  client.Peer   `env:"CONSENT"`
 	// ReviewEvery is how long after its date a hold is announced at the latest.
 	ReviewEvery time.Duration `env:"REVIEW_EVERY" default:"10m" min:"1ms" help:"how often holds whose review date has passed are looked for"`
+	// ClocksEvery is how long after its end a clock is announced at the latest.
+	ClocksEvery time.Duration `env:"CLOCKS_EVERY" default:"1m" min:"1ms" help:"how often data whose time is over is looked for"`
 }
 
 // Run runs the daemon until ctx ends.
@@ -52,7 +54,7 @@ func Run(ctx context.Context, cfg Config, w daemon.World) error {
 		return err
 	}
 	defer k.Close()
-	m, err := member.Join(ctx, cfg.EventLog, k, cfg.Common, Name, rpc.Context, "consent")
+	m, err := member.Join(ctx, cfg.EventLog, k, cfg.Common, Name, rpc.Context, "consent", "fulfilment")
 	if err != nil {
 		return err
 	}
@@ -76,25 +78,29 @@ func Run(ctx context.Context, cfg Config, w daemon.World) error {
 		}
 		return dates.Standing(ctx, tenant, ends)
 	}
-	announcer := review.Announcer{Dates: dates, Persons: s.Persons, Now: time.Now, Every: cfg.ReviewEvery, Log: k.Log}
-	process, err := follow.Process(s.Schedules, consentv1.NewPolicyServiceClient(p.consent), time.Now)
+	limits, err := limiting(cfg, k, m, p, s)
 	if err != nil {
 		return err
 	}
-	server, lis, err := serve(ctx, k, s)
+	announcer := review.Announcer{Dates: dates, Persons: s.Persons, Now: time.Now, Every: cfg.ReviewEvery, Log: k.Log}
+	process, err := follow.Process(s.Schedules, consentv1.NewPolicyServiceClient(p.consent), limits.moving, time.Now)
+	if err != nil {
+		return err
+	}
+	server, lis, err := serve(ctx, k, s, limits.storage)
 	if err != nil {
 		return err
 	}
 	if w.Started != nil {
 		w.Started(daemon.Running{Addr: lis.Addr(), Ops: k.OpsAddr})
 	}
-	return k.Run(ctx,
+	return k.Run(ctx, append(limits.parts,
 		member.Reader("schedules", func(ctx context.Context) error { return m.Log.RunProcess(ctx, process) }),
 		member.Reader("reviews", func(ctx context.Context) error { return m.Log.Project(ctx, dates.Projection()) }),
 		daemon.Part{Name: "announcer", Run: announcer.Run},
 		daemon.Part{Name: "keys", Run: p.keys.Run},
 		daemon.ServeGRPC(server, lis),
-	)
+	)...)
 }
 
 // peers are the services that are asked.
@@ -115,7 +121,8 @@ func dial(cfg Config, k *daemon.Kit) (p *peers, err error) {
 	if err != nil {
 		return p, fmt.Errorf("connect to identity: %w", err)
 	}
-	p.consent, err = cfg.Consent.Dial(k.RPC(), "consent", consentv1.PolicyService_ServiceDesc.ServiceName)
+	p.consent, err = cfg.Consent.Dial(k.RPC(), "consent", consentv1.PolicyService_ServiceDesc.ServiceName,
+		consentv1.ConsentService_ServiceDesc.ServiceName)
 	if err != nil {
 		return p, fmt.Errorf("connect to consent: %w", err)
 	}
@@ -152,9 +159,12 @@ func handlers(k *daemon.Kit, m *member.Member, digester es.Digester) (*rpc.Serve
 
 // serve opens the door. Of the services fulfilment may come in, and identity to
 // ask whether a tenant may go.
-func serve(ctx context.Context, k *daemon.Kit, s *rpc.Server) (*kit.Server, net.Listener, error) {
+func serve(ctx context.Context, k *daemon.Kit, s *rpc.Server, storage *rpc.Storage) (*kit.Server, net.Listener, error) {
 	cfg := k.RPC()
-	cfg.Services = []kit.Service{{Desc: &retentionv1.RetentionService_ServiceDesc, Impl: s}}
+	cfg.Services = []kit.Service{
+		{Desc: &retentionv1.RetentionService_ServiceDesc, Impl: s},
+		{Desc: &retentionv1.StorageService_ServiceDesc, Impl: storage},
+	}
 	cfg.Callers = map[string][]string{retentionv1.RetentionService_ServiceDesc.ServiceName: {"fulfilment"}}
 	cfg.Callers[retentionv1.RetentionService_CountHolds_FullMethodName] = []string{"identity"}
 	cfg.Errors = rpc.Errors()

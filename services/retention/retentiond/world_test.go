@@ -57,11 +57,11 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{Place: rpctest.NewPlace(t), dir: t.TempDir(), out: new(lines), policies: &policies{documents: map[uint32]string{}}}
-	w.in = jstest.New(t, shards, 1, "retention", "consent")
+	w.in = jstest.New(t, shards, 1, "retention", "consent", "fulfilment")
 	w.in.Name = retentiond.Name
 	rights := jetstream.RightsOf(w.in.Topology, jetstream.Grant{
-		Name: retentiond.Name, Owns: []string{"retention"}, Reads: []string{"consent"},
-		Processes: map[string][]string{"consent": {"schedules"}},
+		Name: retentiond.Name, Owns: []string{"retention"}, Reads: []string{"consent", "fulfilment"},
+		Processes: map[string][]string{"consent": {"schedules"}, "retention": {"clocks"}, "fulfilment": {"remainders"}},
 	})
 	w.nats = testserver.NATS(t, testserver.WithUser(retentiond.Name, rights.Publish, rights.Subscribe))
 	w.in.Provision(t, w.nats.Connect(t, testserver.Admin))

@@ -23,6 +23,7 @@ func Decide(s Schedule, cmd Command) ([]Event, error) {
 func put(s Schedule, c Put) ([]Event, error) {
 	next := Version{
 		Number: uint32(len(s.Versions)) + 1, PolicyVersion: c.PolicyVersion, From: latest(c.From, c.At), Rules: c.Rules,
+		Limits: s.limits(c),
 	}
 	if last, ok := s.lastOf(c.PolicyVersion); ok && last.same(next, c.At) {
 		return nil, nil
@@ -58,7 +59,8 @@ func (s Schedule) lastOf(policyVersion uint32) (Version, bool) {
 // is kept, nor from when on.
 func (v Version) same(next Version, at time.Time) bool {
 	from := v.From.Equal(next.From) || !v.From.After(at) && !next.From.After(at)
-	return from && v.PolicyVersion == next.PolicyVersion && slices.EqualFunc(v.Rules, next.Rules, Rule.equal)
+	return from && v.PolicyVersion == next.PolicyVersion && slices.EqualFunc(v.Rules, next.Rules, Rule.equal) &&
+		slices.EqualFunc(v.Limits, next.Limits, Limit.equal)
 }
 
 func (r Rule) equal(o Rule) bool {
@@ -89,7 +91,7 @@ func check(s Schedule, next Version, at time.Time) error {
 		}
 		seen[r.ID] = true
 	}
-	return nil
+	return checkLimits(next.Limits)
 }
 
 // dotted says that a text is a name of parts between dots.

@@ -1,5 +1,6 @@
-// Package schedule is what a policy says must be kept: versions of rules, and
-// the verdict that follows from them, the holds and the age of the data.
+// Package schedule is what a policy says must be kept, and what must not: versions of
+// rules and limits, and the verdict that follows from the rules, the holds and the age
+// of the data.
 package schedule
 
 import (
@@ -25,6 +26,7 @@ type Version struct {
 	PolicyVersion uint32
 	From          time.Time // it decides from then on
 	Rules         []Rule
+	Limits        []Limit
 }
 
 // Rule is a duty or a right to keep data.
@@ -48,6 +50,8 @@ type Put struct {
 	PolicyVersion uint32
 	From          time.Time // a moment before At means At
 	Rules         []Rule
+	Limits        []Limit
+	KeepLimits    bool // those of the version before stay
 	At            time.Time
 }
 
@@ -104,6 +108,11 @@ const (
 	ErrRuleMalformed = Refusal("RULE_MALFORMED")
 	// ErrRuleTwice refuses two rules of one id.
 	ErrRuleTwice = Refusal("RULE_TWICE")
+	// ErrLimitWithoutEnd refuses a limit that never ends.
+	ErrLimitWithoutEnd = Refusal("LIMIT_WITHOUT_END")
+	// ErrLimitMalformed refuses a limit without a category or an event, or the second
+	// of a category.
+	ErrLimitMalformed = Refusal("LIMIT_MALFORMED")
 	// ErrPolicyVersionOld refuses the schedule of a policy version that another
 	// has followed already.
 	ErrPolicyVersionOld = Refusal("POLICY_VERSION_OLD")

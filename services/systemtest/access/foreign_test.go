@@ -52,7 +52,7 @@ func TestAnotherTenantsObjectIsAsGoodAsNone(t *testing.T) {
 	nowhere := map[string]string{
 		"subject": unknown, "request": unknown, "policy": "no-such-thing", "system": "no-such-thing", "agent": "no-such-thing",
 		"recipient": "no-such-thing", "statistic": "no-such-thing", "grant": unknown, "staff": "no-such-thing", "identifier": "nobody@people.example",
-		"import": unknown,
+		"import": unknown, "account": "no-such-thing",
 	}
 	a := newAsker(t, s)
 	for object, methods := range objects() {
@@ -80,7 +80,7 @@ func TestAnotherTenantsObjectIsAsGoodAsNone(t *testing.T) {
 // alike are methods whose answers don't depend on whether the object is there.
 func alike(method string) bool {
 	return slices.Contains([]string{
-		"WithdrawAll", "RevokeSource", "ListMerges", "GetPerson", "GetAgeStatus", "ReleaseHold", "PlaceHold", "ReviewHold", "EndPermit", "StartVerification",
+		"WithdrawAll", "RevokeSource", "ListMerges", "GetPerson", "ListClocks", "GetAgeStatus", "ReleaseHold", "PlaceHold", "ReviewHold", "EndPermit", "StartVerification",
 		"ListDisclosures", "ListAccounting", "ListRecipientsOf", "ListMarketingDisclosures", "ListRefusals", "ApplyRefusals",
 	}, method[strings.LastIndex(method, ".")+1:])
 }
@@ -98,6 +98,8 @@ const (
 	email  = "jane@people.example"
 	agent  = "registrar"
 	staff  = "hired-here"
+	// customer is an account.
+	customer = "customer-1"
 	party  = "acme-mail"
 	figure = "visits"
 )
@@ -164,8 +166,14 @@ func plant(t *testing.T, s *stack.Stack) map[string]string {
 	if err != nil {
 		t.Fatal(stack.Answer(err))
 	}
+	_, err = s.As(tenant, "product").Storage.OpenAccount(stack.Deadline(t), &retentionv1.OpenAccountRequest{
+		RequestId: uuid.NewString(), Account: customer, SubjectRefs: []string{subject},
+	})
+	if err != nil {
+		t.Fatal(stack.Answer(err))
+	}
 	return map[string]string{
-		"subject": subject, "policy": policy, "system": system, "request": request, "agent": agent, "staff": staff, "identifier": email,
+		"account": customer, "subject": subject, "policy": policy, "system": system, "request": request, "agent": agent, "staff": staff, "identifier": email,
 		"recipient": party, "statistic": figure, "grant": glass.GetBreakGlass(),
 		"import": plantImport(t, s),
 	}

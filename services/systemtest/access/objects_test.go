@@ -62,6 +62,10 @@ func objects() map[string]map[string]question {
 			"habeas.identity.v1.BreakGlassService.ReviewBreakGlass":  {"dpo", change + `break_glass: "%s" outcome: BREAK_GLASS_OUTCOME_JUSTIFIED reason: "as_stated"`},
 			"habeas.identity.v1.BreakGlassService.CloseBreakGlass":   {"dpo", change + `break_glass: "%s"`},
 		},
+		"account": {
+			"habeas.retention.v1.StorageService.GetAccount":   {"dpo", `account: "%s"`},
+			"habeas.retention.v1.StorageService.CloseAccount": {"dpo", change + `account: "%s"`},
+		},
 		"staff": {
 			"habeas.identity.v1.StaffService.EndUndertaking": {"dpo", change + `staff: "%s"`},
 		},
@@ -102,6 +106,7 @@ func subjectQuestions() map[string]question {
 		"habeas.consent.v1.ConsentService.WithdrawAll":                 {"product", change + subject + `decided_at: ` + atNow},
 		"habeas.consent.v1.ConsentService.RevokeSource":                {"product", change + subject + shopper + `provider: "mailer" revoked_at: ` + atNow},
 		"habeas.retention.v1.RetentionService.GetPerson":               {"dpo", subject},
+		"habeas.retention.v1.StorageService.ListClocks":                {"dpo", subject},
 		"habeas.retention.v1.RetentionService.PlaceHold":               {"dpo", change + subject + `ground: "litigation" authority: "court" review_at: ` + later},
 		"habeas.retention.v1.RetentionService.ReviewHold":              {"dpo", change + subject + `review_at: ` + later + ` hold: ` + nothing},
 		"habeas.retention.v1.RetentionService.ReleaseHold":             {"dpo", change + subject + `hold: ` + nothing},
@@ -158,7 +163,7 @@ func objectless() map[string][]string {
 			"habeas.fulfilment.v1.SystemService.RegisterSystem", "habeas.identity.v1.AgentService.CreateAgent",
 			"habeas.identity.v1.SubjectService.RegisterSubject", "habeas.identity.v1.TenantService.CreateTenant",
 			"habeas.identity.v1.StaffService.RecordUndertaking", "habeas.identity.v1.StaffService.GrantNeed",
-			"habeas.retention.v1.RetentionService.PutSchedule", "habeas.consent.v1.RecipientService.PutRecipient",
+			"habeas.retention.v1.RetentionService.PutSchedule", "habeas.retention.v1.StorageService.OpenAccount", "habeas.consent.v1.RecipientService.PutRecipient",
 			"habeas.consent.v1.DisclosureService.RecordNotice",
 			"habeas.consent.v1.StatisticService.RecordCounts", "habeas.consent.v1.StatisticService.RecordDetermination",
 			"habeas.identity.v1.SubjectService.EnrolSubjects", "habeas.consent.v1.ImportService.ImportDecisions",
@@ -171,7 +176,7 @@ func objectless() map[string][]string {
 			"habeas.consent.v1.ConsentService.AuthorizeSource", "habeas.consent.v1.ConsentService.InvalidateConsent",
 			"habeas.consent.v1.ConsentService.GetConsentReceipt", "habeas.consent.v1.ConsentService.GetWithdrawalParity",
 			"habeas.consent.v1.DisclosureService.Disclose", "habeas.identity.v1.BreakGlassService.AskBreakGlass",
-			"habeas.consent.v1.UnsubscribeService.PrepareMessage",
+			"habeas.consent.v1.UnsubscribeService.PrepareMessage", "habeas.retention.v1.StorageService.RecordStorageEvents",
 		},
 		"their names are digests, or keys, under a secret of the tenant of the call": {
 			"habeas.consent.v1.UnsubscribeService.Unsubscribe", "habeas.identity.v1.KeyService.GetKeys", "habeas.identity.v1.KeyService.DestroyKeys",

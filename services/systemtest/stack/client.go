@@ -41,6 +41,7 @@ type Clients struct {
 	Disclosures   consentv1.DisclosureServiceClient
 	Statistics    consentv1.StatisticServiceClient
 	Retention     retentionv1.RetentionServiceClient
+	Storage       retentionv1.StorageServiceClient
 	Systems       fulfilmentv1.SystemServiceClient
 	Requests      fulfilmentv1.RequestServiceClient
 	Cases         fulfilmentv1.CaseServiceClient
@@ -76,7 +77,7 @@ func (s *Stack) clients(token string) Clients {
 		Recipients:  consentv1.NewRecipientServiceClient(consent), Disclosures: consentv1.NewDisclosureServiceClient(consent),
 		Statistics: consentv1.NewStatisticServiceClient(consent),
 		Answers:    consentv1.NewAnswerServiceClient(consent),
-		Retention:  retentionv1.NewRetentionServiceClient(retention),
+		Retention:  retentionv1.NewRetentionServiceClient(retention), Storage: retentionv1.NewStorageServiceClient(retention),
 		Systems:    fulfilmentv1.NewSystemServiceClient(fulfilment), Requests: fulfilmentv1.NewRequestServiceClient(fulfilment),
 		Cases:       fulfilmentv1.NewCaseServiceClient(fulfilment),
 		Controllers: fulfilmentv1.NewControllerServiceClient(fulfilment),

@@ -52,7 +52,7 @@ func (s *Stack) own(name string) []string {
 	case "consent":
 		return []string{identity}
 	case "retention":
-		return []string{identity, "HABEAS_CONSENT_TARGET=" + s.services["consent"].listen}
+		return []string{identity, "HABEAS_CONSENT_TARGET=" + s.services["consent"].listen, "HABEAS_CLOCKS_EVERY=250ms"}
 	default:
 		return append(smtp, identity, "HABEAS_CANCEL_PAGE=https://privacy.habeas.example/cancel", "HABEAS_CONSENT_TARGET="+s.services["consent"].listen,
 			"HABEAS_RETENTION_TARGET="+s.services["retention"].listen,

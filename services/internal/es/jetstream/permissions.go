@@ -37,7 +37,7 @@ func Grants() []Grant {
 		{Name: "consent", Owns: []string{"consent"}, Reads: []string{"identity"}},
 		{
 			Name: "retention", Owns: []string{"retention"}, Reads: []string{"identity", "consent", "fulfilment"},
-			Processes: map[string][]string{"consent": {"schedules"}},
+			Processes: map[string][]string{"consent": {"schedules"}, "retention": {"clocks"}, "fulfilment": {"remainders"}},
 		},
 		{
 			Name: "fulfilment", Owns: []string{"fulfilment"}, Reads: []string{"identity", "consent", "retention"}, Logs: true,

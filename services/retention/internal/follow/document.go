@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"habeas.internal/services/retention/schedule"
@@ -18,8 +19,27 @@ var ErrDocument = errors.New("policy has no readable retention list")
 // document is the part of a policy that concerns retention. Its other keys are
 // consent's to check.
 type document struct {
-	Effective string    `yaml:"effective"`
-	Retention yaml.Node `yaml:"retention"`
+	Effective  string     `yaml:"effective"`
+	Retention  yaml.Node  `yaml:"retention"`
+	Need       yaml.Node  `yaml:"need"` // only what a purpose needs is kept
+	Categories []category `yaml:"categories"`
+	Purposes   []purpose  `yaml:"purposes"`
+}
+
+type category struct {
+	ID   string `yaml:"id"`
+	Ends *struct {
+		After  string `yaml:"after"`
+		Period string `yaml:"period"`
+	} `yaml:"ends"`
+	Clause  string   `yaml:"clause"`
+	Sources []string `yaml:"sources"`
+}
+
+type purpose struct {
+	ID         string   `yaml:"id"`
+	Basis      string   `yaml:"basis"`
+	Categories []string `yaml:"categories"`
 }
 
 type rule struct {
@@ -34,8 +54,9 @@ type rule struct {
 // plan is what a document says of retention. A document without the key says
 // that nothing is kept longer than its purpose needs: no rules.
 type plan struct {
-	from  time.Time // zero: at once
-	rules []schedule.Rule
+	from   time.Time // zero: at once
+	rules  []schedule.Rule
+	limits []schedule.Limit
 }
 
 func parse(file []byte) (p plan, err error) {
@@ -74,7 +95,41 @@ func read(file []byte) (plan, error) {
 			ID: r.Rule, Category: r.Category, Systems: r.Systems, Period: period, Ground: r.Ground, Authority: r.Authority,
 		})
 	}
-	return p, nil
+	p.limits, err = d.limits()
+	return p, err
+}
+
+// limits are when data of each category is over by itself. Where the policy promises
+// that only what a purpose needs is kept, data of a category that no purpose but law's
+// lists is over soon.
+func (d document) limits() ([]schedule.Limit, error) {
+	var out []schedule.Limit
+	for _, c := range d.Categories {
+		l := schedule.Limit{Category: c.ID, Clause: c.Clause}
+		if len(c.Sources) > 0 {
+			l.Source = c.Sources[0]
+		}
+		for _, p := range d.Purposes {
+			if p.Basis != "legal" && slices.Contains(p.Categories, c.ID) {
+				l.Purposes = append(l.Purposes, p.ID)
+			}
+		}
+		over := !d.Need.IsZero() && len(l.Purposes) == 0
+		switch {
+		case c.Ends == nil && !over:
+			continue
+		case c.Ends == nil, over && c.Ends.After != schedule.PurposeEnded:
+			l.StartsOn, l.Period = schedule.PurposeEnded, schedule.Grace()
+		default:
+			period, err := schedule.ParsePeriod(c.Ends.Period)
+			if err != nil {
+				return nil, fmt.Errorf("category %s: %w", c.ID, err)
+			}
+			l.StartsOn, l.Period = c.Ends.After, period
+		}
+		out = append(out, l)
+	}
+	return out, nil
 }
 
 // strict reads the list and refuses keys that it doesn't know: a misspelt

@@ -11,7 +11,6 @@ import (
 
 	consentv1 "habeas.internal/proto/gen/habeas/consent/v1"
 	"habeas.internal/services/internal/es"
-	"habeas.internal/services/internal/es/eventpb"
 	"habeas.internal/services/internal/es/jetstream"
 	"habeas.internal/services/internal/rpc/client"
 	"habeas.internal/services/retention/internal/rpc"
@@ -29,37 +28,23 @@ type Policies interface {
 // errOtherVersion says that consent answered about something else.
 var errOtherVersion = errors.New("consent answered with another policy version")
 
-// posted reads the one event of consent's that matters here. A newer schema of
-// it, or anything that is marked critical, halts the process; what else consent
-// tells is passed over.
-func posted() (es.Registry[*consentv1.PolicyPosted], error) {
-	return es.NewRegistry(es.Type[*consentv1.PolicyPosted]{
-		Name: eventpb.Name((&consentv1.PolicyPosted{}).ProtoReflect().Descriptor()), Schema: 1,
-		Decode: func(ev es.Event) (*consentv1.PolicyPosted, error) {
-			m := new(consentv1.PolicyPosted)
-			if err := proto.Unmarshal(ev.Data, m); err != nil {
-				return nil, fmt.Errorf("read posted policy: %w", err)
-			}
-			return m, nil
-		},
-	})
-}
-
-// Process puts the schedule of each policy version that was posted. What can't
-// be read, or is refused, is tried again and parked in the end, where operators
-// see it; the schedule before stays in force.
-func Process(h rpc.Schedules, policies Policies, now func() time.Time) (jetstream.Process, error) {
-	known, err := posted()
+// Process puts the schedule of each policy version that was posted, and starts and stops
+// the clocks of people whose consent has changed. What can't be read, or is refused, is
+// tried again and parked in the end, where operators see it; the schedule before stays in
+// force.
+func Process(h rpc.Schedules, policies Policies, clocks Clocks, now func() time.Time) (jetstream.Process, error) {
+	known, err := es.NewRegistry(widened[*consentv1.PolicyPosted](), widened[*consentv1.DecisionRecorded](),
+		widened[*consentv1.ConsentExpired](), widened[*consentv1.ConsentInvalidated](), widened[*consentv1.AllWithdrawn]())
 	return jetstream.Process{
-		Name: "schedules", Context: "consent", CodeVersion: "1",
+		Name: "schedules", Context: "consent", CodeVersion: "2",
 		React: func(ctx context.Context, r es.Recorded) error {
-			for _, ev := range r.Events {
+			for i, ev := range r.Events {
 				events, err := known.DecodeForeign(ev)
 				if err != nil {
 					return fmt.Errorf("follow consent: %w", err)
 				}
 				for _, m := range events {
-					if err := put(ctx, h, policies, r, m, now()); err != nil {
+					if err := react(ctx, h, policies, clocks, r, i, m, now()); err != nil {
 						return err
 					}
 				}
@@ -67,6 +52,20 @@ func Process(h rpc.Schedules, policies Policies, now func() time.Time) (jetstrea
 			return nil
 		},
 	}, err
+}
+
+func react(
+	ctx context.Context, h rpc.Schedules, policies Policies, clocks Clocks, r es.Recorded, i int, m proto.Message, now time.Time,
+) error {
+	if posted, ok := m.(*consentv1.PolicyPosted); ok {
+		return put(ctx, h, policies, r, posted, now)
+	}
+	for _, c := range changesOf(m) {
+		if err := clocks.consented(ctx, r, i, c); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func put(ctx context.Context, h rpc.Schedules, policies Policies, r es.Recorded, m *consentv1.PolicyPosted, now time.Time) error {
@@ -83,7 +82,7 @@ func put(ctx context.Context, h rpc.Schedules, policies Policies, r es.Recorded,
 	if err != nil {
 		return fmt.Errorf("read posted policy: %w", err)
 	}
-	next := schedule.Put{Policy: m.GetPolicy(), PolicyVersion: m.GetVersion(), From: p.from, Rules: p.rules, At: now}
+	next := schedule.Put{Policy: m.GetPolicy(), PolicyVersion: m.GetVersion(), From: p.from, Rules: p.rules, Limits: p.limits, At: now}
 	_, err = rpc.Put(ctx, h, r.Aggregate.Tenant, next, es.Command[schedule.Command]{
 		ID: es.StepID(r.Aggregate, "schedule-"+strconv.FormatUint(uint64(m.GetVersion()), 10), 1), At: now,
 		Meta: es.Meta{Correlation: r.Meta.Correlation, Causation: es.EventID(r.ID, 0)},

@@ -149,7 +149,7 @@ func TestWhatConsentTells(t *testing.T) {
 func follow(t *testing.T, told []es.Recorded) (versions []uint32, err error) {
 	t.Helper()
 	h := schedules(t)
-	p, err := Process(h, all(), noon)
+	p, err := Process(h, all(), Clocks{}, noon)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -100,7 +100,8 @@ func (d *Dates) note(agg es.Aggregate, ev person.Event) {
 	case person.HoldReleased:
 		delete(d.stand[agg.Tenant], hold{agg, e.Hold})
 		delete(d.open, hold{agg, e.Hold})
-	case person.PermitGiven, person.PermitRefused, person.PermitEnded:
+	case person.PermitGiven, person.PermitRefused, person.PermitEnded, person.ClocksStarted, person.ClocksStopped, person.ErasureDue,
+		person.AccountOpened, person.AccountClosed:
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"habeas.internal/services/internal/es/esfault"
 	"habeas.internal/services/internal/keyclient"
 	"habeas.internal/services/internal/rpc/fault"
+	"habeas.internal/services/retention/account"
 	"habeas.internal/services/retention/person"
 	"habeas.internal/services/retention/schedule"
 
@@ -22,6 +23,12 @@ func Errors() fault.Table {
 		{Err: person.ErrPermitOver, Code: codes.FailedPrecondition, Reason: "PERMIT_OVER"},
 		{Err: person.ErrReviewInPast, Code: codes.InvalidArgument, Reason: "REVIEW_IN_PAST"},
 		{Err: fault.Type[person.Refusal](), Code: codes.FailedPrecondition},
+		{Err: person.ErrClockWithoutEnd, Code: codes.FailedPrecondition, Reason: "CLOCK_WITHOUT_END"},
+		{Err: person.ErrTooManyClocks, Code: codes.ResourceExhausted, Reason: "TOO_MANY_CLOCKS"},
+		{Err: account.ErrNoAccount, Code: codes.NotFound, Reason: "ACCOUNT_NOT_FOUND"},
+		{Err: account.ErrInFuture, Code: codes.InvalidArgument, Reason: "CLOSED_IN_FUTURE"},
+		{Err: account.ErrFull, Code: codes.ResourceExhausted, Reason: "ACCOUNT_FULL"},
+		{Err: fault.Type[account.Refusal](), Code: codes.FailedPrecondition},
 		{Err: ErrNoSubject, Code: codes.NotFound, Reason: "SUBJECT_NOT_FOUND"},
 		{Err: ErrForgotten, Code: codes.FailedPrecondition, Reason: "SUBJECT_FORGOTTEN"},
 		{Err: ErrSubjectUnchecked, Code: codes.Unavailable, Reason: "SUBJECT_NOT_CHECKED"},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"habeas.internal/services/internal/es"
+	"habeas.internal/services/retention/account"
 	"habeas.internal/services/retention/internal/wire"
 	"habeas.internal/services/retention/person"
 	"habeas.internal/services/retention/schedule"
@@ -19,6 +20,9 @@ type Schedules = es.Handler[schedule.Schedule, schedule.Command, schedule.Event]
 
 // Persons runs the commands of persons.
 type Persons = es.Handler[person.Person, person.Command, person.Event]
+
+// Accounts runs the commands of accounts.
+type Accounts = es.Handler[account.Account, account.Command, account.Event]
 
 // NewSchedules makes the handler of schedules on a log. h holds what differs
 // between installations: store, verifier, digester, tracer, randomness.
@@ -43,6 +47,23 @@ func NewPersons(h Persons) (Persons, error) {
 	h.Decide, h.Evolve = person.Decide, person.Evolve
 	h.Refuse = func(reason string) error { return person.Refusal(reason) }
 	return h, nil
+}
+
+// NewAccounts makes the handler of accounts on a log, as NewSchedules does.
+func NewAccounts(h Accounts) (Accounts, error) {
+	codec, err := wire.Account()
+	if err != nil {
+		return h, err
+	}
+	h.Registry, h.Encode = codec.Registry(), codec.Encode(nil)
+	h.Decide, h.Evolve = account.Decide, account.Evolve
+	h.Refuse = func(reason string) error { return account.Refusal(reason) }
+	return h, nil
+}
+
+// AccountOf is the aggregate of an account.
+func AccountOf(tenant, name string) es.Aggregate {
+	return es.Aggregate{Context: Context, Tenant: tenant, Type: account.AggregateType, ID: es.DeriveID(tenant, account.AggregateType, name)}
 }
 
 // ScheduleOf is the aggregate of a policy's schedule.

@@ -38,7 +38,7 @@ type Server struct {
 // PutSchedule replaces the schedule of a policy.
 func (s *Server) PutSchedule(ctx context.Context, r *retentionv1.PutScheduleRequest) (*retentionv1.PutScheduleResponse, error) {
 	now := s.Now()
-	put := schedule.Put{Policy: r.GetPolicy(), PolicyVersion: r.GetPolicyVersion(), From: eventpb.Moment(r.GetFrom()), At: now}
+	put := schedule.Put{Policy: r.GetPolicy(), PolicyVersion: r.GetPolicyVersion(), From: eventpb.Moment(r.GetFrom()), KeepLimits: true, At: now}
 	for _, m := range r.GetRules() {
 		period, err := schedule.ParsePeriod(m.GetPeriod())
 		if err != nil {

@@ -20,7 +20,7 @@ func Schedule() (eventpb.Codec[schedule.Event], error) {
 
 // Person is the codec of a person's events.
 func Person() (eventpb.Codec[person.Event], error) {
-	return eventpb.New(
+	return eventpb.New(append(clocks(),
 		eventpb.Of[person.Event](packHoldPlaced, unpackHoldPlaced),
 		eventpb.Of[person.Event](packHoldReviewed, unpackHoldReviewed),
 		eventpb.Of[person.Event](packHoldReviewDue, unpackHoldReviewDue),
@@ -28,12 +28,12 @@ func Person() (eventpb.Codec[person.Event], error) {
 		eventpb.Of[person.Event](packPermitGiven, unpackPermitGiven),
 		eventpb.Of[person.Event](packPermitRefused, unpackPermitRefused),
 		eventpb.Of[person.Event](packPermitEnded, unpackPermitEnded),
-	)
+	)...)
 }
 
 func packReplaced(_ *eventpb.Writer, e schedule.Replaced) *retentionv1.ScheduleReplaced {
 	m := &retentionv1.ScheduleReplaced{
-		Policy: e.Policy, Version: e.Number, PolicyVersion: e.PolicyVersion, From: eventpb.Stamp(e.From),
+		Policy: e.Policy, Version: e.Number, PolicyVersion: e.PolicyVersion, From: eventpb.Stamp(e.From), Limits: packLimits(e.Limits),
 	}
 	for _, r := range e.Rules {
 		m.Rules = append(m.Rules, &retentionv1.ScheduleRule{
@@ -45,7 +45,7 @@ func packReplaced(_ *eventpb.Writer, e schedule.Replaced) *retentionv1.ScheduleR
 
 func unpackReplaced(in *eventpb.Reader, m *retentionv1.ScheduleReplaced) schedule.Replaced {
 	e := schedule.Replaced{Policy: m.GetPolicy(), Version: schedule.Version{
-		Number: m.GetVersion(), PolicyVersion: m.GetPolicyVersion(), From: eventpb.Moment(m.GetFrom()),
+		Number: m.GetVersion(), PolicyVersion: m.GetPolicyVersion(), From: eventpb.Moment(m.GetFrom()), Limits: unpackLimits(in, m.GetLimits()),
 	}}
 	for _, r := range m.GetRules() {
 		period, err := schedule.ParsePeriod(r.GetPeriod())

@@ -7,6 +7,7 @@ import (
 
 	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/es/estest"
+	"habeas.internal/services/retention/account"
 	"habeas.internal/services/retention/internal/wire"
 	"habeas.internal/services/retention/person"
 	"habeas.internal/services/retention/schedule"
@@ -27,6 +28,10 @@ func TestAPersonsEventsStayReadable(t *testing.T) {
 	encode := func(e person.Event) (es.Event, error) {
 		return codec.Encode(nil)(context.Background(), aggregate(person.AggregateType), es.EventID(id, 0), e)
 	}
+	started := person.ClocksStarted{Clocks: []person.Clock{{
+		Name:            person.Name{Policy: "main", Category: "contacts.calendar", System: "shop", StartsOn: "collected"},
+		ScheduleVersion: 3, StartedAt: at, DueAt: at.Add(time.Hour), Clause: "PT-03", Ground: "legal_obligation.tax", Authority: "26 CFR 1.6001-1",
+	}}, NextDue: at.Add(time.Hour)}
 	estest.Corpus(t, "testdata/person", codec.Registry(), encode, []person.Event{
 		person.HoldPlaced{
 			Hold: id, Ground: "legal_claim", Authority: "Case 4/26", PlacedAt: at, ReviewAt: at.Add(time.Hour),
@@ -40,6 +45,26 @@ func TestAPersonsEventsStayReadable(t *testing.T) {
 		},
 		person.PermitRefused{Request: id, System: "shop", Reason: "PERSON_ON_HOLD"},
 		person.PermitEnded{Permit: id, RowsDestroyed: 44, EndedAt: at, Late: true},
+		started,
+		person.ClocksStopped{Clocks: []person.Name{started.Clocks[0].Name}, Cause: person.CauseErased, NextDue: at},
+		person.ErasureDue{Request: id, Policy: "main", Clocks: []person.Name{started.Clocks[0].Name}, At: at, NextDue: at},
+		person.AccountOpened{Account: "4711", At: at},
+		person.AccountClosed{Account: "4711", At: at},
+	})
+}
+
+func TestAnAccountsEventsStayReadable(t *testing.T) {
+	codec, err := wire.Account()
+	if err != nil {
+		t.Fatal(err)
+	}
+	encode := func(e account.Event) (es.Event, error) {
+		return codec.Encode(nil)(context.Background(), aggregate(account.AggregateType), es.EventID(id, 0), e)
+	}
+	at := time.Unix(1790000000, 0).UTC()
+	estest.Corpus(t, "testdata/account", codec.Registry(), encode, []account.Event{
+		account.Added{Account: "4711", People: []string{id}, At: at},
+		account.Closed{Account: "4711", ClosedAt: at, At: at},
 	})
 }
 
@@ -57,6 +82,10 @@ func TestASchedulesEventsStayReadable(t *testing.T) {
 			Rules: []schedule.Rule{{
 				ID: "invoices", Category: "user.financial", Systems: []string{"billing"}, Period: schedule.Period{Months: 126, Days: 3},
 				Ground: "legal_obligation.tax", Authority: "26 CFR 1.6001-1",
+			}},
+			Limits: []schedule.Limit{{
+				Category: "contacts.calendar", StartsOn: "consent_withdrawn", Period: schedule.Period{Days: 30}, Clause: "PT-03",
+				Purposes: []string{"schedule.calendar"},
 			}},
 		}},
 		schedule.ReplacementRefused{PolicyVersion: 6, Reason: "POLICY_VERSION_OLD"},

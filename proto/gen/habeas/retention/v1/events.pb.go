@@ -36,7 +36,9 @@ type ScheduleReplaced struct {
 	// The moment from which it decides.
 	From *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=from,proto3" json:"from,omitempty"`
 	// Its rules, in the order of the policy.
-	Rules         []*ScheduleRule `protobuf:"bytes,5,rep,name=rules,proto3" json:"rules,omitempty"`
+	Rules []*ScheduleRule `protobuf:"bytes,5,rep,name=rules,proto3" json:"rules,omitempty"`
+	// When data of each category is over by itself.
+	Limits        []*StorageLimit `protobuf:"bytes,6,rep,name=limits,proto3" json:"limits,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -106,6 +108,104 @@ func (x *ScheduleReplaced) GetRules() []*ScheduleRule {
 	return nil
 }
 
+func (x *ScheduleReplaced) GetLimits() []*StorageLimit {
+	if x != nil {
+		return x.Limits
+	}
+	return nil
+}
+
+// StorageLimit says when data of a category is over by itself.
+type StorageLimit struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Category and everything below it.
+	Category string `protobuf:"bytes,1,opt,name=category,proto3" json:"category,omitempty"`
+	// The event from which the period counts.
+	StartsOn string `protobuf:"bytes,2,opt,name=starts_on,json=startsOn,proto3" json:"starts_on,omitempty"`
+	// How long from that event, ISO 8601.
+	Period string `protobuf:"bytes,3,opt,name=period,proto3" json:"period,omitempty"`
+	// The clause of the policy.
+	Clause string `protobuf:"bytes,4,opt,name=clause,proto3" json:"clause,omitempty"`
+	// The purposes for which the data is held; none: no purpose needs it any more.
+	Purposes []string `protobuf:"bytes,5,rep,name=purposes,proto3" json:"purposes,omitempty"`
+	// By which source it comes in, as far as consent is to be asked about it.
+	Source        string `protobuf:"bytes,6,opt,name=source,proto3" json:"source,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StorageLimit) Reset() {
+	*x = StorageLimit{}
+	mi := &file_habeas_retention_v1_events_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StorageLimit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StorageLimit) ProtoMessage() {}
+
+func (x *StorageLimit) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_retention_v1_events_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StorageLimit.ProtoReflect.Descriptor instead.
+func (*StorageLimit) Descriptor() ([]byte, []int) {
+	return file_habeas_retention_v1_events_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *StorageLimit) GetCategory() string {
+	if x != nil {
+		return x.Category
+	}
+	return ""
+}
+
+func (x *StorageLimit) GetStartsOn() string {
+	if x != nil {
+		return x.StartsOn
+	}
+	return ""
+}
+
+func (x *StorageLimit) GetPeriod() string {
+	if x != nil {
+		return x.Period
+	}
+	return ""
+}
+
+func (x *StorageLimit) GetClause() string {
+	if x != nil {
+		return x.Clause
+	}
+	return ""
+}
+
+func (x *StorageLimit) GetPurposes() []string {
+	if x != nil {
+		return x.Purposes
+	}
+	return nil
+}
+
+func (x *StorageLimit) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
 // ScheduleRule is a duty or a right to keep data.
 type ScheduleRule struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -127,7 +227,7 @@ type ScheduleRule struct {
 
 func (x *ScheduleRule) Reset() {
 	*x = ScheduleRule{}
-	mi := &file_habeas_retention_v1_events_proto_msgTypes[1]
+	mi := &file_habeas_retention_v1_events_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -139,7 +239,7 @@ func (x *ScheduleRule) String() string {
 func (*ScheduleRule) ProtoMessage() {}
 
 func (x *ScheduleRule) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_events_proto_msgTypes[1]
+	mi := &file_habeas_retention_v1_events_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -152,7 +252,7 @@ func (x *ScheduleRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScheduleRule.ProtoReflect.Descriptor instead.
 func (*ScheduleRule) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_events_proto_rawDescGZIP(), []int{1}
+	return file_habeas_retention_v1_events_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *ScheduleRule) GetRule() string {
@@ -210,7 +310,7 @@ type ReplacementRefused struct {
 
 func (x *ReplacementRefused) Reset() {
 	*x = ReplacementRefused{}
-	mi := &file_habeas_retention_v1_events_proto_msgTypes[2]
+	mi := &file_habeas_retention_v1_events_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -222,7 +322,7 @@ func (x *ReplacementRefused) String() string {
 func (*ReplacementRefused) ProtoMessage() {}
 
 func (x *ReplacementRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_events_proto_msgTypes[2]
+	mi := &file_habeas_retention_v1_events_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -235,7 +335,7 @@ func (x *ReplacementRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplacementRefused.ProtoReflect.Descriptor instead.
 func (*ReplacementRefused) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_events_proto_rawDescGZIP(), []int{2}
+	return file_habeas_retention_v1_events_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *ReplacementRefused) GetPolicyVersion() uint32 {
@@ -264,7 +364,7 @@ type PolicyListed struct {
 
 func (x *PolicyListed) Reset() {
 	*x = PolicyListed{}
-	mi := &file_habeas_retention_v1_events_proto_msgTypes[3]
+	mi := &file_habeas_retention_v1_events_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -276,7 +376,7 @@ func (x *PolicyListed) String() string {
 func (*PolicyListed) ProtoMessage() {}
 
 func (x *PolicyListed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_events_proto_msgTypes[3]
+	mi := &file_habeas_retention_v1_events_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -289,7 +389,7 @@ func (x *PolicyListed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyListed.ProtoReflect.Descriptor instead.
 func (*PolicyListed) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_events_proto_rawDescGZIP(), []int{3}
+	return file_habeas_retention_v1_events_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *PolicyListed) GetPolicy() string {
@@ -323,7 +423,7 @@ type HoldPlaced struct {
 
 func (x *HoldPlaced) Reset() {
 	*x = HoldPlaced{}
-	mi := &file_habeas_retention_v1_events_proto_msgTypes[4]
+	mi := &file_habeas_retention_v1_events_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -335,7 +435,7 @@ func (x *HoldPlaced) String() string {
 func (*HoldPlaced) ProtoMessage() {}
 
 func (x *HoldPlaced) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_events_proto_msgTypes[4]
+	mi := &file_habeas_retention_v1_events_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -348,7 +448,7 @@ func (x *HoldPlaced) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldPlaced.ProtoReflect.Descriptor instead.
 func (*HoldPlaced) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_events_proto_rawDescGZIP(), []int{4}
+	return file_habeas_retention_v1_events_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *HoldPlaced) GetHold() string {
@@ -415,7 +515,7 @@ type HoldReleased struct {
 
 func (x *HoldReleased) Reset() {
 	*x = HoldReleased{}
-	mi := &file_habeas_retention_v1_events_proto_msgTypes[5]
+	mi := &file_habeas_retention_v1_events_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -427,7 +527,7 @@ func (x *HoldReleased) String() string {
 func (*HoldReleased) ProtoMessage() {}
 
 func (x *HoldReleased) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_events_proto_msgTypes[5]
+	mi := &file_habeas_retention_v1_events_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -440,7 +540,7 @@ func (x *HoldReleased) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldReleased.ProtoReflect.Descriptor instead.
 func (*HoldReleased) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_events_proto_rawDescGZIP(), []int{5}
+	return file_habeas_retention_v1_events_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *HoldReleased) GetHold() string {
@@ -479,7 +579,7 @@ type HoldReviewed struct {
 
 func (x *HoldReviewed) Reset() {
 	*x = HoldReviewed{}
-	mi := &file_habeas_retention_v1_events_proto_msgTypes[6]
+	mi := &file_habeas_retention_v1_events_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -491,7 +591,7 @@ func (x *HoldReviewed) String() string {
 func (*HoldReviewed) ProtoMessage() {}
 
 func (x *HoldReviewed) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_events_proto_msgTypes[6]
+	mi := &file_habeas_retention_v1_events_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -504,7 +604,7 @@ func (x *HoldReviewed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldReviewed.ProtoReflect.Descriptor instead.
 func (*HoldReviewed) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_events_proto_rawDescGZIP(), []int{6}
+	return file_habeas_retention_v1_events_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *HoldReviewed) GetHold() string {
@@ -542,7 +642,7 @@ type HoldReviewDue struct {
 
 func (x *HoldReviewDue) Reset() {
 	*x = HoldReviewDue{}
-	mi := &file_habeas_retention_v1_events_proto_msgTypes[7]
+	mi := &file_habeas_retention_v1_events_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -554,7 +654,7 @@ func (x *HoldReviewDue) String() string {
 func (*HoldReviewDue) ProtoMessage() {}
 
 func (x *HoldReviewDue) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_events_proto_msgTypes[7]
+	mi := &file_habeas_retention_v1_events_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -567,7 +667,7 @@ func (x *HoldReviewDue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldReviewDue.ProtoReflect.Descriptor instead.
 func (*HoldReviewDue) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_events_proto_rawDescGZIP(), []int{7}
+	return file_habeas_retention_v1_events_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *HoldReviewDue) GetHold() string {
@@ -609,7 +709,7 @@ type PermitGiven struct {
 
 func (x *PermitGiven) Reset() {
 	*x = PermitGiven{}
-	mi := &file_habeas_retention_v1_events_proto_msgTypes[8]
+	mi := &file_habeas_retention_v1_events_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -621,7 +721,7 @@ func (x *PermitGiven) String() string {
 func (*PermitGiven) ProtoMessage() {}
 
 func (x *PermitGiven) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_events_proto_msgTypes[8]
+	mi := &file_habeas_retention_v1_events_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -634,7 +734,7 @@ func (x *PermitGiven) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PermitGiven.ProtoReflect.Descriptor instead.
 func (*PermitGiven) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_events_proto_rawDescGZIP(), []int{8}
+	return file_habeas_retention_v1_events_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *PermitGiven) GetPermit() string {
@@ -708,7 +808,7 @@ type PermitRefused struct {
 
 func (x *PermitRefused) Reset() {
 	*x = PermitRefused{}
-	mi := &file_habeas_retention_v1_events_proto_msgTypes[9]
+	mi := &file_habeas_retention_v1_events_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -720,7 +820,7 @@ func (x *PermitRefused) String() string {
 func (*PermitRefused) ProtoMessage() {}
 
 func (x *PermitRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_events_proto_msgTypes[9]
+	mi := &file_habeas_retention_v1_events_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -733,7 +833,7 @@ func (x *PermitRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PermitRefused.ProtoReflect.Descriptor instead.
 func (*PermitRefused) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_events_proto_rawDescGZIP(), []int{9}
+	return file_habeas_retention_v1_events_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *PermitRefused) GetRequest() string {
@@ -774,7 +874,7 @@ type PermitEnded struct {
 
 func (x *PermitEnded) Reset() {
 	*x = PermitEnded{}
-	mi := &file_habeas_retention_v1_events_proto_msgTypes[10]
+	mi := &file_habeas_retention_v1_events_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -786,7 +886,7 @@ func (x *PermitEnded) String() string {
 func (*PermitEnded) ProtoMessage() {}
 
 func (x *PermitEnded) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_retention_v1_events_proto_msgTypes[10]
+	mi := &file_habeas_retention_v1_events_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -799,7 +899,7 @@ func (x *PermitEnded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PermitEnded.ProtoReflect.Descriptor instead.
 func (*PermitEnded) Descriptor() ([]byte, []int) {
-	return file_habeas_retention_v1_events_proto_rawDescGZIP(), []int{10}
+	return file_habeas_retention_v1_events_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *PermitEnded) GetPermit() string {
@@ -834,13 +934,21 @@ var File_habeas_retention_v1_events_proto protoreflect.FileDescriptor
 
 const file_habeas_retention_v1_events_proto_rawDesc = "" +
 	"\n" +
-	" habeas/retention/v1/events.proto\x12\x13habeas.retention.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fhabeas/options/v1/options.proto\"\xf1\x01\n" +
+	" habeas/retention/v1/events.proto\x12\x13habeas.retention.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fhabeas/options/v1/options.proto\"\xac\x02\n" +
 	"\x10ScheduleReplaced\x12\x1c\n" +
 	"\x06policy\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x06policy\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\rR\aversion\x12%\n" +
 	"\x0epolicy_version\x18\x03 \x01(\rR\rpolicyVersion\x12.\n" +
 	"\x04from\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x127\n" +
-	"\x05rules\x18\x05 \x03(\v2!.habeas.retention.v1.ScheduleRuleR\x05rules:\x15\xa2\xb5\x18\x11schedule.replaced\"\xca\x01\n" +
+	"\x05rules\x18\x05 \x03(\v2!.habeas.retention.v1.ScheduleRuleR\x05rules\x129\n" +
+	"\x06limits\x18\x06 \x03(\v2!.habeas.retention.v1.StorageLimitR\x06limits:\x15\xa2\xb5\x18\x11schedule.replaced\"\xcf\x01\n" +
+	"\fStorageLimit\x12 \n" +
+	"\bcategory\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\bcategory\x12!\n" +
+	"\tstarts_on\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\bstartsOn\x12\x1c\n" +
+	"\x06period\x18\x03 \x01(\tB\x04\x98\xb5\x18\x03R\x06period\x12\x1c\n" +
+	"\x06clause\x18\x04 \x01(\tB\x04\x98\xb5\x18\x03R\x06clause\x12 \n" +
+	"\bpurposes\x18\x05 \x03(\tB\x04\x98\xb5\x18\x03R\bpurposes\x12\x1c\n" +
+	"\x06source\x18\x06 \x01(\tB\x04\x98\xb5\x18\x03R\x06source\"\xca\x01\n" +
 	"\fScheduleRule\x12\x18\n" +
 	"\x04rule\x18\x01 \x01(\tB\x04\x98\xb5\x18\x03R\x04rule\x12 \n" +
 	"\bcategory\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\bcategory\x12\x1e\n" +
@@ -908,39 +1016,41 @@ func file_habeas_retention_v1_events_proto_rawDescGZIP() []byte {
 	return file_habeas_retention_v1_events_proto_rawDescData
 }
 
-var file_habeas_retention_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_habeas_retention_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_habeas_retention_v1_events_proto_goTypes = []any{
 	(*ScheduleReplaced)(nil),      // 0: habeas.retention.v1.ScheduleReplaced
-	(*ScheduleRule)(nil),          // 1: habeas.retention.v1.ScheduleRule
-	(*ReplacementRefused)(nil),    // 2: habeas.retention.v1.ReplacementRefused
-	(*PolicyListed)(nil),          // 3: habeas.retention.v1.PolicyListed
-	(*HoldPlaced)(nil),            // 4: habeas.retention.v1.HoldPlaced
-	(*HoldReleased)(nil),          // 5: habeas.retention.v1.HoldReleased
-	(*HoldReviewed)(nil),          // 6: habeas.retention.v1.HoldReviewed
-	(*HoldReviewDue)(nil),         // 7: habeas.retention.v1.HoldReviewDue
-	(*PermitGiven)(nil),           // 8: habeas.retention.v1.PermitGiven
-	(*PermitRefused)(nil),         // 9: habeas.retention.v1.PermitRefused
-	(*PermitEnded)(nil),           // 10: habeas.retention.v1.PermitEnded
-	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
+	(*StorageLimit)(nil),          // 1: habeas.retention.v1.StorageLimit
+	(*ScheduleRule)(nil),          // 2: habeas.retention.v1.ScheduleRule
+	(*ReplacementRefused)(nil),    // 3: habeas.retention.v1.ReplacementRefused
+	(*PolicyListed)(nil),          // 4: habeas.retention.v1.PolicyListed
+	(*HoldPlaced)(nil),            // 5: habeas.retention.v1.HoldPlaced
+	(*HoldReleased)(nil),          // 6: habeas.retention.v1.HoldReleased
+	(*HoldReviewed)(nil),          // 7: habeas.retention.v1.HoldReviewed
+	(*HoldReviewDue)(nil),         // 8: habeas.retention.v1.HoldReviewDue
+	(*PermitGiven)(nil),           // 9: habeas.retention.v1.PermitGiven
+	(*PermitRefused)(nil),         // 10: habeas.retention.v1.PermitRefused
+	(*PermitEnded)(nil),           // 11: habeas.retention.v1.PermitEnded
+	(*timestamppb.Timestamp)(nil), // 12: google.protobuf.Timestamp
 }
 var file_habeas_retention_v1_events_proto_depIdxs = []int32{
-	11, // 0: habeas.retention.v1.ScheduleReplaced.from:type_name -> google.protobuf.Timestamp
-	1,  // 1: habeas.retention.v1.ScheduleReplaced.rules:type_name -> habeas.retention.v1.ScheduleRule
-	11, // 2: habeas.retention.v1.HoldPlaced.placed_at:type_name -> google.protobuf.Timestamp
-	11, // 3: habeas.retention.v1.HoldPlaced.review_at:type_name -> google.protobuf.Timestamp
-	11, // 4: habeas.retention.v1.HoldPlaced.effective_by:type_name -> google.protobuf.Timestamp
-	11, // 5: habeas.retention.v1.HoldReleased.released_at:type_name -> google.protobuf.Timestamp
-	11, // 6: habeas.retention.v1.HoldReviewed.reviewed_at:type_name -> google.protobuf.Timestamp
-	11, // 7: habeas.retention.v1.HoldReviewed.review_at:type_name -> google.protobuf.Timestamp
-	11, // 8: habeas.retention.v1.HoldReviewDue.review_at:type_name -> google.protobuf.Timestamp
-	11, // 9: habeas.retention.v1.PermitGiven.given_at:type_name -> google.protobuf.Timestamp
-	11, // 10: habeas.retention.v1.PermitGiven.expires_at:type_name -> google.protobuf.Timestamp
-	11, // 11: habeas.retention.v1.PermitEnded.ended_at:type_name -> google.protobuf.Timestamp
-	12, // [12:12] is the sub-list for method output_type
-	12, // [12:12] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	12, // 0: habeas.retention.v1.ScheduleReplaced.from:type_name -> google.protobuf.Timestamp
+	2,  // 1: habeas.retention.v1.ScheduleReplaced.rules:type_name -> habeas.retention.v1.ScheduleRule
+	1,  // 2: habeas.retention.v1.ScheduleReplaced.limits:type_name -> habeas.retention.v1.StorageLimit
+	12, // 3: habeas.retention.v1.HoldPlaced.placed_at:type_name -> google.protobuf.Timestamp
+	12, // 4: habeas.retention.v1.HoldPlaced.review_at:type_name -> google.protobuf.Timestamp
+	12, // 5: habeas.retention.v1.HoldPlaced.effective_by:type_name -> google.protobuf.Timestamp
+	12, // 6: habeas.retention.v1.HoldReleased.released_at:type_name -> google.protobuf.Timestamp
+	12, // 7: habeas.retention.v1.HoldReviewed.reviewed_at:type_name -> google.protobuf.Timestamp
+	12, // 8: habeas.retention.v1.HoldReviewed.review_at:type_name -> google.protobuf.Timestamp
+	12, // 9: habeas.retention.v1.HoldReviewDue.review_at:type_name -> google.protobuf.Timestamp
+	12, // 10: habeas.retention.v1.PermitGiven.given_at:type_name -> google.protobuf.Timestamp
+	12, // 11: habeas.retention.v1.PermitGiven.expires_at:type_name -> google.protobuf.Timestamp
+	12, // 12: habeas.retention.v1.PermitEnded.ended_at:type_name -> google.protobuf.Timestamp
+	13, // [13:13] is the sub-list for method output_type
+	13, // [13:13] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_habeas_retention_v1_events_proto_init() }
@@ -954,7 +1064,7 @@ func file_habeas_retention_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_retention_v1_events_proto_rawDesc), len(file_habeas_retention_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   11,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
