@@ -100,8 +100,8 @@ const (
 	staff  = "hired-here"
 	// customer is an account.
 	customer = "customer-1"
-	party  = "acme-mail"
-	figure = "visits"
+	party    = "acme-mail"
+	figure   = "visits"
 )
 
 // dataset describes the one system that holds people.
