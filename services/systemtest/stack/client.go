@@ -78,7 +78,7 @@ func (s *Stack) clients(token string) Clients {
 		Statistics: consentv1.NewStatisticServiceClient(consent),
 		Answers:    consentv1.NewAnswerServiceClient(consent),
 		Retention:  retentionv1.NewRetentionServiceClient(retention), Storage: retentionv1.NewStorageServiceClient(retention),
-		Systems:    fulfilmentv1.NewSystemServiceClient(fulfilment), Requests: fulfilmentv1.NewRequestServiceClient(fulfilment),
+		Systems: fulfilmentv1.NewSystemServiceClient(fulfilment), Requests: fulfilmentv1.NewRequestServiceClient(fulfilment),
 		Cases:       fulfilmentv1.NewCaseServiceClient(fulfilment),
 		Controllers: fulfilmentv1.NewControllerServiceClient(fulfilment),
 		Agents:      identityv1.NewAgentServiceClient(identity), AgentRequests: fulfilmentv1.NewAgentRequestServiceClient(fulfilment),
