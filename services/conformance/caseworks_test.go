@@ -12,7 +12,7 @@ func caseworks() []promise {
 		{id: "CW-08", show: newController(caseworksTenant, ask{purpose: "service.provide", category: "log.ip_address", source: "observed"}, change{"    - {kind: successor, notice: true, clause: CW-08}", "    - {kind: successor, clause: CW-08}"})},
 		{id: "CW-09", show: groupsOnly},
 		{id: "CW-10", show: needToKnow},
-		{id: "CW-11"},
+		{id: "CW-11", show: withinTheMatrix},
 		{id: "CW-12"},
 		{id: "CW-13", show: everythingHeld},
 		{id: "CW-14"},

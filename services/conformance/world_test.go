@@ -25,6 +25,7 @@ type world struct {
 	files                       *holder   // of Caseworks, for its staff
 	ordered                     *holder   // of Qcera, for an employer
 	declined                    []*holder // of Caseworks, one of them impractical
+	practices                   *holder   // of Caseworks, which says what it uses data for
 	analytics                   []*holder // of Personnel Technology: visits, and an application
 	synced                      *holder   // of Personnel Technology: what was synced from devices
 }
@@ -50,6 +51,7 @@ func newWorld(t *testing.T) *world {
 	w.letters = newHolder(t, s, "qc-05", "letters", "visitor.email", "visitor.name")
 	w.absences = newHolder(t, s, "qc-09", "absences", "visitor.email", "visitor.name", "visitor.phone")
 	w.desk = deskHolder(t, s)
+	w.practices = newHolder(t, s, "cw-11", "practices", "account.email", "log.ip_address")
 	w.files = newHolder(t, s, "cw-10", "files", "account.email", "communication.other")
 	w.analytics = analyticsHolders(t, s)
 	w.ordered, w.declined = orderedHolder(t, s), decliningHolders(t, s)

@@ -4,7 +4,7 @@ package dataset
 // no meaning here is read and passed over; a key that is in none of these lists
 // is a mistake of the writer.
 
-func keysOfFile() []string { return []string{"dataset"} }
+func keysOfFile() []string { return []string{"dataset", "system"} }
 
 func keysOfDataset() []string {
 	return []string{

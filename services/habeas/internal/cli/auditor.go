@@ -27,7 +27,7 @@ import (
 )
 
 func (a *app) audit() *cobra.Command {
-	return group("audit", "what happened, from the log alone", a.auditReplay(), a.auditReads())
+	return group("audit", "what happened, from the log alone", a.auditReplay(), a.auditReads(), a.auditPurposes())
 }
 
 func (a *app) auditReplay() *cobra.Command {
