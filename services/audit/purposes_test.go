@@ -177,9 +177,12 @@ func TestWhatStaffLookAtWithoutACaseAndWhatSystemsDeclareIsJudgedToo(t *testing.
 	at := u.posts.AddDate(0, 0, 7)
 	vera := rpc.ActorID("t1", "vera")
 	for _, r := range []rpc.Read{
-		{Purpose: "customer_service.improve", Actor: vera}, {Purpose: "ground.personal_safety", Actor: vera},
+		{Purpose: "customer_service.improve", Actor: vera},
+		{Purpose: "ground.personal_safety", Actor: vera},
 		{Purpose: "curiosity", Actor: vera}, // outside
-		{Purpose: "curiosity", Actor: vera, Case: "case-1"}, {Purpose: "curiosity", Actor: vera, BreakGlass: "g"}, {Purpose: "curiosity", Service: "fulfilment"},
+		{Purpose: "curiosity", Actor: vera, Case: "case-1"},
+		{Purpose: "curiosity", Actor: vera, BreakGlass: "g"},
+		{Purpose: "curiosity", Service: "fulfilment"},
 		{Purpose: "curiosity", Actor: vera, Refusal: "NEED_MISSING", Count: 1},
 	} {
 		r.At, r.Tenant, r.Method, r.Class = at, "t1", "/a.B/C", optionsv1.DataClass_DATA_CLASS_PERSONAL
