@@ -79,7 +79,9 @@ func (f faulty) Clear(ctx context.Context, collection, key string, fields []stri
 	return f.rows.Clear(ctx, collection, key, fields)
 }
 
-func TestDataBehindAServiceIsShownAndErased(t *testing.T) {
+// newWorld runs an installation with the team's service in it.
+func newWorld(t *testing.T) (*stack.Stack, *sqltest.Database, *atomic.Int32) {
+	t.Helper()
 	s := stack.New(t)
 	store := sqltest.SQLite(t, held)
 	db, err := sql.Open("sqlite", store.DSN)
@@ -101,7 +103,11 @@ func TestDataBehindAServiceIsShownAndErased(t *testing.T) {
 		_, err := s.As(tenant, "dpo").Retention.GetSchedule(stack.Deadline(t), &retentionv1.GetScheduleRequest{Policy: tenant})
 		return err
 	})
+	return s, store, faults
+}
 
+func TestDataBehindAServiceIsShownAndErased(t *testing.T) {
+	s, store, faults := newWorld(t)
 	access := s.Ask(tenant, fulfilmentv1.Right_RIGHT_ACCESS, tenant, janes)
 	s.Until(tenant, access, "ready to be read", func(r *fulfilmentv1.Request) bool {
 		return r.GetState() == fulfilmentv1.RequestState_REQUEST_STATE_CLOSED
