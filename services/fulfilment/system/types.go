@@ -20,6 +20,7 @@ type Description struct {
 	BackupDays  uint32
 	Dataset     string // YAML
 	Collections uint32
+	Waivers     string // "path: reason", one a line, sorted: columns that are not described though they look personal
 	Owner       string // the team that looks after it; empty if nobody was named
 }
 

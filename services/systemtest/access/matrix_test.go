@@ -85,7 +85,8 @@ const heading = `# Who may call what, as the running services answer.
 func services() []protoreflect.ServiceDescriptor {
 	var out []protoreflect.ServiceDescriptor
 	protoregistry.GlobalFiles.RangeFiles(func(f protoreflect.FileDescriptor) bool {
-		if name := string(f.Package()); strings.HasPrefix(name, "habeas.") && !strings.HasPrefix(name, "habeas.sample.") {
+		if name := string(f.Package()); strings.HasPrefix(name, "habeas.") && !strings.HasPrefix(name, "habeas.sample.") &&
+			!strings.HasPrefix(name, "habeas.holder.") /* which product teams serve */ {
 			for i := range f.Services().Len() {
 				out = append(out, f.Services().Get(i))
 			}

@@ -32,6 +32,7 @@ func objects() map[string]map[string]question {
 		},
 		"system": {
 			"habeas.fulfilment.v1.SystemService.GetSystem":    {"dpo", `system: "%s"`},
+			"habeas.fulfilment.v1.SystemService.CheckSystem":  {"dpo", `system: "%s"`},
 			"habeas.fulfilment.v1.SystemService.RetireSystem": {"dpo", change + `system: "%s" reason: "ended"`},
 		},
 		"recipient": {

@@ -56,7 +56,8 @@ func (w *world) settle(t *testing.T) {
 		return err
 	})
 	w.System(tenant, "chinook", fulfilmentv1.ConnectorKind_CONNECTOR_KIND_POSTGRESQL, dataset(t, "chinook"))
-	w.System(tenant, "sakila", fulfilmentv1.ConnectorKind_CONNECTOR_KIND_MYSQL, dataset(t, "sakila"))
+	w.System(tenant, "sakila", fulfilmentv1.ConnectorKind_CONNECTOR_KIND_MYSQL, dataset(t, "sakila"),
+		"actor.first_name", "actor.last_name", "store.address_id")
 }
 
 // amounts is the category that tax law keeps.

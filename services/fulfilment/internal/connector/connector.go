@@ -17,6 +17,7 @@ package connector
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -121,6 +122,9 @@ type System interface {
 	// Check compares the description with the system and returns remarks. An
 	// error means that the system can't be used by this description.
 	Check(ctx context.Context) (remarks []string, err error)
+	// Unnamed lists what the system holds and the description does not name, whether
+	// it is of people or not.
+	Unnamed(ctx context.Context) ([]Unnamed, error)
 	// IdentityColumns names for a kind of identifier the columns that hold it,
 	// as "collection.column".
 	IdentityColumns(kind string) []string
@@ -147,6 +151,15 @@ type System interface {
 	Verify(ctx context.Context, p Person, orders []Order) ([]Found, error)
 	// Close lets go of the system.
 	Close() error
+}
+
+// Unnamed is a column that a description does not name.
+type Unnamed struct {
+	// Path is "collection.column".
+	Path, Column string
+	// Near says that its collection holds data of people, or rows that belong to
+	// theirs.
+	Near bool
 }
 
 // Error is why a system could not be used. It is the reason code of a leaf.
@@ -176,6 +189,9 @@ const (
 	// ErrMoved means that rows came since the system was looked through; worth
 	// another look at once.
 	ErrMoved = Error("ROWS_CHANGED")
+	// ErrUnnamed means that columns look as if they held data of people, and are
+	// neither described nor waived.
+	ErrUnnamed = Error("COLUMN_NOT_DESCRIBED")
 	// ErrTooLarge means that a value is beyond what is carried.
 	ErrTooLarge = Error("VALUE_TOO_LARGE")
 )
@@ -202,6 +218,17 @@ func (m Mismatch) Error() string {
 
 // Unwrap is ErrMismatch.
 func (Mismatch) Unwrap() error { return ErrMismatch }
+
+// Unannotated is an ErrUnnamed that says where.
+type Unannotated []Place
+
+// Error says how many there are.
+func (u Unannotated) Error() string {
+	return strconv.Itoa(len(u)) + " columns look as if they held data of people: " + ErrUnnamed.Error()
+}
+
+// Unwrap is ErrUnnamed.
+func (Unannotated) Unwrap() error { return ErrUnnamed }
 
 // Reason is the code of an error from a system; SYSTEM_ERROR when it has none.
 func Reason(err error) string {

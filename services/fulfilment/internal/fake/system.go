@@ -103,6 +103,9 @@ func (h *Holder) Check(context.Context) ([]string, error) {
 	return []string{"customer.note is not described"}, nil
 }
 
+// Unnamed is nothing.
+func (h *Holder) Unnamed(context.Context) ([]connector.Unnamed, error) { return nil, h.down() }
+
 // IdentityColumns is one column for e-mail.
 func (h *Holder) IdentityColumns(kind string) []string {
 	if kind == "email" {

@@ -90,6 +90,25 @@ func (s *System) Check(ctx context.Context) ([]string, error) {
 	return remarks, err
 }
 
+// Unnamed lists fields that the dataset does not name, of collections that it does.
+// Any other is not known to be anybody's: Check has refused what the service says is
+// of people.
+func (s *System) Unnamed(ctx context.Context) ([]connector.Unnamed, error) {
+	there, _, err := s.describe(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []connector.Unnamed
+	for _, c := range s.dataset.Collections {
+		for _, f := range there[c.Name].GetFields() {
+			if _, ok := c.Field(f.GetName()); !ok {
+				out = append(out, connector.Unnamed{Path: c.Name + "." + f.GetName(), Column: f.GetName(), Near: len(c.Categories()) > 0})
+			}
+		}
+	}
+	return out, nil
+}
+
 func (s *System) describe(ctx context.Context) (map[string]*holderv1.DescribedCollection, []string, error) {
 	answer, err := s.holder.DescribeData(ctx, &holderv1.DescribeDataRequest{})
 	if err != nil {

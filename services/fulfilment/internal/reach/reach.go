@@ -7,13 +7,16 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
 	"habeas.internal/services/fulfilment/internal/connector"
 	"habeas.internal/services/fulfilment/internal/dataset"
 	"habeas.internal/services/fulfilment/internal/holdersystem"
+	"habeas.internal/services/fulfilment/internal/looks"
 	"habeas.internal/services/fulfilment/internal/sqlsystem"
 	"habeas.internal/services/fulfilment/system"
 	"habeas.internal/services/internal/daemon/env"
@@ -127,7 +130,7 @@ func (r *Reach) Parts(d system.Description) ([]connector.Part, error) {
 }
 
 // Check reads a tenant's description and compares it with the system itself. The error is
-// dataset.Problems, ErrNoConnection or a connector.Error.
+// dataset.Problems, ErrNoConnection, a connector.Error or one that wraps it.
 func (r *Reach) Check(ctx context.Context, tenant string, d system.Description) (collections uint32, remarks []string, err error) {
 	set, err := dataset.Parse([]byte(d.Dataset))
 	if err != nil {
@@ -145,5 +148,41 @@ func (r *Reach) Check(ctx context.Context, tenant string, d system.Description) 
 	if err != nil {
 		return 0, nil, err
 	}
-	return uint32(len(set.Collections)), append(remarks, more...), nil
+	waived, err := annotated(ctx, sys, d)
+	if err != nil {
+		return 0, nil, err
+	}
+	return uint32(len(set.Collections)), slices.Concat(remarks, more, waived), nil
+}
+
+// annotated refuses columns that look as if they held data of people and are neither
+// described nor waived. It remarks on what is waived.
+func annotated(ctx context.Context, sys connector.System, d system.Description) (remarks []string, err error) {
+	all, err := sys.Unnamed(ctx)
+	if err != nil {
+		return nil, err
+	}
+	waivers := map[string]string{}
+	for line := range strings.Lines(d.Waivers) {
+		path, reason, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ": ")
+		waivers[path] = reason
+	}
+	var wrong connector.Unannotated
+	for _, u := range all {
+		reason, waived := waivers[u.Path]
+		delete(waivers, u.Path)
+		switch {
+		case waived:
+			remarks = append(remarks, "column "+u.Path+" is not described, by a waiver: "+reason)
+		case looks.Personal(u.Column, u.Near):
+			wrong = append(wrong, connector.Place{Path: u.Path, Text: "column " + u.Path + " looks as if it held data of people: describe it, or waive it with a reason"})
+		}
+	}
+	for _, path := range slices.Sorted(maps.Keys(waivers)) {
+		remarks = append(remarks, "the waiver of "+path+" is for no column that lacks a description")
+	}
+	if len(wrong) > 0 {
+		return remarks, wrong
+	}
+	return remarks, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -85,7 +86,7 @@ func TestATenantReachesNoConnectionOfAnother(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := system.Description{System: "shop", Connector: 3, Connection: "shop-db", Dataset: description}
+	d := system.Description{System: "shop", Connector: 3, Connection: "shop-db", Dataset: description, Waivers: "customer.note: our_own"}
 	if _, _, err := r.Check(t.Context(), "acme", d); err != nil {
 		t.Errorf("the owner: %v", err)
 	}
@@ -111,7 +112,7 @@ func TestASystemIsReachedByItsConnectionsName(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := system.Description{System: "shop", Connector: 3, Connection: "shop-db", Dataset: description}
+	d := system.Description{System: "shop", Connector: 3, Connection: "shop-db", Dataset: description, Waivers: "customer.note: our_own"}
 	n, remarks, err := r.Check(t.Context(), "acme", d)
 	if err != nil || n != 1 || len(remarks) == 0 {
 		t.Errorf("%d collections, remarks %v, error %v", n, remarks, err)
@@ -143,6 +144,29 @@ func TestASystemIsReachedByItsConnectionsName(t *testing.T) {
 	var problems dataset.Problems
 	if _, _, err := r.Check(t.Context(), "acme", d); !errors.As(err, &problems) {
 		t.Errorf("no dataset: %v", err)
+	}
+}
+
+func TestAColumnThatLooksPersonalIsDescribedOrWaived(t *testing.T) {
+	r, err := reach.Load(write(t, 0o600, "acme/shop-db: "+shop(t)+"\n"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := system.Description{System: "shop", Connector: 3, Connection: "shop-db", Dataset: description}
+	var places connector.Unannotated
+	_, _, err = r.Check(t.Context(), "acme", d)
+	if !errors.Is(err, connector.ErrUnnamed) || !errors.As(err, &places) || len(places) != 1 || places[0].Path != "customer.note" {
+		t.Errorf("neither described nor waived: %v %v", err, places)
+	}
+	d.Waivers = "customer.gone: shut_down\ncustomer.note: our_own"
+	_, remarks, err := r.Check(t.Context(), "acme", d)
+	if err != nil || !slices.ContainsFunc(remarks, func(s string) bool { return strings.Contains(s, "our_own") }) ||
+		!slices.ContainsFunc(remarks, func(s string) bool { return strings.Contains(s, "customer.gone") }) {
+		t.Errorf("waived: %v, remarks %q", err, remarks)
+	}
+	d.Waivers, d.Dataset = "", description+"          - {name: note, data_categories: [user.content]}\n"
+	if _, _, err := r.Check(t.Context(), "acme", d); err != nil {
+		t.Errorf("described: %v", err)
 	}
 }
 

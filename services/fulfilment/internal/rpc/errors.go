@@ -38,6 +38,7 @@ func Errors() fault.Table {
 		{Err: connector.ErrUnreachable, Code: codes.Unavailable, Reason: "SYSTEM_UNREACHABLE"},
 		{Err: connector.ErrBusy, Code: codes.Unavailable, Reason: "SYSTEM_BUSY"},
 		{Err: fault.Type[connector.Mismatch](), Code: codes.FailedPrecondition, Reason: connector.ErrMismatch.Reason()},
+		{Err: fault.Type[connector.Unannotated](), Code: codes.FailedPrecondition, Reason: connector.ErrUnnamed.Reason()},
 		{Err: fault.Type[connector.Error](), Code: codes.FailedPrecondition},
 		{Err: view.ErrBadPage, Code: codes.InvalidArgument, Reason: "PAGE_TOKEN_MALFORMED"},
 		{Err: pack.ErrGone, Code: codes.FailedPrecondition, Reason: "PACKAGE_NOT_AVAILABLE"},
@@ -62,6 +63,13 @@ func described(err error) error {
 			out = append(out, fault.FieldError{Field: "system.dataset." + p.Path, Rule: connector.ErrMismatch.Reason(), Text: p.Text})
 		}
 		return out.Unmet(connector.ErrMismatch.Reason(), "the system is not as its description says")
+	}
+	var unnamed connector.Unannotated
+	if errors.As(err, &unnamed) {
+		for _, p := range unnamed {
+			out = append(out, fault.FieldError{Field: "system.dataset." + p.Path, Rule: connector.ErrUnnamed.Reason(), Text: p.Text})
+		}
+		return out.Unmet(connector.ErrUnnamed.Reason(), "columns look as if they held data of people, and are neither described nor waived")
 	}
 	var problems dataset.Problems
 	if !errors.As(err, &problems) {

@@ -24,7 +24,7 @@ func (s *Server) RegisterSystem(ctx context.Context, r *fulfilmentv1.RegisterSys
 	m := r.GetSystem()
 	d := system.Description{
 		System: m.GetSystem(), Connector: uint8(m.GetConnector()), Connection: m.GetConnection(), Region: m.GetRegion(),
-		BackupDays: m.GetBackupDays(), Dataset: string(m.GetDataset()), Owner: m.GetOwner(),
+		BackupDays: m.GetBackupDays(), Dataset: string(m.GetDataset()), Owner: m.GetOwner(), Waivers: waivers(m.GetWaivers()),
 	}
 	tenant := tenantOf(ctx)
 	collections, remarks, err := s.Checker.Check(ctx, tenant, d)
@@ -120,7 +120,7 @@ func (s *Server) GetSystem(ctx context.Context, r *fulfilmentv1.GetSystemRequest
 		Remarks: remarks,
 		System: &fulfilmentv1.System{
 			System: v.System, Connector: fulfilmentv1.ConnectorKind(v.Connector), Connection: v.Connection, Region: v.Region,
-			BackupDays: v.BackupDays, Dataset: []byte(v.Dataset), Owner: v.Owner,
+			BackupDays: v.BackupDays, Dataset: []byte(v.Dataset), Owner: v.Owner, Waivers: waived(v.Waivers),
 		},
 		Version: v.Number, RegisteredAt: eventpb.Stamp(v.RegisteredAt),
 	}, nil

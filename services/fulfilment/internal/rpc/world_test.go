@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -44,6 +45,7 @@ type service struct {
 	agents *directory
 	impl   *rpc.Server
 	reads  *rpctest.Reads
+	grown  atomic.Bool // the databases have a column more than described
 	front  *rpc.Agents
 }
 
@@ -60,11 +62,14 @@ func (s *service) List(_ context.Context, tenant string, stage request.Stage, af
 }
 
 // checker parses as the service does and asks no database.
-type checker struct{}
+type checker struct{ grown *atomic.Bool }
 
-func (checker) Check(_ context.Context, _ string, d system.Description) (uint32, []string, error) {
+func (c checker) Check(_ context.Context, _ string, d system.Description) (uint32, []string, error) {
 	if d.Connection == "unknown" {
 		return 0, nil, connector.Error("CONNECTION_NOT_CONFIGURED")
+	}
+	if (d.Connection == "grown" || c.grown.Load()) && !strings.Contains(d.Waivers, "customer.phone: ") {
+		return 0, nil, connector.Unannotated{{Path: "customer.phone", Text: "column customer.phone looks personal"}}
 	}
 	set, err := dataset.Parse([]byte(d.Dataset))
 	if err != nil {
@@ -87,7 +92,7 @@ func serveEven(t *testing.T, even kit.Even) *service {
 		t.Fatal(err)
 	}
 	impl := &rpc.Server{
-		Handlers: s.Handlers, Carrier: s.Carrier, Lister: s, Checker: checker{}, Words: vocabulary.New(s.Peers, s.Peers), Packages: s.Packages, Verifications: s.Peers, Tenants: s.Peers, Checks: s.Peers,
+		Handlers: s.Handlers, Carrier: s.Carrier, Lister: s, Checker: checker{&s.grown}, Words: vocabulary.New(s.Peers, s.Peers), Packages: s.Packages, Verifications: s.Peers, Tenants: s.Peers, Checks: s.Peers,
 		Pinner: terms.Pinner{Tenants: s.Peers, Policies: s.Peers, Packs: packs, Known: packs},
 		Random: rand.Reader, Now: s.Clock.Now, Poll: time.Millisecond,
 	}

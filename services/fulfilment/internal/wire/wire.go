@@ -28,14 +28,14 @@ func Systems() (eventpb.Codec[system.Event], error) {
 			return &fulfilmentv1.SystemRegistered{
 				Version: e.Number, System: e.System, Connector: fulfilmentv1.ConnectorKind(e.Connector), Connection: e.Connection,
 				Region: e.Region, BackupDays: e.BackupDays, Dataset: []byte(e.Dataset), Collections: e.Collections,
-				At: eventpb.Stamp(e.RegisteredAt), Remarks: e.Remarks, Owner: e.Owner,
+				At: eventpb.Stamp(e.RegisteredAt), Remarks: e.Remarks, Owner: e.Owner, Waivers: e.Waivers,
 			}
 		}, func(_ *eventpb.Reader, m *fulfilmentv1.SystemRegistered) system.Registered {
 			return system.Registered{Version: system.Version{
 				Description: system.Description{
 					System: m.GetSystem(), Connector: uint8(m.GetConnector()), Connection: m.GetConnection(), Region: m.GetRegion(),
 					BackupDays: m.GetBackupDays(), Dataset: string(m.GetDataset()), Collections: m.GetCollections(),
-					Owner: m.GetOwner(),
+					Owner: m.GetOwner(), Waivers: m.GetWaivers(),
 				},
 				Number: m.GetVersion(), RegisteredAt: eventpb.Moment(m.GetAt()),
 			}, Remarks: m.GetRemarks()}

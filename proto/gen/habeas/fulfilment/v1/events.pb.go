@@ -165,7 +165,10 @@ type SystemRegistered struct {
 	// columns.
 	Remarks []string `protobuf:"bytes,10,rep,name=remarks,proto3" json:"remarks,omitempty"`
 	// The team that looks after it; empty if nobody was named.
-	Owner         string `protobuf:"bytes,20,opt,name=owner,proto3" json:"owner,omitempty"`
+	Owner string `protobuf:"bytes,20,opt,name=owner,proto3" json:"owner,omitempty"`
+	// Columns that are not described though they look as if they held data of people,
+	// each with the reason, one a line: "collection.column: reason".
+	Waivers       string `protobuf:"bytes,21,opt,name=waivers,proto3" json:"waivers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -273,6 +276,13 @@ func (x *SystemRegistered) GetRemarks() []string {
 func (x *SystemRegistered) GetOwner() string {
 	if x != nil {
 		return x.Owner
+	}
+	return ""
+}
+
+func (x *SystemRegistered) GetWaivers() string {
+	if x != nil {
+		return x.Waivers
 	}
 	return ""
 }
@@ -4238,7 +4248,7 @@ var File_habeas_fulfilment_v1_events_proto protoreflect.FileDescriptor
 
 const file_habeas_fulfilment_v1_events_proto_rawDesc = "" +
 	"\n" +
-	"!habeas/fulfilment/v1/events.proto\x12\x14habeas.fulfilment.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a*habeas/fulfilment/v1/request_service.proto\x1a)habeas/fulfilment/v1/system_service.proto\x1a)habeas/identity/v1/identity_service.proto\x1a\x1fhabeas/options/v1/options.proto\x1a\x1bhabeas/seal/v1/sealed.proto\"\xb3\x03\n" +
+	"!habeas/fulfilment/v1/events.proto\x12\x14habeas.fulfilment.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a*habeas/fulfilment/v1/request_service.proto\x1a)habeas/fulfilment/v1/system_service.proto\x1a)habeas/identity/v1/identity_service.proto\x1a\x1fhabeas/options/v1/options.proto\x1a\x1bhabeas/seal/v1/sealed.proto\"\xd3\x03\n" +
 	"\x10SystemRegistered\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x1c\n" +
 	"\x06system\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\x06system\x12A\n" +
@@ -4254,7 +4264,8 @@ const file_habeas_fulfilment_v1_events_proto_rawDesc = "" +
 	"\x02at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x1e\n" +
 	"\aremarks\x18\n" +
 	" \x03(\tB\x04\x98\xb5\x18\x05R\aremarks\x12\x1a\n" +
-	"\x05owner\x18\x14 \x01(\tB\x04\x98\xb5\x18\x03R\x05owner:\x15\xa2\xb5\x18\x11system.registered\"m\n" +
+	"\x05owner\x18\x14 \x01(\tB\x04\x98\xb5\x18\x03R\x05owner\x12\x1e\n" +
+	"\awaivers\x18\x15 \x01(\tB\x04\x98\xb5\x18\x05R\awaivers:\x15\xa2\xb5\x18\x11system.registered\"m\n" +
 	"\rSystemRetired\x12*\n" +
 	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x1c\n" +
 	"\x06reason\x18\x02 \x01(\tB\x04\x98\xb5\x18\x03R\x06reason:\x12\xa2\xb5\x18\x0esystem.retired\"\xe6\x01\n" +

@@ -104,7 +104,10 @@ type System struct {
 	// The team that looks after it and its description, by a code of the tenant's:
 	// never a person. It has to act where the description keeps an erasure from being
 	// planned.
-	Owner         string `protobuf:"bytes,20,opt,name=owner,proto3" json:"owner,omitempty"`
+	Owner string `protobuf:"bytes,20,opt,name=owner,proto3" json:"owner,omitempty"`
+	// Columns that hold nothing of a person though their names look as if they did.
+	// Any other of that kind has to be described.
+	Waivers       []*Waiver `protobuf:"bytes,21,rep,name=waivers,proto3" json:"waivers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -188,6 +191,68 @@ func (x *System) GetOwner() string {
 	return ""
 }
 
+func (x *System) GetWaivers() []*Waiver {
+	if x != nil {
+		return x.Waivers
+	}
+	return nil
+}
+
+// Waiver says of a column that it need not be described.
+type Waiver struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The column, as "collection.column".
+	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	// Why: a code such as "product_name".
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Waiver) Reset() {
+	*x = Waiver{}
+	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Waiver) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Waiver) ProtoMessage() {}
+
+func (x *Waiver) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Waiver.ProtoReflect.Descriptor instead.
+func (*Waiver) Descriptor() ([]byte, []int) {
+	return file_habeas_fulfilment_v1_system_service_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Waiver) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *Waiver) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // RegisterSystemRequest holds a system.
 type RegisterSystemRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -201,7 +266,7 @@ type RegisterSystemRequest struct {
 
 func (x *RegisterSystemRequest) Reset() {
 	*x = RegisterSystemRequest{}
-	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[1]
+	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -213,7 +278,7 @@ func (x *RegisterSystemRequest) String() string {
 func (*RegisterSystemRequest) ProtoMessage() {}
 
 func (x *RegisterSystemRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[1]
+	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -226,7 +291,7 @@ func (x *RegisterSystemRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegisterSystemRequest.ProtoReflect.Descriptor instead.
 func (*RegisterSystemRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_system_service_proto_rawDescGZIP(), []int{1}
+	return file_habeas_fulfilment_v1_system_service_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *RegisterSystemRequest) GetRequestId() string {
@@ -260,7 +325,7 @@ type RegisterSystemResponse struct {
 
 func (x *RegisterSystemResponse) Reset() {
 	*x = RegisterSystemResponse{}
-	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[2]
+	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -272,7 +337,7 @@ func (x *RegisterSystemResponse) String() string {
 func (*RegisterSystemResponse) ProtoMessage() {}
 
 func (x *RegisterSystemResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[2]
+	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -285,7 +350,7 @@ func (x *RegisterSystemResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegisterSystemResponse.ProtoReflect.Descriptor instead.
 func (*RegisterSystemResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_system_service_proto_rawDescGZIP(), []int{2}
+	return file_habeas_fulfilment_v1_system_service_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *RegisterSystemResponse) GetVersion() uint32 {
@@ -324,7 +389,7 @@ type RetireSystemRequest struct {
 
 func (x *RetireSystemRequest) Reset() {
 	*x = RetireSystemRequest{}
-	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[3]
+	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -336,7 +401,7 @@ func (x *RetireSystemRequest) String() string {
 func (*RetireSystemRequest) ProtoMessage() {}
 
 func (x *RetireSystemRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[3]
+	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -349,7 +414,7 @@ func (x *RetireSystemRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetireSystemRequest.ProtoReflect.Descriptor instead.
 func (*RetireSystemRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_system_service_proto_rawDescGZIP(), []int{3}
+	return file_habeas_fulfilment_v1_system_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *RetireSystemRequest) GetRequestId() string {
@@ -384,7 +449,7 @@ type RetireSystemResponse struct {
 
 func (x *RetireSystemResponse) Reset() {
 	*x = RetireSystemResponse{}
-	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[4]
+	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -396,7 +461,7 @@ func (x *RetireSystemResponse) String() string {
 func (*RetireSystemResponse) ProtoMessage() {}
 
 func (x *RetireSystemResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[4]
+	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -409,7 +474,7 @@ func (x *RetireSystemResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetireSystemResponse.ProtoReflect.Descriptor instead.
 func (*RetireSystemResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_system_service_proto_rawDescGZIP(), []int{4}
+	return file_habeas_fulfilment_v1_system_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *RetireSystemResponse) GetConsistencyToken() string {
@@ -430,7 +495,7 @@ type GetSystemRequest struct {
 
 func (x *GetSystemRequest) Reset() {
 	*x = GetSystemRequest{}
-	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[5]
+	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -442,7 +507,7 @@ func (x *GetSystemRequest) String() string {
 func (*GetSystemRequest) ProtoMessage() {}
 
 func (x *GetSystemRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[5]
+	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -455,7 +520,7 @@ func (x *GetSystemRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSystemRequest.ProtoReflect.Descriptor instead.
 func (*GetSystemRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_system_service_proto_rawDescGZIP(), []int{5}
+	return file_habeas_fulfilment_v1_system_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *GetSystemRequest) GetSystem() string {
@@ -485,7 +550,7 @@ type GetSystemResponse struct {
 
 func (x *GetSystemResponse) Reset() {
 	*x = GetSystemResponse{}
-	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[6]
+	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -497,7 +562,7 @@ func (x *GetSystemResponse) String() string {
 func (*GetSystemResponse) ProtoMessage() {}
 
 func (x *GetSystemResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[6]
+	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -510,7 +575,7 @@ func (x *GetSystemResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSystemResponse.ProtoReflect.Descriptor instead.
 func (*GetSystemResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_system_service_proto_rawDescGZIP(), []int{6}
+	return file_habeas_fulfilment_v1_system_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *GetSystemResponse) GetSystem() *System {
@@ -541,6 +606,180 @@ func (x *GetSystemResponse) GetRemarks() []string {
 	return nil
 }
 
+// CheckSystemRequest names a system.
+type CheckSystemRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The system.
+	System        string `protobuf:"bytes,1,opt,name=system,proto3" json:"system,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckSystemRequest) Reset() {
+	*x = CheckSystemRequest{}
+	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckSystemRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckSystemRequest) ProtoMessage() {}
+
+func (x *CheckSystemRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckSystemRequest.ProtoReflect.Descriptor instead.
+func (*CheckSystemRequest) Descriptor() ([]byte, []int) {
+	return file_habeas_fulfilment_v1_system_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *CheckSystemRequest) GetSystem() string {
+	if x != nil {
+		return x.System
+	}
+	return ""
+}
+
+// SystemProblem is where a description is not, or no longer, that of its system.
+type SystemProblem struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where: "collection" or "collection.column"; empty: the whole.
+	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	// What: DATASET_MISMATCH, COLUMN_NOT_DESCRIBED, or a reason of the dataset's own.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The same in words.
+	Text          string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SystemProblem) Reset() {
+	*x = SystemProblem{}
+	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SystemProblem) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SystemProblem) ProtoMessage() {}
+
+func (x *SystemProblem) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SystemProblem.ProtoReflect.Descriptor instead.
+func (*SystemProblem) Descriptor() ([]byte, []int) {
+	return file_habeas_fulfilment_v1_system_service_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *SystemProblem) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *SystemProblem) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *SystemProblem) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+// CheckSystemResponse is what was found.
+type CheckSystemResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Version of the description that was compared.
+	Version uint32 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	// Where it does not hold; none: it does.
+	Problems []*SystemProblem `protobuf:"bytes,2,rep,name=problems,proto3" json:"problems,omitempty"`
+	// What else is to be said, as RegisterSystem does.
+	Remarks       []string `protobuf:"bytes,3,rep,name=remarks,proto3" json:"remarks,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckSystemResponse) Reset() {
+	*x = CheckSystemResponse{}
+	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckSystemResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckSystemResponse) ProtoMessage() {}
+
+func (x *CheckSystemResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckSystemResponse.ProtoReflect.Descriptor instead.
+func (*CheckSystemResponse) Descriptor() ([]byte, []int) {
+	return file_habeas_fulfilment_v1_system_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *CheckSystemResponse) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *CheckSystemResponse) GetProblems() []*SystemProblem {
+	if x != nil {
+		return x.Problems
+	}
+	return nil
+}
+
+func (x *CheckSystemResponse) GetRemarks() []string {
+	if x != nil {
+		return x.Remarks
+	}
+	return nil
+}
+
 // ListSystemsRequest asks for all.
 type ListSystemsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -554,7 +793,7 @@ type ListSystemsRequest struct {
 
 func (x *ListSystemsRequest) Reset() {
 	*x = ListSystemsRequest{}
-	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[7]
+	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -566,7 +805,7 @@ func (x *ListSystemsRequest) String() string {
 func (*ListSystemsRequest) ProtoMessage() {}
 
 func (x *ListSystemsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[7]
+	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -579,7 +818,7 @@ func (x *ListSystemsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSystemsRequest.ProtoReflect.Descriptor instead.
 func (*ListSystemsRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_system_service_proto_rawDescGZIP(), []int{7}
+	return file_habeas_fulfilment_v1_system_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ListSystemsRequest) GetPageSize() int32 {
@@ -615,7 +854,7 @@ type SystemSummary struct {
 
 func (x *SystemSummary) Reset() {
 	*x = SystemSummary{}
-	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[8]
+	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -627,7 +866,7 @@ func (x *SystemSummary) String() string {
 func (*SystemSummary) ProtoMessage() {}
 
 func (x *SystemSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[8]
+	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -640,7 +879,7 @@ func (x *SystemSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SystemSummary.ProtoReflect.Descriptor instead.
 func (*SystemSummary) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_system_service_proto_rawDescGZIP(), []int{8}
+	return file_habeas_fulfilment_v1_system_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *SystemSummary) GetSystem() string {
@@ -691,7 +930,7 @@ type ListSystemsResponse struct {
 
 func (x *ListSystemsResponse) Reset() {
 	*x = ListSystemsResponse{}
-	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[9]
+	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -703,7 +942,7 @@ func (x *ListSystemsResponse) String() string {
 func (*ListSystemsResponse) ProtoMessage() {}
 
 func (x *ListSystemsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[9]
+	mi := &file_habeas_fulfilment_v1_system_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -716,7 +955,7 @@ func (x *ListSystemsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSystemsResponse.ProtoReflect.Descriptor instead.
 func (*ListSystemsResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_fulfilment_v1_system_service_proto_rawDescGZIP(), []int{9}
+	return file_habeas_fulfilment_v1_system_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ListSystemsResponse) GetSystems() []*SystemSummary {
@@ -737,7 +976,7 @@ var File_habeas_fulfilment_v1_system_service_proto protoreflect.FileDescriptor
 
 const file_habeas_fulfilment_v1_system_service_proto_rawDesc = "" +
 	"\n" +
-	")habeas/fulfilment/v1/system_service.proto\x12\x14habeas.fulfilment.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fhabeas/options/v1/options.proto\"\x93\x03\n" +
+	")habeas/fulfilment/v1/system_service.proto\x12\x14habeas.fulfilment.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fhabeas/options/v1/options.proto\"\xd6\x03\n" +
 	"\x06System\x125\n" +
 	"\x06system\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x06system\x12M\n" +
 	"\tconnector\x18\x02 \x01(\x0e2#.habeas.fulfilment.v1.ConnectorKindB\n" +
@@ -749,7 +988,11 @@ const file_habeas_fulfilment_v1_system_service_proto_rawDesc = "" +
 	"\vbackup_days\x18\x05 \x01(\rB\b\xbaH\x05*\x03\x18\xcc\x1cR\n" +
 	"backupDays\x12%\n" +
 	"\adataset\x18\x06 \x01(\fB\v\xbaH\bz\x06\x10\x01\x18\xa0\xc2\x1eR\adataset\x126\n" +
-	"\x05owner\x18\x14 \x01(\tB \xbaH\x1dr\x1b2\x19^([a-z][a-z0-9-]{0,62})?$R\x05owner\"~\n" +
+	"\x05owner\x18\x14 \x01(\tB \xbaH\x1dr\x1b2\x19^([a-z][a-z0-9-]{0,62})?$R\x05owner\x12A\n" +
+	"\awaivers\x18\x15 \x03(\v2\x1c.habeas.fulfilment.v1.WaiverB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\awaivers\"\x8b\x01\n" +
+	"\x06Waiver\x12I\n" +
+	"\x04path\x18\x01 \x01(\tB5\xbaH2r02.^[^.:\\x00-\\x1f]{1,128}[.][^:\\x00-\\x1f]{1,128}$R\x04path\x126\n" +
+	"\x06reason\x18\x02 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_.]{0,62}$R\x06reason\"~\n" +
 	"\x15RegisterSystemRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12<\n" +
@@ -771,7 +1014,17 @@ const file_habeas_fulfilment_v1_system_service_proto_rawDesc = "" +
 	"\x06system\x18\x01 \x01(\v2\x1c.habeas.fulfilment.v1.SystemR\x06system\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\rR\aversion\x12?\n" +
 	"\rregistered_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\fregisteredAt\x12\x18\n" +
-	"\aremarks\x18\x04 \x03(\tR\aremarks\"f\n" +
+	"\aremarks\x18\x04 \x03(\tR\aremarks\"K\n" +
+	"\x12CheckSystemRequest\x125\n" +
+	"\x06system\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x06system\"O\n" +
+	"\rSystemProblem\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\tR\x04path\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\"\x8a\x01\n" +
+	"\x13CheckSystemResponse\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\rR\aversion\x12?\n" +
+	"\bproblems\x18\x02 \x03(\v2#.habeas.fulfilment.v1.SystemProblemR\bproblems\x12\x18\n" +
+	"\aremarks\x18\x03 \x03(\tR\aremarks\"f\n" +
 	"\x12ListSystemsRequest\x12'\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12'\n" +
@@ -791,14 +1044,16 @@ const file_habeas_fulfilment_v1_system_service_proto_rawDesc = "" +
 	"\x19CONNECTOR_KIND_POSTGRESQL\x10\x01\x12\x18\n" +
 	"\x14CONNECTOR_KIND_MYSQL\x10\x02\x12\x19\n" +
 	"\x15CONNECTOR_KIND_SQLITE\x10\x03\x12\x17\n" +
-	"\x13CONNECTOR_KIND_GRPC\x10\x042\xf6\x03\n" +
+	"\x13CONNECTOR_KIND_GRPC\x10\x042\xf1\x04\n" +
 	"\rSystemService\x12\x82\x01\n" +
 	"\x0eRegisterSystem\x12+.habeas.fulfilment.v1.RegisterSystemRequest\x1a,.habeas.fulfilment.v1.RegisterSystemResponse\"\x15\x8a\xb5\x18\x05\n" +
 	"\x01\a\x10\x01\x92\xb5\x18\b\b\x80\x80 \x12\x02\b\x1e\x12t\n" +
 	"\fRetireSystem\x12).habeas.fulfilment.v1.RetireSystemRequest\x1a*.habeas.fulfilment.v1.RetireSystemResponse\"\r\x8a\xb5\x18\x05\n" +
 	"\x01\a\x10\x01\x92\xb5\x18\x00\x12q\n" +
 	"\tGetSystem\x12&.habeas.fulfilment.v1.GetSystemRequest\x1a'.habeas.fulfilment.v1.GetSystemResponse\"\x13\x8a\xb5\x18\b\n" +
-	"\x04\x03\x05\a\b\x10\x02\x92\xb5\x18\x00\x90\x02\x01\x12w\n" +
+	"\x04\x03\x05\a\b\x10\x02\x92\xb5\x18\x00\x90\x02\x01\x12y\n" +
+	"\vCheckSystem\x12(.habeas.fulfilment.v1.CheckSystemRequest\x1a).habeas.fulfilment.v1.CheckSystemResponse\"\x15\x8a\xb5\x18\x06\n" +
+	"\x02\a\b\x10\x02\x92\xb5\x18\x04\x12\x02\b\x1e\x90\x02\x01\x12w\n" +
 	"\vListSystems\x12(.habeas.fulfilment.v1.ListSystemsRequest\x1a).habeas.fulfilment.v1.ListSystemsResponse\"\x13\x8a\xb5\x18\b\n" +
 	"\x04\x03\x05\a\b\x10\x02\x92\xb5\x18\x00\x90\x02\x01B\xdd\x01\n" +
 	"\x18com.habeas.fulfilment.v1B\x12SystemServiceProtoP\x01Z;habeas.internal/proto/gen/habeas/fulfilment/v1;fulfilmentv1\xa2\x02\x03HFX\xaa\x02\x14Habeas.Fulfilment.V1\xca\x02\x14Habeas\\Fulfilment\\V1\xe2\x02 Habeas\\Fulfilment\\V1\\GPBMetadata\xea\x02\x16Habeas::Fulfilment::V1b\x06proto3"
@@ -816,41 +1071,49 @@ func file_habeas_fulfilment_v1_system_service_proto_rawDescGZIP() []byte {
 }
 
 var file_habeas_fulfilment_v1_system_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_habeas_fulfilment_v1_system_service_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_habeas_fulfilment_v1_system_service_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_habeas_fulfilment_v1_system_service_proto_goTypes = []any{
 	(ConnectorKind)(0),             // 0: habeas.fulfilment.v1.ConnectorKind
 	(*System)(nil),                 // 1: habeas.fulfilment.v1.System
-	(*RegisterSystemRequest)(nil),  // 2: habeas.fulfilment.v1.RegisterSystemRequest
-	(*RegisterSystemResponse)(nil), // 3: habeas.fulfilment.v1.RegisterSystemResponse
-	(*RetireSystemRequest)(nil),    // 4: habeas.fulfilment.v1.RetireSystemRequest
-	(*RetireSystemResponse)(nil),   // 5: habeas.fulfilment.v1.RetireSystemResponse
-	(*GetSystemRequest)(nil),       // 6: habeas.fulfilment.v1.GetSystemRequest
-	(*GetSystemResponse)(nil),      // 7: habeas.fulfilment.v1.GetSystemResponse
-	(*ListSystemsRequest)(nil),     // 8: habeas.fulfilment.v1.ListSystemsRequest
-	(*SystemSummary)(nil),          // 9: habeas.fulfilment.v1.SystemSummary
-	(*ListSystemsResponse)(nil),    // 10: habeas.fulfilment.v1.ListSystemsResponse
-	(*timestamppb.Timestamp)(nil),  // 11: google.protobuf.Timestamp
+	(*Waiver)(nil),                 // 2: habeas.fulfilment.v1.Waiver
+	(*RegisterSystemRequest)(nil),  // 3: habeas.fulfilment.v1.RegisterSystemRequest
+	(*RegisterSystemResponse)(nil), // 4: habeas.fulfilment.v1.RegisterSystemResponse
+	(*RetireSystemRequest)(nil),    // 5: habeas.fulfilment.v1.RetireSystemRequest
+	(*RetireSystemResponse)(nil),   // 6: habeas.fulfilment.v1.RetireSystemResponse
+	(*GetSystemRequest)(nil),       // 7: habeas.fulfilment.v1.GetSystemRequest
+	(*GetSystemResponse)(nil),      // 8: habeas.fulfilment.v1.GetSystemResponse
+	(*CheckSystemRequest)(nil),     // 9: habeas.fulfilment.v1.CheckSystemRequest
+	(*SystemProblem)(nil),          // 10: habeas.fulfilment.v1.SystemProblem
+	(*CheckSystemResponse)(nil),    // 11: habeas.fulfilment.v1.CheckSystemResponse
+	(*ListSystemsRequest)(nil),     // 12: habeas.fulfilment.v1.ListSystemsRequest
+	(*SystemSummary)(nil),          // 13: habeas.fulfilment.v1.SystemSummary
+	(*ListSystemsResponse)(nil),    // 14: habeas.fulfilment.v1.ListSystemsResponse
+	(*timestamppb.Timestamp)(nil),  // 15: google.protobuf.Timestamp
 }
 var file_habeas_fulfilment_v1_system_service_proto_depIdxs = []int32{
 	0,  // 0: habeas.fulfilment.v1.System.connector:type_name -> habeas.fulfilment.v1.ConnectorKind
-	1,  // 1: habeas.fulfilment.v1.RegisterSystemRequest.system:type_name -> habeas.fulfilment.v1.System
-	1,  // 2: habeas.fulfilment.v1.GetSystemResponse.system:type_name -> habeas.fulfilment.v1.System
-	11, // 3: habeas.fulfilment.v1.GetSystemResponse.registered_at:type_name -> google.protobuf.Timestamp
-	0,  // 4: habeas.fulfilment.v1.SystemSummary.connector:type_name -> habeas.fulfilment.v1.ConnectorKind
-	9,  // 5: habeas.fulfilment.v1.ListSystemsResponse.systems:type_name -> habeas.fulfilment.v1.SystemSummary
-	2,  // 6: habeas.fulfilment.v1.SystemService.RegisterSystem:input_type -> habeas.fulfilment.v1.RegisterSystemRequest
-	4,  // 7: habeas.fulfilment.v1.SystemService.RetireSystem:input_type -> habeas.fulfilment.v1.RetireSystemRequest
-	6,  // 8: habeas.fulfilment.v1.SystemService.GetSystem:input_type -> habeas.fulfilment.v1.GetSystemRequest
-	8,  // 9: habeas.fulfilment.v1.SystemService.ListSystems:input_type -> habeas.fulfilment.v1.ListSystemsRequest
-	3,  // 10: habeas.fulfilment.v1.SystemService.RegisterSystem:output_type -> habeas.fulfilment.v1.RegisterSystemResponse
-	5,  // 11: habeas.fulfilment.v1.SystemService.RetireSystem:output_type -> habeas.fulfilment.v1.RetireSystemResponse
-	7,  // 12: habeas.fulfilment.v1.SystemService.GetSystem:output_type -> habeas.fulfilment.v1.GetSystemResponse
-	10, // 13: habeas.fulfilment.v1.SystemService.ListSystems:output_type -> habeas.fulfilment.v1.ListSystemsResponse
-	10, // [10:14] is the sub-list for method output_type
-	6,  // [6:10] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	2,  // 1: habeas.fulfilment.v1.System.waivers:type_name -> habeas.fulfilment.v1.Waiver
+	1,  // 2: habeas.fulfilment.v1.RegisterSystemRequest.system:type_name -> habeas.fulfilment.v1.System
+	1,  // 3: habeas.fulfilment.v1.GetSystemResponse.system:type_name -> habeas.fulfilment.v1.System
+	15, // 4: habeas.fulfilment.v1.GetSystemResponse.registered_at:type_name -> google.protobuf.Timestamp
+	10, // 5: habeas.fulfilment.v1.CheckSystemResponse.problems:type_name -> habeas.fulfilment.v1.SystemProblem
+	0,  // 6: habeas.fulfilment.v1.SystemSummary.connector:type_name -> habeas.fulfilment.v1.ConnectorKind
+	13, // 7: habeas.fulfilment.v1.ListSystemsResponse.systems:type_name -> habeas.fulfilment.v1.SystemSummary
+	3,  // 8: habeas.fulfilment.v1.SystemService.RegisterSystem:input_type -> habeas.fulfilment.v1.RegisterSystemRequest
+	5,  // 9: habeas.fulfilment.v1.SystemService.RetireSystem:input_type -> habeas.fulfilment.v1.RetireSystemRequest
+	7,  // 10: habeas.fulfilment.v1.SystemService.GetSystem:input_type -> habeas.fulfilment.v1.GetSystemRequest
+	9,  // 11: habeas.fulfilment.v1.SystemService.CheckSystem:input_type -> habeas.fulfilment.v1.CheckSystemRequest
+	12, // 12: habeas.fulfilment.v1.SystemService.ListSystems:input_type -> habeas.fulfilment.v1.ListSystemsRequest
+	4,  // 13: habeas.fulfilment.v1.SystemService.RegisterSystem:output_type -> habeas.fulfilment.v1.RegisterSystemResponse
+	6,  // 14: habeas.fulfilment.v1.SystemService.RetireSystem:output_type -> habeas.fulfilment.v1.RetireSystemResponse
+	8,  // 15: habeas.fulfilment.v1.SystemService.GetSystem:output_type -> habeas.fulfilment.v1.GetSystemResponse
+	11, // 16: habeas.fulfilment.v1.SystemService.CheckSystem:output_type -> habeas.fulfilment.v1.CheckSystemResponse
+	14, // 17: habeas.fulfilment.v1.SystemService.ListSystems:output_type -> habeas.fulfilment.v1.ListSystemsResponse
+	13, // [13:18] is the sub-list for method output_type
+	8,  // [8:13] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_habeas_fulfilment_v1_system_service_proto_init() }
@@ -864,7 +1127,7 @@ func file_habeas_fulfilment_v1_system_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_fulfilment_v1_system_service_proto_rawDesc), len(file_habeas_fulfilment_v1_system_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   10,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -22,6 +22,7 @@ const (
 	SystemService_RegisterSystem_FullMethodName = "/habeas.fulfilment.v1.SystemService/RegisterSystem"
 	SystemService_RetireSystem_FullMethodName   = "/habeas.fulfilment.v1.SystemService/RetireSystem"
 	SystemService_GetSystem_FullMethodName      = "/habeas.fulfilment.v1.SystemService/GetSystem"
+	SystemService_CheckSystem_FullMethodName    = "/habeas.fulfilment.v1.SystemService/CheckSystem"
 	SystemService_ListSystems_FullMethodName    = "/habeas.fulfilment.v1.SystemService/ListSystems"
 )
 
@@ -42,6 +43,9 @@ type SystemServiceClient interface {
 	RetireSystem(ctx context.Context, in *RetireSystemRequest, opts ...grpc.CallOption) (*RetireSystemResponse, error)
 	// GetSystem returns one system.
 	GetSystem(ctx context.Context, in *GetSystemRequest, opts ...grpc.CallOption) (*GetSystemResponse, error)
+	// CheckSystem compares the description in force with the system as it is now, and
+	// records nothing. What would be refused if it were registered now is a problem.
+	CheckSystem(ctx context.Context, in *CheckSystemRequest, opts ...grpc.CallOption) (*CheckSystemResponse, error)
 	// ListSystems lists the tenant's systems.
 	ListSystems(ctx context.Context, in *ListSystemsRequest, opts ...grpc.CallOption) (*ListSystemsResponse, error)
 }
@@ -84,6 +88,16 @@ func (c *systemServiceClient) GetSystem(ctx context.Context, in *GetSystemReques
 	return out, nil
 }
 
+func (c *systemServiceClient) CheckSystem(ctx context.Context, in *CheckSystemRequest, opts ...grpc.CallOption) (*CheckSystemResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CheckSystemResponse)
+	err := c.cc.Invoke(ctx, SystemService_CheckSystem_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *systemServiceClient) ListSystems(ctx context.Context, in *ListSystemsRequest, opts ...grpc.CallOption) (*ListSystemsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListSystemsResponse)
@@ -111,6 +125,9 @@ type SystemServiceServer interface {
 	RetireSystem(context.Context, *RetireSystemRequest) (*RetireSystemResponse, error)
 	// GetSystem returns one system.
 	GetSystem(context.Context, *GetSystemRequest) (*GetSystemResponse, error)
+	// CheckSystem compares the description in force with the system as it is now, and
+	// records nothing. What would be refused if it were registered now is a problem.
+	CheckSystem(context.Context, *CheckSystemRequest) (*CheckSystemResponse, error)
 	// ListSystems lists the tenant's systems.
 	ListSystems(context.Context, *ListSystemsRequest) (*ListSystemsResponse, error)
 	mustEmbedUnimplementedSystemServiceServer()
@@ -131,6 +148,9 @@ func (UnimplementedSystemServiceServer) RetireSystem(context.Context, *RetireSys
 }
 func (UnimplementedSystemServiceServer) GetSystem(context.Context, *GetSystemRequest) (*GetSystemResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetSystem not implemented")
+}
+func (UnimplementedSystemServiceServer) CheckSystem(context.Context, *CheckSystemRequest) (*CheckSystemResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CheckSystem not implemented")
 }
 func (UnimplementedSystemServiceServer) ListSystems(context.Context, *ListSystemsRequest) (*ListSystemsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListSystems not implemented")
@@ -210,6 +230,24 @@ func _SystemService_GetSystem_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _SystemService_CheckSystem_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CheckSystemRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SystemServiceServer).CheckSystem(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SystemService_CheckSystem_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SystemServiceServer).CheckSystem(ctx, req.(*CheckSystemRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _SystemService_ListSystems_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListSystemsRequest)
 	if err := dec(in); err != nil {
@@ -246,6 +284,10 @@ var SystemService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetSystem",
 			Handler:    _SystemService_GetSystem_Handler,
+		},
+		{
+			MethodName: "CheckSystem",
+			Handler:    _SystemService_CheckSystem_Handler,
 		},
 		{
 			MethodName: "ListSystems",

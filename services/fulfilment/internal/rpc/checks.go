@@ -1,0 +1,87 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
+	"habeas.internal/services/fulfilment/internal/carry"
+	"habeas.internal/services/fulfilment/internal/connector"
+	"habeas.internal/services/fulfilment/internal/dataset"
+	"habeas.internal/services/fulfilment/system"
+	"habeas.internal/services/internal/es"
+)
+
+// waivers are kept as lines, sorted and each once, so that the same ones are the
+// same description.
+func waivers(given []*fulfilmentv1.Waiver) string {
+	var lines []string
+	for _, w := range given {
+		lines = append(lines, w.GetPath()+": "+w.GetReason())
+	}
+	slices.Sort(lines)
+	return strings.Join(slices.Compact(lines), "\n")
+}
+
+func waived(lines string) (out []*fulfilmentv1.Waiver) {
+	for line := range strings.Lines(lines) {
+		path, reason, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ": ")
+		out = append(out, &fulfilmentv1.Waiver{Path: path, Reason: reason})
+	}
+	return out
+}
+
+// CheckSystem compares the description in force with the system as it is now.
+func (s *Server) CheckSystem(ctx context.Context, r *fulfilmentv1.CheckSystemRequest) (*fulfilmentv1.CheckSystemResponse, error) {
+	tenant := tenantOf(ctx)
+	state, _, err := s.Systems.Load(ctx, carry.SystemOf(tenant, r.GetSystem()), es.Leader)
+	if err != nil {
+		return nil, err
+	}
+	v, ok := state.Latest()
+	if !ok {
+		return nil, system.ErrNoSystem
+	}
+	out := &fulfilmentv1.CheckSystemResponse{Version: v.Number}
+	_, out.Remarks, err = s.Checker.Check(ctx, tenant, v.Description)
+	if err != nil {
+		if out.Problems = problems(err); out.Problems == nil {
+			return nil, err // it was not compared
+		}
+	}
+	named, err := s.remarks(ctx, tenant, v.Description)
+	if err != nil {
+		return nil, err
+	}
+	out.Remarks = append(named, out.GetRemarks()...)
+	return out, nil
+}
+
+// problems says where a description does not hold; none if it was not compared.
+func problems(err error) (out []*fulfilmentv1.SystemProblem) {
+	var mismatch connector.Mismatch
+	var unnamed connector.Unannotated
+	var own dataset.Problems
+	switch {
+	case errors.As(err, &mismatch):
+		out = places(mismatch, connector.ErrMismatch)
+	case errors.As(err, &unnamed):
+		out = places(unnamed, connector.ErrUnnamed)
+	case errors.As(err, &own):
+		for _, p := range own {
+			out = append(out, &fulfilmentv1.SystemProblem{Path: p.Path, Reason: string(p.Reason), Text: p.String()})
+		}
+	case errors.Is(err, connector.ErrMismatch):
+		out = append(out, &fulfilmentv1.SystemProblem{Reason: connector.ErrMismatch.Reason(), Text: "the system is not as its description says"})
+	}
+	return out
+}
+
+func places(all []connector.Place, reason connector.Error) (out []*fulfilmentv1.SystemProblem) {
+	for _, p := range all {
+		out = append(out, &fulfilmentv1.SystemProblem{Path: p.Path, Reason: reason.Reason(), Text: p.Text})
+	}
+	return out
+}
