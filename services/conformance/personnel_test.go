@@ -6,7 +6,7 @@ func personnel() []promise {
 		{id: "PT-02", show: declining(personnelTenant, change{"features: [account, text_alerts]", "features: [account]"}, "personal.mobile_phone")},
 		{id: "PT-03", show: synced},
 		{id: "PT-04", show: asAuthorised},
-		{id: "PT-05"},
+		{id: "PT-05", show: messagesGo},
 		{id: "PT-06", show: neverTogether},
 		{id: "PT-07", show: mailAboutTheService},
 		{id: "PT-08", show: doNotTrack},

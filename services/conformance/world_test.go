@@ -20,6 +20,7 @@ type world struct {
 	caseworks, personnel, qcera []*holder // data systems, by whose policy they are for
 	young                       []*holder // data systems in which minors are found
 	billing                     *holder   // of Caseworks
+	talks                       *holder   // of Personnel Technology, whose messages lie under keys of conversations
 	leave, absences, letters    *holder   // of Qcera
 	desk                        *holder   // where a second person approves
 	files                       *holder   // of Caseworks, for its staff
@@ -47,6 +48,7 @@ func newWorld(t *testing.T) *world {
 	w.caseworks, w.personnel, w.qcera = caseworksHolders(t, s), personnelHolders(t, s), qceraHolders(t, s)
 	w.young = youngHolders(t, s)
 	w.billing = billingHolder(t, s)
+	w.talks = newHolder(t, s, "pt-05", "messaging", "personal.email", "personal.name")
 	w.leave = storedHolder(t, s)
 	w.letters = newHolder(t, s, "qc-05", "letters", "visitor.email", "visitor.name")
 	w.absences = newHolder(t, s, "qc-09", "absences", "visitor.email", "visitor.name", "visitor.phone")
@@ -56,6 +58,7 @@ func newWorld(t *testing.T) *world {
 	w.analytics = analyticsHolders(t, s)
 	w.ordered, w.declined = orderedHolder(t, s), decliningHolders(t, s)
 	w.synced = newHolder(t, s, "pt-03", "synced", "personal.email", "contacts.list", "contacts.address_book", "contacts.calendar")
+	s.More = map[string][]string{"retention": {"HABEAS_MESSAGES_EVERY=200ms"}}
 	s.Start()
 	for _, tenant := range []string{caseworksTenant, personnelTenant, qceraTenant} {
 		s.Tenant(tenant)

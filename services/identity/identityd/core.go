@@ -40,6 +40,7 @@ import (
 // core is what the handlers and processes work with.
 type core struct {
 	refused   rpc.Refused
+	periods   rpc.Periods
 	directory *tenants.Directory
 	registry  *registry.Registry
 	desk      *otp.Desk
@@ -118,6 +119,7 @@ func newCore(cfg Config, k *daemon.Kit, m *member.Member, s *keys, p *peers) (*c
 		Subjects: subjects, Registry: c.registry, Facts: p.facts(), Policies: p.policies(), Requests: p.requests(),
 		Zone: c.directory.Zone, Opener: s.cache, Random: rand.Reader, Now: time.Now,
 	}
+	c.periods = p.periods()
 	c.merging = merging.Desk{Subjects: subjects, Registry: c.registry, Facts: p.facts(), Now: time.Now}
 	return c, c.further(cfg, k, m, s, p)
 }
@@ -203,7 +205,7 @@ func (c *core) services(s *keys, leaving <-chan struct{}) rpc.Services {
 		Merges:        &rpc.Merges{Desk: c.merging, Now: time.Now},
 		Ages:          &rpc.Ages{Desk: c.ages, Registry: c.registry, Now: time.Now},
 		Verifications: &rpc.Verifications{Desk: c.desk, Delivery: c.delivery(), SignIns: c.signIns, Ages: c.ages, Now: time.Now},
-		Keys:          &rpc.Keys{Vault: s.vault, Fence: s.fence, Peppers: s.peppers, Residue: s.ledger.Residue, Leaving: leaving},
+		Keys:          &rpc.Keys{Vault: s.vault, Fence: s.fence, Peppers: s.peppers, Residue: s.ledger.Residue, Leaving: leaving, Periods: c.periods},
 		Suppression:   &rpc.Suppression{Set: s.suppression, Refusals: kept, Directory: c.directory},
 		BreakGlass:    &rpc.BreakGlass{Desk: c.glass, Now: time.Now},
 		Agents:        &rpc.Agents{Desk: c.mandates, Now: time.Now},

@@ -8,6 +8,7 @@ import (
 	retentionv1 "habeas.internal/proto/gen/habeas/retention/v1"
 	"habeas.internal/services/identity/internal/facts"
 	"habeas.internal/services/identity/internal/offboard"
+	"habeas.internal/services/identity/internal/rpc"
 	"habeas.internal/services/internal/daemon"
 	"habeas.internal/services/internal/rpc/client"
 
@@ -39,7 +40,8 @@ func (c Config) dial(k *daemon.Kit) (*peers, error) {
 		}
 	}
 	if c.Retention.Target != "" {
-		out.retention, err = client.Peer{Target: c.Retention.Target}.Dial(k.RPC(), "retention", retentionv1.RetentionService_ServiceDesc.ServiceName)
+		out.retention, err = client.Peer{Target: c.Retention.Target}.Dial(k.RPC(), "retention", retentionv1.RetentionService_ServiceDesc.ServiceName,
+			retentionv1.ConversationService_ServiceDesc.ServiceName)
 		if err != nil {
 			out.close()
 			return nil, fmt.Errorf("connect to retention: %w", err)
@@ -88,6 +90,14 @@ func (p *peers) witnesses() offboard.Witnesses {
 		out.Holds = retentionv1.NewRetentionServiceClient(p.retention)
 	}
 	return out
+}
+
+// periods knows the periods of conversations, if retention is connected.
+func (p *peers) periods() rpc.Periods {
+	if p.retention == nil {
+		return nil
+	}
+	return retentionv1.NewConversationServiceClient(p.retention)
 }
 
 // facts tells consent, if it is connected.

@@ -18,6 +18,7 @@ import (
 	"habeas.internal/services/internal/keyclient"
 	kit "habeas.internal/services/internal/rpc"
 	"habeas.internal/services/internal/rpc/client"
+	"habeas.internal/services/retention/internal/ending"
 	"habeas.internal/services/retention/internal/follow"
 	"habeas.internal/services/retention/internal/review"
 	"habeas.internal/services/retention/internal/rpc"
@@ -43,6 +44,9 @@ type Config struct {
 	ReviewEvery time.Duration `env:"REVIEW_EVERY" default:"10m" min:"1ms" help:"how often holds whose review date has passed are looked for"`
 	// ClocksEvery is how long after its end a clock is announced at the latest.
 	ClocksEvery time.Duration `env:"CLOCKS_EVERY" default:"1m" min:"1ms" help:"how often data whose time is over is looked for"`
+	// MessagesEvery is how long after they are due keys of conversations go at the
+	// latest, and how long after the end of a hold.
+	MessagesEvery time.Duration `env:"MESSAGES_EVERY" default:"1m" min:"1ms" help:"how often keys of conversations that are due are looked for"`
 }
 
 // Run runs the daemon until ctx ends.
@@ -87,7 +91,11 @@ func Run(ctx context.Context, cfg Config, w daemon.World) error {
 	if err != nil {
 		return err
 	}
-	server, lis, err := serve(ctx, k, s, limits.storage)
+	talks, ender, err := messages(cfg, k, m, p, s)
+	if err != nil {
+		return err
+	}
+	server, lis, err := serve(ctx, k, s, limits.storage, talks)
 	if err != nil {
 		return err
 	}
@@ -97,7 +105,9 @@ func Run(ctx context.Context, cfg Config, w daemon.World) error {
 	return k.Run(ctx, append(limits.parts,
 		member.Reader("schedules", func(ctx context.Context) error { return m.Log.RunProcess(ctx, process) }),
 		member.Reader("reviews", func(ctx context.Context) error { return m.Log.Project(ctx, dates.Projection()) }),
+		member.Reader("conversations", func(ctx context.Context) error { return m.Log.Project(ctx, ender.Clocks.Projection()) }),
 		daemon.Part{Name: "announcer", Run: announcer.Run},
+		daemon.Part{Name: "message-keys", Run: ender.Run},
 		daemon.Part{Name: "keys", Run: p.keys.Run},
 		daemon.ServeGRPC(server, lis),
 	)...)
@@ -157,16 +167,51 @@ func handlers(k *daemon.Kit, m *member.Member, digester es.Digester) (*rpc.Serve
 	return &rpc.Server{Schedules: schedules, Persons: persons, Now: time.Now}, err
 }
 
+// messages are the conversations and what ends their keys.
+func messages(cfg Config, k *daemon.Kit, m *member.Member, p *peers, s *rpc.Server) (*rpc.ConversationServer, *ending.Ender, error) {
+	tracer, digester := k.Telemetry.Tracers.Tracer(Name), p.keys.Digester()
+	plans, err := rpc.NewPlans(rpc.Plans{
+		Store: m.Log, Verifier: m.Log.Verifier(), Digester: digester, Tracer: tracer, Random: rand.Reader,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	talks, err := rpc.NewConversations(rpc.Conversations{
+		Store: m.Log, Verifier: m.Log.Verifier(), Digester: digester, Tracer: tracer, Random: rand.Reader,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	clocks := ending.New(talks.Registry)
+	server := &rpc.ConversationServer{People: s, Plans: plans, Conversations: talks}
+	server.TakenPartIn = func(ctx context.Context, tenant string, refs []string) ([]string, error) {
+		ends, err := m.Log.Ends(ctx, rpc.Context)
+		if err != nil {
+			return nil, err
+		}
+		return clocks.TakenPartIn(ctx, tenant, refs, ends)
+	}
+	return server, &ending.Ender{
+		Clocks: clocks, Conversations: talks, Permits: s, Keys: identityv1.NewKeyServiceClient(p.identity),
+		Now: time.Now, Every: cfg.MessagesEvery, Log: k.Log,
+	}, nil
+}
+
 // serve opens the door. Of the services fulfilment may come in, and identity to
-// ask whether a tenant may go.
-func serve(ctx context.Context, k *daemon.Kit, s *rpc.Server, storage *rpc.Storage) (*kit.Server, net.Listener, error) {
+// ask whether a tenant may go, and which period's key it may lend.
+func serve(ctx context.Context, k *daemon.Kit, s *rpc.Server, storage *rpc.Storage, talks *rpc.ConversationServer) (*kit.Server, net.Listener, error) {
 	cfg := k.RPC()
 	cfg.Services = []kit.Service{
 		{Desc: &retentionv1.RetentionService_ServiceDesc, Impl: s},
 		{Desc: &retentionv1.StorageService_ServiceDesc, Impl: storage},
+		{Desc: &retentionv1.ConversationService_ServiceDesc, Impl: talks},
 	}
-	cfg.Callers = map[string][]string{retentionv1.RetentionService_ServiceDesc.ServiceName: {"fulfilment"}}
-	cfg.Callers[retentionv1.RetentionService_CountHolds_FullMethodName] = []string{"identity"}
+	cfg.Callers = map[string][]string{
+		retentionv1.RetentionService_ServiceDesc.ServiceName:       {"fulfilment"},
+		retentionv1.RetentionService_CountHolds_FullMethodName:     {"identity"},
+		retentionv1.ConversationService_ServiceDesc.ServiceName:    {"fulfilment"},
+		retentionv1.ConversationService_EnterPeriod_FullMethodName: {"identity"},
+	}
 	cfg.Errors = rpc.Errors()
 	server, err := kit.NewServer(cfg)
 	if err != nil {

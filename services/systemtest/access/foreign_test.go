@@ -52,7 +52,7 @@ func TestAnotherTenantsObjectIsAsGoodAsNone(t *testing.T) {
 	nowhere := map[string]string{
 		"subject": unknown, "request": unknown, "policy": "no-such-thing", "system": "no-such-thing", "agent": "no-such-thing",
 		"recipient": "no-such-thing", "statistic": "no-such-thing", "grant": unknown, "staff": "no-such-thing", "identifier": "nobody@people.example",
-		"import": unknown, "account": "no-such-thing",
+		"import": unknown, "account": "no-such-thing", "plan": "no-such-thing", "conversation": unknown,
 	}
 	a := newAsker(t, s)
 	for object, methods := range objects() {
@@ -82,13 +82,14 @@ func alike(method string) bool {
 	return slices.Contains([]string{
 		"WithdrawAll", "RevokeSource", "ListMerges", "GetPerson", "ListClocks", "GetAgeStatus", "ReleaseHold", "PlaceHold", "ReviewHold", "EndPermit", "StartVerification",
 		"ListDisclosures", "ListAccounting", "ListRecipientsOf", "ListMarketingDisclosures", "ListRefusals", "ApplyRefusals",
+		"AddParticipants", "OpenConversation", "ListConversations",
 	}, method[strings.LastIndex(method, ".")+1:])
 }
 
 // ends are methods that end the object.
 func ends(method string) bool {
 	return slices.Contains([]string{
-		"ForgetSubject", "FixIdentifiers", "MergeSubjects", "RemoveAgent", "EndUndertaking", "CancelRequest", "DeclineBreakGlass", "CloseBreakGlass", "ApplyFact", "DestroyKeys",
+		"ForgetSubject", "FixIdentifiers", "MergeSubjects", "RemoveAgent", "EndUndertaking", "CancelRequest", "DeclineBreakGlass", "CloseBreakGlass", "ApplyFact", "DestroyKeys", "CloseConversation",
 	}, method[strings.LastIndex(method, ".")+1:])
 }
 
@@ -102,6 +103,7 @@ const (
 	customer = "customer-1"
 	party    = "acme-mail"
 	figure   = "visits"
+	plan     = "talks"
 )
 
 // dataset describes the one system that holds people.
@@ -175,8 +177,28 @@ func plant(t *testing.T, s *stack.Stack) map[string]string {
 	return map[string]string{
 		"account": customer, "subject": subject, "policy": policy, "system": system, "request": request, "agent": agent, "staff": staff, "identifier": email,
 		"recipient": party, "statistic": figure, "grant": glass.GetBreakGlass(),
-		"import": plantImport(t, s),
+		"import": plantImport(t, s), "plan": plan, "conversation": plantConversation(t, s, subject),
 	}
+}
+
+// plantConversation makes a plan and a conversation under it.
+func plantConversation(t *testing.T, s *stack.Stack, subject string) string {
+	t.Helper()
+	_, err := s.As(tenant, "dpo").Conversations.PutMessagePlan(stack.Deadline(t), &retentionv1.PutMessagePlanRequest{
+		RequestId: uuid.NewString(), Plan: &retentionv1.MessagePlan{
+			Plan: plan, Archive: retentionv1.Archive_ARCHIVE_NONE, Length: retentionv1.PeriodLength_PERIOD_LENGTH_DAY, Keep: "P1D", Authority: "PT-05",
+		},
+	})
+	if err != nil {
+		t.Fatal(stack.Answer(err))
+	}
+	got, err := s.As(tenant, "product").Conversations.OpenConversation(stack.Deadline(t), &retentionv1.OpenConversationRequest{
+		RequestId: uuid.NewString(), Plan: plan, Participants: []string{subject},
+	})
+	if err != nil {
+		t.Fatal(stack.Answer(err))
+	}
+	return got.GetConversation()
 }
 
 // count makes a statistic.

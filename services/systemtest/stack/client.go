@@ -42,6 +42,8 @@ type Clients struct {
 	Statistics    consentv1.StatisticServiceClient
 	Retention     retentionv1.RetentionServiceClient
 	Storage       retentionv1.StorageServiceClient
+	Conversations retentionv1.ConversationServiceClient
+	Keys          identityv1.KeyServiceClient
 	Systems       fulfilmentv1.SystemServiceClient
 	Requests      fulfilmentv1.RequestServiceClient
 	Cases         fulfilmentv1.CaseServiceClient
@@ -78,7 +80,9 @@ func (s *Stack) clients(token string) Clients {
 		Statistics: consentv1.NewStatisticServiceClient(consent),
 		Answers:    consentv1.NewAnswerServiceClient(consent),
 		Retention:  retentionv1.NewRetentionServiceClient(retention), Storage: retentionv1.NewStorageServiceClient(retention),
-		Systems: fulfilmentv1.NewSystemServiceClient(fulfilment), Requests: fulfilmentv1.NewRequestServiceClient(fulfilment),
+		Conversations: retentionv1.NewConversationServiceClient(retention),
+		Keys:          identityv1.NewKeyServiceClient(identity),
+		Systems:       fulfilmentv1.NewSystemServiceClient(fulfilment), Requests: fulfilmentv1.NewRequestServiceClient(fulfilment),
 		Cases:       fulfilmentv1.NewCaseServiceClient(fulfilment),
 		Controllers: fulfilmentv1.NewControllerServiceClient(fulfilment),
 		Agents:      identityv1.NewAgentServiceClient(identity), AgentRequests: fulfilmentv1.NewAgentRequestServiceClient(fulfilment),

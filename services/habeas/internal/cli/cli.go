@@ -176,7 +176,7 @@ func newRoot(s Streams) (*cobra.Command, error) {
 	root.AddCommand(a.up(), a.tenant(), a.settings(), a.policy(), a.subject(), a.age(), a.mandate(), a.consent(), a.request(), a.breakGlass(), a.controllerCommands(), a.system(),
 		a.hold(), a.storage(), a.staff(),
 		a.audit(), a.trace(), a.login(), a.logout(), a.whoami(), a.token(), a.provision(), a.export(), a.importing(), a.doctor(), a.parked(), a.version())
-	root.AddCommand(a.agent(), a.recipient(), a.disclosure())
+	root.AddCommand(a.agent(), a.recipient(), a.disclosure(), a.conversation())
 	if err := shape(root); err != nil {
 		return nil, err
 	}

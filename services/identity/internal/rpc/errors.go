@@ -120,6 +120,9 @@ func keys() fault.Table {
 		{Err: kms.ErrHalf, Code: codes.Unavailable, Reason: "KEY_STORE_REGION_LACKS_KEY"},
 		{Err: errKeyForbidden, Code: codes.PermissionDenied, Reason: "KEY_NOT_ALLOWED", Text: "this service may not have such a key"},
 		{Err: errKeyPurpose, Code: codes.PermissionDenied, Reason: "KEY_PURPOSE_NOT_ALLOWED", Text: "this service may not have such a key for this purpose"},
+		{Err: errNoPeriod, Code: codes.NotFound, Reason: "PERIOD_NOT_FOUND", Text: "no such conversation or period"},
+		{Err: errTalkOver, Code: codes.FailedPrecondition, Reason: "CONVERSATION_CLOSED", Text: "the conversation is closed"},
+		{Err: errPeriodAway, Code: codes.Unavailable, Reason: "RETENTION_UNAVAILABLE", Retry: time.Second},
 		{Err: errLeaving, Code: codes.Unavailable, Reason: "LEAVING"},
 	}
 }

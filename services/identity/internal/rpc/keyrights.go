@@ -29,7 +29,8 @@ type keyRight struct {
 // stands here and nothing else; what it seals for nobody else needs no row of
 // anybody else's. Identity itself asks its vault and not this service. Retention
 // keeps no personal data: it has keys for digests alone. Consent has those of the
-// tokens by which people unsubscribe besides.
+// tokens by which people unsubscribe besides. A product, which is no service, has
+// those of conversations by GetMessageKey alone.
 func keyRights() map[string][]keyRight {
 	return map[string][]keyRight{
 		"consent": {{seal.Conversation, sealv1.KeyClass_KEY_CLASS_MESSAGE, []string{"unsubscribe"}}},
@@ -66,6 +67,7 @@ func mayEnd(service string, id seal.KeyID) error {
 			{holder: seal.Request, class: sealv1.KeyClass_KEY_CLASS_EVIDENCE},
 			{holder: seal.Request, class: sealv1.KeyClass_KEY_CLASS_PACKAGE},
 		},
+		"retention": {{holder: seal.Conversation, class: sealv1.KeyClass_KEY_CLASS_MESSAGE}},
 	}
 	if !slices.ContainsFunc(ends[service], func(r keyRight) bool { return r.holder == id.Holder.Kind() && r.class == id.Class }) {
 		return fmt.Errorf("destroy keys: %w", errKeyForbidden)

@@ -27,6 +27,7 @@ type Keys struct {
 	Peppers *pepper.Keeper
 	Residue func(ctx context.Context, keys []seal.KeyID) (time.Time, error)
 	Leaving <-chan struct{} // closed when followers have to go
+	Periods Periods         // nil: nobody knows of conversations
 }
 
 // reader is the name of a caller's process at the fence. One that has not

@@ -111,7 +111,7 @@ func Callers() map[string][]string {
 		identityv1.VerificationService_ServiceDesc.ServiceName:     fulfilment,
 		identityv1.CheckService_ServiceDesc.ServiceName:            fulfilment,
 		identityv1.KeyService_ServiceDesc.ServiceName:              peers,
-		identityv1.KeyService_DestroyKeys_FullMethodName:           fulfilment,
+		identityv1.KeyService_DestroyKeys_FullMethodName:           {"retention", "fulfilment"},
 		identityv1.SuppressionService_ServiceDesc.ServiceName:      fulfilment,
 		identityv1.StaffService_ServiceDesc.ServiceName:            nil,
 		identityv1.BreakGlassService_ServiceDesc.ServiceName:       nil,

@@ -5,6 +5,8 @@ import (
 	"habeas.internal/services/internal/keyclient"
 	"habeas.internal/services/internal/rpc/fault"
 	"habeas.internal/services/retention/account"
+	"habeas.internal/services/retention/conversation"
+	"habeas.internal/services/retention/messageplan"
 	"habeas.internal/services/retention/person"
 	"habeas.internal/services/retention/schedule"
 
@@ -29,6 +31,15 @@ func Errors() fault.Table {
 		{Err: account.ErrInFuture, Code: codes.InvalidArgument, Reason: "CLOSED_IN_FUTURE"},
 		{Err: account.ErrFull, Code: codes.ResourceExhausted, Reason: "ACCOUNT_FULL"},
 		{Err: fault.Type[account.Refusal](), Code: codes.FailedPrecondition},
+		{Err: messageplan.ErrNoPlan, Code: codes.NotFound, Reason: "MESSAGE_PLAN_NOT_FOUND"},
+		{Err: messageplan.ErrReceiptKey, Code: codes.InvalidArgument, Reason: "RECEIPT_KEY_INVALID"},
+		{Err: conversation.ErrNoConversation, Code: codes.NotFound, Reason: "CONVERSATION_NOT_FOUND"},
+		{Err: conversation.ErrNoPeriod, Code: codes.NotFound, Reason: "PERIOD_NOT_FOUND"},
+		{Err: conversation.ErrClosed, Code: codes.FailedPrecondition, Reason: "CONVERSATION_CLOSED", Text: "the conversation is closed"},
+		{Err: conversation.ErrNotDue, Code: codes.FailedPrecondition, Reason: "PERIOD_NOT_DUE"},
+		{Err: fault.Type[conversation.Refusal](), Code: codes.FailedPrecondition},
+		{Err: ErrReceiptNotSigned, Code: codes.InvalidArgument, Reason: "RECEIPT_NOT_SIGNED", Text: "the receipt is not signed by the plan's key, or for something else"},
+		{Err: ErrPeriodDestroyed, Code: codes.FailedPrecondition, Reason: "KEY_DESTROYED", Text: "the key is destroyed"},
 		{Err: ErrNoSubject, Code: codes.NotFound, Reason: "SUBJECT_NOT_FOUND"},
 		{Err: ErrForgotten, Code: codes.FailedPrecondition, Reason: "SUBJECT_FORGOTTEN"},
 		{Err: ErrSubjectUnchecked, Code: codes.Unavailable, Reason: "SUBJECT_NOT_CHECKED"},

@@ -8,7 +8,7 @@ import (
 )
 
 func TestEveryErrorOfRetentionHasARow(t *testing.T) {
-	for _, dir := range []string{"../../account", "../../person", "../../schedule", "."} {
+	for _, dir := range []string{"../../account", "../../person", "../../schedule", "../../conversation", "../../messageplan", "."} {
 		rpctest.TableCovers(t, rpc.Errors(), dir)
 	}
 }

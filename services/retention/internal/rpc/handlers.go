@@ -5,7 +5,9 @@ import (
 
 	"habeas.internal/services/internal/es"
 	"habeas.internal/services/retention/account"
+	"habeas.internal/services/retention/conversation"
 	"habeas.internal/services/retention/internal/wire"
+	"habeas.internal/services/retention/messageplan"
 	"habeas.internal/services/retention/person"
 	"habeas.internal/services/retention/schedule"
 
@@ -23,6 +25,12 @@ type Persons = es.Handler[person.Person, person.Command, person.Event]
 
 // Accounts runs the commands of accounts.
 type Accounts = es.Handler[account.Account, account.Command, account.Event]
+
+// Plans runs the commands of message plans.
+type Plans = es.Handler[messageplan.Plan, messageplan.Command, messageplan.Event]
+
+// Conversations runs the commands of conversations.
+type Conversations = es.Handler[conversation.Conversation, conversation.Command, conversation.Event]
 
 // NewSchedules makes the handler of schedules on a log. h holds what differs
 // between installations: store, verifier, digester, tracer, randomness.
@@ -49,21 +57,40 @@ func NewPersons(h Persons) (Persons, error) {
 	return h, nil
 }
 
-// NewAccounts makes the handler of accounts on a log, as NewSchedules does.
-func NewAccounts(h Accounts) (Accounts, error) {
-	codec, err := wire.Account()
+// NewPlans makes the handler of message plans on a log, as NewSchedules does.
+func NewPlans(h Plans) (Plans, error) {
+	codec, err := wire.MessagePlan()
 	if err != nil {
 		return h, err
 	}
 	h.Registry, h.Encode = codec.Registry(), codec.Encode(nil)
-	h.Decide, h.Evolve = account.Decide, account.Evolve
-	h.Refuse = func(reason string) error { return account.Refusal(reason) }
+	h.Decide, h.Evolve = messageplan.Decide, messageplan.Evolve
 	return h, nil
 }
 
-// AccountOf is the aggregate of an account.
-func AccountOf(tenant, name string) es.Aggregate {
-	return es.Aggregate{Context: Context, Tenant: tenant, Type: account.AggregateType, ID: es.DeriveID(tenant, account.AggregateType, name)}
+// NewConversations makes the handler of conversations on a log, as NewSchedules
+// does.
+func NewConversations(h Conversations) (Conversations, error) {
+	codec, err := wire.Conversation()
+	if err != nil {
+		return h, err
+	}
+	h.Registry, h.Encode = codec.Registry(), codec.Encode(nil)
+	h.Decide, h.Evolve = conversation.Decide, conversation.Evolve
+	h.Refuse = func(reason string) error { return conversation.Refusal(reason) }
+	return h, nil
+}
+
+// PlanOf is the aggregate of a message plan.
+func PlanOf(tenant, plan string) es.Aggregate {
+	return es.Aggregate{
+		Context: Context, Tenant: tenant, Type: messageplan.AggregateType, ID: es.DeriveID(tenant, messageplan.AggregateType, plan),
+	}
+}
+
+// ConversationOf is the aggregate of a conversation.
+func ConversationOf(tenant, ref string) es.Aggregate {
+	return es.Aggregate{Context: Context, Tenant: tenant, Type: conversation.AggregateType, ID: ref}
 }
 
 // ScheduleOf is the aggregate of a policy's schedule.
@@ -86,4 +113,21 @@ func bodyOf(request proto.Message) ([]byte, error) {
 		return nil, fmt.Errorf("encode command body: %w", err)
 	}
 	return body, nil
+}
+
+// NewAccounts makes the handler of accounts on a log, as NewSchedules does.
+func NewAccounts(h Accounts) (Accounts, error) {
+	codec, err := wire.Account()
+	if err != nil {
+		return h, err
+	}
+	h.Registry, h.Encode = codec.Registry(), codec.Encode(nil)
+	h.Decide, h.Evolve = account.Decide, account.Evolve
+	h.Refuse = func(reason string) error { return account.Refusal(reason) }
+	return h, nil
+}
+
+// AccountOf is the aggregate of an account.
+func AccountOf(tenant, name string) es.Aggregate {
+	return es.Aggregate{Context: Context, Tenant: tenant, Type: account.AggregateType, ID: es.DeriveID(tenant, account.AggregateType, name)}
 }

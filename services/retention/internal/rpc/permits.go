@@ -27,24 +27,56 @@ func (s *Server) RequestPermit(ctx context.Context, r *retentionv1.RequestPermit
 	if err != nil {
 		return nil, err
 	}
-	who, err := s.who(ctx, r.GetSubjectRef())
+	permit, ends, err := s.grant(ctx, r.GetSubjectRef(), r.GetRequestId(), person.RequestPermit{
+		Request: r.GetRequest(), System: r.GetSystem(), Policy: r.GetPolicy(), ScheduleVersion: version, At: now,
+	})
 	if err != nil {
 		return nil, err
+	}
+	return &retentionv1.RequestPermitResponse{Permit: permit, ExpiresAt: eventpb.Stamp(ends)}, nil
+}
+
+// Leave is a permit that retention itself has got.
+type Leave struct {
+	Subject, Permit string
+	Ends            time.Time
+}
+
+// Leave asks for a permit for retention's own step, as RequestPermit does: for what
+// stands in no schedule. person.ErrOnHold: a hold binds.
+func (s *Server) Leave(ctx context.Context, of, subject, step string, data person.RequestPermit) (Leave, error) {
+	data.At = s.Now()
+	permit, ends, err := s.grant(asTenant(ctx, of), subject, step, data)
+	return Leave{Subject: subject, Permit: permit, Ends: ends}, err
+}
+
+// Return gives it back. What fails here ends by itself.
+func (s *Server) Return(ctx context.Context, of string, l Leave) {
+	ctx = asTenant(ctx, of)
+	refs, err := s.references(ctx, l.Subject)
+	if err != nil {
+		refs = []string{l.Subject}
+	}
+	s.giveBack(ctx, refs, l.Permit)
+}
+
+// grant asks every reference of a person for a permit; cmd lacks its id.
+func (s *Server) grant(ctx context.Context, subject, request string, cmd person.RequestPermit) (permit string, ends time.Time, err error) {
+	who, err := s.who(ctx, subject)
+	if err != nil {
+		return "", ends, err
 	}
 	states, err := s.everything(ctx, who.refs)
 	if err != nil {
-		return nil, err
+		return "", ends, err
 	}
 	home, others := who.refs[0], who.refs[1:]
-	cmd := person.RequestPermit{
-		Permit: permitID(states, tenant(ctx), r.GetRequestId(), now), Request: r.GetRequest(), System: r.GetSystem(),
-		Policy: r.GetPolicy(), ScheduleVersion: version, At: now,
-	}
+	cmd.Permit = permitID(states, tenant(ctx), request, cmd.At)
 	order := append(slices.Clone(others), home)
 	if i := slices.IndexFunc(states, person.Person.OnHold); i >= 0 {
 		order = []string{who.refs[i]} // it will refuse, and no other need give anything
 	}
-	ends := now.Add(person.Life)
+	ends = cmd.At.Add(person.Life)
 	for i, ref := range order {
 		if ref == home {
 			cmd.Others = others
@@ -52,7 +84,7 @@ func (s *Server) RequestPermit(ctx context.Context, r *retentionv1.RequestPermit
 		p, err := s.permit(ctx, ref, cmd)
 		if err != nil {
 			s.giveBack(ctx, order[:i], cmd.Permit)
-			return nil, err
+			return "", ends, err
 		}
 		if p.ExpiresAt.Before(ends) {
 			ends = p.ExpiresAt
@@ -64,9 +96,8 @@ func (s *Server) RequestPermit(ctx context.Context, r *retentionv1.RequestPermit
 	}
 	if err != nil {
 		s.giveBack(ctx, order, cmd.Permit)
-		return nil, err
 	}
-	return &retentionv1.RequestPermitResponse{Permit: cmd.Permit, ExpiresAt: eventpb.Stamp(ends)}, nil
+	return cmd.Permit, ends, err
 }
 
 // within says that every one of a list stands in another.

@@ -161,7 +161,20 @@ func verdict(v schedule.Verdict) retentionv1.Verdict {
 	return retentionv1.Verdict_VERDICT_UNSPECIFIED
 }
 
-func tenant(ctx context.Context) string { return kit.PrincipalFrom(ctx).Tenant }
+// tenant is whose call it is, or for whom retention itself does something.
+func tenant(ctx context.Context) string {
+	if own, ok := ctx.Value(ownStep{}).(string); ok {
+		return own
+	}
+	return kit.PrincipalFrom(ctx).Tenant
+}
+
+type ownStep struct{}
+
+// asTenant is the context of what retention does by itself, which no call asked for.
+func asTenant(ctx context.Context, tenant string) context.Context {
+	return context.WithValue(ctx, ownStep{}, tenant)
+}
 
 // GetPerson returns what binds a person; of one that nothing is known of,
 // nothing does.

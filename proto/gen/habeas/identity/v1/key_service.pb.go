@@ -605,7 +605,8 @@ type DestroyKeysRequest struct {
 	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// The keys; none of a subject.
 	Keys []*KeyName `protobuf:"bytes,2,rep,name=keys,proto3" json:"keys,omitempty"`
-	// Closed vocabulary: "request-closed", "package-expired".
+	// Closed vocabulary: "request-closed", "package-expired",
+	// "period-over".
 	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -662,6 +663,143 @@ func (x *DestroyKeysRequest) GetReason() string {
 	return ""
 }
 
+// GetMessageKeyRequest asks for a key.
+type GetMessageKeyRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The conversation, as retention's OpenConversation named it.
+	Conversation string `protobuf:"bytes,1,opt,name=conversation,proto3" json:"conversation,omitempty"`
+	// The period, to open what was sealed in it; zero for the one of now, to seal.
+	Period        uint32 `protobuf:"varint,2,opt,name=period,proto3" json:"period,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetMessageKeyRequest) Reset() {
+	*x = GetMessageKeyRequest{}
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetMessageKeyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetMessageKeyRequest) ProtoMessage() {}
+
+func (x *GetMessageKeyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetMessageKeyRequest.ProtoReflect.Descriptor instead.
+func (*GetMessageKeyRequest) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_key_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *GetMessageKeyRequest) GetConversation() string {
+	if x != nil {
+		return x.Conversation
+	}
+	return ""
+}
+
+func (x *GetMessageKeyRequest) GetPeriod() uint32 {
+	if x != nil {
+		return x.Period
+	}
+	return 0
+}
+
+// GetMessageKeyResponse is a key.
+type GetMessageKeyResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The data key, 32 bytes.
+	Material []byte `protobuf:"bytes,1,opt,name=material,proto3" json:"material,omitempty"`
+	// Version of the key.
+	Version uint32 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	// The period, which stands beside whatever is sealed under the key.
+	Period uint32 `protobuf:"varint,3,opt,name=period,proto3" json:"period,omitempty"`
+	// When the period ends: what is sealed afterwards needs another key.
+	EndsAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=ends_at,json=endsAt,proto3" json:"ends_at,omitempty"`
+	// How long the key may be used, from before it was asked for.
+	Lease         *durationpb.Duration `protobuf:"bytes,5,opt,name=lease,proto3" json:"lease,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetMessageKeyResponse) Reset() {
+	*x = GetMessageKeyResponse{}
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetMessageKeyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetMessageKeyResponse) ProtoMessage() {}
+
+func (x *GetMessageKeyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetMessageKeyResponse.ProtoReflect.Descriptor instead.
+func (*GetMessageKeyResponse) Descriptor() ([]byte, []int) {
+	return file_habeas_identity_v1_key_service_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *GetMessageKeyResponse) GetMaterial() []byte {
+	if x != nil {
+		return x.Material
+	}
+	return nil
+}
+
+func (x *GetMessageKeyResponse) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *GetMessageKeyResponse) GetPeriod() uint32 {
+	if x != nil {
+		return x.Period
+	}
+	return 0
+}
+
+func (x *GetMessageKeyResponse) GetEndsAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndsAt
+	}
+	return nil
+}
+
+func (x *GetMessageKeyResponse) GetLease() *durationpb.Duration {
+	if x != nil {
+		return x.Lease
+	}
+	return nil
+}
+
 // DestroyKeysResponse says what is left of them.
 type DestroyKeysResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -673,7 +811,7 @@ type DestroyKeysResponse struct {
 
 func (x *DestroyKeysResponse) Reset() {
 	*x = DestroyKeysResponse{}
-	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[11]
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -685,7 +823,7 @@ func (x *DestroyKeysResponse) String() string {
 func (*DestroyKeysResponse) ProtoMessage() {}
 
 func (x *DestroyKeysResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[11]
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -698,7 +836,7 @@ func (x *DestroyKeysResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DestroyKeysResponse.ProtoReflect.Descriptor instead.
 func (*DestroyKeysResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_key_service_proto_rawDescGZIP(), []int{11}
+	return file_habeas_identity_v1_key_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *DestroyKeysResponse) GetResidueEndsAt() *timestamppb.Timestamp {
@@ -723,7 +861,7 @@ type SuppressedValue struct {
 
 func (x *SuppressedValue) Reset() {
 	*x = SuppressedValue{}
-	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[12]
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -735,7 +873,7 @@ func (x *SuppressedValue) String() string {
 func (*SuppressedValue) ProtoMessage() {}
 
 func (x *SuppressedValue) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[12]
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -748,7 +886,7 @@ func (x *SuppressedValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuppressedValue.ProtoReflect.Descriptor instead.
 func (*SuppressedValue) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_key_service_proto_rawDescGZIP(), []int{12}
+	return file_habeas_identity_v1_key_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *SuppressedValue) GetSystem() string {
@@ -787,7 +925,7 @@ type SuppressRequest struct {
 
 func (x *SuppressRequest) Reset() {
 	*x = SuppressRequest{}
-	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[13]
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -799,7 +937,7 @@ func (x *SuppressRequest) String() string {
 func (*SuppressRequest) ProtoMessage() {}
 
 func (x *SuppressRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[13]
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -812,7 +950,7 @@ func (x *SuppressRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuppressRequest.ProtoReflect.Descriptor instead.
 func (*SuppressRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_key_service_proto_rawDescGZIP(), []int{13}
+	return file_habeas_identity_v1_key_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SuppressRequest) GetValues() []*SuppressedValue {
@@ -845,7 +983,7 @@ type SuppressResponse struct {
 
 func (x *SuppressResponse) Reset() {
 	*x = SuppressResponse{}
-	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[14]
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -857,7 +995,7 @@ func (x *SuppressResponse) String() string {
 func (*SuppressResponse) ProtoMessage() {}
 
 func (x *SuppressResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[14]
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -870,7 +1008,7 @@ func (x *SuppressResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuppressResponse.ProtoReflect.Descriptor instead.
 func (*SuppressResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_key_service_proto_rawDescGZIP(), []int{14}
+	return file_habeas_identity_v1_key_service_proto_rawDescGZIP(), []int{16}
 }
 
 // KeptRefusal is a refusal of messages that outlives an erasure.
@@ -890,7 +1028,7 @@ type KeptRefusal struct {
 
 func (x *KeptRefusal) Reset() {
 	*x = KeptRefusal{}
-	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[15]
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -902,7 +1040,7 @@ func (x *KeptRefusal) String() string {
 func (*KeptRefusal) ProtoMessage() {}
 
 func (x *KeptRefusal) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[15]
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -915,7 +1053,7 @@ func (x *KeptRefusal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeptRefusal.ProtoReflect.Descriptor instead.
 func (*KeptRefusal) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_key_service_proto_rawDescGZIP(), []int{15}
+	return file_habeas_identity_v1_key_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *KeptRefusal) GetPolicy() string {
@@ -961,7 +1099,7 @@ type KeepRefusalsRequest struct {
 
 func (x *KeepRefusalsRequest) Reset() {
 	*x = KeepRefusalsRequest{}
-	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[16]
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -973,7 +1111,7 @@ func (x *KeepRefusalsRequest) String() string {
 func (*KeepRefusalsRequest) ProtoMessage() {}
 
 func (x *KeepRefusalsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[16]
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -986,7 +1124,7 @@ func (x *KeepRefusalsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeepRefusalsRequest.ProtoReflect.Descriptor instead.
 func (*KeepRefusalsRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_key_service_proto_rawDescGZIP(), []int{16}
+	return file_habeas_identity_v1_key_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *KeepRefusalsRequest) GetIdentifiers() []*Identifier {
@@ -1019,7 +1157,7 @@ type KeepRefusalsResponse struct {
 
 func (x *KeepRefusalsResponse) Reset() {
 	*x = KeepRefusalsResponse{}
-	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[17]
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1031,7 +1169,7 @@ func (x *KeepRefusalsResponse) String() string {
 func (*KeepRefusalsResponse) ProtoMessage() {}
 
 func (x *KeepRefusalsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[17]
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1044,7 +1182,7 @@ func (x *KeepRefusalsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeepRefusalsResponse.ProtoReflect.Descriptor instead.
 func (*KeepRefusalsResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_key_service_proto_rawDescGZIP(), []int{17}
+	return file_habeas_identity_v1_key_service_proto_rawDescGZIP(), []int{19}
 }
 
 // CheckSuppressedRequest asks for several values.
@@ -1058,7 +1196,7 @@ type CheckSuppressedRequest struct {
 
 func (x *CheckSuppressedRequest) Reset() {
 	*x = CheckSuppressedRequest{}
-	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[18]
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1070,7 +1208,7 @@ func (x *CheckSuppressedRequest) String() string {
 func (*CheckSuppressedRequest) ProtoMessage() {}
 
 func (x *CheckSuppressedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[18]
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1083,7 +1221,7 @@ func (x *CheckSuppressedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckSuppressedRequest.ProtoReflect.Descriptor instead.
 func (*CheckSuppressedRequest) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_key_service_proto_rawDescGZIP(), []int{18}
+	return file_habeas_identity_v1_key_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *CheckSuppressedRequest) GetValues() []*SuppressedValue {
@@ -1104,7 +1242,7 @@ type CheckSuppressedResponse struct {
 
 func (x *CheckSuppressedResponse) Reset() {
 	*x = CheckSuppressedResponse{}
-	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[19]
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1116,7 +1254,7 @@ func (x *CheckSuppressedResponse) String() string {
 func (*CheckSuppressedResponse) ProtoMessage() {}
 
 func (x *CheckSuppressedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[19]
+	mi := &file_habeas_identity_v1_key_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1129,7 +1267,7 @@ func (x *CheckSuppressedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckSuppressedResponse.ProtoReflect.Descriptor instead.
 func (*CheckSuppressedResponse) Descriptor() ([]byte, []int) {
-	return file_habeas_identity_v1_key_service_proto_rawDescGZIP(), []int{19}
+	return file_habeas_identity_v1_key_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *CheckSuppressedResponse) GetErasureRefs() []string {
@@ -1182,7 +1320,16 @@ const file_habeas_identity_v1_key_service_proto_rawDesc = "" +
 	"request_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\trequestId\x12;\n" +
 	"\x04keys\x18\x02 \x03(\v2\x1b.habeas.identity.v1.KeyNameB\n" +
 	"\xbaH\a\x92\x01\x04\b\x01\x10 R\x04keys\x122\n" +
-	"\x06reason\x18\x03 \x01(\tB\x1a\xbaH\x17r\x152\x13^[a-z][a-z-]{1,63}$R\x06reason\"Y\n" +
+	"\x06reason\x18\x03 \x01(\tB\x1a\xbaH\x17r\x152\x13^[a-z][a-z-]{1,63}$R\x06reason\"s\n" +
+	"\x14GetMessageKeyRequest\x12C\n" +
+	"\fconversation\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z2-7]{25}[aeimquy4]$R\fconversation\x12\x16\n" +
+	"\x06period\x18\x02 \x01(\rR\x06period\"\xcb\x01\n" +
+	"\x15GetMessageKeyResponse\x12\x1a\n" +
+	"\bmaterial\x18\x01 \x01(\fR\bmaterial\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\rR\aversion\x12\x16\n" +
+	"\x06period\x18\x03 \x01(\rR\x06period\x123\n" +
+	"\aends_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x06endsAt\x12/\n" +
+	"\x05lease\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x05lease\"Y\n" +
 	"\x13DestroyKeysResponse\x12B\n" +
 	"\x0fresidue_ends_at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\rresidueEndsAt\"z\n" +
 	"\x0fSuppressedValue\x12!\n" +
@@ -1211,7 +1358,7 @@ const file_habeas_identity_v1_key_service_proto_rawDesc = "" +
 	"\x16CheckSuppressedRequest\x12H\n" +
 	"\x06values\x18\x01 \x03(\v2#.habeas.identity.v1.SuppressedValueB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\x06values\"<\n" +
 	"\x17CheckSuppressedResponse\x12!\n" +
-	"\ferasure_refs\x18\x01 \x03(\tR\verasureRefs2\xd4\x03\n" +
+	"\ferasure_refs\x18\x01 \x03(\tR\verasureRefs2\xcb\x04\n" +
 	"\n" +
 	"KeyService\x12c\n" +
 	"\aGetKeys\x12\".habeas.identity.v1.GetKeysRequest\x1a#.habeas.identity.v1.GetKeysResponse\"\x0f\x8a\xb5\x18\a\n" +
@@ -1221,7 +1368,9 @@ const file_habeas_identity_v1_key_service_proto_rawDesc = "" +
 	"\vFollowDrops\x12&.habeas.identity.v1.FollowDropsRequest\x1a'.habeas.identity.v1.FollowDropsResponse\"\x12\x8a\xb5\x18\x05\n" +
 	"\x01\f\x10\x02\x92\xb5\x18\x05\x1a\x03\b\x90\x1c(\x010\x01\x12q\n" +
 	"\vDestroyKeys\x12&.habeas.identity.v1.DestroyKeysRequest\x1a'.habeas.identity.v1.DestroyKeysResponse\"\x11\x8a\xb5\x18\x05\n" +
-	"\x01\f\x10\x01\x92\xb5\x18\x04\x12\x02\b<2\xf1\x02\n" +
+	"\x01\f\x10\x01\x92\xb5\x18\x04\x12\x02\b<\x12u\n" +
+	"\rGetMessageKey\x12(.habeas.identity.v1.GetMessageKeyRequest\x1a).habeas.identity.v1.GetMessageKeyResponse\"\x0f\x8a\xb5\x18\a\n" +
+	"\x01\x01\x10\x05\x18\x01\x92\xb5\x18\x002\xf1\x02\n" +
 	"\x12SuppressionService\x12d\n" +
 	"\bSuppress\x12#.habeas.identity.v1.SuppressRequest\x1a$.habeas.identity.v1.SuppressResponse\"\r\x8a\xb5\x18\x05\n" +
 	"\x01\f\x10\x01\x92\xb5\x18\x00\x12p\n" +
@@ -1243,7 +1392,7 @@ func file_habeas_identity_v1_key_service_proto_rawDescGZIP() []byte {
 	return file_habeas_identity_v1_key_service_proto_rawDescData
 }
 
-var file_habeas_identity_v1_key_service_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_habeas_identity_v1_key_service_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_habeas_identity_v1_key_service_proto_goTypes = []any{
 	(*KeyName)(nil),                 // 0: habeas.identity.v1.KeyName
 	(*KeyWant)(nil),                 // 1: habeas.identity.v1.KeyWant
@@ -1256,57 +1405,63 @@ var file_habeas_identity_v1_key_service_proto_goTypes = []any{
 	(*FollowDropsRequest)(nil),      // 8: habeas.identity.v1.FollowDropsRequest
 	(*FollowDropsResponse)(nil),     // 9: habeas.identity.v1.FollowDropsResponse
 	(*DestroyKeysRequest)(nil),      // 10: habeas.identity.v1.DestroyKeysRequest
-	(*DestroyKeysResponse)(nil),     // 11: habeas.identity.v1.DestroyKeysResponse
-	(*SuppressedValue)(nil),         // 12: habeas.identity.v1.SuppressedValue
-	(*SuppressRequest)(nil),         // 13: habeas.identity.v1.SuppressRequest
-	(*SuppressResponse)(nil),        // 14: habeas.identity.v1.SuppressResponse
-	(*KeptRefusal)(nil),             // 15: habeas.identity.v1.KeptRefusal
-	(*KeepRefusalsRequest)(nil),     // 16: habeas.identity.v1.KeepRefusalsRequest
-	(*KeepRefusalsResponse)(nil),    // 17: habeas.identity.v1.KeepRefusalsResponse
-	(*CheckSuppressedRequest)(nil),  // 18: habeas.identity.v1.CheckSuppressedRequest
-	(*CheckSuppressedResponse)(nil), // 19: habeas.identity.v1.CheckSuppressedResponse
-	(v1.KeyClass)(0),                // 20: habeas.seal.v1.KeyClass
-	(*durationpb.Duration)(nil),     // 21: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil),   // 22: google.protobuf.Timestamp
-	(*Identifier)(nil),              // 23: habeas.identity.v1.Identifier
+	(*GetMessageKeyRequest)(nil),    // 11: habeas.identity.v1.GetMessageKeyRequest
+	(*GetMessageKeyResponse)(nil),   // 12: habeas.identity.v1.GetMessageKeyResponse
+	(*DestroyKeysResponse)(nil),     // 13: habeas.identity.v1.DestroyKeysResponse
+	(*SuppressedValue)(nil),         // 14: habeas.identity.v1.SuppressedValue
+	(*SuppressRequest)(nil),         // 15: habeas.identity.v1.SuppressRequest
+	(*SuppressResponse)(nil),        // 16: habeas.identity.v1.SuppressResponse
+	(*KeptRefusal)(nil),             // 17: habeas.identity.v1.KeptRefusal
+	(*KeepRefusalsRequest)(nil),     // 18: habeas.identity.v1.KeepRefusalsRequest
+	(*KeepRefusalsResponse)(nil),    // 19: habeas.identity.v1.KeepRefusalsResponse
+	(*CheckSuppressedRequest)(nil),  // 20: habeas.identity.v1.CheckSuppressedRequest
+	(*CheckSuppressedResponse)(nil), // 21: habeas.identity.v1.CheckSuppressedResponse
+	(v1.KeyClass)(0),                // 22: habeas.seal.v1.KeyClass
+	(*durationpb.Duration)(nil),     // 23: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil),   // 24: google.protobuf.Timestamp
+	(*Identifier)(nil),              // 25: habeas.identity.v1.Identifier
 }
 var file_habeas_identity_v1_key_service_proto_depIdxs = []int32{
-	20, // 0: habeas.identity.v1.KeyName.class:type_name -> habeas.seal.v1.KeyClass
+	22, // 0: habeas.identity.v1.KeyName.class:type_name -> habeas.seal.v1.KeyClass
 	0,  // 1: habeas.identity.v1.KeyWant.key:type_name -> habeas.identity.v1.KeyName
-	21, // 2: habeas.identity.v1.KeyGot.lease:type_name -> google.protobuf.Duration
-	22, // 3: habeas.identity.v1.KeyGot.destroyed_at:type_name -> google.protobuf.Timestamp
+	23, // 2: habeas.identity.v1.KeyGot.lease:type_name -> google.protobuf.Duration
+	24, // 3: habeas.identity.v1.KeyGot.destroyed_at:type_name -> google.protobuf.Timestamp
 	1,  // 4: habeas.identity.v1.GetKeysRequest.wants:type_name -> habeas.identity.v1.KeyWant
 	2,  // 5: habeas.identity.v1.GetKeysResponse.keys:type_name -> habeas.identity.v1.KeyGot
 	6,  // 6: habeas.identity.v1.GetDigestKeysResponse.keys:type_name -> habeas.identity.v1.DigestKey
-	21, // 7: habeas.identity.v1.GetDigestKeysResponse.lease:type_name -> google.protobuf.Duration
+	23, // 7: habeas.identity.v1.GetDigestKeysResponse.lease:type_name -> google.protobuf.Duration
 	0,  // 8: habeas.identity.v1.FollowDropsResponse.key:type_name -> habeas.identity.v1.KeyName
 	0,  // 9: habeas.identity.v1.DestroyKeysRequest.keys:type_name -> habeas.identity.v1.KeyName
-	22, // 10: habeas.identity.v1.DestroyKeysResponse.residue_ends_at:type_name -> google.protobuf.Timestamp
-	12, // 11: habeas.identity.v1.SuppressRequest.values:type_name -> habeas.identity.v1.SuppressedValue
-	22, // 12: habeas.identity.v1.SuppressRequest.until:type_name -> google.protobuf.Timestamp
-	23, // 13: habeas.identity.v1.KeepRefusalsRequest.identifiers:type_name -> habeas.identity.v1.Identifier
-	15, // 14: habeas.identity.v1.KeepRefusalsRequest.refusals:type_name -> habeas.identity.v1.KeptRefusal
-	22, // 15: habeas.identity.v1.KeepRefusalsRequest.until:type_name -> google.protobuf.Timestamp
-	12, // 16: habeas.identity.v1.CheckSuppressedRequest.values:type_name -> habeas.identity.v1.SuppressedValue
-	3,  // 17: habeas.identity.v1.KeyService.GetKeys:input_type -> habeas.identity.v1.GetKeysRequest
-	5,  // 18: habeas.identity.v1.KeyService.GetDigestKeys:input_type -> habeas.identity.v1.GetDigestKeysRequest
-	8,  // 19: habeas.identity.v1.KeyService.FollowDrops:input_type -> habeas.identity.v1.FollowDropsRequest
-	10, // 20: habeas.identity.v1.KeyService.DestroyKeys:input_type -> habeas.identity.v1.DestroyKeysRequest
-	13, // 21: habeas.identity.v1.SuppressionService.Suppress:input_type -> habeas.identity.v1.SuppressRequest
-	16, // 22: habeas.identity.v1.SuppressionService.KeepRefusals:input_type -> habeas.identity.v1.KeepRefusalsRequest
-	18, // 23: habeas.identity.v1.SuppressionService.CheckSuppressed:input_type -> habeas.identity.v1.CheckSuppressedRequest
-	4,  // 24: habeas.identity.v1.KeyService.GetKeys:output_type -> habeas.identity.v1.GetKeysResponse
-	7,  // 25: habeas.identity.v1.KeyService.GetDigestKeys:output_type -> habeas.identity.v1.GetDigestKeysResponse
-	9,  // 26: habeas.identity.v1.KeyService.FollowDrops:output_type -> habeas.identity.v1.FollowDropsResponse
-	11, // 27: habeas.identity.v1.KeyService.DestroyKeys:output_type -> habeas.identity.v1.DestroyKeysResponse
-	14, // 28: habeas.identity.v1.SuppressionService.Suppress:output_type -> habeas.identity.v1.SuppressResponse
-	17, // 29: habeas.identity.v1.SuppressionService.KeepRefusals:output_type -> habeas.identity.v1.KeepRefusalsResponse
-	19, // 30: habeas.identity.v1.SuppressionService.CheckSuppressed:output_type -> habeas.identity.v1.CheckSuppressedResponse
-	24, // [24:31] is the sub-list for method output_type
-	17, // [17:24] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	24, // 10: habeas.identity.v1.GetMessageKeyResponse.ends_at:type_name -> google.protobuf.Timestamp
+	23, // 11: habeas.identity.v1.GetMessageKeyResponse.lease:type_name -> google.protobuf.Duration
+	24, // 12: habeas.identity.v1.DestroyKeysResponse.residue_ends_at:type_name -> google.protobuf.Timestamp
+	14, // 13: habeas.identity.v1.SuppressRequest.values:type_name -> habeas.identity.v1.SuppressedValue
+	24, // 14: habeas.identity.v1.SuppressRequest.until:type_name -> google.protobuf.Timestamp
+	25, // 15: habeas.identity.v1.KeepRefusalsRequest.identifiers:type_name -> habeas.identity.v1.Identifier
+	17, // 16: habeas.identity.v1.KeepRefusalsRequest.refusals:type_name -> habeas.identity.v1.KeptRefusal
+	24, // 17: habeas.identity.v1.KeepRefusalsRequest.until:type_name -> google.protobuf.Timestamp
+	14, // 18: habeas.identity.v1.CheckSuppressedRequest.values:type_name -> habeas.identity.v1.SuppressedValue
+	3,  // 19: habeas.identity.v1.KeyService.GetKeys:input_type -> habeas.identity.v1.GetKeysRequest
+	5,  // 20: habeas.identity.v1.KeyService.GetDigestKeys:input_type -> habeas.identity.v1.GetDigestKeysRequest
+	8,  // 21: habeas.identity.v1.KeyService.FollowDrops:input_type -> habeas.identity.v1.FollowDropsRequest
+	10, // 22: habeas.identity.v1.KeyService.DestroyKeys:input_type -> habeas.identity.v1.DestroyKeysRequest
+	11, // 23: habeas.identity.v1.KeyService.GetMessageKey:input_type -> habeas.identity.v1.GetMessageKeyRequest
+	15, // 24: habeas.identity.v1.SuppressionService.Suppress:input_type -> habeas.identity.v1.SuppressRequest
+	18, // 25: habeas.identity.v1.SuppressionService.KeepRefusals:input_type -> habeas.identity.v1.KeepRefusalsRequest
+	20, // 26: habeas.identity.v1.SuppressionService.CheckSuppressed:input_type -> habeas.identity.v1.CheckSuppressedRequest
+	4,  // 27: habeas.identity.v1.KeyService.GetKeys:output_type -> habeas.identity.v1.GetKeysResponse
+	7,  // 28: habeas.identity.v1.KeyService.GetDigestKeys:output_type -> habeas.identity.v1.GetDigestKeysResponse
+	9,  // 29: habeas.identity.v1.KeyService.FollowDrops:output_type -> habeas.identity.v1.FollowDropsResponse
+	13, // 30: habeas.identity.v1.KeyService.DestroyKeys:output_type -> habeas.identity.v1.DestroyKeysResponse
+	12, // 31: habeas.identity.v1.KeyService.GetMessageKey:output_type -> habeas.identity.v1.GetMessageKeyResponse
+	16, // 32: habeas.identity.v1.SuppressionService.Suppress:output_type -> habeas.identity.v1.SuppressResponse
+	19, // 33: habeas.identity.v1.SuppressionService.KeepRefusals:output_type -> habeas.identity.v1.KeepRefusalsResponse
+	21, // 34: habeas.identity.v1.SuppressionService.CheckSuppressed:output_type -> habeas.identity.v1.CheckSuppressedResponse
+	27, // [27:35] is the sub-list for method output_type
+	19, // [19:27] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_habeas_identity_v1_key_service_proto_init() }
@@ -1321,7 +1476,7 @@ func file_habeas_identity_v1_key_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_habeas_identity_v1_key_service_proto_rawDesc), len(file_habeas_identity_v1_key_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   20,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -23,6 +23,7 @@ const (
 	KeyService_GetDigestKeys_FullMethodName = "/habeas.identity.v1.KeyService/GetDigestKeys"
 	KeyService_FollowDrops_FullMethodName   = "/habeas.identity.v1.KeyService/FollowDrops"
 	KeyService_DestroyKeys_FullMethodName   = "/habeas.identity.v1.KeyService/DestroyKeys"
+	KeyService_GetMessageKey_FullMethodName = "/habeas.identity.v1.KeyService/GetMessageKey"
 )
 
 // KeyServiceClient is the client API for KeyService service.
@@ -53,6 +54,13 @@ type KeyServiceClient interface {
 	// whose last notice is out, or of a package that has expired. A key that is
 	// not the calling service's to end is refused: KEY_NOT_ALLOWED.
 	DestroyKeys(ctx context.Context, in *DestroyKeysRequest, opts ...grpc.CallOption) (*DestroyKeysResponse, error)
+	// GetMessageKey lends the key under which a product seals the messages of one
+	// conversation and period, for the purpose "messaging". Retention is asked
+	// first: there is no key without a clock that ends it. A period that retention
+	// does not know is refused, PERIOD_NOT_FOUND, and so is one whose key is gone:
+	// KEY_DESTROYED. A conversation that was closed has no key to seal with:
+	// CONVERSATION_CLOSED.
+	GetMessageKey(ctx context.Context, in *GetMessageKeyRequest, opts ...grpc.CallOption) (*GetMessageKeyResponse, error)
 }
 
 type keyServiceClient struct {
@@ -106,6 +114,16 @@ func (c *keyServiceClient) DestroyKeys(ctx context.Context, in *DestroyKeysReque
 	return out, nil
 }
 
+func (c *keyServiceClient) GetMessageKey(ctx context.Context, in *GetMessageKeyRequest, opts ...grpc.CallOption) (*GetMessageKeyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetMessageKeyResponse)
+	err := c.cc.Invoke(ctx, KeyService_GetMessageKey_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // KeyServiceServer is the server API for KeyService service.
 // All implementations must embed UnimplementedKeyServiceServer
 // for forward compatibility.
@@ -134,6 +152,13 @@ type KeyServiceServer interface {
 	// whose last notice is out, or of a package that has expired. A key that is
 	// not the calling service's to end is refused: KEY_NOT_ALLOWED.
 	DestroyKeys(context.Context, *DestroyKeysRequest) (*DestroyKeysResponse, error)
+	// GetMessageKey lends the key under which a product seals the messages of one
+	// conversation and period, for the purpose "messaging". Retention is asked
+	// first: there is no key without a clock that ends it. A period that retention
+	// does not know is refused, PERIOD_NOT_FOUND, and so is one whose key is gone:
+	// KEY_DESTROYED. A conversation that was closed has no key to seal with:
+	// CONVERSATION_CLOSED.
+	GetMessageKey(context.Context, *GetMessageKeyRequest) (*GetMessageKeyResponse, error)
 	mustEmbedUnimplementedKeyServiceServer()
 }
 
@@ -155,6 +180,9 @@ func (UnimplementedKeyServiceServer) FollowDrops(grpc.BidiStreamingServer[Follow
 }
 func (UnimplementedKeyServiceServer) DestroyKeys(context.Context, *DestroyKeysRequest) (*DestroyKeysResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method DestroyKeys not implemented")
+}
+func (UnimplementedKeyServiceServer) GetMessageKey(context.Context, *GetMessageKeyRequest) (*GetMessageKeyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetMessageKey not implemented")
 }
 func (UnimplementedKeyServiceServer) mustEmbedUnimplementedKeyServiceServer() {}
 func (UnimplementedKeyServiceServer) testEmbeddedByValue()                    {}
@@ -238,6 +266,24 @@ func _KeyService_DestroyKeys_Handler(srv interface{}, ctx context.Context, dec f
 	return interceptor(ctx, in, info, handler)
 }
 
+func _KeyService_GetMessageKey_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetMessageKeyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(KeyServiceServer).GetMessageKey(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: KeyService_GetMessageKey_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(KeyServiceServer).GetMessageKey(ctx, req.(*GetMessageKeyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // KeyService_ServiceDesc is the grpc.ServiceDesc for KeyService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -256,6 +302,10 @@ var KeyService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "DestroyKeys",
 			Handler:    _KeyService_DestroyKeys_Handler,
+		},
+		{
+			MethodName: "GetMessageKey",
+			Handler:    _KeyService_GetMessageKey_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{
