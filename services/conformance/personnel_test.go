@@ -17,7 +17,7 @@ func personnel() []promise {
 		{id: "PT-13", show: neverCombined},
 		{id: "PT-14", show: nobodyInAggregates},
 		{id: "PT-15", show: reasonableNecessity},
-		{id: "PT-16"},
+		{id: "PT-16", show: keptAtHome},
 		{id: "PT-17"},
 		{id: "PT-18", show: listedDisclosures},
 		{id: "PT-19", show: throughARepresentative},

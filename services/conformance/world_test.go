@@ -20,6 +20,7 @@ type world struct {
 	caseworks, personnel, qcera []*holder // data systems, by whose policy they are for
 	young                       []*holder // data systems in which minors are found
 	billing                     *holder   // of Caseworks
+	home                        *holder   // of Personnel Technology, at home
 	talks                       *holder   // of Personnel Technology, whose messages lie under keys of conversations
 	leave, absences, letters    *holder   // of Qcera
 	desk                        *holder   // where a second person approves
@@ -48,6 +49,7 @@ func newWorld(t *testing.T) *world {
 	w.caseworks, w.personnel, w.qcera = caseworksHolders(t, s), personnelHolders(t, s), qceraHolders(t, s)
 	w.young = youngHolders(t, s)
 	w.billing = billingHolder(t, s)
+	w.home = newHolder(t, s, "pt-16", "messaging", "personal.email", "personal.name")
 	w.talks = newHolder(t, s, "pt-05", "messaging", "personal.email", "personal.name")
 	w.leave = storedHolder(t, s)
 	w.letters = newHolder(t, s, "qc-05", "letters", "visitor.email", "visitor.name")

@@ -26,6 +26,7 @@ import (
 	"habeas.internal/services/internal/keyclient"
 	kit "habeas.internal/services/internal/rpc"
 	"habeas.internal/services/internal/rpc/client"
+	"habeas.internal/services/internal/stores"
 
 	"github.com/redis/go-redis/v9"
 	"google.golang.org/grpc"
@@ -45,7 +46,8 @@ type Config struct {
 	Identity client.Peer   `env:"IDENTITY"`
 	Memory   int           `env:"MEMORY_PEOPLE" default:"500000" min:"1" max:"10000000" help:"persons kept in memory, at about 300 bytes each"`
 	// Expiry is how late the end of a consent is recorded at most.
-	Expiry time.Duration `env:"EXPIRY_EVERY" default:"10s" min:"10ms" help:"how often consent that has ended by its time is looked for, to record it"`
+	Expiry  time.Duration `env:"EXPIRY_EVERY" default:"10s" min:"10ms" help:"how often consent that has ended by its time is looked for, to record it"`
+	Regions []string      `env:"REGIONS" default:"" help:"where each store of the installation is, as store=region: backup, kms, log, packages, read-models, vault; one that is in several regions stands once for each"`
 }
 
 // Run runs the daemon until ctx ends.
@@ -88,7 +90,7 @@ func Run(ctx context.Context, cfg Config, w daemon.World) error {
 	}
 	served := rpc.Config{
 		Store: m.Log, Verifier: m.Log.Verifier(), Digester: keys.Digester(), Tracer: k.Telemetry.Tracers.Tracer(Name),
-		Random: rand.Reader, Locator: m.Log, Lister: list.lister, Mirror: copied.mirror, Prover: copied.prover, Now: w.Clock(), Key: m.Key(),
+		Random: rand.Reader, Locator: m.Log, Lister: list.lister, Regions: list.regions, Mirror: copied.mirror, Prover: copied.prover, Now: w.Clock(), Key: m.Key(),
 		Parity: effort.reports, Keys: keys, Ages: identityv1.NewAgeServiceClient(identity), Subjects: identityv1.NewSubjectServiceClient(identity),
 	}
 	ended, err := openEndings(ctx, cfg, k, m, served)
@@ -184,10 +186,15 @@ type policies struct {
 	client     redis.UniversalClient
 	lister     view.Lister
 	projection jetstream.Projection
+	regions    stores.Regions // that the policies allow
 }
 
 func openView(ctx context.Context, cfg Config, m *member.Member) (policies, error) {
 	codec, err := wire.Policy()
+	if err != nil {
+		return policies{}, err
+	}
+	regions, err := openPlaces(ctx, cfg, m)
 	if err != nil {
 		return policies{}, err
 	}
@@ -202,7 +209,7 @@ func openView(ctx context.Context, cfg Config, m *member.Member) (policies, erro
 		return policies{}, err
 	}
 	return policies{
-		client: redisClient,
+		client: redisClient, regions: regions,
 		lister: view.Lister{Reader: reader, Shards: m.Shards(rpc.Context)},
 		projection: jetstream.Projection{
 			Name: model.Name, Context: rpc.Context, Sink: readmodel.NewSink(redisClient, model),

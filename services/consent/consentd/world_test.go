@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -23,6 +24,7 @@ import (
 	kit "habeas.internal/services/internal/rpc"
 	"habeas.internal/services/internal/rpc/mtls"
 	"habeas.internal/services/internal/rpc/rpctest"
+	"habeas.internal/services/internal/stores"
 	"habeas.internal/services/internal/testserver"
 
 	"google.golang.org/grpc"
@@ -45,6 +47,7 @@ type world struct {
 	out      *lines
 	identity string
 	level    string // of the log
+	regions  stores.Regions
 }
 
 func newWorld(t *testing.T) *world {
@@ -54,7 +57,7 @@ func newWorld(t *testing.T) *world {
 
 func newWorldOf(t *testing.T, shards int) *world {
 	t.Helper()
-	w := &world{Place: rpctest.NewPlace(t), dir: t.TempDir(), out: new(lines), redis: testserver.Redis(t), level: "debug"}
+	w := &world{Place: rpctest.NewPlace(t), dir: t.TempDir(), out: new(lines), redis: testserver.Redis(t), level: "debug", regions: stores.All("us")}
 	w.in = jstest.New(t, shards, 1, "consent")
 	w.in.Name = consentd.Name
 	rights := jetstream.RightsOf(w.in.Topology, jetstream.Grant{Name: consentd.Name, Owns: []string{"consent"}})
@@ -126,7 +129,8 @@ func (w *world) environ(t *testing.T) []string {
 		"HABEAS_TOKEN_ISSUER=" + rpctest.TokenIssuer, "HABEAS_TOKEN_AUDIENCE=" + rpctest.TokenAudience, "HABEAS_TOKEN_KEYS=" + w.Issuer.Path,
 		"HABEAS_NATS_URL=" + w.nats.URL(), "HABEAS_NATS_SEED=" + w.nats.SeedFile(consentd.Name),
 		"HABEAS_EVENTLOG_KEY=" + base64.StdEncoding.EncodeToString(w.in.LogKey.Public()), "HABEAS_EVENTLOG_SERVICE_KEY=" + serviceKey,
-		"HABEAS_EVENTLOG_SHARDS=" + strconv.Itoa(w.in.Topology.Shards), "HABEAS_REDIS_URL=" + w.redis.URL(), "HABEAS_EXPIRY_EVERY=100ms",
+		"HABEAS_EVENTLOG_SHARDS=" + strconv.Itoa(w.in.Topology.Shards), "HABEAS_REDIS_URL=" + w.redis.URL(),
+		"HABEAS_REGIONS=" + strings.Join(w.regions.Words(), ","), "HABEAS_EXPIRY_EVERY=100ms",
 	}
 }
 

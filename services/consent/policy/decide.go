@@ -59,10 +59,31 @@ func post(s Policy, c Post) ([]Event, error) {
 		return refuse(ErrOrder)
 	case v.Notice && c.Notice == "":
 		return refuse(ErrNotice)
+	case c.Outside != "":
+		return refuse(elsewhere(c.Outside))
 	}
 	return []Event{Posted{
 		Policy: c.Policy, Version: c.Version, TextHash: c.TextHash, PostedAt: c.PostedAt, Notice: c.Notice, Recorded: c.At,
 	}}, nil
+}
+
+// elsewhere names the store in the reason.
+func elsewhere(store string) Refusal {
+	switch store {
+	case "log":
+		return ErrLogElsewhere
+	case "vault":
+		return ErrVaultElsewhere
+	case "kms":
+		return ErrKMSElsewhere
+	case "read-models":
+		return ErrReadModelsElsewhere
+	case "packages":
+		return ErrPackagesElsewhere
+	case "backup":
+		return ErrBackupElsewhere
+	}
+	return ErrStoreElsewhere
 }
 
 func postedBefore(earlier Version, c Post) bool {

@@ -69,6 +69,7 @@ type Post struct {
 	TextHash string
 	PostedAt time.Time
 	Notice   string // a reference to the prominent one; empty: there was none
+	Outside  string // the store that is not where the version allows it; empty: none
 	At       time.Time
 }
 
@@ -144,6 +145,16 @@ const (
 	// ErrNotice refuses to post what reduces rights without the prominent notice
 	// that the policy has promised.
 	ErrNotice = Refusal("PROMINENT_NOTICE_MISSING")
+	// ErrLogElsewhere and the others refuse to post what forbids the region of a
+	// store of this installation, or of one of which nobody has said where it is.
+	ErrLogElsewhere        = Refusal("LOG_REGION_NOT_ALLOWED")
+	ErrVaultElsewhere      = Refusal("VAULT_REGION_NOT_ALLOWED")
+	ErrKMSElsewhere        = Refusal("KMS_REGION_NOT_ALLOWED")
+	ErrReadModelsElsewhere = Refusal("READ_MODELS_REGION_NOT_ALLOWED")
+	ErrPackagesElsewhere   = Refusal("PACKAGES_REGION_NOT_ALLOWED")
+	ErrBackupElsewhere     = Refusal("BACKUP_REGION_NOT_ALLOWED")
+	// ErrStoreElsewhere is that of a store that has no code of its own.
+	ErrStoreElsewhere = Refusal("STORE_REGION_NOT_ALLOWED")
 )
 
 var (

@@ -56,3 +56,23 @@ func (s *Stack) ReplicaAt(name string, now func() time.Time) *Stack {
 	}
 	return &other
 }
+
+// Try starts one more instance of a service, with further variables, and ends it:
+// nil if it has started, or what kept it from that.
+func (s *Stack) Try(name string, variables ...string) error {
+	s.t.Helper()
+	port, err := child.FreePort()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	environ := append(s.environ(name), "HABEAS_INSTANCE="+name+"-tried", "HABEAS_OTLP_FILE="+s.Spans(name+"-tried"),
+		"HABEAS_GRPC_LISTEN="+child.Loopback(port))
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	started := false
+	err = run(ctx, name, append(environ, variables...), daemon.World{Out: s.Logs, Started: func(daemon.Running) { started = true; cancel() }})
+	if started {
+		return nil
+	}
+	return err
+}

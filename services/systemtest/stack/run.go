@@ -13,6 +13,7 @@ import (
 	"habeas.internal/services/identity/identityd"
 	"habeas.internal/services/internal/daemon"
 	"habeas.internal/services/internal/daemon/env"
+	"habeas.internal/services/internal/stores"
 	"habeas.internal/services/retention/retentiond"
 )
 
@@ -50,7 +51,7 @@ func (s *Stack) own(name string) []string {
 			"HABEAS_RETENTION_TARGET="+s.services["retention"].listen,
 			"HABEAS_LINK_PAGE=https://privacy.habeas.example/confirm", "HABEAS_PROVIDER_CA="+s.Provider.CA, "HABEAS_PROVIDER_LOOPBACK=true")
 	case "consent":
-		return []string{identity}
+		return []string{identity, "HABEAS_REGIONS=" + strings.Join(stores.All("us").Words(), ",")}
 	case "retention":
 		return []string{identity, "HABEAS_CONSENT_TARGET=" + s.services["consent"].listen, "HABEAS_CLOCKS_EVERY=250ms"}
 	default:

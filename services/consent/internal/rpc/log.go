@@ -20,6 +20,7 @@ import (
 	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/es/eventpb"
 	kit "habeas.internal/services/internal/rpc"
+	"habeas.internal/services/internal/stores"
 
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/protobuf/proto"
@@ -67,6 +68,7 @@ type Config struct {
 	Prover   es.Prover // of the mirror's freshness
 	Key      es.Signer // of the service, for receipts
 	Now      func() time.Time
+	Regions  stores.Regions // where the installation keeps data
 	// Ages is identity, which knows who may act for a person.
 	Ages identityv1.AgeServiceClient
 	// Keys are those of the tenants' tokens that unsubscribe.

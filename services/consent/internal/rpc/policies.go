@@ -85,9 +85,13 @@ func violations(err error) error {
 // PostPolicy records that people can read a version.
 func (s *PolicyServer) PostPolicy(ctx context.Context, r *consentv1.PostPolicyRequest) (*consentv1.PostPolicyResponse, error) {
 	now := s.log.Now()
+	outside, err := s.outside(ctx, r)
+	if err != nil {
+		return nil, err
+	}
 	cmd, err := command[policy.Command](r.GetRequestId(), r, now, policy.Post{
 		Policy: r.GetPolicy(), Version: r.GetVersion(), TextHash: r.GetTextHash(), PostedAt: r.GetPostedAt().AsTime(),
-		Notice: r.GetProminentNotice(), At: now,
+		Notice: r.GetProminentNotice(), Outside: outside, At: now,
 	})
 	if err != nil {
 		return nil, err
@@ -100,6 +104,28 @@ func (s *PolicyServer) PostPolicy(ctx context.Context, r *consentv1.PostPolicyRe
 		return nil, err
 	}
 	return &consentv1.PostPolicyResponse{ConsistencyToken: res.Token().Encode()}, nil
+}
+
+// outside is the store of the installation that is not where the version allows
+// it, if there is one.
+func (s *PolicyServer) outside(ctx context.Context, r *consentv1.PostPolicyRequest) (string, error) {
+	rules, _, err := s.log.rules(ctx, policyAggregate(ctx, r.GetPolicy()))
+	if err != nil {
+		return "", err
+	}
+	v, err := version(rules, r.GetVersion())
+	if errors.Is(err, policy.ErrNoVersion) { // which the policy itself will say
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	doc, err := policydoc.Read(v.Document)
+	if err != nil {
+		return "", err
+	}
+	store, _ := s.log.Regions.Outside(doc.Regions.Allowed)
+	return store, nil
 }
 
 func inFuture(field string) error {

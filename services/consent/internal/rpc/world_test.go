@@ -26,6 +26,7 @@ import (
 	"habeas.internal/services/internal/policydoc"
 	kit "habeas.internal/services/internal/rpc"
 	"habeas.internal/services/internal/rpc/rpctest"
+	"habeas.internal/services/internal/stores"
 
 	"go.opentelemetry.io/otel/trace/noop"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -134,7 +135,7 @@ func newWorld(t *testing.T) *world {
 		Keys: &w.keys, Ages: &w.ages, Random: rand.Reader, Locator: w.store, Now: w.now, Key: key, Subjects: w.known, Parity: measured{
 			{Notice: "signup.3", Channel: "web", Giving: parity.Effort{Steps: 1, Seconds: math.NaN(), Acts: 2}, HarderToWithdraw: true},
 		},
-		Lister: listed{{Policy: "a", Version: 1, Hash: "h1"}, {Policy: "a", Version: 2, Hash: "h2"}, {Policy: "b", Version: 1, Hash: "h3"}},
+		Regions: stores.All("us"), Lister: listed{{Policy: "a", Version: 1, Hash: "h1"}, {Policy: "a", Version: 2, Hash: "h2"}, {Policy: "b", Version: 1, Hash: "h3"}},
 	})
 	if err != nil {
 		t.Fatal(err)

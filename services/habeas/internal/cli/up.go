@@ -19,6 +19,7 @@ import (
 type upFlags struct {
 	data    string
 	tenant  string
+	region  string
 	noDemo  bool
 	once    bool
 	verbose bool
@@ -29,6 +30,7 @@ type upFlags struct {
 const (
 	defaultData   = ".habeas"
 	defaultTenant = "demo"
+	defaultRegion = "us"
 )
 
 func (a *app) up() *cobra.Command {
@@ -46,6 +48,7 @@ request on screen. Ctrl-C stops it.`,
 	}
 	c.Flags().StringVar(&f.data, "data", defaultData, "data folder")
 	c.Flags().StringVar(&f.tenant, "tenant", defaultTenant, "tenant of the developer's token")
+	c.Flags().StringVar(&f.region, "region", defaultRegion, "where this machine is, ISO 3166, small letters: policies promise where data is kept")
 	c.Flags().BoolVar(&f.noDemo, "no-demo", false, "run the services only")
 	c.Flags().BoolVar(&f.once, "once", false, "stop when the demo has ended")
 	c.Flags().BoolVar(&f.verbose, "verbose", false, "services' log lines on standard error too")
@@ -69,7 +72,7 @@ func (a *app) runUp(ctx context.Context, f upFlags) (err error) {
 		return usageError{errTenantName}
 	}
 	began := time.Now()
-	cfg := local.Config{Dir: f.data, Tenant: f.tenant, Version: build().Version}
+	cfg := local.Config{Dir: f.data, Tenant: f.tenant, Region: f.region, Version: build().Version}
 	if f.verbose {
 		cfg.Verbose = a.Err
 	}

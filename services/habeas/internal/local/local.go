@@ -51,6 +51,8 @@ type Config struct {
 	Dir string
 	// Tenant is the one that the developer's token is for.
 	Tenant string
+	// Region is where the machine is; "us" if empty.
+	Region string
 	// Connections are the data systems that fulfilment reaches: connection
 	// strings by tenant/name.
 	Connections map[string]string

@@ -1,12 +1,14 @@
 package local
 
 import (
+	"cmp"
 	"net/url"
 	"strings"
 
 	"habeas.internal/services/consent/consentd"
 	"habeas.internal/services/fulfilment/fulfilmentd"
 	"habeas.internal/services/identity/identityd"
+	"habeas.internal/services/internal/stores"
 	"habeas.internal/services/retention/retentiond"
 )
 
@@ -27,7 +29,9 @@ func programs(ahead map[string]string) []program {
 				"HABEAS_CONSENT_TARGET="+ahead["consent"], "HABEAS_FULFILMENT_TARGET="+ahead["fulfilment"],
 				"HABEAS_RETENTION_TARGET="+ahead["retention"])
 		}},
-		{name: "consent", listen: ahead["consent"], run: configured(consentd.Run), own: func(in *Installation) []string { return in.peers("identity") }},
+		{name: "consent", listen: ahead["consent"], run: configured(consentd.Run), own: func(in *Installation) []string {
+			return append(in.peers("identity"), "HABEAS_REGIONS="+strings.Join(stores.All(cmp.Or(in.cfg.Region, "us")).Words(), ","))
+		}},
 		{name: "retention", listen: ahead["retention"], run: configured(retentiond.Run), own: func(in *Installation) []string { return in.peers("identity", "consent") }},
 		{name: "fulfilment", listen: ahead["fulfilment"], run: configured(fulfilmentd.Run), own: func(in *Installation) []string {
 			packages := url.URL{Scheme: "file", Path: in.places.packages()}
