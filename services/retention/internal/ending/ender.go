@@ -2,6 +2,7 @@ package ending
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -103,7 +104,9 @@ func (e Ender) one(ctx context.Context, agg es.Aggregate) error {
 	}
 	periods = periods[:min(len(periods), most)]
 	step := func(name string) string { return es.StepID(agg, name+"/"+strconv.FormatUint(head.Version, 10), 1) }
-	leaves, err := e.permits(ctx, agg, state.Participants, step("permit"))
+	// A permit is of this attempt alone: of two instances that shared one, the
+	// first would give it back while the second still destroys.
+	leaves, err := e.permits(ctx, agg, state.Participants, step("permit/"+rand.Text()))
 	defer func() {
 		for _, l := range leaves {
 			e.Permits.Return(context.WithoutCancel(ctx), agg.Tenant, l)
