@@ -150,6 +150,15 @@ type consent struct {
 	p *fake.Peers
 }
 
+func (s *identity) KeepRefusals(ctx context.Context, r *identityv1.KeepRefusalsRequest) (*identityv1.KeepRefusalsResponse, error) {
+	return s.p.KeepRefusals(ctx, r)
+}
+
+func (s *consent) ListRefusals(ctx context.Context, r *consentv1.ListRefusalsRequest) (*consentv1.ListRefusalsResponse, error) {
+	kit.Saw(ctx, r.GetSubjectRef())
+	return s.p.ListRefusals(ctx, r)
+}
+
 func (s *consent) ApplyFact(ctx context.Context, r *consentv1.ApplyFactRequest) (*consentv1.ApplyFactResponse, error) {
 	return s.p.ApplyFact(ctx, r)
 }
