@@ -138,7 +138,7 @@ func (l *Log) survey(ctx context.Context, e ExportConfig) (archive.Header, error
 
 // states adds where the streams of a context stand.
 func (l *Log) states(ctx context.Context, domain string, h *archive.Header) error {
-	ends, err := l.ends(ctx, domain)
+	ends, err := l.ends(ctx, domain, nil)
 	if err != nil {
 		return err
 	}

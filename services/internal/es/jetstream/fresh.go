@@ -184,7 +184,7 @@ func (p *Prover) Since(ctx context.Context, stream string, moment time.Time) (es
 // Ends are where the streams of a context stand, with the commits that stand
 // there, as leaders say that can prove that they lead.
 func (l *Log) Ends(ctx context.Context, domain string) (map[string]es.Checkpoint, error) {
-	ends, err := l.ends(ctx, domain)
+	ends, err := l.ends(ctx, domain, nil)
 	if err != nil {
 		return nil, err
 	}

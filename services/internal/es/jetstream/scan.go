@@ -24,7 +24,7 @@ import (
 // a commit gives it to Verifier first.
 func (l *Log) Scan(ctx context.Context, domain string, after es.Token) iter.Seq2[es.Recorded, error] {
 	return func(yield func(es.Recorded, error) bool) {
-		ends, err := l.ends(ctx, domain)
+		ends, err := l.ends(ctx, domain, after)
 		if err != nil {
 			yield(es.Recorded{}, fmt.Errorf("scan %s: %w", domain, err))
 			return
@@ -46,10 +46,6 @@ func (s *shard) known(after es.Token) uint64 {
 }
 
 func (l *Log) scanShard(ctx context.Context, sh *shard, after, end uint64, yield func(es.Recorded, error) bool) (more bool) {
-	if end < after {
-		yield(es.Recorded{}, &es.CorruptError{Stream: sh.name, Sequence: end + 1, Reason: es.CorruptBehind})
-		return false
-	}
 	for m, err := range l.scan(ctx, sh.name, after+1, end) {
 		var r es.Recorded
 		if err == nil {
@@ -62,8 +58,9 @@ func (l *Log) scanShard(ctx context.Context, sh *shard, after, end uint64, yield
 	return true
 }
 
-// ends are the last sequences of a context's shards, which must be whole.
-func (l *Log) ends(ctx context.Context, domain string) ([]uint64, error) {
+// ends are the last sequences of a context's shards, which must be whole. What
+// a token has seen of them their leaders get some time to reach.
+func (l *Log) ends(ctx context.Context, domain string, seen es.Token) ([]uint64, error) {
 	shards := l.shards[domain]
 	if len(shards) == 0 {
 		return nil, fmt.Errorf("context is not open here: %w", es.ErrInvalidAggregate)
@@ -72,23 +69,34 @@ func (l *Log) ends(ctx context.Context, domain string) ([]uint64, error) {
 	g, ctx := errgroup.WithContext(ctx)
 	for i, sh := range shards {
 		g.Go(func() (err error) {
-			ends[i], err = l.provenEnd(ctx, sh)
+			ends[i], err = l.provenEnd(ctx, sh, sh.known(seen))
 			return err
 		})
 	}
 	return ends, g.Wait()
 }
 
-func (l *Log) provenEnd(ctx context.Context, sh *shard) (uint64, error) {
+func (l *Log) provenEnd(ctx context.Context, sh *shard, seen uint64) (uint64, error) {
 	if _, err := l.probe(ctx, sh, mark{}); err != nil {
 		return 0, fmt.Errorf("probe: %w", err)
 	}
-	a, err := l.conn.proven(ctx, sh.name, "")
+	ask := func() (infoAnswer, error) { return l.conn.proven(ctx, sh.name, "") }
+	end, err := endBehind(ctx, sh.name, seen, ask)
+	if err == nil && end == 0 { // not even its genesis
+		err = &es.CorruptError{Stream: sh.name, Sequence: 1, Reason: es.CorruptMissing}
+	}
+	return end, err
+}
+
+// endBehind is how far a stream reaches by its leader, which must be as far as
+// was seen.
+func endBehind(ctx context.Context, name string, seen uint64, ask func() (infoAnswer, error)) (uint64, error) {
+	end, err := caughtUp(ctx, seen, ask)
 	if err != nil {
 		return 0, fmt.Errorf("read end: %w", err)
 	}
-	if a.State.LastSeq == 0 { // not even its genesis
-		return 0, &es.CorruptError{Stream: sh.name, Sequence: 1, Reason: es.CorruptMissing}
+	if end < seen {
+		return 0, &es.CorruptError{Stream: name, Sequence: end + 1, Reason: es.CorruptBehind}
 	}
-	return a.State.LastSeq, nil
+	return end, nil
 }

@@ -1,7 +1,10 @@
 package jetstream
 
 import (
+	"errors"
 	"testing"
+
+	"habeas.internal/services/internal/es"
 )
 
 // TestALeaderThatLagsBehindAFollowerIsNotTakenForALoss is about a commit that a
@@ -32,6 +35,39 @@ func TestALeaderThatLagsBehindAFollowerIsNotTakenForALoss(t *testing.T) {
 			})
 			if err != nil || last != tc.last || questions != tc.questions {
 				t.Errorf("reaches %d after %d questions (%v), want %d after %d", last, questions, err, tc.last, tc.questions)
+			}
+		})
+	}
+}
+
+// TestAScanGivesALeaderThatLagsTimeToReachItsToken is about a scan that goes on
+// behind what a follower delivered.
+func TestAScanGivesALeaderThatLagsTimeToReachItsToken(t *testing.T) {
+	three := []replica{{Active: 1}, {Active: 1}}
+	for name, tc := range map[string]struct {
+		replicas []replica
+		says     []uint64
+		end      uint64
+		lost     bool
+	}{
+		"it has it":                                {three, []uint64{7}, 7, false},
+		"it writes it a moment later":              {three, []uint64{6, 7}, 7, false},
+		"twin: it never gets it":                   {three, []uint64{6}, 0, true},
+		"twin: there is nobody who could be ahead": {nil, []uint64{6, 7}, 0, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			questions := 0
+			end, err := endBehind(t.Context(), "s", 7, func() (infoAnswer, error) {
+				var a infoAnswer
+				a.State.LastSeq, a.Cluster.Replicas = tc.says[min(questions, len(tc.says)-1)], tc.replicas
+				questions++
+				return a, nil
+			})
+			var corrupt *es.CorruptError
+			lost := errors.As(err, &corrupt) && corrupt.Reason == es.CorruptBehind && corrupt.Sequence == 7
+			if end != tc.end || lost != tc.lost || (err != nil) != tc.lost {
+				t.Errorf("ends at %d, error %v; want %d, lost %v", end, err, tc.end, tc.lost)
 			}
 		})
 	}
