@@ -1,7 +1,6 @@
 package rpc
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -215,9 +214,13 @@ func (c *call) release() error {
 	}
 	r := c.reading()
 	r.BreakGlass = c.permission.BreakGlass
-	r.Refs, r.Case = s.refs, cmp.Or(s.about, r.Case)
+	r.Refs = s.refs
+	var err error
+	if r.Case, err = c.caseOf(s); err != nil {
+		return err
+	}
 	r.Roles = roleNames(c.method.access.GetRoles(), c.principal)
-	if err := c.server.cfg.Reads.Record(c, r); err != nil {
+	if err = c.server.cfg.Reads.Record(c, r); err != nil {
 		c.server.cfg.Log.ErrorContext(c, "read log", errAttr(err))
 		return errReadLog
 	}

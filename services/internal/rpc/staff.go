@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -171,6 +172,26 @@ func (c *call) handles(s *sights) (bool, error) {
 		return false, c.unknown(err)
 	}
 	return may.Refusal == "" && may.within(s.asked), nil
+}
+
+// caseOf is the case that a reading is for: the one that the handler has named, or
+// that the caller states and needs these people's data for. Whoever may look for a
+// purpose may state any case besides; it is not theirs by that, and a reading that
+// is for a case passes for reviewed.
+func (c *call) caseOf(s *sights) (string, error) {
+	l := c.look()
+	if s.about != "" || l.Case == "" || l.Purpose == "" || l.BreakGlass != "" || c.principal.Subject == "" || c.forThemselves() {
+		return cmp.Or(s.about, l.Case), nil
+	}
+	l.Purpose = ""
+	may, err := c.server.cfg.Staff.Check(c, l)
+	switch {
+	case err != nil:
+		return "", c.unknown(err)
+	case may.Refusal != "" || !may.within(s.refs):
+		return "", nil
+	}
+	return l.Case, nil
 }
 
 // forThemselves reports whether only the role of the person concerned lets the

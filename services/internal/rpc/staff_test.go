@@ -84,6 +84,44 @@ func TestAPersonSeesOthersDataOnlyAsStaff(t *testing.T) {
 	}
 }
 
+// TestACaseThatIsMadeUpIsNotRecorded: what is read for a case is not held against
+// the policies' purposes.
+func TestACaseThatIsMadeUpIsNotRecorded(t *testing.T) {
+	d, log := &desk{}, &rpctest.Reads{}
+	handler := ""
+	w := newWorld(t, func(c *rpc.Config) {
+		c.Reads, c.Staff = log, d
+		c.Services = append(c.Services, subjects(&people{saw: func(ctx context.Context) {
+			if handler != "" {
+				if err := rpc.OnCase(ctx, handler); err != nil {
+					t.Error(err)
+				}
+			}
+			rpc.Saw(ctx, "jane")
+		}}))
+	})
+	c := client(t, w, "")
+	for _, tc := range []struct {
+		name    string
+		noCase  bool
+		handler string
+		want    string
+	}{
+		{"they may look for the purpose alone", true, "", ""},
+		{"they need it for the case", false, "", "case-1"},
+		{"the method is about the case", true, "case-1", "case-1"},
+	} {
+		d.noCase, handler = tc.noCase, tc.handler
+		if _, err := c.ListIdentifiers(because(w.as(t, "verifier"), "habeas-case", "case-1"), whose()); err != nil {
+			t.Fatalf("%s: %v", tc.name, err)
+		}
+		all := log.All()
+		if last := all[len(all)-1]; last.Case != tc.want || last.Purpose == "" {
+			t.Errorf("%s: recorded for case %q and purpose %q, want case %q", tc.name, last.Case, last.Purpose, tc.want)
+		}
+	}
+}
+
 // TestAHandlerMayAskBeforeItAnswers: what it would record of the reading is no
 // reading when it is refused.
 func TestAHandlerMayAskBeforeItAnswers(t *testing.T) {
