@@ -17,6 +17,8 @@ const (
 	whyCategory = "CATEGORY_UNKNOWN"
 	whyMatrix   = "PURPOSE_NOT_FOR_CATEGORY"
 	whyGround   = "GROUND_UNKNOWN"
+
+	whyUnreadable = "DESCRIPTION_UNREADABLE"
 )
 
 // version is one of a policy, as the log tells of it.

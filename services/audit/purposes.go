@@ -144,6 +144,9 @@ func (j *judge) pairs(of Use, categories []string) error {
 		return nil
 	}
 	v, ok := j.tenants[of.Tenant].at(of.Policy, of.Version, of.At)
+	if len(categories) == 0 {
+		categories = []string{""} // of which no policy knows anything
+	}
 	for _, c := range categories {
 		of.Category = c
 		said := verdict{why: whyNoPolicy}
@@ -238,13 +241,19 @@ func (j *judge) declarations() error {
 		var doc struct {
 			System []declaration `yaml:"system"`
 		}
-		if err := yaml.Unmarshal(d.dataset, &doc); err != nil {
-			return fmt.Errorf("read the description of system %s: %w", d.system, err)
-		}
 		of := d.use
 		of.Kind, of.At, of.Who = UseDeclaration, d.at, d.system
+		if err := yaml.Unmarshal(d.dataset, &doc); err != nil { // one that can't be read hides no other
+			if err := j.say(of, verdict{why: whyUnreadable}); err != nil {
+				return err
+			}
+			continue
+		}
 		for _, one := range doc.System {
 			for _, p := range one.Declarations {
+				if len(p.DataCategories) == 0 {
+					p.DataCategories = []string{""}
+				}
 				for _, c := range p.DataCategories {
 					of.Purpose, of.Category = p.DataUse, c
 					if err := j.any(of, end, func(v version) verdict { return v.declares(p.DataUse, c) }); err != nil {

@@ -146,6 +146,7 @@ func TestAUseIsJudgedByTheVersionThatDecided(t *testing.T) {
 	u.discloses("t1", "personnel-technology", 2, "profile.sell", later, "personal.email")
 	u.discloses("t1", "personnel-technology", 2, "mail.updates", later, "personal.shoe_size")
 	u.discloses("t1", "nothing", 1, "mail.updates", later, "personal.email")
+	u.discloses("t1", "personnel-technology", 2, "mail.updates", later) // of what, it says not
 	statistic := es.Aggregate{Context: "consent", Tenant: "t1", Type: "statistic", ID: "visits"}
 	u.write(t, statistic, "statistic.counted", &consentv1.StatisticCounted{Number: 1, Categories: []string{"aggregate.usage"}})
 	u.write(t, statistic, "statistic.counted", &consentv1.StatisticCounted{Number: 2, Categories: []string{"usage.pages"}})
@@ -162,11 +163,12 @@ func TestAUseIsJudgedByTheVersionThatDecided(t *testing.T) {
 		"disclosure t1 acme-mail profile.sell personal.email personnel-technology 2 PT-24 PURPOSE_NOT_DESCRIBED",
 		"disclosure t1 acme-mail mail.updates personal.shoe_size personnel-technology 2 PT-24 CATEGORY_UNKNOWN",
 		"disclosure t1 acme-mail mail.updates personal.email nothing 1  POLICY_NOT_IN_FORCE",
+		"disclosure t1 acme-mail mail.updates  personnel-technology 2 PT-24 CATEGORY_UNKNOWN",
 		"statistic t1 press aggregate.share usage.pages personnel-technology 2 PT-24 PURPOSE_NOT_FOR_CATEGORY",
 	}
 	slices.Sort(got) // of several streams
 	slices.Sort(want)
-	if !slices.Equal(got, want) || judged != 10 {
+	if !slices.Equal(got, want) || judged != 11 {
 		t.Errorf("of %d:\n%s\nwant\n%s", judged, strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
@@ -206,6 +208,7 @@ func TestWhatStaffLookAtWithoutACaseAndWhatSystemsDeclareIsJudgedToo(t *testing.
 		{"inside", "mail.periodic", "visitor.email", nil},
 		{"in fideslang's words", "mail.periodic", "user.contact.email", nil},
 		{"another kind of data", "mail.periodic", "visitor.email, visitor.phone", []string{"declaration t1 desk mail.periodic visitor.phone qcera 1 QC-15 PURPOSE_NOT_FOR_CATEGORY"}},
+		{"of nothing in particular", "mail.periodic", "", []string{"declaration t1 desk mail.periodic  qcera 1 QC-11 CATEGORY_UNKNOWN"}},
 		{"another use", "marketing.advertising", "user.contact.email", []string{"declaration t1 desk marketing.advertising user.contact.email qcera 1 QC-15 PURPOSE_NOT_DESCRIBED"}},
 	} {
 		describe(tc.use, tc.categories) // takes the place of the one before
@@ -214,6 +217,13 @@ func TestWhatStaffLookAtWithoutACaseAndWhatSystemsDeclareIsJudgedToo(t *testing.
 			t.Errorf("%s:\n%s\nwant\n%s", tc.name, strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
 	}
+	broken := es.Aggregate{Context: "fulfilment", Tenant: "t1", Type: "system", ID: "a-desk"}
+	u.write(t, broken, "system.registered", &fulfilmentv1.SystemRegistered{System: "a-desk", At: timestamppb.New(at), Dataset: []byte("dataset: []\nsystem: none\n")})
+	got, _ := u.outside(audit.UseFilter{Tenant: "t1"})
+	if want := []string{"declaration t1 a-desk    0  DESCRIPTION_UNREADABLE", "declaration t1 desk marketing.advertising user.contact.email qcera 1 QC-15 PURPOSE_NOT_DESCRIBED"}; len(got) != 3 || !slices.Equal(got[1:], want) {
+		t.Errorf("beside a system whose description can't be read: %v", got)
+	}
+	u.write(t, broken, "system.retired", &fulfilmentv1.SystemRetired{At: timestamppb.New(at)})
 	u.write(t, desk, "system.retired", &fulfilmentv1.SystemRetired{At: timestamppb.New(at)})
 	if got, _ := u.outside(audit.UseFilter{}); len(got) != 1 {
 		t.Errorf("after the system was retired: %v", got)
