@@ -40,8 +40,9 @@ type Config struct {
 	EventLog member.Config `env:"EVENTLOG"`
 	Identity client.Peer   `env:"IDENTITY"`
 	Consent  client.Peer   `env:"CONSENT"`
-	// ReviewEvery is how long after its date a hold is announced at the latest.
-	ReviewEvery time.Duration `env:"REVIEW_EVERY" default:"10m" min:"1ms" help:"how often holds whose review date has passed are looked for"`
+	// ReviewEvery is how long after its date a hold, or a review of compliance that was
+	// missed, is announced at the latest.
+	ReviewEvery time.Duration `env:"REVIEW_EVERY" default:"10m" min:"1ms" help:"how often holds and reviews of compliance whose date has passed are looked for"`
 	// ClocksEvery is how long after its end a clock is announced at the latest.
 	ClocksEvery time.Duration `env:"CLOCKS_EVERY" default:"1m" min:"1ms" help:"how often data whose time is over is looked for"`
 	// MessagesEvery is how long after they are due keys of conversations go at the
@@ -91,18 +92,22 @@ func Run(ctx context.Context, cfg Config, w daemon.World) error {
 	if err != nil {
 		return err
 	}
+	reviews, looking, err := reviewing(cfg, k, m, p, s)
+	if err != nil {
+		return err
+	}
 	talks, ender, err := messages(cfg, k, m, p, s)
 	if err != nil {
 		return err
 	}
-	server, lis, err := serve(ctx, k, s, limits.storage, talks)
+	server, lis, err := serve(ctx, k, s, limits.storage, talks, reviews)
 	if err != nil {
 		return err
 	}
 	if w.Started != nil {
 		w.Started(daemon.Running{Addr: lis.Addr(), Ops: k.OpsAddr})
 	}
-	return k.Run(ctx, append(limits.parts,
+	return k.Run(ctx, append(append(limits.parts, looking...),
 		member.Reader("schedules", func(ctx context.Context) error { return m.Log.RunProcess(ctx, process) }),
 		member.Reader("reviews", func(ctx context.Context) error { return m.Log.Project(ctx, dates.Projection()) }),
 		member.Reader("conversations", func(ctx context.Context) error { return m.Log.Project(ctx, ender.Clocks.Projection()) }),
@@ -199,12 +204,13 @@ func messages(cfg Config, k *daemon.Kit, m *member.Member, p *peers, s *rpc.Serv
 
 // serve opens the door. Of the services fulfilment may come in, and identity to
 // ask whether a tenant may go, and which period's key it may lend.
-func serve(ctx context.Context, k *daemon.Kit, s *rpc.Server, storage *rpc.Storage, talks *rpc.ConversationServer) (*kit.Server, net.Listener, error) {
+func serve(ctx context.Context, k *daemon.Kit, s *rpc.Server, storage *rpc.Storage, talks *rpc.ConversationServer, reviews *rpc.Compliance) (*kit.Server, net.Listener, error) {
 	cfg := k.RPC()
 	cfg.Services = []kit.Service{
 		{Desc: &retentionv1.RetentionService_ServiceDesc, Impl: s},
 		{Desc: &retentionv1.StorageService_ServiceDesc, Impl: storage},
 		{Desc: &retentionv1.ConversationService_ServiceDesc, Impl: talks},
+		{Desc: &retentionv1.ComplianceService_ServiceDesc, Impl: reviews},
 	}
 	cfg.Callers = map[string][]string{
 		retentionv1.RetentionService_ServiceDesc.ServiceName:       {"fulfilment"},

@@ -163,6 +163,8 @@ func objectless() map[string][]string {
 			"habeas.fulfilment.v1.ControllerService.ListControllers", "habeas.fulfilment.v1.ControllerService.EndController",
 			"habeas.fulfilment.v1.SystemService.ListSystems", "habeas.identity.v1.AgentService.ListAgents",
 			"habeas.identity.v1.BreakGlassService.ListBreakGlass",
+			"habeas.retention.v1.ComplianceService.ScheduleReview", "habeas.retention.v1.ComplianceService.CompleteReview",
+			"habeas.retention.v1.ComplianceService.ListReviews",
 			"habeas.retention.v1.RetentionService.CountHolds", "habeas.fulfilment.v1.RequestService.CountOpenRequests",
 			"habeas.identity.v1.SettingsService.ConfirmSettings", "habeas.identity.v1.SettingsService.WithdrawSettings",
 			"habeas.identity.v1.SettingsService.UpdateSettings", "habeas.identity.v1.SettingsService.GetSettings",

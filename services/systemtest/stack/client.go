@@ -42,6 +42,7 @@ type Clients struct {
 	Statistics    consentv1.StatisticServiceClient
 	Retention     retentionv1.RetentionServiceClient
 	Storage       retentionv1.StorageServiceClient
+	Compliance    retentionv1.ComplianceServiceClient
 	Conversations retentionv1.ConversationServiceClient
 	Keys          identityv1.KeyServiceClient
 	Systems       fulfilmentv1.SystemServiceClient
@@ -81,6 +82,7 @@ func (s *Stack) clients(token string) Clients {
 		Answers:    consentv1.NewAnswerServiceClient(consent),
 		Retention:  retentionv1.NewRetentionServiceClient(retention), Storage: retentionv1.NewStorageServiceClient(retention),
 		Conversations: retentionv1.NewConversationServiceClient(retention),
+		Compliance:    retentionv1.NewComplianceServiceClient(retention),
 		Keys:          identityv1.NewKeyServiceClient(identity),
 		Systems:       fulfilmentv1.NewSystemServiceClient(fulfilment), Requests: fulfilmentv1.NewRequestServiceClient(fulfilment),
 		Cases:       fulfilmentv1.NewCaseServiceClient(fulfilment),

@@ -174,7 +174,7 @@ func newRoot(s Streams) (*cobra.Command, error) {
 	set.common(root.PersistentFlags())
 	a := &app{Streams: s, set: set}
 	root.AddCommand(a.up(), a.tenant(), a.settings(), a.policy(), a.subject(), a.age(), a.mandate(), a.consent(), a.request(), a.breakGlass(), a.controllerCommands(), a.system(),
-		a.hold(), a.storage(), a.staff(),
+		a.hold(), a.storage(), a.review(), a.staff(),
 		a.audit(), a.trace(), a.login(), a.logout(), a.whoami(), a.token(), a.provision(), a.export(), a.importing(), a.doctor(), a.parked(), a.version())
 	root.AddCommand(a.agent(), a.recipient(), a.disclosure(), a.conversation())
 	if err := shape(root); err != nil {

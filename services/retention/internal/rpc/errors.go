@@ -5,6 +5,7 @@ import (
 	"habeas.internal/services/internal/keyclient"
 	"habeas.internal/services/internal/rpc/fault"
 	"habeas.internal/services/retention/account"
+	"habeas.internal/services/retention/compliance"
 	"habeas.internal/services/retention/conversation"
 	"habeas.internal/services/retention/messageplan"
 	"habeas.internal/services/retention/person"
@@ -31,6 +32,11 @@ func Errors() fault.Table {
 		{Err: account.ErrInFuture, Code: codes.InvalidArgument, Reason: "CLOSED_IN_FUTURE"},
 		{Err: account.ErrFull, Code: codes.ResourceExhausted, Reason: "ACCOUNT_FULL"},
 		{Err: fault.Type[account.Refusal](), Code: codes.FailedPrecondition},
+		{Err: compliance.ErrNoReview, Code: codes.NotFound, Reason: "REVIEW_NOT_FOUND"},
+		{Err: compliance.ErrInPast, Code: codes.InvalidArgument, Reason: "DUE_IN_PAST"},
+		{Err: compliance.ErrPeriod, Code: codes.InvalidArgument, Reason: "REVIEW_PERIOD_INVALID"},
+		{Err: compliance.ErrTooMany, Code: codes.ResourceExhausted, Reason: "TOO_MANY_REVIEWS"},
+		{Err: fault.Type[compliance.Refusal](), Code: codes.FailedPrecondition},
 		{Err: messageplan.ErrNoPlan, Code: codes.NotFound, Reason: "MESSAGE_PLAN_NOT_FOUND"},
 		{Err: messageplan.ErrReceiptKey, Code: codes.InvalidArgument, Reason: "RECEIPT_KEY_INVALID"},
 		{Err: conversation.ErrNoConversation, Code: codes.NotFound, Reason: "CONVERSATION_NOT_FOUND"},
