@@ -63,7 +63,7 @@ func TestAWatchThatIsReadLateOrNotAtAllMissesNothing(t *testing.T) {
 	w.level = "info"
 	r, _ := w.start(t)
 	publishAll(t, w.dial(t, r, "dpo"))
-	answers := consentv1.NewAnswerServiceClient(w.dial(t, r, "holder"))
+	answers := consentv1.NewAnswerServiceClient(w.dial(t, r, "holder", grpc.WithStaticStreamWindowSize(64<<10))) // what it holds doesn't grow
 	blocked := watchFrom(t, answers, "")
 	first, err := blocked.Recv()
 	if err != nil {

@@ -162,7 +162,7 @@ func (w *world) start(t *testing.T) (r daemon.Running, stop func() error) {
 }
 
 // dial connects to the daemon as a person with a role.
-func (w *world) dial(t *testing.T, r daemon.Running, role string) *grpc.ClientConn {
+func (w *world) dial(t *testing.T, r daemon.Running, role string, more ...grpc.DialOption) *grpc.ClientConn {
 	t.Helper()
 	pem, err := os.ReadFile(w.id.CAFile)
 	if err != nil {
@@ -170,9 +170,9 @@ func (w *world) dial(t *testing.T, r daemon.Running, role string) *grpc.ClientCo
 	}
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(pem)
-	cc, err := grpc.NewClient(r.Addr.String(),
+	cc, err := grpc.NewClient(r.Addr.String(), append(more,
 		grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: pool, ServerName: "127.0.0.1", MinVersion: tls.VersionTLS13})),
-		grpc.WithPerRPCCredentials(bearer(w.Issuer.Sign(rpctest.Claims(time.Now(), role)))))
+		grpc.WithPerRPCCredentials(bearer(w.Issuer.Sign(rpctest.Claims(time.Now(), role)))))...)
 	if err != nil {
 		t.Fatal(err)
 	}
