@@ -72,14 +72,15 @@ type Redis struct {
 
 // Limit says how many calls a second each may make; five times as many at once.
 type Limit struct {
-	Caller   int `env:"CALLER" default:"1000" min:"1" max:"100000" help:"calls a second of one caller"`
-	Person   int `env:"PERSON" default:"10" min:"1" max:"100000" help:"calls a second of a caller who is a subject and nothing else"`
-	Reads    int `env:"READS" default:"50" min:"1" max:"100000" help:"calls a second of one caller that answer with personal data"`
-	Open     int `env:"OPEN" default:"1000" min:"1" max:"100000" help:"calls a second of one caller that must never be withheld, as a withdrawal of consent"`
-	Tenant   int `env:"TENANT" default:"5000" min:"1" max:"100000" help:"calls a second of a tenant"`
-	Network  int `env:"NETWORK" default:"5000" min:"1" max:"100000" help:"calls a second, in a tenant, from one address, or /64 of IPv6"`
-	Process  int `env:"PROCESS" default:"50000" min:"1" max:"100000" help:"calls a second of one caller in one process that are not counted in Redis: checks, and services for themselves"`
-	Refusals int `env:"REFUSALS" default:"60" min:"1" max:"100000" help:"calls a minute of one caller that a rule refuses"`
+	Caller   int           `env:"CALLER" default:"1000" min:"1" max:"100000" help:"calls a second of one caller"`
+	Person   int           `env:"PERSON" default:"10" min:"1" max:"100000" help:"calls a second of a caller who is a subject and nothing else"`
+	Reads    int           `env:"READS" default:"50" min:"1" max:"100000" help:"calls a second of one caller that answer with personal data"`
+	Open     int           `env:"OPEN" default:"1000" min:"1" max:"100000" help:"calls a second of one caller that must never be withheld, as a withdrawal of consent"`
+	Tenant   int           `env:"TENANT" default:"5000" min:"1" max:"100000" help:"calls a second of a tenant"`
+	Network  int           `env:"NETWORK" default:"5000" min:"1" max:"100000" help:"calls a second, in a tenant, from one address, or /64 of IPv6"`
+	Patience time.Duration `env:"PATIENCE" default:"250ms" min:"10ms" max:"10s" help:"how long a call waits for its count in Redis; one that is not counted in time is refused, or counted in the process where it must not be"`
+	Process  int           `env:"PROCESS" default:"50000" min:"1" max:"100000" help:"calls a second of one caller in one process that are not counted in Redis: checks, and services for themselves"`
+	Refusals int           `env:"REFUSALS" default:"60" min:"1" max:"100000" help:"calls a minute of one caller that a rule refuses"`
 }
 
 // Log says what is written and how.

@@ -4,16 +4,12 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"habeas.internal/services/internal/daemon/env"
 	"habeas.internal/services/internal/rpc/limit"
 )
-
-// limitPatience is how long a call waits for its count.
-const limitPatience = 250 * time.Millisecond
 
 // limits count the calls of the daemon's server.
 type limits struct {
@@ -37,7 +33,8 @@ func (k *Kit) Limit(ctx context.Context, secret []byte) error {
 		if err != nil {
 			return env.Problem{Variable: "HABEAS_REDIS_URL", Text: "is malformed"} // the cause may hold the password
 		}
-		options.DialTimeout, options.ReadTimeout, options.WriteTimeout = limitPatience, limitPatience, limitPatience
+		patience := k.cfg.Common.Limit.Patience
+		options.DialTimeout, options.ReadTimeout, options.WriteTimeout = patience, patience, patience
 		options.ContextTimeoutEnabled, options.MaxRetries = true, -1
 		l.client = redis.NewClient(options)
 	} else {
@@ -45,7 +42,7 @@ func (k *Kit) Limit(ctx context.Context, secret []byte) error {
 	}
 	var err error
 	l.limiter, err = limit.New(limit.Config{
-		Client: l.client, Service: k.cfg.Service, Secret: secret, Patience: limitPatience, Now: k.cfg.Now,
+		Client: l.client, Service: k.cfg.Service, Secret: secret, Patience: k.cfg.Common.Limit.Patience, Now: k.cfg.Now,
 	})
 	if err == nil {
 		l.guard, err = limit.NewGuard(l.limiter, k.settings(), func(err error) {

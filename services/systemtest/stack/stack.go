@@ -135,6 +135,7 @@ func (s *Stack) environ(name string) []string {
 		"HABEAS_TLS_TRUST_DOMAIN=" + rpctest.TrustDomain, "HABEAS_TLS_NAMESPACE=" + rpctest.Namespace,
 		"HABEAS_TOKEN_ISSUER=" + rpctest.TokenIssuer, "HABEAS_TOKEN_AUDIENCE=" + rpctest.TokenAudience, "HABEAS_TOKEN_KEYS=" + s.Issuer.Path, "HABEAS_TOKEN_STEP_UP=phr",
 		"HABEAS_NATS_URL=" + s.NATS.URL(), "HABEAS_NATS_SEED=" + s.NATS.SeedFile(name), "HABEAS_REDIS_URL=" + s.Redis.URL(),
+		"HABEAS_LIMIT_PATIENCE=10s", // a busy machine is no reason to refuse
 		"HABEAS_EVENTLOG_KEY=" + base64.StdEncoding.EncodeToString(s.In.LogKey.Public()),
 		"HABEAS_EVENTLOG_SERVICE_KEY=" + filepath.Join(s.Dir, name+".key"), fmt.Sprintf("HABEAS_EVENTLOG_SHARDS=%d", shards),
 	}
