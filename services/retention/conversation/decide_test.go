@@ -85,12 +85,16 @@ func TestPeriods(t *testing.T) {
 		{"after it the next begins", one(nowhere), enter(2, midnight(2), midnight(3)), []conversation.Event{second}, nil},
 		{
 			"none begins before the last has ended, whatever the calendar says now",
-			one(nowhere), enter(2, midnight(1).Add(-time.Hour), midnight(3)), []conversation.Event{late}, nil,
+			one(nowhere), enter(2, midnight(1).Add(-time.Hour), midnight(3)),
+			[]conversation.Event{late},
+			nil,
 		},
 		{
 			"people are added once",
-			one(nowhere), conversation.Add{Participants: []string{"bob", "eve"}, At: at(2)},
-			[]conversation.Event{conversation.Added{Participants: []string{"eve"}, At: at(2)}}, nil,
+			one(nowhere),
+			conversation.Add{Participants: []string{"bob", "eve"}, At: at(2)},
+			[]conversation.Event{conversation.Added{Participants: []string{"eve"}, At: at(2)}},
+			nil,
 		},
 		{"and not without end", one(nowhere), conversation.Add{Participants: make([]string, 257)}, nil, conversation.ErrTooMany},
 	})
@@ -132,7 +136,9 @@ func TestEnds(t *testing.T) {
 		{"without a receipt nothing goes, however late", one(own, handed), begin(30), nil, conversation.ErrNotDue},
 		{
 			"with one it goes",
-			one(own, handed, conversation.Received{Period: 1, Digest: "d", At: at(3)}), begin(5), []conversation.Event{conversation.Begun(begin(5))}, nil,
+			one(own, handed, conversation.Received{Period: 1, Digest: "d", At: at(3)}), begin(5),
+			[]conversation.Event{conversation.Begun(begin(5))},
+			nil,
 		},
 		{
 			"but not before the plan's time",
