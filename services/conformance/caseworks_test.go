@@ -25,7 +25,7 @@ func caseworks() []promise {
 		{id: "CW-21", show: cookiesRefused},
 		{id: "CW-22", show: guarded(caseworksTenant, "account.email")},
 		{id: "CW-23", show: everyProduct},
-		{id: "CW-24"},
+		{id: "CW-24", show: onlyNeeded},
 		{id: "CW-25"},
 	}
 }

@@ -29,6 +29,7 @@ type world struct {
 	declined                    []*holder // of Caseworks, one of them impractical
 	practices                   *holder   // of Caseworks, which says what it uses data for
 	analytics                   []*holder // of Personnel Technology: visits, and an application
+	needed                      *holder   // of Caseworks, whose policy stops needing what it holds
 	synced                      *holder   // of Personnel Technology: what was synced from devices
 }
 
@@ -60,7 +61,8 @@ func newWorld(t *testing.T) *world {
 	w.analytics = analyticsHolders(t, s)
 	w.ordered, w.declined = orderedHolder(t, s), decliningHolders(t, s)
 	w.synced = newHolder(t, s, "pt-03", "synced", "personal.email", "contacts.list", "contacts.address_book", "contacts.calendar")
-	s.More = map[string][]string{"retention": {"HABEAS_MESSAGES_EVERY=200ms"}}
+	w.needed = newHolder(t, s, "cw-24", "affiliates", "account.email", "affiliate.profile")
+	s.More = map[string][]string{"retention": {"HABEAS_MESSAGES_EVERY=200ms", "HABEAS_REVIEW_EVERY=200ms"}}
 	s.Start()
 	for _, tenant := range []string{caseworksTenant, personnelTenant, qceraTenant} {
 		s.Tenant(tenant)

@@ -91,6 +91,11 @@ func getsKeys(holder string, class sealv1.KeyClass) call {
 	return func(ctx context.Context, c *api) error { _, err := c.GetKeys(withPurpose(ctx), r); return err }
 }
 
+func getsMessageKey(conversation string) call {
+	r := &identityv1.GetMessageKeyRequest{Conversation: conversation}
+	return func(ctx context.Context, c *api) error { _, err := c.GetMessageKey(withPurpose(ctx), r); return err }
+}
+
 func destroys(holder, reason string) call {
 	r := &identityv1.DestroyKeysRequest{
 		RequestId: "d", Reason: reason,

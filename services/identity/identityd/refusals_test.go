@@ -170,6 +170,10 @@ func keyMethods() []method {
 				{"wants[0].key.class", getsKeys("request-"+request, 0)},
 			},
 		},
+		{
+			name: identityv1.KeyService_GetMessageKey_FullMethodName, role: "product", wrong: "key_admin", good: getsMessageKey(request),
+			bad: []malformed{{"conversation", getsMessageKey("jane@example.com")}},
+		},
 		{name: identityv1.KeyService_GetDigestKeys_FullMethodName, wrong: "key_admin", good: digests},
 		{
 			name: identityv1.KeyService_FollowDrops_FullMethodName, wrong: "key_admin", good: joins(&identityv1.FollowDropsRequest{Reader: request}),
@@ -263,10 +267,15 @@ func TestWhatEndsShowsOrVerifiesAPersonIsForOneService(t *testing.T) {
 	for _, m := range methods(ref, request) {
 		for _, name := range []string{"consent", "retention", "audit"} {
 			resolves := name == "consent" && m.name == identityv1.SubjectService_ResolveSubject_FullMethodName // for CheckByIdentifier
-			if name != "audit" && slices.Contains(shared, m.name) || resolves || name == m.service {
+			ends := name == "retention" && m.name == identityv1.KeyService_DestroyKeys_FullMethodName          // of conversations, see keyrights.go
+			if name != "audit" && slices.Contains(shared, m.name) || resolves || ends || name == m.service {
 				continue
 			}
-			if code, reason, _ := answer(m.good(deadline(t), d.service(t, name, tenant))); code != codes.PermissionDenied || reason != "SERVICE_FORBIDDEN" {
+			forbids := "SERVICE_FORBIDDEN"
+			if m.name == identityv1.KeyService_GetMessageKey_FullMethodName && name != "audit" {
+				forbids = "ROLE_REQUIRED" // it is for products, and for none of the services that have keys
+			}
+			if code, reason, _ := answer(m.good(deadline(t), d.service(t, name, tenant))); code != codes.PermissionDenied || reason != forbids {
 				t.Errorf("%s by %s: %s %s", m.name, name, code, reason)
 			}
 		}
@@ -281,7 +290,8 @@ func (m method) refuses(t *testing.T, d *running) {
 	expect(t, m.good(deadline(t), d.as(t, tenant)), codes.Unauthenticated, "CREDENTIALS_REQUIRED")
 	expect(t, m.good(deadline(t), d.as(t, tenant, m.wrong)), codes.PermissionDenied, "ROLE_REQUIRED")
 	expect(t, m.good(deadline(t), d.service(t, "billing", tenant)), codes.PermissionDenied, "SERVICE_FORBIDDEN")
-	everywhere := m.name == identityv1.TenantService_CreateTenant_FullMethodName || m.name == identityv1.KeyService_FollowDrops_FullMethodName
+	everywhere := m.name == identityv1.TenantService_CreateTenant_FullMethodName || m.name == identityv1.KeyService_FollowDrops_FullMethodName ||
+		m.name == identityv1.KeyService_GetMessageKey_FullMethodName // of which retention knows
 	if !everywhere {
 		expect(t, m.good(deadline(t), m.caller(t, d, "nowhere")), codes.NotFound, "TENANT_NOT_FOUND")
 	}

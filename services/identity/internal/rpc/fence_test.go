@@ -198,10 +198,10 @@ func (r *replicas) destroy(t *testing.T, cut bool) fence.Report {
 	return report
 }
 
-// use seals under a key; who is cut off gives up soon.
+// use seals under a key; who is cut off gives up after a while.
 func use(t *testing.T, c *keyclient.Client, id seal.KeyID) error {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	_, err := c.Seal(ctx, "record", id, seal.Field{
 		Tenant: "acme", Context: "fulfilment", AggregateType: "request", AggregateID: id.Holder.Ref(),

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	sealv1 "habeas.internal/proto/gen/habeas/seal/v1"
+	"habeas.internal/services/internal/es"
 	"habeas.internal/services/internal/seal"
 	"habeas.internal/services/internal/seal/keycache"
 )
@@ -23,7 +24,21 @@ type keyRight struct {
 	holder   seal.Kind
 	class    sealv1.KeyClass
 	purposes []string
+	// of says which holder of the kind it is, where it is one; nil: any.
+	of func(tenant string) string
 }
+
+// covers reports whether the right is one to a key.
+func (r keyRight) covers(id seal.KeyID) bool {
+	return r.holder == id.Holder.Kind() && r.class == id.Class && (r.of == nil || r.of(id.Tenant) == id.Holder.Ref())
+}
+
+// tokens is the holder under whose keys consent seals the tokens of a tenant: no
+// conversation of anybody's.
+func tokens(tenant string) string { return es.DeriveID(tenant, unsubscribe, "") }
+
+// unsubscribe is what consent has those keys for.
+const unsubscribe = "unsubscribe"
 
 // keyRights is who gets which keys. A service that is taken over opens what
 // stands here and nothing else; what it seals for nobody else needs no row of
@@ -33,10 +48,10 @@ type keyRight struct {
 // those of conversations by GetMessageKey alone.
 func keyRights() map[string][]keyRight {
 	return map[string][]keyRight{
-		"consent": {{seal.Conversation, sealv1.KeyClass_KEY_CLASS_MESSAGE, []string{"unsubscribe"}}},
+		"consent": {{seal.Conversation, sealv1.KeyClass_KEY_CLASS_MESSAGE, []string{unsubscribe}, tokens}},
 		"fulfilment": {
-			{seal.Request, sealv1.KeyClass_KEY_CLASS_REQUEST, []string{"record", "fulfilment"}},
-			{seal.Request, sealv1.KeyClass_KEY_CLASS_PACKAGE, []string{"record", "package"}},
+			{seal.Request, sealv1.KeyClass_KEY_CLASS_REQUEST, []string{"record", "fulfilment"}, nil},
+			{seal.Request, sealv1.KeyClass_KEY_CLASS_PACKAGE, []string{"record", "package"}, nil},
 		},
 	}
 }
@@ -46,7 +61,7 @@ func keyRights() map[string][]keyRight {
 func mayHave(service, purpose string, wants []keycache.Want) error {
 	rights := keyRights()[service]
 	for _, w := range wants {
-		i := slices.IndexFunc(rights, func(r keyRight) bool { return r.holder == w.ID.Holder.Kind() && r.class == w.ID.Class })
+		i := slices.IndexFunc(rights, func(r keyRight) bool { return r.covers(w.ID) })
 		if i < 0 {
 			return fmt.Errorf("get keys: %w", errKeyForbidden)
 		}
@@ -69,7 +84,7 @@ func mayEnd(service string, id seal.KeyID) error {
 		},
 		"retention": {{holder: seal.Conversation, class: sealv1.KeyClass_KEY_CLASS_MESSAGE}},
 	}
-	if !slices.ContainsFunc(ends[service], func(r keyRight) bool { return r.holder == id.Holder.Kind() && r.class == id.Class }) {
+	if !slices.ContainsFunc(ends[service], func(r keyRight) bool { return r.covers(id) }) || id.Holder.Ref() == tokens(id.Tenant) {
 		return fmt.Errorf("destroy keys: %w", errKeyForbidden)
 	}
 	return nil

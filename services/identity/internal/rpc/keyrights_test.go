@@ -102,3 +102,21 @@ func TestAServiceEndsTheKeysThatAreItsOwnToEndAndNoOthers(t *testing.T) {
 		t.Errorf("let through (-reviewed +got):\n%s", diff)
 	}
 }
+
+func TestConsentHasTheKeysOfItsTokensAndOfNoConversation(t *testing.T) {
+	token, err := seal.NewConversation(tokens("acme"), "2026")
+	if err != nil {
+		t.Fatal(err)
+	}
+	talk := holders(t)[len(holders(t))-1]
+	const message = sealv1.KeyClass_KEY_CLASS_MESSAGE
+	if err := mayHave("consent", unsubscribe, []keycache.Want{want(token, message)}); err != nil {
+		t.Errorf("its tokens: %v", err)
+	}
+	if err := mayHave("consent", unsubscribe, []keycache.Want{want(talk, message)}); !errors.Is(err, errKeyForbidden) {
+		t.Errorf("a conversation: %v", err)
+	}
+	if err := mayEnd("retention", want(token, message).ID); !errors.Is(err, errKeyForbidden) {
+		t.Errorf("retention ends the key of tokens: %v", err)
+	}
+}
