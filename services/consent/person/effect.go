@@ -46,11 +46,15 @@ func (d Decision) silent() bool { return d.gives() && !d.Explicit }
 
 // replaces reports whether a decision takes the place of the one that is
 // effective: what was said that of which nobody spoke, then the later act, then
-// the one that gives less. The order is total, so that it doesn't matter in
-// which order acts are recorded.
+// the one that gives less. That order is total, so that it doesn't matter in
+// which order acts are recorded. Before it comes that no imported yes stands
+// against a kept refusal, whatever day it claims.
 func replaces(old, d Decision) bool {
 	if old.Status == 0 {
 		return true
+	}
+	if old.Kept && d.Imported || old.Imported && d.Kept {
+		return d.Kept
 	}
 	if old.silent() != d.silent() {
 		return old.silent()

@@ -62,6 +62,7 @@ func Evolve(s Person, ev Event) Person {
 }
 
 func decided(s Person, e DecisionRecorded) Person {
+	e.Decision.Imported = e.Decision.gives() && e.Provenance != (Provenance{})
 	if e.Category != "" {
 		t := Topic{e.Policy, e.Category}
 		if replaces(s.Categories[t], e.Decision) {

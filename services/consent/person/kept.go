@@ -21,22 +21,32 @@ type Keep struct {
 type Outlived struct {
 	Topic
 	Channel   string
-	Version   uint32 // in force now
-	RefusedAt time.Time
+	Version   uint32    // in force now
+	RefusedOn time.Time // its day, as midnight UTC
+}
+
+// decidedAt is when the refusal counts as made: only its day is known, so that all of
+// the day lies before it, or as much of it as has passed.
+func (o Outlived) decidedAt(now time.Time) time.Time {
+	if end := o.RefusedOn.AddDate(0, 0, 1).Add(-time.Nanosecond); end.Before(now) {
+		return end
+	}
+	return now
 }
 
 func (Keep) command() {}
 
-// keep is never refused. What the person has decided later stands.
+// keep is never refused. What the person has decided later stands, and nothing that
+// was imported.
 func keep(s Person, c Keep) []Event {
 	var out []Event
 	refusals := slices.Clone(c.Refusals)
 	slices.SortFunc(refusals, func(a, b Outlived) int {
-		return cmp.Or(cmp.Compare(a.Policy, b.Policy), cmp.Compare(a.Name, b.Name), b.RefusedAt.Compare(a.RefusedAt))
+		return cmp.Or(cmp.Compare(a.Policy, b.Policy), cmp.Compare(a.Name, b.Name), b.RefusedOn.Compare(a.RefusedOn))
 	})
 	refusals = slices.CompactFunc(refusals, func(a, b Outlived) bool { return a.Topic == b.Topic })
 	for _, r := range refusals {
-		d := Decision{Status: Withdrawn, Explicit: true, Version: r.Version, DecidedAt: r.RefusedAt, RecordedAt: c.At, Kept: true}
+		d := Decision{Status: Withdrawn, Explicit: true, Version: r.Version, DecidedAt: r.decidedAt(c.At), RecordedAt: c.At, Kept: true}
 		if own := s.Purposes[r.Topic].Decision; own.Kept || !replaces(own, d) {
 			continue
 		}

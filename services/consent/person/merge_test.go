@@ -48,6 +48,7 @@ func TestAVisitLeavesItsRefusalsAndNothingElse(t *testing.T) {
 func TestAPersonOfTwoReferences(t *testing.T) {
 	at := noon()
 	topic := person.Topic{Policy: "p", Name: "mail"}
+	kept := act(person.Withdrawn, at, func(d *person.Decision) { d.Kept = true })
 	for _, tc := range []struct {
 		name         string
 		own, partner []person.Event
@@ -65,6 +66,13 @@ func TestAPersonOfTwoReferences(t *testing.T) {
 		{"silence after it does not", []person.Event{act(person.Given, at.Add(1), implied)}, []person.Event{all(at)}, person.Withdrawn},
 		{"a refusal stays one", []person.Event{act(person.Refused, at)}, []person.Event{all(at.Add(1))}, person.Refused},
 		{"who is asked for nothing has withdrawn nothing", nil, []person.Event{all(at)}, 0},
+		{"an imported yes of any day does not stand against a kept refusal of the other", []person.Event{listed(act(person.Given, at.Add(1)))}, []person.Event{kept}, person.Withdrawn},
+		{"nor one that has taken the place of the person's own", []person.Event{act(person.Given, at.Add(1)), listed(act(person.Given, at.Add(2)))}, []person.Event{kept}, person.Withdrawn},
+		{"against an ordinary one it does", []person.Event{listed(act(person.Given, at.Add(1)))}, []person.Event{act(person.Withdrawn, at)}, person.Given},
+		{"the person's own later yes stands against both", []person.Event{act(person.Given, at.Add(1))}, []person.Event{kept}, person.Given},
+		{"also after an import", []person.Event{listed(act(person.Given, at.Add(1))), act(person.Given, at.Add(2))}, []person.Event{kept}, person.Given},
+		{"their own earlier one does not", []person.Event{act(person.Given, at.Add(-1))}, []person.Event{kept}, person.Withdrawn},
+		{"what the other said after their refusal was kept frees the import, too", []person.Event{listed(act(person.Given, at.Add(1)))}, []person.Event{kept, act(person.Given, at.Add(2))}, person.Given},
 		{"a yes of the other heals no refusal", []person.Event{act(person.Refused, at)}, []person.Event{act(person.Given, at.Add(1))}, person.Refused},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -79,6 +87,12 @@ func TestAPersonOfTwoReferences(t *testing.T) {
 	if !ended.Erased || len(ended.Restricting) != 1 || !ended.Minor["p"] {
 		t.Errorf("facts that deny do not count for both: %+v", ended)
 	}
+}
+
+// listed is an act that came by an import.
+func listed(e person.DecisionRecorded) person.DecisionRecorded {
+	e.Provenance = person.Provenance{Import: "i", Row: 1}
+	return e
 }
 
 func all(at time.Time) person.Event { return person.AllWithdrawn{DecidedAt: at, RecordedAt: at} }

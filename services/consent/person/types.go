@@ -47,6 +47,7 @@ type Decision struct {
 	Recipients []string
 	ExpiresAt  time.Time // from when on it counts no more; zero: never
 	Kept       bool      // a refusal that has outlived the erasure of whoever had an identifier of the person
+	Imported   bool      // a yes whose day is only its sender's word; Evolve tells, by the provenance
 }
 
 // Acceptance is that of a version.

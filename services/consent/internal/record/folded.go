@@ -29,7 +29,7 @@ func Fold(registry es.Registry[person.Event]) func([]byte, es.Recorded) ([]byte,
 // Model is the read model of persons: a packed state each.
 func Model(registry es.Registry[person.Event]) readmodel.Folded {
 	return readmodel.Folded{
-		Name: "persons", Version: 6, Fold: Fold(registry),
+		Name: "persons", Version: 7, Fold: Fold(registry),
 		Key: func(agg es.Aggregate) (string, bool) {
 			return agg.Tenant + reference(agg.ID), agg.Type == person.AggregateType
 		},

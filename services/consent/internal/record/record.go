@@ -25,6 +25,8 @@ const (
 	explicit   = 1 << 3
 	evidence   = 1 << 4
 	offered    = 1 << 5
+	imported   = 1 << 6
+	kept       = 1 << 7
 )
 
 // Pack writes a state. The same state always gives the same bytes, and a person
@@ -120,7 +122,7 @@ func (p packer) record(d person.Decision, way bool) *consentv1.TopicRecord {
 	for _, f := range []struct {
 		set bool
 		bit uint32
-	}{{d.Explicit, explicit}, {d.Evidence != "", evidence}, {way, offered}} {
+	}{{d.Explicit, explicit}, {d.Evidence != "", evidence}, {way, offered}, {d.Imported, imported}, {d.Kept, kept}} {
 		if f.set {
 			flags |= f.bit
 		}
@@ -209,7 +211,7 @@ func unpack(s *person.Person, p *consentv1.PolicyRecord) {
 func decision(since time.Time, t *consentv1.TopicRecord) person.Decision {
 	d := person.Decision{
 		Status: person.Status(t.GetFlags() & statusBits), Explicit: t.GetFlags()&explicit != 0,
-		Version: t.GetVersion(), Recipients: t.GetRecipients(),
+		Imported: t.GetFlags()&imported != 0, Kept: t.GetFlags()&kept != 0, Version: t.GetVersion(), Recipients: t.GetRecipients(),
 	}
 	if t.GetFlags()&evidence != 0 {
 		d.Evidence = Present

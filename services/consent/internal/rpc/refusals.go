@@ -72,7 +72,7 @@ func (s *ConsentServer) ApplyRefusals(ctx context.Context, r *consentv1.ApplyRef
 		}
 		v, _, _ := rules.inForce(now)
 		data.Refusals = append(data.Refusals, person.Outlived{
-			Topic: person.Topic{Policy: k.GetPolicy(), Name: k.GetPurpose()}, Channel: k.GetChannel(), Version: v.Number, RefusedAt: day,
+			Topic: person.Topic{Policy: k.GetPolicy(), Name: k.GetPurpose()}, Channel: k.GetChannel(), Version: v.Number, RefusedOn: day,
 		})
 	}
 	res, err := s.log.persons.Handle(ctx, personAggregate(ctx, r.GetSubjectRef()), es.Command[person.Command]{

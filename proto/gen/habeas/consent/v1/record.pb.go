@@ -384,7 +384,7 @@ func (x *PolicyRecord) GetDecisions() []*TopicRecord {
 // TopicRecord is an effective decision on one or more purposes or categories.
 type TopicRecord struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Status in the low three bits, then explicit, with evidence, offered.
+	// Status in the low three bits, then explicit, with evidence, offered, imported, kept.
 	Flags uint32 `protobuf:"varint,2,opt,name=flags,proto3" json:"flags,omitempty"`
 	// Version of the policy that the person saw.
 	Version uint32 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
