@@ -239,8 +239,10 @@ func TestOnlyOneSpellingOfAReferenceIsOne(t *testing.T) {
 func TestEverybodyHasAKeyOfTheirOwn(t *testing.T) {
 	model, seen := record.Model(es.Registry[person.Event]{}), map[string]string{}
 	for _, who := range []es.Aggregate{
-		{Tenant: "acme", ID: "aaaaaaaaaaaaaaaaaaaaaaaaaa"}, {Tenant: "acme", ID: "baaaaaaaaaaaaaaaaaaaaaaaaa"},
-		{Tenant: "globex", ID: "aaaaaaaaaaaaaaaaaaaaaaaaaa"}, {Tenant: "acme", ID: "aaaaaaaaaaaaaaaaaaaaaaaaab"},
+		{Tenant: "acme", ID: "aaaaaaaaaaaaaaaaaaaaaaaaaa"},
+		{Tenant: "acme", ID: "baaaaaaaaaaaaaaaaaaaaaaaaa"},
+		{Tenant: "globex", ID: "aaaaaaaaaaaaaaaaaaaaaaaaaa"},
+		{Tenant: "acme", ID: "aaaaaaaaaaaaaaaaaaaaaaaaab"},
 		{Tenant: "acme", ID: strings.Repeat("\x00", 16)},
 	} {
 		who.Type = person.AggregateType
