@@ -148,7 +148,7 @@ func questionMethods() []method {
 			bad: map[string]proto.Message{
 				"questions[1].at":      batch(mail(), mail(func(q *consentv1.Question) { q.At = tomorrow() })),
 				"questions[0].channel": batch(mail(func(q *consentv1.Question) { q.Channel = "E Mail" })),
-				"questions":            batch(make([]*consentv1.Question, 501)...),
+				"questions":            batch(make([]*consentv1.Question, 1001)...),
 			},
 		},
 		{

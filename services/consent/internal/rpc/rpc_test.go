@@ -161,6 +161,25 @@ func TestABatchIsAboutOneMoment(t *testing.T) {
 	}
 }
 
+func TestAThousandQuestionsAreAnsweredTogether(t *testing.T) {
+	w := newWorld(t)
+	w.publish(t, document(t, "qcera"))
+	w.decide(t, "qcera", "mail.periodic", given)
+	questions := make([]*consentv1.Question, 1000)
+	for i := range questions {
+		questions[i] = mail()
+	}
+	res, err := w.consent(t, human("product")).BatchCheck(deadline(t), &consentv1.BatchCheckRequest{Questions: questions})
+	if err != nil || len(res.GetAnswers()) != len(questions) {
+		t.Fatalf("%d answers, %v", len(res.GetAnswers()), err)
+	}
+	for i, a := range res.GetAnswers() {
+		if text(a) != "+CONSENT_GIVEN QC-05" {
+			t.Fatalf("answer %d: %s", i, text(a))
+		}
+	}
+}
+
 func TestWithdrawingAllLeavesNothingGiven(t *testing.T) {
 	w := newWorld(t)
 	w.publish(t, document(t, "qcera"))

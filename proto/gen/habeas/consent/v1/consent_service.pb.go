@@ -5256,7 +5256,7 @@ const file_habeas_consent_v1_consent_service_proto_rawDesc = "" +
 	"\x06answer\x18\x01 \x01(\v2\x19.habeas.consent.v1.AnswerR\x06answer\x12+\n" +
 	"\x11consistency_token\x18\x02 \x01(\tR\x10consistencyToken\"\xde\x01\n" +
 	"\x11BatchCheckRequest\x12F\n" +
-	"\tquestions\x18\x01 \x03(\v2\x1b.habeas.consent.v1.QuestionB\v\xbaH\b\x92\x01\x05\b\x01\x10\xf4\x03R\tquestions\x125\n" +
+	"\tquestions\x18\x01 \x03(\v2\x1b.habeas.consent.v1.QuestionB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\tquestions\x125\n" +
 	"\x11consistency_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80@R\x10consistencyToken\x12J\n" +
 	"\vconsistency\x18\x03 \x01(\x0e2\x1e.habeas.consent.v1.ConsistencyB\b\xbaH\x05\x82\x01\x02\x10\x01R\vconsistency\"I\n" +
 	"\x12BatchCheckResponse\x123\n" +
