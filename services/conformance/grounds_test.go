@@ -43,7 +43,8 @@ func listedReasonsOnly(t *testing.T, w *world) {
 	const laws = "rules: [gdpr, ccpa]"
 	const complaint = "    - {right: complaint, clause: CW-19}\n"
 	lenient := []change{ // no law that grants an access or an erasure
-		{laws, "rules: [cal-1798-83]"}, {complaint, complaint + "    - {right: disclosure_list, asked_for: written request, designated: {mail: marketing@caseworks.example}, clause: CW-19}\n"},
+		{laws, "rules: [cal-1798-83]"},
+		{complaint, complaint + "    - {right: disclosure_list, asked_for: written request, designated: {mail: marketing@caseworks.example}, clause: CW-19}\n"},
 		{"\nretention:", "\nclocks:\n  - {right: access, period: P45D, clause: CW-13}\n  - {right: erasure, period: P45D, clause: CW-14}\n\nretention:"},
 	}
 	tenant, strict := w.patientTenantOf(caseworksTenant, lenient...), w.patientTenantOf(caseworksTenant)

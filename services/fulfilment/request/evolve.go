@@ -43,24 +43,10 @@ func Evolve(s Request, ev Event) Request {
 		s.ContactNoted, s.Contact = true, e.Address
 	case Frozen:
 		s.Frozen, s.Since = true, e.At
-	case Withdrawn:
-		s.Withdrawn, s.Since = true, e.At
-	case Closed:
-		s.Closed, s.Outcome, s.DuplicateOf, s.ClosedAt, s.Since = true, e.Outcome, e.DuplicateOf, e.At, e.At
-	case DocketLeft:
-		s.DocketLeft = true
-	case KeyDestroyed:
-		s.KeyDestroyed = true
-	case Finished:
-		s.Finished = true
+	case Withdrawn, Closed, DocketLeft, KeyDestroyed, Finished, RecipientsTold, SubjectForgotten, RestrictionEnded:
+		s = evolveEnd(s, e)
 	case PackageBegun, PackageReady, PackageRead, PackageRevoked, PackageExpired:
 		s.Package = evolvePackage(s.Package, e)
-	case RecipientsTold:
-		s.RecipientsTold = true
-	case SubjectForgotten:
-		s.Forgotten = true
-	case RestrictionEnded:
-		s.RestrictionEnded = true
 	case ManifestCommitted, LeavesDecided, LeavesStarted, ValuesSuppressed, ChangesAnnounced, LeavesCompleted, StepFailed, LeavesDeferred, Resumed:
 		s = evolveApproval(evolveWork(s, e), e)
 	case Assigned, Unassigned, NeedGranted, NeedEnded, Approved, Declined, Reviewed, ManifestOutdated:
@@ -72,6 +58,28 @@ func Evolve(s Request, ev Event) Request {
 	case CommandRefused, RemainderStated:
 	}
 	return clearFailures(s, ev)
+}
+
+func evolveEnd(s Request, ev Event) Request {
+	switch e := ev.(type) { //nolint:gochecksumtype // Evolve chose the events of the end
+	case Withdrawn:
+		s.Withdrawn, s.Since = true, e.At
+	case Closed:
+		s.Closed, s.Outcome, s.DuplicateOf, s.ClosedAt, s.Since = true, e.Outcome, e.DuplicateOf, e.At, e.At
+	case DocketLeft:
+		s.DocketLeft = true
+	case KeyDestroyed:
+		s.KeyDestroyed = true
+	case Finished:
+		s.Finished = true
+	case RecipientsTold:
+		s.RecipientsTold = true
+	case SubjectForgotten:
+		s.Forgotten = true
+	case RestrictionEnded:
+		s.RestrictionEnded = true
+	}
+	return s
 }
 
 func evolveVerification(s Request, ev Event) Request {

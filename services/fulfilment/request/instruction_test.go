@@ -15,9 +15,11 @@ func heldBy(controller string, more ...request.Event) []request.Event {
 		DueAt: after(720 * time.Hour), Instructing: request.Instructing{Period: "P10D"}, Controller: controller,
 	}}
 	return with([]request.Event{
-		s, request.NoticeOwed{Notice: notice, Template: "acknowledged"},
+		s,
+		request.NoticeOwed{Notice: notice, Template: "acknowledged"},
 		request.VerificationStarted{Verification: notice, ExpiresAt: after(time.Minute), At: noon()},
-		request.Verified{SubjectRef: subject, Level: 2, At: noon()}, request.ContactNoted{},
+		request.Verified{SubjectRef: subject, Level: 2, At: noon()},
+		request.ContactNoted{},
 	}, more...)
 }
 

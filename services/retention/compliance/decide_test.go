@@ -51,29 +51,38 @@ func TestDecide(t *testing.T) {
 		{"that is announced once", events{scheduled, missed}, call(due.Add(time.Hour)), nil, nil},
 		{"what nobody scheduled is not missed", nil, call(due), nil, nil},
 		{
-			"nobody escapes one that is due by another date", events{scheduled}, escape,
-			events{compliance.Refused{Scope: "minimisation", Reason: "REVIEW_MISSED"}}, compliance.ErrMissed,
+			"nobody escapes one that is due by another date",
+			events{scheduled},
+			escape,
+			events{compliance.Refused{Scope: "minimisation", Reason: "REVIEW_MISSED"}},
+			compliance.ErrMissed,
 		},
 		{"it is signed, and the next is due", events{scheduled}, sign, events{completed}, nil},
 		{"late too", events{scheduled, missed}, sign, events{completed}, nil},
 		{"then it is missed no more", events{scheduled, missed, completed}, call(due.Add(time.Hour)), nil, nil},
 		{
-			"until the next date", events{scheduled, missed, completed}, call(completed.NextDue),
-			events{compliance.Missed{Scope: "minimisation", DueAt: completed.NextDue, At: completed.NextDue}}, nil,
+			"until the next date",
+			events{scheduled, missed, completed},
+			call(completed.NextDue),
+			events{compliance.Missed{Scope: "minimisation", DueAt: completed.NextDue, At: completed.NextDue}},
+			nil,
 		},
 		{"what nobody scheduled is not signed", nil, sign, nil, compliance.ErrNoReview},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			var s compliance.Compliance
-			for _, ev := range tc.given {
-				s = compliance.Evolve(s, ev)
-			}
-			then, err := compliance.Decide(s, tc.when)
+			then, err := compliance.Decide(after(tc.given), tc.when)
 			if diff := cmp.Diff(tc.then, then); diff != "" || !errors.Is(err, tc.err) {
 				t.Errorf("error %v, want %v; events (-want +got):\n%s", err, tc.err, diff)
 			}
 		})
 	}
+}
+
+func after(given []compliance.Event) (s compliance.Compliance) {
+	for _, ev := range given {
+		s = compliance.Evolve(s, ev)
+	}
+	return s
 }
 
 func crowd(at time.Time) []compliance.Event {

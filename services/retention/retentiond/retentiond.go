@@ -76,13 +76,7 @@ func Run(ctx context.Context, cfg Config, w daemon.World) error {
 	s.Subjects = identityv1.NewSubjectServiceClient(p.identity)
 	s.Zone = zone.New(identityv1.NewTenantServiceClient(p.identity), time.Now).Of
 	dates := review.New(s.Persons.Registry)
-	s.Standing = func(ctx context.Context, tenant string) (uint32, error) {
-		ends, err := m.Log.Ends(ctx, rpc.Context)
-		if err != nil {
-			return 0, err
-		}
-		return dates.Standing(ctx, tenant, ends)
-	}
+	s.Standing = standing(m, dates)
 	limits, err := limiting(cfg, k, m, p, s)
 	if err != nil {
 		return err
@@ -116,6 +110,17 @@ func Run(ctx context.Context, cfg Config, w daemon.World) error {
 		daemon.Part{Name: "keys", Run: p.keys.Run},
 		daemon.ServeGRPC(server, lis),
 	)...)
+}
+
+// standing counts the holds of a tenant that bind, as of now.
+func standing(m *member.Member, dates *review.Dates) func(context.Context, string) (uint32, error) {
+	return func(ctx context.Context, tenant string) (uint32, error) {
+		ends, err := m.Log.Ends(ctx, rpc.Context)
+		if err != nil {
+			return 0, err
+		}
+		return dates.Standing(ctx, tenant, ends)
+	}
 }
 
 // peers are the services that are asked.

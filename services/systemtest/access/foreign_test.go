@@ -168,16 +168,22 @@ func plant(t *testing.T, s *stack.Stack) map[string]string {
 	if err != nil {
 		t.Fatal(stack.Answer(err))
 	}
-	_, err = s.As(tenant, "product").Storage.OpenAccount(stack.Deadline(t), &retentionv1.OpenAccountRequest{
-		RequestId: uuid.NewString(), Account: customer, SubjectRefs: []string{subject},
-	})
-	if err != nil {
-		t.Fatal(stack.Answer(err))
-	}
+	plantAccount(t, s, subject)
 	return map[string]string{
 		"account": customer, "subject": subject, "policy": policy, "system": system, "request": request, "agent": agent, "staff": staff, "identifier": email,
 		"recipient": party, "statistic": figure, "grant": glass.GetBreakGlass(),
 		"import": plantImport(t, s), "plan": plan, "conversation": plantConversation(t, s, subject),
+	}
+}
+
+// plantAccount opens an account of somebody's.
+func plantAccount(t *testing.T, s *stack.Stack, subject string) {
+	t.Helper()
+	_, err := s.As(tenant, "product").Storage.OpenAccount(stack.Deadline(t), &retentionv1.OpenAccountRequest{
+		RequestId: uuid.NewString(), Account: customer, SubjectRefs: []string{subject},
+	})
+	if err != nil {
+		t.Fatal(stack.Answer(err))
 	}
 }
 

@@ -54,14 +54,7 @@ func objects() map[string]map[string]question {
 			"habeas.retention.v1.ConversationService.GetMessagePlan":   {"dpo", `plan: "%s"`},
 			"habeas.retention.v1.ConversationService.OpenConversation": {"product", change + `plan: "%s" participants: ` + nobody},
 		},
-		"conversation": {
-			"habeas.retention.v1.ConversationService.GetConversation":      {"dpo", `conversation: "%s"`},
-			"habeas.retention.v1.ConversationService.EnterPeriod":          {"service:identity", `conversation: "%s"`},
-			"habeas.retention.v1.ConversationService.AddParticipants":      {"product", change + `conversation: "%s" participants: ` + nobody},
-			"habeas.retention.v1.ConversationService.CloseConversation":    {"product", change + `conversation: "%s"`},
-			"habeas.retention.v1.ConversationService.HandOverPeriod":       {"product", change + `conversation: "%s" period: 7 digest: "` + hash + `"`},
-			"habeas.retention.v1.ConversationService.RecordArchiveReceipt": {"holder", change + `conversation: "%s" period: 7 digest: "` + hash + `" signature: "` + hash + `"`},
-		},
+		"conversation": conversationQuestions(),
 		"agent": {
 			"habeas.identity.v1.AgentService.GetAgent":       {"dpo", `agent: "%s"`},
 			"habeas.identity.v1.AgentService.SuspendAgent":   {"dpo", change + `agent: "%s" reason: "complaints"`},
@@ -90,6 +83,17 @@ func objects() map[string]map[string]question {
 
 // hash is the digest of a text that nobody has posted.
 const hash = "0000000000000000000000000000000000000000000000000000000000000000"
+
+func conversationQuestions() map[string]question {
+	return map[string]question{
+		"habeas.retention.v1.ConversationService.GetConversation":      {"dpo", `conversation: "%s"`},
+		"habeas.retention.v1.ConversationService.EnterPeriod":          {"service:identity", `conversation: "%s"`},
+		"habeas.retention.v1.ConversationService.AddParticipants":      {"product", change + `conversation: "%s" participants: ` + nobody},
+		"habeas.retention.v1.ConversationService.CloseConversation":    {"product", change + `conversation: "%s"`},
+		"habeas.retention.v1.ConversationService.HandOverPeriod":       {"product", change + `conversation: "%s" period: 7 digest: "` + hash + `"`},
+		"habeas.retention.v1.ConversationService.RecordArchiveReceipt": {"holder", change + `conversation: "%s" period: 7 digest: "` + hash + `" signature: "` + hash + `"`},
+	}
+}
 
 func subjectQuestions() map[string]question {
 	return map[string]question{

@@ -25,12 +25,14 @@ func TestWhatIsNotCarriedOutIsToldWithItsReasonAndWhereToComplain(t *testing.T) 
 	}{
 		"rejected": {
 			mail.Facts{Request: "r1", ReceivedAt: at, Rejected: []mail.Rejection{whole}},
-			[]string{"r1", "decided by acme", "privacy of others", "clause CW-16", "Art. 15(4)", "Others speak in it.", "privacy@acme.example", "the authority", "court"}, "This part",
+			[]string{"r1", "decided by acme", "privacy of others", "clause CW-16", "Art. 15(4)", "Others speak in it.", "privacy@acme.example", "the authority", "court"},
+			"This part",
 		},
 		"rejected.r2": {mail.Facts{Request: "r1", ReceivedAt: at, Rejected: []mail.Rejection{whole}}, []string{"Others speak in it."}, "This part"},
 		"erased": {
 			mail.Facts{Request: "r1", Erasure: true, Rejected: []mail.Rejection{part}},
-			[]string{"This part was declined", "user.content (crm, ticket)", "Others speak in it.", "the authority"}, "decided by",
+			[]string{"This part was declined", "user.content (crm, ticket)", "Others speak in it.", "the authority"},
+			"decided by",
 		},
 		"package_ready":          {mail.Facts{Request: "r1", ExpiresAt: at, Rejected: []mail.Rejection{part}}, []string{"This part was declined", "user.content"}, "decided by"},
 		"instruction_asked":      {mail.Facts{Request: "r1", Erasure: true, Controller: "acme", InstructBy: at, DueAt: at}, []string{"acme", "to erase it", "r1", "silence does not end it"}, "@"},

@@ -105,7 +105,7 @@ func TestTheEventsOfRequestsStayReadable(t *testing.T) {
 		Leaf: 1, System: "shop", Version: 2, Collection: "invoice", Category: "user.financial", Decision: request.Keep, Rows: 7,
 		Ground: "legal_obligation.tax", Authority: "26 CFR 1.6001-1", Until: at(), Rule: "tax",
 	}}
-	corpus(t, request.AggregateType, codec, err, append(staffed(), []request.Event{
+	corpus(t, request.AggregateType, codec, err, append(append(staffed(), instructed()...), []request.Event{
 		request.Submitted{
 			Right: request.Erasure, Kind: 1, Identifier: personal.Clear("jane@example.com"), Channel: "web",
 			Terms: request.Terms{
@@ -158,6 +158,13 @@ func TestTheEventsOfRequestsStayReadable(t *testing.T) {
 		request.DocketLeft{},
 		request.KeyDestroyed{ResidueEndsAt: at()},
 		request.Finished{},
+		request.CommandRefused{Command: "withdraw", Reason: "REQUEST_CLOSED"},
+	}...))
+}
+
+// instructed are the events of a controller's word, and of rejections.
+func instructed() []request.Event {
+	return []request.Event{
 		request.ControllerNamed{Controller: "acme", By: id, At: at()},
 		request.InstructionAsked{Controller: "acme", DueAt: at(), Reminders: []time.Time{at()}, At: at()},
 		request.InstructionGiven{Controller: "acme", By: id, At: at()},
@@ -168,8 +175,7 @@ func TestTheEventsOfRequestsStayReadable(t *testing.T) {
 		},
 		request.ReopenProposed{Reason: "complaint_upheld", By: id, At: at()},
 		request.Reopened{Reason: "complaint_upheld", By: id, ProposedBy: id, At: at()},
-		request.CommandRefused{Command: "withdraw", Reason: "REQUEST_CLOSED"},
-	}...))
+	}
 }
 
 // staffed are the events of who does what for a request, and of what it is about.

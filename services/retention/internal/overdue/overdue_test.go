@@ -22,8 +22,8 @@ type trusting struct{}
 
 func (trusting) Verify(context.Context, es.Recorded) error { return nil }
 
-func TestAMissedReviewIsAnnouncedOnceAndStaysMissedUntilItIsDone(t *testing.T) {
-	noon := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+func handler(t *testing.T) rpc.Reviews {
+	t.Helper()
 	signer, err := es.GenerateSigner(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -35,6 +35,12 @@ func TestAMissedReviewIsAnnouncedOnceAndStaysMissedUntilItIsDone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return reviews
+}
+
+func TestAMissedReviewIsAnnouncedOnceAndStaysMissedUntilItIsDone(t *testing.T) {
+	noon := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	reviews := handler(t)
 	agg, dates, read := rpc.ReviewsOf("acme"), overdue.New(reviews.Registry), es.Checkpoint{}
 	steps := 0
 	do := func(data compliance.Command) {
@@ -56,7 +62,8 @@ func TestAMissedReviewIsAnnouncedOnceAndStaysMissedUntilItIsDone(t *testing.T) {
 		{"then it is", nil, time.Hour, 3},
 		{"once", nil, time.Hour + 1, 3},
 		{
-			"what is done in time is not missed", compliance.Complete{Scope: "later", Zone: time.UTC, At: noon.Add(time.Hour)},
+			"what is done in time is not missed",
+			compliance.Complete{Scope: "later", Zone: time.UTC, At: noon.Add(time.Hour)},
 			3 * time.Hour, 4,
 		},
 		{"and a year later both are missed that nobody did", nil, 366 * 24 * time.Hour, 5},
