@@ -29,7 +29,6 @@ func TestDecide(t *testing.T) {
 	escape.At = due
 	never, always, past := ask, ask, ask
 	never.Period, always.Period, past.DueAt = compliance.Period{Months: 61}, compliance.Period{}, noon
-	call := func(at time.Time) compliance.Command { return compliance.CallMissed{Scope: "minimisation", At: at} }
 	type events = []compliance.Event
 	for _, tc := range []struct {
 		name  string
@@ -73,6 +72,10 @@ func TestDecide(t *testing.T) {
 			t.Errorf("%s: error %v, want %v; events (-want +got):\n%s", tc.name, err, tc.err, diff)
 		}
 	}
+}
+
+func call(at time.Time) compliance.Command {
+	return compliance.CallMissed{Scope: "minimisation", At: at}
 }
 
 func after(given []compliance.Event) (s compliance.Compliance) {
