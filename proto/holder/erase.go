@@ -229,12 +229,11 @@ func (e *erasure) chunks(ctx context.Context) error {
 		t.forget()
 	}
 	for _, t := range e.tasks {
-		if err := e.data.InTransaction(ctx, func(rows Rows) error { t.forget(); return e.look(ctx, rows, t) }); err != nil {
+		if err := e.data.InTransaction(ctx, func(rows Rows) error { return e.look(ctx, rows, t) }); err != nil {
 			return err
 		}
 		for after, more := "", true; more; {
 			s := stretch{after: after, most: chunk}
-			before := *t
 			err := e.data.InTransaction(ctx, func(rows Rows) error {
 				if err := e.take(ctx, rows, t, &s); err != nil || len(s.changed) == 0 {
 					return err
@@ -242,7 +241,6 @@ func (e *erasure) chunks(ctx context.Context) error {
 				return e.about(false, e.done())
 			})
 			if err != nil {
-				t.deleted, t.masked = before.deleted, before.masked
 				return err
 			}
 			after, more = s.last, s.more

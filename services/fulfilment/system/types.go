@@ -5,6 +5,8 @@ package system
 
 import (
 	"errors"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -22,6 +24,29 @@ type Description struct {
 	Collections uint32
 	Waivers     string // "path: reason", one a line, sorted: columns that are not described though they look personal
 	Owner       string // the team that looks after it; empty if nobody was named
+}
+
+// Waiver says of a column that it need not be described, and why.
+type Waiver struct{ Path, Reason string }
+
+// Waive is the form in which a description keeps waivers: sorted, each once, so
+// that the same ones are the same description.
+func Waive(waivers []Waiver) string {
+	var lines []string
+	for _, w := range waivers {
+		lines = append(lines, w.Path+": "+w.Reason)
+	}
+	slices.Sort(lines)
+	return strings.Join(slices.Compact(lines), "\n")
+}
+
+// Waived are the waivers of a description, sorted.
+func (d Description) Waived() (out []Waiver) {
+	for line := range strings.Lines(d.Waivers) {
+		path, reason, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ": ")
+		out = append(out, Waiver{path, reason})
+	}
+	return out
 }
 
 // Version is a registered description.

@@ -163,9 +163,8 @@ func annotated(ctx context.Context, sys connector.System, d system.Description) 
 		return nil, err
 	}
 	waivers := map[string]string{}
-	for line := range strings.Lines(d.Waivers) {
-		path, reason, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ": ")
-		waivers[path] = reason
+	for _, w := range d.Waived() {
+		waivers[w.Path] = w.Reason
 	}
 	var wrong connector.Unannotated
 	for _, u := range all {

@@ -3,8 +3,6 @@ package rpc
 import (
 	"context"
 	"errors"
-	"slices"
-	"strings"
 
 	fulfilmentv1 "habeas.internal/proto/gen/habeas/fulfilment/v1"
 	"habeas.internal/services/fulfilment/internal/carry"
@@ -14,21 +12,17 @@ import (
 	"habeas.internal/services/internal/es"
 )
 
-// waivers are kept as lines, sorted and each once, so that the same ones are the
-// same description.
 func waivers(given []*fulfilmentv1.Waiver) string {
-	var lines []string
+	var all []system.Waiver
 	for _, w := range given {
-		lines = append(lines, w.GetPath()+": "+w.GetReason())
+		all = append(all, system.Waiver{Path: w.GetPath(), Reason: w.GetReason()})
 	}
-	slices.Sort(lines)
-	return strings.Join(slices.Compact(lines), "\n")
+	return system.Waive(all)
 }
 
-func waived(lines string) (out []*fulfilmentv1.Waiver) {
-	for line := range strings.Lines(lines) {
-		path, reason, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ": ")
-		out = append(out, &fulfilmentv1.Waiver{Path: path, Reason: reason})
+func waived(d system.Description) (out []*fulfilmentv1.Waiver) {
+	for _, w := range d.Waived() {
+		out = append(out, &fulfilmentv1.Waiver{Path: w.Path, Reason: w.Reason})
 	}
 	return out
 }

@@ -120,7 +120,7 @@ func (s *Server) GetSystem(ctx context.Context, r *fulfilmentv1.GetSystemRequest
 		Remarks: remarks,
 		System: &fulfilmentv1.System{
 			System: v.System, Connector: fulfilmentv1.ConnectorKind(v.Connector), Connection: v.Connection, Region: v.Region,
-			BackupDays: v.BackupDays, Dataset: []byte(v.Dataset), Owner: v.Owner, Waivers: waived(v.Waivers),
+			BackupDays: v.BackupDays, Dataset: []byte(v.Dataset), Owner: v.Owner, Waivers: waived(v.Description),
 		},
 		Version: v.Number, RegisteredAt: eventpb.Stamp(v.RegisteredAt),
 	}, nil
